@@ -1,0 +1,97 @@
+"""Every error and warning that Microgradient raises, and the code that names it.
+
+A message says *what* happened, *where*, *why* with the numbers, and *what to write instead*; it ends with its code, such
+as ``[MG101]``. Each class also derives from the builtin exception that NumPy or PyTorch would raise in its place, so
+``except ValueError`` keeps working.
+
+| codes | subject |
+| --- | --- |
+| MG100-119 | gradients: what can't be differentiated, a graph that is cut, used up or changed |
+| MG120-139 | shapes, indices and broadcasting |
+| MG140-149 | dtypes |
+| MG150-169 | neural networks: layers, losses, parameters, optimisers |
+| MG170-179 | numbers that are not finite |
+| MG180-199 | files, data, the command line |
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from pathlib import Path
+
+_PACKAGE = str(Path(__file__).parent)
+
+
+class MicrogradientError(Exception):
+    """The base of every error raised here. ``code`` is its name, ``module_path`` the layer it happened in, if any.
+
+    >>> str(GradientError("MG101", "`loss` has shape (32,)."))
+    '`loss` has shape (32,). [MG101]'
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.module_path = ""
+
+    def __str__(self) -> str:
+        where = f" (in `{self.module_path}`)" if self.module_path else ""
+        return f"{self.message}{where} [{self.code}]"
+
+
+class GradientError(MicrogradientError, RuntimeError):
+    """A derivative was asked for that does not exist or can no longer be computed."""
+
+
+class ShapeError(MicrogradientError, ValueError):
+    """Shapes that do not fit together."""
+
+
+class OutOfRangeError(MicrogradientError, IndexError):
+    """An index outside its axis."""
+
+
+class DTypeError(MicrogradientError, TypeError):
+    """A dtype that an operation can't work with."""
+
+
+class ArgumentError(MicrogradientError, ValueError):
+    """An argument with a value that makes no sense."""
+
+
+class ArgumentTypeError(MicrogradientError, TypeError):
+    """An argument of a type that can't be used here."""
+
+
+class DataError(MicrogradientError, ValueError):
+    """A file or a data set that can't be used as it is."""
+
+
+class MicrogradientWarning(UserWarning):
+    """A mistake that would otherwise pass in silence."""
+
+
+def user_location() -> tuple[str, int]:
+    """File and line of the innermost caller outside this package: where the user wrote what is being talked about."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    return frame.f_code.co_filename, frame.f_lineno
+
+
+def format_location(location: tuple[str, int]) -> str:
+    """``train.py:18`` for a location from :func:`user_location`."""
+    return f"{Path(location[0]).name}:{location[1]}"
+
+
+def warn_once(code: str, message: str) -> None:
+    """Issue a :class:`MicrogradientWarning`, once for each code and place in the user's code."""
+    filename, line = user_location()
+    if (code, filename, line) not in _warned:
+        warnings.warn_explicit(f"{message} [{code}]", MicrogradientWarning, filename, line)
+        _warned.add((code, filename, line))
+
+
+_warned: set[tuple[str, str, int]] = set()

@@ -1,0 +1,64 @@
+"""Indexing expressions in the form the rulebook wants: a pattern, and the index arrays as arguments of their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .errors import ArgumentTypeError, MicrogradientError, OutOfRangeError
+from .protocols import Protocols
+from .rules import ARRAY
+
+
+def index_key(key: Any, shape: tuple[int, ...]) -> tuple[Any, list[Any]]:
+    """Split `x[key]` into a pattern (integers, slices, None, Ellipsis, ARRAY) and the arrays that stand at ARRAY.
+
+    Tensors and lists become arrays, integers in any clothing Python ints. Raises TypeError for floats.
+    """
+    parts = key if isinstance(key, tuple) else (key,)
+    pattern: list[Any] = []
+    arrays: list[Any] = []
+    for part in parts:
+        if isinstance(part, Protocols):
+            part = part.data
+        if isinstance(part, list | range):
+            part = np.asarray(part, dtype=None if len(part) else np.int64)
+        if isinstance(part, slice):
+            pattern.append(slice(*(_whole(edge) for edge in (part.start, part.stop, part.step))))
+        elif part is None or part is Ellipsis:
+            pattern.append(part)
+        elif isinstance(part, bool | np.bool_):
+            pattern.append(ARRAY)
+            arrays.append(np.asarray(part))
+        elif isinstance(part, np.ndarray):
+            if part.dtype.kind not in "biu":
+                raise ArgumentTypeError("MG128", f"An index array holds integers or booleans, not {part.dtype}.")
+            if part.ndim == 0 and part.dtype.kind != "b":
+                pattern.append(int(part))
+            else:
+                pattern.append(ARRAY)
+                arrays.append(part)
+        else:
+            pattern.append(_whole(part))
+    return tuple(pattern), arrays
+
+
+def index_error(error: IndexError, key: Any, shape: tuple[int, ...]) -> MicrogradientError:
+    """NumPy's complaint about an index, with the shape it was meant for."""
+    return OutOfRangeError(
+        "MG127", f"{str(error)[:1].upper()}{str(error)[1:]}: the index {key!r} into a tensor of shape {shape}."
+    )
+
+
+def _whole(part: Any) -> Any:
+    """An edge of a slice or an index as a Python int."""
+    if part is None or isinstance(part, int):
+        return part
+    try:
+        return part.__index__()
+    except (AttributeError, TypeError):
+        raise ArgumentTypeError(
+            "MG128",
+            f"An index is an integer, a slice, None, ... or an array of integers or booleans, not {type(part).__name__}.",
+        ) from None

@@ -1,0 +1,284 @@
+"""The array world: every primitive of the rulebook as a function of NumPy arrays, under the primitive's own name.
+
+This module *is* the namespace `xp` of that world. Most kernels are NumPy's own functions; below are those that NumPy
+lacks. Parameters are canonical here (axes are tuples of non-negative numbers, shapes are tuples): the functions that
+users call bring them to this form. Kernels never write into their arguments.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from .rules import ARRAY
+
+Array = npt.NDArray[Any]
+
+# ----------------------------------------------------------------------------------------------------------- from NumPy
+
+positive, negative, square, reciprocal = np.positive, np.negative, np.square, np.reciprocal
+add, subtract, multiply, divide, pow = np.add, np.subtract, np.multiply, np.divide, operator.pow
+floor_divide, remainder, copysign, nextafter, hypot = np.floor_divide, np.remainder, np.copysign, np.nextafter, np.hypot
+abs, sign, floor, ceil, trunc, sqrt = np.abs, np.sign, np.floor, np.ceil, np.trunc, np.sqrt
+round = np.rint
+exp, exp2, expm1, log, log2, log10, log1p, logaddexp = (
+    np.exp, np.exp2, np.expm1, np.log, np.log2, np.log10, np.log1p, np.logaddexp,
+)  # fmt: skip
+sin, cos, tan, asin, acos, atan, atan2 = np.sin, np.cos, np.tan, np.arcsin, np.arccos, np.arctan, np.arctan2
+sinh, cosh, tanh, asinh, acosh, atanh = np.sinh, np.cosh, np.tanh, np.arcsinh, np.arccosh, np.arctanh
+maximum, minimum, clip, where = np.maximum, np.minimum, np.clip, np.where
+isfinite, isinf, isnan, signbit = np.isfinite, np.isinf, np.isnan, np.signbit
+# as operators, so that two Python numbers give a Python bool
+equal, not_equal, less, less_equal = operator.eq, operator.ne, operator.lt, operator.le
+greater, greater_equal = operator.gt, operator.ge
+logical_and, logical_or, logical_xor, logical_not = np.logical_and, np.logical_or, np.logical_xor, np.logical_not
+bitwise_and, bitwise_or, bitwise_xor, bitwise_invert = np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert
+bitwise_left_shift, bitwise_right_shift = np.left_shift, np.right_shift
+
+zeros, zeros_like, ones_like = np.zeros, np.zeros_like, np.ones_like
+matmul = np.matmul
+sum, max, min, prod = np.sum, np.max, np.min, np.prod
+broadcast_to, reshape, permute_dims, flip, roll = np.broadcast_to, np.reshape, np.transpose, np.flip, np.roll
+tril, triu = np.tril, np.triu
+take_along_axis = np.take_along_axis
+
+
+# ---------------------------------------------------------------------------------------------------- special functions
+
+
+def _from_scipy(name: str) -> Callable[..., Any]:
+    """A function of scipy.special, which is loaded when first called: it takes longer than all of this package."""
+
+    def kernel(a: Any) -> Any:
+        import scipy.special
+
+        globals()[ours] = function = getattr(scipy.special, name)
+        return function(a)
+
+    ours = {"expit": "sigmoid", "gammaln": "lgamma", "psi": "digamma"}.get(name, name)
+    return kernel
+
+
+erf, erfc, erfinv = _from_scipy("erf"), _from_scipy("erfc"), _from_scipy("erfinv")
+sigmoid, lgamma, digamma = _from_scipy("expit"), _from_scipy("gammaln"), _from_scipy("psi")
+
+
+def polygamma(a: Array, *, n: int) -> Array:
+    from scipy.special import zeta
+
+    a = np.asarray(a)
+    if n == 0:
+        return cast("Array", digamma(a))
+    # Reflection for a < 1/2 is left out: ψ⁽ⁿ⁾ at a ≤ 0 by recurrence, a few terms up to the region where zeta is defined.
+    shift = np.zeros_like(a)
+    x = np.array(a, copy=True)
+    while np.any(low := (x <= 0) & (x > -1000) & (x != np.floor(x))):
+        shift = np.where(low, shift + np.where(low, x, 1) ** (-n - 1), shift)
+        x = np.where(low, x + 1, x)
+    return cast("Array", ((-1) ** (n + 1) * math.factorial(n) * (shift + zeta(n + 1, x))).astype(a.dtype))
+
+
+def relu(a: Array) -> Array:
+    return np.maximum(a, 0)
+
+
+def softplus(a: Array) -> Array:
+    return np.logaddexp(a, a.dtype.type(0))
+
+
+# ------------------------------------------------------------------------------------------------------- moving entries
+
+
+def astype(a: Array, *, dtype: Any) -> Array:
+    return a.astype(dtype)
+
+
+def pad(a: Array, *, widths: tuple[tuple[int, int], ...]) -> Array:
+    shape = tuple(lo + n + hi for (lo, hi), n in zip(widths, a.shape, strict=True))
+    out = np.zeros(shape, a.dtype)
+    out[tuple(slice(lo, lo + n) for (lo, _), n in zip(widths, a.shape, strict=True))] = a
+    return out
+
+
+def concat(*arrays: Array, axis: int) -> Array:
+    return np.concatenate(arrays, axis=axis)
+
+
+def index(a: Array, *indices: Array, key: Any) -> Array:
+    return cast("Array", a[_filled(key, indices)])
+
+
+def index_add(t: Array, *indices: Array, key: Any, shape: tuple[int, ...]) -> Array:
+    """Zeros of `shape` with `t` added at the indexed places: the transpose of `index`."""
+    out = np.zeros(shape, t.dtype)
+    if not indices:
+        out[key] = t  # slices and integers meet every place at most once
+    elif len(indices) == 1 and key == (ARRAY,) and indices[0].dtype != np.bool_ and t.ndim > indices[0].ndim:
+        _add_rows(out, indices[0].ravel(), t.reshape(indices[0].size, *shape[1:]))
+    else:
+        np.add.at(out, _filled(key, indices), t)
+    return out
+
+
+def index_set(a: Array, v: Array, *indices: Array, key: Any) -> Array:
+    out = np.array(a, copy=True)
+    out[_filled(key, indices)] = v
+    return out
+
+
+def scatter_along_axis(t: Array, i: Array, *, axis: int, shape: tuple[int, ...]) -> Array:
+    """Zeros of `shape` with `t` added at the places that `take_along_axis(…, i)` reads: its transpose."""
+    out = np.zeros(shape, t.dtype)
+    # broadcast against everything but the axis, as take_along_axis does
+    grid = [np.arange(n).reshape([-1 if d == k else 1 for d in range(len(shape))]) for k, n in enumerate(shape)]
+    grid[axis] = i
+    np.add.at(out, tuple(grid), t)
+    return out
+
+
+def _filled(key: Any, indices: tuple[Array, ...]) -> Any:
+    """The indexing expression `key` with its index arrays put in."""
+    if not indices:
+        return key
+    arrays = iter(indices)
+    return tuple(next(arrays) if part is ARRAY else part for part in key)
+
+
+def _add_rows(out: Array, rows: Array, t: Array) -> None:
+    """out[rows[k]] += t[k]. Sorted by row, equal rows are summed by one pass: many times faster than np.add.at."""
+    if not rows.size:
+        return
+    rows = np.where(rows < 0, rows + len(out), rows)
+    order = np.argsort(rows, kind="stable")
+    sorted_rows = rows[order]
+    starts = np.flatnonzero(np.r_[True, sorted_rows[1:] != sorted_rows[:-1]])
+    out[sorted_rows[starts]] = np.add.reduceat(t[order], starts, axis=0)
+
+
+def cumulative_sum(a: Array, *, axis: int) -> Array:
+    return np.cumsum(a, axis=axis, dtype=a.dtype)
+
+
+def cumulative_prod(a: Array, *, axis: int) -> Array:
+    return np.cumprod(a, axis=axis, dtype=a.dtype)
+
+
+def recurrence(b: Array, a: Array, *, axis: int) -> Array:
+    """s_i = a_i s_{i-1} + b_i along `axis`, from s_{-1} = 0."""
+    b, a = np.moveaxis(b, axis, 0), np.moveaxis(a, axis, 0)
+    out = np.empty(b.shape, np.result_type(a, b))
+    for i in range(len(b)):
+        out[i] = b[i] if i == 0 else a[i] * out[i - 1] + b[i]
+    return np.moveaxis(out, 0, axis)
+
+
+def pick(a: tuple[Array, ...], *, i: int, n: int) -> Array:
+    return a[i]
+
+
+# ------------------------------------------------------------------------------------- sliding windows and contractions
+
+
+def windows(a: Array, *, window: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]) -> Array:
+    """Sliding windows over the last len(window) axes, appended as as many axes; a view of `a`."""
+    lead = a.ndim - len(window)
+    counts = tuple(_count(*each) for each in zip(a.shape[lead:], window, stride, dilation, strict=True))
+    steps = a.strides[lead:]
+    return np.lib.stride_tricks.as_strided(
+        a,
+        (*a.shape[:lead], *counts, *window),
+        (
+            *a.strides[:lead],
+            *(s * n for s, n in zip(steps, stride, strict=True)),
+            *(s * d for s, d in zip(steps, dilation, strict=True)),
+        ),
+        writeable=False,
+    )
+
+
+def windows_add(
+    t: Array, *, size: tuple[int, ...], window: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]
+) -> Array:
+    """Put the windows `t` back where they came from, adding where they overlap: the transpose of `windows`."""
+    k = len(window)
+    lead = t.ndim - 2 * k
+    counts = t.shape[lead : lead + k]
+    out = np.zeros((*t.shape[:lead], *size), t.dtype)
+    for offset in np.ndindex(*window):
+        places = tuple(
+            slice(o * d, o * d + (n - 1) * s + 1, s)
+            for o, d, n, s in zip(offset, dilation, counts, stride, strict=True)
+            if n
+        )
+        if len(places) == k:
+            out[cast("Any", (..., *places))] += t[(..., *offset)]
+    return out
+
+
+def einsum(*arrays: Array, spec: str) -> Array:
+    return cast("Array", np.einsum(spec, *arrays, optimize=len(arrays) > 1))
+
+
+def conv(
+    x: Array, w: Array, *, stride: tuple[int, ...], padding: tuple[tuple[int, int], ...], dilation: tuple[int, ...],
+    groups: int,
+) -> Array:  # fmt: skip
+    """Cross-correlation of x (N, C, *size) with w (O, C/groups, *window): (N, O, *out). As one matrix product a group."""
+    view = windows(_padded(x, padding), window=w.shape[2:], stride=stride, dilation=dilation)
+    k, n, out, depth = len(stride), x.shape[0], view.shape[2 : 2 + len(stride)], w.shape[0] // groups
+    # (groups, N·out, C/groups·window) times (groups, C/groups·window, O/groups)
+    columns = view.reshape(n, groups, w.shape[1], *view.shape[2:])
+    columns = columns.transpose(1, 0, *range(3, 3 + k), 2, *range(3 + k, 3 + 2 * k))
+    columns = columns.reshape(groups, n * math.prod(out), math.prod(w.shape[1:]))
+    y = columns @ w.reshape(groups, depth, math.prod(w.shape[1:])).transpose(0, 2, 1)
+    return y.reshape(groups, n, *out, depth).transpose(1, 0, k + 2, *range(2, k + 2)).reshape(n, w.shape[0], *out)
+
+
+def conv_input(
+    y: Array, w: Array, *, size: tuple[int, ...], stride: tuple[int, ...], padding: tuple[tuple[int, int], ...],
+    dilation: tuple[int, ...], groups: int,
+) -> Array:  # fmt: skip
+    """The transpose of `conv` in x: from y (N, O, *out) back to (N, C, *size)."""
+    k, n = len(stride), y.shape[0]
+    out, window, depth = y.shape[2:], w.shape[2:], w.shape[0] // groups
+    rows = y.reshape(n, groups, depth, *out).transpose(1, 0, *range(3, 3 + k), 2)
+    rows = rows.reshape(groups, n * math.prod(out), depth)
+    columns = rows @ w.reshape(groups, depth, math.prod(w.shape[1:]))
+    columns = columns.reshape(groups, n, *out, w.shape[1], *window)
+    spread = columns.transpose(1, 0, 2 + k, *range(2, 2 + k), *range(3 + k, 3 + 2 * k))
+    spread = spread.reshape(n, groups * w.shape[1], *out, *window)
+    padded = tuple(lo + s + hi for (lo, hi), s in zip(padding, size, strict=True))
+    x = windows_add(spread, size=padded, window=window, stride=stride, dilation=dilation)
+    return x[(slice(None), slice(None), *(slice(lo, lo + s) for (lo, _), s in zip(padding, size, strict=True)))]
+
+
+def conv_weight(
+    x: Array, y: Array, *, window: tuple[int, ...], stride: tuple[int, ...], padding: tuple[tuple[int, int], ...],
+    dilation: tuple[int, ...], groups: int,
+) -> Array:  # fmt: skip
+    """The transpose of `conv` in w: (O, C/groups, *window) from x (N, C, *size) and y (N, O, *out)."""
+    k, n = len(stride), x.shape[0]
+    out, depth, width = y.shape[2:], y.shape[1] // groups, x.shape[1] // groups
+    view = windows(_padded(x, padding), window=window, stride=stride, dilation=dilation)
+    view = view[(slice(None), slice(None), *(slice(0, m) for m in out))]
+    columns = view.reshape(n, groups, width, *out, *window)
+    columns = columns.transpose(1, 0, *range(3, 3 + k), 2, *range(3 + k, 3 + 2 * k))
+    columns = columns.reshape(groups, n * math.prod(out), width * math.prod(window))
+    rows = y.reshape(n, groups, depth, *out).transpose(1, 2, 0, *range(3, 3 + k))
+    rows = rows.reshape(groups, depth, n * math.prod(out))
+    return (rows @ columns).reshape(groups * depth, width, *window)
+
+
+def _padded(x: Array, padding: tuple[tuple[int, int], ...]) -> Array:
+    return pad(x, widths=((0, 0), (0, 0), *padding)) if any(map(any, padding)) else x
+
+
+def _count(size: int, window: int, stride: int, dilation: int) -> int:
+    """How many windows fit into `size`."""
+    reach = dilation * (window - 1) + 1
+    return (size - reach) // stride + 1 if size >= reach else 0

@@ -1,0 +1,311 @@
+"""The tape: what an operation leaves behind so that it can be differentiated, and the sweeps over it.
+
+A tape is a graph of `Node`s, held alive by the tensors computed from it. Nodes refer to data and to parent nodes, never
+to tensors: there are no reference cycles, and memory goes back when the loss goes out of scope. `seq` grows with every
+node, so descending `seq` is a topological order and no sweep recurses.
+
+Both sweeps apply the rows of the rulebook. They run on raw arrays with `xp = kernels`; where the sweep itself is to be
+differentiated, they run on Tensors with `xp` the Tensor functions, rebuilt by `wrap` from (saved datum, node).
+"""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from contextvars import ContextVar
+from itertools import count
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+from .errors import GradientError, format_location, user_location
+from .rules import TABLE, Primitive, World, unbroadcast
+
+
+class Node:
+    """One operation on the tape: the primitive, where its arguments came from, and what its rule will read.
+
+    `parents` holds a node per argument, None for constants. `saved` is (y, a, b, ...), None where the rule does not
+    read it. A leaf has no `op`. `grad` accumulates in leaves and in nodes asked to keep it; NOT_STORED elsewhere.
+    """
+
+    __slots__ = ("__weakref__", "dtype", "grad", "op", "params", "parents", "saved", "seq", "shape")
+
+    def __init__(
+        self,
+        op: Primitive | None,
+        parents: tuple[Node | None, ...],
+        saved: tuple[Any, ...],
+        params: dict[str, Any],
+        shape: Any,
+        dtype: Any,
+    ) -> None:
+        self.op = op
+        self.parents = parents
+        self.saved = saved
+        self.params = params
+        self.shape = shape
+        self.dtype = dtype
+        self.seq = next_seq()
+        self.grad: Any = NOT_STORED
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes of the value computed here."""
+        return len(self.shape)
+
+    def __repr__(self) -> str:
+        name = "leaf" if self.op is None else self.op.name
+        return f"<Node {self.seq} {name} {self.shape}>"
+
+
+class Shaped(NamedTuple):
+    """Shape and dtype of a constant argument whose values no rule reads."""
+
+    shape: tuple[int, ...]
+    dtype: Any
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+
+class Spent(NamedTuple):
+    """Takes the place of `Node.saved` after a backward pass that released it; says where that was."""
+
+    location: tuple[str, int]
+
+
+class NotStored:
+    """The type of NOT_STORED, which marks a node whose gradient is not kept."""
+
+    def __bool__(self) -> bool:
+        return False
+
+
+NOT_STORED = NotStored()
+NO_PARAMS: dict[str, Any] = {}
+PICK = TABLE["pick"]
+next_seq: Callable[[], int] = count().__next__
+
+
+class Recorder:
+    """Decides that operations are taped. A subclass may also look at each one (see `explain.trace`)."""
+
+    def record(self, node: Node, args: Sequence[Any], y: Any) -> None:
+        """Called for each taped operation, but not on TAPE itself."""
+
+
+TAPE = Recorder()
+recording: ContextVar[Recorder | None] = ContextVar("recording", default=TAPE)
+"""TAPE: operations are taped where an argument needs a gradient. None: nothing is (no_grad). Else: an observer."""
+
+
+class no_grad:  # noqa: N801 (PyTorch's name)
+    """Under `with mg.no_grad():`, or in a function decorated with `@mg.no_grad()`, operations leave no tape.
+
+    >>> import microgradient as mg
+    >>> w = mg.tensor([1.0], requires_grad=True)
+    >>> with mg.no_grad():
+    ...     print((w * 2).requires_grad)
+    False
+    """
+
+    _mode: Recorder | None = None
+
+    def __init__(self, function: Callable[..., Any] | None = None) -> None:
+        self._tokens: list[Any] = []
+        self._function = function
+
+    def __enter__(self) -> None:
+        self._tokens.append(recording.set(self._mode))
+
+    def __exit__(self, *_: object) -> None:
+        recording.reset(self._tokens.pop())
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        if self._function is None:  # @no_grad(): called with the function to decorate
+            (function,) = args
+
+            @functools.wraps(function)
+            def decorated(*args: Any, **options: Any) -> Any:
+                with type(self)():
+                    return function(*args, **options)
+
+            return decorated
+        with type(self)():
+            return self._function(*args, **options)
+
+
+class enable_grad(no_grad):  # noqa: N801 (PyTorch's name)
+    """The opposite of :class:`no_grad`, to record inside of it."""
+
+    _mode = TAPE
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations are being recorded."""
+    return recording.get() is not None
+
+
+CUTS: deque[tuple[str, tuple[str, int]]] = deque(maxlen=3)
+"""The last places where a tensor with a gradient was turned into a constant: for the error that says the graph is cut."""
+
+
+def leave_graph(tensor: Any, what: str) -> None:
+    """Remember that `tensor` became a constant by `what`, if it had a gradient."""
+    if tensor.node is not None and recording.get() is not None:
+        CUTS.append((what, user_location()))
+
+
+_last_root: list[weakref.ref[Any]] = []
+
+
+def note_backward(root: Any) -> None:
+    """Remember, weakly, what was differentiated last: the `L` in the explanation of a gradient."""
+    _last_root[:] = [weakref.ref(root)]
+
+
+def last_backward() -> Any:
+    """The node or Value that was differentiated last, None if there is none or it is gone."""
+    return _last_root[0]() if _last_root else None
+
+
+Observer = Callable[[Node, int, Any, Any], None]
+"""Called as observe(node, i, upstream, contribution) for every edge of a backward sweep."""
+
+
+def topological(roots: Iterable[Node], since: int = -1) -> list[Node]:
+    """The nodes made after number `since` that `roots` were computed from, latest first."""
+    seen = set(roots)
+    stack = list(seen)
+    while stack:
+        for parent in stack.pop().parents:
+            if parent is not None and parent not in seen and parent.seq > since:
+                seen.add(parent)
+                stack.append(parent)
+    return sorted(seen, key=attrgetter("seq"), reverse=True)
+
+
+def backward(
+    order: Sequence[Node],
+    cotangents: dict[Node, Any],
+    xp: World,
+    wrap: Callable[[Any, Node | None], Any] | None = None,
+    spent: Spent | None = None,
+    observe: Observer | None = None,
+) -> dict[Node, Any]:
+    """The backward sweep: carry `cotangents` of the roots to the leaves, and return those of the leaves.
+
+    `order` is topological and bounds the sweep: nodes outside it receive nothing, a node in it without an `op`, or
+    without a parent in it, is a leaf. With `spent`, what each node saved is released as soon as it has been used.
+    """
+    grads = dict(cotangents)
+    leaves: dict[Node, Any] = {}
+    members = set(order)
+    for node in order:
+        t = grads.pop(node, None)
+        if t is None:
+            continue
+        op = node.op
+        if op is None or members.isdisjoint(node.parents):
+            leaves[node] = t
+            continue
+        if node.grad is not NOT_STORED:
+            leaves[node] = t
+        saved = node.saved
+        if saved.__class__ is Spent:
+            raise _already_spent(saved)
+        contributions = _contributions(node, op, t, saved, xp, wrap)
+        if spent is not None:
+            node.saved = spent
+        for i, (parent, g) in enumerate(zip(node.parents, contributions, strict=False)):
+            if parent is None or g is None or parent not in members:
+                continue
+            if parent.shape is not None:
+                if g.shape != parent.shape:
+                    g = unbroadcast(xp, g, parent.shape)
+                if g.dtype is not parent.dtype and g.dtype != parent.dtype:
+                    g = xp.astype(g, dtype=parent.dtype)
+            if observe is not None:
+                observe(node, i, t, g)
+            before = grads.get(parent)
+            if before is None:
+                grads[parent] = g
+            elif parent.shape is None:
+                grads[parent] = tuple(
+                    p if q is None else q if p is None else p + q for p, q in zip(before, g, strict=True)
+                )
+            else:
+                grads[parent] = before + g
+    return leaves
+
+
+def forward(
+    order: Sequence[Node], tangents: dict[Node, Any], xp: World, wrap: Callable[[Any, Node | None], Any] | None = None
+) -> dict[Node, Any]:
+    """The forward sweep: carry `tangents` of some nodes along the tape, and return those of every node that varies."""
+    moved = dict(tangents)
+    for node in reversed(order):
+        op = node.op
+        if op is None or node in tangents:
+            continue
+        incoming = [None if parent is None else moved.get(parent) for parent in node.parents]
+        if all(t is None for t in incoming):
+            continue
+        if node.saved.__class__ is Spent:
+            raise _already_spent(node.saved)
+        y, args = _operands(node, node.saved, wrap)
+        t = op.jvp(xp, incoming, y, args, node.params)
+        if node.shape is not None:
+            if t.shape != node.shape:
+                t = xp.broadcast_to(t, shape=node.shape)
+            if t.dtype != node.dtype:
+                t = xp.astype(t, dtype=node.dtype)
+        moved[node] = t
+    return moved
+
+
+def _contributions(node: Node, op: Primitive, t: Any, saved: tuple[Any, ...], xp: World, wrap: Any) -> Sequence[Any]:
+    """What `node` sends to each of its parents when `t` arrives."""
+    if op.kind == "pointwise" and wrap is None:
+        maps, parents, params = op.maps, node.parents, node.params
+        if len(parents) == 1:
+            return (maps[0](xp, t, *saved, **params),)  # type: ignore[misc]
+        if len(parents) == 2:
+            p, q = parents
+            y, a, b = saved
+            return (
+                None if p is None else maps[0](xp, t, y, a, b),  # type: ignore[misc]
+                None if q is None else maps[1](xp, t, y, a, b),  # type: ignore[misc]
+            )
+    y, args = _operands(node, saved, wrap)
+    return op.vjp(xp, t, y, args, [p is not None for p in node.parents], node.params)
+
+
+def _operands(node: Node, saved: tuple[Any, ...], wrap: Any) -> tuple[Any, list[Any]]:
+    """y and the arguments as a rule gets them: the datum where it was saved, else something that has its shape."""
+    y = saved[0]
+    if wrap is None:
+        return y, [p if s is None else s for s, p in zip(saved[1:], node.parents, strict=True)]
+    if isinstance(y, tuple):
+        y = tuple(wrap(part, picked(node, i, part, len(y))) for i, part in enumerate(y))
+    elif y is not None:
+        y = wrap(y, node)
+    return y, [p if s is None else wrap(s, p) for s, p in zip(saved[1:], node.parents, strict=True)]
+
+
+def picked(node: Node, i: int, part: Any, n: int) -> Node:
+    """The node of result `i` of `n` of a primitive with several results."""
+    return Node(PICK, (node,), (None, None), {"i": i, "n": n}, part.shape, part.dtype)
+
+
+def _already_spent(saved: Spent) -> GradientError:
+    return GradientError(
+        "MG105",
+        f"This graph was already differentiated at {format_location(saved.location)}, and what it had saved was released. "
+        "In a training loop, compute the loss again inside the loop; to differentiate the same graph twice, write "
+        "`loss.backward(retain_graph=True)` the first time.",
+    )

@@ -1,0 +1,662 @@
+"""Tensor: an n-dimensional array whose derivatives can be asked for.
+
+A tensor is a datum (`data`, an ndarray) and, where a gradient is needed, a `Node` of the tape. How one multiplication
+runs: `Tensor.__mul__` below is a closure made by `binary("multiply")`: it calls the kernel on the data and, if an
+argument has a node, makes a node with what the rule will read. `Tensor.backward` gives the node to the sweep in tape.py.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import functools
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from . import kernels
+from .errors import (
+    ArgumentTypeError,
+    DTypeError,
+    GradientError,
+    ShapeError,
+    format_location,
+    user_location,
+    warn_once,
+)
+from .indexing import index_error, index_key
+from .protocols import DEFAULT_FLOAT, Protocols
+from .rules import TABLE, Primitive
+from .tape import (
+    CUTS,
+    NO_PARAMS,
+    NOT_STORED,
+    TAPE,
+    Node,
+    Shaped,
+    Spent,
+    backward,
+    leave_graph,
+    note_backward,
+    picked,
+    recording,
+    topological,
+)
+
+Operand = Any  # a Tensor, a Python or NumPy number, an ndarray
+
+_default_float = DEFAULT_FLOAT
+_recorder = recording.get
+
+
+def set_default_dtype(dtype: Any) -> None:
+    """Set the dtype that Python floats become, and integers where a function needs floats: float32 (the start) or float64.
+
+    >>> import microgradient as mg
+    >>> mg.set_default_dtype(mg.float64); str(mg.tensor(1.0).dtype)
+    'float64'
+    >>> mg.set_default_dtype(mg.float32)
+    """
+    new = np.dtype(dtype)
+    if new not in (np.float32, np.float64):
+        raise DTypeError("MG140", f"The default dtype must be float32 or float64, not {new}.")
+    _default_float[0] = new
+
+
+def get_default_dtype() -> np.dtype[Any]:
+    """The dtype that Python floats become."""
+    return _default_float[0]
+
+
+# ---------------------------------------------------------------------------------------------- operators from the rulebook
+
+# Kernels run in a context of their own, where NumPy's floating-point warnings are off: log(0) is -inf, as the standard says.
+_silent = contextvars.Context()
+_silent.run(np.seterr, all="ignore")
+_run_silently = _silent.run
+
+
+def run_kernel(kernel: Callable[..., Any], *args: Any, **params: Any) -> Any:
+    """`kernel(*args, **params)` without NumPy's floating-point warnings."""
+    try:
+        return _run_silently(kernel, *args, **params)
+    except RuntimeError as error:  # the context is in use: by another thread, or by a kernel that calls a kernel
+        if "cannot enter context" not in str(error):
+            raise
+        with np.errstate(all="ignore"):
+            return kernel(*args, **params)
+
+
+def unary(name: str) -> Callable[[Tensor], Tensor]:
+    """The Tensor method of a pointwise primitive of one argument."""
+    op, kernel = TABLE[name], getattr(kernels, name)
+    keep_y, keep_a = op.reads([True])
+    floats, varies = op.floats, op.maps[0] is not None
+
+    def method(self: Tensor) -> Tensor:
+        a = self.data
+        if floats and a.dtype.kind in "biu":
+            a = a.astype(_default_float[0])
+        y = run_kernel(kernel, a)
+        if y.__class__ is not np.ndarray:
+            y = np.asarray(y)
+        out = _new(Tensor)
+        out.data = y
+        out.node = None
+        p = self.node
+        if p is not None and varies and (recorder := _recorder()) is not None:
+            out.node = node = Node(
+                op, (p,), (y if keep_y else None, a if keep_a else None), NO_PARAMS, y.shape, y.dtype
+            )
+            if recorder is not TAPE:
+                recorder.record(node, (a,), y)
+        return out
+
+    return _named(method, name, op)
+
+
+def binary(name: str, reflected: bool = False) -> Callable[[Tensor, Operand], Tensor]:
+    """The operator method of a pointwise primitive of two arguments; `reflected`: self is the second."""
+    op, kernel = TABLE[name], getattr(kernels, name)
+    keep = {(p, q): op.reads([p, q]) for p in (True, False) for q in (True, False) if p or q}
+    both, first, second = keep[True, True], keep[True, False], keep[False, True]
+    floats, varies, lift = op.floats, op.maps[0] is not None, name == "pow" and reflected
+
+    def method(self: Tensor, other: Operand) -> Tensor:
+        a, p = self.data, self.node
+        if other.__class__ is Tensor or isinstance(other, Tensor):
+            b, q = other.data, other.node
+            if a.dtype is not b.dtype or (floats and a.dtype.kind in "biu"):
+                a, b = promote(a, b, floats)
+        else:
+            q = None
+            b = constant(other)
+            if b is NotImplemented:
+                return NotImplemented
+            if b.__class__ is np.ndarray or lift or floats or a.dtype.kind not in "fc" or b.__class__ is complex:
+                a, b = promote(a, b if not lift else np.asarray(b, a.dtype) if a.dtype.kind == "f" else b, floats)
+        if reflected:
+            a, b, p, q = b, a, q, p
+        y = run_kernel(kernel, a, b)
+        if y.__class__ is not np.ndarray:
+            y = np.asarray(y)
+        out = _new(Tensor)
+        out.data = y
+        if (p is None and q is None) or not varies or (recorder := _recorder()) is None:
+            out.node = None
+            return out
+        keep_y, keep_a, keep_b = both if p is not None and q is not None else first if q is None else second
+        saved = (y if keep_y else None, a if keep_a else None, b if keep_b else None)
+        out.node = node = Node(op, (p, q), saved, NO_PARAMS, y.shape, y.dtype)
+        if recorder is not TAPE:
+            recorder.record(node, (a, b), y)
+        return out
+
+    return _named(method, name, op)
+
+
+def apply(op: Primitive, *args: Any, **params: Any) -> Any:
+    """Run any primitive on tensors, arrays and numbers: one Tensor, or a tuple where the primitive has several results."""
+    data, nodes = [], []
+    for arg in args:
+        if isinstance(arg, Tensor):
+            data.append(arg.data)
+            nodes.append(arg.node)
+        else:
+            data.append(arg)
+            nodes.append(None)
+    y = run_kernel(getattr(kernels, op.name), *data, **params)
+    several = isinstance(y, tuple)
+    if not several:
+        y = np.asarray(y)
+    if (
+        any(n is not None for n in nodes)
+        and op.maps[0:] != (None,) * len(op.maps)
+        and (recorder := _recorder()) is not None
+    ):
+        keep_y, *keep = op.reads([n is not None for n in nodes])
+        saved = [y if keep_y else None]
+        for datum, node_, kept in zip(data, nodes, keep, strict=True):
+            saved.append(datum if kept else Shaped(np.shape(datum), np.result_type(datum)) if node_ is None else None)
+        shape, dtype = (None, None) if several else (y.shape, y.dtype)
+        node = Node(op, tuple(nodes), tuple(saved), params, shape, dtype)
+        if recorder is not TAPE:
+            recorder.record(node, data, y)
+        if several:
+            return tuple(wrap(part, picked(node, i, part, len(y))) for i, part in enumerate(y))
+        return wrap(y, node)
+    return tuple(wrap(part, None) for part in y) if several else wrap(y, None)
+
+
+def wrap(datum: Any, node: Node | None) -> Any:
+    """The tensor of a datum and a node. Numbers and shapes, which rules also meet, stay what they are."""
+    if not isinstance(datum, np.ndarray | np.generic):
+        return datum
+    out = _new(Tensor)
+    out.data = np.asarray(datum)
+    out.node = node
+    return out
+
+
+def constant(value: Any) -> Any:
+    """An operand that is not a tensor, as a Python number or an ndarray; NotImplemented if it is neither."""
+    cls = value.__class__
+    if cls is float or cls is int or cls is bool or cls is complex:
+        return value
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
+        return value
+    if isinstance(value, np.generic) and value.dtype.kind in "biufc":
+        return value.item()  # a NumPy number is a number: it does not decide the dtype
+    if isinstance(value, bool | int | float | complex):
+        return (
+            complex(value) if isinstance(value, complex) else float(value) if isinstance(value, float) else int(value)
+        )
+    return NotImplemented
+
+
+def promote(a: Any, b: Any, floats: bool = False) -> tuple[Any, Any]:
+    """Bring two operands to where NumPy's promotion agrees with ours: integers beside floats take the float's dtype.
+
+    The standard leaves integers with floats open; here, as in PyTorch, float32 with int64 is float32. Python numbers
+    have no dtype of their own: beside integers a Python float counts as the default float.
+    """
+    kinds = [x.dtype.kind if isinstance(x, np.ndarray) else "Python" for x in (a, b)]
+    inexact = [x.dtype for x in (a, b) if isinstance(x, np.ndarray) and x.dtype.kind in "fc"]
+    if inexact:
+        target = inexact[0] if len(inexact) == 1 else np.result_type(*inexact)
+    elif any(isinstance(x, complex) for x in (a, b)):
+        target = np.result_type(_default_float[0], np.complex64)
+    elif floats or any(isinstance(x, float) for x in (a, b)):
+        target = _default_float[0]
+    else:
+        return a, b
+    a, b = (x.astype(target) if k in ("b", "i", "u") else x for x, k in zip((a, b), kinds, strict=True))
+    return a, b
+
+
+def _named(method: Callable[..., Tensor], name: str, op: Primitive) -> Callable[..., Tensor]:
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = f"The {op.kind} primitive `{name}`, elementwise."
+    return method
+
+
+# --------------------------------------------------------------------------------------------------------------- Tensor
+
+
+def _inplace(operator_: Callable[[Tensor, Operand], Tensor]) -> Callable[[Tensor, Operand], Tensor]:
+    """`x += y` makes a new tensor; only a leaf that needs a gradient keeps its identity, under no_grad."""
+
+    def method(self: Tensor, other: Operand) -> Tensor:
+        if self.node is None or self.node.op is not None:
+            new = operator_(self, other)
+            if new is NotImplemented:
+                return new
+        else:
+            self._refuse_leaf_update(f"`w {operator_.__name__}= …`")
+            new = operator_(self, other)
+        if new.shape != self.shape:
+            raise ShapeError(
+                "MG121",
+                f"An update in place keeps the shape {self.shape}; this one would make it {new.shape}. Write `y = x + z`.",
+            )
+        if new.dtype != self.dtype:
+            if not np.can_cast(new.dtype, self.dtype, "same_kind"):
+                raise DTypeError(
+                    "MG141", f"An update in place keeps the dtype {self.dtype}; this one gives {new.dtype}."
+                )
+            new = apply(TABLE["astype"], new, dtype=self.dtype)
+        if self.node is not None and self.node.op is None:
+            self.data = new.data
+            return self
+        return new
+
+    return method
+
+
+class Tensor(Protocols):
+    """An n-dimensional array of numbers that may record how it was computed.
+
+    Make one with :func:`tensor` (copies; `requires_grad=True` for a leaf whose `grad` you want) or the creation functions
+    of the array API standard. Operators and functions follow the standard 2025.12 (https://data-apis.org/array-api),
+    `backward` and `grad` follow PyTorch. Tensors never change under a tape: `x += y` and `x[i] = v` give `x` a new value.
+
+    >>> import microgradient as mg
+    >>> x = mg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    tensor([2., 4., 6.])
+    """
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:  # the functions of `functions/` are also methods: see functions/methods.py
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = False) -> None:
+        self.data = to_array(data, dtype)
+        self.node = None
+        if requires_grad:
+            self.requires_grad = True
+
+    # ------------------------------------------------------------------------------------------------------ attributes
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether operations on this tensor are recorded. Can be set on leaves of a real floating dtype."""
+        return self.node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if self.node is not None and self.node.op is not None:
+            if not value:
+                raise GradientError("MG106", "Only leaves can stop requiring a gradient. Write `x = x.detach()`.")
+            return
+        if not value:
+            self.node = None
+        elif self.node is None:
+            if self.data.dtype.kind != "f":
+                raise DTypeError("MG142", _no_gradient_for(self.data.dtype))
+            self.node = Node(None, (), (), NO_PARAMS, self.data.shape, self.data.dtype)
+            self.node.grad = None
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether this tensor was made by the user rather than computed from one that requires a gradient."""
+        return self.node is None or self.node.op is None
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient accumulated by `backward`: for leaves, and after :meth:`keep_grad` for any tensor."""
+        if self.node is None:
+            return None
+        if self.node.grad is NOT_STORED:
+            warn_once(
+                "MG107",
+                f"The gradient of this intermediate tensor of shape {self.shape} is not stored, so `.grad` is None. Call "
+                "`h.keep_grad()` before `backward()`, or look at it under `with mg.trace():`.",
+            )
+            return None
+        return cast("Tensor | None", self.node.grad)
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None and not isinstance(value, Tensor):
+            raise ArgumentTypeError("MG108", f"A gradient is a Tensor or None, not {type(value).__name__}.")
+        if value is not None and value.shape != self.shape:
+            raise ShapeError("MG122", f"A gradient for a tensor of shape {self.shape} can't have shape {value.shape}.")
+        if self.node is not None:
+            self.node.grad = value
+        elif value is not None:
+            raise GradientError("MG109", "This tensor needs no gradient. Write `x.requires_grad = True` first.")
+
+    # ---------------------------------------------------------------------------------------------------- differentiation
+
+    def backward(self, gradient: Any = None, retain_graph: bool = False, create_graph: bool = False) -> None:
+        """Add ∂self/∂leaf to the `grad` of every leaf that this tensor was computed from.
+
+        `gradient` is the cotangent of this tensor, needed unless it has a single entry (then 1). What the graph saved is
+        released unless `retain_graph`. With `create_graph` the gradients can be differentiated again.
+        Raises GradientError if no leaf can be reached, if the graph was released, or if a gradient is needed but not given.
+        """
+        if self.node is None:
+            raise _unconnected(self)
+        seed = self._seed(gradient)
+        order = topological([self.node])
+        if create_graph:
+            leaves = backward(order, {self.node: seed}, TAPED, wrap)
+        else:
+            spent = None if retain_graph or _recorder() is not TAPE else Spent(user_location())
+            with np.errstate(all="ignore"):
+                leaves = backward(order, {self.node: seed.data}, kernels, spent=spent)
+        _accumulate(leaves, seed.data)
+        note_backward(self.node)
+
+    def _seed(self, gradient: Any) -> Tensor:
+        if gradient is None:
+            if self.data.size != 1:
+                raise GradientError(
+                    "MG101",
+                    f"This tensor has shape {self.shape}; a gradient needs one number. Write `loss.mean().backward()`, or pass "
+                    f"a weight for each of the {self.data.size} entries: `loss.backward(weights)`.",
+                )
+            return Tensor(np.ones_like(self.data))
+        seed = gradient if isinstance(gradient, Tensor) else Tensor(gradient, self.dtype)
+        if seed.shape != self.shape:
+            raise ShapeError(
+                "MG122", f"The gradient passed to backward() has shape {seed.shape}, the tensor {self.shape}."
+            )
+        return seed if seed.dtype == self.dtype else cast("Tensor", apply(TABLE["astype"], seed, dtype=self.dtype))
+
+    def keep_grad(self) -> Tensor:
+        """Store the gradient of this intermediate tensor in `.grad` at the next backward pass (PyTorch: retain_grad)."""
+        if self.node is None:
+            raise GradientError("MG109", "This tensor needs no gradient, so there is none to keep.")
+        if self.node.grad is NOT_STORED:
+            self.node.grad = None
+        return self
+
+    retain_grad = keep_grad
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Set `requires_grad` and return self."""
+        self.requires_grad = requires_grad
+        return self
+
+    def detach(self) -> Tensor:
+        """The same value, cut off from the graph: a constant."""
+        leave_graph(self, ".detach()")
+        return cast("Tensor", wrap(self.data, None))
+
+    # ------------------------------------------------------------------------------------- copies, iteration, ufuncs
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.data.ndim:
+            raise ArgumentTypeError("MG125", "A tensor of shape () can't be iterated over.")
+        return (self[i] for i in range(len(self.data)))
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        name = _UFUNCS.get(ufunc)
+        if method != "__call__" or options or name is None:
+            raise ArgumentTypeError(
+                "MG111",
+                f"np.{ufunc.__name__} ({method}) has no rule for tensors here. Use a function of `mg.`, or np.asarray(x).",
+            )
+        if len(inputs) == 1:
+            return _METHODS[name](self)
+        a, b = inputs
+        return _METHODS[name](a, b) if isinstance(a, Tensor) else _REFLECTED[name](b, a)
+
+    def __reduce__(self) -> Any:
+        return _rebuilt, (type(self), self.data, self.requires_grad)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        if self.node is not None and self.node.op is not None:
+            raise GradientError("MG110", "Only leaves can be deep-copied. Write `copy.deepcopy(x.detach())`.")
+        copy = _rebuilt(type(self), self.data.copy(), self.requires_grad)
+        memo[id(self)] = copy
+        if self.node is not None and self.node.grad is not None:
+            copy.grad = wrap(self.node.grad.data.copy(), None)
+        return copy
+
+    # -------------------------------------------------------------------------------------------------- indexing, operators
+
+    def __getitem__(self, key: Any) -> Tensor:
+        pattern, indices = index_key(key, self.shape)
+        try:
+            return cast("Tensor", apply(TABLE["index"], self, *indices, key=pattern))
+        except IndexError as error:
+            raise index_error(error, key, self.shape) from None
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if self.node is not None and self.node.op is None:
+            self._refuse_leaf_update("`w[i] = …`")
+        pattern, indices = index_key(key, self.shape)
+        new = value if isinstance(value, Tensor) else wrap(np.asarray(value), None)
+        if new.dtype != self.dtype:
+            if isinstance(value, Tensor) and not np.can_cast(new.dtype, self.dtype, "same_kind"):
+                raise DTypeError(
+                    "MG141", f"Values of dtype {new.dtype} can't be put into a tensor of dtype {self.dtype}."
+                )
+            new = apply(TABLE["astype"], new, dtype=self.dtype)
+        try:
+            out = apply(TABLE["index_set"], self, new, *indices, key=pattern)
+        except IndexError as error:
+            raise index_error(error, key, self.shape) from None
+        except ValueError as error:
+            raise ShapeError("MG120", f"{error}. The tensor has shape {self.shape}, the value {new.shape}.") from None
+        self.data = out.data
+        if self.node is None or self.node.op is not None:
+            self.node = out.node
+
+    def _refuse_leaf_update(self, what: str) -> None:
+        if _recorder() is not None:
+            raise GradientError(
+                "MG104",
+                f"{what} would change a leaf that requires a gradient while operations are recorded. Update parameters with "
+                "`opt.step()` or under `with mg.no_grad():`.",
+            )
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    __add__, __radd__ = binary("add"), binary("add", reflected=True)
+    __sub__, __rsub__ = binary("subtract"), binary("subtract", reflected=True)
+    __mul__, __rmul__ = binary("multiply"), binary("multiply", reflected=True)
+    __truediv__, __rtruediv__ = binary("divide"), binary("divide", reflected=True)
+    __floordiv__, __rfloordiv__ = binary("floor_divide"), binary("floor_divide", reflected=True)
+    __mod__, __rmod__ = binary("remainder"), binary("remainder", reflected=True)
+    __pow__, __rpow__ = binary("pow"), binary("pow", reflected=True)
+    __and__, __rand__ = binary("bitwise_and"), binary("bitwise_and", reflected=True)
+    __or__, __ror__ = binary("bitwise_or"), binary("bitwise_or", reflected=True)
+    __xor__, __rxor__ = binary("bitwise_xor"), binary("bitwise_xor", reflected=True)
+    __lshift__, __rlshift__ = binary("bitwise_left_shift"), binary("bitwise_left_shift", reflected=True)
+    __rshift__, __rrshift__ = binary("bitwise_right_shift"), binary("bitwise_right_shift", reflected=True)
+    __lt__, __le__, __gt__, __ge__ = binary("less"), binary("less_equal"), binary("greater"), binary("greater_equal")
+    __eq__, __ne__ = binary("equal"), binary("not_equal")  # type: ignore[assignment]
+    __neg__, __pos__, __abs__, __invert__ = unary("negative"), unary("positive"), unary("abs"), unary("bitwise_invert")
+    __iadd__, __isub__, __imul__ = _inplace(__add__), _inplace(__sub__), _inplace(__mul__)
+    __itruediv__, __ifloordiv__, __imod__ = _inplace(__truediv__), _inplace(__floordiv__), _inplace(__mod__)
+    __ipow__, __iand__, __ior__, __ixor__ = _inplace(__pow__), _inplace(__and__), _inplace(__or__), _inplace(__xor__)
+    __ilshift__, __irshift__ = _inplace(__lshift__), _inplace(__rshift__)
+
+
+_new: Callable[[type[Tensor]], Tensor] = Tensor.__new__
+_UFUNCS = {
+    getattr(kernels, name): name
+    for name, op in TABLE.items()
+    if op.kind == "pointwise" and isinstance(getattr(kernels, name, None), np.ufunc)
+} | {
+    np.power: "pow", np.equal: "equal", np.not_equal: "not_equal", np.less: "less", np.less_equal: "less_equal",
+    np.greater: "greater", np.greater_equal: "greater_equal", np.fabs: "abs", np.matmul: "matmul",
+}  # fmt: skip
+_METHODS: dict[str, Callable[..., Any]] = {}
+_REFLECTED: dict[str, Callable[..., Any]] = {}
+for _name in {*_UFUNCS.values(), "sigmoid", "softplus", "relu", "erf", "erfc", "erfinv", "lgamma", "digamma"}:
+    if TABLE[_name].kind == "pointwise" and len(TABLE[_name].maps) == 2:
+        _METHODS[_name], _REFLECTED[_name] = binary(_name), binary(_name, reflected=True)
+    elif TABLE[_name].kind == "pointwise":
+        _METHODS[_name] = unary(_name)
+
+
+def pointwise_function(name: str) -> Callable[..., Any]:
+    """The function of a pointwise primitive on tensors, arrays and numbers: `pointwise_function("exp")(x)`."""
+    op = TABLE[name]
+    if len(op.maps) == 1:
+        method = _METHODS[name]
+        return lambda x: method(x if isinstance(x, Tensor) else Tensor(x))
+    first, second = _METHODS[name], _REFLECTED[name]
+
+    def function(a: Any, b: Any) -> Any:
+        if isinstance(a, Tensor):
+            return _implemented(first(a, b), name, b)
+        if isinstance(b, Tensor):
+            return _implemented(second(b, a), name, a)
+        return _implemented(first(Tensor(a), b), name, b)
+
+    return function
+
+
+def _implemented(result: Any, name: str, operand: Any) -> Any:
+    if result is NotImplemented:
+        raise ArgumentTypeError("MG111", f"`{name}` can't work with a {type(operand).__name__}.")
+    return result
+
+
+class TensorWorld:
+    """The taped world: the namespace `xp` in which rules run on Tensors, so that derivatives have derivatives."""
+
+    def __init__(self) -> None:
+        for name, op in TABLE.items():
+            simple = name in _METHODS and name in TABLE and name != "matmul"
+            setattr(self, name, pointwise_function(name) if simple else functools.partial(apply, op))
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    def zeros(self, shape: tuple[int, ...], dtype: Any) -> Any:
+        """A constant tensor of zeros."""
+        return wrap(np.zeros(shape, dtype), None)
+
+    def zeros_like(self, a: Any) -> Any:
+        """A constant tensor of zeros with the shape and dtype of `a`."""
+        return wrap(np.zeros(a.shape, a.dtype), None)
+
+
+TAPED = TensorWorld()
+
+# ------------------------------------------------------------------------------------------------- making tensors, leaves
+
+
+def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor with a copy of `data`: numbers, nested sequences of numbers or tensors, arrays.
+
+    Python floats become the default float (float32, see :func:`set_default_dtype`), integers int64, booleans bool; NumPy
+    arrays keep their dtype. `requires_grad` makes it a leaf: `backward` accumulates its gradient in `.grad`.
+
+    >>> import microgradient as mg
+    >>> mg.tensor([[1, 2], [3, 4]])
+    tensor([[1, 2],
+            [3, 4]])
+    >>> mg.tensor([0.5], requires_grad=True)
+    tensor([0.5], requires_grad=True)
+    """
+    return Tensor(data, dtype, requires_grad)
+
+
+def to_array(data: Any, dtype: Any = None) -> Any:
+    """A new ndarray with `data` and the dtype that :func:`tensor` documents."""
+    if isinstance(data, Tensor):
+        leave_graph(data, "mg.tensor(…)")
+        return np.array(data.data, dtype=dtype, copy=True)
+    if isinstance(data, np.ndarray | np.generic):
+        array = np.array(data, dtype=dtype, copy=True)
+    else:
+        if isinstance(data, list | tuple) and any(isinstance(x, Tensor) for x in data):
+            data = [x.data if isinstance(x, Tensor) else x for x in data]
+        try:
+            array = np.array(data, copy=True)
+        except ValueError as error:
+            raise ShapeError("MG126", f"The nested sequences have different lengths: {error}") from None
+        if dtype is not None:
+            array = array.astype(dtype) if array.dtype.kind in "biufc" else array
+        elif array.dtype.kind == "f" and not _has_array(data):
+            array = array.astype(_default_float[0])
+        elif array.dtype.kind == "c" and not _has_array(data):
+            array = array.astype(np.result_type(_default_float[0], np.complex64))
+    if array.dtype.kind not in "biufc":
+        raise DTypeError("MG143", f"A tensor holds numbers; {type(data).__name__} gives NumPy dtype {array.dtype}.")
+    return array
+
+
+def _has_array(data: Any) -> bool:
+    """Whether nested sequences hold NumPy arrays or scalars, which keep their dtype."""
+    while isinstance(data, list | tuple) and data:
+        data = data[0]
+    return isinstance(data, np.ndarray | np.generic)
+
+
+def _rebuilt(cls: type[Tensor], data: Any, requires_grad: bool) -> Tensor:
+    out = _new(cls)
+    out.data = data
+    out.node = None
+    out.requires_grad = requires_grad
+    return out
+
+
+# ------------------------------------------------------------------------------------------- after the sweep; what went wrong
+
+
+def _accumulate(leaves: dict[Node, Any], seed: Any) -> None:
+    """Add the cotangents of the leaves to their `.grad`. Arrays that anything else may hold are copied first."""
+    given = {id(seed)}
+    for node, t in leaves.items():
+        if node.grad is not None:
+            node.grad = node.grad + (t if isinstance(t, Tensor) else wrap(t, None))
+        elif isinstance(t, Tensor):
+            node.grad = t
+        else:
+            t = np.asarray(t)
+            if t.base is not None or id(t) in given:
+                t = t.copy()
+            given.add(id(t))
+            node.grad = wrap(t, None)
+
+
+def _unconnected(loss: Tensor) -> GradientError:
+    if loss.data.dtype.kind != "f":
+        return DTypeError("MG142", _no_gradient_for(loss.data.dtype))  # type: ignore[return-value]
+    left = "; ".join(f"{what} at {format_location(where)}" for what, where in CUTS)
+    trail = f" Lately these left the graph: {left}. Use the `mg.` functions on tensors there." if left else ""
+    return GradientError(
+        "MG102",
+        f"This tensor is not connected to any leaf that requires a gradient.{trail} Setting `requires_grad` on the loss "
+        "would not help: make the parameters with `requires_grad=True` and compute the loss from them, outside `mg.no_grad()`.",
+    )
+
+
+def _no_gradient_for(dtype: Any) -> str:
+    if dtype.kind == "c":
+        return f"Derivatives are defined for real floating dtypes, not for {dtype}: differentiate the real and imaginary parts."
+    return f"A tensor of dtype {dtype} has no gradient: integers are counted, not differentiated. Write `x.astype(mg.float32)`."
