@@ -1,0 +1,466 @@
+"""Random numbers from one counter-based generator: the same seed gives the same numbers, however the work is split.
+
+Raw bits come from Philox4x64-10 (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", 2011). Its
+key is (seed mod 2^64, 0). **Block** k is the four 64-bit words it gives at counter (k, 0, 0, 0); as NumPy's Philox, the
+first block is k = 1. A generator's whole state is its seed and its *counter*, the number of blocks already used.
+
+A draw of n numbers uses whole blocks, those that follow the counter, and element i of the draw (in C order) is a function of
+word i alone (of one pair of words, for normals). Words are 64 bits wide and number four to a block, or 32 bits wide and number
+eight: each 64-bit word then gives its low half first. So any part of a draw can be made by itself, by any number of threads.
+
+| draw | words | number |
+| --- | --- | --- |
+| uniform, float32 | 32-bit w | (w >> 8) · 2^-24 |
+| uniform, float64 | 64-bit w | (w >> 11) · 2^-53 |
+| normal | pairs of 32- or 64-bit words | Box-Muller, see `_box_muller` |
+| bernoulli | 32-bit w | 1 where the uniform float32 is less than p, else 0 |
+| integers | 64-bit w | low + ((w · span) >> 64), with span = high - low, unless w is *rejected* |
+| permutation | 64-bit w | the positions in increasing order of their words, equal words in order of position |
+
+A word is rejected if (w · span) mod 2^64 < 2^64 mod span, which keeps integers unbiased (Lemire, "Fast random integer
+generation in an interval", 2019). While any element is rejected, a further n words are drawn and it takes the new word at
+its position. float16 is drawn as float32 and then rounded. low, high, mean and std are applied in the dtype of the draw,
+as `low + (high - low) * u`, at most the largest number below high, and `mean + std * z`.
+
+Normals are made of IEEE additions, multiplications, divisions and square roots only, in a fixed order, without fused
+operations or a library's logarithm: the bits are the same on every machine.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import secrets
+import threading
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
+from .tensor import Tensor, get_default_dtype, wrap
+
+Shape = int | Sequence[int]
+Array = np.ndarray[Any, np.dtype[Any]]
+
+_LARGE = 1 << 13  # pairs of normals made at once: their scratch arrays fit in the cache
+_SMALL = 8  # normal draws of at most so many blocks are cut from normals made ahead
+_AHEAD = 64  # so many blocks of them
+_WORDS32, _WORDS64 = np.dtype("<u4"), np.dtype("<u8")
+
+
+class Generator:
+    """A generator of its own, beside the one that the functions of this module share.
+
+    Without a seed it starts from the operating system's entropy.
+
+    >>> from microgradient.random import Generator
+    >>> a, b = Generator(7), Generator(7)
+    >>> a.permutation(100).tolist() == b.permutation(100).tolist()
+    True
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        self._lock = threading.Lock()
+        self._seed, self._counter = secrets.randbits(63) if seed is None else _checked_seed(seed), 0
+        self._restart()
+
+    def _restart(self) -> None:
+        """Forget what was made for another seed."""
+        self._philox = np.random.Philox(key=self._seed % 2**64)
+        self._philox_counter = 0
+        self._ahead: dict[np.dtype[Any], tuple[int, Array]] = {}
+
+    # --------------------------------------------------------------------------------------------------------- state
+
+    def manual_seed(self, seed: int) -> None:
+        """Start again from `seed`: any whole number from -2^63 to 2^64 - 1."""
+        self.set_state({"seed": seed, "counter": 0})
+
+    def get_state(self) -> dict[str, int]:
+        """The seed and the number of blocks used so far: all there is to know, ready for JSON."""
+        with self._lock:
+            return {"seed": self._seed, "counter": self._counter}
+
+    def set_state(self, state: dict[str, int]) -> None:
+        """Go on from a state that :meth:`get_state` returned.
+
+        >>> from microgradient import random
+        >>> before = random.get_state()
+        >>> x = random.normal((3,))
+        >>> random.set_state(before)
+        >>> random.normal((3,)).tolist() == x.tolist()
+        True
+        """
+        if not isinstance(state, dict) or set(state) != {"seed", "counter"}:
+            raise ArgumentError("MG139", f"A random state is {{'seed': int, 'counter': int}}, got {state!r:.100}.")
+        seed, counter = _checked_seed(state["seed"]), _whole(state["counter"], "counter")
+        if not 0 <= counter < 2**64:
+            raise ArgumentError("MG139", f"The counter of a random state is between 0 and 2^64 - 1, got {counter}.")
+        with self._lock:
+            self._seed, self._counter = seed, counter
+            self._restart()
+
+    # --------------------------------------------------------------------------------------------------------- draws
+
+    def uniform(self, shape: Shape = (), low: float = 0.0, high: float = 1.0, dtype: Any = None) -> Tensor:
+        """Numbers spread evenly over [low, high). `dtype` is a real floating dtype, by default the default float.
+
+        Raises ArgumentError if low > high or a bound is not finite.
+
+        >>> from microgradient import random
+        >>> x = random.uniform((2, 3), -1.0, 1.0)
+        >>> x.shape, bool((x >= -1).data.all() and (x < 1).data.all())
+        ((2, 3), True)
+        """
+        shape, dtype = _shape(shape), _floating(dtype)
+        low, high = _real(low, "low"), _real(high, "high")
+        if low > high:
+            raise ArgumentError("MG139", f"uniform needs low <= high, got low = {low} and high = {high}.")
+        out = self._uniforms(math.prod(shape), np.dtype(np.float64 if dtype == np.float64 else np.float32))
+        if dtype == np.float16 or low != 0.0 or high != 1.0:
+            out = out * out.dtype.type(high - low)
+            out += out.dtype.type(low)
+            out = out.astype(dtype, copy=False)
+            top = dtype.type(high)
+            out = np.minimum(out, np.nextafter(top, dtype.type(-np.inf)) if low < high else top)
+        return _tensor(out, shape)
+
+    def normal(self, shape: Shape = (), mean: float = 0.0, std: float = 1.0, dtype: Any = None) -> Tensor:
+        """Numbers from the normal distribution N(mean, std²). `dtype` is a real floating dtype, by default the default float.
+
+        By Box and Muller, "A note on the generation of random normal deviates" (1958). The largest |z| that can come up is
+        6.8 in float32 and 9.5 in float64. Raises ArgumentError if std is negative or a number is not finite.
+
+        >>> from microgradient import random
+        >>> random.normal((2, 3), mean=5.0, std=0.1).shape
+        (2, 3)
+        """
+        shape, dtype = _shape(shape), _floating(dtype)
+        mean, std = _real(mean, "mean"), _real(std, "std")
+        if std < 0:
+            raise ArgumentError("MG139", f"A standard deviation is not negative, got std = {std}.")
+        out = self._normals(math.prod(shape), _FORMATS[np.dtype(np.float64 if dtype == np.float64 else np.float32)])
+        if std != 1.0:
+            out *= out.dtype.type(std)
+        if mean != 0.0:
+            out += out.dtype.type(mean)
+        return _tensor(out.astype(dtype, copy=False), shape)
+
+    def integers(self, low: int, high: int, shape: Shape = ()) -> Tensor:
+        """Whole numbers of dtype int64, low <= k < high, all equally likely. Raises ArgumentError unless low < high.
+
+        >>> from microgradient import random
+        >>> dice = random.integers(1, 7, (1000,))
+        >>> sorted(set(dice.tolist()))
+        [1, 2, 3, 4, 5, 6]
+        """
+        shape = _shape(shape)
+        low, high = _whole(low, "low"), _whole(high, "high")
+        if not -(2**63) <= low < high <= 2**63:
+            raise ArgumentError(
+                "MG139",
+                f"integers gives low <= k < high, so it needs low < high, within int64: got low = {low} and high = {high}. "
+                "`high` itself is never drawn.",
+            )
+        n, span = math.prod(shape), high - low
+        out, rejected = _scaled(self._words(n, _WORDS64), span)
+        while rejected.any():
+            again, rejected_again = _scaled(self._words(n, _WORDS64), span)
+            out = np.where(rejected, again, out)
+            rejected &= rejected_again
+        if low:
+            out += np.uint64(low % 2**64)  # modulo 2^64, as two's complement is
+        return _tensor(out.view(np.int64), shape)
+
+    def permutation(self, n: int) -> Tensor:
+        """The numbers 0 … n-1 in random order, as an int64 tensor of shape (n,).
+
+        >>> from microgradient import random
+        >>> sorted(random.permutation(5).tolist())
+        [0, 1, 2, 3, 4]
+        """
+        n = _whole(n, "n")
+        if n < 0:
+            raise ArgumentError("MG139", f"A permutation of n = {n} things does not exist.")
+        return _tensor(np.argsort(self._words(n, _WORDS64), kind="stable").astype(np.int64, copy=False), (n,))
+
+    def bernoulli(self, p: Any, shape: Shape | None = None, dtype: Any = None) -> Tensor:
+        """Ones with probability `p` and zeros otherwise, in `dtype` (any; by default the default float).
+
+        `p` is a number, or a tensor with a probability for each entry; `shape` is by default that of `p`.
+        Raises ArgumentError for a probability outside [0, 1], ShapeError if `p` does not broadcast to `shape`.
+
+        >>> from microgradient import random
+        >>> random.bernoulli(1.0, (2, 2))
+        tensor([[1., 1.],
+                [1., 1.]])
+        """
+        chances = np.asarray(p.data if isinstance(p, Tensor) else p)
+        shape = _shape(chances.shape if shape is None else shape)
+        if chances.dtype.kind not in "biuf" or not (chances.size == 0 or 0 <= chances.min() <= chances.max() <= 1):
+            raise ArgumentError("MG139", f"A probability is between 0 and 1, got p = {_excerpt(chances)}.")
+        if chances.ndim:
+            try:
+                chances = np.broadcast_to(chances, shape)
+            except ValueError:
+                raise ShapeError("MG129", f"Probabilities of shape {chances.shape} don't fit into {shape}.") from None
+        ones = self._uniforms(math.prod(shape), np.dtype(np.float32)).reshape(shape) < chances
+        return _tensor(ones.astype(get_default_dtype() if dtype is None else dtype), shape)
+
+    # ------------------------------------------------------------------------------------------------------ raw bits
+
+    def _words(self, n: int, width: np.dtype[Any]) -> Array:
+        """The first n words of the blocks that follow, which become used."""
+        blocks = -(-n * width.itemsize // 32)
+        with self._lock:
+            start, self._counter = self._counter, self._counter + blocks
+            words = self._blocks(start, blocks)
+        return words.view(width)[:n]
+
+    def _blocks(self, start: int, blocks: int) -> Array:
+        """Blocks start + 1 … start + blocks, as 64-bit words. The lock is held."""
+        if self._philox_counter != start:
+            state: Any = self._philox.state
+            state["state"]["counter"][:] = (start % 2**64, 0, 0, 0)
+            state["buffer_pos"] = 4
+            self._philox.state = state
+        self._philox_counter = start + blocks
+        return self._philox.random_raw(4 * blocks).astype(_WORDS64, copy=False)
+
+    def _uniforms(self, n: int, dtype: np.dtype[Any]) -> Array:
+        if dtype == np.float64:
+            return np.multiply(self._words(n, _WORDS64) >> 11, 2.0**-53, dtype=dtype, casting="unsafe")
+        return np.multiply(self._words(n, _WORDS32) >> 8, 2.0**-24, dtype=dtype, casting="unsafe")
+
+    def _normals(self, n: int, form: _Format) -> Array:
+        per_block = 256 // form.bits
+        blocks = -(-n // per_block)
+        if blocks > _SMALL:
+            return _box_muller(self._words(blocks * per_block, form.word), form)[:n]
+        with self._lock:  # a pure function of the counter: it may be made ahead
+            start, normals = self._ahead.get(form.real, (0, None))
+            first = self._counter - start
+            if normals is None or not 0 <= first <= _AHEAD - blocks:
+                start, first = self._counter, 0
+                normals = _box_muller(self._blocks(start, _AHEAD).view(form.word), form)
+                self._ahead[form.real] = start, normals
+            self._counter += blocks
+        return normals[first * per_block : first * per_block + n].copy()
+
+
+def _scaled(words: Array, span: int) -> tuple[Array, Array]:
+    """(words · span) >> 64, and where (words · span) mod 2^64 falls into the part that would make some numbers likelier."""
+    if span == 2**64:
+        return words.copy(), np.zeros(words.shape, bool)
+    low, high = span % 2**32, span >> 32
+    w0, w1 = words & (2**32 - 1), words >> 32
+    middle = (w0 * low >> 32) + w1 * low
+    scaled = middle >> 32
+    if high:
+        scaled += w1 * high + ((w0 * high + (middle & (2**32 - 1))) >> 32)
+    return scaled, words * span < 2**64 % span
+
+
+# -------------------------------------------------------------------------------------------------------------- normals
+
+
+class _Format(NamedTuple):
+    """A floating format, as Box-Muller takes it apart."""
+
+    real: np.dtype[Any]
+    whole: np.dtype[Any]  # of the same width, signed
+    word: np.dtype[Any]
+    bits: int  # in the whole number
+    fraction: int  # of them behind the point
+    root_half: int  # the bits of √½, as a whole number
+    series: list[Array]  # the coefficients of _box_muller, highest power first, each of shape (3, 1)
+
+
+def _format(bits: int, fraction: int, terms: int) -> _Format:
+    floating = np.dtype(f"f{bits // 8}")
+    series = [
+        np.array([[2 / (2 * k + 1)], [(-1) ** k / math.factorial(2 * k)], [(-1) ** k / math.factorial(2 * k + 1)]])
+        for k in reversed(range(terms))
+    ]
+    root_half = int(floating.type(math.sqrt(0.5)).view(f"i{bits // 8}"))
+    return _Format(
+        floating,
+        np.dtype(f"i{bits // 8}"),
+        np.dtype(f"<u{bits // 8}"),
+        bits,
+        fraction,
+        root_half,
+        [c.astype(floating) for c in series],
+    )
+
+
+_FORMATS = {form.real: form for form in (_format(32, 23, 5), _format(64, 52, 11))}
+
+
+def _box_muller(words: Array, form: _Format) -> Array:
+    """As many standard normals as there are words, an even number; the pair 2j, 2j+1 comes from the words w, v = 2j, 2j+1."""
+    out = np.empty(words.size, form.real)
+    for start in range(0, words.size, 2 * _LARGE):
+        part = words[start : start + 2 * _LARGE]
+        out[start : start + part.size].reshape(-1, 2)[...] = _pairs(part[0::2], part[1::2], form).T
+    return out
+
+
+def _pairs(w: Array, v: Array, form: _Format) -> Array:
+    """Two rows of standard normals, ±r (cos a + sin a) and ±r (cos a - sin a), with B bits to a word:
+
+    r = √(-ln u), u = (float(w) + ½) 2^-B. float(w) + ½ is 2^e m with √½ <= m < √2, and with s = (m - 1) / (m + 1)
+        -ln u = -ln 2 · (e - B) - s · (2 + 2/3 s² + 2/5 s⁴ + …)
+    a = float(4v as a signed B-bit number) · π/4 · 2^(1-B), in [-π/4, π/4];
+        cos a = 1 - a²/2! + a⁴/4! - …, sin a = a · (1 - a²/3! + a⁴/5! - …)
+    The sign of the first is the highest bit of v, that of the second the next. The angle is thus a + π/4 in one of four
+    quadrants, and r is √½ of Box and Muller's. Series have 5 terms in float32, 11 in float64, and are summed by Horner's rule.
+    """
+    u = w.astype(form.real)
+    u += 0.5
+    bits = u.view(form.whole)
+    e = bits - form.root_half
+    e >>= form.fraction
+    bits -= e << form.fraction  # u is m from here
+    s = u - 1.0
+    u += 1.0
+    s /= u
+    a = np.multiply((v << 2).view(form.whole), math.pi / 4 * 2.0 ** (1 - form.bits), dtype=form.real, casting="unsafe")
+    x = np.empty((3, w.size), form.real)
+    np.multiply(s, s, out=x[0])
+    np.multiply(a, a, out=x[1:])
+    sums = x * form.series[0]
+    sums += form.series[1]
+    for coefficients in form.series[2:]:
+        sums *= x
+        sums += coefficients
+    log, cos, sin = sums
+    e -= form.bits
+    r = np.multiply(e, -math.log(2.0), dtype=form.real, casting="unsafe")
+    log *= s
+    r -= log
+    np.sqrt(r, out=r)
+    sin *= a
+    z = np.empty((2, w.size), form.real)
+    np.add(cos, sin, out=z[0])
+    np.subtract(cos, sin, out=z[1])
+    z *= r
+    signs = v << np.array([[0], [1]], form.word)
+    signs &= form.word.type(1 << (form.bits - 1))
+    z.view(form.word)[...] ^= signs
+    return z
+
+
+# ----------------------------------------------------------------------------------------------------- checks of arguments
+
+
+def _whole(value: Any, name: str) -> int:
+    if isinstance(value, bool | np.bool_) or not hasattr(value, "__index__"):
+        raise ArgumentTypeError("MG139", f"`{name}` is a whole number, got {value!r} ({type(value).__name__}).")
+    return operator.index(value)
+
+
+def _checked_seed(value: Any) -> int:
+    seed = _whole(value, "seed")
+    if not -(2**63) <= seed < 2**64:
+        raise ArgumentError("MG139", f"A seed is between -2^63 and 2^64 - 1, got {seed}. Write `seed % 2**64`.")
+    return seed
+
+
+def _real(value: Any, name: str) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise ArgumentTypeError("MG139", f"`{name}` is one number, got {value!r:.60}.") from None
+    if not math.isfinite(number):
+        raise ArgumentError("MG139", f"`{name}` must be finite, got {number}.")
+    return number
+
+
+def _shape(shape: Any) -> tuple[int, ...]:
+    if isinstance(shape, tuple) and all(type(n) is int and n >= 0 for n in shape):
+        return shape
+    try:
+        lengths = tuple(_whole(n, "shape") for n in (shape if isinstance(shape, tuple | list) else (shape,)))
+    except ArgumentTypeError:
+        raise ArgumentTypeError("MG129", f"A shape is a tuple of whole numbers, got {shape!r:.60}.") from None
+    if any(n < 0 for n in lengths):
+        raise ShapeError("MG129", f"A shape has no negative lengths, got {lengths}.")
+    return lengths
+
+
+def _floating(dtype: Any) -> np.dtype[Any]:
+    if dtype is None:
+        return get_default_dtype()
+    dtype = np.dtype(dtype)
+    if dtype not in (np.float16, np.float32, np.float64):
+        raise DTypeError("MG140", f"Random reals are float16, float32 or float64, not {dtype}.")
+    return dtype
+
+
+def _excerpt(values: Array) -> str:
+    if values.dtype.kind not in "biuf":
+        return repr(values.tolist())[:60]
+    wrong = values[~((values >= 0) & (values <= 1))]
+    return f"{wrong.flat[0]}" + (f" (and {wrong.size - 1} more)" if wrong.size > 1 else "")
+
+
+def _tensor(data: Array, shape: tuple[int, ...]) -> Tensor:
+    out: Tensor = wrap(data.reshape(shape), None)
+    return out
+
+
+# ------------------------------------------------------------------------------------- the generator that everything shares
+
+_default = Generator()
+manual_seed, get_state, set_state = _default.manual_seed, _default.get_state, _default.set_state
+uniform, normal, integers = _default.uniform, _default.normal, _default.integers
+permutation, bernoulli = _default.permutation, _default.bernoulli
+
+
+def rand(*shape: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Numbers spread evenly over [0, 1): `rand(2, 3)` or `rand((2, 3))`.
+
+    >>> import microgradient as mg
+    >>> mg.random.rand(2, 3).shape
+    (2, 3)
+    """
+    return _leaf(uniform(_lengths(shape), dtype=dtype), requires_grad)
+
+
+def randn(*shape: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Standard normal numbers: `randn(2, 3)` or `randn((2, 3))`.
+
+    >>> import microgradient as mg
+    >>> mg.random.randn(2, 3, requires_grad=True).requires_grad
+    True
+    """
+    return _leaf(normal(_lengths(shape), dtype=dtype), requires_grad)
+
+
+def randint(low: int, high: Any, shape: Shape | None = None) -> Tensor:
+    """Whole numbers low <= k < high: `randint(0, 10, (3,))`, or, from 0, `randint(10, (3,))`.
+
+    >>> import microgradient as mg
+    >>> bool((mg.random.randint(10, (3,)) < 10).data.all())
+    True
+    """
+    if shape is None:
+        return integers(0, low, high)
+    return integers(low, high, shape)
+
+
+def randperm(n: int) -> Tensor:
+    """The numbers 0 … n-1 in random order; PyTorch's name for :func:`permutation`."""
+    return permutation(n)
+
+
+def _lengths(shape: tuple[Any, ...]) -> Any:
+    return shape[0] if len(shape) == 1 and isinstance(shape[0], tuple | list) else shape
+
+
+def _leaf(out: Tensor, requires_grad: bool) -> Tensor:
+    if requires_grad:
+        out.requires_grad = True
+    return out
