@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from . import kernels
+from . import kernels, rules_linalg  # noqa: F401 (rules_linalg adds its rows to the table)
 from .errors import (
     ArgumentTypeError,
     DTypeError,
@@ -563,6 +563,10 @@ class TensorWorld:
         """A constant tensor of zeros with the shape and dtype of `a`."""
         return wrap(np.zeros(a.shape, a.dtype), None)
 
+    def eye(self, n: int, dtype: Any) -> Any:
+        """The identity matrix as a constant tensor."""
+        return wrap(np.eye(n, dtype=dtype), None)
+
 
 TAPED = TensorWorld()
 
@@ -632,6 +636,8 @@ def _accumulate(leaves: dict[Node, Any], seed: Any) -> None:
     """Add the cotangents of the leaves to their `.grad`. Arrays that anything else may hold are copied first."""
     given = {id(seed)}
     for node, t in leaves.items():
+        if node.grad is NOT_STORED:
+            continue  # the input of a transform, which asks the sweep itself
         if node.grad is not None:
             node.grad = node.grad + (t if isinstance(t, Tensor) else wrap(t, None))
         elif isinstance(t, Tensor):

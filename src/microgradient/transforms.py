@@ -1,0 +1,340 @@
+"""Transforms: functions that take a function and return its derivative, as in JAX.
+
+They work on functions of tensors or of nested tuples, lists and dicts of them, and nest to any order. Each runs the
+function once on fresh inputs and sweeps the tape this left: backward for `vjp` and `grad`, forward for `jvp`. The sweep is
+itself taped when anything it reads may still be differentiated: when an outer transform or a tensor that requires a gradient
+is involved.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import kernels
+from .errors import ArgumentTypeError, DTypeError, GradientError, ShapeError
+from .rules import TABLE
+from .tape import NO_PARAMS, TAPE, Node, backward, forward, next_seq, recording, topological
+from .tensor import TAPED, Tensor, wrap
+from .tree import flatten
+
+Function = Callable[..., Any]
+
+
+def grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
+    """The gradient of a function with one real number as result: `grad(f)(*args)` is ∂f/∂args[argnums].
+
+    The gradient has the structure of the argument; several `argnums` give a tuple. With `has_aux`, f returns (value, aux) and
+    the result is (gradient, aux). Raises GradientError if the result is not one number, DTypeError for integer arguments.
+
+    >>> import microgradient as mg
+    >>> mg.grad(lambda x: x ** 3)(2.0)
+    tensor(12.)
+    >>> mg.grad(mg.grad(lambda x: x ** 3))(2.0)
+    tensor(12.)
+    """
+    both = value_and_grad(f, argnums, has_aux)
+
+    @functools.wraps(f)
+    def gradient(*args: Any, **options: Any) -> Any:
+        value, g = both(*args, **options)
+        return (g, value[1]) if has_aux else g
+
+    return gradient
+
+
+def value_and_grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
+    """`value_and_grad(f)(*args)` is (f(*args), its gradient), from one run. See :func:`grad`.
+
+    >>> import microgradient as mg
+    >>> mg.value_and_grad(lambda p: (p["w"] * 2).sum())({"w": mg.tensor([1.0, 2.0])})
+    (tensor(6.), {'w': tensor([2., 2.])})
+    """
+    several = not isinstance(argnums, int)
+    numbers = tuple(argnums) if isinstance(argnums, Sequence) else (argnums,)
+
+    @functools.wraps(f)
+    def value_and_gradient(*args: Any, **options: Any) -> Any:
+        chosen = [_argument(args, n) for n in numbers]
+
+        def of_chosen(*values: Any) -> Any:
+            full = list(args)
+            for n, value in zip(numbers, values, strict=True):
+                full[n] = value
+            return f(*full, **options)
+
+        run = _Run(of_chosen, chosen, has_aux)
+        if len(run.outputs) != 1 or run.outputs[0].size != 1:
+            shapes = [y.shape for y in run.outputs]
+            raise GradientError(
+                "MG101", f"grad needs a function with one number as result; this one gives {shapes}. Write `.mean()` or "
+                "`.sum()` at its end, or use mg.jacobian or mg.vjp.",
+            )  # fmt: skip
+        if run.outputs[0].dtype.kind != "f":
+            raise DTypeError("MG142", f"grad needs a real floating result, not {run.outputs[0].dtype}.")
+        y = run.outputs[0]
+        gradients = run.pull([wrap(np.ones(y.shape, y.dtype), None)])
+        value = run.result()
+        return value, (tuple(gradients) if several else gradients[0])
+
+    return value_and_gradient
+
+
+def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
+    """(f(*primals), pullback): `pullback(cotangent)` is the tuple of cotangents of the primals, vᵀJ.
+
+    The pullback may be called any number of times. With `has_aux`: (value, pullback, aux).
+
+    >>> import microgradient as mg
+    >>> y, pullback = mg.vjp(lambda a, b: a * b, 2.0, 3.0)
+    >>> y, pullback(1.0)
+    (tensor(6.), (tensor(3.), tensor(2.)))
+    """
+    run = _Run(f, list(primals), has_aux)
+
+    def pullback(cotangent: Any) -> tuple[Any, ...]:
+        return tuple(run.pull(_matching(cotangent, run.outputs, "cotangent")))
+
+    value = run.result()
+    return (value[0], pullback, value[1]) if has_aux else (value, pullback)
+
+
+def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> Any:
+    """(f(*primals), Jv): how the result moves when the primals move along `tangents`.
+
+    Runs the function and then sweeps its tape forwards, so it needs the memory of a backward pass.
+
+    >>> import microgradient as mg
+    >>> mg.jvp(lambda x: x * x, (3.0,), (1.0,))
+    (tensor(9.), tensor(6.))
+    """
+    if not isinstance(primals, list | tuple) or not isinstance(tangents, list | tuple):
+        raise ArgumentTypeError("MG112", "jvp takes its primals and its tangents as tuples: `mg.jvp(f, (x,), (v,))`.")
+    run = _Run(f, list(primals), has_aux)
+    moved = run.push(_matching(tuple(tangents), run.inputs, "tangent"))
+    value = run.result()
+    return (value[0], moved, value[1]) if has_aux else (value, moved)
+
+
+def hvp(f: Function, primals: Any, tangents: Any) -> Any:
+    """The product of the Hessian of f with a vector, at the cost of a few gradients: forward over reverse.
+
+    `hvp(f, (x,), (v,))` or, for one argument, `hvp(f, x, v)`. Pearlmutter 1994, "Fast exact multiplication by the Hessian".
+
+    >>> import microgradient as mg
+    >>> mg.hvp(lambda x: (x ** 3).sum(), mg.tensor([1.0, 2.0]), mg.tensor([1.0, 1.0]))
+    tensor([ 6., 12.])
+    """
+    if not isinstance(primals, tuple):
+        primals, tangents = (primals,), (tangents,)
+    return jvp(grad(f), primals, tangents)[1]
+
+
+def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+    """All partial derivatives of f: `jacobian(f)(x)` has the shape of f(x) followed by that of x.
+
+    Built from one backward sweep per entry of the result, or one forward sweep per entry of the argument, whichever are fewer.
+    A tree of results over a tree of arguments gives a tree of trees.
+
+    >>> import microgradient as mg
+    >>> mg.jacobian(lambda x: x * x)(mg.tensor([1.0, 2.0]))
+    tensor([[2., 0.],
+            [0., 4.]])
+    """
+    several = not isinstance(argnums, int)
+    numbers = tuple(argnums) if isinstance(argnums, Sequence) else (argnums,)
+
+    @functools.wraps(f)
+    def all_partials(*args: Any, **options: Any) -> Any:
+        def of_chosen(*values: Any) -> Any:
+            full = list(args)
+            for n, value in zip(numbers, values, strict=True):
+                full[n] = value
+            return f(*full, **options)
+
+        run = _Run(of_chosen, [_argument(args, n) for n in numbers])
+        by_output = _jacobian_blocks(run)
+        trees = [run.rebuild_inputs(row) for row in by_output]
+        return run.rebuild_outputs([tuple(tree) if several else tree[0] for tree in trees])
+
+    return all_partials
+
+
+def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+    """All second partial derivatives of a function with one number as result: the Jacobian of its gradient.
+
+    >>> import microgradient as mg
+    >>> mg.hessian(lambda x: (x ** 3).sum())(mg.tensor([1.0, 2.0]))
+    tensor([[ 6.,  0.],
+            [ 0., 12.]])
+    """
+    return jacobian(grad(f, argnums), argnums)
+
+
+# ------------------------------------------------------------------------------------------------- one run of a function
+
+
+class _Run:
+    """One taped run of a function on fresh inputs: what it gave, and sweeps over what it left on the tape."""
+
+    def __init__(self, f: Function, args: list[Any], has_aux: bool = False) -> None:
+        outer = recording.get()
+        self.since = next_seq()
+        leaves, self.rebuild_inputs = flatten(args)
+        self.inputs = [_fresh(x) for x in leaves]
+        token = recording.set(outer or TAPE)
+        try:
+            value = f(*self.rebuild_inputs(self.inputs))
+        finally:
+            recording.reset(token)
+        self.aux = None
+        if has_aux:
+            value, self.aux = value
+        self.has_aux = has_aux
+        outputs, self.rebuild_outputs = flatten(value)
+        self.outputs = [y if isinstance(y, Tensor) else Tensor(y) for y in outputs]
+        reached = topological(
+            [y.node for y in self.outputs if y.node is not None and y.node.seq > self.since], self.since
+        )
+        self.order = _on_the_way(reached, {x.node for x in self.inputs})
+        open_ends = any(p is not None and p.seq <= self.since for node in reached for p in node.parents)
+        self.taped = open_ends and outer is not None
+
+    def result(self) -> Any:
+        """What the function returned; cut off from the inputs of this run unless something outside still needs them."""
+        values = self.outputs if self.taped else [wrap(y.data, None) for y in self.outputs]
+        value = self.rebuild_outputs(values)
+        if not self.has_aux:
+            return value
+        leaves, rebuild = flatten(self.aux)
+        return value, rebuild([wrap(x.data, None) if isinstance(x, Tensor) and not self.taped else x for x in leaves])
+
+    def pull(self, cotangents: list[Tensor]) -> list[Any]:
+        """Cotangents of the arguments, from those of the results."""
+        seeds: dict[Node, Any] = {}
+        members = set(self.order)
+        taped = self._taped(cotangents)
+        for y, t in zip(self.outputs, cotangents, strict=True):
+            if y.node in members:
+                t_ = t if taped else t.data
+                seeds[y.node] = seeds[y.node] + t_ if y.node in seeds else t_
+        if taped:
+            found = backward(self.order, seeds, TAPED, wrap)
+        else:
+            with np.errstate(all="ignore"):
+                found = backward(self.order, seeds, kernels)
+        gradients = []
+        for x in self.inputs:
+            g = found.get(x.node) if x.node is not None else None
+            if g is None:
+                g = np.zeros(x.shape, x.dtype)
+            gradients.append(g if isinstance(g, Tensor) else wrap(np.array(g, copy=True), None))
+        result: list[Any] = self.rebuild_inputs(gradients)
+        return result
+
+    def push(self, tangents: list[Tensor]) -> Any:
+        """The tangents of the results, from those of the arguments."""
+        taped = self._taped(tangents)
+        moving: dict[Any, Any] = {x.node: t if taped else t.data for x, t in zip(self.inputs, tangents, strict=True)}
+        if taped:
+            found = forward(self.order, moving, TAPED, wrap)
+        else:
+            with np.errstate(all="ignore"):
+                found = forward(self.order, moving, kernels)
+        moved = []
+        for y in self.outputs:
+            t = found.get(y.node) if y.node is not None else None
+            if t is None:
+                t = np.zeros(y.shape, y.dtype)
+            moved.append(t if isinstance(t, Tensor) else wrap(np.array(t, copy=True), None))
+        return self.rebuild_outputs(moved)
+
+    def _taped(self, directions: list[Tensor]) -> bool:
+        return self.taped or (recording.get() is not None and any(t.node is not None for t in directions))
+
+
+def _fresh(x: Any) -> Tensor:
+    """A tensor with the value of `x` that starts a graph, continuing that of `x` if it has one."""
+    x = x if isinstance(x, Tensor) else Tensor(x)
+    if x.dtype.kind != "f":
+        raise DTypeError(
+            "MG142",
+            f"Derivatives are defined for real floating arguments, not for {x.dtype} of shape {x.shape}. Write "
+            "`x.astype(mg.float32)`, or leave this argument out of `argnums`.",
+        )
+    node = Node(None, (), (), NO_PARAMS, x.shape, x.dtype)
+    if x.node is not None:
+        node = Node(TABLE["positive"], (x.node,), (None, None), NO_PARAMS, x.shape, x.dtype)
+    tensor: Tensor = wrap(x.data, node)
+    return tensor
+
+
+def _on_the_way(order: list[Node], inputs: set[Node | None]) -> list[Node]:
+    """The nodes of `order` that depend on one of `inputs`."""
+    needed: set[Node | None] = set(inputs)
+    kept = []
+    for node in reversed(order):
+        if node in needed or not needed.isdisjoint(node.parents):
+            needed.add(node)
+            kept.append(node)
+    return kept[::-1]
+
+
+def _argument(args: tuple[Any, ...], n: int) -> Any:
+    if not -len(args) <= n < len(args):
+        raise ArgumentTypeError(
+            "MG112", f"argnums={n}, but the function was called with {len(args)} positional arguments."
+        )
+    return args[n]
+
+
+def _matching(tree: Any, like: list[Tensor], what: str) -> list[Tensor]:
+    """The leaves of a tree of cotangents or tangents as tensors with the shapes and dtypes of `like`."""
+    leaves, _ = flatten(tree)
+    if len(leaves) != len(like):
+        raise ArgumentTypeError("MG112", f"{len(like)} {what}s are needed, one per tensor; there are {len(leaves)}.")
+    out = []
+    for leaf, x in zip(leaves, like, strict=True):
+        t = leaf if isinstance(leaf, Tensor) else Tensor(leaf, x.dtype)
+        if t.shape != x.shape:
+            raise ShapeError("MG122", f"A {what} of shape {t.shape} was given for a tensor of shape {x.shape}.")
+        out.append(t if t.dtype == x.dtype else TAPED.astype(t, dtype=x.dtype))
+    return out
+
+
+def _jacobian_blocks(run: _Run) -> list[list[Any]]:
+    """∂outputs[i]/∂inputs[j], of shape outputs[i].shape + inputs[j].shape, for all i and j."""
+    outputs, inputs = run.outputs, run.inputs
+    n_out, n_in = sum(y.size for y in outputs), sum(x.size for x in inputs)
+    by_columns = n_in < n_out
+    varied = inputs if by_columns else outputs
+    sweeps: list[list[list[Any]]] = []  # for each varied tensor and each of its entries: the leaves on the other side
+    for k, v in enumerate(varied):
+        results = []
+        for entry in range(v.size):
+            seeds = [wrap(np.zeros(u.shape, u.dtype), None) for u in varied]
+            seeds[k].data.reshape(-1)[entry] = 1
+            results.append(flatten(run.push(seeds) if by_columns else run.pull(seeds))[0])
+        sweeps.append(results)
+    blocks = []
+    for i, y in enumerate(outputs):
+        row = []
+        for j, x in enumerate(inputs):
+            parts = [each[i] for each in sweeps[j]] if by_columns else [each[j] for each in sweeps[i]]
+            row.append(_assembled(parts, y, x, by_columns))
+        blocks.append(row)
+    return blocks
+
+
+def _assembled(parts: list[Any], y: Tensor, x: Tensor, by_columns: bool) -> Any:
+    """One block of a Jacobian from its rows or its columns."""
+    if not parts:
+        return wrap(np.zeros((*y.shape, *x.shape), x.dtype), None)
+    inner = y if by_columns else x
+    stacked = TAPED.concat(*(TAPED.reshape(p, shape=(1, inner.size)) for p in parts), axis=0)
+    if by_columns:
+        stacked = TAPED.permute_dims(stacked, axes=(1, 0))
+    return TAPED.reshape(stacked, shape=(*y.shape, *x.shape))
