@@ -1,0 +1,34 @@
+"""Text to learn characters from: a file, or the help pages in Python's own standard library."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from microgradient.errors import DataError
+
+
+def load_text(path: str | None) -> str:
+    """The text of a UTF-8 file, or by default the topics of ``help()`` (about 465,000 characters), each once.
+
+    Raises :class:`DataError` (MG180) for a file that is missing, empty or not UTF-8 text.
+    """
+    if path is None:
+        from pydoc_data.topics import topics
+
+        return "\n".join(dict.fromkeys(topics[name] for name in sorted(topics)))
+    if Path(path).is_dir():
+        raise DataError("MG180", f"{path} is a folder, not a text file.")
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise DataError("MG180", f"There is no file {path}.") from error
+    except OSError as error:
+        raise DataError("MG180", f"Can't read {path}: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        byte = f"byte {error.start:,} is 0x{error.object[error.start]:02x}"
+        raise DataError("MG180", f"{path} is not UTF-8 text: {byte}.") from error
+    if "\0" in text:
+        raise DataError("MG180", f"{path} is not text: it has zero bytes.")
+    if not text.strip():
+        raise DataError("MG180", f"{path} is empty.")
+    return text

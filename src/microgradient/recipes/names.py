@@ -1,0 +1,117 @@
+"""``names``: an LSTM that makes up first names, letter by letter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from microgradient import nn, random
+from microgradient.data.bigram import bigram_loss
+from microgradient.data.names import load_names
+from microgradient.data.split import split
+from microgradient.nn.functional import cross_entropy
+from microgradient.tensor import Tensor
+from microgradient.train.recipe import Metric, Options, Recipe
+
+END = 0  # stands before the first letter and after the last; the letters are 1 to 26
+_IGNORED = -100  # the target of positions after the end, which cross_entropy leaves out
+
+
+class NameModel(nn.Module):
+    """Letter → 32 numbers → LSTM with 128 units → 27 logits, those of the next letter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(27, 32)
+        self.lstm = nn.LSTM(32, 128, batch_first=True)
+        self.head = nn.Linear(128, 27)
+
+    def forward(self, letters: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        """Letters (names, length) to logits (names, length, 27), and the LSTM's last state."""
+        hidden, state = self.lstm(self.embedding(letters), state)
+        return self.head(hidden), state
+
+
+class Names(Recipe):
+    """A tenth of the names is held out. The loss is the surprise at the next letter, in nats a letter."""
+
+    name: ClassVar[str] = "names"
+    summary: ClassVar[str] = "an LSTM that makes up first names"
+    defaults: ClassVar[Options] = Options(epochs=12, batch_size=64, lr=3e-3, optimizer="adam", model="lstm")
+    models: ClassVar[tuple[str, ...]] = ("lstm",)
+    loss_unit: ClassVar[str] = "nats/char"
+    lr_decay: ClassVar[float] = 0.2
+    clip_norm: ClassVar[float | None] = 1.0
+
+    def __init__(self, options: Options) -> None:
+        super().__init__(options)
+        self.names = load_names()
+        training, test = split(len(self.names), 0.1, options.seed)
+        self.inputs, self.targets = _encode(self.names)
+        self.training, self.test = training, test
+        self.train_size = len(training)
+        self.model = NameModel()
+
+    def loss(self, examples: NDArray[np.int64]) -> Tensor:
+        return self._loss(self.training[examples])
+
+    def evaluate(self) -> list[Metric]:
+        losses, letters = [], []
+        for start in range(0, len(self.test), 256):
+            rows = self.test[start : start + 256]
+            losses.append(float(self._loss(rows).data))
+            letters.append(int((self.targets[rows] != _IGNORED).sum()))
+        return [Metric("test loss", float(np.average(losses, weights=letters)), "nats/char")]
+
+    def data_arrays(self) -> Iterator[NDArray[Any]]:
+        yield from (self.inputs, self.targets)
+
+    def description(self) -> list[str]:
+        return [f"{self.train_size:,} names to learn from, {len(self.test):,} held out"]
+
+    def report(self) -> list[str]:
+        made_up = self.make_up(200)
+        new = [name for name in made_up if name and name not in set(self.names)]
+        pairs = [self._pairs(rows) for rows in (self.training, self.test)]
+        return [
+            f"a bigram model's test loss is {bigram_loss(*pairs, 27):.4f} nats/char",
+            f"made up, not among the {len(self.names):,} names: {', '.join(name.capitalize() for name in new[:12])}",
+        ]
+
+    def make_up(self, count: int, longest: int = 16) -> list[str]:
+        """Draw names letter by letter, each from the probabilities that the network gives."""
+        letters = np.full((count, 1), END, np.int64)
+        state, drawn = None, []
+        for _ in range(longest):
+            logits, state = self.model(Tensor(letters), state)
+            noise = random.uniform((count, 27)).data
+            # argmax(logits + Gumbel noise) is a draw from softmax(logits)
+            letters = (logits.data[:, -1] - np.log(-np.log(noise + 1e-12) + 1e-12)).argmax(axis=1)[:, None]
+            drawn.append(letters[:, 0])
+        return ["".join(chr(96 + letter) for letter in row).split(chr(96))[0] for row in np.stack(drawn, axis=1)]
+
+    def _loss(self, rows: NDArray[np.int64]) -> Tensor:
+        """Mean over the letters of these names, cut to the longest of them."""
+        inputs, targets = self.inputs[rows], self.targets[rows]
+        length = int((targets != _IGNORED).sum(axis=1).max())
+        logits, _ = self.model(Tensor(inputs[:, :length]))
+        return cross_entropy(logits.reshape((-1, 27)), Tensor(targets[:, :length].reshape(-1)), ignore_index=_IGNORED)
+
+    def _pairs(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        inputs, targets = self.inputs[rows], self.targets[rows]
+        return np.stack([inputs[targets != _IGNORED], targets[targets != _IGNORED]], axis=1)
+
+
+def _encode(names: list[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Inputs (names, longest + 1), a name after END; targets, the same a place to the left, END last, then ignored."""
+    longest = max(map(len, names)) + 1
+    inputs = np.full((len(names), longest), END, np.int64)
+    targets = np.full((len(names), longest), _IGNORED, np.int64)
+    for row, name in enumerate(names):
+        letters = [ord(letter) - 96 for letter in name]
+        inputs[row, 1 : len(name) + 1] = letters
+        targets[row, : len(name) + 1] = [*letters, END]
+    return inputs, targets

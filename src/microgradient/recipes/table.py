@@ -1,0 +1,95 @@
+"""Any CSV file: predict one of its columns from the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from microgradient import nn
+from microgradient.data.table import read_table
+from microgradient.nn.functional import cross_entropy, mse_loss
+from microgradient.tensor import Tensor
+from microgradient.train.recipe import Metric, Options, Recipe
+
+
+class TableRecipe(Recipe):
+    """Classification by cross-entropy or regression by squared error, beside a baseline that looks at no column: the
+    most frequent class, or the mean, of the training rows.
+    """
+
+    name: ClassVar[str] = "table"
+    summary: ClassVar[str] = "any CSV file: predict one column from the others (--target COLUMN, --model mlp|linear)"
+    defaults: ClassVar[Options] = Options(epochs=60, batch_size=32, lr=1e-3, optimizer="adamw", model="mlp")
+    models: ClassVar[tuple[str, ...]] = ("mlp", "linear")
+    takes_target: ClassVar[bool] = True
+
+    def __init__(self, options: Options, path: Path) -> None:
+        super().__init__(options)
+        self.table = table = read_table(path, options.target, options.seed)
+        self.train_size = len(table.training)
+        self.x = table.x[table.training]
+        self.y = table.y[table.training]
+        outputs = len(table.classes) or 1
+        features = table.x.shape[1]
+        if options.model == "linear":
+            self.model = nn.Sequential(nn.Linear(features, outputs))
+        else:
+            self.model = nn.Sequential(
+                nn.Linear(features, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, outputs)
+            )
+        self.loss_unit = "nats" if table.is_classification else "(squared error / variance)"
+
+    def loss(self, examples: NDArray[np.int64]) -> Tensor:
+        predicted, target = self.model(Tensor(self.x[examples])), self.y[examples]
+        if self.table.is_classification:
+            return cross_entropy(predicted, Tensor(target))
+        return mse_loss(predicted, Tensor(target[:, None]))
+
+    def evaluate(self) -> list[Metric]:
+        table = self.table
+        truth = table.y[table.held_out]
+        predicted = self.model(Tensor(table.x[table.held_out])).data
+        if table.is_classification:
+            return [
+                Metric("held-out accuracy", float((predicted.argmax(axis=1) == truth).mean()), "%"),
+                Metric("baseline accuracy", float((truth == np.bincount(self.y).argmax()).mean()), "%"),
+            ]
+        squared = float(np.mean((predicted[:, 0] - truth) ** 2, dtype=np.float64))
+        baseline = float(np.mean(truth**2, dtype=np.float64))  # the training mean is 0
+        return [
+            Metric("held-out RMSE", squared**0.5 * table.target_deviation),
+            Metric("baseline RMSE", baseline**0.5 * table.target_deviation),
+            Metric("held-out R²", 1 - squared / float(np.var(truth, dtype=np.float64)) if np.ptp(truth) else 0.0),
+        ]
+
+    def data_arrays(self) -> Iterator[NDArray[Any]]:
+        yield from (self.table.x, self.table.y)
+
+    def description(self) -> list[str]:
+        features = self.table.x.shape[1]
+        return [
+            *self.table.notes,
+            f"{self.train_size:,} rows to learn from, {len(self.table.held_out):,} held out, {features:,} features",
+        ]
+
+    def report(self) -> list[str]:
+        score, baseline = self.evaluate()[:2]
+        if self.table.is_classification:
+            how = "better" if score.value > baseline.value else "no better"
+            return [f"{score}; always saying the most frequent class gives {baseline.value:.2%}: {how} than that"]
+        how = "better" if score.value < baseline.value else "no better"
+        return [f"{score} (in the units of {self.table.target!r}); always saying the mean gives {baseline.value:.4g}: {how}"]
+
+    def details(self) -> dict[str, Any]:
+        table = self.table
+        return {
+            "target": table.target,
+            "classes": table.classes,
+            "target_mean": table.target_mean,
+            "target_deviation": table.target_deviation,
+            "columns": table.encodings,
+        }

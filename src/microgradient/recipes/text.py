@@ -1,0 +1,133 @@
+"""``text``: a small GPT that writes, character by character, in the manner of a text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from microgradient import nn, random
+from microgradient.data.bigram import bigram_loss
+from microgradient.data.text import load_text
+from microgradient.errors import DataError
+from microgradient.nn.functional import cross_entropy
+from microgradient.tensor import Tensor
+from microgradient.train.recipe import Metric, Options, Recipe
+
+CONTEXT, WIDTH, HEADS, BLOCKS = 64, 96, 4, 2
+_HELD_OUT = 0.1
+
+
+class Block(nn.Module):
+    """A transformer block: x + attention(norm(x)), then x + mlp(norm(x)). Radford et al. 2019, "GPT-2"."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(WIDTH)
+        self.attention = nn.MultiheadAttention(WIDTH, HEADS, batch_first=True)
+        self.norm2 = nn.LayerNorm(WIDTH)
+        self.mlp = nn.Sequential(nn.Linear(WIDTH, 4 * WIDTH), nn.GELU(), nn.Linear(4 * WIDTH, WIDTH))
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        h = self.norm1(x)
+        x = x + self.attention(h, h, h, attn_mask=mask, need_weights=False)[0]
+        return x + self.mlp(self.norm2(x))
+
+
+class GPT(nn.Module):
+    """Characters (batch, time ≤ CONTEXT) to logits of the next ones (batch, time, characters)."""
+
+    def __init__(self, characters: int) -> None:
+        super().__init__()
+        self.characters = nn.Embedding(characters, WIDTH)
+        self.positions = nn.Embedding(CONTEXT, WIDTH)
+        self.blocks = nn.ModuleList([Block() for _ in range(BLOCKS)])
+        self.norm = nn.LayerNorm(WIDTH)
+        self.head = nn.Linear(WIDTH, characters)
+        for embedding in (self.characters, self.positions):
+            nn.init.normal_(embedding.weight, std=0.02)
+
+    def forward(self, text: Tensor) -> Tensor:
+        time = text.shape[1]
+        future = Tensor(np.triu(np.ones((time, time), bool), 1))  # True: may not be looked at
+        x = self.characters(text) + self.positions(Tensor(np.arange(time)))
+        for block in self.blocks:
+            x = block(x, future)
+        return self.head(self.norm(x))
+
+
+class Text(Recipe):
+    """The last tenth of the text is held out. An epoch shows each stretch of CONTEXT characters once, from a random
+    place within it. The loss is the surprise at the next character, in nats.
+    """
+
+    name: ClassVar[str] = "text"
+    summary: ClassVar[str] = "a small GPT on the characters of Python's help pages, or of --text FILE"
+    defaults: ClassVar[Options] = Options(epochs=5, batch_size=32, lr=2e-3, optimizer="adamw", model="gpt")
+    models: ClassVar[tuple[str, ...]] = ("gpt",)
+    loss_unit: ClassVar[str] = "nats/char"
+    lr_decay: ClassVar[float] = 0.3
+    clip_norm: ClassVar[float | None] = 1.0
+    takes_text: ClassVar[bool] = True
+
+    def __init__(self, options: Options) -> None:
+        super().__init__(options)
+        text = load_text(options.text)
+        self.alphabet = sorted(set(text))
+        place = {character: code for code, character in enumerate(self.alphabet)}
+        self.codes = np.array([place[character] for character in text], np.int64)
+        cut = int(len(text) * (1 - _HELD_OUT))
+        self.training, self.test = self.codes[:cut], self.codes[cut:]
+        if len(self.test) <= CONTEXT:
+            least = round((CONTEXT + 1) / _HELD_OUT)
+            raise DataError("MG183", f"The text has {len(text):,} characters; at least {least:,} are needed.")
+        self.train_size = (len(self.training) - 1) // CONTEXT
+        pairs = [np.stack([part[:-1], part[1:]], axis=1) for part in (self.training, self.test)]
+        self.bigram = bigram_loss(*pairs, len(self.alphabet))
+        self.model = GPT(len(self.alphabet))
+
+    def loss(self, examples: NDArray[np.int64]) -> Tensor:
+        within = random.integers(0, CONTEXT, (len(examples),)).data
+        return self._loss(self.training, np.minimum(examples * CONTEXT + within, len(self.training) - CONTEXT - 1))
+
+    def evaluate(self) -> list[Metric]:
+        starts = np.arange(0, len(self.test) - CONTEXT, CONTEXT)
+        parts = np.array_split(starts, max(1, len(starts) // 64))
+        losses = [float(self._loss(self.test, part).data) for part in parts]
+        loss = float(np.average(losses, weights=[len(part) for part in parts]))
+        return [Metric("test loss", loss, "nats/char"), Metric("bigram loss", self.bigram, "nats/char")]
+
+    def data_arrays(self) -> Iterator[NDArray[Any]]:
+        yield from (self.codes, np.array([ord(character) for character in self.alphabet]))
+
+    def description(self) -> list[str]:
+        return [
+            f"{len(self.training):,} characters to learn from, {len(self.test):,} held out, "
+            f"{len(self.alphabet)} different ones",
+            f"to beat: a bigram model fitted on the same text has {self.bigram:.4f} nats/char on the held-out part",
+        ]
+
+    def report(self) -> list[str]:
+        loss = self.evaluate()[0].value
+        how = "below" if loss < self.bigram else "not below"
+        return [
+            f"held out: {loss:.4f} nats/char, {how} the bigram model's {self.bigram:.4f}",
+            "it writes:",
+            *("  " + line for line in self.write(300).splitlines()),
+        ]
+
+    def write(self, count: int, temperature: float = 0.8) -> str:
+        """Go on from the first held-out characters, drawing each from the probabilities that the network gives."""
+        codes = self.test[:CONTEXT].tolist()
+        for _ in range(count):
+            logits = self.model(Tensor(np.array([codes[-CONTEXT:]]))).data[0, -1] / temperature
+            noise = random.uniform((len(self.alphabet),)).data
+            codes.append(int((logits - np.log(-np.log(noise + 1e-12) + 1e-12)).argmax()))
+        return "".join(self.alphabet[code] for code in codes[CONTEXT:])
+
+    def _loss(self, codes: NDArray[np.int64], starts: NDArray[np.int64]) -> Tensor:
+        windows = codes[starts[:, None] + np.arange(CONTEXT + 1)]
+        logits = self.model(Tensor(windows[:, :-1]))
+        return cross_entropy(logits.reshape((-1, len(self.alphabet))), Tensor(windows[:, 1:].reshape(-1)))

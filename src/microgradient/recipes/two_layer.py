@@ -1,0 +1,75 @@
+"""``two-layer``: a 2-2-1 network by hand and by the engine, on four points.
+
+The program this recipe puts right trains a network of two inputs, two hidden units (ReLU) and one output (sigmoid) on
+four points by Adam and mean squared error. Five things keep it from working:
+
+1. the weights are local to the function that builds the model, and used outside of it;
+2. the backward function reads ``h1``, ``a1``, ``h2`` and ``x``, which belong to the forward function;
+3. its products are the wrong way round: for ``h = x W`` it is ``dW = xᵀ dh`` and ``da = dh Wᵀ``, and the ReLU's
+   derivative multiplies ``dh`` element by element (and it is never called: the loop uses the tape's gradients);
+4. the predictions have shape (4, 1) and the targets (4,), so their difference has shape (4, 4): every prediction is
+   compared with every target, and the best answer becomes the mean of the targets, 0.75, everywhere;
+5. all inputs are positive, so a hidden unit that draws two negative weights is off for every point, has derivative
+   zero for ever, and with two such units the network is a constant.
+
+Here the parameters live in a module, the engine differentiates, targets have shape (4, 1), and hidden weights are drawn
+again until each unit is on for some point. :meth:`TwoLayer.report` shows the hand-written gradients, put right, beside
+the engine's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from microgradient import nn
+from microgradient.nn.functional import mse_loss
+from microgradient.tensor import Tensor
+from microgradient.train.recipe import Metric, Options, Recipe
+
+X = np.array([[0.1, 0.2], [0.3, 0.4], [0.5, 0.6], [0.7, 0.8]], np.float32)
+Y = np.array([[0], [1], [1], [1]], np.float32)
+X_TEST = np.array([[0.2, 0.4], [0.6, 0.8], [0.9, 1.1]], np.float32)
+Y_TEST = np.array([[0], [1], [1]], np.float32)
+
+
+class TwoLayer(Recipe):
+    name: ClassVar[str] = "two-layer"
+    summary: ClassVar[str] = "two layers on four points: the smallest network that learns something"
+    defaults: ClassVar[Options] = Options(epochs=1000, batch_size=4, lr=0.01, optimizer="adam", model="mlp")
+    models: ClassVar[tuple[str, ...]] = ("mlp",)
+    loss_unit: ClassVar[str] = "MSE"
+    train_size = len(X)
+
+    def __init__(self, options: Options) -> None:
+        super().__init__(options)
+        hidden = nn.Linear(2, 2)
+        while not (hidden(Tensor(X)).data > 0).any(axis=0).all():
+            hidden = nn.Linear(2, 2)
+        self.model = nn.Sequential(hidden, nn.ReLU(), nn.Linear(2, 1), nn.Sigmoid())
+
+    def loss(self, examples: NDArray[np.int64]) -> Tensor:
+        return mse_loss(self.model(Tensor(X[examples])), Tensor(Y[examples]))
+
+    def evaluate(self) -> list[Metric]:
+        predicted = self.model(Tensor(X_TEST)).data
+        right = (predicted > 0.5) == (Y_TEST > 0.5)
+        return [Metric("test accuracy", float(right.mean()), "%"),
+                Metric("test loss", float(np.mean((predicted - Y_TEST) ** 2)), "MSE")]  # fmt: skip
+
+    def data_arrays(self) -> Iterator[NDArray[Any]]:
+        yield from (X, Y, X_TEST, Y_TEST)
+
+    def description(self) -> list[str]:
+        return ["4 points to learn from, 3 held out"]
+
+    def report(self) -> list[str]:
+        lines = []
+        for title, points, targets in (("learnt", X, Y), ("held out", X_TEST, Y_TEST)):
+            for x, y, p in zip(points, targets, self.model(Tensor(points)).data, strict=True):
+                verdict = "right" if (p[0] > 0.5) == (y[0] > 0.5) else "wrong"
+                lines.append(f"{title}: ({x[0]:.1f}, {x[1]:.1f}) is {y[0]:.0f}, predicted {p[0]:.3f}, {verdict}")
+        return [*lines, "(0.2, 0.4), which is 0, lies nearer to (0.3, 0.4), which is 1, than to the only 0 shown, (0.1, 0.2)"]

@@ -1,0 +1,162 @@
+"""The training loop, one for all recipes. It can be stopped after any step and go on later to the very same numbers.
+
+Why that holds: a step depends on the parameters, the optimiser's state, the examples of its batch, the learning rate
+and the random draws. The first two are saved, the order of an epoch is drawn from (seed, epoch) alone, the learning
+rate follows from the epoch, and the generator's state is saved with the position.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from microgradient import random
+from microgradient.errors import MicrogradientError
+from microgradient.tape import no_grad
+from microgradient.train.non_finite import NonFiniteError, blame
+from microgradient.train.progress import Progress, show_progress
+from microgradient.train.recipe import Metric, Recipe
+from microgradient.train.run_folder import Position, RunFolder
+
+_SAVE_SECONDS = 10.0
+
+
+class InterruptedRunError(MicrogradientError):
+    """The user stopped the run (Ctrl-C, or a termination signal); all of it is saved."""
+
+
+def train(recipe: Recipe, folder: RunFolder, optimizer: Any) -> list[Metric]:
+    """Train from where ``folder`` stands to the last epoch; returns the last held-out numbers.
+
+    Raises :class:`NonFiniteError` when the loss is not a finite number, :class:`InterruptedRunError` when the user stops it.
+    The folder then holds the last good state.
+    """
+    position, options = folder.run.position, recipe.options
+    batches = batch_count(recipe)
+    random.set_state(position.rng)
+    metrics: list[Metric] = []
+    first = position.epoch * batches + position.batch
+    last_save = time.monotonic()
+    with (
+        _stop_signals() as stopped,
+        show_progress(options.epochs, options.epochs * batches, first, recipe.loss_unit) as progress,
+    ):
+        begun = time.monotonic() - position.seconds
+        while position.epoch < options.epochs:
+            for _ in _epoch(recipe, optimizer, position, progress):
+                position.seconds = time.monotonic() - begun
+                if stopped() or time.monotonic() - last_save > _SAVE_SECONDS:
+                    save(recipe, folder, optimizer)
+                    last_save = time.monotonic()
+                if stopped() and not _is_last(position, batches, options.epochs):
+                    raise InterruptedRunError("MG199", f"Stopped after {position.step:,} steps.")
+            metrics = _close_epoch(recipe, folder, progress)
+    save(recipe, folder, optimizer)
+    return metrics
+
+
+def batch_count(recipe: Recipe) -> int:
+    """How many steps an epoch has; the last batch may be a small one."""
+    return -(-recipe.train_size // recipe.options.batch_size)
+
+
+def save(recipe: Recipe, folder: RunFolder, optimizer: Any) -> None:
+    """Write the run's state, unless a parameter is not finite: the state before that is the one to keep."""
+    for _, parameter in recipe.model.named_parameters():
+        if not np.isfinite(parameter.data).all():
+            return
+    folder.run.position.rng = random.get_state()
+    folder.save(recipe.model.state_dict(), optimizer.state_dict())
+
+
+def evaluate(recipe: Recipe) -> list[Metric]:
+    """The held-out numbers, in evaluation mode and without recording; the model is left in training mode."""
+    recipe.model.eval()
+    with no_grad():
+        metrics = recipe.evaluate()
+    recipe.model.train()
+    return metrics
+
+
+def _epoch(recipe: Recipe, optimizer: Any, position: Position, progress: Progress) -> Iterator[None]:
+    """Run what is left of an epoch, pausing after each step with ``position`` up to date."""
+    order = np.random.default_rng([recipe.options.seed, position.epoch]).permutation(recipe.train_size)
+    size = recipe.options.batch_size
+    for group in optimizer.param_groups:
+        group["lr"] = recipe.learning_rate(position.epoch)
+    recipe.model.train()
+    while position.batch * size < recipe.train_size:
+        examples = order[position.batch * size : (position.batch + 1) * size]
+        loss = _step(recipe, optimizer, examples, position.step)
+        position.batch += 1
+        position.step += 1
+        position.loss_sum += loss * len(examples)
+        position.examples += len(examples)
+        progress.step(position.step, loss)
+        yield
+
+
+def _step(recipe: Recipe, optimizer: Any, examples: NDArray[np.int64], step: int) -> float:
+    """One step of gradient descent; returns the loss before it."""
+    rng = random.get_state()
+    optimizer.zero_grad()
+    loss = recipe.loss(examples)
+    value = float(loss.data)
+    if not math.isfinite(value):
+        random.set_state(rng)
+        raise NonFiniteError("MG170", f"The loss became {value} at step {step + 1:,}: {blame(recipe, examples)}")
+    loss.backward()
+    if recipe.clip_norm is not None:
+        from microgradient.nn.utils import clip_grad_norm_
+
+        clip_grad_norm_(recipe.model.parameters(), recipe.clip_norm)
+    optimizer.step()
+    return value
+
+
+def _close_epoch(recipe: Recipe, folder: RunFolder, progress: Progress) -> list[Metric]:
+    """Measure, write the epoch's line, and move on to the next epoch."""
+    position = folder.run.position
+    metrics = evaluate(recipe)
+    loss = position.loss_sum / position.examples
+    line = {"epoch": position.epoch + 1, "step": position.step, "lr": recipe.learning_rate(position.epoch)}
+    folder.append_metrics({**line, "train_loss": loss, **{metric.key: metric.value for metric in metrics}})
+    position.epoch += 1
+    position.batch, position.loss_sum, position.examples = 0, 0.0, 0
+    folder.run.result = {metric.key: metric.value for metric in metrics}
+    progress.epoch(position.epoch, loss, str(metrics[0]) if metrics else "")
+    return metrics
+
+
+def _is_last(position: Position, batches: int, epochs: int) -> bool:
+    return position.epoch == epochs - 1 and position.batch == batches
+
+
+@contextmanager
+def _stop_signals() -> Iterator[Callable[[], bool]]:
+    """Turn Ctrl-C and SIGTERM into a question that the loop asks between steps. A second one stops at once."""
+    received: list[int] = []
+
+    def remember(number: int, _frame: FrameType | None) -> None:
+        if received:
+            raise KeyboardInterrupt
+        received.append(number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    before = {number: signal.signal(number, remember) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(received)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

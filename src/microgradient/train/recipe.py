@@ -1,0 +1,178 @@
+"""What the training loop asks of a recipe. Each file in ``microgradient/recipes/`` answers it once."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from microgradient.errors import ArgumentError
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run was asked to do. Everything a result depends on is here, in the recipe's code, or in the data."""
+
+    epochs: int
+    batch_size: int
+    lr: float
+    optimizer: str
+    model: str
+    seed: int = 0
+    target: str | None = None
+    text: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The options as a table that JSON can hold."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One held-out number: what it is, in what unit, and whether more is better.
+
+    >>> str(Metric("test accuracy", 0.9722, "%"))
+    'test accuracy 97.22 %'
+    >>> str(Metric("test loss", 1.6180339, "nats/char"))
+    'test loss 1.618 nats/char'
+    """
+
+    name: str
+    value: float
+    unit: str = ""
+
+    @property
+    def key(self) -> str:
+        """The name in ``metrics.jsonl``: ``test_accuracy``. A percentage is kept as a fraction of 1 there."""
+        return self.name.replace(" ", "_")
+
+    def __str__(self) -> str:
+        if self.unit == "%":
+            return f"{self.name} {100 * self.value:.2f} %"
+        return f"{self.name} {self.value:.4g} {self.unit}".rstrip()
+
+
+class Model(Protocol):
+    """What is trained: an ``nn.Module``, or anything with these six methods."""
+
+    def parameters(self) -> Iterable[Any]: ...
+    def named_parameters(self) -> Iterable[tuple[str, Any]]: ...
+    def state_dict(self) -> Mapping[str, Any]: ...
+    def load_state_dict(self, state: Mapping[str, Any], /) -> Any: ...
+    def train(self) -> Any: ...
+    def eval(self) -> Any: ...
+
+
+class Recipe:
+    """One training job. A subclass names itself in the class variables and, when made, holds its data and its model.
+
+    The loop shows it every training example once an epoch, in a new order, as arrays of example numbers:
+    ``loss(numbers)`` is differentiated and the optimiser steps; after each epoch ``evaluate()`` gives the held-out
+    numbers, the most telling first.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    defaults: ClassVar[Options]
+    models: ClassVar[tuple[str, ...]]
+    optimizers: ClassVar[tuple[str, ...] | None] = None  # None: all of microgradient.optim
+    loss_unit: ClassVar[str] = "nats"
+    lr_decay: ClassVar[float] = 0.0
+    clip_norm: ClassVar[float | None] = None
+    takes_target: ClassVar[bool] = False
+    takes_text: ClassVar[bool] = False
+
+    model: Model
+    train_size: int
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+
+    def loss(self, examples: NDArray[np.int64]) -> Any:
+        """The mean loss over these training examples: a 0-d tensor or a ``Value``, ready for ``backward()``."""
+        raise NotImplementedError
+
+    def evaluate(self) -> list[Metric]:
+        """Held-out numbers, the most telling first. Called with the model in ``eval()`` and recording off."""
+        raise NotImplementedError
+
+    def data_arrays(self) -> Iterator[NDArray[Any]]:
+        """The data, for the fingerprint in ``run.json``."""
+        raise NotImplementedError
+
+    def description(self) -> list[str]:
+        """Lines shown before training: the data and the model, with their sizes."""
+        return []
+
+    def report(self) -> list[str]:
+        """Lines shown after training: what the trained model does."""
+        return []
+
+    def details(self) -> dict[str, Any]:
+        """What else ``run.json`` should hold, for example how a table's columns became numbers."""
+        return {}
+
+    def optimizer(self) -> Any:
+        """The optimiser over the model's parameters, found by name in ``microgradient.optim``."""
+        return optimizer_class(self.options.optimizer)(self.model.parameters(), lr=self.options.lr)
+
+    def learning_rate(self, epoch: int) -> float:
+        """The learning rate of an epoch (from 0). It may not depend on how many epochs there will be: a run that is
+        taken up again with more of them must go on as if it had never stopped.
+        """
+        return self.options.lr / (1 + self.lr_decay * epoch)
+
+    def fingerprint(self) -> str:
+        """SHA-256 over the data's shapes, dtypes and bytes."""
+        digest = hashlib.sha256()
+        for array in self.data_arrays():
+            digest.update(f"{array.shape}{array.dtype.str}".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+
+def check_options(options: Options, recipe: type[Recipe]) -> None:
+    """Raise :class:`ArgumentError` (MG188) for an option that makes no sense, or that the recipe has no use for."""
+    for flag, number in (("--epochs", options.epochs), ("--batch-size", options.batch_size)):
+        if number < 1:
+            raise ArgumentError("MG188", f"{flag} must be at least 1, not {number}.")
+    if not (math.isfinite(options.lr) and options.lr > 0):
+        raise ArgumentError("MG188", f"--lr must be a positive number, not {options.lr}.")
+    if not 0 <= options.seed < 2**63:
+        raise ArgumentError("MG188", f"--seed must be between 0 and 2^63 - 1, not {options.seed}.")
+    optimizers = recipe.optimizers or tuple(optimizer_names())
+    for flag, word, choices in (("--model", options.model, recipe.models), ("--optimizer", options.optimizer, optimizers)):
+        if word not in choices:
+            close = difflib.get_close_matches(word, choices, 1)
+            hint = f"did you mean {close[0]}?" if close else f"choose from {', '.join(choices)}."
+            raise ArgumentError("MG188", f"{recipe.name} has no {flag} {word!r}: {hint}")
+    if options.target is not None and not recipe.takes_target:
+        raise ArgumentError("MG188", f"--target is for CSV files; {recipe.name} has no columns to choose from.")
+    if options.text is not None and not recipe.takes_text:
+        raise ArgumentError("MG188", f"--text is for the recipe text; {recipe.name} reads no text file.")
+
+
+def optimizer_names() -> list[str]:
+    """The optimisers of ``microgradient.optim``, as the command line writes them."""
+    return sorted(_optimizers())
+
+
+def optimizer_class(name: str) -> Any:
+    """The optimiser class called ``name``, in any case. Raises :class:`ArgumentError` (MG188) if there is none."""
+    found = _optimizers().get(name.lower())
+    if found is None:
+        raise ArgumentError("MG188", f"There is no optimizer {name!r}; choose from {', '.join(optimizer_names())}.")
+    return found
+
+
+def _optimizers() -> dict[str, Any]:
+    from microgradient import optim
+
+    classes = [value for value in vars(optim).values() if isinstance(value, type)]
+    return {cls.__name__.lower(): cls for cls in classes if hasattr(cls, "step") and cls.__name__ != "Optimizer"}

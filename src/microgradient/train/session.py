@@ -1,0 +1,168 @@
+"""One run from its options to its result: begin it or take it up again, train, and say what came of it."""
+
+from __future__ import annotations
+
+import platform
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import microgradient
+from microgradient import random
+from microgradient.errors import ArgumentError, DataError, MicrogradientError
+from microgradient.train.loop import batch_count, evaluate, save, train
+from microgradient.train.recipe import Metric, Options, Recipe, check_options
+from microgradient.train.run_folder import METRICS, MODEL, RUN, Position, Run, RunFolder, free_folder, latest_folder
+
+Make = Callable[[Options], Recipe]
+Say = Callable[[str], None]
+
+
+class Session:
+    """A recipe, its run folder and its optimiser, ready to train.
+
+    ``source`` is what the user named: a recipe, or a CSV file. ``make`` builds the recipe from its options.
+    """
+
+    def __init__(self, source: str, recipe: Recipe, folder: RunFolder, optimizer: Any) -> None:
+        self.source, self.recipe, self.folder, self.optimizer = source, recipe, folder, optimizer
+
+    @classmethod
+    def begin(cls, source: str, kind: type[Recipe], make: Make, given: Mapping[str, Any], out: Path | None) -> Session:
+        """A new run, with the recipe's defaults and what was ``given``, in ``out`` or a free folder under ``runs``."""
+        options = replace(kind.defaults, **given)
+        check_options(options, kind)
+        random.manual_seed(options.seed)
+        recipe = make(options)
+        optimizer = recipe.optimizer()
+        run = Run(
+            recipe=kind.name,
+            source=source,
+            options=options.as_dict(),
+            fingerprint=recipe.fingerprint(),
+            versions=_versions(),
+            command=_command(source, options),
+            details=recipe.details(),
+            position=Position(rng=random.get_state()),
+        )
+        folder = RunFolder.create(out or free_folder(_label(source)), run)
+        save(recipe, folder, optimizer)
+        return cls(source, recipe, folder, optimizer)
+
+    @classmethod
+    def resume(cls, source: str, kind: type[Recipe], make: Make, given: Mapping[str, Any], out: Path | None) -> Session:
+        """The run in ``out``, or the latest of this name under ``runs``. Of its options only the number of epochs may
+        change. Raises :class:`ArgumentError` or :class:`DataError` (MG185 to MG187) if it is not the same run.
+        """
+        folder = RunFolder.open(out or latest_folder(_label(source)))
+        run = folder.run
+        if run.recipe != kind.name:
+            raise ArgumentError("MG187", f"{folder.path} holds a run of {run.recipe}, not of {kind.name}: "
+                                         "name another folder with --out.")  # fmt: skip
+        options = _same_options(run, given, folder.path)
+        check_options(options, kind)
+        random.manual_seed(options.seed)
+        recipe = make(options)
+        if recipe.fingerprint() != run.fingerprint:
+            raise DataError("MG187", f"The data of {source} are not those that the run in {folder.path} began with.")
+        run.options, run.command = options.as_dict(), _command(source, options)
+        optimizer = recipe.optimizer()
+        _load(recipe, folder, optimizer)
+        folder.trim_metrics()
+        return cls(source, recipe, folder, optimizer)
+
+    def run(self, say: Say) -> None:
+        """Train to the end, telling ``say`` about the data, the model, the result and the run folder."""
+        recipe, options, position = self.recipe, self.recipe.options, self.folder.run.position
+        for line in recipe.description():
+            say(line)
+        count = sum(int(np.size(parameter.data)) for parameter in recipe.model.parameters())
+        say(f"model {options.model} with {count:,} parameters; {options.optimizer}, learning rate {options.lr:g}, "
+            f"{batch_count(recipe):,} steps an epoch, {_counted(options.epochs, 'epoch')}, seed {options.seed}")  # fmt: skip
+        if position.step:
+            say(f"going on after {position.step:,} steps ({_counted(position.epoch, 'epoch')})")
+        metrics = train(recipe, self.folder, self.optimizer) or evaluate(recipe)
+        self._tell_result(say, metrics)
+
+    def resume_command(self) -> str:
+        """What to type to go on."""
+        return f"microgradient train {shlex.quote(self.source)} --resume --out {shlex.quote(str(self.folder.path))}"
+
+    def _tell_result(self, say: Say, metrics: list[Metric]) -> None:
+        position = self.folder.run.position
+        say("")
+        say(f"{', '.join(map(str, metrics))} after {_counted(position.epoch, 'epoch')}, "
+            f"{position.step:,} steps in {position.seconds:.1f} s")  # fmt: skip
+        self.recipe.model.eval()
+        with microgradient.no_grad():
+            for line in self.recipe.report():
+                say(line)
+        say(f"run folder: {self.folder.path} ({MODEL}, {METRICS}, {RUN})")
+
+
+def _load(recipe: Recipe, folder: RunFolder, optimizer: Any) -> None:
+    """Put the saved state into model and optimiser, once it is clear that it fits."""
+    arrays, optimizer_state = folder.load()
+    expected = {name: np.shape(value) for name, value in recipe.model.state_dict().items()}
+    found = {name: array.shape for name, array in arrays.items()}
+    if found != expected:
+        name = next(name for name in {**expected, **found} if expected.get(name) != found.get(name))
+        raise DataError("MG185", f"{folder.path / MODEL} does not fit the model: `{name}` has the shape "
+                                 f"{found.get(name, 'none (it is missing)')}, expected "
+                                 f"{expected.get(name, 'no such entry')}.")  # fmt: skip
+    try:
+        recipe.model.load_state_dict(arrays)
+        optimizer.load_state_dict(optimizer_state)
+        random.set_state(folder.run.position.rng)
+    except (MicrogradientError, KeyError, ValueError, TypeError) as error:
+        raise DataError("MG185", f"The state saved in {folder.path} does not fit: {error}") from error
+
+
+def _same_options(run: Run, given: Mapping[str, Any], path: Path) -> Options:
+    """The run's options, with the new number of epochs if one is given and nothing else changed."""
+    try:
+        options = Options(**run.options)
+    except TypeError as error:
+        raise DataError("MG185", f"{path / RUN} is damaged: {error}.") from error
+    for name, value in given.items():
+        before = getattr(options, name)
+        if name != "epochs" and value != before:
+            flag = "--" + name.replace("_", "-")
+            raise ArgumentError("MG187", f"The run in {path} has {flag} {before}, and can't be resumed with {flag} {value}: "
+                                         "leave it out, or start a new run with another --out.")  # fmt: skip
+    epochs = given.get("epochs", options.epochs)
+    if epochs < run.position.epoch + (run.position.batch > 0):
+        raise ArgumentError("MG187", f"The run in {path} has already trained {_counted(run.position.epoch, 'epoch')}"
+                                     f"{' and a part' if run.position.batch else ''}: --epochs {epochs} is fewer.")  # fmt: skip
+    return replace(options, epochs=epochs)
+
+
+def _command(source: str, options: Options) -> str:
+    """The command that repeats the run."""
+    words = ["microgradient", "train", source]
+    for name, value in options.as_dict().items():
+        if value is not None:
+            words += ["--" + name.replace("_", "-"), str(value)]
+    return shlex.join(words)
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "microgradient": microgradient.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+    }
+
+
+def _label(source: str) -> str:
+    """The name of the run's folder: the recipe's, or the file's without its suffix."""
+    return Path(source).stem
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")

@@ -1,0 +1,278 @@
+"""CSV files: what is read out of them, what is said about them, and which are refused."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from microgradient.data.columns import learn_encoding, understand
+from microgradient.data.csv_file import read_csv
+from microgradient.data.split import split
+from microgradient.data.table import read_table
+from microgradient.errors import DataError
+
+ROWS = 40
+
+
+def written(tmp_path: Path, text: str | bytes) -> Path:
+    path = tmp_path / "t.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def table(tmp_path: Path, columns: dict[str, list], target: str | None = None, seed: int = 0):
+    lines = [",".join(columns), *(",".join(map(str, row)) for row in zip(*columns.values(), strict=True))]
+    return read_table(written(tmp_path, "\n".join(lines)), target, seed)
+
+
+NUMBERS = [round(0.37 * i**1.5, 2) for i in range(ROWS)]
+COLOURS = [("red", "green", "blue")[i % 3] for i in range(ROWS)]
+Y = [i * 1.25 for i in range(ROWS)]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("encode", [str.encode, lambda s: s.encode("utf-8-sig"), lambda s: s.encode("utf-16")])
+def test_delimiters_and_unicode_encodings(tmp_path, delimiter, encode):
+    text = "\r\n".join(delimiter.join(row) for row in [["größe", "y"], ["1.5", "naïve, yes"], ["2", '"a"']])
+    file = read_csv(written(tmp_path, encode(text.replace("naïve, yes", '"naïve, yes"'))))
+    assert file.columns == {"größe": ["1.5", "2"], "y": ["naïve, yes", "a"]}
+    assert file.delimiter == delimiter
+
+
+def test_latin1_is_read_and_said(tmp_path):
+    file = read_csv(written(tmp_path, "town,y\nUlm,1\nKöln,2\n".encode("latin-1")))
+    assert file.columns["town"] == ["Ulm", "Köln"]
+    assert file.notes == ["not UTF-8 (byte 0xf6 in line 3): read as Windows-1252"]
+
+
+def test_quoted_fields_keep_delimiters_and_line_ends(tmp_path):
+    file = read_csv(written(tmp_path, 'a,b\n"x, ""y""\nz",2\n\n1,3\n'))
+    assert file.columns == {"a": ['x, "y"\nz', "1"], "b": ["2", "3"]}
+
+
+def test_a_file_without_header_gets_names(tmp_path):
+    file = read_csv(written(tmp_path, "1,2\n3,4\n"))
+    assert file.columns == {"column_1": ["1", "3"], "column_2": ["2", "4"]}
+    assert "only numbers" in file.notes[0]
+
+
+def test_empty_and_duplicate_names_become_unique(tmp_path):
+    file = read_csv(written(tmp_path, "x,,x,x_2,\n1,2,3,4,a\n"))
+    assert list(file.columns) == ["x", "column_2", "x_3", "x_2", "column_5"]
+    assert len(set(file.columns)) == 5
+    assert file.notes == ["the header has 'x' more than once: the later ones are called NAME_2, NAME_3, …"]
+    with pytest.raises(DataError, match="more than one column 'x': rename"):
+        read_table(written(tmp_path, "x,x,y\n" + "1,2,3\n" * 20), "x", 0)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "is empty"),
+        (b" \n\n", "is empty"),
+        (b"\xef\xbb\xbf", "is empty"),
+        (b"a,b\n", "no rows below"),
+        (b"a\n1\n2\n", "has one column, 'a'"),
+        (b"a,b\n1,2\n1,2,3\n", r"line 3: 3 values, but the header names 2 columns \(separated by commas\)"),
+        (b"a;b\n1;2\n1\n", "line 3: 1 value, but the header names 2 columns"),
+        (b'a,b\n1,2\n"1,2\n3,4\n', "quotation mark is opened and never closed"),
+        (b"PK\x03\x04\x14\x00" + bytes(100), "not text"),
+        (b"\xff\xfea", "UTF-16"),
+        (b"a,b\n" + b"x" * 2_000_000 + b",1\n", "field larger than"),
+    ],
+)
+def test_files_that_are_no_tables_are_refused(tmp_path, content, why):
+    with pytest.raises(DataError, match=why) as caught:
+        read_table(written(tmp_path, content), None, 0)
+    assert caught.value.code in ("MG180", "MG181")
+
+
+def test_missing_file_and_folder(tmp_path):
+    with pytest.raises(DataError, match=r"There is no file .*none\.csv"):
+        read_csv(tmp_path / "none.csv")
+    with pytest.raises(DataError, match="is a folder"):
+        read_csv(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind"),
+    [
+        (["1", "2.5", "-3e-2", ".5", "7.", "NaN", "?", ""], "number"),
+        (["1_000", "2", "3"], "text"),
+        (["٣", "4", "5"], "text"),
+        (["Yes", "no", "YES", "n/a"], "boolean"),
+        (["2024-01-31", "2024-02-01", ""], "date"),
+        (["2024-01-31T10:30", "2024-02-01 11:45:30"], "date"),
+        (["2024-13-31", "2024-13-31", "2024-02-01", "2024-02-01"], "category"),
+        (["a", "b", "a", "b"], "category"),
+        (["a", "b", "c", "d"], "text"),
+    ],
+)
+def test_column_kinds(cells, kind):
+    assert understand("c", cells, ",").kind == kind
+
+
+def test_dates_become_days_since_the_first():
+    assert understand("d", ["2024-03-01", "2024-02-28T12:00", ""], ",").values == pytest.approx(
+        [1.5, 0.0, np.nan], nan_ok=True
+    )
+
+
+def test_decimal_commas_in_a_file_with_semicolons():
+    column = understand("c", ["3,5", "4", "-0,25"], ";")
+    np.testing.assert_array_equal(column.values, [3.5, 4.0, -0.25])
+    assert column.note == "decimal commas"
+
+
+def test_infinities_count_as_missing_and_are_said():
+    column = understand("c", ["1", "inf", "1e999", "2"], ",")
+    assert (column.missing, column.note) == (2, "2 infinite or too large for a float, taken as missing")
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=8, max_size=60), st.integers(0, 2**32))
+def test_training_features_are_standardised_and_nothing_is_learnt_from_the_rest(values, seed):
+    training, rest = split(len(values), 0.25, seed)
+    cells = [repr(value) for value in values]
+    encoding, _ = learn_encoding(understand("c", cells, ","), training)
+    if encoding is None:
+        assert np.ptp(np.array(values)[training]) <= 1e-6
+        return
+    features = encoding.apply(understand("c", cells, ","))[training, 0]
+    assert features.mean() == pytest.approx(0, abs=1e-4)
+    assert features.std() == pytest.approx(1, rel=1e-4)
+    for row in rest:
+        cells[row] = "123456789"
+    assert learn_encoding(understand("c", cells, ","), training)[0] == encoding
+
+
+@given(st.integers(2, 200), st.floats(0.05, 0.5), st.integers(0, 2**63 - 1), st.integers(1, 4))
+def test_a_split_is_a_partition_and_keeps_every_class(count, fraction, seed, classes):
+    labels = np.arange(count) % classes
+    training, test = split(count, fraction, seed, labels)
+    assert sorted([*training, *test]) == list(range(count))
+    assert set(labels[training]) == set(labels)
+    np.testing.assert_array_equal(test, split(count, fraction, seed, labels)[1])
+
+
+def test_missing_values_are_filled_with_the_training_median(tmp_path):
+    numbers = [*map(str, NUMBERS)]
+    numbers[3] = numbers[10] = numbers[20] = "NA"
+    result = table(tmp_path, {"n": numbers, "y": Y})
+    known = [NUMBERS[i] for i in result.training if i not in (3, 10, 20)]
+    (encoding,) = result.encodings
+    assert encoding["median"] == pytest.approx(float(np.median(known)))
+    assert f"'n': 3 missing, filled with the median {np.median(known):g}" in result.notes
+    assert len({float(result.x[i, 0]) for i in (3, 10, 20)}) == 1
+
+
+def test_categories_are_one_hot_with_missing_as_their_own(tmp_path):
+    colours = [*COLOURS]
+    colours[0] = colours[4] = colours[8] = colours[12] = colours[16] = ""
+    result = table(tmp_path, {"c": colours, "y": Y})
+    assert result.encodings[0]["levels"] == ["blue", "green", "red"]
+    assert result.x.shape == (ROWS, 4)
+    np.testing.assert_array_equal(result.x.sum(axis=1), 1)
+    np.testing.assert_array_equal(result.x[[0, 4, 8, 12, 16], 3], 1)
+
+
+def test_columns_that_teach_nothing_are_dropped_and_said(tmp_path):
+    result = table(
+        tmp_path,
+        {
+            "id": list(range(1, ROWS + 1)),
+            "gone": [""] * ROWS,
+            "same": [7] * ROWS,
+            "name": [f"n{i}" for i in range(ROWS)],
+            "good": NUMBERS,
+            "y": Y,
+        },
+    )
+    assert result.x.shape == (ROWS, 1)
+    said = " ".join(result.notes)
+    for text in ("'id' dropped: it only counts the rows", "'gone' dropped: it is empty",
+                 "'same' dropped: it has one value only", "'name' dropped: 40 different texts in 40 rows"):  # fmt: skip
+        assert text in said
+
+
+def test_a_year_that_grows_by_one_is_kept(tmp_path):
+    assert table(tmp_path, {"year": [1980 + i for i in range(ROWS)], "y": Y}).x.shape == (ROWS, 1)
+
+
+def test_targets_decide_between_classification_and_regression(tmp_path):
+    assert table(tmp_path, {"n": NUMBERS, "y": COLOURS}).classes == ["blue", "green", "red"]
+    assert table(tmp_path, {"n": NUMBERS, "y": [i % 3 for i in range(ROWS)]}).classes == ["0", "1", "2"]
+    assert table(tmp_path, {"n": NUMBERS, "y": [i % 2 == 0 for i in range(ROWS)]}).classes == ["False", "True"]
+    assert not table(tmp_path, {"n": NUMBERS, "y": Y}).is_classification
+    assert not table(tmp_path, {"n": NUMBERS, "y": [i % 3 + 0.5 * (i % 5) for i in range(ROWS)]}).is_classification
+    assert not table(tmp_path, {"n": NUMBERS, "y": list(range(ROWS))}).is_classification
+
+
+def test_a_regression_target_is_standardised_by_the_training_rows(tmp_path):
+    result = table(tmp_path, {"n": NUMBERS, "y": Y})
+    training = np.array(Y)[result.training]
+    assert result.target_mean == pytest.approx(training.mean())
+    np.testing.assert_allclose(result.y * result.target_deviation + result.target_mean, Y, rtol=1e-5, atol=1e-5)
+    assert "regression" in " ".join(result.notes)
+
+
+def test_rows_without_a_target_are_left_out_and_said(tmp_path):
+    result = table(tmp_path, {"n": NUMBERS, "y": ["?", *Y[1:]]})
+    assert len(result.y) == ROWS - 1
+    assert "1 of 40 rows left out: 'y' is missing there" in result.notes
+
+
+@pytest.mark.parametrize(
+    ("columns", "target", "why"),
+    [
+        ({"price": NUMBERS, "y": Y}, "prize", "no column 'prize': did you mean 'price'"),
+        ({"price": NUMBERS, "y": Y}, "zzz", "no column 'zzz': it has price, y"),
+        ({"n": NUMBERS, "y": [7] * ROWS}, None, "'7' in every row"),
+        ({"n": NUMBERS, "y": [f"t{i}" for i in range(ROWS)]}, None, "40 different texts in 40 rows: too many"),
+        ({"n": NUMBERS, "y": [""] * ROWS}, None, "0 rows with a value of 'y'"),
+        ({"n": NUMBERS[:5], "y": Y[:5]}, None, "5 rows .* too few"),
+        ({"n": [""] * ROWS, "m": [""] * ROWS, "y": Y}, None, "leaves no column .*'n' dropped: it is empty; 'm' dropped"),
+        ({"t": [f"t{i}" for i in range(ROWS)], "y": Y}, None, "leaves no column .*40 different texts"),
+        ({"n": NUMBERS, "y": [1e300 * i for i in range(1, ROWS + 1)]}, None, "too large"),
+        ({"n": NUMBERS, "y": ["inf", *Y[1:]]}, None, "too large for a float"),
+    ],
+)
+def test_tables_that_can_not_be_learnt_from_are_refused(tmp_path, columns, target, why):
+    with pytest.raises(DataError, match=why):
+        table(tmp_path, columns, target)
+
+
+def test_ten_thousand_different_texts_are_no_feature_and_no_target(tmp_path):
+    texts = [f"text {i}" for i in range(10_000)]
+    numbers = [i % 97 for i in range(10_000)]
+    result = table(tmp_path, {"t": texts, "n": numbers, "y": [i % 89 for i in range(10_000)]})
+    assert result.x.shape == (10_000, 1)
+    assert any("'t' dropped: 10,000 different texts" in note for note in result.notes)
+    with pytest.raises(DataError, match="'t' has 10,000 different texts in 10,000 rows: too many to be classes"):
+        table(tmp_path, {"n": numbers, "t": texts})
+
+
+def test_numbers_too_large_to_standardise_are_dropped(tmp_path):
+    result = table(tmp_path, {"big": [1e308 * (-1) ** i for i in range(ROWS)], "n": NUMBERS, "y": Y})
+    assert any("'big' dropped: its numbers are too large" in note for note in result.notes)
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_read_or_refused_in_one_sentence(tmp_path_factory, content):
+    path = tmp_path_factory.mktemp("any") / "t.csv"
+    path.write_bytes(content)
+    try:
+        read_table(path, None, 0)
+    except DataError as error:
+        assert error.message.count("\n") == 0 or "\n" in str(path)
+
+
+@given(st.text(alphabet='ab12,;"\n.- ?', max_size=200))
+def test_any_small_text_is_read_or_refused(tmp_path_factory, text):
+    path = tmp_path_factory.mktemp("any") / "t.csv"
+    path.write_text(text)
+    try:
+        read_table(path, None, 0)
+    except DataError:
+        pass
