@@ -20,6 +20,8 @@ import sys
 import warnings
 from pathlib import Path
 
+import numpy.linalg
+
 _PACKAGE = str(Path(__file__).parent)
 
 
@@ -67,6 +69,10 @@ class ArgumentTypeError(MicrogradientError, TypeError):
 
 class DataError(MicrogradientError, ValueError):
     """A file or a data set that can't be used as it is."""
+
+
+class LinAlgError(MicrogradientError, numpy.linalg.LinAlgError):
+    """A matrix that has no inverse or no factors of the kind that was asked for."""
 
 
 class MicrogradientWarning(UserWarning):

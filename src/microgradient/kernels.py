@@ -15,6 +15,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
+from .kernels_linalg import cholesky, cofactor, det, eigh, eye, inv, pinv, qr, slogdet, solve, svd  # noqa: F401
 from .rules import ARRAY
 
 Array = npt.NDArray[Any]

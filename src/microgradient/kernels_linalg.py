@@ -1,0 +1,117 @@
+"""The array world, continued: matrices and stacks of them, on LAPACK through NumPy.
+
+`kernels.py` takes these into its namespace. Each works on the last two axes. What LAPACK refuses is raised as LinAlgError
+with the numbers that say why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import LinAlgError
+
+Array = npt.NDArray[Any]
+
+eye = np.eye
+
+
+def solve(a: Array, b: Array) -> Array:
+    """x with a x = b, for the columns of b."""
+    return cast("Array", lapack(np.linalg.solve, a, b))
+
+
+def inv(a: Array) -> Array:
+    return cast("Array", lapack(np.linalg.inv, a))
+
+
+def pinv(a: Array, *, rtol: Any) -> Array:
+    """The pseudo-inverse; singular values up to `rtol` (None: max(m, n)·eps) times the largest count as 0."""
+    return cast("Array", lapack(np.linalg.pinv, a, rtol=rtol))
+
+
+def det(a: Array) -> Array:
+    return cast("Array", np.linalg.det(a))
+
+
+def slogdet(a: Array) -> tuple[Array, Array]:
+    return cast("tuple[Array, Array]", np.linalg.slogdet(a))
+
+
+def cofactor(a: Array) -> Array:
+    """The matrix of cofactors: det(a)·a⁻ᵀ where a has an inverse.
+
+    With a = U diag(s) Vᵀ it is det(U) det(V) U diag(c) Vᵀ, where c_i is the product of all singular values but s_i.
+    """
+    u, s, vh = svd(a)
+    c = np.ones_like(s)
+    for i in range(s.shape[-1]):
+        c[..., i] = np.prod(s[..., :i], axis=-1) * np.prod(s[..., i + 1 :], axis=-1)
+    sign = np.linalg.det(u) * np.linalg.det(vh)
+    return cast("Array", (u * (c * sign[..., None])[..., None, :]) @ vh)
+
+
+def cholesky(a: Array) -> Array:
+    """L with (a + aᴴ)/2 = L Lᴴ."""
+    return cast("Array", lapack(np.linalg.cholesky, _hermitian(a)))
+
+
+def eigh(a: Array) -> tuple[Array, Array]:
+    """Eigenvalues in ascending order and eigenvectors, as columns, of (a + aᴴ)/2."""
+    return cast("tuple[Array, Array]", tuple(lapack(np.linalg.eigh, _hermitian(a))))
+
+
+def svd(a: Array) -> tuple[Array, Array, Array]:
+    """The reduced form u (…, m, k), s (…, k), vh (…, k, n), k = min(m, n)."""
+    return cast("tuple[Array, Array, Array]", tuple(lapack(np.linalg.svd, a, full_matrices=False)))
+
+
+def qr(a: Array) -> tuple[Array, Array]:
+    """The reduced form q (…, m, k), r (…, k, n)."""
+    return cast("tuple[Array, Array]", tuple(np.linalg.qr(a)))
+
+
+def _hermitian(a: Array) -> Array:
+    return cast("Array", (a + np.conj(np.swapaxes(a, -1, -2))) / 2)
+
+
+def lapack(function: Callable[..., Any], a: Array, *args: Any, **options: Any) -> Any:
+    """`function(a, …)`, with errors that say which matrix of the stack it was, and why."""
+    try:
+        return function(a, *args, **options)
+    except np.linalg.LinAlgError as error:
+        raise _explained(function.__name__, a) or LinAlgError("MG137", f"{function.__name__}: {error}.") from None
+
+
+def _explained(name: str, a: Array) -> LinAlgError | None:
+    for place in np.ndindex(*a.shape[:-2]):
+        matrix = a[place]
+        shape = f"{name}: the matrix" + (f" at {list(place)}" if place else f" of shape {matrix.shape}")
+        if not np.all(np.isfinite(matrix)):
+            bad = np.count_nonzero(~np.isfinite(matrix))
+            return LinAlgError("MG137", f"{shape} has {bad} entries that are NaN or infinite.")
+        if name == "cholesky":
+            low = np.linalg.eigvalsh(matrix)[0]
+            if low <= 0 or _fails(np.linalg.cholesky, matrix):
+                return LinAlgError(
+                    "MG137", f"{shape} is not positive definite: its smallest eigenvalue is {low:.3g}. Add a little to the "
+                    f"diagonal: `x + {max(-2 * low, 1e-6):.1g} * mg.eye({len(matrix)})`.",
+                )  # fmt: skip
+        elif name in ("solve", "inv") and _fails(np.linalg.inv, matrix):
+            s = np.linalg.svd(matrix, compute_uv=False)
+            return LinAlgError(
+                "MG137", f"{shape} is singular: its singular values go from {s[0]:.3g} down to {s[-1]:.3g}. Use "
+                "`mg.linalg.pinv(x)`, or add a small multiple of `mg.eye(n)` to it.",
+            )  # fmt: skip
+    return None
+
+
+def _fails(function: Callable[..., Any], matrix: Array) -> bool:
+    try:
+        function(matrix)
+    except np.linalg.LinAlgError:
+        return True
+    return False

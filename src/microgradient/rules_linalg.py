@@ -1,0 +1,211 @@
+"""The rulebook, continued: decompositions, inverses and determinants of matrices, and stacks of them.
+
+All rows are `special` and written with matrix products and the primitives below, so they hold in every world that has
+these, and give derivatives of any order. Notation: `y` the result, `t` a cotangent (vjp) or tangent (jvp), Aᵀ = _mT(A).
+
+The rules are those collected by M. Giles, "Collected matrix derivative results for forward and reverse mode algorithmic
+differentiation" (2008), unless another source stands beside them.
+
+Where they do not exist: eigenvectors of equal eigenvalues, and singular vectors of equal singular values, have no derivative;
+the rules then divide by zero and give inf or NaN, as PyTorch does. The derivatives of the eigenvalues and singular values
+themselves stay finite, because they never enter the division.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .rules import World, _mT, special
+
+# ------------------------------------------------------------------------------------------- inverse, solution, determinant
+
+
+def _solve_vjp(xp: World, t: Any, y: Any, a: Any, b: Any) -> list[Any]:
+    g = xp.solve(_mT(xp, a), t)
+    return [-xp.matmul(g, _mT(xp, y)), g]
+
+
+def _solve_jvp(xp: World, t: Any, y: Any, a: Any, b: Any) -> Any:
+    ta, tb = t
+    if ta is None:
+        return xp.solve(a, tb)
+    moved = -xp.matmul(ta, y)
+    return xp.solve(a, moved if tb is None else tb + moved)
+
+
+def _inner(xp: World, a: Any, b: Any) -> Any:
+    """Σ_ij a_ij b_ij of each matrix of a stack."""
+    return xp.sum(a * b, axis=(a.ndim - 2, a.ndim - 1), keepdims=False)
+
+
+def _scale(xp: World, s: Any) -> Any:
+    """A number per matrix, shaped so that it multiplies the matrices."""
+    return xp.reshape(s, shape=(*s.shape, 1, 1))
+
+
+def _cofactor_change(xp: World, t: Any, y: Any, a: Any) -> Any:
+    """The second derivative of det, applied to t: (⟨C, t⟩ C - C tᵀ C) / det A, which is self-adjoint."""
+    change = _scale(xp, _inner(xp, y, t)) * y - xp.matmul(xp.matmul(y, _mT(xp, t)), y)
+    return change / _scale(xp, xp.det(a))
+
+
+def _slogdet_vjp(xp: World, t: Any, y: Any, a: Any) -> Any:
+    return None if t[1] is None else _scale(xp, t[1]) * _mT(xp, xp.inv(a))
+
+
+def _slogdet_jvp(xp: World, t: Any, y: Any, a: Any) -> Any:
+    return xp.zeros(a.shape[:-2], a.dtype), _inner(xp, _mT(xp, xp.inv(a)), t)
+
+
+def _pinv_vjp(xp: World, t: Any, y: Any, a: Any, *, rtol: Any) -> Any:
+    """Golub & Pereyra, "The differentiation of pseudo-inverses and nonlinear least squares problems" (1973).
+
+    Exact wherever the rank stays the same nearby, so also for matrices that are not of full rank.
+    """
+    yT, tT = _mT(xp, y), _mT(xp, t)
+    right = xp.matmul(xp.matmul(tT, y), yT)  # tᵀ P Pᵀ
+    left = xp.matmul(xp.matmul(yT, y), tT)  # Pᵀ P tᵀ
+    inside = xp.matmul(xp.matmul(yT, t), yT)
+    return right - xp.matmul(a, xp.matmul(y, right)) + left - xp.matmul(xp.matmul(left, y), a) - inside
+
+
+def _pinv_jvp(xp: World, t: Any, y: Any, a: Any, *, rtol: Any) -> Any:
+    yT, tT = _mT(xp, y), _mT(xp, t)
+    left = xp.matmul(xp.matmul(y, yT), tT)  # P Pᵀ tᵀ
+    right = xp.matmul(xp.matmul(tT, yT), y)  # tᵀ Pᵀ P
+    inside = xp.matmul(xp.matmul(y, t), y)
+    return left - xp.matmul(xp.matmul(left, a), y) + right - xp.matmul(y, xp.matmul(a, right)) - inside
+
+
+special("solve", _solve_vjp, _solve_jvp, reads="ya")  # b is a matrix: the right-hand sides are its columns
+special("inv",
+        lambda xp, t, y, a: -xp.matmul(xp.matmul(_mT(xp, y), t), _mT(xp, y)),
+        lambda xp, t, y, a: -xp.matmul(xp.matmul(y, t), y), reads="y")  # fmt: skip
+special("pinv", _pinv_vjp, _pinv_jvp, reads="ya")
+# The gradient of det is the matrix of cofactors, which exists for singular matrices too, where det A · A⁻ᵀ does not
+special("det",
+        lambda xp, t, y, a: _scale(xp, t) * xp.cofactor(a),
+        lambda xp, t, y, a: _inner(xp, xp.cofactor(a), t), reads="a")  # fmt: skip
+special("cofactor", _cofactor_change, _cofactor_change, reads="ya")
+special("slogdet", _slogdet_vjp, _slogdet_jvp, reads="a")
+
+
+# ------------------------------------------------------------------------------------------------------------ factorisations
+
+
+def _half_tril(xp: World, a: Any) -> Any:
+    """Φ(A): the lower triangle, with half of the diagonal."""
+    return (xp.tril(a, k=0) + xp.tril(a, k=-1)) / 2
+
+
+def _symmetric(xp: World, a: Any) -> Any:
+    return (a + _mT(xp, a)) / 2
+
+
+def _cholesky_vjp(xp: World, t: Any, y: Any, a: Any) -> Any:
+    """I. Murray, "Differentiation of the Cholesky decomposition" (2016), equation 10: sym(L⁻ᵀ Φ(Lᵀ t) L⁻¹)."""
+    yT = _mT(xp, y)
+    half = xp.solve(yT, _half_tril(xp, xp.matmul(yT, t)))
+    return _symmetric(xp, xp.solve(yT, _mT(xp, half)))
+
+
+def _cholesky_jvp(xp: World, t: Any, y: Any, a: Any) -> Any:
+    """Murray 2016, equation 8: L Φ(L⁻¹ t L⁻ᵀ)."""
+    half = _mT(xp, xp.solve(y, _symmetric(xp, t)))
+    return xp.matmul(y, _half_tril(xp, xp.solve(y, half)))
+
+
+def _over_differences(xp: World, w: Any, a: Any) -> Any:
+    """a_ij / (w_j - w_i) off the diagonal, 0 on it."""
+    n = w.shape[-1]
+    one = xp.eye(n, dtype=w.dtype)
+    gaps = xp.reshape(w, shape=(*w.shape[:-1], 1, n)) - xp.reshape(w, shape=(*w.shape[:-1], n, 1))
+    return (1 - one) * a / (gaps + one)
+
+
+def _row(xp: World, w: Any) -> Any:
+    """A vector per matrix as a row: multiplying by it scales the columns, as a product with diag(w) does."""
+    return xp.reshape(w, shape=(*w.shape[:-1], 1, w.shape[-1]))
+
+
+def _eigh_vjp(xp: World, t: Any, y: Any, a: Any) -> Any:
+    (tw, tv), (w, v) = t, y
+    vT = _mT(xp, v)
+    if tv is None:
+        return xp.matmul(v * _row(xp, tw), vT)
+    g = xp.matmul(xp.matmul(v, _over_differences(xp, w, xp.matmul(vT, tv))), vT)
+    return _symmetric(xp, g if tw is None else g + xp.matmul(v * _row(xp, tw), vT))
+
+
+def _eigh_jvp(xp: World, t: Any, y: Any, a: Any) -> Any:
+    w, v = y
+    tv = xp.matmul(_symmetric(xp, t), v)
+    inside = xp.matmul(_mT(xp, v), tv)
+    tw = xp.sum(v * tv, axis=(v.ndim - 2,), keepdims=False)
+    return tw, xp.matmul(v, _over_differences(xp, w, inside))
+
+
+def _svd_vjp(xp: World, t: Any, y: Any, a: Any) -> Any:
+    """J. Townsend, "Differentiating the singular value decomposition" (2016), for the reduced form."""
+    (tu, ts, tvh), (u, s, vh) = t, y
+    uT, v, row = _mT(xp, u), _mT(xp, vh), _row(xp, s)
+    terms = [] if ts is None else [xp.matmul(u * _row(xp, ts), vh)]
+    if tu is not None:
+        inner = xp.matmul(uT, tu)
+        skew = _over_differences(xp, s * s, inner - _mT(xp, inner))
+        terms.append(xp.matmul(xp.matmul(u, skew * row), vh))
+        if a.shape[-2] > a.shape[-1]:
+            terms.append(xp.matmul((tu - xp.matmul(u, inner)) / row, vh))
+    if tvh is not None:
+        inner = xp.matmul(tvh, v)
+        skew = _over_differences(xp, s * s, _mT(xp, inner) - inner)
+        terms.append(xp.matmul(xp.matmul(u * row, skew), vh))
+        if a.shape[-2] < a.shape[-1]:
+            terms.append(xp.matmul(u / row, tvh - xp.matmul(inner, vh)))
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
+    return total
+
+
+def _svd_jvp(xp: World, t: Any, y: Any, a: Any) -> Any:
+    u, s, vh = y
+    uT, v, row = _mT(xp, u), _mT(xp, vh), _row(xp, s)
+    tv = xp.matmul(t, v)
+    inside = xp.matmul(uT, tv)
+    left = inside * row
+    right = _mT(xp, row) * inside
+    tu = xp.matmul(u, _over_differences(xp, s * s, left + _mT(xp, left)))
+    tvh = -xp.matmul(_over_differences(xp, s * s, right + _mT(xp, right)), vh)
+    if a.shape[-2] > a.shape[-1]:
+        tu = tu + (tv - xp.matmul(u, inside)) / row
+    if a.shape[-2] < a.shape[-1]:
+        tvh = tvh + (xp.matmul(uT, t) - xp.matmul(inside, vh)) / _mT(xp, row)
+    return tu, xp.sum(u * tv, axis=(u.ndim - 2,), keepdims=False), tvh
+
+
+def _qr_vjp(xp: World, t: Any, y: Any, a: Any) -> Any:
+    """Walter & Lehmann, "Algorithmic differentiation of linear algebra functions" (2012): (tQ + Q copyltu(M)) R⁻ᵀ.
+
+    M = R tRᵀ - tQᵀ Q, and copyltu copies the lower triangle into the upper one. For at least as many rows as columns.
+    """
+    (tq, tr), (q, r) = t, y
+    parts = ([] if tr is None else [xp.matmul(r, _mT(xp, tr))]) + ([] if tq is None else [-xp.matmul(_mT(xp, tq), q)])
+    m = parts[0] if len(parts) == 1 else parts[0] + parts[1]
+    g = xp.matmul(q, xp.tril(m, k=0) + _mT(xp, xp.tril(m, k=-1)))
+    return _mT(xp, xp.solve(r, _mT(xp, g if tq is None else tq + g)))
+
+
+def _qr_jvp(xp: World, t: Any, y: Any, a: Any) -> Any:
+    q, r = y
+    over = _mT(xp, xp.solve(_mT(xp, r), _mT(xp, t)))  # t R⁻¹
+    c = xp.matmul(_mT(xp, q), over)
+    low = xp.tril(c, k=-1)
+    turn = low - _mT(xp, low)
+    return over - xp.matmul(q, c - turn), xp.matmul(c - turn, r)
+
+
+special("cholesky", _cholesky_vjp, _cholesky_jvp, reads="y")
+special("eigh", _eigh_vjp, _eigh_jvp, reads="y")
+special("svd", _svd_vjp, _svd_jvp, reads="y")  # reduced: u (…, m, k), s (…, k), vh (…, k, n) with k = min(m, n)
+special("qr", _qr_vjp, _qr_jvp, reads="y")  # reduced, for m ≥ n
