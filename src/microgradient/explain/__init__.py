@@ -1,0 +1,8 @@
+"""Seeing through a computation: where each gradient came from, step by step, in numbers and in symbols.
+
+`trace` records what was computed, where and under which name; `why` opens one gradient; `symbolic` gives the rules as formulas.
+"""
+
+from __future__ import annotations
+
+__all__: list[str] = []
