@@ -1,9 +1,10 @@
 """Microgradient: automatic differentiation you can see through, fast on a CPU."""
 
-from . import random
+from . import functions, random
 from .check import check_gradients
 from .composite import conv, conv_transpose, log_softmax, logsumexp, softmax, stop_gradient, windows
 from .custom import checkpoint, custom_rule
+from .functions import *  # noqa: F403 (the functions, listed there)
 from .random import bernoulli, manual_seed, rand, randint, randn, randperm
 from .tape import enable_grad, is_grad_enabled, no_grad
 from .tensor import Tensor, get_default_dtype, set_default_dtype, tensor
@@ -44,3 +45,4 @@ __all__ = [
     "vjp",
     "windows",
 ]
+__all__ += functions.__all__

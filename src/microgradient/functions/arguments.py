@@ -1,0 +1,147 @@
+"""Arguments of the array functions, brought to the canonical form that the rulebook and the kernels expect."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any, cast
+
+import numpy as np
+
+from ..errors import ArgumentError, ArgumentTypeError, DTypeError, OutOfRangeError, ShapeError
+from ..protocols import DEFAULT_FLOAT
+from ..rules import TABLE
+from ..tensor import Tensor, apply, wrap
+
+ArrayLike = Any
+"""What the functions accept as an array: a Tensor, an ndarray, a Python or NumPy number, nested sequences of these."""
+
+Axis = int | tuple[int, ...] | None
+DType = Any
+"""A NumPy dtype, or what np.dtype makes one of."""
+
+
+def as_tensor(x: ArrayLike) -> Tensor:
+    """`x` if it is a tensor, else a new tensor with its value. Tensors inside sequences keep their derivatives."""
+    if isinstance(x, Tensor):
+        return x
+    if isinstance(x, list | tuple) and _holds_tensor(x):
+        from .manipulation import stack
+
+        return stack([as_tensor(part) for part in x])
+    return Tensor(x)
+
+
+def _holds_tensor(x: Any) -> bool:
+    return any(isinstance(part, Tensor) or (isinstance(part, list | tuple) and _holds_tensor(part)) for part in x)
+
+
+def as_tensors(arrays: Any) -> list[Tensor]:
+    """The tensors of a sequence, or of the rows of one array, cast to the dtype they promote to."""
+    if not isinstance(arrays, list | tuple):
+        arrays = list(as_tensor(arrays)) if hasattr(arrays, "__array__") else list(arrays)
+    tensors = [as_tensor(a) for a in arrays]
+    if not tensors:
+        raise ArgumentError("MG124", "At least one array is needed; the sequence is empty.")
+    target = promoted(*tensors)
+    return [cast_to(t, target) for t in tensors]
+
+
+def cast_to(x: Tensor, dtype: np.dtype[Any]) -> Tensor:
+    """`x` with another dtype; a constant where that dtype has no derivative."""
+    if x.dtype == dtype:
+        return x
+    if dtype.kind == "f":
+        return cast("Tensor", apply(TABLE["astype"], x, dtype=dtype))
+    if dtype.kind == "c" and x.node is not None:
+        raise DTypeError(
+            "MG142",
+            f"A tensor that needs a gradient can't become {dtype}: derivatives are defined for real floating dtypes. "
+            "Write `x.detach()` first.",
+        )
+    return constant_tensor(x.data.astype(dtype))
+
+
+def as_dtype(x: ArrayLike, dtype: np.dtype[Any]) -> Tensor:
+    """`x` as a tensor of that dtype; a Python number takes it directly, without losing digits as a default float."""
+    return Tensor(x, dtype) if isinstance(x, bool | int | float | complex) else cast_to(as_tensor(x), dtype)
+
+
+def constant_tensor(array: Any) -> Tensor:
+    """The tensor of an array made here: not copied, and nothing recorded."""
+    return cast("Tensor", wrap(np.asarray(array), None))
+
+
+def inexact(x: Tensor) -> Tensor:
+    """`x`, as the default float if it holds integers or booleans."""
+    return x if x.data.dtype.kind in "fc" else cast_to(x, DEFAULT_FLOAT[0])
+
+
+def promoted(*operands: Any) -> np.dtype[Any]:
+    """The dtype that tensors, arrays, dtypes and Python numbers promote to: what `result_type` documents."""
+    dtypes = [x if isinstance(x, np.dtype) else x.dtype for x in operands if hasattr(x, "dtype") or isinstance(x, np.dtype)]
+    numbers = [x for x in operands if isinstance(x, bool | int | float | complex) and not isinstance(x, np.generic)]
+    floats = [d for d in dtypes if d.kind in "fc"]
+    if not floats and not any(isinstance(x, float | complex) for x in numbers):
+        return np.result_type(*dtypes, *numbers)
+    target = np.result_type(*floats) if floats else DEFAULT_FLOAT[0]
+    return np.result_type(target, 1j) if any(isinstance(x, complex) for x in numbers) else target
+
+
+def checked_dtype(dtype: DType) -> np.dtype[Any]:
+    """`dtype` as a NumPy dtype. Raises DTypeError if it is not one of numbers or booleans."""
+    try:
+        found = np.dtype(dtype)
+    except TypeError as error:
+        raise DTypeError("MG143", f"{dtype!r} is not a dtype: {error}.") from None
+    if found.kind not in "biufc":
+        raise DTypeError("MG143", f"A tensor holds numbers or booleans, not {found}.")
+    return found
+
+
+def check_device(device: Any) -> None:
+    """Raise ArgumentError unless `device` is None or "cpu"."""
+    if device is not None and device != "cpu":
+        raise ArgumentError("MG124", f"The only device is 'cpu', not {device!r}.")
+
+
+def one_axis(axis: Any, ndim: int) -> int:
+    """`axis` as a number from 0 to ndim - 1. Raises OutOfRangeError if there is no such axis."""
+    try:
+        i = operator.index(axis)
+    except TypeError:
+        raise ArgumentTypeError("MG125", f"An axis is an integer, not {type(axis).__name__}.") from None
+    if not -ndim <= i < ndim:
+        raise OutOfRangeError("MG129", f"There is no axis {i} in a tensor with {ndim} axes.")
+    return i + ndim if i < 0 else i
+
+
+def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
+    """`axis` as a tuple of numbers from 0 to ndim - 1; None means all axes. Raises ArgumentError for one named twice."""
+    if axis is None:
+        return tuple(range(ndim))
+    if not isinstance(axis, tuple | list):
+        return (one_axis(axis, ndim),)
+    axes = tuple(one_axis(i, ndim) for i in axis)
+    if len({*axes}) != len(axes):
+        raise ArgumentError("MG124", f"The axes {axis} name the same axis twice.")
+    return axes
+
+
+def shape_tuple(shape: Any) -> tuple[int, ...]:
+    """A shape as a tuple of integers; a single integer is the length of one axis."""
+    try:
+        return (operator.index(shape),)
+    except TypeError:
+        pass
+    try:
+        return tuple(operator.index(n) for n in shape)
+    except TypeError:
+        raise ArgumentTypeError("MG125", f"A shape is an integer or a tuple of integers, not {shape!r}.") from None
+
+
+def new_shape(shape: Any) -> tuple[int, ...]:
+    """The shape of a new array: no negative lengths."""
+    lengths = shape_tuple(shape)
+    if any(n < 0 for n in lengths):
+        raise ShapeError("MG121", f"A shape has no negative lengths; this is {lengths}.")
+    return lengths

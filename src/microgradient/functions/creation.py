@@ -1,0 +1,290 @@
+"""Creation functions. Without a dtype, Python floats become the default float, integers int64."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, cast
+
+import numpy as np
+
+from ..errors import ArgumentError, ShapeError
+from ..protocols import DEFAULT_FLOAT
+from ..rules import TABLE
+from ..tensor import Tensor, apply
+from .arguments import (
+    ArrayLike,
+    DType,
+    as_tensor,
+    cast_to,
+    check_device,
+    checked_dtype,
+    constant_tensor,
+    new_shape,
+)
+from .elementwise import positive
+from .manipulation import broadcast_to, reshape
+
+Shape = int | tuple[int, ...]
+Number = complex
+
+
+def asarray(obj: ArrayLike, /, *, dtype: DType = None, device: Any = None, copy: bool | None = None) -> Tensor:
+    """A tensor with the values of `obj`: a Tensor, ndarray, number, nested sequence or anything with DLPack or a buffer.
+
+    A tensor with the right dtype is returned as it is unless `copy`; its derivative goes on in any case. Arrays are copied
+    unless `copy=False`, which raises ArgumentError where a copy can't be avoided.
+
+    >>> import microgradient as mg
+    >>> mg.asarray([1, 2], dtype=mg.float64)
+    tensor([1., 2.], dtype=float64)
+    """
+    check_device(device)
+    target = None if dtype is None else checked_dtype(dtype)
+    if copy is False:
+        return _without_copy(obj, target)
+    if not isinstance(obj, Tensor | np.ndarray | np.generic | list | tuple | bool | int | float | complex):
+        obj = from_dlpack(obj) if hasattr(obj, "__dlpack__") else np.asarray(obj)
+    if isinstance(obj, list | tuple) and target is not None:
+        x = as_tensor(obj) if _nested_tensor(obj) else Tensor(obj, target)
+    else:
+        x = as_tensor(obj)
+    if target is not None and x.dtype != target:
+        return cast_to(x, target)
+    if not copy or x is not obj:
+        return x
+    return positive(x) if x.node is not None else constant_tensor(x.data.copy())
+
+
+def _nested_tensor(obj: Any) -> bool:
+    return isinstance(obj, Tensor) or (isinstance(obj, list | tuple) and any(map(_nested_tensor, obj)))
+
+
+def _without_copy(obj: Any, target: np.dtype[Any] | None) -> Tensor:
+    if isinstance(obj, Tensor) and target in (None, obj.dtype):
+        return obj
+    try:
+        array = np.asarray(obj.data if isinstance(obj, Tensor) else obj, dtype=target, copy=False)
+    except ValueError:
+        raise ArgumentError("MG124", f"A {type(obj).__name__} can't become a tensor of {target} without a copy.") from None
+    checked_dtype(array.dtype)
+    return constant_tensor(array)
+
+
+def arange(
+    start: float, /, stop: float | None = None, step: float = 1, *, dtype: DType = None, device: Any = None
+) -> Tensor:
+    """start, start + step, ... up to but without `stop`; `arange(n)` starts at 0.
+
+    >>> import microgradient as mg
+    >>> mg.arange(1, 7, 2)
+    tensor([1, 3, 5])
+    """
+    check_device(device)
+    if stop is None:
+        start, stop = 0, start
+    if step == 0:
+        raise ArgumentError("MG124", "The step must not be 0.")
+    start, stop, step = (v.item() if hasattr(v, "item") else v for v in (start, stop, step))
+    whole = isinstance(start, int) and isinstance(stop, int) and isinstance(step, int)
+    target = checked_dtype(dtype) if dtype is not None else np.dtype(np.int64) if whole else DEFAULT_FLOAT[0]
+    if whole:
+        return constant_tensor(np.arange(start, stop, step, dtype=target))
+    length = max(math.ceil((stop - start) / step), 0)
+    return constant_tensor((start + step * np.arange(length)).astype(target))
+
+
+def linspace(
+    start: Number,
+    stop: Number,
+    /,
+    num: int,
+    *,
+    dtype: DType = None,
+    device: Any = None,
+    endpoint: bool = True,
+) -> Tensor:
+    """`num` numbers at equal distances from `start` to `stop`, which is the last of them if `endpoint`.
+
+    >>> import microgradient as mg
+    >>> mg.linspace(0, 1, 5)
+    tensor([0.  , 0.25, 0.5 , 0.75, 1.  ])
+    """
+    check_device(device)
+    values = np.linspace(start, stop, num, endpoint=endpoint)
+    default = DEFAULT_FLOAT[0] if values.dtype.kind == "f" else np.result_type(DEFAULT_FLOAT[0], 1j)
+    return constant_tensor(values.astype(default if dtype is None else checked_dtype(dtype)))
+
+
+def empty(shape: Shape, *, dtype: DType = None, device: Any = None) -> Tensor:
+    """A tensor whose values are not to be read: zeros.
+
+    >>> import microgradient as mg
+    >>> mg.empty((2, 3)).shape
+    (2, 3)
+    """
+    return zeros(shape, dtype=dtype, device=device)
+
+
+def zeros(shape: Shape, *, dtype: DType = None, device: Any = None) -> Tensor:
+    """Zeros, of the default float without a dtype.
+
+    >>> import microgradient as mg
+    >>> mg.zeros(2)
+    tensor([0., 0.])
+    """
+    check_device(device)
+    return constant_tensor(np.zeros(new_shape(shape), DEFAULT_FLOAT[0] if dtype is None else checked_dtype(dtype)))
+
+
+def ones(shape: Shape, *, dtype: DType = None, device: Any = None) -> Tensor:
+    """Ones, of the default float without a dtype.
+
+    >>> import microgradient as mg
+    >>> mg.ones((1, 2))
+    tensor([[1., 1.]])
+    """
+    check_device(device)
+    return constant_tensor(np.ones(new_shape(shape), DEFAULT_FLOAT[0] if dtype is None else checked_dtype(dtype)))
+
+
+def full(shape: Shape, fill_value: ArrayLike, *, dtype: DType = None, device: Any = None) -> Tensor:
+    """Every entry `fill_value`, a number, whose dtype it has without another. A tensor's derivative goes on.
+
+    >>> import microgradient as mg
+    >>> mg.full((2,), 7)
+    tensor([7, 7])
+    """
+    value = asarray(fill_value, dtype=dtype, device=device)
+    if value.ndim:
+        raise ShapeError("MG120", f"The value to fill with is one number, not of shape {value.shape}.")
+    if value.node is not None:
+        return broadcast_to(value, new_shape(shape))
+    return constant_tensor(np.full(new_shape(shape), value.data, value.dtype))
+
+
+def empty_like(x: ArrayLike, /, *, dtype: DType = None, device: Any = None) -> Tensor:
+    """A tensor with the shape and dtype of `x` whose values are not to be read: zeros.
+
+    >>> import microgradient as mg
+    >>> mg.empty_like(mg.asarray([1, 2])).dtype
+    dtype('int64')
+    """
+    return zeros_like(x, dtype=dtype, device=device)
+
+
+def zeros_like(x: ArrayLike, /, *, dtype: DType = None, device: Any = None) -> Tensor:
+    """Zeros with the shape and, without another, the dtype of `x`.
+
+    >>> import microgradient as mg
+    >>> mg.zeros_like(mg.asarray([1, 2]))
+    tensor([0, 0])
+    """
+    x = as_tensor(x)
+    return zeros(x.shape, dtype=x.dtype if dtype is None else dtype, device=device)
+
+
+def ones_like(x: ArrayLike, /, *, dtype: DType = None, device: Any = None) -> Tensor:
+    """Ones with the shape and, without another, the dtype of `x`.
+
+    >>> import microgradient as mg
+    >>> mg.ones_like(mg.asarray([1, 2]))
+    tensor([1, 1])
+    """
+    x = as_tensor(x)
+    return ones(x.shape, dtype=x.dtype if dtype is None else dtype, device=device)
+
+
+def full_like(x: ArrayLike, /, fill_value: ArrayLike, *, dtype: DType = None, device: Any = None) -> Tensor:
+    """Every entry `fill_value`, with the shape and, without another, the dtype of `x`.
+
+    >>> import microgradient as mg
+    >>> mg.full_like(mg.asarray([1, 2]), 7)
+    tensor([7, 7])
+    """
+    x = as_tensor(x)
+    return full(x.shape, fill_value, dtype=x.dtype if dtype is None else dtype, device=device)
+
+
+def eye(
+    n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: DType = None, device: Any = None
+) -> Tensor:
+    """Ones on the k-th diagonal of a matrix of zeros: k > 0 is above the main diagonal.
+
+    >>> import microgradient as mg
+    >>> mg.eye(2)
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
+    check_device(device)
+    columns = n_rows if n_cols is None else n_cols
+    return constant_tensor(np.eye(n_rows, columns, k, DEFAULT_FLOAT[0] if dtype is None else checked_dtype(dtype)))
+
+
+def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Tensor:
+    """A tensor with the data of an array of another library that offers DLPack, copied only if `copy`.
+
+    >>> import microgradient as mg, numpy as np
+    >>> mg.from_dlpack(np.asarray([1, 2]))
+    tensor([1, 2])
+    """
+    check_device(device)
+    if isinstance(x, Tensor):
+        return asarray(x, copy=copy)
+    array = np.from_dlpack(x)
+    checked_dtype(array.dtype)
+    return constant_tensor(array.copy() if copy else array)
+
+
+def meshgrid(*arrays: ArrayLike, indexing: str = "xy") -> tuple[Tensor, ...]:
+    """The coordinates of the points of a grid, given those of its lines: one array with all points for each direction.
+
+    With `indexing="ij"` axis i of the results runs along `arrays[i]`; with "xy" the first two are exchanged.
+
+    >>> import microgradient as mg
+    >>> mg.meshgrid(mg.asarray([1, 2]), mg.asarray([3]), indexing="ij")
+    (tensor([[1],
+            [2]]), tensor([[3],
+            [3]]))
+    """
+    if indexing not in ("xy", "ij"):
+        raise ArgumentError("MG124", f"`indexing` is 'xy' or 'ij', not {indexing!r}.")
+    tensors = [as_tensor(a) for a in arrays]
+    if any(t.ndim > 1 for t in tensors):
+        raise ShapeError("MG120", f"The lines of a grid have one axis; these have shapes {[t.shape for t in tensors]}.")
+    places = list(range(len(tensors)))
+    if indexing == "xy" and len(places) > 1:
+        places[:2] = 1, 0
+    lengths = [tensors[i].size for i in places]
+    lines = [
+        reshape(t, tuple(t.size if d == place else 1 for d in range(len(tensors))))
+        for t, place in zip(tensors, places, strict=True)
+    ]
+    return tuple(broadcast_to(line, tuple(lengths)) for line in lines)
+
+
+def tril(x: ArrayLike, /, *, k: int = 0) -> Tensor:
+    """Each matrix in `x` (its last two axes) with zeros above the k-th diagonal.
+
+    >>> import microgradient as mg
+    >>> mg.tril(mg.ones((2, 2)))
+    tensor([[1., 0.],
+            [1., 1.]])
+    """
+    return _triangle("tril", as_tensor(x), k)
+
+
+def triu(x: ArrayLike, /, *, k: int = 0) -> Tensor:
+    """Each matrix in `x` (its last two axes) with zeros below the k-th diagonal.
+
+    >>> import microgradient as mg
+    >>> mg.triu(mg.ones((2, 2)))
+    tensor([[1., 1.],
+            [0., 1.]])
+    """
+    return _triangle("triu", as_tensor(x), k)
+
+
+def _triangle(name: str, x: Tensor, k: int) -> Tensor:
+    if x.ndim < 2:
+        raise ShapeError("MG120", f"`{name}` needs at least two axes; the shape is {x.shape}.")
+    return cast("Tensor", apply(TABLE[name], x, k=k))

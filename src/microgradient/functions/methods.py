@@ -1,0 +1,200 @@
+"""The functions as methods of Tensor: `x.sum(axis=0)` is `mg.sum(x, axis=0)`.
+
+A method takes what its function takes, with `axis` and `keepdims` by position too, and PyTorch's `dim` and `keepdim`
+as other names for them. There is no method for what is not a function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .. import composite
+from ..tensor import Tensor
+from . import (
+    creation,
+    data_types,
+    elementwise,
+    indexing,
+    manipulation,
+    products,
+    searching,
+    sorting,
+    statistical,
+    utility,
+)
+from .dtypes import bool as bool_
+from .dtypes import float32, float64, int32, int64
+
+# --------------------------------------------------------------------------- methods that are functions, name for name
+
+_PLAIN = {
+    elementwise: "abs acos acosh asin asinh atan atanh atan2 ceil conj copysign cos cosh digamma erf erfc erfinv exp exp2 "
+    "expm1 floor hypot isfinite isinf isnan lgamma log log10 log1p log2 logaddexp logical_and logical_not logical_or "
+    "logical_xor maximum minimum nextafter pow reciprocal relu remainder round rsqrt sigmoid sign signbit sin sinh softplus "
+    "sqrt square tan tanh trunc",
+    manipulation: "broadcast_to moveaxis tile unstack",
+    searching: "nonzero",
+    products: "matmul",
+}
+_NAMES = {  # PyTorch's names of functions that the standard calls otherwise
+    "add": elementwise.add, "sub": elementwise.subtract, "mul": elementwise.multiply, "div": elementwise.divide,
+    "neg": elementwise.negative, "eq": elementwise.equal, "ne": elementwise.not_equal, "lt": elementwise.less,
+    "le": elementwise.less_equal, "gt": elementwise.greater, "ge": elementwise.greater_equal,
+    "dot": products.matmul, "mm": products.matmul, "bmm": products.matmul, "expand_as": lambda x, y: x.expand(*y.shape),
+}  # fmt: skip
+_WITH_AXIS: dict[Any, dict[str, str]] = {  # method -> its parameters that may be given by position
+    statistical: {
+        **dict.fromkeys(("sum", "prod", "mean", "max", "min", "std", "var"), "axis keepdims"),
+        **dict.fromkeys(("cumulative_sum", "cumulative_prod"), "axis"),
+    },
+    utility: {"all": "axis keepdims", "any": "axis keepdims", "diff": "n axis"},
+    searching: {"argmax": "axis keepdims", "argmin": "axis keepdims", "count_nonzero": "axis"},
+    sorting: {"sort": "axis descending", "argsort": "axis descending", "topk": "k axis largest"},
+    manipulation: {
+        **dict.fromkeys(("flip", "squeeze", "expand_dims"), "axis"),
+        "roll": "shift axis",
+        "repeat": "repeats",
+        "flatten": "start_axis end_axis",
+    },
+    indexing: {"take": "indices axis", "take_along_axis": "indices axis"},
+    creation: {"tril": "k", "triu": "k"},
+    composite: {"softmax": "axis", "log_softmax": "axis", "logsumexp": "axis keepdims"},
+    elementwise: {"clip": "min max"},
+}
+_PYTORCH = {"dim": "axis", "keepdim": "keepdims", "diagonal": "k", "start_dim": "start_axis", "end_dim": "end_axis"}
+_POSITIONAL = {"roll": 1, "repeat": 1, "topk": 1, "take": 1, "take_along_axis": 1}  # parameters the function has without name
+
+
+def _method(function: Callable[..., Any], parameters: str, unnamed: int) -> Callable[..., Any]:
+    """`function` as a method: parameters by position in the order of `parameters`, and under PyTorch's names."""
+    names = parameters.split()
+
+    def method(self: Tensor, *args: Any, **options: Any) -> Any:
+        if not args and not options:
+            return function(self)
+        if len(args) > len(names):
+            raise TypeError(f"{method.__name__}() takes at most {len(names)} arguments by position, not {len(args)}.")
+        options = {_PYTORCH.get(name, name): value for name, value in options.items()}
+        for name, value in zip(names, args, strict=False):
+            if name in options:
+                raise TypeError(f"{method.__name__}() got {name} twice.")
+            options[name] = value
+        return function(self, *(options.pop(name) for name in names[:unnamed] if name in options), **options)
+
+    method.__name__ = method.__qualname__ = function.__name__
+    method.__doc__ = function.__doc__
+    return method
+
+
+# ------------------------------------------------------------------------------------------ methods with a form of their own
+
+
+def _lengths(lengths: tuple[Any, ...]) -> Any:
+    """(2, 3) from x.reshape(2, 3) and from x.reshape((2, 3))."""
+    return lengths[0] if len(lengths) == 1 else lengths
+
+
+def reshape(x: Tensor, *shape: Any, copy: bool | None = None) -> Tensor:
+    """`mg.reshape`, with the lengths as one tuple or one by one."""
+    return manipulation.reshape(x, _lengths(shape), copy=copy)
+
+
+def permute(x: Tensor, *axes: Any) -> Tensor:
+    """`mg.permute_dims`, with the axes as one tuple or one by one."""
+    return manipulation.permute_dims(x, _lengths(axes) if len(axes) != 1 or not isinstance(axes[0], int) else axes)
+
+
+def transpose(x: Tensor, *axes: Any) -> Tensor:
+    """Two axes exchanged, as PyTorch does; without axes in reverse order, with all of them permuted, as NumPy does."""
+    if len(axes) == 2:
+        return swapaxes(x, *axes)
+    return permute(x, *axes) if axes else permute(x, tuple(range(x.ndim))[::-1])
+
+
+def swapaxes(x: Tensor, axis1: int, axis2: int) -> Tensor:
+    """`x` with two axes exchanged."""
+    order = list(range(x.ndim))
+    order[axis1], order[axis2] = order[axis2], order[axis1]
+    return manipulation.permute_dims(x, tuple(order))
+
+
+def squeeze(x: Tensor, axis: Any = None) -> Tensor:
+    """`mg.squeeze`; without an axis, all axes of length 1 are removed."""
+    return manipulation.squeeze(x, tuple(i for i, n in enumerate(x.shape) if n == 1) if axis is None else axis)
+
+
+def expand(x: Tensor, *shape: Any) -> Tensor:
+    """`mg.broadcast_to`, with -1 for a length that stays."""
+    lengths = tuple(_lengths(shape))
+    old = (1,) * (len(lengths) - x.ndim) + x.shape
+    return manipulation.broadcast_to(x, tuple(m if n == -1 else n for n, m in zip(lengths, old, strict=True)))
+
+
+def astype(x: Tensor, dtype: Any, copy: bool = True) -> Tensor:
+    """`mg.astype`."""
+    return data_types.astype(x, dtype, copy=copy)
+
+
+def to(x: Tensor, target: Any) -> Tensor:
+    """`x` with the dtype `target`, or with that of another tensor; `x` itself for the device "cpu"."""
+    if target == "cpu":
+        return x
+    return data_types.astype(x, target.dtype if isinstance(target, Tensor) else target, copy=False)
+
+
+def masked_fill(x: Tensor, mask: Any, value: Any) -> Tensor:
+    """`value` where `mask` holds, else `x`."""
+    return elementwise.where(mask, data_types.astype(creation.asarray(value), x.dtype), x)
+
+
+def copy(x: Tensor) -> Tensor:
+    """The same values; the derivative goes on."""
+    return creation.asarray(x, copy=True)
+
+
+def _matmul(x: Tensor, other: Any) -> Any:
+    return products.matmul(x, other) if _is_array(other) else NotImplemented
+
+
+def _rmatmul(x: Tensor, other: Any) -> Any:
+    return products.matmul(other, x) if _is_array(other) else NotImplemented
+
+
+def _is_array(other: Any) -> bool:
+    return isinstance(other, Tensor | list | tuple) or hasattr(other, "__array__")
+
+
+def attach() -> None:
+    """Give Tensor its methods."""
+    for module, names in _PLAIN.items():
+        for name in names.split():
+            setattr(Tensor, name, getattr(module, name))
+    for name, function in _NAMES.items():
+        setattr(Tensor, name, function)
+    for module, methods in _WITH_AXIS.items():
+        for name, parameters in methods.items():
+            setattr(Tensor, name, _method(getattr(module, name), parameters, _POSITIONAL.get(name, 0)))
+    for alias, name in {"cumsum": "cumulative_sum", "cumprod": "cumulative_prod", "clamp": "clip", "unsqueeze": "expand_dims",
+                        "absolute": "abs"}.items():  # fmt: skip
+        setattr(Tensor, alias, getattr(Tensor, name))
+    own: list[Callable[..., Any]] = [reshape, permute, transpose, swapaxes, expand, astype, to, masked_fill, copy]
+    for function in own:
+        setattr(Tensor, function.__name__, function)
+    Tensor.squeeze = _method(squeeze, "axis", 0)
+    Tensor.view, Tensor.permute_dims, Tensor.clone = reshape, permute, copy
+    Tensor.ravel = lambda x: manipulation.reshape(x, (-1,))
+    for name, dtype in {"float": float32, "double": float64, "int": int32, "long": int64, "bool": bool_}.items():
+        setattr(Tensor, name, lambda x, dtype=dtype: to(x, dtype))
+    Tensor.T = property(transpose, doc="The axes in reverse order.")
+    Tensor.mT = property(products.matrix_transpose, doc="The last two axes exchanged.")
+    Tensor.real = property(elementwise.real, doc="The real part.")
+    Tensor.imag = property(elementwise.imag, doc="The imaginary part.")
+    Tensor.__matmul__, Tensor.__rmatmul__ = _matmul, _rmatmul
+    Tensor.__imatmul__ = _inplace_matmul
+
+
+def _inplace_matmul(x: Tensor, other: Any) -> Any:
+    from ..tensor import _inplace
+
+    return _inplace(_matmul)(x, other)

@@ -1,0 +1,87 @@
+"""Searching functions: places and counts. They are flat, so they have no derivative."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..errors import ArgumentError, ShapeError
+from ..tensor import Tensor
+from .arguments import ArrayLike, Axis, as_tensor, axes_of, constant_tensor, one_axis, promoted
+
+
+def argmax(x: ArrayLike, /, *, axis: int | None = None, keepdims: bool = False) -> Tensor:
+    """Where along `axis` (None: in the flattened `x`) the largest value is, the first if it occurs more often.
+
+    >>> import microgradient as mg
+    >>> mg.argmax(mg.asarray([[1, 5], [7, 3]]), axis=1)
+    tensor([1, 0])
+    """
+    return _arg(np.argmax, "argmax", x, axis, keepdims)
+
+
+def argmin(x: ArrayLike, /, *, axis: int | None = None, keepdims: bool = False) -> Tensor:
+    """Where along `axis` (None: in the flattened `x`) the smallest value is, the first if it occurs more often.
+
+    >>> import microgradient as mg
+    >>> mg.argmin(mg.asarray([[1, 5], [7, 3]]))
+    tensor(0)
+    """
+    return _arg(np.argmin, "argmin", x, axis, keepdims)
+
+
+def count_nonzero(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """How many elements over `axis` are not 0.
+
+    >>> import microgradient as mg
+    >>> mg.count_nonzero(mg.asarray([[1, 0], [2, 3]]), axis=0)
+    tensor([2, 1])
+    """
+    x = as_tensor(x)
+    return constant_tensor(np.sum(x.data != 0, axis=axes_of(axis, x.ndim), dtype=np.int64, keepdims=keepdims))
+
+
+def nonzero(x: ArrayLike, /) -> tuple[Tensor, ...]:
+    """The places of the elements that are not 0, in order: an array of indices for each axis.
+
+    >>> import microgradient as mg
+    >>> mg.nonzero(mg.asarray([0, 5, 6]))
+    (tensor([1, 2]),)
+    """
+    x = as_tensor(x)
+    if not x.ndim:
+        raise ArgumentError("MG125", "A tensor of shape () has no axes to name places on. Write `mg.reshape(x, (1,))`.")
+    return tuple(constant_tensor(places) for places in np.nonzero(x.data))
+
+
+def searchsorted(
+    x1: ArrayLike, x2: ArrayLike, /, *, side: str = "left", sorter: ArrayLike | None = None
+) -> Tensor:
+    """Where in the ascending `x1` each element of `x2` would be put to keep it ascending.
+
+    Before equal elements with `side="left"`, behind them with "right". `sorter`: indices that put `x1` in order.
+
+    >>> import microgradient as mg
+    >>> mg.searchsorted(mg.asarray([1, 3, 5]), mg.asarray([3, 4]))
+    tensor([1, 2])
+    """
+    a = as_tensor(x1)
+    b = as_tensor(x2)
+    if side not in ("left", "right"):
+        raise ArgumentError("MG124", f"`side` is 'left' or 'right', not {side!r}.")
+    if a.ndim != 1:
+        raise ShapeError("MG120", f"Places are searched in a tensor with one axis; this has shape {a.shape}.")
+    dtype = promoted(a, x2 if isinstance(x2, int | float) else b)
+    order = None if sorter is None else as_tensor(sorter).data
+    found = np.searchsorted(a.data.astype(dtype), b.data.astype(dtype), side=side, sorter=order)  # type: ignore[call-overload]
+    return constant_tensor(np.asarray(found, np.int64))
+
+
+def _arg(function: object, name: str, x: ArrayLike, axis: int | None, keepdims: bool) -> Tensor:
+    x = as_tensor(x)
+    if axis is not None:
+        axis = one_axis(axis, x.ndim)
+    if not (math.prod(x.shape) if axis is None else x.shape[axis]):
+        raise ArgumentError("MG120", f"There is no {name} of no elements: the shape is {x.shape}, the axis {axis}.")
+    return constant_tensor(np.asarray(function(x.data, axis=axis, keepdims=keepdims), np.int64))  # type: ignore[operator]

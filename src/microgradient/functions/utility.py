@@ -1,0 +1,62 @@
+"""Utility functions: all, any, diff."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import ArgumentError
+from ..tensor import Tensor
+from .arguments import ArrayLike, Axis, as_tensor, axes_of, constant_tensor, one_axis
+from .elementwise import not_equal, subtract
+from .manipulation import concat
+
+
+def all(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """Whether all elements over `axis` are true (not 0); true for no elements.
+
+    >>> import microgradient as mg
+    >>> mg.all(mg.asarray([1, 0]))
+    tensor(False)
+    """
+    x = as_tensor(x)
+    return constant_tensor(np.all(x.data, axis=axes_of(axis, x.ndim), keepdims=keepdims))
+
+
+def any(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """Whether at least one element over `axis` is true (not 0); false for no elements.
+
+    >>> import microgradient as mg
+    >>> mg.any(mg.asarray([[1, 0], [0, 0]]), axis=1)
+    tensor([ True, False])
+    """
+    x = as_tensor(x)
+    return constant_tensor(np.any(x.data, axis=axes_of(axis, x.ndim), keepdims=keepdims))
+
+
+def diff(
+    x: ArrayLike,
+    /,
+    *,
+    axis: int = -1,
+    n: int = 1,
+    prepend: ArrayLike | None = None,
+    append: ArrayLike | None = None,
+) -> Tensor:
+    """Each element along `axis` minus the one before it, `n` times over. `prepend` and `append` are joined on first.
+
+    >>> import microgradient as mg
+    >>> mg.diff(mg.asarray([1, 4, 9, 16]))
+    tensor([3, 5, 7])
+    """
+    x = as_tensor(x)
+    i = one_axis(axis, x.ndim)
+    if n < 0:
+        raise ArgumentError("MG124", f"Differences are taken n ≥ 0 times, not {n}.")
+    parts = [x if part is None else as_tensor(part) for part in (prepend, None, append)]
+    if prepend is not None or append is not None:
+        x = concat([p for p, given in zip(parts, (prepend, x, append), strict=True) if given is not None], axis=i)
+    whole = (slice(None),) * i
+    minus = not_equal if x.dtype.kind == "b" else subtract
+    for _ in range(n):
+        x = minus(x[(*whole, slice(1, None))], x[(*whole, slice(None, -1))])
+    return x
