@@ -231,10 +231,8 @@ pointwise("subtract", lambda xp, t, y, a, b: t, lambda xp, t, y, a, b: -t, symbo
 pointwise("multiply", lambda xp, t, y, a, b: t * b, lambda xp, t, y, a, b: t * a, symbol="*")
 pointwise("divide", lambda xp, t, y, a, b: t / b, lambda xp, t, y, a, b: -t * y / b, floats=True, symbol="/")
 pointwise(
-    "pow",
-    lambda xp, t, y, a, b: (
-        t * (b * a ** (b - xp.not_equal(b, 0)))
-    ),  # b = 0: 0·a⁰ = 0, where 0·a⁻¹ would be NaN at a = 0
+    "pow",  # the base is 1 where 0·0⁻¹ would be NaN, and log 0 where 0ᵇ stays 0
+    lambda xp, t, y, a, b: t * (b * xp.where(xp.logical_and(xp.equal(b, 0), xp.equal(a, 0)), 1, a) ** (b - 1)),
     lambda xp, t, y, a, b: t * (y * xp.log(xp.where(xp.logical_and(xp.equal(a, 0), xp.greater_equal(b, 0)), 1, a))),
     symbol="**",
 )
@@ -246,9 +244,9 @@ pointwise("reciprocal", lambda xp, t, y, a: -t * (y * y), floats=True)
 pointwise("abs", lambda xp, t, y, a: t * xp.sign(a))
 for _flat in ("sign", "floor", "ceil", "round", "trunc"):
     pointwise(_flat, lambda xp, t, y, a: xp.zeros_like(t))
-pointwise(
-    "copysign", lambda xp, t, y, a, b: t * xp.where(xp.equal(a, 0), 0, xp.sign(y) * xp.sign(a)), None, floats=True
-)
+pointwise("copysign",
+          lambda xp, t, y, a, b: t * xp.where(xp.equal(a, 0), 0, xp.sign(y) * xp.sign(a)),
+          lambda xp, t, y, a, b: xp.zeros_like(t), floats=True)  # fmt: skip
 pointwise("hypot",
           lambda xp, t, y, a, b: t * (a / xp.where(xp.equal(y, 0), 1, y)),
           lambda xp, t, y, a, b: t * (b / xp.where(xp.equal(y, 0), 1, y)), floats=True)  # fmt: skip

@@ -276,9 +276,10 @@ def _power(exponent: Number) -> Primitive:
     row = _powers.get(exponent)
     if row is None or type(exponent) is not type(row.maps[0].exponent):  # type: ignore[union-attr]
         of_base: Rule = TABLE["pow"].maps[0]  # type: ignore[assignment]
+        of_square: Rule = TABLE["square"].maps[0]  # type: ignore[assignment]
 
         def rule(xp: Any, t: Any, y: Any, a: Any) -> Any:
-            return of_base(xp, t, y, a, exponent)
+            return of_square(xp, t, y, a) if exponent == 2 else of_base(xp, t, y, a, exponent)
 
         rule.exponent = exponent  # type: ignore[attr-defined]
         op = TABLE["pow"]
