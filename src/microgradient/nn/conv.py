@@ -1,0 +1,125 @@
+"""Convolution layers, channels first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import ArgumentError
+from ..tensor import Tensor
+from . import functional
+from .functional.conv import same_padding, tuple_of
+from .linear import empty_parameter, start_affine
+from .module import Module
+
+IntOrTuple = int | Sequence[int]
+
+
+class _Conv(Module):
+    """What the convolutions share. ``weight`` (out, in/groups, *kernel) and ``bias`` (out) start within ± 1/√fan_in."""
+
+    _ndim = 0
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: IntOrTuple,
+        stride: IntOrTuple = 1,
+        padding: IntOrTuple | str = 0,
+        dilation: IntOrTuple = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        if groups < 1 or in_channels % groups or out_channels % groups:
+            raise ArgumentError(
+                "MG157", f"groups={groups} must divide in_channels={in_channels} and out_channels={out_channels}."
+            )
+        if padding_mode not in ("zeros", "reflect", "replicate", "circular"):
+            raise ArgumentError(
+                "MG157", f"padding_mode={padding_mode!r} is unknown: use 'zeros', 'reflect', 'replicate' or 'circular'."
+            )
+        self.in_channels = in_channels
+        self.out_channels = out_channels
+        self.kernel_size = tuple_of(kernel_size, self._ndim, "kernel_size")
+        self.stride = tuple_of(stride, self._ndim, "stride")
+        self.padding = padding if isinstance(padding, str) else tuple_of(padding, self._ndim, "padding")
+        self.dilation = tuple_of(dilation, self._ndim, "dilation")
+        if isinstance(padding, str) and padding not in ("same", "valid"):
+            raise ArgumentError("MG157", f"padding={padding!r} is unknown: use a number, 'same' or 'valid'.")
+        if padding == "same" and any(s != 1 for s in self.stride):
+            raise ArgumentError("MG157", "padding='same' works with stride 1 only; give the padding as numbers.")
+        if min(*self.kernel_size, *self.stride, *self.dilation) < 1:
+            raise ArgumentError("MG157", "kernel_size, stride and dilation are at least 1.")
+        self.groups = groups
+        self.padding_mode = padding_mode
+        self.weight = empty_parameter((out_channels, in_channels // groups, *self.kernel_size), dtype)
+        self.bias = empty_parameter((out_channels,), dtype) if bias else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw weight and bias anew."""
+        start_affine(self.weight, self.bias)
+
+    def forward(self, input: Tensor) -> Tensor:
+        conv = (functional.conv1d, functional.conv2d, functional.conv3d)[self._ndim - 1]
+        padding: IntOrTuple | str = self.padding
+        if self.padding_mode != "zeros":
+            input = functional.pad(input, self._widths(), mode=self.padding_mode)
+            padding = 0
+        return conv(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+
+    def _widths(self) -> list[int]:
+        """The padding as ``functional.pad`` takes it: from the last axis on."""
+        if self.padding == "same":
+            pairs = same_padding(self.kernel_size, self.dilation)
+        elif isinstance(self.padding, str):
+            pairs = [(0, 0)] * self._ndim
+        else:
+            pairs = [(p, p) for p in self.padding]
+        return [width for pair in reversed(pairs) for width in pair]
+
+    def extra_repr(self) -> str:
+        text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
+        ones, zeros = (1,) * self._ndim, (0,) * self._ndim
+        text += f", padding={self.padding}" if self.padding != zeros else ""
+        text += f", dilation={self.dilation}" if self.dilation != ones else ""
+        text += f", groups={self.groups}" if self.groups != 1 else ""
+        text += ", bias=False" if self.bias is None else ""
+        return text + (f", padding_mode={self.padding_mode}" if self.padding_mode != "zeros" else "")
+
+
+class Conv1d(_Conv):
+    """A kernel slid along (N, in_channels, L): see :func:`microgradient.nn.functional.conv1d`.
+
+    >>> import microgradient as mg
+    >>> Conv1d(2, 4, 3, padding="same")(mg.ones((1, 2, 8))).shape
+    (1, 4, 8)
+    """
+
+    _ndim = 1
+
+
+class Conv2d(_Conv):
+    """A kernel slid over (N, in_channels, H, W): see :func:`microgradient.nn.functional.conv2d`.
+
+    >>> import microgradient as mg
+    >>> Conv2d(3, 8, kernel_size=3, stride=2, padding=1)(mg.ones((1, 3, 9, 9))).shape
+    (1, 8, 5, 5)
+    """
+
+    _ndim = 2
+
+
+class Conv3d(_Conv):
+    """A kernel slid through (N, in_channels, D, H, W): see :func:`microgradient.nn.functional.conv3d`.
+
+    >>> import microgradient as mg
+    >>> Conv3d(1, 2, 2)(mg.ones((1, 1, 3, 3, 3))).shape
+    (1, 2, 2, 2, 2)
+    """
+
+    _ndim = 3

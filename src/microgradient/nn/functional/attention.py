@@ -1,0 +1,94 @@
+"""Attention: every position looks at all others and takes a weighted mean of what it finds there."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+import microgradient as mg
+
+from ...errors import ArgumentError, ShapeError
+from ...tensor import Tensor
+from .linear import as_tensor, dropout
+
+
+def scaled_dot_product_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Tensor:
+    """softmax(q kᵀ · scale + mask) v. Vaswani et al. 2017.
+
+    ``query`` (..., L, E), ``key`` (..., S, E), ``value`` (..., S, V) → (..., L, V). ``scale`` is 1/√E if not given. A mask of
+    booleans is true where a position may look, one of floats is added. ``is_causal``: position i looks at 0..i only.
+    ``enable_gqa``: fewer heads (axis -3) in key and value, each shared by several of the query's. A position that may
+    look nowhere gives zeros.
+
+    >>> x = mg.tensor([[1.0, 0.0], [0.0, 1.0]])
+    >>> scaled_dot_product_attention(x, x, x, is_causal=True)[0].tolist()
+    [1.0, 0.0]
+    """
+    if enable_gqa:
+        key, value = _shared_heads(key, query), _shared_heads(value, query)
+    if is_causal:
+        if attn_mask is not None:
+            raise ArgumentError("MG157", "Give attn_mask or is_causal=True, not both: join them by `mask & causal`.")
+        attn_mask = causal_mask(query.shape[-2], key.shape[-2])
+    output, _ = attend(query, key, value, attn_mask, dropout_p, scale)
+    return output
+
+
+def attend(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout_p: float = 0.0, scale: float | None = None
+) -> tuple[Tensor, Tensor]:
+    """What :func:`scaled_dot_product_attention` returns, and the weights (..., L, S)."""
+    if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
+        raise ShapeError(
+            "MG161",
+            f"Attention needs query and key of one width and key and value of one length, "
+            f"got query {query.shape}, key {key.shape}, value {value.shape}.",
+        )
+    if scale is None:
+        scale = 1.0 / math.sqrt(query.shape[-1]) if query.shape[-1] else 1.0
+    scores = mg.matmul(query * scale, key.mT)
+    if mask is None:
+        weights = mg.softmax(scores, axis=-1)
+    else:
+        mask = as_tensor(mask)
+        if mask.dtype == np.bool_:
+            scores = mg.where(mask, scores, -math.inf)
+        else:
+            scores = scores + mask
+        weights = _softmax_or_zeros(scores)
+    return mg.matmul(dropout(weights, dropout_p), value), weights
+
+
+def causal_mask(length: int, source: int) -> Tensor:
+    """Booleans (length, source), true on and below the diagonal.
+
+    >>> causal_mask(2, 2).tolist()
+    [[True, False], [True, True]]
+    """
+    return mg.asarray(np.tri(length, source, dtype=np.bool_))
+
+
+def _softmax_or_zeros(scores: Tensor) -> Tensor:
+    """softmax over the last axis, and zeros where every score is -∞ (softmax itself would give NaN)."""
+    if not scores.shape[-1]:
+        return scores
+    top = mg.clip(mg.max(mg.stop_gradient(scores), axis=-1, keepdims=True), min=-1e30)
+    exponentials = mg.exp(scores - top)
+    return exponentials / mg.clip(mg.sum(exponentials, axis=-1, keepdims=True), min=1e-30)
+
+
+def _shared_heads(x: Tensor, query: Tensor) -> Tensor:
+    times, rest = divmod(query.shape[-3], x.shape[-3])
+    if rest:
+        raise ShapeError("MG161", f"{query.shape[-3]} query heads can't share {x.shape[-3]} key heads evenly.")
+    return mg.repeat(x, times, axis=-3)

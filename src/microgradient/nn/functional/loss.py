@@ -1,0 +1,335 @@
+"""Losses: one number that says how far predictions are from targets.
+
+Every loss takes ``reduction``: "mean" (over the elements, unless said otherwise), "sum", or "none".
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+import microgradient as mg
+
+from ...errors import ArgumentError, ShapeError, format_location, user_location, warn_once
+from ...tensor import Tensor
+from .linear import as_tensor
+
+
+def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+    """(x - y)², averaged.
+
+    Warns if the shapes differ and would be stretched to each other, as (n, 1) against (n,).
+
+    >>> mse_loss(mg.tensor([1.0, 3.0]), mg.tensor([1.0, 1.0])).item()
+    2.0
+    """
+    difference = _difference("mse_loss", input, target)
+    return reduce(difference * difference, reduction)
+
+
+def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+    """abs(x - y), averaged.
+
+    >>> l1_loss(mg.tensor([1.0, 3.0]), mg.tensor([1.0, 1.0])).item()
+    1.0
+    """
+    return reduce(mg.abs(_difference("l1_loss", input, target)), reduction)
+
+
+def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0) -> Tensor:
+    """d² / (2·beta) where abs(d) < beta, else abs(d) - beta/2, for d = x - y. Girshick 2015.
+
+    >>> smooth_l1_loss(mg.tensor([0.0, 3.0]), mg.tensor([1.0, 1.0]), reduction="none").tolist()
+    [0.5, 1.5]
+    """
+    if beta < 0:
+        raise ArgumentError("MG157", f"smooth_l1_loss needs beta ≥ 0, got {beta}.")
+    difference = _difference("smooth_l1_loss", input, target)
+    size = mg.abs(difference)
+    if beta == 0:
+        return reduce(size, reduction)
+    return reduce(mg.where(size < beta, difference * difference * (0.5 / beta), size - 0.5 * beta), reduction)
+
+
+def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0) -> Tensor:
+    """d²/2 where abs(d) < delta, else delta · (abs(d) - delta/2), for d = x - y. Huber 1964.
+
+    >>> huber_loss(mg.tensor([0.0, 3.0]), mg.tensor([1.0, 1.0]), reduction="none").tolist()
+    [0.5, 1.5]
+    """
+    if delta <= 0:
+        raise ArgumentError("MG157", f"huber_loss needs delta > 0, got {delta}.")
+    difference = _difference("huber_loss", input, target)
+    size = mg.abs(difference)
+    return reduce(mg.where(size < delta, difference * difference * 0.5, (size - 0.5 * delta) * delta), reduction)
+
+
+def binary_cross_entropy(
+    input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean"
+) -> Tensor:
+    """-(y log p + (1-y) log(1-p)) for probabilities p, each logarithm at least -100.
+
+    Prefer :func:`binary_cross_entropy_with_logits`, which is exact for every number. Raises :class:`ArgumentError` for
+    an input outside 0..1.
+
+    >>> round(binary_cross_entropy(mg.tensor([0.5]), mg.tensor([1.0])).item(), 4)
+    0.6931
+    """
+    target = _same_shape("binary_cross_entropy", input, target)
+    values = input.data
+    if isinstance(values, np.ndarray) and values.size and not (values.min() >= 0 and values.max() <= 1):
+        raise ArgumentError(
+            "MG162",
+            f"binary_cross_entropy takes probabilities, got numbers from {values.min():.4g} to {values.max():.4g}. "
+            "Use `binary_cross_entropy_with_logits(x, y)` for the scores before the sigmoid.",
+        )
+    loss = -(target * _bounded_log(input) + (1.0 - target) * _bounded_log(1.0 - input))
+    return reduce(loss if weight is None else loss * weight, reduction)
+
+
+def binary_cross_entropy_with_logits(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    reduction: str = "mean",
+    pos_weight: Tensor | None = None,
+) -> Tensor:
+    """-(pos_weight · y log σ(x) + (1-y) log(1-σ(x))), computed as (1-y)·x + (1 + (pos_weight-1)·y) · softplus(-x).
+
+    >>> round(binary_cross_entropy_with_logits(mg.tensor([0.0]), mg.tensor([1.0])).item(), 4)
+    0.6931
+    """
+    target = _same_shape("binary_cross_entropy_with_logits", input, target)
+    spread = mg.softplus(-input)
+    if pos_weight is not None:
+        spread = spread * ((pos_weight - 1.0) * target + 1.0)
+    loss = (1.0 - target) * input + spread
+    return reduce(loss if weight is None else loss * weight, reduction)
+
+
+def kl_div(input: Tensor, target: Tensor, reduction: str = "mean", log_target: bool = False) -> Tensor:
+    """y · (log y - x) for log-probabilities x and probabilities y (their logarithms, with ``log_target``).
+
+    "mean" divides by the number of elements; ``reduction="batchmean"`` by the batch size, which is the mathematical one.
+
+    >>> kl_div(mg.tensor([[0.0]]), mg.tensor([[1.0]]), reduction="batchmean").item()
+    0.0
+    """
+    if log_target:
+        loss = mg.exp(target) * (target - input)
+    else:
+        positive = target > 0
+        loss = mg.where(positive, target * mg.log(mg.where(positive, target, 1.0)), 0.0) - target * input
+    if reduction == "batchmean":
+        return mg.sum(loss) / input.shape[0]
+    return reduce(loss, reduction)
+
+
+def nll_loss(
+    input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean"
+) -> Tensor:
+    """-weight[y] · x[y] for log-probabilities x (N, C), (C,) or (N, C, d...) and labels y (N,), () or (N, d...).
+
+    "mean" divides by the sum of the weights used. Rows with the label ``ignore_index`` count for nothing.
+
+    >>> nll_loss(mg.tensor([[-1.0, -2.0]]), mg.tensor([1])).item()
+    2.0
+    """
+    axis = 0 if input.ndim == 1 else 1
+    labels, kept = _labels(input, as_tensor(target), axis, ignore_index)
+    return _weigh(-_at_labels(input, labels, axis), labels, kept, weight, reduction)
+
+
+def cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """-log softmax(x)[y] for scores ("logits") x and labels y, or -Σ y log softmax(x) for probabilities y.
+
+    ``input`` (N, C), (C,) or (N, C, d...); labels (N,), () or (N, d...), whole numbers 0..C-1, of any dtype; probabilities
+    have the input's shape. ``weight`` (C,) weighs the classes; "mean" divides by the sum of the weights used (labels) or
+    by N (probabilities). ``label_smoothing`` mixes in that much of the uniform distribution (Szegedy et al. 2016).
+    Warns if ``input`` looks like a softmax. Raises :class:`ArgumentError` for a label outside 0..C-1.
+
+    >>> round(cross_entropy(mg.tensor([[0.0, 0.0]]), mg.tensor([1])).item(), 4)
+    0.6931
+    """
+    if not 0.0 <= label_smoothing <= 1.0:
+        raise ArgumentError("MG157", f"label_smoothing lies between 0 and 1, got {label_smoothing}.")
+    if input.ndim == 0:
+        raise ShapeError("MG163", "cross_entropy takes scores (N, C) or (C,), got a single number.")
+    axis = 0 if input.ndim == 1 else 1
+    target = as_tensor(target)
+    _warn_if_softmax(input, axis)
+    if target.shape == input.shape and target.dtype.kind == "f":
+        return _soft_cross_entropy(input, target, weight, reduction, label_smoothing, axis)
+    labels, kept = _labels(input, target, axis, ignore_index)
+    log_p = mg.log_softmax(input, axis=axis)
+    loss = _weigh(-_at_labels(log_p, labels, axis), labels, kept, weight, reduction)
+    if label_smoothing == 0.0:
+        return loss
+    spread = -mg.sum(log_p if weight is None else log_p * _along(weight, input, axis), axis=axis)
+    smooth = _weigh(spread, labels, kept, None, "none" if reduction == "none" else "sum")
+    if reduction == "mean":
+        smooth = smooth / _weigh(mg.ones(labels.shape, dtype=input.dtype), labels, kept, weight, "sum")
+    return loss * (1.0 - label_smoothing) + smooth * (label_smoothing / input.shape[axis])
+
+
+def reduce(loss: Tensor, reduction: str) -> Tensor:
+    """The mean or sum of all elements, or the elements themselves.
+
+    >>> reduce(mg.tensor([1.0, 3.0]), "mean").item()
+    2.0
+    """
+    if reduction == "mean":
+        return mg.mean(loss)
+    if reduction == "sum":
+        return mg.sum(loss)
+    if reduction == "none":
+        return loss
+    raise ArgumentError("MG157", f"reduction={reduction!r} is unknown: use 'mean', 'sum' or 'none'.")
+
+
+def _soft_cross_entropy(
+    input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, label_smoothing: float, axis: int
+) -> Tensor:
+    classes = input.shape[axis]
+    if label_smoothing:
+        target = target * (1.0 - label_smoothing) + label_smoothing / classes
+    product = mg.log_softmax(input, axis=axis) * target
+    loss = -mg.sum(product if weight is None else product * _along(weight, input, axis), axis=axis)
+    return reduce(loss, reduction)
+
+
+def _along(weight: Tensor, input: Tensor, axis: int) -> Tensor:
+    """Class weights, shaped so that they lie along ``axis``."""
+    return mg.reshape(as_tensor(weight), (-1,) + (1,) * (input.ndim - 1 - axis))
+
+
+def _at_labels(x: Tensor, labels: Tensor, axis: int) -> Tensor:
+    return mg.squeeze(mg.take_along_axis(x, mg.expand_dims(labels, axis=axis), axis=axis), axis=axis)
+
+
+def _weigh(loss: Tensor, labels: Tensor, kept: Tensor | None, weight: Tensor | None, reduction: str) -> Tensor:
+    """Reduce ``loss`` with the class weights, leaving out what is not ``kept``."""
+    if weight is None and kept is None:
+        return reduce(loss, reduction)
+    if weight is None:
+        counted = mg.astype(as_tensor(kept), loss.dtype)
+    else:
+        flat = mg.take(as_tensor(weight), mg.reshape(labels, (labels.size,)), axis=0)
+        counted = mg.reshape(flat, labels.shape)
+        if kept is not None:
+            counted = mg.where(kept, counted, 0.0)
+    loss = loss * counted if kept is None else mg.where(kept, loss * counted, 0.0)
+    if reduction == "mean":
+        return mg.sum(loss) / mg.sum(counted)
+    return reduce(loss, reduction)
+
+
+def _labels(input: Tensor, target: Tensor, axis: int, ignore_index: int) -> tuple[Tensor, Tensor | None]:
+    """The labels as int64 with 0 in place of ``ignore_index``, and where they count (None: everywhere)."""
+    classes = input.shape[axis]
+    wanted = input.shape[:axis] + input.shape[axis + 1 :]
+    if target.shape != wanted:
+        raise _label_shape(input.shape, target.shape, wanted)
+    if not isinstance(target.data, np.ndarray):
+        kept = target != ignore_index
+        return mg.astype(mg.where(kept, target, 0), mg.int64), kept
+    labels = target.data
+    if labels.dtype.kind == "f":
+        if not np.all(labels == np.floor(labels)):
+            row = tuple(int(i) for i in np.argwhere(labels != np.floor(labels))[0])
+            raise ArgumentError(
+                "MG164",
+                f"Labels are whole numbers (or probabilities of shape {input.shape}); {_row(row)} is {labels[row]:.4g}. "
+                "To predict a quantity, use `mse_loss`.",
+            )
+        labels = labels.astype(np.int64)
+    elif labels.dtype.kind not in "iu":
+        labels = labels.astype(np.int64)
+    ignored = labels == ignore_index
+    some = bool(ignored.any())
+    if some:
+        labels = np.where(ignored, 0, labels)
+    if labels.size and (labels.min() < 0 or labels.max() >= classes):
+        row = tuple(int(i) for i in np.argwhere((labels < 0) | (labels >= classes))[0])
+        hint = " Labels from 1? `y - 1`." if labels.max() == classes and labels.min() >= 1 - some else ""
+        raise ArgumentError(
+            "MG164", f"{classes} outputs need labels 0–{classes - 1}; {_row(row)} is {labels[row]}.{hint}"
+        )
+    return mg.asarray(labels), mg.asarray(~ignored) if some else None
+
+
+def _row(row: tuple[int, ...]) -> str:
+    if len(row) == 1:
+        return f"row {row[0]}"
+    return f"the one at {row}" if row else "this one"
+
+
+def _label_shape(shape: tuple[int, ...], given: tuple[int, ...], wanted: tuple[int, ...]) -> ShapeError:
+    if given == (*wanted, 1):
+        fix = "Write `mg.squeeze(y, axis=-1)`."
+    elif given == shape:
+        fix = "One-hot rows of whole numbers? `mg.argmax(y, axis=1)`, or `y.astype(mg.float32)` for probabilities."
+    elif len(shape) == 3 and given == (shape[0], shape[1]):
+        fix = "Are the classes last? `mg.permute_dims(logits, (0, 2, 1))`, or flatten both to (N·T, C) and (N·T,)."
+    else:
+        fix = f"Give one label for each row, shape {wanted}."
+    return ShapeError("MG163", f"Scores of shape {shape} need labels of shape {wanted}, got {given}. {fix}")
+
+
+def _warn_if_softmax(input: Tensor, axis: int) -> None:
+    values = input.data
+    if not isinstance(values, np.ndarray) or values.shape[axis] < 2 or not values.size:
+        return
+    first = values if values.ndim == 1 else values[0]
+    if first.min() < 0 or abs(float(first.sum(axis=0).flat[0]) - 1.0) > 1e-5:
+        return  # cheap: one row decides in nearly every case
+    if values.min() >= 0 and np.all(np.abs(values.sum(axis=axis) - 1.0) < 1e-5):
+        warn_once(
+            "MG165",
+            f"The rows of `logits` already sum to 1 ({format_location(user_location())}), as after a softmax; "
+            "cross_entropy applies softmax itself. Give it the scores before the softmax, or use "
+            "`nll_loss(mg.log(p), y)`.",
+        )
+
+
+def _difference(name: str, input: Tensor, target: Tensor) -> Tensor:
+    target = as_tensor(target)
+    if input.shape != target.shape:
+        _warn_stretched(name, input.shape, target.shape)
+    return input - target
+
+
+def _warn_stretched(name: str, a: tuple[int, ...], b: tuple[int, ...]) -> None:
+    try:
+        c = np.broadcast_shapes(a, b)
+    except ValueError:
+        return  # the subtraction itself explains this one
+    if len(b) < len(a) and a[-1:] == (1,) and a[:-1] == b:
+        why, fix = "every prediction against every target", "`y[:, None]` or `mg.squeeze(prediction, axis=-1)`"
+    elif len(a) < len(b) and b[-1:] == (1,) and b[:-1] == a:
+        why, fix = "every prediction against every target", "`mg.squeeze(y, axis=-1)` or `prediction[:, None]`"
+    else:
+        why, fix = "each element is used several times", "shapes that are equal"
+    warn_once("MG166", f"{name}: a prediction {a} against a target {b} is computed as {c}: {why}. Use {fix}.")
+
+
+def _same_shape(name: str, input: Tensor, target: Tensor) -> Tensor:
+    target = as_tensor(target)
+    if target.shape != input.shape:
+        fix = f"`mg.reshape(y, {input.shape})`" if target.size == input.size else "one target for each prediction"
+        raise ShapeError(
+            "MG163", f"{name} needs equal shapes, got {input.shape} and targets {target.shape}. Use {fix}."
+        )
+    return target if target.dtype.kind == "f" else mg.astype(target, input.dtype)
+
+
+def _bounded_log(p: Tensor) -> Tensor:
+    """log p, and -100 where p is 0; nothing infinite goes forward or backward."""
+    positive = p > 0
+    return mg.where(positive, mg.clip(mg.log(mg.where(positive, p, 1.0)), min=-100.0), -100.0)

@@ -1,0 +1,202 @@
+"""Pooling: the largest or the mean of each window."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+import microgradient as mg
+
+from ... import composite
+from ...errors import ArgumentError, ShapeError
+from ...tensor import Tensor
+from .conv import IntOrTuple, tuple_of
+
+
+def max_pool1d(
+    input: Tensor,
+    kernel_size: IntOrTuple,
+    stride: IntOrTuple | None = None,
+    padding: IntOrTuple = 0,
+    dilation: IntOrTuple = 1,
+    ceil_mode: bool = False,
+) -> Tensor:
+    """The largest of each window of (N, C, L) or (C, L); where several are equal, the first gets the gradient.
+
+    >>> max_pool1d(mg.tensor([[1.0, 3.0, 2.0, 0.0]]), 2).tolist()
+    [[3.0, 2.0]]
+    """
+    return _max_pool(input, kernel_size, stride, padding, dilation, ceil_mode, 1)
+
+
+def max_pool2d(
+    input: Tensor,
+    kernel_size: IntOrTuple,
+    stride: IntOrTuple | None = None,
+    padding: IntOrTuple = 0,
+    dilation: IntOrTuple = 1,
+    ceil_mode: bool = False,
+) -> Tensor:
+    """The largest of each window of (N, C, H, W) or (C, H, W). ``stride`` is the kernel size if not given.
+
+    H' = (H + 2·padding - dilation·(k-1) - 1) / stride + 1, rounded down, or up with ``ceil_mode`` (a last window
+    reaches over the edge, but never starts beyond it). Padding counts as -∞.
+
+    >>> max_pool2d(mg.reshape(mg.arange(16.0), (1, 1, 4, 4)), 2).tolist()
+    [[[[5.0, 7.0], [13.0, 15.0]]]]
+    """
+    return _max_pool(input, kernel_size, stride, padding, dilation, ceil_mode, 2)
+
+
+def avg_pool1d(
+    input: Tensor,
+    kernel_size: IntOrTuple,
+    stride: IntOrTuple | None = None,
+    padding: IntOrTuple = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> Tensor:
+    """The mean of each window of (N, C, L) or (C, L).
+
+    >>> avg_pool1d(mg.tensor([[1.0, 3.0, 2.0, 0.0]]), 2).tolist()
+    [[2.0, 1.0]]
+    """
+    return _avg_pool(input, kernel_size, stride, padding, ceil_mode, count_include_pad, None, 1)
+
+
+def avg_pool2d(
+    input: Tensor,
+    kernel_size: IntOrTuple,
+    stride: IntOrTuple | None = None,
+    padding: IntOrTuple = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
+    """The mean of each window of (N, C, H, W) or (C, H, W); sizes as :func:`max_pool2d`.
+
+    Padding counts as zeros, or not at all if ``count_include_pad`` is false. ``divisor_override`` divides each sum
+    instead of the number of elements.
+
+    >>> avg_pool2d(mg.reshape(mg.arange(16.0), (1, 1, 4, 4)), 2).tolist()
+    [[[[2.5, 4.5], [10.5, 12.5]]]]
+    """
+    return _avg_pool(input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override, 2)
+
+
+def _max_pool(
+    x: Tensor,
+    kernel_size: IntOrTuple,
+    stride: IntOrTuple | None,
+    padding: IntOrTuple,
+    dilation: IntOrTuple,
+    ceil_mode: bool,
+    ndim: int,
+) -> Tensor:
+    batched = _check_axes(x, ndim, "max_pool")
+    if not batched:
+        x = mg.expand_dims(x, axis=0)
+    plan = _plan(x.shape[2:], kernel_size, stride, padding, dilation, ceil_mode)
+    if any(before or after > 0 for before, after in plan.widths):
+        x = mg.pad(x, [(0, 0), (0, 0), *((before, max(after, 0)) for before, after in plan.widths)], value=-math.inf)
+    windows = composite.windows(x, plan.kernel, plan.stride, plan.dilation)
+    windows = mg.reshape(windows, (*windows.shape[: 2 + ndim], math.prod(plan.kernel)))
+    first = mg.argmax(mg.stop_gradient(windows), axis=-1, keepdims=True)
+    y = mg.squeeze(mg.take_along_axis(windows, first, axis=-1), axis=-1)
+    return y if batched else mg.squeeze(y, axis=0)
+
+
+def _avg_pool(
+    x: Tensor,
+    kernel_size: IntOrTuple,
+    stride: IntOrTuple | None,
+    padding: IntOrTuple,
+    ceil_mode: bool,
+    count_include_pad: bool,
+    divisor_override: int | None,
+    ndim: int,
+) -> Tensor:
+    batched = _check_axes(x, ndim, "avg_pool")
+    if not batched:
+        x = mg.expand_dims(x, axis=0)
+    lengths = x.shape[2:]
+    plan = _plan(lengths, kernel_size, stride, padding, 1, ceil_mode)
+    if divisor_override == 0:
+        raise ArgumentError("MG157", "divisor_override can't be 0.")
+    if any(before or after > 0 for before, after in plan.widths):
+        x = mg.pad(x, [(0, 0), (0, 0), *((before, max(after, 0)) for before, after in plan.widths)])
+    sums = mg.sum(composite.windows(x, plan.kernel, plan.stride, plan.dilation), axis=tuple(range(-ndim, 0)))
+    if divisor_override is not None:
+        y = sums / divisor_override
+    elif all(after <= before for before, after in plan.widths) and (count_include_pad or not any(plan.padding)):
+        y = sums / math.prod(plan.kernel)
+    else:
+        y = sums / mg.asarray(_counts(lengths, plan, count_include_pad).astype(x.dtype))
+    return y if batched else mg.squeeze(y, axis=0)
+
+
+class _Plan:
+    """Where the windows lie: per axis the kernel, stride, dilation, padding, and what to add before and after."""
+
+    def __init__(
+        self, kernel: tuple[int, ...], stride: tuple[int, ...], padding: tuple[int, ...], dilation: tuple[int, ...]
+    ):
+        self.kernel, self.stride, self.padding, self.dilation = kernel, stride, padding, dilation
+        self.outputs: tuple[int, ...] = ()
+        self.widths: list[tuple[int, int]] = []
+
+
+def _plan(
+    lengths: tuple[int, ...],
+    kernel_size: IntOrTuple,
+    stride: IntOrTuple | None,
+    padding: IntOrTuple,
+    dilation: IntOrTuple,
+    ceil_mode: bool,
+) -> _Plan:
+    ndim = len(lengths)
+    kernel = tuple_of(kernel_size, ndim, "kernel_size")
+    plan = _Plan(
+        kernel,
+        kernel if stride is None else tuple_of(stride, ndim, "stride"),
+        tuple_of(padding, ndim, "padding"),
+        tuple_of(dilation, ndim, "dilation"),
+    )
+    outputs = []
+    for length, k, s, p, d in zip(lengths, kernel, plan.stride, plan.padding, plan.dilation, strict=True):
+        if min(k, s, d) < 1 or p < 0:
+            raise ArgumentError("MG157", f"A pooling window needs size, stride and dilation ≥ 1, got {k}, {s}, {d}.")
+        if p > (d * (k - 1) + 1) // 2:
+            raise ArgumentError(
+                "MG157", f"Padding {p} is more than half the window of {k}: some windows would be empty."
+            )
+        room = length + 2 * p - d * (k - 1) - 1
+        n = (-(-room // s) if ceil_mode else room // s) + 1
+        if ceil_mode and (n - 1) * s >= length + p:
+            n -= 1
+        if n < 1 or length == 0:
+            raise ShapeError(
+                "MG160", f"A pooling window of {k} is larger than the {length} + 2·{p} elements it slides over."
+            )
+        outputs.append(n)
+        plan.widths.append((p, (n - 1) * s + d * (k - 1) + 1 - length - p))
+    plan.outputs = tuple(outputs)
+    return plan
+
+
+def _counts(lengths: tuple[int, ...], plan: _Plan, count_include_pad: bool) -> np.ndarray:
+    """How many elements each window has inside the input (and its padding)."""
+    result = np.ones(())
+    for length, n, k, s, p in zip(lengths, plan.outputs, plan.kernel, plan.stride, plan.padding, strict=True):
+        start = np.arange(n) * s - p
+        low, high = (start, length + p) if count_include_pad else (np.maximum(start, 0), length)
+        result = np.multiply.outer(result, np.minimum(start + k, high) - low)
+    return result
+
+
+def _check_axes(x: Tensor, ndim: int, name: str) -> bool:
+    if x.ndim not in (ndim + 1, ndim + 2):
+        axes = {1: "(N, C, L) or (C, L)", 2: "(N, C, H, W) or (C, H, W)"}[ndim]
+        raise ShapeError("MG160", f"{name}{ndim}d takes {axes}, got an input of shape {x.shape}.")
+    return x.ndim == ndim + 2

@@ -1,0 +1,209 @@
+"""Initial numbers for parameters. Each function replaces ``tensor.data`` and returns the tensor.
+
+Draws come from :mod:`microgradient.random`, so ``mg.manual_seed`` repeats them.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .. import random
+from ..errors import ArgumentError, ShapeError
+from ..tensor import Tensor
+
+_GAINS = {
+    "linear": 1.0,
+    "conv1d": 1.0,
+    "conv2d": 1.0,
+    "conv3d": 1.0,
+    "conv_transpose1d": 1.0,
+    "conv_transpose2d": 1.0,
+    "conv_transpose3d": 1.0,
+    "sigmoid": 1.0,
+    "tanh": 5.0 / 3.0,
+    "relu": math.sqrt(2.0),
+    "selu": 0.75,
+}
+
+
+def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
+    """The factor by which weights should grow to make up for what an activation takes away.
+
+    ``param`` is the slope of "leaky_relu" (0.01 if not given).
+
+    >>> calculate_gain("linear")
+    1.0
+    """
+    if nonlinearity == "leaky_relu":
+        slope = 0.01 if param is None else float(param)
+        return math.sqrt(2.0 / (1.0 + slope * slope))
+    if nonlinearity not in _GAINS:
+        raise ArgumentError("MG157", f"No gain is known for {nonlinearity!r}: use leaky_relu or {', '.join(_GAINS)}.")
+    return _GAINS[nonlinearity]
+
+
+def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
+    """Uniform between a and b.
+
+    >>> import microgradient as mg
+    >>> uniform_(mg.zeros((2, 3)), 1.0, 2.0).shape
+    (2, 3)
+    """
+    return _put(tensor, random.uniform(tensor.shape, a, b, tensor.dtype))
+
+
+def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
+    """Normal with a mean and a standard deviation.
+
+    >>> import microgradient as mg
+    >>> normal_(mg.zeros((2, 3))).shape
+    (2, 3)
+    """
+    return _put(tensor, random.normal(tensor.shape, mean, std, tensor.dtype))
+
+
+def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0) -> Tensor:
+    """Normal, but only between a and b: drawn by inverting the distribution function between Φ(a) and Φ(b).
+
+    >>> import microgradient as mg
+    >>> bool(trunc_normal_(mg.zeros((100,))).abs().max() <= 2)
+    True
+    """
+    from scipy.special import ndtr, ndtri
+
+    low, high = ndtr((a - mean) / std), ndtr((b - mean) / std)
+    drawn = np.asarray(ndtri(random.uniform(tensor.shape, low, high, np.float64).data))
+    return _put(tensor, np.clip(drawn * std + mean, a, b))
+
+
+def constant_(tensor: Tensor, val: float) -> Tensor:
+    """The same number everywhere.
+
+    >>> import microgradient as mg
+    >>> constant_(mg.zeros((2,)), 3.0).tolist()
+    [3.0, 3.0]
+    """
+    return _put(tensor, np.full(tensor.shape, val))
+
+
+def zeros_(tensor: Tensor) -> Tensor:
+    """Zeros.
+
+    >>> import microgradient as mg
+    >>> zeros_(mg.ones((2,))).tolist()
+    [0.0, 0.0]
+    """
+    return constant_(tensor, 0.0)
+
+
+def ones_(tensor: Tensor) -> Tensor:
+    """Ones.
+
+    >>> import microgradient as mg
+    >>> ones_(mg.zeros((2,))).tolist()
+    [1.0, 1.0]
+    """
+    return constant_(tensor, 1.0)
+
+
+def eye_(tensor: Tensor) -> Tensor:
+    """The identity matrix.
+
+    >>> import microgradient as mg
+    >>> eye_(mg.zeros((2, 2))).tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+    if tensor.ndim != 2:
+        raise ShapeError("MG167", f"eye_ fills a matrix, got shape {tensor.shape}.")
+    return _put(tensor, np.eye(tensor.shape[0], tensor.shape[1]))
+
+
+def xavier_uniform_(tensor: Tensor, gain: float = 1.0) -> Tensor:
+    """Uniform within ± gain · √(6 / (fan_in + fan_out)). Glorot and Bengio 2010.
+
+    >>> import microgradient as mg
+    >>> bool(xavier_uniform_(mg.zeros((3, 3))).abs().max() <= 1)
+    True
+    """
+    bound = gain * math.sqrt(6.0 / sum(fans(tensor)))
+    return uniform_(tensor, -bound, bound)
+
+
+def xavier_normal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
+    """Normal with standard deviation gain · √(2 / (fan_in + fan_out)). Glorot and Bengio 2010.
+
+    >>> import microgradient as mg
+    >>> xavier_normal_(mg.zeros((3, 3))).shape
+    (3, 3)
+    """
+    return normal_(tensor, 0.0, gain * math.sqrt(2.0 / sum(fans(tensor))))
+
+
+def kaiming_uniform_(tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu") -> Tensor:
+    """Uniform within ± gain · √(3 / fan), the gain of ``nonlinearity`` with slope ``a``. He et al. 2015.
+
+    >>> import microgradient as mg
+    >>> kaiming_uniform_(mg.zeros((3, 3)), nonlinearity="relu").shape
+    (3, 3)
+    """
+    bound = math.sqrt(3.0) * _he_std(tensor, a, mode, nonlinearity)
+    return uniform_(tensor, -bound, bound)
+
+
+def kaiming_normal_(tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu") -> Tensor:
+    """Normal with standard deviation gain / √fan, the gain of ``nonlinearity`` with slope ``a``. He et al. 2015.
+
+    >>> import microgradient as mg
+    >>> kaiming_normal_(mg.zeros((3, 3)), mode="fan_out").shape
+    (3, 3)
+    """
+    return normal_(tensor, 0.0, _he_std(tensor, a, mode, nonlinearity))
+
+
+def orthogonal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
+    """A random matrix with orthonormal rows or columns, whichever are fewer, times ``gain``. Saxe et al. 2014.
+
+    The axes after the first are taken as one. Q of the QR decomposition of a normal matrix, with R's diagonal made
+    positive so that every rotation is equally likely.
+
+    >>> import microgradient as mg
+    >>> w = orthogonal_(mg.zeros((2, 2)))
+    >>> bool((w @ w.T - mg.eye(2)).abs().max() < 1e-6)
+    True
+    """
+    if tensor.ndim < 2:
+        raise ShapeError("MG167", f"orthogonal_ fills a matrix or more, got shape {tensor.shape}.")
+    if not tensor.size:
+        return tensor
+    rows, columns = tensor.shape[0], tensor.size // tensor.shape[0]
+    tall = (max(rows, columns), min(rows, columns))
+    q, r = np.linalg.qr(random.normal(tall, 0.0, 1.0, np.float64).data)
+    q = q * np.sign(np.diagonal(r))
+    return _put(tensor, gain * (q if rows >= columns else q.T).reshape(tensor.shape))
+
+
+def fans(tensor: Tensor) -> tuple[int, int]:
+    """(fan_in, fan_out): how many numbers feed into one output, and how many outputs one number feeds.
+
+    >>> import microgradient as mg
+    >>> fans(mg.zeros((8, 3, 5, 5)))
+    (75, 200)
+    """
+    if tensor.ndim < 2:
+        raise ShapeError("MG167", f"A tensor of shape {tensor.shape} has no fan-in: it needs two axes or more.")
+    window = math.prod(tensor.shape[2:])
+    return tensor.shape[1] * window, tensor.shape[0] * window
+
+
+def _he_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
+    if mode not in ("fan_in", "fan_out"):
+        raise ArgumentError("MG157", f"mode={mode!r} is unknown: use 'fan_in' or 'fan_out'.")
+    fan = fans(tensor)[mode == "fan_out"]
+    return calculate_gain(nonlinearity, a) / math.sqrt(fan) if fan else 0.0
+
+
+def _put(tensor: Tensor, drawn: Tensor | np.ndarray) -> Tensor:
+    tensor.data = np.array(drawn.data if isinstance(drawn, Tensor) else drawn, dtype=tensor.dtype)
+    return tensor

@@ -1,0 +1,412 @@
+"""``Module``: the base of every layer and model. It finds the parameters, names them, saves and loads them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from ..errors import ArgumentError, ArgumentTypeError, MicrogradientError
+from ..tensor import Tensor
+from .parameter import Parameter
+from .whereabouts import add_whereabouts
+
+
+class LoadResult(NamedTuple):
+    """What :meth:`Module.load_state_dict` did not use: keys of the model, keys of the dictionary."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+
+class Module:
+    """A function with parameters. Subclass it, keep layers in attributes, write ``forward``.
+
+    Parameters and modules are found wherever an attribute holds them, also inside lists, tuples and dicts, in the order
+    in which the attributes were first set; those held twice count once.
+
+    >>> from microgradient import nn
+    >>> class Net(nn.Module):
+    ...     def __init__(self):
+    ...         self.layers = [nn.Linear(2, 3), nn.Linear(3, 1)]
+    ...     def forward(self, x):
+    ...         return self.layers[1](self.layers[0](x).relu())
+    >>> list(Net().state_dict())
+    ['layers.0.weight', 'layers.0.bias', 'layers.1.weight', 'layers.1.bias']
+    """
+
+    training: bool = True
+
+    def __init__(self) -> None:
+        self.training = True
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """The computation. Every subclass writes its own."""
+        raise ArgumentTypeError(
+            "MG151", f"{type(self).__name__} has no `forward`. Write `def forward(self, x): ...` in the class."
+        )
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return self.forward(*args, **kwargs)
+        except MicrogradientError as error:
+            add_whereabouts(error, self)
+            raise
+
+    # -- holding parameters, buffers and modules
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if (
+            isinstance(value, Tensor)
+            and not isinstance(value, Parameter)
+            and isinstance(vars(self).get(name), Parameter)
+        ):
+            raise ArgumentTypeError(
+                "MG152",
+                f"`{name}` of {type(self).__name__} is a parameter; a plain tensor in its place would never be trained. "
+                f"Write `{name} = nn.Parameter(...)`, or `{name}.data = array` to change its numbers.",
+            )
+        if isinstance(value, _PARTS) and not isinstance(vars(self).get(name), _PARTS):
+            vars(self).pop(name, None)  # a part takes its place when it is first set, not when the name was
+        object.__setattr__(self, name, value)
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """Same as ``self.name = param``; ``None`` keeps its place."""
+        self._check_name(name)
+        setattr(self, name, param)
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Keep a tensor that is saved with the module (if ``persistent``) and never trained, such as a running mean."""
+        self._check_name(name)
+        vars(self).setdefault("_buffer_names", {})[name] = persistent
+        setattr(self, name, tensor)
+
+    def add_module(self, name: str, module: Module | None) -> None:
+        """Same as ``self.name = module``, for names made by a program."""
+        self._check_name(name)
+        setattr(self, name, module)
+
+    register_module = add_module
+
+    def _check_name(self, name: str) -> None:
+        if not isinstance(name, str) or not name or "." in name:
+            raise ArgumentError("MG153", f"{name!r} can't name a part of a module: use a text without dots, not empty.")
+        if hasattr(self, name) and name not in vars(self):
+            raise ArgumentError(
+                "MG153", f"{type(self).__name__} already has an attribute `{name}`. Choose another name, as `{name}_`."
+            )
+
+    # -- finding them
+
+    def _held(self) -> Iterator[tuple[str, Parameter | Module]]:
+        """The parameters and modules held directly, those in lists, tuples and dicts included (as ``layers.0``)."""
+        for name, value in vars(self).items():
+            if isinstance(value, Parameter | Module):
+                yield name, value
+            elif isinstance(value, list | tuple | dict):
+                yield from _inside(value, name, ())
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """(name, module) of the modules held directly, each once."""
+        seen: set[int] = set()
+        for name, value in self._held():
+            if isinstance(value, Module) and id(value) not in seen:
+                seen.add(id(value))
+                yield name, value
+
+    def children(self) -> Iterator[Module]:
+        """The modules held directly."""
+        return (module for _, module in self.named_children())
+
+    def named_modules(self, prefix: str = "", remove_duplicate: bool = True) -> Iterator[tuple[str, Module]]:
+        """(path, module) of this module and all inside it, depth first. The module itself has the path ``prefix``."""
+        yield from _named_modules(self, prefix, set() if remove_duplicate else frozenset())
+
+    def modules(self) -> Iterator[Module]:
+        """This module and all inside it, each once."""
+        return (module for _, module in self.named_modules())
+
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
+        """(path, parameter) of every parameter; one that is shared comes once, by its first path."""
+        for path, value in self._named_tensors(prefix, recurse, remove_duplicate):
+            if isinstance(value, Parameter):
+                yield path, value
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """Every parameter, once: what an optimiser is given."""
+        return (parameter for _, parameter in self.named_parameters(recurse=recurse))
+
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
+        """(path, tensor) of every buffer."""
+        for path, value in self._named_tensors(prefix, recurse, remove_duplicate):
+            if not isinstance(value, Parameter):
+                yield path, value
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """Every buffer, once."""
+        return (buffer for _, buffer in self.named_buffers(recurse=recurse))
+
+    def _named_tensors(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True, saved_only: bool = False
+    ) -> Iterator[tuple[str, Tensor]]:
+        """Parameters, then buffers, module by module: the order of a state_dict."""
+        seen: set[int] = set()
+        modules = self.named_modules(prefix, remove_duplicate) if recurse else iter([(prefix, self)])
+        for path, module in modules:
+            for name, value in module._own_tensors(saved_only):
+                if remove_duplicate and id(value) in seen:
+                    continue
+                seen.add(id(value))
+                yield _join(path, name), value
+
+    def _own_tensors(self, saved_only: bool) -> Iterator[tuple[str, Tensor]]:
+        """This module's parameters and buffers. A parameter in a list counts there only if no attribute holds it."""
+        held = [(name, value) for name, value in self._held() if isinstance(value, Parameter)]
+        if any("." in name for name, _ in held):
+            named = {id(parameter) for parameter in _by_attribute(self)}
+            held = [(name, value) for name, value in held if "." not in name or id(value) not in named]
+            held.sort(key=lambda item: "." in item[0])
+        yield from held
+        for name, persistent in vars(self).get("_buffer_names", {}).items():
+            buffer = vars(self).get(name)
+            if isinstance(buffer, Tensor) and (persistent or not saved_only):
+                yield name, buffer
+
+    def get_submodule(self, target: str) -> Module:
+        """The module at a path such as ``"encoder.layers.0"``; the empty path is this module."""
+        for path, module in self.named_modules(remove_duplicate=False):
+            if path == target:
+                return module
+        raise ArgumentError("MG154", f"{type(self).__name__} has no module `{target}`.{_nearest(target, self, False)}")
+
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter at a path such as ``"encoder.layers.0.weight"``."""
+        for path, parameter in self.named_parameters(remove_duplicate=False):
+            if path == target:
+                return parameter
+        raise ArgumentError(
+            "MG154", f"{type(self).__name__} has no parameter `{target}`.{_nearest(target, self, True)}"
+        )
+
+    # -- saving and loading
+
+    def state_dict(self, prefix: str = "", keep_vars: bool = False) -> dict[str, Tensor]:
+        """Every parameter and saved buffer by its path, in PyTorch's order, cut off from the graph.
+
+        With ``keep_vars`` the tensors themselves.
+        """
+        named = self._named_tensors(prefix.removesuffix("."), remove_duplicate=False, saved_only=True)
+        return {path: value if keep_vars else value.detach() for path, value in named}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> LoadResult:
+        """Take over the numbers of ``state_dict``: Tensors, ndarrays, or PyTorch tensors, converted to our dtypes.
+
+        Nothing is changed unless all of it fits. Raises :class:`ArgumentError` with the keys that are missing,
+        unexpected (both only if ``strict``) or have another shape.
+        """
+        own = self.state_dict(keep_vars=True)
+        arrays = {key: _as_array(value) for key, value in state_dict.items() if key in own}
+        missing = [key for key in own if key not in state_dict]
+        unexpected = [key for key in state_dict if key not in own]
+        misshaped = [key for key, array in arrays.items() if array.shape != own[key].shape]
+        if misshaped or (strict and (missing or unexpected)):
+            problems = (missing, unexpected) if strict else ([], [])
+            raise ArgumentError("MG155", _misfit(type(self).__name__, own, arrays, misshaped, *problems))
+        for key, array in arrays.items():
+            own[key].data = np.array(array, dtype=own[key].dtype)
+        return LoadResult(missing, unexpected)
+
+    # -- changing all of it
+
+    def train(self, mode: bool = True) -> Self:
+        """Training mode: dropout drops, batch norm measures its batch."""
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Self:
+        """Evaluation mode: dropout passes, batch norm uses its running statistics."""
+        return self.train(False)
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients (``set_to_none=False``: make them zeros)."""
+        for parameter in self.parameters():
+            if set_to_none or parameter.grad is None:
+                parameter.grad = None
+            else:
+                parameter.grad = Tensor(np.zeros_like(parameter.grad.data))
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Train (or freeze) every parameter."""
+        for parameter in self.parameters():
+            parameter.requires_grad = requires_grad
+        return self
+
+    def apply(self, fn: Callable[[Module], object]) -> Self:
+        """Call ``fn`` with every module inside, children first, and with this one last."""
+        for child in self.children():
+            child.apply(fn)
+        fn(self)
+        return self
+
+    def to(self, *args: object, dtype: Any = None, device: object = None) -> Self:
+        """Change the dtype of floating parameters and buffers. A device may be named too; the only one is ``"cpu"``."""
+        for arg in args:
+            if str(arg) == "cpu":
+                continue
+            dtype = arg
+        if device is not None and str(device) != "cpu":
+            raise ArgumentError("MG156", f"There is no device {str(device)!r}: Microgradient computes on the CPU.")
+        if dtype is None:
+            return self
+        try:
+            wanted = np.dtype(dtype)
+        except TypeError:
+            raise ArgumentError(
+                "MG156", f"{dtype!r} is neither a dtype nor the device 'cpu'. Write `model.to(mg.float64)`."
+            ) from None
+        if wanted.kind != "f":
+            raise ArgumentError("MG156", f"Modules compute with floating dtypes; {wanted} isn't one.")
+        for _, value in self._named_tensors():
+            if value.dtype.kind == "f" and value.dtype != wanted:
+                _change_dtype(value, wanted)
+        return self
+
+    def float(self) -> Self:
+        """``to(float32)``."""
+        return self.to(np.float32)
+
+    def double(self) -> Self:
+        """``to(float64)``."""
+        return self.to(np.float64)
+
+    # -- showing it
+
+    def extra_repr(self) -> str:
+        """What stands between the brackets of the repr."""
+        return ""
+
+    def __repr__(self) -> str:
+        lines = _repr_lines(self)
+        count = sum(parameter.size for parameter in self.parameters())
+        if len(lines) > 1 and count:
+            lines[-1] += f"  # {count:,} parameters"
+        return "\n".join(lines)
+
+
+_PARTS = (Parameter, Module, list, tuple, dict)
+
+
+def _join(prefix: str, name: str) -> str:
+    return f"{prefix}.{name}" if prefix else name
+
+
+def _inside(container: Any, path: str, above: tuple[int, ...]) -> Iterator[tuple[str, Parameter | Module]]:
+    """Parameters and modules in a list, tuple or dict, and in those inside it."""
+    if id(container) in above:
+        return
+    for key, value in container.items() if isinstance(container, dict) else enumerate(container):
+        if isinstance(value, Parameter | Module):
+            yield f"{path}.{key}", value
+        elif isinstance(value, list | tuple | dict):
+            yield from _inside(value, f"{path}.{key}", (*above, id(container)))
+
+
+def _named_modules(module: Module, path: str, seen: set[int] | frozenset[int]) -> Iterator[tuple[str, Module]]:
+    """A set is shared by all branches, so a module comes once; a frozenset holds only the modules above, so it cuts loops."""
+    if id(module) in seen:
+        return
+    if isinstance(seen, set):
+        seen.add(id(module))
+    else:
+        seen = seen | {id(module)}
+    yield path, module
+    for name, value in module._held():
+        if isinstance(value, Module):
+            yield from _named_modules(value, _join(path, name), seen)
+
+
+def _by_attribute(root: Module) -> Iterator[Parameter]:
+    """Every parameter that some attribute, of any module inside, holds itself."""
+    for module in root.modules():
+        yield from (value for value in vars(module).values() if isinstance(value, Parameter))
+
+
+def _change_dtype(value: Tensor, dtype: np.dtype[Any]) -> None:
+    """In place, gradient included. A leaf's node knows its dtype, so it is made anew."""
+    trained, grad = value.requires_grad, value.grad if value.requires_grad else None
+    value.requires_grad = False
+    value.data = value.data.astype(dtype)
+    value.requires_grad = trained
+    if grad is not None:
+        value.grad = Tensor(grad.data.astype(dtype))
+
+
+def _as_array(value: Any) -> np.ndarray:
+    if isinstance(value, Tensor):
+        return value.data
+    return np.asarray(value.detach() if hasattr(value, "detach") else value)
+
+
+def _misfit(
+    name: str,
+    own: Mapping[str, Tensor],
+    arrays: Mapping[str, np.ndarray],
+    misshaped: list[str],
+    missing: list[str],
+    unexpected: list[str],
+) -> str:
+    """The text for a state_dict that does not fit, with what to do about it."""
+    lines = [f"The state_dict does not fit {name}; nothing was loaded."]
+    lines += [f"  another shape: {key} is {arrays[key].shape} there and {own[key].shape} here" for key in misshaped]
+    lines += [f"  missing there: {key} {own[key].shape}" for key in missing]
+    lines += [f"  unexpected: {key}" for key in unexpected]
+    if len(lines) > 20:
+        lines[20:] = [f"  ... and {len(lines) - 20} more"]
+    prefixes = {key[: -len(wanted)] for key in unexpected for wanted in missing if key.endswith("." + wanted)}
+    if len(prefixes) == 1 and len(unexpected) >= len(missing):
+        prefix = prefixes.pop()
+        lines.append(f'Drop the prefix: `{{key.removeprefix("{prefix}"): value for key, value in d.items()}}`.')
+    elif misshaped:
+        lines.append(
+            "Build the model with the sizes it was saved with, or leave those keys out and pass `strict=False`."
+        )
+    else:
+        lines.append("Build the same model, or pass `strict=False` to load only the keys that both have.")
+    return "\n".join(lines)
+
+
+def _nearest(target: str, module: Module, parameters: bool) -> str:
+    import difflib
+
+    named: Iterator[tuple[str, Any]] = module.named_parameters() if parameters else module.named_modules()
+    close = difflib.get_close_matches(target, [path for path, _ in named], n=3)
+    return f" Did you mean {' or '.join(f'`{path}`' for path in close)}?" if close else ""
+
+
+def _repr_lines(module: Module) -> list[str]:
+    """As PyTorch prints it; equal neighbours in a list are shown once, and layers carry their number of parameters."""
+    children = [(name, _repr_lines(child)) for name, child in module.named_children()]
+    extra = module.extra_repr()
+    if not children:
+        count = sum(parameter.size for parameter in module.parameters())
+        return [f"{type(module).__name__}({extra})" + (f"  # {count:,} parameters" if count else "")]
+    lines = [f"{type(module).__name__}({extra}"]
+    start = 0
+    while start < len(children):
+        name, body = children[start]
+        stop = start + 1
+        while name[-1].isdigit() and stop < len(children) and children[stop][1] == body:
+            stop += 1
+        times = ""
+        if stop - start > 1:
+            name = f"{name}-{children[stop - 1][0].rpartition('.')[2]}"
+            times = f"{stop - start} x "
+        lines += [f"  ({name}): {times}{body[0]}", *(f"  {line}" for line in body[1:])]
+        start = stop
+    return [*lines, ")"]

@@ -1,0 +1,152 @@
+"""Normalisation layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import ArgumentError, ShapeError
+from ..tensor import Tensor, get_default_dtype
+from . import functional, init
+from .linear import empty_parameter
+from .module import Module
+
+
+class _BatchNorm(Module):
+    """What the batch norms share: scale, shift and the running statistics."""
+
+    _axes: tuple[int, ...] = ()
+    running_mean: Tensor | None
+    running_var: Tensor | None
+    num_batches_tracked: Tensor | None
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        self.num_features = num_features
+        self.eps = eps
+        self.momentum = momentum
+        self.affine = affine
+        self.track_running_stats = track_running_stats
+        self.weight = empty_parameter((num_features,), dtype) if affine else None
+        self.bias = empty_parameter((num_features,), dtype) if affine else None
+        if self.weight is not None:
+            init.ones_(self.weight)
+        floats = np.dtype(get_default_dtype() if dtype is None else dtype)
+        track = track_running_stats
+        self.register_buffer("running_mean", Tensor(np.zeros(num_features, floats)) if track else None)
+        self.register_buffer("running_var", Tensor(np.ones(num_features, floats)) if track else None)
+        self.register_buffer("num_batches_tracked", Tensor(np.array(0, np.int64)) if track else None)
+
+    def reset_running_stats(self) -> None:
+        """Forget the running statistics."""
+        for buffer, start in ((self.running_mean, 0), (self.running_var, 1), (self.num_batches_tracked, 0)):
+            if buffer is not None:
+                buffer.data = np.full(buffer.shape, start, buffer.dtype)
+
+    def reset_parameters(self) -> None:
+        """Scale 1, shift 0, and no statistics."""
+        self.reset_running_stats()
+        if self.weight is not None and self.bias is not None:
+            init.ones_(self.weight)
+            init.zeros_(self.bias)
+
+    def forward(self, input: Tensor) -> Tensor:
+        if input.ndim not in self._axes:
+            fix = "" if self._axes == (4,) else ", (N, C, L)"
+            axes = "(N, C, H, W)" if self._axes == (4,) else "(N, C)"
+            raise ShapeError("MG160", f"{type(self).__name__} takes {axes}{fix}, got an input of shape {input.shape}.")
+        factor = 0.0 if self.momentum is None else self.momentum
+        if self.training and self.num_batches_tracked is not None:
+            self.num_batches_tracked.data = (self.num_batches_tracked + 1).data
+            if self.momentum is None:  # the plain average of all batches
+                factor = 1.0 / float(self.num_batches_tracked)
+        return functional.batch_norm(
+            input,
+            self.running_mean,
+            self.running_var,
+            self.weight,
+            self.bias,
+            self.training,
+            factor,
+            self.eps,
+        )
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
+            f"track_running_stats={self.track_running_stats}"
+        )
+
+
+class BatchNorm1d(_BatchNorm):
+    """Normalise each feature of (N, C) or each channel of (N, C, L): :func:`microgradient.nn.functional.batch_norm`.
+
+    ``momentum=None`` averages over all batches seen.
+
+    >>> import microgradient as mg
+    >>> BatchNorm1d(1)(mg.tensor([[1.0], [3.0]])).shape
+    (2, 1)
+    """
+
+    _axes = (2, 3)
+
+
+class BatchNorm2d(_BatchNorm):
+    """Normalise each channel of (N, C, H, W): :func:`microgradient.nn.functional.batch_norm`.
+
+    >>> import microgradient as mg
+    >>> BatchNorm2d(3)(mg.ones((2, 3, 4, 4))).shape
+    (2, 3, 4, 4)
+    """
+
+    _axes = (4,)
+
+
+class LayerNorm(Module):
+    """Normalise over the last axes, whose lengths are ``normalized_shape``: :func:`microgradient.nn.functional.layer_norm`.
+
+    >>> import microgradient as mg
+    >>> LayerNorm(2)(mg.tensor([[1.0, 3.0]])).shape
+    (1, 2)
+    """
+
+    def __init__(
+        self,
+        normalized_shape: int | Sequence[int],
+        eps: float = 1e-5,
+        elementwise_affine: bool = True,
+        bias: bool = True,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        if not self.normalized_shape:
+            raise ArgumentError("MG157", "LayerNorm needs at least one axis in normalized_shape.")
+        self.eps = eps
+        self.elementwise_affine = elementwise_affine
+        self.weight = empty_parameter(self.normalized_shape, dtype) if elementwise_affine else None
+        self.bias = empty_parameter(self.normalized_shape, dtype) if elementwise_affine and bias else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Scale 1, shift 0."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+        if self.bias is not None:
+            init.zeros_(self.bias)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"

@@ -1,0 +1,31 @@
+"""A parameter: a tensor that a module owns and an optimiser changes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import DTypeError
+from ..tensor import Tensor, to_array
+
+
+class Parameter(Tensor):
+    """A tensor that :class:`Module` finds by itself and that collects a gradient.
+
+    ``data`` may be a Tensor, an ndarray or nested numbers; it is copied, so the parameter shares memory with nothing.
+    Raises :class:`DTypeError` for integers and booleans, which have no derivative.
+
+    >>> Parameter([1.0, 2.0]).requires_grad
+    True
+    """
+
+    __slots__ = ()
+
+    def __init__(self, data: object, requires_grad: bool = True) -> None:
+        array = np.array(data.data) if isinstance(data, Tensor) else to_array(data)
+        if requires_grad and array.dtype.kind != "f":
+            raise DTypeError(
+                "MG150",
+                f"A parameter needs a floating dtype, got {array.dtype}: whole numbers have no derivative. "
+                "Write `Parameter(x.astype(mg.float32))`, or `register_buffer(name, x)` for data that is not trained.",
+            )
+        super().__init__(array, requires_grad=requires_grad)

@@ -1,0 +1,377 @@
+"""Recurrent layers: RNN, LSTM and GRU, and their single steps."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+import microgradient as mg
+
+from ..errors import ArgumentError, ShapeError
+from ..tensor import Tensor
+from . import functional, init
+from .linear import empty_parameter
+from .module import Module
+from .parameter import Parameter
+
+State = tuple[Tensor, ...]
+
+
+class _Recurrent(Module):
+    """What RNN, LSTM and GRU share: parameters, layers, directions, and the loop over time.
+
+    Parameters are named ``weight_ih_l0`` (gates·hidden, in), ``weight_hh_l0`` (gates·hidden, hidden), ``bias_ih_l0``,
+    ``bias_hh_l0``, ``weight_ih_l0_reverse``, ..., and start uniform within ± 1/√hidden_size.
+    """
+
+    _gates = 1  # how many blocks of hidden_size rows the weights have
+    _states = 1  # how many tensors are carried from step to step
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        if num_layers < 1 or hidden_size < 1:
+            raise ArgumentError("MG157", f"num_layers={num_layers} and hidden_size={hidden_size} must be at least 1.")
+        if not 0.0 <= dropout <= 1.0:
+            raise ArgumentError("MG157", f"A dropout probability lies between 0 and 1, got {dropout}.")
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.bias = bias
+        self.batch_first = batch_first
+        self.dropout = dropout
+        self.bidirectional = bidirectional
+        directions = 2 if bidirectional else 1
+        for layer in range(num_layers):
+            width = input_size if layer == 0 else hidden_size * directions
+            for suffix in (f"_l{layer}", f"_l{layer}_reverse")[:directions]:
+                _add_weights(self, suffix, width, hidden_size, self._gates, bias, dtype)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw all parameters anew."""
+        bound = 1.0 / math.sqrt(self.hidden_size)
+        for parameter in self.parameters():
+            init.uniform_(parameter, -bound, bound)
+
+    def _step(self, gates: Any, state: State, weight: Tensor, bias: Tensor | None) -> State:
+        """One step in time: the part of the gates that comes from the input, the state before, Wᵀ and bias of the state."""
+        raise NotImplementedError
+
+    def _input_part(self, x: Tensor, suffix: str) -> list[Any]:
+        """For each step the part of the gates that comes from the input: one matrix product for all steps."""
+        bias = getattr(self, f"bias_ih{suffix}") + getattr(self, f"bias_hh{suffix}") if self.bias else None
+        return steps(functional.linear(x, getattr(self, f"weight_ih{suffix}"), bias))
+
+    def forward(self, input: Tensor, hx: Any = None) -> tuple[Tensor, Any]:
+        """(L, N, in), or (N, L, in) with ``batch_first``, or (L, in) → the outputs of the last layer, and the final state."""
+        x, batched = self._time_first(input)
+        directions = 2 if self.bidirectional else 1
+        states = self._first_states(hx, x, batched, self.num_layers * directions)
+        finals: list[State] = []
+        for layer in range(self.num_layers):
+            outputs = []
+            for suffix in (f"_l{layer}", f"_l{layer}_reverse")[:directions]:
+                output, final = self._run(x, states[len(finals)], suffix)
+                outputs.append(output)
+                finals.append(final)
+            x = outputs[0] if directions == 1 else mg.concat(outputs, axis=-1)
+            if self.dropout and layer < self.num_layers - 1:
+                x = functional.dropout(x, self.dropout, self.training)
+        state = tuple(mg.stack([final[i] for final in finals], axis=0) for i in range(self._states))
+        if not batched:
+            return mg.squeeze(x, axis=1), self._public(tuple(mg.squeeze(s, axis=1) for s in state))
+        return mg.permute_dims(x, (1, 0, 2)) if self.batch_first else x, self._public(state)
+
+    def _run(self, x: Tensor, state: State, suffix: str) -> tuple[Tensor, State]:
+        """One direction of one layer."""
+        weight = getattr(self, f"weight_hh{suffix}").T
+        bias = getattr(self, f"bias_hh{suffix}") if self.bias else None
+        gates = self._input_part(x, suffix)
+        backwards = suffix.endswith("_reverse")
+        outputs = []
+        for part in reversed(gates) if backwards else gates:
+            state = self._step(part, state, weight, bias)
+            outputs.append(state[0])
+        return mg.stack(outputs[::-1] if backwards else outputs, axis=0), state
+
+    def _time_first(self, input: Tensor) -> tuple[Tensor, bool]:
+        name = f"{type(self).__name__}({self.input_size}, {self.hidden_size})"
+        if input.ndim not in (2, 3):
+            axes = "(N, L, in)" if self.batch_first else "(L, N, in)"
+            raise ShapeError("MG160", f"{name} takes {axes} or (L, in), got an input of shape {input.shape}.")
+        if input.shape[-1] != self.input_size:
+            raise ShapeError(
+                "MG160",
+                f"{name} got {input.shape[-1]} features, in an input of shape {input.shape}; it takes {self.input_size}. "
+                f"Change input_size to {input.shape[-1]}.",
+            )
+        batched = input.ndim == 3
+        if not batched:
+            x = mg.expand_dims(input, axis=1)
+        else:
+            x = mg.permute_dims(input, (1, 0, 2)) if self.batch_first else input
+        if not x.shape[0]:
+            raise ShapeError(
+                "MG160", f"{name} needs a sequence of at least one step, got an input of shape {input.shape}."
+            )
+        return x, batched
+
+    def _first_states(self, hx: Any, x: Tensor, batched: bool, count: int) -> list[State]:
+        """The state before the first step, for each layer and direction; zeros if none is given."""
+        shape = (count, x.shape[1], self.hidden_size)
+        if hx is None:
+            zeros = mg.asarray(np.zeros(shape[1:], self.weight_hh_l0.dtype))  # type: ignore[attr-defined]
+            return [(zeros,) * self._states] * count
+        given = (hx,) if self._states == 1 else tuple(hx)
+        for state in given:
+            if state.shape != (shape if batched else (count, self.hidden_size)):
+                raise ShapeError(
+                    "MG160",
+                    f"{type(self).__name__} needs a first state of shape {shape if batched else (count, self.hidden_size)} "
+                    f"(layers · directions{', batch' if batched else ''}, hidden), got {state.shape}.",
+                )
+        given = given if batched else tuple(mg.expand_dims(state, axis=1) for state in given)
+        return [tuple(state[i] for state in given) for i in range(count)]
+
+    def _public(self, state: State) -> Any:
+        return state[0] if self._states == 1 else state
+
+    def extra_repr(self) -> str:
+        text = f"{self.input_size}, {self.hidden_size}"
+        text += f", num_layers={self.num_layers}" if self.num_layers != 1 else ""
+        text += "" if self.bias else ", bias=False"
+        text += ", batch_first=True" if self.batch_first else ""
+        text += f", dropout={self.dropout}" if self.dropout else ""
+        return text + (", bidirectional=True" if self.bidirectional else "")
+
+
+class RNN(_Recurrent):
+    """h = tanh(W_ih x + b_ih + W_hh h + b_hh), or relu, at every step. Elman 1990.
+
+    Returns (outputs, h): the outputs of the last layer at every step, and the last h of every layer and direction.
+
+    >>> outputs, h = RNN(3, 5)(mg.ones((7, 2, 3)))
+    >>> outputs.shape, h.shape
+    ((7, 2, 5), (1, 2, 5))
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        nonlinearity: str = "tanh",
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype)
+        self.nonlinearity = _checked_nonlinearity(nonlinearity)
+
+    def _step(self, gates: Tensor, state: State, weight: Tensor, bias: Tensor | None) -> State:
+        return rnn_step(gates, state, weight, self.nonlinearity)
+
+
+class LSTM(_Recurrent):
+    """Long short-term memory: input, forget and output gates i, f, o and a candidate g, weights in the order i, f, g, o.
+
+    c = f · c + i · g and h = o · tanh(c) at every step, with i, f, o = σ(...) and g = tanh(...) of W_ih x + b_ih +
+    W_hh h + b_hh. Returns (outputs, (h, c)). Hochreiter and Schmidhuber 1997; Gers, Schmidhuber and Cummins 2000.
+
+    >>> outputs, (h, c) = LSTM(3, 5, batch_first=True)(mg.ones((2, 7, 3)))
+    >>> outputs.shape, h.shape, c.shape
+    ((2, 7, 5), (1, 2, 5), (1, 2, 5))
+    """
+
+    _gates = 4
+    _states = 2
+
+    def _step(self, gates: Tensor, state: State, weight: Tensor, bias: Tensor | None) -> State:
+        return lstm_step(gates, state, weight)
+
+
+class GRU(_Recurrent):
+    """Gated recurrent unit: reset and update gates r, z and a candidate n, weights in the order r, z, n.
+
+    n = tanh(W_in x + b_in + r · (W_hn h + b_hn)) and h = (1-z) · n + z · h at every step. Returns (outputs, h). Cho et al. 2014.
+
+    >>> outputs, h = GRU(3, 5, bidirectional=True)(mg.ones((7, 2, 3)))
+    >>> outputs.shape, h.shape
+    ((7, 2, 10), (2, 2, 5))
+    """
+
+    _gates = 3
+
+    def _input_part(self, x: Tensor, suffix: str) -> list[Any]:
+        bias = getattr(self, f"bias_ih{suffix}") if self.bias else None
+        gates = functional.linear(x, getattr(self, f"weight_ih{suffix}"), bias)
+        both = 2 * self.hidden_size
+        return list(zip(steps(gates[..., :both]), steps(gates[..., both:]), strict=True))
+
+    def _step(self, gates: tuple[Tensor, Tensor], state: State, weight: Tensor, bias: Tensor | None) -> State:
+        return gru_step(gates, state, weight, bias)
+
+
+class _Cell(Module):
+    """One step: parameters ``weight_ih``, ``weight_hh``, ``bias_ih``, ``bias_hh``."""
+
+    _gates = 1
+    _states = 1
+    weight_ih: Parameter
+    weight_hh: Parameter
+    bias_ih: Parameter | None
+    bias_hh: Parameter | None
+
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, dtype: Any = None) -> None:
+        super().__init__()
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        self.bias = bias
+        _add_weights(self, "", input_size, hidden_size, self._gates, bias, dtype)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw all parameters anew."""
+        bound = 1.0 / math.sqrt(self.hidden_size)
+        for parameter in self.parameters():
+            init.uniform_(parameter, -bound, bound)
+
+    def _next(self, input: Tensor, state: State) -> State:
+        """The state after the one given, for a batch."""
+        raise NotImplementedError
+
+    def _summed_bias(self) -> Tensor | None:
+        return None if self.bias_ih is None or self.bias_hh is None else self.bias_ih + self.bias_hh
+
+    def forward(self, input: Tensor, hx: Any = None) -> Any:
+        """(N, in) or (in), and the state before (zeros if None) → the state after."""
+        batched = input.ndim != 1
+        x = input if batched else mg.expand_dims(input, axis=0)
+        if x.ndim != 2:
+            raise ShapeError(
+                "MG160", f"{type(self).__name__} takes (N, in) or (in), got an input of shape {input.shape}."
+            )
+        if hx is None:
+            state: State = (mg.asarray(np.zeros((x.shape[0], self.hidden_size), self.weight_hh.dtype)),) * self._states
+        else:
+            state = (hx,) if self._states == 1 else tuple(hx)
+            state = state if batched else tuple(mg.expand_dims(s, axis=0) for s in state)
+        state = self._next(x, state)
+        state = state if batched else tuple(mg.squeeze(s, axis=0) for s in state)
+        return state[0] if self._states == 1 else state
+
+    def extra_repr(self) -> str:
+        return f"{self.input_size}, {self.hidden_size}" + ("" if self.bias else ", bias=False")
+
+
+class RNNCell(_Cell):
+    """One step of :class:`RNN`.
+
+    >>> RNNCell(3, 5)(mg.ones((2, 3))).shape
+    (2, 5)
+    """
+
+    def __init__(
+        self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh", dtype: Any = None
+    ) -> None:
+        super().__init__(input_size, hidden_size, bias, dtype)
+        self.nonlinearity = _checked_nonlinearity(nonlinearity)
+
+    def _next(self, input: Tensor, state: State) -> State:
+        gates = functional.linear(input, self.weight_ih, self._summed_bias())
+        return rnn_step(gates, state, self.weight_hh.T, self.nonlinearity)
+
+
+class LSTMCell(_Cell):
+    """One step of :class:`LSTM`: returns (h, c).
+
+    >>> h, c = LSTMCell(3, 5)(mg.ones((2, 3)))
+    >>> h.shape, c.shape
+    ((2, 5), (2, 5))
+    """
+
+    _gates = 4
+    _states = 2
+
+    def _next(self, input: Tensor, state: State) -> State:
+        return lstm_step(functional.linear(input, self.weight_ih, self._summed_bias()), state, self.weight_hh.T)
+
+
+class GRUCell(_Cell):
+    """One step of :class:`GRU`.
+
+    >>> GRUCell(3, 5)(mg.ones((2, 3))).shape
+    (2, 5)
+    """
+
+    _gates = 3
+
+    def _next(self, input: Tensor, state: State) -> State:
+        gates, both = functional.linear(input, self.weight_ih, self.bias_ih), 2 * self.hidden_size
+        return gru_step((gates[:, :both], gates[:, both:]), state, self.weight_hh.T, self.bias_hh)
+
+
+def rnn_step(gates: Tensor, state: State, weight: Tensor, nonlinearity: str) -> State:
+    """h after h, given W_ih x + both biases, and W_hhᵀ."""
+    z = gates + mg.matmul(state[0], weight)
+    return (mg.tanh(z) if nonlinearity == "tanh" else mg.relu(z),)
+
+
+def lstm_step(gates: Tensor, state: State, weight: Tensor) -> State:
+    """(h, c) after (h, c), given W_ih x + both biases, and W_hhᵀ."""
+    h, c = state
+    gates = gates + mg.matmul(h, weight)
+    n = c.shape[-1]
+    i, f, o = mg.sigmoid(gates[:, :n]), mg.sigmoid(gates[:, n : 2 * n]), mg.sigmoid(gates[:, 3 * n :])
+    c = f * c + i * mg.tanh(gates[:, 2 * n : 3 * n])
+    return o * mg.tanh(c), c
+
+
+def gru_step(gates: tuple[Tensor, Tensor], state: State, weight: Tensor, bias: Tensor | None) -> State:
+    """h after h, given W_ih x + b_ih as its parts (r and z, n), W_hhᵀ and b_hh."""
+    (h,) = state
+    part = mg.matmul(h, weight)
+    if bias is not None:
+        part = part + bias
+    n = h.shape[-1]
+    rz = mg.sigmoid(gates[0] + part[:, : 2 * n])
+    candidate = mg.tanh(gates[1] + rz[:, :n] * part[:, 2 * n :])
+    return (candidate + rz[:, n:] * (h - candidate),)
+
+
+def steps(x: Tensor) -> list[Tensor]:
+    """x[0], x[1], ..., by halving first.
+
+    Taken directly, every x[i] would send back a gradient as large as x, which is quadratic in the number of steps.
+    """
+    n = x.shape[0]
+    if n <= 8:
+        return [x[i] for i in range(n)]
+    return steps(x[: n // 2]) + steps(x[n // 2 :])
+
+
+def _add_weights(module: Module, suffix: str, width: int, hidden: int, gates: int, bias: bool, dtype: Any) -> None:
+    setattr(module, f"weight_ih{suffix}", empty_parameter((gates * hidden, width), dtype))
+    setattr(module, f"weight_hh{suffix}", empty_parameter((gates * hidden, hidden), dtype))
+    setattr(module, f"bias_ih{suffix}", empty_parameter((gates * hidden,), dtype) if bias else None)
+    setattr(module, f"bias_hh{suffix}", empty_parameter((gates * hidden,), dtype) if bias else None)
+
+
+def _checked_nonlinearity(name: str) -> str:
+    if name not in ("tanh", "relu"):
+        raise ArgumentError("MG157", f"nonlinearity={name!r} is unknown: use 'tanh' or 'relu'.")
+    return name

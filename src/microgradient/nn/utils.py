@@ -1,0 +1,110 @@
+"""What is done to all parameters or gradients at once. (The module has PyTorch's name.)"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+import microgradient as mg
+
+from ..errors import GradientError, ShapeError
+from ..tensor import Tensor
+
+
+def clip_grad_norm_(
+    parameters: Tensor | Iterable[Tensor],
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+) -> Tensor:
+    """Scale all gradients by max_norm / (norm + 1e-6) if that is below 1; return the norm before, of all as one vector.
+
+    ``norm_type`` p gives (Σ abs(g)^p)^(1/p), ``inf`` the largest. Pascanu, Mikolov and Bengio 2013. With
+    ``error_if_nonfinite``, raises :class:`GradientError` if the norm is infinite or NaN.
+
+    >>> import microgradient as mg
+    >>> w = mg.tensor([3.0, 4.0], requires_grad=True)
+    >>> (w * w * 0.5).sum().backward()
+    >>> clip_grad_norm_([w], 1.0).item()
+    5.0
+    >>> bool(abs(w.grad.numpy() - [0.6, 0.8]).max() < 1e-6)
+    True
+    """
+    with_grad = _with_grad(parameters)
+    norm = get_total_norm([grad for _, grad in with_grad], norm_type)
+    if error_if_nonfinite and not np.isfinite(norm.data):
+        raise GradientError("MG170", f"The norm of the gradients is {norm.data}: look for the first NaN or infinity.")
+    scale = mg.clip(max_norm / (norm + 1e-6), max=1.0)
+    for parameter, grad in with_grad:
+        parameter.grad = mg.astype(grad * scale, grad.dtype)
+    return norm
+
+
+def get_total_norm(tensors: Iterable[Tensor], norm_type: float = 2.0) -> Tensor:
+    """The p-norm of all tensors as one vector.
+
+    >>> import microgradient as mg
+    >>> get_total_norm([mg.tensor([3.0]), mg.tensor([4.0])]).item()
+    5.0
+    """
+    sizes = [mg.abs(tensor.detach()) for tensor in tensors if tensor.size]
+    if not sizes:
+        return Tensor(0.0)
+    if norm_type == math.inf:
+        return mg.max(mg.stack([mg.max(size) for size in sizes]))
+    powers = [mg.sum(size * size if norm_type == 2 else size**norm_type) for size in sizes]
+    total = powers[0]
+    for power in powers[1:]:
+        total = total + power
+    return mg.sqrt(total) if norm_type == 2 else total ** (1.0 / norm_type)
+
+
+def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
+    """Bring every entry of every gradient into ± ``clip_value``.
+
+    >>> import microgradient as mg
+    >>> w = mg.tensor([3.0, -4.0], requires_grad=True)
+    >>> (w * w).sum().backward()
+    >>> clip_grad_value_([w], 1.0)
+    >>> w.grad.tolist()
+    [1.0, -1.0]
+    """
+    for parameter, grad in _with_grad(parameters):
+        parameter.grad = mg.clip(grad, min=-clip_value, max=clip_value)
+
+
+def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
+    """All parameters, one after the other, as one vector; differentiable.
+
+    >>> from microgradient import nn
+    >>> parameters_to_vector(nn.Linear(2, 3).parameters()).shape
+    (9,)
+    """
+    return mg.concat([mg.reshape(parameter, (parameter.size,)) for parameter in parameters])
+
+
+def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
+    """Put the numbers of a vector into the parameters: the inverse of :func:`parameters_to_vector`.
+
+    >>> import microgradient as mg
+    >>> w = mg.zeros((2,))
+    >>> vector_to_parameters(mg.tensor([1.0, 2.0]), [w])
+    >>> w.tolist()
+    [1.0, 2.0]
+    """
+    taken = list(parameters)
+    count = sum(parameter.size for parameter in taken)
+    if vec.shape != (count,):
+        raise ShapeError("MG169", f"These parameters hold {count} numbers, the vector has shape {vec.shape}.")
+    start = 0
+    for parameter in taken:
+        part = vec.data[start : start + parameter.size]
+        parameter.data = np.array(part.reshape(parameter.shape), dtype=parameter.dtype)
+        start += parameter.size
+
+
+def _with_grad(parameters: Tensor | Iterable[Tensor]) -> list[tuple[Tensor, Tensor]]:
+    taken = [parameters] if isinstance(parameters, Tensor) else parameters
+    return [(parameter, parameter.grad.detach()) for parameter in taken if parameter.grad is not None]

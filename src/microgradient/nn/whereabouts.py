@@ -1,0 +1,132 @@
+"""Where in a model an error happened: its path, and for a wrong number of features the layer that they came from.
+
+Nothing is recorded while a model runs. When an error passes through :meth:`Module.__call__`, the path is found by looking
+at who holds whom, and the origin by walking the tape back from the input that did not fit.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..errors import MicrogradientError, ShapeError
+from ..tape import Node
+
+if TYPE_CHECKING:
+    from .module import Module
+
+
+class FeatureError(ShapeError):
+    """A layer got another number of features than it takes. ``node``: what made its input, if that is on the tape."""
+
+    def __init__(
+        self, what: str, fix: str, shape: tuple[int, ...], wanted: int, outputs: int, node: Node | None
+    ) -> None:
+        super().__init__("MG159", f"{what}. {fix}")
+        self.what = what
+        self.shape = shape
+        self.wanted = wanted
+        self.outputs = outputs
+        self.node = node
+
+
+class Origin(NamedTuple):
+    """The layer that made an input, its path, and the shape that was flattened on the way, if one was."""
+
+    path: str
+    module: Module
+    flattened: tuple[int, ...]
+
+
+def add_whereabouts(error: MicrogradientError, module: Module) -> None:
+    """Tell ``error`` where it happened. Called for every module that it passes through, innermost first."""
+    failed = vars(error).setdefault("failed_module", module)
+    path = next((path for path, inside in module.named_modules() if inside is failed), None)
+    if path is None:
+        return
+    name = _variable(module)
+    error.module_path = f"{name or 'model'}.{path}" if path else name
+    if isinstance(error, FeatureError):
+        origin = _taped_origin(error.node, module) or _listed_origin(error, path, module)
+        if origin is not None:
+            error.message = _explained(error, origin, name or "model")
+
+
+def describe(module: Module) -> str:
+    """A layer in a few characters, as ``Linear(784→128)``."""
+    kind = type(module).__name__
+    for sizes in (("in_features", "out_features"), ("in_channels", "out_channels"), ("input_size", "hidden_size")):
+        if all(hasattr(module, size) for size in sizes):
+            return f"{kind}({getattr(module, sizes[0])}→{getattr(module, sizes[1])})"
+    return kind
+
+
+def _explained(error: FeatureError, origin: Origin, name: str) -> str:
+    given, module = error.shape[-1], origin.module
+    source = f"`{name}.{origin.path}` {describe(module)}"
+    change = f"Linear({given}, {error.outputs})"
+    if len(origin.flattened) < 2:
+        return f"{error.what} from {source}. Change to {change}."
+    sizes = "×".join(map(str, origin.flattened))
+    text = f"{error.what}: flattening gives {sizes} = {given}, after {source}"
+    kernel, padding = getattr(module, "kernel_size", None), getattr(module, "padding", None)
+    if kernel is None or isinstance(padding, str) or any(padding or ()):
+        return f"{text}. Change to {change}."
+    before = [n + k - 1 for n, k in zip(origin.flattened[1:], kernel, strict=False)]
+    direct = (
+        all(s == 1 for s in getattr(module, "stride", (2,))) and math.prod(before) * origin.flattened[0] == error.wanted
+    )
+    window = "×".join(map(str, kernel))
+    if not direct:
+        return f"{text} ({window} kernel, no padding). Change to {change}."
+    return (
+        f"{text} ({window} kernel, no padding: {before[0]}→{origin.flattened[1]}). "
+        f"Change to {change}, or to padding={kernel[0] // 2} in the convolution."
+    )
+
+
+def _taped_origin(node: Node | None, root: Module) -> Origin | None:
+    """Walk back from ``node`` to the first operation that reads a parameter of a module inside ``root``."""
+    owners: dict[Node, tuple[str, Module]] = {}
+    for path, module in root.named_modules():
+        for _, parameter in module.named_parameters(recurse=False):
+            if parameter.node is not None:
+                owners[parameter.node] = path, module
+    flattened: tuple[int, ...] = ()
+    while node is not None and node.op is not None:
+        for parent in node.parents:
+            while parent is not None and parent not in owners and parent.op is not None and parent.op.name in _VIEWS:
+                parent = parent.parents[0]
+            if parent in owners:
+                return Origin(*owners[parent], flattened)
+        inner = next((p for p in node.parents if p is not None and p.op is not None), None)
+        if inner is not None and node.op.name == "reshape" and len(inner.shape) > len(node.shape) and not flattened:
+            flattened = inner.shape[1:]
+        node = inner
+    return None
+
+
+_VIEWS = ("permute_dims", "reshape")
+
+
+def _listed_origin(error: FeatureError, path: str, root: Module) -> Origin | None:
+    """Without a tape: the last layer listed before, if it gives as many features as arrived."""
+    last = None
+    for listed, module in root.named_modules():
+        if listed == path:
+            break
+        if hasattr(module, "out_features"):
+            last = Origin(listed, module, ())
+    return last if last is not None and getattr(last.module, "out_features", None) == error.shape[-1] else None
+
+
+def _variable(module: Module) -> str:
+    """The name that the calling code has for ``module``, as ``net`` for ``net(x)`` or ``self.net(x)``; else nothing."""
+    frame: Any = sys._getframe(3)  # past add_whereabouts and Module.__call__
+    names = dict(frame.f_locals) if frame is not None else {}
+    for scope in (names, getattr(names.get("self"), "__dict__", {})):
+        for name, value in scope.items():
+            if value is module and name != "self":
+                return str(name)
+    return ""

@@ -1,0 +1,265 @@
+"""The functions of nn.functional, nn.init and nn.utils against PyTorch's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import microgradient as mg
+from microgradient import nn
+
+torch = pytest.importorskip("torch")
+F = nn.functional
+TF = torch.nn.functional
+
+
+def numbers(*shape: int, seed: int = 0, dtype: str = "float64") -> np.ndarray:
+    return np.random.default_rng([seed, *shape]).standard_normal(shape).astype(dtype)
+
+
+def compare(
+    ours: Callable[..., Any], theirs: Callable[..., Any], *arrays: np.ndarray, leaves: int = 1, **options: Any
+) -> None:
+    """Values and the gradients of the first ``leaves`` arrays, in float64 and float32."""
+    for dtype, tolerance in (("float64", 1e-10), ("float32", 1e-4)):
+        cast = [a.astype(dtype) if a.dtype.kind == "f" else a for a in arrays]
+        mine = [mg.tensor(a, requires_grad=i < leaves) for i, a in enumerate(cast)]
+        other = [torch.tensor(a, requires_grad=i < leaves) for i, a in enumerate(cast)]
+        converted = [
+            {k: make(v.astype(dtype) if v.dtype.kind == "f" else v) if isinstance(v, np.ndarray) else v
+             for k, v in options.items()}
+            for make in (mg.tensor, torch.tensor)
+        ]  # fmt: skip
+        got, wanted = ours(*mine, **converted[0]), theirs(*other, **converted[1])
+        assert got.shape == tuple(wanted.shape)
+        assert str(got.dtype) == dtype
+        np.testing.assert_allclose(got.numpy(), wanted.detach().numpy(), rtol=tolerance, atol=tolerance)
+        weights = numbers(*got.shape, seed=50, dtype=dtype)
+        mg.sum(got * mg.tensor(weights)).backward()
+        (wanted * torch.tensor(weights)).sum().backward()
+        for a, b in zip(mine[:leaves], other[:leaves], strict=True):
+            np.testing.assert_allclose(a.grad.numpy(), b.grad.numpy(), rtol=tolerance, atol=tolerance)
+
+
+LABELS = np.array([0, 2, 1, 2])
+WEIGHTS = np.array([0.5, 2.0, 1.0])
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.3])
+@pytest.mark.parametrize("weight", [None, WEIGHTS])
+@pytest.mark.parametrize("ignore_index", [-100, 2])
+def test_cross_entropy_of_labels(reduction: str, label_smoothing: float, weight: Any, ignore_index: int) -> None:
+    options = {
+        "reduction": reduction, "label_smoothing": label_smoothing, "weight": weight, "ignore_index": ignore_index,
+    }  # fmt: skip
+    compare(F.cross_entropy, TF.cross_entropy, numbers(4, 3), LABELS, **options)
+    compare(F.cross_entropy, TF.cross_entropy, numbers(3), np.array(1), **options)
+    images = np.arange(24).reshape(2, 3, 4) % 3
+    compare(F.cross_entropy, TF.cross_entropy, numbers(2, 3, 3, 4), images, **options)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.3])
+@pytest.mark.parametrize("weight", [None, WEIGHTS])
+def test_cross_entropy_of_probabilities(reduction: str, label_smoothing: float, weight: Any) -> None:
+    options = {"reduction": reduction, "label_smoothing": label_smoothing, "weight": weight}
+    for shape in ((4, 3), (3,), (2, 3, 5)):
+        target = np.abs(numbers(*shape, seed=3))
+        compare(F.cross_entropy, TF.cross_entropy, numbers(*shape), target, leaves=2, **options)
+
+
+def test_cross_entropy_of_extreme_scores() -> None:
+    scores = np.array([[1e4, -1e4, 0.0], [-1e4, -1e4, -1e4], [0.0, 1e4, 1e4]])
+    compare(F.cross_entropy, TF.cross_entropy, scores, np.array([0, 1, 2]), reduction="none")
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("options", [{}, {"weight": WEIGHTS}, {"ignore_index": 2}])
+def test_nll_loss(reduction: str, options: dict) -> None:
+    compare(F.nll_loss, TF.nll_loss, numbers(4, 3), LABELS, reduction=reduction, **options)
+    compare(F.nll_loss, TF.nll_loss, numbers(3), np.array(1), reduction=reduction, **options)
+    compare(F.nll_loss, TF.nll_loss, numbers(2, 3, 4), np.arange(8).reshape(2, 4) % 3, reduction=reduction, **options)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("shape", [(5,), (4, 3), (2, 1, 3), ()])
+def test_distances(reduction: str, shape: tuple) -> None:
+    x, y = numbers(*shape), numbers(*shape, seed=1)
+    for name, options in (
+        ("mse_loss", {}), ("l1_loss", {}), ("smooth_l1_loss", {"beta": 0.4}), ("smooth_l1_loss", {"beta": 0.0}),
+        ("huber_loss", {"delta": 0.6}),
+    ):  # fmt: skip
+        compare(getattr(F, name), getattr(TF, name), x, y, leaves=2, reduction=reduction, **options)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("weight", [None, WEIGHTS])
+def test_binary_cross_entropy(reduction: str, weight: Any) -> None:
+    p, y = 1 / (1 + np.exp(-numbers(4, 3))), np.abs(numbers(4, 3, seed=1)) % 1
+    compare(F.binary_cross_entropy, TF.binary_cross_entropy, p, y, weight=weight, reduction=reduction)
+    compare(
+        F.binary_cross_entropy_with_logits, TF.binary_cross_entropy_with_logits, numbers(4, 3) * 3, y,
+        weight=weight, reduction=reduction, leaves=2,
+    )  # fmt: skip
+    compare(
+        F.binary_cross_entropy_with_logits, TF.binary_cross_entropy_with_logits, numbers(4, 3) * 3, y,
+        weight=weight, reduction=reduction, pos_weight=WEIGHTS * 2,
+    )  # fmt: skip
+
+
+def test_binary_cross_entropy_of_certain_predictions() -> None:
+    p, y = np.array([0.0, 0.0, 1.0, 1.0]), np.array([0.0, 1.0, 0.0, 1.0])
+    wanted = TF.binary_cross_entropy(torch.tensor(p), torch.tensor(y), reduction="none").numpy()
+    leaf = mg.tensor(p, requires_grad=True)
+    loss = F.binary_cross_entropy(leaf, mg.tensor(y), reduction="none")
+    np.testing.assert_array_equal(loss.numpy(), wanted)
+    loss.sum().backward()
+    assert np.isfinite(leaf.grad.numpy()).all()
+    logits = np.array([1000.0, -1000.0, 1000.0, -1000.0])
+    compare(F.binary_cross_entropy_with_logits, TF.binary_cross_entropy_with_logits, logits, y, reduction="none")
+
+
+@pytest.mark.parametrize("reduction", ["sum", "none", "batchmean"])
+def test_kl_div(reduction: str) -> None:
+    x, y = numbers(4, 3), np.abs(numbers(4, 3, seed=1))
+    compare(F.kl_div, TF.kl_div, x, y, leaves=2, reduction=reduction)
+    compare(F.kl_div, TF.kl_div, x, numbers(4, 3, seed=1), leaves=2, reduction=reduction, log_target=True)
+    y[0, 0] = 0.0
+    compare(F.kl_div, TF.kl_div, x, y, reduction=reduction)
+
+
+ACTIVATIONS = [
+    ("relu", {}), ("leaky_relu", {"negative_slope": 0.3}), ("elu", {"alpha": 0.5}), ("gelu", {}),
+    ("gelu", {"approximate": "tanh"}), ("silu", {}), ("mish", {}), ("logsigmoid", {}), ("softplus", {"beta": 3.0}),
+    ("softsign", {}), ("hardtanh", {}), ("relu6", {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "options"), ACTIVATIONS)
+def test_activations_at_kinks_and_far_out(name: str, options: dict) -> None:
+    x = np.array([-1000.0, -100.0, -20.0, -1.0, -0.0, 0.0, 1.0, 6.0, 7.0, 20.0, 100.0, 1000.0])
+    compare(getattr(F, name), getattr(TF, name), x, **options)
+
+
+@pytest.mark.parametrize("ndim", [1, 2, 3])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"stride": 2}, {"stride": 2, "padding": 1, "output_padding": 1}, {"dilation": 2, "groups": 2, "padding": 1}],
+)
+def test_conv_transpose(ndim: int, options: dict) -> None:
+    name = f"conv_transpose{ndim}d"
+    out = 3 if options.get("groups") != 2 else 2
+    arrays = (
+        numbers(2, 4, *(4, 3, 5)[:ndim]),
+        numbers(4, out, *(3, 2, 3)[:ndim]),
+        numbers(out * options.get("groups", 1)),
+    )
+    compare(getattr(F, name), getattr(TF, name), *arrays, leaves=3, **options)
+    compare(getattr(F, name), getattr(TF, name), arrays[0][0], *arrays[1:], leaves=3, **options)
+
+
+@pytest.mark.parametrize("mode", ["constant", "reflect", "replicate", "circular"])
+def test_pad(mode: str) -> None:
+    compare(F.pad, TF.pad, numbers(2, 3, 5, 4), pad=(1, 2, 3, 0), mode=mode)
+    if mode == "constant":
+        compare(F.pad, TF.pad, numbers(2, 3), pad=(1, 0, 0, 2), value=3.5)
+
+
+def test_max_pool_gives_the_gradient_to_the_first_of_equals() -> None:
+    x = np.maximum(numbers(2, 3, 6, 8), 0) * (np.arange(8) % 3 > 0)
+    compare(F.max_pool2d, TF.max_pool2d, x, kernel_size=2)
+    compare(F.max_pool2d, TF.max_pool2d, x, kernel_size=3, stride=2, padding=1)
+
+
+def test_functions_accept_arrays_that_are_not_contiguous() -> None:
+    x = numbers(8, 6, 5, 4).transpose(0, 3, 2, 1)[::2]
+    w, b = numbers(3, 3, 5, 4).transpose(3, 2, 1, 0)[..., ::-1, :2], numbers(8)[::2]
+    mine = [mg.tensor(a) for a in (x, w, b)]
+    for tensor, array in zip(mine, (x, w, b), strict=True):
+        tensor.data = array
+    w_full = np.ascontiguousarray(w)[:, :4]
+    mine[1].data = np.broadcast_to(w_full[:, :1], w_full.shape)
+    got = F.conv2d(mine[0], mine[1], mine[2])
+    wanted = TF.conv2d(*(torch.tensor(np.ascontiguousarray(t.data)) for t in mine))
+    np.testing.assert_allclose(got.numpy(), wanted.numpy(), rtol=1e-10)
+
+
+@pytest.mark.parametrize("options", [{}, {"is_causal": True}, {"scale": 0.3}, {"attn_mask": numbers(2, 1, 4, 6)},
+                                     {"attn_mask": np.arange(24).reshape(4, 6) % 3 > 0}])  # fmt: skip
+def test_scaled_dot_product_attention(options: dict) -> None:
+    arrays = numbers(2, 3, 4, 5), numbers(2, 3, 6, 5, seed=1), numbers(2, 3, 6, 7, seed=2)
+    compare(F.scaled_dot_product_attention, TF.scaled_dot_product_attention, *arrays, leaves=3, **options)
+
+
+def test_attention_of_a_position_that_may_look_nowhere_is_zero() -> None:
+    mask = np.array([[True, False], [False, False]])
+    arrays = numbers(2, 3), numbers(2, 3, seed=1), numbers(2, 3, seed=2)
+    compare(F.scaled_dot_product_attention, TF.scaled_dot_product_attention, *arrays, leaves=3, attn_mask=mask)
+
+
+def test_attention_with_fewer_key_heads() -> None:
+    arrays = numbers(2, 4, 3, 5), numbers(2, 2, 6, 5, seed=1), numbers(2, 2, 6, 5, seed=2)
+    compare(
+        F.scaled_dot_product_attention, TF.scaled_dot_product_attention, *arrays, leaves=3, enable_gqa=True
+    )  # fmt: skip
+
+
+def test_one_hot() -> None:
+    labels = np.array([[0, 3], [1, 1]])
+    for options in ({}, {"num_classes": 6}):
+        got, wanted = F.one_hot(mg.tensor(labels), **options), TF.one_hot(torch.tensor(labels), **options)
+        np.testing.assert_array_equal(got.numpy(), wanted.numpy())
+        assert got.dtype == np.int64
+
+
+@pytest.mark.parametrize("norm_type", [1.0, 2.0, 3.5, float("inf")])
+@pytest.mark.parametrize("max_norm", [0.5, 1000.0])
+def test_clip_grad_norm(norm_type: float, max_norm: float) -> None:
+    arrays = [numbers(3, 4), numbers(5), numbers(2, 2)]
+    mine = [mg.tensor(a, requires_grad=True) for a in arrays]
+    other = [torch.tensor(a, requires_grad=True) for a in arrays]
+    for p, q in zip(mine[:2], other[:2], strict=True):  # the third gets no gradient
+        (p * p * 0.5).sum().backward()
+        (q * q * 0.5).sum().backward()
+    norm = nn.utils.clip_grad_norm_(mine, max_norm, norm_type)
+    wanted = torch.nn.utils.clip_grad_norm_(other, max_norm, norm_type)
+    np.testing.assert_allclose(norm.item(), wanted.item(), rtol=1e-12)
+    for p, q in zip(mine[:2], other[:2], strict=True):
+        np.testing.assert_allclose(p.grad.numpy(), q.grad.numpy(), rtol=1e-12)
+    assert mine[2].grad is None
+
+
+@pytest.mark.parametrize("nonlinearity", ["linear", "conv2d", "sigmoid", "tanh", "relu", "leaky_relu", "selu"])
+def test_calculate_gain(nonlinearity: str) -> None:
+    assert nn.init.calculate_gain(nonlinearity) == torch.nn.init.calculate_gain(nonlinearity)
+    assert nn.init.calculate_gain("leaky_relu", 0.3) == torch.nn.init.calculate_gain("leaky_relu", 0.3)
+
+
+INITS = [
+    ("xavier_uniform_", {"gain": 1.7}),
+    ("xavier_normal_", {"gain": 1.7}),
+    ("kaiming_uniform_", {"a": 0.3}),
+    ("kaiming_uniform_", {"mode": "fan_out", "nonlinearity": "relu"}),
+    ("kaiming_normal_", {"nonlinearity": "tanh"}),
+    ("uniform_", {"a": -1.0, "b": 3.0}),
+    ("normal_", {"mean": 1.0, "std": 2.0}),
+    ("trunc_normal_", {"mean": 0.5, "std": 2.0, "a": -1.0, "b": 4.0}),
+    ("orthogonal_", {"gain": 2.0}),
+]
+
+
+@pytest.mark.parametrize(("name", "options"), INITS)
+@pytest.mark.parametrize("shape", [(80, 50), (40, 10, 3, 3)])
+def test_init_distributions(name: str, options: dict, shape: tuple) -> None:
+    mg.manual_seed(1)
+    torch.manual_seed(1)
+    a = getattr(nn.init, name)(mg.zeros(shape), **options).numpy().astype(float)
+    b = getattr(torch.nn.init, name)(torch.zeros(shape), **options).numpy().astype(float)
+    np.testing.assert_allclose(a.mean(), b.mean(), atol=6 * b.std() / np.sqrt(a.size))
+    np.testing.assert_allclose(a.std(), b.std(), rtol=0.06)
+    quantiles = [0.05, 0.25, 0.5, 0.75, 0.95]
+    np.testing.assert_allclose(np.quantile(a, quantiles), np.quantile(b, quantiles), atol=0.15 * b.std())

@@ -1,0 +1,426 @@
+"""Every layer against PyTorch's: state_dict, outputs, and the gradients of inputs and parameters."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import pytest
+
+import microgradient as mg
+from microgradient import nn
+
+torch = pytest.importorskip("torch")
+
+TOLERANCE = {"float32": {"rtol": 2e-4, "atol": 2e-5}, "float64": {"rtol": 1e-10, "atol": 1e-10}}
+
+
+def numbers(*shape: int, dtype: str, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng([seed, *shape]).standard_normal(shape).astype(dtype)
+
+
+def first(output: Any) -> Any:
+    """The tensors in an output, flat, without None."""
+    if isinstance(output, tuple | list):
+        return [tensor for part in output for tensor in first(part)]
+    return [] if output is None else [output]
+
+
+def build(name: str, args: tuple, options: dict, dtype: str) -> tuple[nn.Module, Any]:
+    """The layer and PyTorch's, with equal weights (moved from PyTorch, biases and scales made irregular)."""
+    theirs = getattr(torch.nn, name)(*args, **options).to(getattr(torch, dtype))
+    for i, (key, value) in enumerate(theirs.state_dict().items()):
+        if key == "num_batches_tracked":
+            continue
+        noise = numbers(*value.shape, dtype=dtype, seed=i)
+        value.copy_(torch.from_numpy(np.abs(noise) + 0.5 if key == "running_var" else noise * 0.4))
+    ours = getattr(nn, name)(*args, **options).to(dtype)
+    assert [(k, tuple(v.shape)) for k, v in ours.state_dict().items()] == [
+        (k, tuple(v.shape)) for k, v in theirs.state_dict().items()
+    ]
+    ours.load_state_dict(theirs.state_dict())
+    return ours, theirs
+
+
+def compare(ours: Any, theirs: Any, arrays: list[np.ndarray], dtype: str, **options: Any) -> None:
+    """Run both, with the arrays that are floating as leaves, and compare everything that comes out and comes back."""
+    mine = [mg.tensor(a, requires_grad=a.dtype.kind == "f") for a in arrays]
+    other = [torch.tensor(a, requires_grad=a.dtype.kind == "f") for a in arrays]
+    theirs_options = {k: torch.tensor(v) if isinstance(v, np.ndarray) else v for k, v in options.items()}
+    ours_options = {k: mg.tensor(v) if isinstance(v, np.ndarray) else v for k, v in options.items()}
+    got, wanted = first(ours(*mine, **ours_options)), first(theirs(*other, **theirs_options))
+    assert [tuple(t.shape) for t in got] == [tuple(t.shape) for t in wanted]
+    loss, their_loss = 0.0, 0.0
+    for i, (a, b) in enumerate(zip(got, wanted, strict=True)):
+        assert str(a.dtype) == dtype
+        np.testing.assert_allclose(a.numpy(), b.detach().numpy(), **TOLERANCE[dtype])
+        weights = numbers(*a.shape, dtype=dtype, seed=100 + i)
+        loss = loss + mg.sum(a * mg.tensor(weights))
+        their_loss = their_loss + (b * torch.tensor(weights)).sum()
+    if loss.requires_grad:
+        loss.backward()
+        their_loss.backward()
+    for a, b in zip(mine, other, strict=True):
+        if b.grad is not None:
+            np.testing.assert_allclose(a.grad.numpy(), b.grad.numpy(), **TOLERANCE[dtype])
+    their_parameters = dict(theirs.named_parameters())
+    assert list(their_parameters) == [name for name, _ in ours.named_parameters()]
+    for name, parameter in ours.named_parameters():
+        grad = their_parameters[name].grad
+        assert (parameter.grad is None) == (grad is None), name
+        if grad is not None:
+            np.testing.assert_allclose(parameter.grad.numpy(), grad.numpy(), err_msg=name, **TOLERANCE[dtype])
+    for name, buffer in ours.named_buffers():
+        np.testing.assert_allclose(
+            buffer.numpy(), dict(theirs.named_buffers())[name].numpy(), err_msg=name, **TOLERANCE[dtype]
+        )
+
+
+LAYERS = [
+    ("Linear", (5, 3), {}, [(4, 5)]),
+    ("Linear", (5, 3), {"bias": False}, [(4, 5)]),
+    ("Linear", (5, 3), {}, [(5,)]),
+    ("Linear", (5, 3), {}, [(2, 4, 5)]),
+    ("Linear", (5, 3), {}, [(0, 5)]),
+    ("Linear", (5, 3), {}, [(2, 0, 5)]),
+    ("Linear", (1, 1), {}, [(1, 1)]),
+    ("Conv1d", (4, 6, 3), {}, [(2, 4, 9)]),
+    ("Conv1d", (4, 6, 3), {"stride": 2, "padding": 2, "dilation": 2, "groups": 2, "bias": False}, [(2, 4, 9)]),
+    ("Conv1d", (4, 4, 4), {"padding": "same", "groups": 4}, [(2, 4, 9)]),
+    ("Conv1d", (2, 3, 3), {"padding": 4}, [(1, 2, 1)]),
+    ("Conv1d", (2, 3, 3), {}, [(2, 7)]),
+    ("Conv2d", (3, 4, 3), {}, [(2, 3, 7, 5)]),
+    ("Conv2d", (3, 4, (3, 2)), {"stride": (2, 1), "padding": (1, 2)}, [(2, 3, 7, 5)]),
+    ("Conv2d", (4, 8, 3), {"groups": 4, "padding": 1}, [(2, 4, 5, 5)]),
+    ("Conv2d", (3, 4, (4, 3)), {"padding": "same", "dilation": (1, 2)}, [(1, 3, 6, 7)]),
+    ("Conv2d", (3, 4, 3), {"padding": "valid", "stride": 3}, [(2, 3, 8, 8)]),
+    ("Conv2d", (3, 4, 3), {"padding": 1, "padding_mode": "reflect"}, [(2, 3, 4, 5)]),
+    ("Conv2d", (3, 4, 3), {"padding": (2, 1), "padding_mode": "replicate"}, [(2, 3, 4, 5)]),
+    ("Conv2d", (3, 4, 3), {"padding": (2, 1), "padding_mode": "circular"}, [(2, 3, 4, 5)]),
+    ("Conv2d", (3, 4, (2, 3)), {"padding": "same", "padding_mode": "circular"}, [(2, 3, 4, 5)]),
+    ("Conv2d", (3, 4, 1), {}, [(3, 6, 6)]),
+    ("Conv2d", (3, 4, 3), {}, [(0, 3, 6, 6)]),
+    ("Conv3d", (2, 3, 2), {"stride": (1, 2, 1), "padding": (0, 1, 1)}, [(2, 2, 4, 5, 3)]),
+    ("MaxPool1d", (3,), {}, [(2, 3, 10)]),
+    ("MaxPool1d", (3,), {"stride": 2, "padding": 1, "dilation": 2}, [(2, 3, 10)]),
+    ("MaxPool2d", (2,), {}, [(2, 3, 7, 6)]),
+    ("MaxPool2d", ((3, 2),), {"stride": 1, "padding": 1}, [(2, 3, 5, 6)]),
+    ("MaxPool2d", (3,), {"stride": 2, "ceil_mode": True}, [(2, 3, 8, 7)]),
+    ("MaxPool2d", (2,), {"stride": 3, "padding": 1, "ceil_mode": True}, [(2, 3, 8, 7)]),
+    ("MaxPool2d", (2,), {"dilation": 2, "stride": 1}, [(3, 6, 6)]),
+    ("AvgPool1d", (3,), {"stride": 2, "padding": 1}, [(2, 3, 9)]),
+    ("AvgPool1d", (3,), {"stride": 2, "ceil_mode": True, "count_include_pad": False, "padding": 1}, [(2, 3, 8)]),
+    ("AvgPool2d", (2,), {}, [(2, 3, 7, 6)]),
+    ("AvgPool2d", ((3, 2),), {"stride": (2, 1), "padding": 1}, [(2, 3, 7, 6)]),
+    ("AvgPool2d", (3,), {"stride": 2, "padding": 1, "count_include_pad": False}, [(2, 3, 7, 6)]),
+    ("AvgPool2d", (3,), {"stride": 2, "padding": 1, "ceil_mode": True}, [(2, 3, 8, 6)]),
+    ("AvgPool2d", (3,), {"stride": 2, "ceil_mode": True}, [(2, 3, 8, 6)]),
+    ("AvgPool2d", (2,), {"stride": 3, "padding": 1, "ceil_mode": True, "count_include_pad": False}, [(2, 3, 8, 7)]),
+    ("AvgPool2d", (2,), {"divisor_override": 3}, [(3, 6, 6)]),
+    ("BatchNorm1d", (3,), {}, [(5, 3)]),
+    ("BatchNorm1d", (3,), {"momentum": None}, [(5, 3, 4)]),
+    ("BatchNorm1d", (3,), {"affine": False, "momentum": 0.7, "eps": 0.1}, [(1, 3, 4)]),
+    ("BatchNorm1d", (3,), {"track_running_stats": False}, [(5, 3)]),
+    ("BatchNorm2d", (3,), {}, [(2, 3, 4, 5)]),
+    ("BatchNorm2d", (3,), {"affine": False, "track_running_stats": False}, [(2, 3, 4, 5)]),
+    ("LayerNorm", (6,), {}, [(4, 6)]),
+    ("LayerNorm", ((4, 6),), {"eps": 0.1}, [(3, 4, 6)]),
+    ("LayerNorm", (6,), {"elementwise_affine": False}, [(6,)]),
+    ("LayerNorm", (6,), {"bias": False}, [(2, 3, 6)]),
+    ("LayerNorm", (6,), {}, [(0, 6)]),
+    ("ReLU", (), {}, [(3, 4)]),
+    ("ReLU6", (), {}, [(3, 4)]),
+    ("LeakyReLU", (0.2,), {}, [(3, 4)]),
+    ("PReLU", (), {}, [(3, 4)]),
+    ("PReLU", (4,), {}, [(3, 4, 2)]),
+    ("ELU", (0.7,), {}, [(3, 4)]),
+    ("GELU", (), {}, [(3, 4)]),
+    ("GELU", (), {"approximate": "tanh"}, [(3, 4)]),
+    ("SiLU", (), {}, [(3, 4)]),
+    ("Mish", (), {}, [(3, 4)]),
+    ("Sigmoid", (), {}, [(3, 4)]),
+    ("LogSigmoid", (), {}, [(3, 4)]),
+    ("Tanh", (), {}, [(3, 4)]),
+    ("Softplus", (), {}, [(3, 4)]),
+    ("Softplus", (2.0, 0.5), {}, [(3, 4)]),
+    ("Softsign", (), {}, [(3, 4)]),
+    ("Hardtanh", (-0.5, 0.7), {}, [(3, 4)]),
+    ("Softmax", (1,), {}, [(3, 4, 2)]),
+    ("LogSoftmax", (-1,), {}, [(3, 4, 2)]),
+    ("Flatten", (), {}, [(3, 4, 2)]),
+    ("Flatten", (0, 1), {}, [(3, 4, 2)]),
+    ("Unflatten", (1, (2, -1)), {}, [(3, 4, 2)]),
+    ("Identity", (), {}, [(3, 4)]),
+]
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel:UserWarning")  # PyTorch's own copy
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("name", "args", "options", "shapes"), LAYERS)
+def test_layer(name: str, args: tuple, options: dict, shapes: list, dtype: str) -> None:
+    ours, theirs = build(name, args, options, dtype)
+    arrays = [numbers(*shape, dtype=dtype, seed=7) for shape in shapes]
+    compare(ours, theirs, arrays, dtype)
+
+
+@pytest.mark.parametrize("name", ["BatchNorm1d", "BatchNorm2d"])
+@pytest.mark.parametrize("options", [{}, {"affine": False}, {"momentum": None}, {"track_running_stats": False}])
+def test_batch_norm_in_training_and_then_in_evaluation(name: str, options: dict) -> None:
+    ours, theirs = build(name, (3,), options, "float64")
+    shape = (4, 3) if name == "BatchNorm1d" else (4, 3, 2, 5)
+    for seed in range(3):
+        compare(ours, theirs, [numbers(*shape, dtype="float64", seed=seed) * 2 + 1], "float64")
+    ours.eval()
+    theirs.eval()
+    compare(ours, theirs, [numbers(*shape, dtype="float64", seed=9)], "float64")
+
+
+@pytest.mark.parametrize("padding_idx", [None, 2, -1])
+def test_embedding(padding_idx: int | None) -> None:
+    ours, theirs = build("Embedding", (5, 3), {"padding_idx": padding_idx}, "float64")
+    compare(ours, theirs, [np.array([[0, 2, 2], [4, 1, 2]])], "float64")
+    ours, theirs = build("Embedding", (5, 3), {"padding_idx": padding_idx}, "float64")
+    compare(ours, theirs, [np.array([4, 0])], "float64")
+
+
+RECURRENT = [
+    {},
+    {"bias": False},
+    {"num_layers": 2},
+    {"bidirectional": True},
+    {"num_layers": 3, "bidirectional": True, "batch_first": True},
+]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("given_state", [False, True])
+@pytest.mark.parametrize("options", RECURRENT)
+@pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])
+def test_recurrent(name: str, options: dict, given_state: bool, dtype: str) -> None:
+    ours, theirs = build(name, (3, 4), options, dtype)
+    arrays = [numbers(2, 5, 3, dtype=dtype)]
+    count = options.get("num_layers", 1) * (2 if options.get("bidirectional") else 1)
+    batch = 2 if options.get("batch_first") else 5
+    if given_state:
+        arrays += [numbers(count, batch, 4, dtype=dtype, seed=i) for i in range(2 if name == "LSTM" else 1)]
+    compare(_with_states(ours, name), _with_states(theirs, name), arrays, dtype)
+
+
+class _with_states:  # noqa: N801 (reads as a function)
+    """An LSTM whose states are separate arguments."""
+
+    def __init__(self, module: Any, name: str) -> None:
+        self.module, self.name = module, name
+        self.named_parameters, self.named_buffers = module.named_parameters, module.named_buffers
+
+    def __call__(self, x: Any, *states: Any) -> Any:
+        return self.module(x, states if self.name == "LSTM" else states[0]) if states else self.module(x)
+
+
+@pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])
+@pytest.mark.parametrize("shape", [(1, 1, 3), (7, 3), (1, 3), (40, 2, 3)])
+def test_recurrent_shapes(name: str, shape: tuple) -> None:
+    ours, theirs = build(name, (3, 4), {"bidirectional": True}, "float64")
+    compare(ours, theirs, [numbers(*shape, dtype="float64")], "float64")
+    states = [numbers(2, *shape[1:-1], 4, dtype="float64", seed=i) for i in range(2 if name == "LSTM" else 1)]
+    ours, theirs = build(name, (3, 4), {"bidirectional": True}, "float64")
+    compare(
+        _with_states(ours, name), _with_states(theirs, name), [numbers(*shape, dtype="float64"), *states], "float64"
+    )
+
+
+def test_rnn_with_relu() -> None:
+    ours, theirs = build("RNN", (3, 4, 2, "relu"), {}, "float64")
+    compare(ours, theirs, [numbers(5, 2, 3, dtype="float64")], "float64")
+
+
+@pytest.mark.parametrize("name", ["RNNCell", "LSTMCell", "GRUCell"])
+@pytest.mark.parametrize("options", [{}, {"bias": False}])
+@pytest.mark.parametrize("shape", [(2, 3), (3,)])
+def test_cell(name: str, options: dict, shape: tuple) -> None:
+    ours, theirs = build(name, (3, 4), options, "float64")
+    compare(ours, theirs, [numbers(*shape, dtype="float64")], "float64")
+    ours, theirs = build(name, (3, 4), options, "float64")
+    states = [numbers(*shape[:-1], 4, dtype="float64", seed=i) for i in range(2 if name == "LSTMCell" else 1)]
+    kind = "LSTM" if name == "LSTMCell" else name
+    compare(
+        _with_states(ours, kind), _with_states(theirs, kind), [numbers(*shape, dtype="float64"), *states], "float64"
+    )
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"bias": False},
+        {"batch_first": True},
+        {"kdim": 5, "vdim": 3},
+        {"add_bias_kv": True},
+        {"add_zero_attn": True, "add_bias_kv": True, "batch_first": True},
+    ],
+)
+def test_attention_across(options: dict, dtype: str) -> None:
+    ours, theirs = build("MultiheadAttention", (8, 2), options, dtype)
+    lengths = ((2, 4), (2, 6)) if options.get("batch_first") else ((4, 2), (6, 2))
+    arrays = [
+        numbers(*lengths[0], 8, dtype=dtype),
+        numbers(*lengths[1], options.get("kdim", 8), dtype=dtype, seed=1),
+        numbers(*lengths[1], options.get("vdim", 8), dtype=dtype, seed=2),
+    ]
+    compare(ours, theirs, arrays, dtype)
+
+
+MASKS: list[dict] = [
+    {},
+    {"need_weights": False},
+    {"average_attn_weights": False},
+    {"attn_mask": np.triu(np.ones((5, 5), bool), 1)},
+    {"attn_mask": np.triu(np.ones((5, 5), bool), 1), "is_causal": True, "need_weights": False},
+    {"attn_mask": numbers(5, 5, dtype="float64")},
+    {"attn_mask": numbers(6, 5, 5, dtype="float64")},
+    {"attn_mask": numbers(6, 5, 5, dtype="float64") > 1},
+    {"key_padding_mask": np.arange(15).reshape(3, 5) % 5 > 2},
+    {"key_padding_mask": np.arange(15).reshape(3, 5) % 5 > 2, "attn_mask": np.triu(np.ones((5, 5), bool), 1)},
+    {
+        "key_padding_mask": np.where(np.arange(15).reshape(3, 5) % 5 > 2, -np.inf, 0.0),
+        "attn_mask": numbers(5, 5, dtype="float64"),
+    },
+]
+
+
+@pytest.mark.parametrize("options", MASKS)
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_attention_to_itself_with_masks(options: dict, batch_first: bool) -> None:
+    ours, theirs = build("MultiheadAttention", (4, 2), {"batch_first": batch_first}, "float64")
+    x = numbers(3, 5, 4, dtype="float64") if batch_first else numbers(5, 3, 4, dtype="float64")
+    compare(_on_itself(ours), _on_itself(theirs), [x], "float64", **options)
+
+
+class _on_itself:  # noqa: N801 (reads as a function)
+    def __init__(self, module: Any) -> None:
+        self.module = module
+        self.named_parameters, self.named_buffers = module.named_parameters, module.named_buffers
+
+    def __call__(self, x: Any, **options: Any) -> Any:
+        return self.module(x, x, x, **options)
+
+
+def test_attention_without_a_batch() -> None:
+    ours, theirs = build("MultiheadAttention", (4, 2), {}, "float64")
+    x = numbers(5, 4, dtype="float64")
+    compare(_on_itself(ours), _on_itself(theirs), [x], "float64", attn_mask=np.triu(np.ones((5, 5), bool), 1))
+
+
+LOSSES = [
+    ("MSELoss", {}),
+    ("L1Loss", {"reduction": "sum"}),
+    ("SmoothL1Loss", {"beta": 0.3}),
+    ("HuberLoss", {"delta": 0.4, "reduction": "none"}),
+]
+
+
+@pytest.mark.parametrize(("name", "options"), LOSSES)
+def test_loss_of_two_equal_shapes(name: str, options: dict) -> None:
+    ours, theirs = build(name, (), options, "float64")
+    compare(ours, theirs, [numbers(4, 3, dtype="float64"), numbers(4, 3, dtype="float64", seed=1)], "float64")
+
+
+def test_losses_with_weights_keep_them_as_buffers() -> None:
+    weight = np.array([0.2, 1.0, 3.0])
+    ours = nn.CrossEntropyLoss(mg.tensor(weight), label_smoothing=0.1)
+    theirs = torch.nn.CrossEntropyLoss(torch.tensor(weight), label_smoothing=0.1)
+    assert list(ours.state_dict()) == list(theirs.state_dict()) == ["weight"]
+    compare(ours, theirs, [numbers(4, 3, dtype="float64"), np.array([0, 2, 1, 1])], "float64")
+    ours = nn.BCEWithLogitsLoss(pos_weight=mg.tensor(weight))
+    theirs = torch.nn.BCEWithLogitsLoss(pos_weight=torch.tensor(weight))
+    assert list(ours.state_dict()) == list(theirs.state_dict()) == ["pos_weight"]
+    targets = (numbers(4, 3, dtype="float64", seed=1) > 0).astype(np.float64)
+    mine, other = mg.tensor(numbers(4, 3, dtype="float64")), torch.tensor(numbers(4, 3, dtype="float64"))
+    np.testing.assert_allclose(ours(mine, mg.tensor(targets)).item(), theirs(other, torch.tensor(targets)).item())
+
+
+def test_whole_models_exchange_weights_both_ways() -> None:
+    def model(library: Any) -> Any:
+        return library.Sequential(
+            library.Conv2d(1, 4, 3, padding=1),
+            library.BatchNorm2d(4),
+            library.ReLU(),
+            library.MaxPool2d(2),
+            library.Sequential(library.Flatten(), library.Linear(4 * 4 * 4, 10)),
+        )
+
+    ours, theirs = model(nn).double(), model(torch.nn).double()
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    x = [numbers(3, 1, 8, 8, dtype="float64")]
+    ours.load_state_dict(theirs.state_dict())
+    compare(ours, theirs, x, "float64")
+    fresh = model(nn).double()
+    theirs = copy.deepcopy(theirs)
+    theirs.load_state_dict({key: torch.tensor(value.numpy()) for key, value in fresh.state_dict().items()})
+    theirs.zero_grad()
+    compare(fresh, theirs, x, "float64")
+
+
+def test_containers_name_their_parts_as_pytorch_does() -> None:
+    def model(library: Any) -> Any:
+        class Net(library.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.late = None
+                self.blocks = library.ModuleList([library.Linear(2, 3), library.Linear(3, 2)])
+                self.by_name = library.ModuleDict({"a": library.Linear(1, 1), "b": library.BatchNorm1d(2)})
+                self.late = library.Linear(4, 4)
+                self.own = library.Parameter(self._zeros())
+                self.register_buffer("kept", self._zeros())
+                self.register_buffer("lost", self._zeros(), persistent=False)
+                self.shared = self.late
+                self.named = library.Sequential()
+                self.named.add_module("first", library.Linear(1, 2))
+                self.values = library.ParameterList([library.Parameter(self._zeros())])
+
+            def _zeros(self) -> Any:
+                return torch.zeros(2) if library is torch.nn else mg.zeros((2,))
+
+        return Net()
+
+    ours, theirs = model(nn), model(torch.nn)
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    assert [name for name, _ in ours.named_parameters()] == [name for name, _ in theirs.named_parameters()]
+    assert [name for name, _ in ours.named_buffers()] == [name for name, _ in theirs.named_buffers()]
+    assert [name for name, _ in ours.named_modules()] == [name for name, _ in theirs.named_modules()]
+    assert [name for name, _ in ours.named_children()] == [name for name, _ in theirs.named_children()]
+
+
+@pytest.mark.parametrize(("name", "options", "text"), [("Linear", {}, ""), ("Conv2d", {"padding": 1}, "")])
+def test_repr_is_pytorchs_with_the_number_of_parameters(name: str, options: dict, text: str) -> None:
+    args = (3, 5) if name == "Linear" else (3, 5, 3)
+    ours, theirs = getattr(nn, name)(*args, **options), getattr(torch.nn, name)(*args, **options)
+    count = sum(parameter.numel() for parameter in theirs.parameters())
+    assert repr(ours) == f"{theirs!r}  # {count} parameters"
+
+
+STARTS = [
+    ("Linear", (200, 100)),
+    ("Conv2d", (10, 20, 5)),
+    ("Embedding", (100, 50)),
+    ("LSTM", (50, 40)),
+    ("MultiheadAttention", (60, 4)),
+    ("BatchNorm1d", (7,)),
+    ("LayerNorm", (7,)),
+]
+
+
+@pytest.mark.parametrize(("name", "args"), STARTS)
+def test_layers_start_with_pytorchs_distributions(name: str, args: tuple) -> None:
+    mg.manual_seed(0)
+    torch.manual_seed(0)
+    ours, theirs = getattr(nn, name)(*args).state_dict(), getattr(torch.nn, name)(*args).state_dict()
+    for key, value in theirs.items():
+        a, b = ours[key].numpy().astype(float), value.numpy().astype(float)
+        assert ours[key].dtype == value.numpy().dtype
+        assert abs(a.mean() - b.mean()) <= 5 * (a.std() + b.std()) / np.sqrt(a.size) + 1e-12, key
+        np.testing.assert_allclose(a.std(), b.std(), rtol=0.25 if a.size < 500 else 0.05, err_msg=key)
+        if name != "Embedding":
+            np.testing.assert_allclose(np.abs(a).max(), np.abs(b).max(), rtol=0.1, err_msg=key)
