@@ -1,0 +1,332 @@
+"""Optimizer: what all optimisers share. A new one is a class with an `__init__` that names its settings, and an `update`.
+
+`update` is the optimiser's formula and nothing else: given one parameter's value, its gradient and what was remembered about
+it, it returns the new value and rebinds what is to be remembered. It never writes into an array, since a tape or a user may
+hold it, and uses only operators and functions of `xp`, so that the formula runs in any world.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from .. import kernels
+from ..errors import ArgumentError, ArgumentTypeError, ShapeError, warn_once
+from ..tape import enable_grad
+from ..tensor import Tensor, wrap
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Group = dict[str, Any]  # "params", and a value for every setting
+State = dict[str, Any]  # what an optimiser remembers about one parameter: arrays of its shape, and numbers
+
+_BLOCK = 1 << 16  # bytes of a large parameter updated at once, so that intermediate results stay in the cache
+
+
+class Optimizer:
+    """Changes parameters by their gradients.
+
+    `params` is an iterable of tensors (`model.parameters()`), of (name, tensor) pairs (`model.named_parameters()`; warnings
+    then use the names), or of dicts `{"params": …, "lr": …}`, groups with settings of their own. `defaults` holds the
+    settings of the groups that have none.
+
+    `param_groups`, `state`, `state_dict()` and `load_state_dict()` are as in PyTorch, so that states move between the two.
+    """
+
+    elementwise = True
+    """Whether `update` computes each entry from that entry alone, so that it may be applied to a part of a parameter."""
+
+    def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
+        self.defaults = defaults
+        self.param_groups: list[Group] = []
+        self.state: dict[Tensor, State] = {}
+        self._steps = 0
+        groups = _listed(params)
+        if not groups:
+            raise ArgumentError(
+                "MG167",
+                f"{type(self).__name__} got no parameters. If they come from a generator such as `model.parameters()`, it may "
+                "already be used up: write `list(model.parameters())` where it is made.",
+            )
+        for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
+            self.add_param_group(group)
+
+    def update(self, xp: Any, p: Any, g: Any, state: State, group: Group) -> Any:
+        """The new value of a parameter with value `p` and gradient `g`. Rebinds the entries of `state`, at first empty."""
+        raise NotImplementedError
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update every parameter that has a gradient. A `closure` that computes the loss is called first and its value returned.
+
+        Warns when there is no gradient at all, and, in the first step, about parameters that got none.
+        """
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        updated, missing = 0, []
+        with np.errstate(all="ignore"):
+            for number, group in enumerate(self.param_groups):
+                for i, p in enumerate(group["params"]):
+                    grad = p.grad
+                    if grad is None:
+                        if self._steps == 0 and p.requires_grad:
+                            missing.append((number, i))
+                        continue
+                    self._update(p, grad.data, group)
+                    updated += 1
+        if not updated:
+            warn_once(
+                "MG168",
+                "No parameter has a gradient; nothing changed. Call `loss.backward()` before `step()`, on a loss computed from "
+                "these parameters, and `zero_grad()` before it, not in between.",
+            )
+        else:
+            if missing:
+                self._warn_about(missing)
+            self._steps += 1
+        return loss
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients: make them None, or, with `set_to_none=False`, zeros."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                if set_to_none:
+                    p.grad = None
+                elif p.grad is not None:
+                    p.grad = wrap(np.zeros_like(p.grad.data), None)
+
+    def add_param_group(self, group: Group) -> None:
+        """Add parameters with settings of their own, such as `{"params": head.parameters(), "lr": 0.01}`."""
+        if not isinstance(group, dict) or "params" not in group:
+            raise ArgumentTypeError("MG167", f"A parameter group is a dict with an entry 'params', got {group!r:.80}.")
+        params = _listed(group["params"])
+        named = bool(params) and isinstance(params[0], tuple)
+        if any(isinstance(p, tuple) is not named for p in params):
+            raise ArgumentError("MG167", "Either all parameters of a group have a name or none.")
+        names = [name for name, _ in params] if named else [""] * len(params)
+        params = [p for _, p in params] if named else params
+        known = {id(p): "" for g in self.param_groups for p in g["params"]}
+        for i, (name, p) in enumerate(zip(names, params, strict=True)):
+            _check_parameter(p, f"`{name}`" if name else f"parameter {i} of group {len(self.param_groups)}", known)
+        new = {"params": params, **({"param_names": names} if named else {})}
+        new |= {k: group.get(k, default) for k, default in self.defaults.items()}
+        new |= {k: v for k, v in group.items() if k not in new}
+        _check_settings(new)
+        self.param_groups.append(new)
+
+    # ---------------------------------------------------------------------------------------------------- saving, loading
+
+    def state_dict(self) -> dict[str, Any]:
+        """A copy of all that is remembered: `{"state": {0: {…}, …}, "param_groups": [{…, "params": [0, …]}, …]}`.
+
+        Parameters are numbered through all groups. Arrays become tensors, the number of steps too, as in PyTorch.
+        """
+        indices = {p: i for i, p in enumerate(p for group in self.param_groups for p in group["params"])}
+        groups = [
+            {**{k: v for k, v in group.items() if k != "params"}, "params": [indices[p] for p in group["params"]]}
+            for group in self.param_groups
+        ]
+        state = {
+            indices[p]: {name: _exported(value) for name, value in entry.items()}
+            for p, entry in sorted(self.state.items(), key=lambda item: indices[item[0]])
+        }
+        return {"state": state, "param_groups": groups}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a `state_dict`, ours or PyTorch's. Raises ArgumentError unless it has the same groups of parameters."""
+        try:
+            groups, entries = list(state_dict["param_groups"]), dict(state_dict["state"])
+        except (KeyError, TypeError):
+            raise ArgumentError(
+                "MG167", "The state of an optimiser has the entries 'state' and 'param_groups'."
+            ) from None
+        saved, ours = [len(g["params"]) for g in groups], [len(g["params"]) for g in self.param_groups]
+        if saved != ours:
+            raise ArgumentError(
+                "MG167",
+                f"The saved state has groups of {saved} parameters, this optimiser of {ours}. Make the model and the optimiser "
+                "as they were when it was saved.",
+            )
+        params = [p for group in self.param_groups for p in group["params"]]
+        numbers = [i for group in groups for i in group["params"]]
+        new_state = {
+            p: {name: _imported(value, name, i, p) for name, value in entries[i].items()}
+            for i, p in zip(numbers, params, strict=True)
+            if entries.get(i)
+        }
+        new_groups = [
+            {**self.defaults, **{k: _setting(v) for k, v in group.items()}, "params": old["params"]}
+            for group, old in zip(groups, self.param_groups, strict=True)
+        ]
+        for group in new_groups:
+            _check_settings(group)
+        self.state, self.param_groups = new_state, new_groups
+
+    def __repr__(self) -> str:
+        lines = [f"{type(self).__name__} ("]
+        for number, group in enumerate(self.param_groups):
+            entries = sum(p.size for p in group["params"])
+            lines.append(f"  group {number}: {len(group['params'])} tensors, {entries:,} parameters")
+            settings = [f"{k}={v}" for k, v in group.items() if k not in ("params", "param_names")]
+            lines.append(f"    {', '.join(settings)}")
+        return "\n".join([*lines, ")"])
+
+    # ------------------------------------------------------------------------------------------------------ one parameter
+
+    def _update(self, p: Tensor, g: Array, group: Group) -> None:
+        data = p.data
+        if g.shape != data.shape:
+            raise ShapeError(
+                "MG167", f"A parameter of shape {data.shape} has a gradient of shape {g.shape}: was it replaced?"
+            )
+        if group["maximize"]:
+            g = -g
+        state = self.state.get(p)
+        if state is None:
+            state = {}
+        if data.nbytes <= _BLOCK or not self.elementwise:
+            new = self.update(kernels, data, g, state, group)
+        else:
+            new = self._update_in_blocks(data, g, state, group)
+        p.data = np.asarray(new, data.dtype)
+        if state:
+            self.state[p] = state
+
+    def _update_in_blocks(self, p: Array, g: Array, state: State, group: Group) -> Array:
+        """What `update` does, block by block. Writes into the arrays of `state`, which are the optimiser's own."""
+        new, flat_p, flat_g = np.empty(p.shape, p.dtype), p.reshape(-1), g.reshape(-1)
+        flat_new = new.reshape(-1)
+        arrays = {k: v.reshape(-1) for k, v in state.items() if _is_array(v)}
+        numbers = {k: v for k, v in state.items() if k not in arrays}
+        written = dict(arrays)
+        entries = _BLOCK // p.itemsize
+        for start in range(0, p.size, entries):
+            block = slice(start, start + entries)
+            part = {k: v[block] for k, v in arrays.items()} | numbers
+            flat_new[block] = self.update(kernels, flat_p[block], flat_g[block], part, group)
+            for k, v in part.items():
+                if not _is_array(v):
+                    state[k] = v
+                    continue
+                if k not in written:
+                    state[k] = np.empty(p.shape, v.dtype)
+                    written[k] = state[k].reshape(-1)
+                written[k][block] = v
+        return new
+
+    def _warn_about(self, missing: list[tuple[int, int]]) -> None:
+        """Name the parameters, given as (group, position), that got no gradient in the first step."""
+        descriptions = []
+        for number, i in missing[:5]:
+            group = self.param_groups[number]
+            name = f"`{group['param_names'][i]}`" if "param_names" in group else f"parameter {i} of group {number}"
+            descriptions.append(f"{name} {group['params'][i].shape}")
+        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+        total = sum(len(group["params"]) for group in self.param_groups)
+        hint = (
+            "" if "param_names" in self.param_groups[0] else " Pass `model.named_parameters()` to see their names here."
+        )
+        warn_once(
+            "MG169",
+            f"{len(missing)} of {total} parameters got no gradient in the first step and did not change: "
+            f"{', '.join(descriptions)}{more}. Does the loss depend on them? If they are to stay as they are, write "
+            f"`p.requires_grad = False`.{hint}",
+        )
+
+
+# --------------------------------------------------------------------------------------------------- checks and conversions
+
+
+def _listed(params: Any) -> list[Any]:
+    """The parameters, or groups, as a list."""
+    if hasattr(params, "parameters"):
+        raise ArgumentTypeError("MG167", "An optimiser takes parameters, not a module. Write `model.parameters()`.")
+    if isinstance(params, Tensor):
+        raise ArgumentTypeError("MG167", "An optimiser takes several tensors. Write `[w]` for a single one.")
+    if isinstance(params, dict):
+        return list(params.items())
+    try:
+        return list(params)
+    except TypeError:
+        raise ArgumentTypeError(
+            "MG167", f"An optimiser takes tensors, (name, tensor) pairs or groups, not a {type(params).__name__}."
+        ) from None
+
+
+def _check_parameter(p: Any, name: str, known: dict[int, str]) -> None:
+    """Raise unless `p` can be trained and is not `known`; then it is."""
+    if not isinstance(p, Tensor):
+        raise ArgumentTypeError("MG167", f"An optimiser changes tensors, but {name} is a {type(p).__name__}.")
+    if not p.is_leaf:
+        raise ArgumentError(
+            "MG167",
+            f"{name} of shape {p.shape} was computed from other tensors: a change to it would have no effect on them. Pass "
+            "the tensors it was computed from, or `x.detach()` with `requires_grad = True`.",
+        )
+    if id(p) in known:
+        raise ArgumentError(
+            "MG167", f"{name} of shape {p.shape} was given before{known[id(p)]}: it would be updated twice."
+        )
+    known[id(p)] = f" as {name}"
+
+
+def _check_settings(group: Group) -> None:
+    """Make the numbers of a group Python's own, and raise if one makes no sense."""
+    for name, value in group.items():
+        if name in ("lr", "weight_decay", "eps", "momentum", "dampening"):
+            group[name] = number = _number(value, name)
+            if number < 0 and name != "dampening":
+                raise ArgumentError(
+                    "MG167", f"`{name}` must be at least 0, got {number}.{_ASCENT if name == 'lr' else ''}"
+                )
+        elif name == "betas":
+            group[name] = betas = tuple(_number(beta, "betas") for beta in value)
+            if not all(0 <= beta < 1 for beta in betas):
+                raise ArgumentError("MG167", f"`betas` are at least 0 and less than 1, got {betas}.")
+
+
+_ASCENT = " To go uphill, write `maximize=True`."
+
+
+def _number(value: Any, name: str) -> float:
+    if type(value) is int:
+        return value
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise ArgumentTypeError("MG167", f"`{name}` must be a number, got {value!r:.60}.") from None
+    if not math.isfinite(number):
+        raise ArgumentError("MG167", f"`{name}` must be finite, got {number}.")
+    return number
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.ndim > 0
+
+
+def _exported(value: Any) -> Any:
+    """An entry of the state as a tensor of its own. Numbers become float32, as the number of steps is in PyTorch."""
+    if value is None:
+        return None
+    return wrap(np.array(value) if isinstance(value, np.ndarray | np.generic) else np.array(value, np.float32), None)
+
+
+def _imported(value: Any, name: str, index: Any, p: Tensor) -> Any:
+    """An entry of a saved state as `update` takes it: a number for the number of steps, else an array like `p`."""
+    if value is None:
+        return None
+    array = np.asarray(value.data if isinstance(value, Tensor) else value).copy()
+    if name == "step":
+        return float(array)
+    if array.shape != p.shape:
+        raise ArgumentError(
+            "MG167", f"The saved `{name}` of parameter {index} has shape {array.shape}, the parameter {p.shape}."
+        )
+    return array.astype(p.dtype, copy=False)
+
+
+def _setting(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,1 @@
+"""Tests against PyTorch; they are left out where it is not installed."""

@@ -1,0 +1,421 @@
+"""Optimisers: the formulas by hand, what they remember, what they never touch, and what they say about mistakes."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+
+import microgradient as mg
+from microgradient import errors, optim
+from microgradient.errors import MicrogradientWarning
+from microgradient.optim import lr_scheduler, optimizer
+
+ALL = [
+    (optim.SGD, {"lr": 0.05}),
+    (optim.SGD, {"lr": 0.05, "momentum": 0.9}),
+    (optim.SGD, {"lr": 0.05, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}),
+    (optim.Adam, {"lr": 0.05, "weight_decay": 0.01}),
+    (optim.Adam, {"lr": 0.05, "amsgrad": True}),
+    (optim.AdamW, {"lr": 0.05}),
+]
+
+
+@pytest.fixture(autouse=True)
+def _fresh_warnings(monkeypatch):
+    """Every test sees its warnings, though each comes only once for a place."""
+    monkeypatch.setattr(errors, "_warned", type(errors._warned)())
+
+
+def leaf(value, dtype=np.float64):
+    return mg.tensor(np.array(value, dtype), requires_grad=True)
+
+
+def run(make, settings, start, gradients):
+    """The parameter after each step of a run with the given gradients."""
+    p = leaf(start)
+    opt = make([p], **settings)
+    seen = []
+    for g in gradients:
+        p.grad = mg.tensor(np.array(g, np.float64))
+        opt.step()
+        seen.append(p.numpy())
+    return opt, seen
+
+
+# ------------------------------------------------------------------------------------------------------------ the formulas
+
+
+def test_sgd_by_hand():
+    gradients = [[1.0, -2.0], [3.0, 0.5]]
+    _, seen = run(optim.SGD, {"lr": 0.1}, [1.0, 1.0], gradients)
+    np.testing.assert_allclose(seen, [[0.9, 1.2], [0.6, 1.15]], rtol=1e-14)
+    _, seen = run(optim.SGD, {"lr": 0.1, "momentum": 0.5}, [1.0, 1.0], gradients)
+    np.testing.assert_allclose(seen, [[0.9, 1.2], [0.55, 1.25]], rtol=1e-14)
+    _, seen = run(optim.SGD, {"lr": 0.1, "momentum": 0.5, "nesterov": True}, [1.0, 1.0], gradients)
+    np.testing.assert_allclose(seen, [[0.85, 1.3], [0.375, 1.275]], rtol=1e-14)
+    _, seen = run(optim.SGD, {"lr": 0.1, "weight_decay": 0.5, "maximize": True}, [1.0, 1.0], gradients[:1])
+    np.testing.assert_allclose(seen, [[1.05, 0.75]], rtol=1e-14)
+
+
+def test_the_first_step_of_adam_has_the_size_of_the_learning_rate():
+    for scale in (1e-3, 1.0, 1e5):
+        _, seen = run(optim.Adam, {"lr": 0.1, "eps": 0.0}, [1.0, 1.0], [[scale, -3 * scale]])
+        np.testing.assert_allclose(seen, [[0.9, 1.1]], rtol=1e-12)
+
+
+def test_adam_by_its_unrolled_sums():
+    """m and v written as sums over all gradients, with float64's own accuracy."""
+    rng = np.random.default_rng(0)
+    gradients = rng.normal(size=(6, 3))
+    b1, b2, lr, eps = 0.8, 0.95, 0.1, 1e-3
+    _, seen = run(optim.Adam, {"lr": lr, "betas": (b1, b2), "eps": eps}, np.zeros(3), gradients)
+    p = np.zeros(3)
+    for t in range(1, 7):
+        ages = np.arange(t)[::-1][:, None]
+        m = np.sum((1 - b1) * b1**ages * gradients[:t], axis=0) / (1 - b1**t)
+        v = np.sum((1 - b2) * b2**ages * gradients[:t] ** 2, axis=0) / (1 - b2**t)
+        p = p - lr * m / (np.sqrt(v) + eps)
+        np.testing.assert_allclose(seen[t - 1], p, rtol=1e-12)
+
+
+def test_adamw_decays_apart_from_the_gradient():
+    _, seen = run(optim.AdamW, {"lr": 0.1, "weight_decay": 0.2}, [2.0], [[0.0], [0.0]])
+    np.testing.assert_allclose(seen, [[2.0 * 0.98], [2.0 * 0.98**2]], rtol=1e-14)
+
+
+@pytest.mark.parametrize(("make", "settings"), ALL)
+def test_all_find_the_minimum_of_a_parabola(make, settings):
+    p = leaf([3.0, -2.0], np.float32)
+    opt = make([p], **{**settings, "weight_decay": 0.0})
+    for _ in range(400):
+        opt.zero_grad()
+        loss = (p - 1.0) * (p - 1.0)
+        loss.backward(mg.tensor([1.0, 10.0]))
+        opt.step()
+    np.testing.assert_allclose(p.data, 1.0, atol=0.02)
+    assert p.dtype == np.float32
+
+
+@pytest.mark.parametrize(("make", "settings"), ALL)
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_blocks_change_nothing(make, settings, order, monkeypatch):
+    rng = np.random.default_rng(1)
+    start = np.asarray(rng.normal(size=(37, 11)), order=order)
+    gradients = [np.asarray(rng.normal(size=(37, 11)), order=order) for _ in range(5)]
+    opt, whole = run(make, settings, start, gradients)
+    monkeypatch.setattr(optimizer, "_BLOCK", 512)
+    blocked, parts = run(make, settings, start, gradients)
+    np.testing.assert_array_equal(whole, parts)
+    for key, value in opt.state_dict()["state"].get(0, {}).items():
+        np.testing.assert_array_equal(value.data, blocked.state_dict()["state"][0][key].data)
+
+
+def test_an_optimiser_that_needs_the_whole_parameter_gets_it(monkeypatch):
+    class Normalized(optim.Optimizer):
+        elementwise = False
+
+        def __init__(self, params, lr):
+            super().__init__(params, {"lr": lr, "maximize": False})
+
+        def update(self, xp, p, g, state, group):
+            return p - group["lr"] * g / xp.sqrt(xp.sum(g * g))
+
+    monkeypatch.setattr(optimizer, "_BLOCK", 16)
+    _, seen = run(Normalized, {"lr": 1.0}, np.zeros(4), [[3.0, 0.0, 0.0, 4.0]])
+    np.testing.assert_allclose(seen, [[-0.6, 0.0, 0.0, -0.8]])
+
+
+# ------------------------------------------------------------------------------------------------------- what is not touched
+
+
+@pytest.mark.parametrize(("make", "settings"), ALL)
+@pytest.mark.parametrize("size", [3, 40_000])
+def test_arrays_that_others_hold_keep_their_values(make, settings, size):
+    p = leaf(np.linspace(0, 1, size))
+    opt = make([p], **settings)
+    held = []
+    for i in range(4):
+        p.grad = mg.tensor(np.full(size, 1.0 + i))
+        held += [(a, a.copy()) for a in (p.data, p.grad.data)]
+        held += [(t.data, t.numpy()) for t in opt.state_dict()["state"].get(0, {}).values() if t is not None]
+        opt.step()
+    for array, before in held:
+        np.testing.assert_array_equal(array, before)
+
+
+def test_a_graph_from_before_the_step_can_still_be_differentiated():
+    p = leaf([2.0, 3.0])
+    loss = p * p
+    opt = optim.SGD([p], lr=1.0)
+    p.grad = mg.tensor(np.array([1.0, 1.0]))
+    opt.step()
+    opt.zero_grad()
+    loss.backward(mg.tensor(np.array([1.0, 1.0])))
+    assert p.tolist() == [1.0, 2.0]
+    assert p.grad.tolist() == [4.0, 6.0]
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize(("make", "settings"), ALL)
+@pytest.mark.parametrize("shape", [(), (0,), (2, 3)])
+def test_shape_and_dtype_stay(make, settings, shape, dtype):
+    p = leaf(np.ones(shape), dtype)
+    opt = make([p], **settings)
+    for _ in range(2):
+        p.grad = mg.tensor(np.ones(shape, dtype))
+        opt.step()
+    opt.param_groups[0]["lr"] = np.float64(0.1)
+    opt.step()
+    assert isinstance(p.data, np.ndarray)
+    assert p.shape == shape
+    assert p.dtype == dtype
+    assert p.requires_grad
+
+
+def test_a_step_is_not_recorded_and_raises_no_numpy_warnings():
+    p = leaf([1e308])
+    p.grad = mg.tensor(np.array([-1e308]))
+    opt = optim.SGD([p], lr=1e10)
+    opt.step()
+    assert p.tolist() == [math.inf]
+    assert p.is_leaf
+
+
+def test_zero_grad():
+    p, q = leaf([1.0]), leaf([1.0])
+    opt = optim.SGD([p, q], lr=0.1)
+    p.grad = mg.tensor(np.array([5.0]))
+    held = p.grad.data
+    opt.zero_grad(set_to_none=False)
+    assert p.grad.tolist() == [0.0]
+    assert q.grad is None
+    assert held.tolist() == [5.0]
+    opt.zero_grad()
+    assert p.grad is None
+
+
+def test_a_closure_is_called_and_its_loss_returned():
+    p = leaf([2.0])
+    opt = optim.SGD([p], lr=0.25)
+
+    def closure():
+        opt.zero_grad()
+        loss = p * p
+        loss.backward()
+        return loss
+
+    with mg.no_grad():
+        assert opt.step(closure).item() == 4.0
+    assert p.tolist() == [1.0]
+
+
+# --------------------------------------------------------------------------------------------------------- groups and states
+
+
+def test_groups_have_settings_of_their_own():
+    a, b = leaf([1.0]), leaf([1.0])
+    opt = optim.SGD([{"params": [a]}, {"params": b_only(b), "lr": 1.0}], lr=0.1)
+    a.grad, b.grad = mg.tensor(np.array([1.0])), mg.tensor(np.array([1.0]))
+    opt.step()
+    assert (a.item(), b.item()) == (0.9, 0.0)
+    late = leaf([1.0])
+    opt.add_param_group({"params": [late], "momentum": 0.5, "note": "added later"})
+    assert opt.param_groups[2]["note"] == "added later"
+    assert [g["lr"] for g in opt.param_groups] == [0.1, 1.0, 0.1]
+    assert "group 1: 1 tensors, 1 parameters" in repr(opt)
+
+
+def b_only(b):
+    yield b
+
+
+@pytest.mark.parametrize(("make", "settings"), ALL)
+@pytest.mark.parametrize("how", ["state_dict", "pickle", "deepcopy"])
+def test_a_run_can_be_interrupted(make, settings, how):
+    rng = np.random.default_rng(2)
+    start, gradients = rng.normal(size=4), rng.normal(size=(8, 4))
+    _, whole = run(make, settings, start, gradients)
+    p = leaf(start)
+    opt = make([p], **settings)
+    for g in gradients[:4]:
+        p.grad = mg.tensor(g)
+        opt.step()
+    if how == "state_dict":
+        p, saved = leaf(p.data), opt.state_dict()
+        opt = make([p], lr=9.0)
+        opt.load_state_dict(saved)
+    else:
+        p, opt = pickle.loads(pickle.dumps((p, opt))) if how == "pickle" else copy.deepcopy((p, opt))
+    for g in gradients[4:]:
+        p.grad = mg.tensor(g)
+        opt.step()
+    np.testing.assert_array_equal(p.data, whole[-1])
+
+
+def test_the_state_has_pytorchs_structure():
+    p, q = leaf([1.0, 2.0]), leaf([3.0])
+    opt = optim.Adam([{"params": [("w", p)]}, {"params": [("b", q)], "lr": 0.5}])
+    q.grad = mg.tensor(np.array([1.0]))
+    with pytest.warns(MicrogradientWarning, match=r"1 of 2 .*`w` \(2,\)"):
+        opt.step()
+    state = opt.state_dict()
+    assert list(state) == ["state", "param_groups"]
+    assert list(state["state"]) == [1]
+    assert {k: (v.shape, v.dtype) for k, v in state["state"][1].items()} == {
+        "step": ((), np.float32),
+        "exp_avg": ((1,), np.float64),
+        "exp_avg_sq": ((1,), np.float64),
+    }
+    assert [g["params"] for g in state["param_groups"]] == [[0], [1]]
+    assert [g["param_names"] for g in state["param_groups"]] == [["w"], ["b"]]
+    json.dumps(state["param_groups"])
+
+
+def test_loading_casts_to_the_parameters_dtype_and_copies():
+    opt, _ = run(optim.SGD, {"lr": 0.1, "momentum": 0.9}, [1.0], [[1.0]])
+    saved = opt.state_dict()
+    other = optim.SGD([leaf([1.0], np.float32)], lr=0.1)
+    other.load_state_dict(saved)
+    (entry,) = other.state.values()
+    assert entry["momentum_buffer"].dtype == np.float32
+    same = optim.SGD([leaf([1.0])], lr=0.1)
+    same.load_state_dict(saved)
+    (entry,) = same.state.values()
+    assert not np.shares_memory(entry["momentum_buffer"], saved["state"][0]["momentum_buffer"].data)
+
+
+def test_a_failed_load_leaves_the_optimiser_as_it_was():
+    opt, _ = run(optim.Adam, {}, [1.0, 2.0], [[1.0, 1.0]])
+    wrong, _ = run(optim.Adam, {"lr": 0.5}, [1.0, 2.0, 3.0], [[1.0, 1.0, 1.0]])
+    with pytest.raises(ValueError, match=r"exp_avg` of parameter 0 has shape \(3,\), the parameter \(2,\)"):
+        opt.load_state_dict(wrong.state_dict())
+    assert opt.param_groups[0]["lr"] == 1e-3
+    with pytest.raises(ValueError, match=r"groups of \[2\] parameters, this optimiser of \[1\]"):
+        opt.load_state_dict(optim.Adam([leaf([1.0]), leaf([1.0])]).state_dict())
+    with pytest.raises(ValueError, match="'state' and 'param_groups'"):
+        opt.load_state_dict({})
+
+
+# ---------------------------------------------------------------------------------------------------------------- warnings
+
+
+def test_a_step_without_any_gradient_warns():
+    p = leaf([1.0])
+    opt = optim.SGD([p], lr=0.1)
+    with pytest.warns(MicrogradientWarning, match=r"No parameter has a gradient; nothing changed\..*\[MG168\]"):
+        opt.step()
+    assert p.item() == 1.0
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_parameters_left_out_of_the_first_step_are_named_once(named):
+    params = {name: leaf([1.0] * n) for n, name in enumerate(["used", "a", "b", "c", "d", "e", "f", "frozen"])}
+    params["frozen"].requires_grad = False
+    params["used"].grad = mg.tensor(np.zeros(0))
+    first, sixth = ("`a` ", "`e` ") if named else ("parameter 1 of group 0 ", "parameter 5 of group 0 ")
+    opt = optim.SGD(params.items() if named else params.values(), lr=0.1)
+    with pytest.warns(MicrogradientWarning, match=rf"^6 of 8 .*{first}\(1,\), .*{sixth}\(5,\) and 1 more\.") as caught:
+        opt.step()
+    assert ("named_parameters" in str(caught[0].message)) is not named
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        opt.step()
+
+
+def test_frozen_parameters_may_have_no_gradient():
+    p, q = leaf([1.0]), leaf([1.0])
+    q.requires_grad = False
+    p.grad = mg.tensor(np.array([1.0]))
+    optim.SGD([p, q], lr=0.1).step()
+    assert q.item() == 1.0
+
+
+# ------------------------------------------------------------------------------------------------------------------ mistakes
+
+
+class Module:
+    def parameters(self):
+        return [leaf([1.0])]
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "text"),
+    [
+        (lambda p: optim.SGD([], lr=0.1), ValueError, "got no parameters"),
+        (lambda p: optim.SGD(iter([]), lr=0.1), ValueError, "already be used up"),
+        (lambda p: optim.SGD(p, lr=0.1), TypeError, r"Write `\[w\]`"),
+        (lambda p: optim.SGD(3, lr=0.1), TypeError, "not a int"),
+        (lambda p: optim.SGD(Module(), lr=0.1), TypeError, r"model\.parameters\(\)"),
+        (lambda p: optim.SGD([np.ones(2)], lr=0.1), TypeError, "parameter 0 of group 0 is a ndarray"),
+        (lambda p: optim.SGD([("w", 3.0)], lr=0.1), TypeError, "`w` is a float"),
+        (lambda p: optim.SGD([("w", p), leaf([1.0])], lr=0.1), ValueError, "have a name or none"),
+        (lambda p: optim.SGD([p * 2], lr=0.1), ValueError, "was computed from other tensors"),
+        (lambda p: optim.SGD([p, p], lr=0.1), ValueError, "updated twice"),
+        (lambda p: optim.SGD([{"params": [p]}, {"params": [p]}], lr=0.1), ValueError, "updated twice"),
+        (lambda p: optim.SGD([p], lr=0.1).add_param_group([p]), TypeError, "a dict with an entry 'params'"),
+        (lambda p: optim.SGD([p], lr=-0.1), ValueError, r"`lr` must be at least 0, got -0\.1\. .*maximize=True"),
+        (lambda p: optim.SGD([p], lr=math.nan), ValueError, "`lr` must be finite, got nan"),
+        (lambda p: optim.Adam([p], lr=math.inf), ValueError, "`lr` must be finite, got inf"),
+        (lambda p: optim.SGD([p], lr="fast"), TypeError, "`lr` must be a number, got 'fast'"),
+        (lambda p: optim.SGD([p], momentum=-1), ValueError, "`momentum` must be at least 0, got -1"),
+        (lambda p: optim.SGD([p], weight_decay=-1), ValueError, "`weight_decay` must be at least 0"),
+        (lambda p: optim.SGD([p], nesterov=True), ValueError, "needs momentum > 0 and dampening = 0"),
+        (lambda p: optim.Adam([p], eps=-1e-8), ValueError, "`eps` must be at least 0"),
+        (lambda p: optim.Adam([p], betas=(0.9, 1.0)), ValueError, r"less than 1, got \(0\.9, 1\.0\)"),
+        (lambda p: optim.SGD([{"params": [p], "lr": -1}], lr=0.1), ValueError, "`lr` must be at least 0"),
+        (lambda p: lr_scheduler.StepLR(optim.SGD([p]), 0), ValueError, "`step_size` must be more than 0"),
+        (lambda p: lr_scheduler.LinearLR(optim.SGD([p]), 2.0), ValueError, "between 0 and 1"),
+        (lambda p: lr_scheduler.LambdaLR(optim.SGD([p]), []), ValueError, "1 groups of parameters need 1 functions"),
+    ],
+)
+def test_mistakes_are_named(make, error, text):
+    with pytest.raises(error, match=text):
+        make(leaf([1.0]))
+
+
+def test_a_replaced_parameter_is_noticed():
+    p = leaf([1.0, 2.0])
+    p.grad = mg.tensor(np.ones(2))
+    p.data = np.ones((3, 2))
+    with pytest.raises(ValueError, match=r"shape \(3, 2\) has a gradient of shape \(2,\)"):
+        optim.SGD([p], lr=0.1).step()
+
+
+# ----------------------------------------------------------------------------------------------------------------- schedules
+
+
+def rates(schedule, opt, epochs):
+    seen = []
+    for _ in range(epochs):
+        seen.append(opt.param_groups[0]["lr"])
+        schedule.step()
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (lambda o: lr_scheduler.StepLR(o, 2, gamma=0.5), [1, 1, 0.5, 0.5, 0.25]),
+        (lambda o: lr_scheduler.ExponentialLR(o, 0.5), [1, 0.5, 0.25, 0.125, 0.0625]),
+        (lambda o: lr_scheduler.LinearLR(o, 0.25, 1.0, 3), [0.25, 0.5, 0.75, 1, 1]),
+        (lambda o: lr_scheduler.CosineAnnealingLR(o, 4, 0.2), [1, 0.6 + 0.08**0.5, 0.6, 0.6 - 0.08**0.5, 0.2]),
+        (lambda o: lr_scheduler.LambdaLR(o, lambda epoch: 1 / (1 + epoch)), [1, 1 / 2, 1 / 3, 1 / 4, 1 / 5]),
+    ],
+)
+def test_schedules_and_going_on_with_them(make, expected):
+    opt = optim.SGD([leaf([1.0])], lr=1.0)
+    schedule = make(opt)
+    np.testing.assert_allclose(rates(schedule, opt, 3), expected[:3], rtol=1e-12)
+    saved, saved_opt = schedule.state_dict(), opt.state_dict()
+    opt = optim.SGD([leaf([1.0])], lr=7.0)
+    opt.load_state_dict(saved_opt)
+    schedule = make(opt)
+    schedule.load_state_dict(saved)
+    assert schedule.get_last_lr() == [opt.param_groups[0]["lr"]]
+    np.testing.assert_allclose(rates(schedule, opt, 2), expected[3:], rtol=1e-12)
