@@ -38,7 +38,7 @@ class Primitive:
     reads of (y, *args) when the arguments `wanted` need a gradient: only that is saved on the tape.
     """
 
-    __slots__ = ("floats", "jvp", "kind", "maps", "name", "reads", "symbol", "vjp")
+    __slots__ = ("floats", "jvp", "kept", "kind", "maps", "name", "reads", "symbol", "varies", "vjp")
 
     def __init__(
         self, name: str, kind: str, maps: tuple[Rule | None, ...], vjp: Rule, jvp: Rule, reads: Rule, symbol: str = ""
@@ -51,6 +51,8 @@ class Primitive:
         self.reads = reads
         self.symbol = symbol
         self.floats = False
+        self.varies = any(f is not None for f in maps)
+        self.kept: dict[tuple[bool, ...], tuple[bool, ...]] = {}  # `reads`, remembered
 
     def __repr__(self) -> str:
         return f"<{self.kind} primitive {self.name}>"

@@ -97,7 +97,10 @@ def unary(name: str) -> Callable[[Tensor], Tensor]:
         a = self.data
         if floats and a.dtype.kind in "biu":
             a = a.astype(_default_float[0])
-        y = run_kernel(kernel, a)
+        try:
+            y = _run_silently(kernel, a)
+        except RuntimeError:
+            y = run_kernel(kernel, a)
         if y.__class__ is not np.ndarray:
             y = np.asarray(y)
         out = _new(Tensor)
@@ -105,9 +108,8 @@ def unary(name: str) -> Callable[[Tensor], Tensor]:
         out.node = None
         p = self.node
         if p is not None and varies and (recorder := _recorder()) is not None:
-            out.node = node = Node(
-                op, (p,), (y if keep_y else None, a if keep_a else None), NO_PARAMS, y.shape, y.dtype
-            )
+            saved = (y if keep_y else None, a if keep_a else None)
+            out.node = node = Node(op, (p,), saved, NO_PARAMS, y.shape, y.dtype)
             if recorder is not TAPE:
                 recorder.record(node, (a,), y)
         return out
@@ -137,7 +139,12 @@ def binary(name: str, reflected: bool = False) -> Callable[[Tensor, Operand], Te
                 a, b = promote(a, b if not lift else np.asarray(b, a.dtype) if a.dtype.kind == "f" else b, floats)
         if reflected:
             a, b, p, q = b, a, q, p
-        y = run_kernel(kernel, a, b)
+        try:
+            y = _run_silently(kernel, a, b)
+        except RuntimeError:
+            y = run_kernel(kernel, a, b)
+        except ValueError as error:
+            raise _no_broadcast(name, a, b, error) from None
         if y.__class__ is not np.ndarray:
             y = np.asarray(y)
         out = _new(Tensor)
@@ -157,35 +164,32 @@ def binary(name: str, reflected: bool = False) -> Callable[[Tensor, Operand], Te
 
 def apply(op: Primitive, *args: Any, **params: Any) -> Any:
     """Run any primitive on tensors, arrays and numbers: one Tensor, or a tuple where the primitive has several results."""
-    data, nodes = [], []
-    for arg in args:
-        if isinstance(arg, Tensor):
-            data.append(arg.data)
-            nodes.append(arg.node)
-        else:
-            data.append(arg)
-            nodes.append(None)
-    y = run_kernel(getattr(kernels, op.name), *data, **params)
-    several = isinstance(y, tuple)
-    if not several:
+    data = [arg.data if isinstance(arg, Tensor) else arg for arg in args]
+    nodes = tuple([arg.node if isinstance(arg, Tensor) else None for arg in args])
+    kernel = getattr(kernels, op.name)
+    try:
+        y = _run_silently(kernel, *data, **params)
+    except RuntimeError:
+        y = run_kernel(kernel, *data, **params)
+    several = y.__class__ is tuple
+    if not several and y.__class__ is not np.ndarray:
         y = np.asarray(y)
-    if (
-        any(n is not None for n in nodes)
-        and op.maps[0:] != (None,) * len(op.maps)
-        and (recorder := _recorder()) is not None
-    ):
-        keep_y, *keep = op.reads([n is not None for n in nodes])
-        saved = [y if keep_y else None]
-        for datum, node_, kept in zip(data, nodes, keep, strict=True):
-            saved.append(datum if kept else Shaped(np.shape(datum), np.result_type(datum)) if node_ is None else None)
-        shape, dtype = (None, None) if several else (y.shape, y.dtype)
-        node = Node(op, tuple(nodes), tuple(saved), params, shape, dtype)
-        if recorder is not TAPE:
-            recorder.record(node, data, y)
-        if several:
-            return tuple(wrap(part, picked(node, i, part, len(y))) for i, part in enumerate(y))
-        return wrap(y, node)
-    return tuple(wrap(part, None) for part in y) if several else wrap(y, None)
+    wanted = tuple([node is not None for node in nodes])
+    if True not in wanted or not op.varies or (recorder := _recorder()) is None:
+        return tuple(wrap(part, None) for part in y) if several else wrap(y, None)
+    kept = op.kept.get(wanted) or op.kept.setdefault(wanted, op.reads(wanted))
+    saved = [y if kept[0] else None]
+    for datum, keep, node in zip(data, kept[1:], nodes, strict=True):
+        saved.append(datum if keep else None if node is not None else Shaped(np.shape(datum), np.result_type(datum)))
+    if several:
+        node = Node(op, nodes, tuple(saved), params, None, None)
+        out: Any = tuple(wrap(part, picked(node, i, part, len(y))) for i, part in enumerate(y))
+    else:
+        node = Node(op, nodes, tuple(saved), params, y.shape, y.dtype)
+        out = wrap(y, node)
+    if recorder is not TAPE:
+        recorder.record(node, data, y)
+    return out
 
 
 def wrap(datum: Any, node: Node | None) -> Any:
@@ -232,6 +236,20 @@ def promote(a: Any, b: Any, floats: bool = False) -> tuple[Any, Any]:
         return a, b
     a, b = (x.astype(target) if k in ("b", "i", "u") else x for x, k in zip((a, b), kinds, strict=True))
     return a, b
+
+
+def _no_broadcast(name: str, a: Any, b: Any, error: ValueError) -> ValueError:
+    """What to say when two arrays do not fit together."""
+    shapes = np.shape(a), np.shape(b)
+    try:
+        np.broadcast_shapes(*shapes)
+    except ValueError:
+        return ShapeError(
+            "MG120",
+            f"`{name}` can't broadcast shapes {shapes[0]} and {shapes[1]}: counted from the right, axes must be equal or 1. "
+            "Add axes of length 1 with `x[:, None]`, or reshape one of them.",
+        )
+    return error
 
 
 def _named(method: Callable[..., Tensor], name: str, op: Primitive) -> Callable[..., Tensor]:

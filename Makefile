@@ -1,0 +1,44 @@
+# make run    train the digits recipe on real data and show the result   (make run ARGS="--epochs 1 --model cnn")
+# make test   the test suite, without PyTorch
+# make lint oracle bench clean   see below
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+ARGS ?=
+
+.PHONY: run test lint oracle bench clean
+
+run: $(VENV)/installed-recipes
+	$(BIN)/microgradient train digits $(ARGS)
+
+test: $(VENV)/installed-test
+	$(BIN)/python -m pytest --numprocesses 2 --ignore tests/oracle
+
+lint: $(VENV)/installed-lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/mypy
+
+# The same numbers as PyTorch (CPU build), in tests that have no place in `make test`
+oracle: $(VENV)/installed-peers
+	$(BIN)/python -m pytest --numprocesses 2 tests/oracle
+
+# What an operation costs beside NumPy, PyTorch, autograd and micrograd
+bench: $(VENV)/installed-peers
+	$(BIN)/python benchmarks/overhead.py $(ARGS)
+
+$(VENV)/installed-recipes $(VENV)/installed-test $(VENV)/installed-lint $(VENV)/installed-peers: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Microgradient needs Python 3.11 or later: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
+	touch $@
+
+$(VENV)/installed-recipes: EXTRAS = recipes
+$(VENV)/installed-test: EXTRAS = test
+$(VENV)/installed-lint: EXTRAS = test,lint
+$(VENV)/installed-peers: EXTRAS = test,peers
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
