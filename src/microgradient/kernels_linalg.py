@@ -38,7 +38,7 @@ def det(a: Array) -> Array:
 
 
 def slogdet(a: Array) -> tuple[Array, Array]:
-    return cast("tuple[Array, Array]", np.linalg.slogdet(a))
+    return cast("tuple[Array, Array]", tuple(np.linalg.slogdet(a)))
 
 
 def cofactor(a: Array) -> Array:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .rules import World, _mT, special
+from .rules import World, _mT, _sum, special
 
 # ------------------------------------------------------------------------------------------- inverse, solution, determinant
 
@@ -131,10 +131,10 @@ def _row(xp: World, w: Any) -> Any:
 def _eigh_vjp(xp: World, t: Any, y: Any, a: Any) -> Any:
     (tw, tv), (w, v) = t, y
     vT = _mT(xp, v)
-    if tv is None:
-        return xp.matmul(v * _row(xp, tw), vT)
-    g = xp.matmul(xp.matmul(v, _over_differences(xp, w, xp.matmul(vT, tv))), vT)
-    return _symmetric(xp, g if tw is None else g + xp.matmul(v * _row(xp, tw), vT))
+    terms = [] if tw is None else [v * _row(xp, tw)]
+    if tv is not None:
+        terms.append(xp.matmul(v, _over_differences(xp, w, xp.matmul(vT, tv))))
+    return _symmetric(xp, xp.matmul(_sum(terms), vT))
 
 
 def _eigh_jvp(xp: World, t: Any, y: Any, a: Any) -> Any:
@@ -162,10 +162,7 @@ def _svd_vjp(xp: World, t: Any, y: Any, a: Any) -> Any:
         terms.append(xp.matmul(xp.matmul(u * row, skew), vh))
         if a.shape[-2] < a.shape[-1]:
             terms.append(xp.matmul(u / row, tvh - xp.matmul(inner, vh)))
-    total = terms[0]
-    for term in terms[1:]:
-        total = total + term
-    return total
+    return _sum(terms)
 
 
 def _svd_jvp(xp: World, t: Any, y: Any, a: Any) -> Any:
@@ -190,8 +187,9 @@ def _qr_vjp(xp: World, t: Any, y: Any, a: Any) -> Any:
     M = R tRᵀ - tQᵀ Q, and copyltu copies the lower triangle into the upper one. For at least as many rows as columns.
     """
     (tq, tr), (q, r) = t, y
-    parts = ([] if tr is None else [xp.matmul(r, _mT(xp, tr))]) + ([] if tq is None else [-xp.matmul(_mT(xp, tq), q)])
-    m = parts[0] if len(parts) == 1 else parts[0] + parts[1]
+    terms = [] if tr is None else [xp.matmul(r, _mT(xp, tr))]
+    terms += [] if tq is None else [-xp.matmul(_mT(xp, tq), q)]
+    m = _sum(terms)
     g = xp.matmul(q, xp.tril(m, k=0) + _mT(xp, xp.tril(m, k=-1)))
     return _mT(xp, xp.solve(r, _mT(xp, g if tq is None else tq + g)))
 

@@ -144,7 +144,7 @@ from .manipulation import (
     unstack,
 )
 from .methods import attach
-from .products import einsum, matmul, matrix_transpose, tensordot, vecdot
+from .products import diagonal, einsum, matmul, matrix_transpose, outer, tensordot, trace, vecdot
 from .searching import argmax, argmin, count_nonzero, nonzero, searchsorted
 from .sorting import argsort, sort, topk
 from .statistical import cumulative_prod, cumulative_sum, max, mean, min, prod, std, sum, var
@@ -195,6 +195,7 @@ __all__ = [
     "count_nonzero",
     "cumulative_prod",
     "cumulative_sum",
+    "diagonal",
     "diff",
     "digamma",
     "divide",
@@ -267,6 +268,7 @@ __all__ = [
     "not_equal",
     "ones",
     "ones_like",
+    "outer",
     "pad",
     "permute_dims",
     "pi",
@@ -307,6 +309,7 @@ __all__ = [
     "tensordot",
     "tile",
     "topk",
+    "trace",
     "tril",
     "triu",
     "trunc",

@@ -206,10 +206,9 @@ def qr(x: ArrayLike, /, *, mode: Literal["reduced", "complete"] = "reduced") -> 
     where the first k columns are linearly independent (else LinAlgError), and in the complete form only for m ≤ n.
 
     >>> import microgradient as mg
-    >>> q, r = mg.linalg.qr(mg.tensor([[3.0, 1.0], [4.0, 2.0]]))
-    >>> mg.matmul(q, r)
-    tensor([[3., 1.],
-            [4., 2.]])
+    >>> mg.abs(mg.linalg.qr(mg.tensor([[0.0, 2.0], [1.0, 3.0]])).R)
+    tensor([[1., 3.],
+            [0., 2.]])
     """
     x = _matrices(x, "qr")
     m, n = x.shape[-2:]
