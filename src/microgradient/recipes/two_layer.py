@@ -13,8 +13,7 @@ four points by Adam and mean squared error. Five things keep it from working:
    zero for ever, and with two such units the network is a constant.
 
 Here the parameters live in a module, the engine differentiates, targets have shape (4, 1), and hidden weights are drawn
-again until each unit is on for some point. :meth:`TwoLayer.report` shows the hand-written gradients, put right, beside
-the engine's.
+again until each unit is on for some point. The gradients by hand, put right, are in the tests, beside the engine's.
 """
 
 from __future__ import annotations

@@ -39,9 +39,8 @@ class _Lines:
 
     def __init__(self, epochs: int, steps: int, first_step: int, loss_unit: str) -> None:
         self.epochs, self.steps, self.loss_unit = epochs, steps, loss_unit
-        self.first_step = self.current = first_step
+        self.pace, self.shown = _Pace(first_step), time.monotonic()
         self.every = max(1, -(-epochs // _LINES))
-        self.begun = self.shown = time.monotonic()
         self.metric = ""
 
     def __enter__(self) -> _Lines:
@@ -53,7 +52,7 @@ class _Lines:
         return None
 
     def step(self, step: int, loss: float) -> None:
-        self.current = step
+        self.pace.step = step
         if time.monotonic() - self.shown > _QUIET_SECONDS:
             self._print(f"step {step:,}/{self.steps:,}", loss, self.metric)
 
@@ -64,9 +63,7 @@ class _Lines:
 
     def _print(self, place: str, loss: float, metric: str) -> None:
         self.shown = time.monotonic()
-        rate = (self.current - self.first_step) / max(1e-9, self.shown - self.begun)
-        left = (self.steps - self.current) / rate if rate else 0.0
-        parts = [place, f"loss {loss:.4f} {self.loss_unit}".rstrip(), metric, _rate(rate), f"{_clock(left)} left"]
+        parts = [place, f"loss {loss:.4f} {self.loss_unit}".rstrip(), metric, self.pace.told(self.steps)]
         print("  ".join(part for part in parts if part), flush=True)
 
 
@@ -77,7 +74,7 @@ class _Bar:
         from rich import progress
 
         self.epochs, self.loss_unit, self.shown, self.metric = epochs, loss_unit, 0.0, ""
-        self.first_step, self.steps, self.begun = first_step, steps, time.monotonic()
+        self.steps, self.pace, self.done = steps, _Pace(first_step), 0
         self.bar = progress.Progress(
             progress.TextColumn("{task.description}"),
             progress.BarColumn(bar_width=None),
@@ -85,8 +82,6 @@ class _Bar:
             console=console,
             expand=True,
         )
-        self.current = first_step
-        self.done = 0
         self.task = self.bar.add_task("starting", total=steps, completed=first_step, numbers="")
 
     def __enter__(self) -> _Bar:
@@ -99,7 +94,7 @@ class _Bar:
         self.bar.stop()
 
     def step(self, step: int, loss: float) -> None:
-        self.current = step
+        self.pace.step = step
         now = time.monotonic()
         if now - self.shown > 0.1 or step == self.steps:
             self.shown = now
@@ -110,19 +105,39 @@ class _Bar:
         self._update(loss)
 
     def _update(self, loss: float) -> None:
-        rate = (self.current - self.first_step) / max(1e-9, time.monotonic() - self.begun)
-        left = (self.steps - self.current) / rate if rate else 0.0
-        parts = [f"loss {loss:.4f} {self.loss_unit}".rstrip(), self.metric, _rate(rate), f"{_clock(left)} left"]
+        parts = [f"loss {loss:.4f} {self.loss_unit}".rstrip(), self.metric, self.pace.told(self.steps)]
         self.bar.update(
             self.task,
-            completed=self.current,
+            completed=self.pace.step,
             description=f"epoch {min(self.done + 1, self.epochs)}/{self.epochs}",
             numbers="  ".join(part for part in parts if part),
         )
 
 
-def _rate(rate: float) -> str:
-    return f"{rate:,.0f} steps/s" if rate >= 10 else f"{rate:.2g} steps/s"
+class _Pace:
+    """Steps per second since the first step was done, which also paid for what is done once."""
+
+    def __init__(self, step: int) -> None:
+        self._step = self.first = step
+        self.begun = 0.0
+
+    @property
+    def step(self) -> int:
+        return self._step
+
+    @step.setter
+    def step(self, step: int) -> None:
+        self._step = step
+        if not self.begun:
+            self.first, self.begun = step, time.monotonic()
+
+    def told(self, steps: int) -> str:
+        """``12 steps/s  0:07 left``; nothing before there is something to measure."""
+        if self._step <= self.first:
+            return ""
+        rate = (self._step - self.first) / max(1e-9, time.monotonic() - self.begun)
+        shown = f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"
+        return f"{shown} steps/s  {_clock((steps - self._step) / rate)} left"
 
 
 def _clock(seconds: float) -> str:

@@ -7,9 +7,9 @@
 | ``optimizer.safetensors`` | the optimiser's ``state_dict``: its arrays, and its numbers as JSON in the metadata |
 | ``metrics.jsonl`` | one line of JSON for each finished epoch |
 
-The first three carry the same ``save`` number. They are replaced together: all are written as ``NAME.new``, then
+The first three carry the number of steps done. They are replaced together: all are written as ``NAME.new``, then
 renamed, the optimiser first and ``run.json`` last. A crash between two renames is noticed by that number and finished
-when the folder is opened again.
+when the folder is opened again. A step's state is the same however often it is saved, or the run interrupted.
 """
 
 from __future__ import annotations
@@ -57,7 +57,6 @@ class Run:
     details: dict[str, Any]
     position: Position
     result: dict[str, float] = field(default_factory=dict)
-    save: int = 0
 
 
 class RunFolder:
@@ -94,11 +93,10 @@ class RunFolder:
 
     def save(self, model: Mapping[str, Any], optimizer: Mapping[str, Any]) -> None:
         """Write model, optimiser and ``run.json`` as one: after a crash the folder holds all of a save or none."""
-        self.run.save += 1
-        stamp = {"save": str(self.run.save), "step": str(self.run.position.step)}
+        stamp = {"recipe": self.run.recipe, "step": str(self.run.position.step)}
         write_all_atomically(self.path, {
             OPTIMIZER: _optimizer_to_bytes(optimizer, stamp),
-            MODEL: safetensors.to_bytes(model, {**stamp, "recipe": self.run.recipe}),
+            MODEL: safetensors.to_bytes(model, stamp),
             RUN: json.dumps(asdict(self.run), indent=2, ensure_ascii=False).encode(),
         })  # fmt: skip
 
@@ -107,10 +105,10 @@ class RunFolder:
         model, model_stamp = safetensors.load(self.path / MODEL)
         optimizer, optimizer_stamp = _load_optimizer(self.path / OPTIMIZER)
         for name, stamp in ((MODEL, model_stamp), (OPTIMIZER, optimizer_stamp)):
-            if stamp.get("save") != str(self.run.save):
+            if stamp.get("step") != str(self.run.position.step):
                 raise DataError(
-                    "MG185", f"{self.path / name} is of save {stamp.get('save')}, and {RUN} of save {self.run.save}: "
-                    "they are not of one moment. Restore the folder from a copy."
+                    "MG185", f"{self.path / name} is of step {stamp.get('step')}, and {RUN} of step "
+                    f"{self.run.position.step}: they do not belong together. Restore the folder from a copy."
                 )  # fmt: skip
         return model, optimizer
 
@@ -168,7 +166,7 @@ def _read_run(path: Path) -> Run:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         run = Run(**{**content, "position": Position(**content["position"])})
-        numbers = [run.position.epoch, run.position.batch, run.position.step, run.position.examples, run.save]
+        numbers = [run.position.epoch, run.position.batch, run.position.step, run.position.examples]
         texts = [run.recipe, run.source, run.fingerprint]
         tables = [run.options, run.details, run.versions, run.position.rng]
         whole = (
@@ -191,9 +189,9 @@ def _finish_interrupted_save(path: Path) -> None:
     if not pending:
         return
     try:
-        save = _read_run(path / (RUN + PENDING)).save  # written last: if it is whole, so were the others
+        step = _read_run(path / (RUN + PENDING)).position.step  # written last: if it is whole, so were the others
         _, stamp = safetensors.load(path / OPTIMIZER)  # renamed first
-        begun = stamp.get("save") == str(save)
+        begun = stamp.get("step") == str(step)
     except DataError:
         begun = False
     try:

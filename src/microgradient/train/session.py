@@ -82,7 +82,7 @@ class Session:
             say(line)
         count = sum(int(np.size(parameter.data)) for parameter in recipe.model.parameters())
         say(f"model {options.model} with {count:,} parameters; {options.optimizer}, learning rate {options.lr:g}, "
-            f"{batch_count(recipe):,} steps an epoch, {_counted(options.epochs, 'epoch')}, seed {options.seed}")  # fmt: skip
+            f"{_counted(batch_count(recipe), 'step')} an epoch, {_counted(options.epochs, 'epoch')}, seed {options.seed}")  # fmt: skip
         if position.step:
             say(f"going on after {position.step:,} steps ({_counted(position.epoch, 'epoch')})")
         metrics = train(recipe, self.folder, self.optimizer) or evaluate(recipe)

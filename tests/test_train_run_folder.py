@@ -1,0 +1,196 @@
+"""The run folder: what goes in comes out, a crash at any point leaves one moment's state, damage is named."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from microgradient.errors import ArgumentError, DataError
+from microgradient.train.run_folder import (
+    METRICS,
+    MODEL,
+    OPTIMIZER,
+    RUN,
+    Position,
+    Run,
+    RunFolder,
+    free_folder,
+    latest_folder,
+)
+
+
+def state(step: int):
+    """A model's and an optimiser's state that tell which step they are of."""
+    model = {"weight": np.full((2, 3), step, np.float32), "count": np.array(step)}
+    optimizer = {
+        "state": {0: {"step": step, "exp_avg": np.full((2, 3), -step, np.float32)}, 1: {"momentum_buffer": None}},
+        "param_groups": [{"lr": 0.1 + step, "betas": (0.9, 0.999), "params": [0, 1], "nesterov": False}],
+    }
+    return model, optimizer
+
+
+def new_folder(path: Path) -> RunFolder:
+    run = Run("digits", "digits", {"epochs": 3}, "abc", {"numpy": "2"}, "microgradient train digits", {}, Position())
+    return RunFolder.create(path, run)
+
+
+def save_step(folder: RunFolder, step: int) -> None:
+    folder.run.position.step = step
+    folder.run.position.rng = {"counter": step}
+    folder.save(*state(step))
+
+
+def test_what_is_saved_is_loaded(tmp_path):
+    folder = new_folder(tmp_path / "a" / "b")
+    folder.run.position = Position(epoch=2, batch=1, step=5, loss_sum=0.1 + 0.2, examples=7, seconds=1.5)
+    save_step(folder, 5)
+    again = RunFolder.open(folder.path)
+    assert again.run == folder.run
+    model, optimizer = again.load()
+    expected_model, expected_optimizer = state(5)
+    for name in expected_model:
+        np.testing.assert_array_equal(model[name], expected_model[name])
+    np.testing.assert_array_equal(optimizer["state"][0].pop("exp_avg"), expected_optimizer["state"][0].pop("exp_avg"))
+    assert optimizer == expected_optimizer
+
+
+class Killed(BaseException):
+    """Stands for the end of the process: no handler of ours may catch it."""
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+@pytest.mark.parametrize("survived", range(4))
+def test_a_crash_at_any_point_leaves_the_state_of_one_step(tmp_path, monkeypatch, call, survived):
+    folder = new_folder(tmp_path / "r")
+    save_step(folder, 1)
+    real, calls = getattr(os, call), []
+
+    def dies(*args):
+        if len(calls) == survived:
+            raise Killed
+        calls.append(args)
+        return real(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, dies)
+        try:
+            save_step(folder, 2)
+        except Killed:
+            pass
+    again = RunFolder.open(folder.path)
+    model, optimizer = again.load()
+    step = again.run.position.step
+    assert step in (1, 2)
+    assert again.run.position.rng == {"counter": step}
+    assert model["count"] == step
+    assert optimizer["state"][0]["step"] == step
+    assert step == (2 if call == "replace" and survived >= 1 else 1) or survived == 3
+    assert not list(folder.path.glob("*.new"))
+
+
+def test_a_half_written_pending_file_is_forgotten(tmp_path):
+    folder = new_folder(tmp_path / "r")
+    save_step(folder, 1)
+    for name in (OPTIMIZER, MODEL, RUN):
+        (folder.path / (name + ".new")).write_bytes(b"{half")
+    again = RunFolder.open(folder.path)
+    assert again.load()[0]["count"] == 1
+    assert not list(folder.path.glob("*.new"))
+
+
+@pytest.mark.parametrize("name", [MODEL, OPTIMIZER, RUN])
+@pytest.mark.parametrize("damage", [lambda b: b"", lambda b: b[:-3], lambda b: b[: len(b) // 2], lambda b: b"\xff" * 99])
+def test_a_damaged_file_is_named(tmp_path, name, damage):
+    folder = new_folder(tmp_path / "r")
+    save_step(folder, 1)
+    path = folder.path / name
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(DataError, match=name.replace(".", r"\.")) as caught:
+        RunFolder.open(folder.path).load()
+    assert caught.value.code == "MG185"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"position": []},
+        {"position": {"epoch": "x"}},
+        {"position": {"epoch": -1}},
+        {"position": {"unknown": 1}},
+        {"recipe": 3},
+        {"options": None},
+        {"unknown": 1},
+    ],
+)
+def test_a_run_json_with_wrong_fields_is_damaged(tmp_path, change):
+    folder = new_folder(tmp_path / "r")
+    save_step(folder, 1)
+    path = folder.path / RUN
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(DataError, match="damaged"):
+        RunFolder.open(folder.path)
+
+
+def test_files_of_different_steps_are_refused(tmp_path):
+    folder = new_folder(tmp_path / "r")
+    save_step(folder, 1)
+    old = (folder.path / MODEL).read_bytes()
+    save_step(folder, 2)
+    (folder.path / MODEL).write_bytes(old)
+    with pytest.raises(DataError, match="of step 1, and run.json of step 2"):
+        RunFolder.open(folder.path).load()
+
+
+def test_metrics_lose_a_cut_line_and_what_came_after_the_save(tmp_path):
+    folder = new_folder(tmp_path / "r")
+    for epoch in (1, 2, 3):
+        folder.append_metrics({"epoch": epoch, "train_loss": 0.1 * epoch})
+    with open(folder.path / METRICS, "a") as file:
+        file.write('{"epoch": 4, "tra')
+    folder.run.position.epoch = 2
+    folder.trim_metrics()
+    lines = [json.loads(line) for line in (folder.path / METRICS).read_text().splitlines()]
+    assert lines == [{"epoch": 1, "train_loss": 0.1}, {"epoch": 2, "train_loss": 0.2}]
+
+
+def test_a_folder_with_a_run_is_never_begun_again(tmp_path):
+    folder = new_folder(tmp_path / "r")
+    save_step(folder, 1)
+    before = {path.name: path.read_bytes() for path in folder.path.iterdir()}
+    with pytest.raises(ArgumentError, match=r"already holds a run: go on with it by --resume, or .* --out"):
+        new_folder(tmp_path / "r")
+    assert before == {path.name: path.read_bytes() for path in folder.path.iterdir()}
+
+
+def test_an_empty_folder_and_one_with_other_files_may_be_used(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    save_step(new_folder(tmp_path), 1)
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_folders_that_can_not_be_made(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ArgumentError, match="Can't make the run folder"):
+        new_folder(tmp_path / "file")
+    with pytest.raises(ArgumentError, match="Can't make the run folder"):
+        new_folder(tmp_path / "file" / "below")
+
+
+def test_nothing_to_open(tmp_path):
+    with pytest.raises(ArgumentError, match=r"no run to resume in .*: it has no run\.json"):
+        RunFolder.open(tmp_path)
+
+
+def test_free_and_latest_folder(tmp_path):
+    assert free_folder("digits", tmp_path) == tmp_path / "digits"
+    with pytest.raises(ArgumentError, match="no run of digits to resume"):
+        latest_folder("digits", tmp_path)
+    for count, name in enumerate(["digits", "digits-2", "digits-10", "digits-cnn"]):
+        save_step(new_folder(tmp_path / name), 1)
+        os.utime(tmp_path / name / RUN, (count, count))
+    assert free_folder("digits", tmp_path) == tmp_path / "digits-3"
+    assert latest_folder("digits", tmp_path) == tmp_path / "digits-10"
+    os.utime(tmp_path / "digits" / RUN, (99, 99))
+    assert latest_folder("digits", tmp_path) == tmp_path / "digits"
