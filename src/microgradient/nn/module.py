@@ -20,6 +20,10 @@ class LoadResult(NamedTuple):
     unexpected_keys: list[str]
 
 
+class StateDictError(ArgumentError, RuntimeError):
+    """A state_dict that doesn't fit a module."""
+
+
 class Module:
     """A function with parameters. Subclass it, keep layers in attributes, write ``forward``.
 
@@ -206,7 +210,7 @@ class Module:
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> LoadResult:
         """Take over the numbers of ``state_dict``: Tensors, ndarrays, or PyTorch tensors, converted to our dtypes.
 
-        Nothing is changed unless all of it fits. Raises :class:`ArgumentError` with the keys that are missing,
+        Nothing is changed unless all of it fits. Raises :class:`StateDictError` with the keys that are missing,
         unexpected (both only if ``strict``) or have another shape.
         """
         own = self.state_dict(keep_vars=True)
@@ -216,7 +220,7 @@ class Module:
         misshaped = [key for key, array in arrays.items() if array.shape != own[key].shape]
         if misshaped or (strict and (missing or unexpected)):
             problems = (missing, unexpected) if strict else ([], [])
-            raise ArgumentError("MG155", _misfit(type(self).__name__, own, arrays, misshaped, *problems))
+            raise StateDictError("MG155", _misfit(type(self).__name__, own, arrays, misshaped, *problems))
         for key, array in arrays.items():
             own[key].data = np.array(array, dtype=own[key].dtype)
         return LoadResult(missing, unexpected)

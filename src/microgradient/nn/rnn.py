@@ -336,9 +336,9 @@ def lstm_step(gates: Tensor, state: State, weight: Tensor) -> State:
     h, c = state
     gates = gates + mg.matmul(h, weight)
     n = c.shape[-1]
-    i, f, o = mg.sigmoid(gates[:, :n]), mg.sigmoid(gates[:, n : 2 * n]), mg.sigmoid(gates[:, 3 * n :])
-    c = f * c + i * mg.tanh(gates[:, 2 * n : 3 * n])
-    return o * mg.tanh(c), c
+    opened = mg.sigmoid(gates)  # of g too, for nothing: one call for i, f and o is faster than three
+    c = opened[:, n : 2 * n] * c + opened[:, :n] * mg.tanh(gates[:, 2 * n : 3 * n])
+    return opened[:, 3 * n :] * mg.tanh(c), c
 
 
 def gru_step(gates: tuple[Tensor, Tensor], state: State, weight: Tensor, bias: Tensor | None) -> State:

@@ -124,9 +124,10 @@ def _listed_origin(error: FeatureError, path: str, root: Module) -> Origin | Non
 def _variable(module: Module) -> str:
     """The name that the calling code has for ``module``, as ``net`` for ``net(x)`` or ``self.net(x)``; else nothing."""
     frame: Any = sys._getframe(3)  # past add_whereabouts and Module.__call__
-    names = dict(frame.f_locals) if frame is not None else {}
-    for scope in (names, getattr(names.get("self"), "__dict__", {})):
-        for name, value in scope.items():
+    if frame is None:
+        return ""
+    for scope in (frame.f_locals, getattr(frame.f_locals.get("self"), "__dict__", {}), frame.f_globals):
+        for name, value in list(scope.items()):
             if value is module and name != "self":
                 return str(name)
     return ""

@@ -9,7 +9,7 @@ import numpy as np
 
 import microgradient as mg
 
-from ...errors import ArgumentError, ShapeError, format_location, user_location, warn_once
+from ...errors import ArgumentError, ShapeError, warn_once
 from ...tensor import Tensor
 from .linear import as_tensor
 
@@ -257,7 +257,10 @@ def _labels(input: Tensor, target: Tensor, axis: int, ignore_index: int) -> tupl
         labels = np.where(ignored, 0, labels)
     if labels.size and (labels.min() < 0 or labels.max() >= classes):
         row = tuple(int(i) for i in np.argwhere((labels < 0) | (labels >= classes))[0])
-        hint = " Labels from 1? `y - 1`." if labels.max() == classes and labels.min() >= 1 - some else ""
+        if labels.max() == classes and labels.min() >= 1 - some:
+            hint = " Labels from 1? `y - 1`."
+        else:
+            hint = f" Give the model {labels.max() + 1} outputs?" if labels.max() >= classes else ""
         raise ArgumentError(
             "MG164", f"{classes} outputs need labels 0–{classes - 1}; {_row(row)} is {labels[row]}.{hint}"
         )
@@ -292,9 +295,8 @@ def _warn_if_softmax(input: Tensor, axis: int) -> None:
     if values.min() >= 0 and np.all(np.abs(values.sum(axis=axis) - 1.0) < 1e-5):
         warn_once(
             "MG165",
-            f"The rows of `logits` already sum to 1 ({format_location(user_location())}), as after a softmax; "
-            "cross_entropy applies softmax itself. Give it the scores before the softmax, or use "
-            "`nll_loss(mg.log(p), y)`.",
+            "The rows of `logits` already sum to 1, as after a softmax; cross_entropy applies softmax itself. Give it the "
+            "scores before the softmax, or use `nll_loss(mg.log(p), y)`.",
         )
 
 
@@ -309,7 +311,7 @@ def _warn_stretched(name: str, a: tuple[int, ...], b: tuple[int, ...]) -> None:
     try:
         c = np.broadcast_shapes(a, b)
     except ValueError:
-        return  # the subtraction itself explains this one
+        raise ShapeError("MG163", f"{name} needs predictions and targets of one shape, got {a} and {b}.") from None
     if len(b) < len(a) and a[-1:] == (1,) and a[:-1] == b:
         why, fix = "every prediction against every target", "`y[:, None]` or `mg.squeeze(prediction, axis=-1)`"
     elif len(a) < len(b) and b[-1:] == (1,) and b[:-1] == a:

@@ -41,7 +41,7 @@ def batch_norm(
             )
     channels = (-1,) + (1,) * (input.ndim - 2)
     if not training and running_mean is not None and running_var is not None:
-        scale = (running_var + eps) ** -0.5
+        scale = 1.0 / mg.sqrt(running_var + eps)
         if weight is not None:
             scale = scale * weight
         shift = -running_mean * scale if bias is None else bias - running_mean * scale
@@ -60,7 +60,11 @@ def batch_norm(
     if training and count:
         _move(running_mean, mean, momentum)
         _move(running_var, variance, momentum, count / (count - 1))
-    return _scaled(centred, variance, eps, weight, bias, channels)
+    scale = 1.0 / mg.sqrt(variance + eps)
+    if weight is not None:
+        scale = scale * mg.reshape(weight, channels)
+    y = centred * scale
+    return y if bias is None else y + mg.reshape(bias, channels)
 
 
 def layer_norm(
@@ -87,16 +91,10 @@ def layer_norm(
     axes = tuple(range(-len(shape), 0))
     centred = input - mg.mean(input, axis=axes, keepdims=True)
     variance = mg.mean(centred * centred, axis=axes, keepdims=True)
-    return _scaled(centred, variance, eps, weight, bias, shape)
-
-
-def _scaled(
-    centred: Tensor, variance: Tensor, eps: float, weight: Tensor | None, bias: Tensor | None, shape: tuple[int, ...]
-) -> Tensor:
-    y = centred / mg.sqrt(variance + eps)
+    y = centred * (1.0 / mg.sqrt(variance + eps))
     if weight is not None:
-        y = y * mg.reshape(weight, shape)
-    return y if bias is None else y + mg.reshape(bias, shape)
+        y = y * weight
+    return y if bias is None else y + bias
 
 
 def _move(running: Tensor | None, measured: Tensor, momentum: float, correction: float = 1.0) -> None:

@@ -100,11 +100,22 @@ def _max_pool(
     plan = _plan(x.shape[2:], kernel_size, stride, padding, dilation, ceil_mode)
     if any(before or after > 0 for before, after in plan.widths):
         x = mg.pad(x, [(0, 0), (0, 0), *((before, max(after, 0)) for before, after in plan.widths)], value=-math.inf)
-    windows = composite.windows(x, plan.kernel, plan.stride, plan.dilation)
-    windows = mg.reshape(windows, (*windows.shape[: 2 + ndim], math.prod(plan.kernel)))
-    first = mg.argmax(mg.stop_gradient(windows), axis=-1, keepdims=True)
-    y = mg.squeeze(mg.take_along_axis(windows, first, axis=-1), axis=-1)
-    return y if batched else mg.squeeze(y, axis=0)
+    # The last axis first: then the first row that holds the maximum wins, and in it the leftmost, as if all were scanned.
+    for i in reversed(range(ndim)):
+        x = _max_along(x, i - ndim, plan.outputs[i], plan.kernel[i], plan.stride[i], plan.dilation[i])
+    return x if batched else mg.squeeze(x, axis=0)
+
+
+def _max_along(x: Tensor, axis: int, outputs: int, kernel: int, stride: int, dilation: int) -> Tensor:
+    """The maximum of ``outputs`` windows along one axis: slice by slice, the first of equals stays, NaN goes through."""
+    rest = (slice(None),) * (-1 - axis)
+    y = None
+    for k in range(kernel):
+        start = k * dilation
+        part = x[(..., slice(start, start + (outputs - 1) * stride + 1, stride), *rest)]
+        y = part if y is None else mg.where((part > y) | mg.isnan(part), part, y)
+    assert y is not None
+    return y
 
 
 def _avg_pool(
