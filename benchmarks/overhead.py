@@ -1,0 +1,296 @@
+"""What one eager operation costs, forward and backward, beside NumPy, PyTorch, autograd and micrograd.
+
+    python benchmarks/overhead.py [--quick] [--json FILE] [--only WORD]
+
+All run in one process and take turns; each figure is the best of several turns. "forward" records a tape (NumPy's does not).
+"backward" is forward and backward together, minus forward. Below, ratios are our time over a peer's: less than 1 is faster.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import importlib
+import json
+import math
+import os
+import random
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+THREADS = 2
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[_name] = str(THREADS)
+
+import numpy as np  # noqa: E402
+
+import microgradient as mg  # noqa: E402
+from microgradient import scalar  # noqa: E402
+
+SMALL = 1000  # tensors of at most so many entries are small
+MAX_IMPORT_SECONDS, MAX_RESIDENT_MB = 0.25, 60.0
+
+
+class Timed(NamedTuple):
+    """A workload as one library runs it; `both` is None where there is no backward."""
+
+    forward: Callable[[], Any]
+    both: Callable[[], Any] | None
+
+
+class Case(NamedTuple):
+    """A workload: its name, what is counted, how often that happens in it, what it is for every library, and the targets."""
+
+    name: str
+    unit: str
+    count: int
+    peers: dict[str, Timed]
+    targets: dict[str, float]  # a peer, and the largest ratio of our time to its
+
+
+# -------------------------------------------------------------------------------------------------------------- workloads
+
+
+def multiply_add(y: Any, c: Any, f: Any) -> Any:
+    """100 operations of two arguments."""
+    for _ in range(50):
+        y = y * c + c
+    return y
+
+
+def functions(y: Any, c: Any, f: Any) -> Any:
+    """50 operations of one argument."""
+    for _ in range(10):
+        y = f.sin(f.log(f.sqrt(f.exp(f.tanh(y)))))
+    return y
+
+
+def root_relu(y: Any, c: Any, f: Any) -> Any:
+    """100 operations of one argument, those that micrograd has."""
+    for _ in range(50):
+        y = (y**0.9).relu()
+    return y
+
+
+def tensor_case(name: str, chain: Callable[..., Any], count: int, size: int) -> Case:
+    """A chain on float32 tensors with `size` entries."""
+    rng = np.random.default_rng(0)
+    x, c, ones = rng.uniform(0.4, 0.6, size), rng.uniform(0.4, 0.6, size), np.ones(size)
+    arrays = [a.astype(np.float32) for a in (x, c, ones)]
+    peers = {"microgradient": _microgradient(chain, *arrays)}
+    peers["numpy"] = Timed(lambda: chain(arrays[0], arrays[1], np), None)
+    if (torch := optional("torch")) is not None:
+        torch.set_num_threads(THREADS)
+        peers["torch"] = _torch(torch, chain, *arrays)
+    if optional("autograd") is not None:
+        peers["autograd"] = _autograd(chain, *arrays)
+    targets = {"torch": 0.8} if size <= SMALL else {}
+    return Case(f"{name}, {size:,} entries", "operation", count, peers, targets)
+
+
+def _microgradient(chain: Callable[..., Any], x: Any, c: Any, ones: Any) -> Timed:
+    leaf, constant, cotangent = mg.tensor(x, requires_grad=True), mg.tensor(c), mg.tensor(ones)
+
+    def both() -> None:
+        leaf.grad = None
+        chain(leaf, constant, mg).backward(cotangent)
+
+    return Timed(lambda: chain(leaf, constant, mg), both)
+
+
+def _torch(torch: Any, chain: Callable[..., Any], x: Any, c: Any, ones: Any) -> Timed:
+    leaf, constant, cotangent = torch.tensor(x, requires_grad=True), torch.tensor(c), torch.tensor(ones)
+
+    def both() -> None:
+        leaf.grad = None
+        chain(leaf, constant, torch).backward(cotangent)
+
+    return Timed(lambda: chain(leaf, constant, torch), both)
+
+
+def _autograd(chain: Callable[..., Any], x: Any, c: Any, ones: Any) -> Timed:
+    namespace = importlib.import_module("autograd.numpy")
+    make_vjp = importlib.import_module("autograd.core").make_vjp
+
+    def forward() -> Any:
+        return make_vjp(lambda y: chain(y, c, namespace), x)
+
+    return Timed(forward, lambda: forward()[0](ones))
+
+
+def value_case(name: str, chain: Callable[..., Any], count: int) -> Case:
+    """A chain on scalars."""
+    peers = {}
+    for library, engine in value_engines().items():
+        peers[library] = _values(engine.Value(0.5), engine.Value(0.5), chain)
+    return Case(name, "operation", count, peers, {"micrograd": 1.0})
+
+
+def _values(leaf: Any, constant: Any, chain: Callable[..., Any]) -> Timed:
+    def both() -> None:
+        leaf.grad = constant.grad = 0
+        chain(leaf, constant, None).backward()
+
+    return Timed(lambda: chain(leaf, constant, None), both)
+
+
+def mlp_case() -> Case:
+    """The loss of micrograd's demo: a network with two hidden layers of 16, max-margin loss and weight decay, on 8 points."""
+    peers = {}
+    points = [(math.cos(k), math.sin(k) + k % 2) for k in range(8)]
+    for library, engine in value_engines().items():
+        random.seed(1)
+        nn = importlib.import_module("micrograd.nn") if library == "micrograd" else scalar
+        peers[library] = _mlp(nn.MLP(2, [16, 16, 1]), engine.Value, points)
+    return Case("Value: loss of MLP(2, [16, 16, 1])", "loss", 1, peers, {"micrograd": 1.0})
+
+
+def _mlp(model: Any, value: Any, points: list[tuple[float, float]]) -> Timed:
+    def forward() -> Any:
+        scores = [model([value(x), value(y)]) for x, y in points]
+        losses = [(1 + (2 * (k % 2) - 1) * score).relu() for k, score in enumerate(scores)]
+        return sum(losses) * (1.0 / len(losses)) + 1e-4 * sum(p * p for p in model.parameters())
+
+    def both() -> None:
+        model.zero_grad()
+        forward().backward()
+
+    return Timed(forward, both)
+
+
+def value_engines() -> dict[str, Any]:
+    """The modules that have a `Value`."""
+    engines = {"microgradient": scalar, "micrograd": optional("micrograd.engine")}
+    return {name: engine for name, engine in engines.items() if engine is not None}
+
+
+def optional(module: str) -> Any:
+    """A module, or None where it is not installed."""
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        return None
+
+
+def cases() -> list[Case]:
+    """Everything that is measured."""
+    chains = [("y * c + c", multiply_add, 100), ("sin(log(sqrt(exp(tanh y))))", functions, 50)]
+    tensors = [tensor_case(*chain, size) for chain in chains for size in (4, 1000, 100_000)]
+    values = [value_case("Value: y * c + c", multiply_add, 100), value_case("Value: relu(y ** 0.9)", root_relu, 100)]
+    return [*tensors, *values, mlp_case()]
+
+
+# -------------------------------------------------------------------------------------------------------------- measuring
+
+
+def measure(case: Case, turns: int, seconds: float) -> dict[str, dict[str, float]]:
+    """Microseconds per operation: `{peer: {"forward": …, "backward": …}}`. The peers take turns of `seconds` each."""
+    timed = {(p, k): f for p, t in case.peers.items() for k, f in t._asdict().items() if f is not None}
+    calls = {key: max(1, round(seconds / _seconds(f, 1))) for key, f in timed.items() if _seconds(f, 2) > 0}
+    best = dict.fromkeys(timed, math.inf)
+    for _ in range(turns):
+        for key, f in timed.items():
+            best[key] = min(best[key], _seconds(f, calls[key]))
+    scale = 1e6 / case.count
+    return {
+        peer: {"forward": best[peer, "forward"] * scale}
+        | ({"backward": max(0.0, best[peer, "both"] - best[peer, "forward"]) * scale} if t.both is not None else {})
+        for peer, t in case.peers.items()
+    }
+
+
+def _seconds(f: Callable[[], Any], calls: int) -> float:
+    """How long one call takes, on average over `calls`."""
+    gc.collect()
+    start = time.perf_counter()
+    for _ in range(calls):
+        f()
+    return (time.perf_counter() - start) / calls
+
+
+def measure_import(turns: int) -> dict[str, float]:
+    """Seconds to import NumPy and this library, and megabytes resident then, each in fresh processes (the median)."""
+    figures = {}
+    for module in ("numpy", "microgradient"):
+        code = (
+            "import time; start = time.perf_counter()\n"
+            f"import {module}\n"
+            "print(time.perf_counter() - start)\n"
+            "print(int(open('/proc/self/statm').read().split()[1]) * __import__('resource').getpagesize() / 1e6)"
+        )
+        runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, check=True) for _ in range(turns + 1)]
+        seconds, megabytes = zip(*([float(x) for x in run.stdout.split()] for run in runs[1:]), strict=True)
+        figures[f"{module} seconds"] = statistics.median(seconds)
+        figures[f"{module} MB"] = statistics.median(megabytes)
+    return figures
+
+
+# --------------------------------------------------------------------------------------------------------------- reporting
+
+
+def show(case: Case, figures: dict[str, dict[str, float]]) -> None:
+    """Print the figures of one workload as a table, and whether the targets are reached."""
+    ours = figures["microgradient"]
+    print(f"\n{case.name}   (µs per {case.unit}; ratio = ours / theirs)")
+    print(f"  {'':<14}{'forward':>10}{'ratio':>8}{'backward':>11}{'ratio':>8}")
+    for peer, row in figures.items():
+        line = f"  {peer:<14}"
+        for key, width in (("forward", 10), ("backward", 11)):
+            if key not in row:
+                line += f"{'–':>{width}}{'–':>8}"
+            else:
+                ratio = f"{ours[key] / row[key]:.2f}" if peer != "microgradient" and row[key] else ""
+                line += f"{row[key]:>{width}.3f}{ratio:>8}"
+        print(line)
+    for peer, limit in case.targets.items():
+        for key in ("forward", "backward") if peer in figures else ():
+            ratio = ours[key] / figures[peer][key] if figures[peer][key] else math.inf
+            print(f"  {verdict(ratio <= limit)}: {key} at most {limit} of {peer}'s, is {ratio:.2f}")
+
+
+def show_import(figures: dict[str, float]) -> None:
+    """Print what the import costs, and whether the targets are reached."""
+    print("\nimport, in a fresh process")
+    for module in ("numpy", "microgradient"):
+        print(f"  {module:<14}{figures[f'{module} seconds']:>8.3f} s{figures[f'{module} MB']:>9.1f} MB resident")
+    seconds, megabytes = figures["microgradient seconds"], figures["microgradient MB"]
+    print(f"  {verdict(seconds <= MAX_IMPORT_SECONDS)}: at most {MAX_IMPORT_SECONDS} s, is {seconds:.3f}")
+    print(f"  {verdict(megabytes <= MAX_RESIDENT_MB)}: at most {MAX_RESIDENT_MB:.0f} MB, is {megabytes:.1f}")
+
+
+def verdict(reached: bool) -> str:
+    """The word for a target."""
+    return "reached    " if reached else "NOT REACHED"
+
+
+def main() -> None:
+    """Measure and print everything."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="a smoke test: few and short turns, rough figures")
+    parser.add_argument("--json", metavar="FILE", help="write the figures to FILE, too")
+    parser.add_argument("--only", metavar="WORD", default="", help="only workloads with WORD in their name")
+    options = parser.parse_args()
+    turns, seconds = (2, 0.002) if options.quick else (25, 0.02)
+    print(f"Python {sys.version.split()[0]}, NumPy {np.__version__}, {THREADS} threads, best of {turns} turns")
+    for module in ("torch", "autograd", "micrograd.engine"):
+        if optional(module) is None:
+            print(f"{module.split('.')[0]} is not installed and left out.")
+    results: dict[str, Any] = {}
+    for case in cases():
+        if options.only in case.name:
+            results[case.name] = measure(case, turns, seconds)
+            show(case, results[case.name])
+    if options.only in "import":
+        results["import"] = measure_import(1 if options.quick else 7)
+        show_import(results["import"])
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as file:
+            json.dump(results, file, indent=1)
+
+
+if __name__ == "__main__":
+    main()
