@@ -30,7 +30,7 @@ from __future__ import annotations
 
 import math
 import operator
-import secrets
+import os
 import threading
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -62,12 +62,12 @@ class Generator:
 
     def __init__(self, seed: int | None = None) -> None:
         self._lock = threading.Lock()
-        self._seed, self._counter = secrets.randbits(63) if seed is None else _checked_seed(seed), 0
+        self._seed, self._counter = int.from_bytes(os.urandom(7)) if seed is None else _checked_seed(seed), 0
         self._restart()
 
     def _restart(self) -> None:
         """Forget what was made for another seed."""
-        self._philox = np.random.Philox(key=self._seed % 2**64)
+        self._philox: Any = None  # made when it is needed: importing numpy.random takes time
         self._philox_counter = 0
         self._ahead: dict[np.dtype[Any], tuple[int, Array]] = {}
 
@@ -220,13 +220,16 @@ class Generator:
 
     def _blocks(self, start: int, blocks: int) -> Array:
         """Blocks start + 1 … start + blocks, as 64-bit words. The lock is held."""
+        if self._philox is None:
+            self._philox = np.random.Philox(key=self._seed % 2**64)
         if self._philox_counter != start:
-            state: Any = self._philox.state
+            state = self._philox.state
             state["state"]["counter"][:] = (start % 2**64, 0, 0, 0)
             state["buffer_pos"] = 4
             self._philox.state = state
         self._philox_counter = start + blocks
-        return self._philox.random_raw(4 * blocks).astype(_WORDS64, copy=False)
+        words: Array = self._philox.random_raw(4 * blocks)
+        return words.astype(_WORDS64, copy=False)
 
     def _uniforms(self, n: int, dtype: np.dtype[Any]) -> Array:
         if dtype == np.float64:
