@@ -92,11 +92,14 @@ CASES: dict[str, list[tuple[tuple[Any, ...], tuple[Any, ...], dict[str, Any]]]] 
                    ((_a(1, 3, 4), _a(3, 2, 3)), (), {**_conv1, "size": (4,)})],
     "conv_weight": [((_a(2, 4, 5, 6), _a(2, 6, 2, 6)), (), {**_conv, "window": (3, 2)}),
                     ((_a(1, 2, 4), _a(1, 3, 4)), (), {**_conv1, "window": (3,)})],
-    "max": [((_distinct(3, 4),), (), {"axis": (1,), "keepdims": False}), ((_distinct(3, 4),), (), {"axis": (0, 1), "keepdims": True})],
+    "max": [((_distinct(3, 4),), (), {"axis": (1,), "keepdims": False}),
+            ((_distinct(3, 4),), (), {"axis": (0, 1), "keepdims": True})],
     "min": [((_distinct(3, 4),), (), {"axis": (1,), "keepdims": False})],
-    "prod": [((_a(3, 4),), (), {"axis": 1, "keepdims": False}), ((np.array([[1.5, 0.0, 2.0], [0.0, 0.0, 3.0]]),), (), {"axis": 1, "keepdims": True}),
+    "prod": [((_a(3, 4),), (), {"axis": 1, "keepdims": False}),
+             ((np.array([[1.5, 0.0, 2.0], [0.0, 0.0, 3.0]]),), (), {"axis": 1, "keepdims": True}),
              ((_a(2, 0),), (), {"axis": 1, "keepdims": False})],
-    "cumulative_prod": [((_a(3, 4),), (), {"axis": 1}), ((np.array([1.5, 0.0, 2.0, 0.0, 3.0]),), (), {"axis": 0}), ((_a(0),), (), {"axis": 0})],
+    "cumulative_prod": [((_a(3, 4),), (), {"axis": 1}),
+                        ((np.array([1.5, 0.0, 2.0, 0.0, 3.0]),), (), {"axis": 0}), ((_a(0),), (), {"axis": 0})],
     "recurrence": [((_a(3, 4), _a(3, 4)), (), {"axis": 1}), ((_a(5), _a(5)), (), {"axis": 0})],
 }  # fmt: skip
 

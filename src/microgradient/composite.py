@@ -35,8 +35,8 @@ def logsumexp(x: Any, /, axis: int | tuple[int, ...] | None = None, keepdims: bo
     -inf where every entry is -inf. The derivative is softmax(x).
 
     >>> import microgradient as mg
-    >>> mg.logsumexp(mg.tensor([1000.0, 1000.0]))
-    tensor(1000.6931)
+    >>> round(mg.logsumexp(mg.tensor([1000.0, 1000.0])).item(), 2)
+    1000.69
     """
     x = _floating(x)
     axes = _axes(axis, x.ndim)

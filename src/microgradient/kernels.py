@@ -15,7 +15,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from .kernels_linalg import cholesky, cofactor, det, eigh, eye, inv, pinv, qr, slogdet, solve, svd  # noqa: F401
+from .kernels_linalg import cholesky, cofactor, det, eigh, eye, inv, norm, pinv, qr, slogdet, solve, svd  # noqa: F401
 from .rules import ARRAY
 
 Array = npt.NDArray[Any]
@@ -23,10 +23,9 @@ Array = npt.NDArray[Any]
 # ----------------------------------------------------------------------------------------------------------- from NumPy
 
 positive, negative, square, reciprocal = np.positive, np.negative, np.square, np.reciprocal
-add, subtract, multiply, divide, pow = np.add, np.subtract, np.multiply, np.divide, operator.pow
-floor_divide, remainder, copysign, nextafter, hypot = np.floor_divide, np.remainder, np.copysign, np.nextafter, np.hypot
+add, subtract, multiply, divide = np.add, np.subtract, np.multiply, np.divide
+remainder, copysign, nextafter, hypot = np.remainder, np.copysign, np.nextafter, np.hypot
 abs, sign, floor, ceil, trunc, sqrt = np.abs, np.sign, np.floor, np.ceil, np.trunc, np.sqrt
-round = np.rint
 exp, exp2, expm1, log, log2, log10, log1p, logaddexp = (
     np.exp, np.exp2, np.expm1, np.log, np.log2, np.log10, np.log1p, np.logaddexp,
 )  # fmt: skip
@@ -49,24 +48,51 @@ tril, triu = np.tril, np.triu
 take_along_axis = np.take_along_axis
 
 
+# -------------------------------------------------------------------- where NumPy differs from the array API standard
+
+
+def pow(a: Any, b: Any) -> Any:
+    """a ** b. For ½ NumPy's operator takes the square root, which differs from the power at -0 and -∞."""
+    return np.power(a, b) if b.__class__ is float and b == 0.5 else a**b
+
+
+def floor_divide(a: Array, b: Array) -> Array:
+    """⌊a / b⌋, for infinite operands too, where NumPy has what fits its remainder."""
+    y = np.floor_divide(a, b)
+    if y.dtype.kind != "f":
+        return y
+    return np.where(np.isinf(a) | np.isinf(b), np.divide(a, b), y)
+
+
+def round(a: Array) -> Array:
+    """The nearest integer, the even one of two; integers keep their dtype."""
+    return np.rint(a) if np.asarray(a).dtype.kind in "fc" else np.positive(a)
+
+
 # ---------------------------------------------------------------------------------------------------- special functions
 
 
 def _from_scipy(name: str) -> Callable[..., Any]:
     """A function of scipy.special, which is loaded when first called: it takes longer than all of this package."""
 
+    loaded: list[Callable[..., Any]] = []
+
     def kernel(a: Any) -> Any:
-        import scipy.special
+        if not loaded:
+            import scipy.special
 
-        globals()[ours] = function = getattr(scipy.special, name)
-        return function(a)
+            loaded.append(getattr(scipy.special, name))
+        return loaded[0](a)
 
-    ours = {"expit": "sigmoid", "gammaln": "lgamma", "psi": "digamma"}.get(name, name)
     return kernel
 
 
 erf, erfc, erfinv = _from_scipy("erf"), _from_scipy("erfc"), _from_scipy("erfinv")
-sigmoid, lgamma, digamma = _from_scipy("expit"), _from_scipy("gammaln"), _from_scipy("psi")
+sigmoid, digamma, _gammaln = _from_scipy("expit"), _from_scipy("psi"), _from_scipy("gammaln")
+
+
+def lgamma(a: Array) -> Array:
+    return cast("Array", np.where(a == -np.inf, -a, _gammaln(a)))  # SciPy gives -inf at -inf; C and IEEE +inf
 
 
 def polygamma(a: Array, *, n: int) -> Array:

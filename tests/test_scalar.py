@@ -1,0 +1,177 @@
+"""Value: micrograd's interface, right where micrograd is not, and agreement with tensors."""
+
+from __future__ import annotations
+
+import math
+import pickle
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import microgradient as mg
+from microgradient.scalar import MLP, Layer, Module, Neuron, Value
+
+
+def test_the_readme_expression_of_micrograd():
+    # the example of micrograd's README, which gives g, dg/da, dg/db as 24.7041, 138.8338, 645.5773
+    a, b = Value(-4.0), Value(2.0)
+    c = a + b
+    d = a * b + b**3
+    c += c + 1
+    c += 1 + c + (-a)
+    d += d * 2 + (b + a).relu()
+    d += 3 * d + (b - a).relu()
+    e = c - d
+    f = e**2
+    g = f / 2.0
+    g += 10.0 / f
+    g.backward()
+    assert (round(g.data, 4), round(a.grad, 4), round(b.grad, 4)) == (24.7041, 138.8338, 645.5773)
+
+
+def test_constructor_attributes_and_print():
+    a = Value(2)
+    assert (a.data, a.grad, a.label, a._op, a._prev) == (2, 0, "", "", set())
+    b = Value(3.0, label="b")
+    c = a * b
+    c.label = "c"
+    assert (c._op, c._prev, c.label) == ("*", {a, b}, "c")
+    assert [(a + b)._op, (a**2)._op, a.relu()._op, a.tanh()._op, a.exp()._op] == ["+", "**2", "ReLU", "tanh", "exp"]
+    assert repr(Value(2)) == "Value(data=2, grad=0)"
+    child = Value(1.0, (a, b), "made", "label")
+    assert (child._prev, child._op, child.label) == ({a, b}, "made", "label")
+    assert len({a, b, a}) == 2
+
+
+def test_a_second_backward_accumulates():
+    a = Value(3.0)
+    b = a * a
+    c = b + a
+    c.backward()
+    assert (a.grad, b.grad) == (7.0, 1.0)
+    c.backward()
+    assert (a.grad, b.grad, c.grad) == (14.0, 2.0, 2.0)
+
+
+def test_topological_order_where_depth_first_fails():
+    # b = a + a; c = b + b: the textbook example of why order matters
+    a = Value(1.0)
+    b = a + a
+    (b + b).backward()
+    assert a.grad == 4.0
+
+
+def test_numpy_numbers_on_either_side():
+    v = Value(3.0)
+    for number in (np.float64(2), np.float32(2), np.int64(2), 2, 2.0, True):
+        for w in (number * v, v * number, number + v, number - v, number / v, number**v, v**number):
+            assert isinstance(w, Value)
+            assert isinstance(w.data, float | int)
+            assert not isinstance(w.data, np.generic)
+    assert (np.float64(2) - v).data == -1.0
+    products = np.array([1.0, 2.0]) * v
+    assert [p.data for p in products] == [3.0, 6.0]
+    assert [p.data for p in v - np.array([1.0, 2.0])] == [2.0, 1.0]
+    assert np.exp(v).data == math.exp(3.0)
+    assert Value(np.float64(1.5)).data == 1.5
+    assert repr(Value(np.float64(1.5))) == "Value(data=1.5, grad=0)"
+
+
+def test_ieee_answers_instead_of_exceptions():
+    assert Value(0.0).log().data == -math.inf
+    assert math.isnan(Value(-1.0).log().data)
+    assert (Value(1.0) / 0.0).data == math.inf
+    assert Value(1000.0).exp().data == math.inf
+    assert math.isnan((Value(-8.0) ** (1 / 3)).data)
+    x = Value(0.0)
+    x.sqrt().backward()
+    assert x.grad == math.inf
+
+
+def test_comparisons_are_by_value_and_equality_by_identity():
+    a, b = Value(1.0), Value(2.0)
+    assert a < b <= 2.0 < 3
+    assert b > a >= 1
+    assert a != Value(1.0)
+    assert max(a, b) is b
+
+
+def test_values_made_by_hand_with_their_own_backward():
+    # how micrograd's users add an operation
+    x = Value(0.5)
+    t = math.tanh(x.data)
+    out = Value(t, (x,), "tanh")
+
+    def _backward():
+        x.grad += (1 - t**2) * out.grad
+
+    out._backward = _backward
+    y = out * 3 + x
+    y.backward()
+    assert math.isclose(x.grad, 3 * (1 - t**2) + 1)
+    y.backward()
+    assert math.isclose(x.grad, 2 * (3 * (1 - t**2) + 1))
+    with pytest.raises(mg.errors.GradientError, match="made by hand"):
+        (Value(1.0, (x,)) * 2).backward()
+
+
+def test_what_is_not_a_number_is_refused():
+    with pytest.raises(TypeError):
+        Value(1.0) + "2"
+    with pytest.raises(TypeError):
+        Value(1.0) * None
+
+
+def test_networks_have_micrograds_parameters_and_repr():
+    random.seed(1337)
+    model = MLP(2, [16, 16, 1])
+    random.seed(1337)
+    draws = [random.uniform(-1, 1) for _ in range(2)]
+    assert [w.data for w in model.layers[0].neurons[0].w] == draws
+    assert model.layers[0].neurons[0].b.data == 0
+    assert len(model.parameters()) == 337
+    assert repr(Layer(2, 1)) == "Layer of [ReLUNeuron(2)]"
+    assert repr(Neuron(3, nonlin=False)) == "LinearNeuron(3)"
+    assert Module().parameters() == []
+    score = model([1.0, -2.0])
+    score.backward()
+    assert any(p.grad for p in model.parameters())
+    model.zero_grad()
+    assert all(p.grad == 0 for p in model.parameters())
+
+
+def test_pickle_of_a_leaf():
+    v = pickle.loads(pickle.dumps(Value(2.5, label="w")))
+    assert (v.data, v.label) == (2.5, "w")
+
+
+UNARY = ["exp", "tanh", "sigmoid", "sin", "cos", "atan", "softplus", "erf", "relu", "abs", "square"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_random_programs_agree_with_tensors(data):
+    numbers = data.draw(st.lists(st.floats(-1.5, 1.5), min_size=2, max_size=4))
+    values = [Value(x) for x in numbers]
+    tensors = [mg.tensor(np.float64(x), requires_grad=True) for x in numbers]
+    pool = list(zip(values, tensors, strict=True))
+    for _ in range(data.draw(st.integers(1, 8))):
+        a, b = (pool[data.draw(st.integers(0, len(pool) - 1))] for _ in range(2))
+        op = data.draw(st.sampled_from([*UNARY, "+", "-", "*", "/"]))
+        if op in UNARY:
+            pool.append((getattr(a[0], op)(), getattr(mg, op)(a[1])))
+        elif op == "/":
+            pool.append((a[0] / (b[0] * b[0] + 1), a[1] / (b[1] * b[1] + 1)))
+        else:
+            pool.append(tuple({"+": x + y, "-": x - y, "*": x * y}[op] for x, y in zip(a, b, strict=True)))
+    v, t = pool[-1]
+    v.backward()
+    if t.requires_grad:
+        t.backward()
+    assert math.isclose(v.data, t.item(), rel_tol=1e-10, abs_tol=1e-12)
+    for value, tensor in zip(values, tensors, strict=True):
+        grad = 0.0 if tensor.grad is None else tensor.grad.item()
+        assert math.isclose(value.grad, grad, rel_tol=1e-8, abs_tol=1e-10)

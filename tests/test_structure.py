@@ -1,0 +1,85 @@
+"""The shape of the code: imports point one way, importing is light, public things are documented."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import microgradient as mg
+
+PACKAGE = Path(mg.__file__).parent
+# a module may import those of its own group and of groups above it in this list
+ORDER = [
+    ["errors"], ["rules", "rules_linalg"], ["kernels", "kernels_linalg"], ["tape"], ["protocols"], ["indexing"],
+    ["tensor", "scalar_world", "tree"], ["scalar", "composite", "random"], ["functions", "transforms", "custom", "check"],
+    ["nn"], ["optim"], ["explain", "data"], ["train"], ["recipes"], ["cli"], ["__main__", "__init__"],
+]  # fmt: skip
+RANK = {name: rank for rank, group in enumerate(ORDER) for name in group}
+
+
+def modules():
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def imported(path):
+    """Modules of this package that a file imports at its top level, as the first part of their names."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    for statement in ast.parse(path.read_text()).body:
+        if isinstance(statement, ast.ImportFrom):
+            base = (
+                list(parts[: len(parts) - statement.level])
+                if statement.level
+                else (statement.module or "").split(".")[1:]
+            )
+            full = base + (statement.module.split(".") if statement.level and statement.module else [])
+            if statement.level or (statement.module or "").split(".")[0] == "microgradient":
+                names = [full[0]] if full else [alias.name for alias in statement.names]
+                yield from (name for name in names if name in RANK)
+        elif isinstance(statement, ast.Import):
+            yield from (a.name.split(".")[1] for a in statement.names if a.name.startswith("microgradient."))
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_point_one_way(path):
+    own = path.relative_to(PACKAGE).with_suffix("").parts[0]
+    assert own in RANK, f"{own} has no place in the order of imports"
+    wrong = [name for name in imported(path) if RANK[name] > RANK[own]]
+    assert wrong == []
+
+
+def test_importing_loads_nothing_heavy():
+    code = "import sys, microgradient; print([m for m in sys.modules if m.split('.')[0] in "
+    code += "('scipy', 'llvmlite', 'matplotlib', 'sympy', 'rich', 'click', 'sklearn', 'torch', 'pandas')])"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
+
+
+def test_every_public_name_exists_and_is_documented():
+    undocumented = []
+    for module in (
+        "microgradient",
+        "microgradient.nn",
+        "microgradient.nn.functional",
+        "microgradient.optim",
+        "microgradient.linalg",
+    ):
+        namespace = mg.linalg if module.endswith("linalg") else importlib.import_module(module)
+        for name in namespace.__all__:
+            thing = getattr(namespace, name)
+            if (inspect.isfunction(thing) or inspect.isclass(thing)) and not inspect.getdoc(thing):
+                undocumented.append(f"{module}.{name}")
+    assert undocumented == []
+
+
+def test_error_codes_stay_in_their_ranges():
+    import re
+
+    codes = {code for path in modules() for code in re.findall(r'"(MG\d+)"', path.read_text())}
+    assert codes
+    assert all(100 <= int(code[2:]) < 200 and len(code) == 5 for code in codes)
