@@ -426,24 +426,12 @@ class Tensor(Protocols):
         leave_graph(self, ".detach()")
         return cast("Tensor", wrap(self.data, None))
 
-    # ------------------------------------------------------------------------------------- copies, iteration, ufuncs
+    # ------------------------------------------------------------------------------------- copies, iteration
 
     def __iter__(self) -> Iterator[Tensor]:
         if not self.data.ndim:
             raise ArgumentTypeError("MG125", "A tensor of shape () can't be iterated over.")
         return (self[i] for i in range(len(self.data)))
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        name = _UFUNCS.get(ufunc)
-        if method != "__call__" or options or name is None:
-            raise ArgumentTypeError(
-                "MG111",
-                f"np.{ufunc.__name__} ({method}) has no rule for tensors here. Use a function of `mg.`, or np.asarray(x).",
-            )
-        if len(inputs) == 1:
-            return _METHODS[name](self)
-        a, b = inputs
-        return _METHODS[name](a, b) if isinstance(a, Tensor) else _REFLECTED[name](b, a)
 
     def __reduce__(self) -> Any:
         return _rebuilt, (type(self), self.data, self.requires_grad)
@@ -532,7 +520,8 @@ _UFUNCS = {
     if op.kind == "pointwise" and isinstance(getattr(kernels, name, None), np.ufunc)
 } | {
     np.power: "pow", np.equal: "equal", np.not_equal: "not_equal", np.less: "less", np.less_equal: "less_equal",
-    np.greater: "greater", np.greater_equal: "greater_equal", np.fabs: "abs", np.matmul: "matmul",
+    np.greater: "greater", np.greater_equal: "greater_equal", np.fabs: "abs",
+    np.floor_divide: "floor_divide", np.rint: "round", np.matmul: "matmul",
 }  # fmt: skip
 _METHODS: dict[str, Callable[..., Any]] = {}
 _REFLECTED: dict[str, Callable[..., Any]] = {}

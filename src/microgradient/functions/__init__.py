@@ -4,7 +4,7 @@ Each takes tensors, NumPy arrays, Python numbers and nested lists, gives tensors
 exists. They are all under `mg.`; here is their list.
 """
 
-from . import linalg
+from . import linalg, numpy_functions
 from .constants import e, inf, nan, newaxis, pi
 from .creation import (
     arange,
@@ -151,6 +151,7 @@ from .statistical import cumulative_prod, cumulative_sum, max, mean, min, prod, 
 from .utility import all, any, diff
 
 attach()
+numpy_functions.attach()
 
 __all__ = [
     "__array_api_version__",

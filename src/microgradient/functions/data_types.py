@@ -71,8 +71,8 @@ def finfo(type: DType | ArrayLike, /) -> FloatInfo:
     if dtype.kind not in "fc":
         raise DTypeError("MG144", f"finfo is about floating-point dtypes, not {dtype}. Write `mg.iinfo(…)`.")
     info = np.finfo(dtype)
-    limits = (float(v) for v in (info.eps, info.max, info.min, info.smallest_normal))
-    return FloatInfo(int(info.bits), *limits, np.dtype(info.dtype))
+    eps, highest, lowest, normal = (float(v) for v in (info.eps, info.max, info.min, info.smallest_normal))
+    return FloatInfo(int(info.bits), eps, highest, lowest, normal, np.dtype(info.dtype))
 
 
 def iinfo(type: DType | ArrayLike, /) -> IntegerInfo:

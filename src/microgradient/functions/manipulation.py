@@ -18,7 +18,6 @@ from .arguments import (
     as_tensor,
     as_tensors,
     axes_of,
-    cast_to,
     constant_tensor,
     one_axis,
     shape_tuple,
@@ -138,7 +137,7 @@ def split(x: ArrayLike, indices_or_sections: int | Sequence[int], /, *, axis: in
     return tuple(x[(slice(None),) * i + (slice(a, b),)] for a, b in edges)
 
 
-def expand_dims(x: ArrayLike, /, *, axis: int | tuple[int, ...] = 0) -> Tensor:
+def expand_dims(x: ArrayLike, /, axis: int | tuple[int, ...]) -> Tensor:
     """`x` with new axes of length 1, which have the numbers `axis` in the result.
 
     >>> import microgradient as mg

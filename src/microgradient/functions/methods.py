@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import composite
-from ..tensor import Tensor
+from ..errors import ShapeError
+from ..tensor import Tensor, _inplace
 from . import (
     creation,
     data_types,
@@ -62,6 +63,7 @@ _WITH_AXIS: dict[Any, dict[str, str]] = {  # method -> its parameters that may b
     composite: {"softmax": "axis", "log_softmax": "axis", "logsumexp": "axis keepdims"},
     elementwise: {"clip": "min max"},
 }
+_ALIASES = {"cumsum": "cumulative_sum", "cumprod": "cumulative_prod", "clamp": "clip", "unsqueeze": "expand_dims"}
 _PYTORCH = {"dim": "axis", "keepdim": "keepdims", "diagonal": "k", "start_dim": "start_axis", "end_dim": "end_axis"}
 _POSITIONAL = {"roll": 1, "repeat": 1, "topk": 1, "take": 1, "take_along_axis": 1}  # parameters the function has without name
 
@@ -110,6 +112,16 @@ def transpose(x: Tensor, *axes: Any) -> Tensor:
     if len(axes) == 2:
         return swapaxes(x, *axes)
     return permute(x, *axes) if axes else permute(x, tuple(range(x.ndim))[::-1])
+
+
+def matrix(x: Tensor) -> Tensor:
+    """`x.T`: a matrix transposed. Raises ShapeError unless there are two axes."""
+    if x.ndim != 2:
+        raise ShapeError(
+            "MG136", f"`x.T` transposes a matrix; this tensor has shape {x.shape}. Write `x.mT` for the last two axes, "
+            "`x.transpose()` for all axes in reverse order.",
+        )  # fmt: skip
+    return manipulation.permute_dims(x, (1, 0))
 
 
 def swapaxes(x: Tensor, axis1: int, axis2: int) -> Tensor:
@@ -167,34 +179,27 @@ def _is_array(other: Any) -> bool:
 
 def attach() -> None:
     """Give Tensor its methods."""
+    cls: Any = Tensor
     for module, names in _PLAIN.items():
         for name in names.split():
-            setattr(Tensor, name, getattr(module, name))
+            setattr(cls, name, getattr(module, name))
     for name, function in _NAMES.items():
-        setattr(Tensor, name, function)
+        setattr(cls, name, function)
     for module, methods in _WITH_AXIS.items():
         for name, parameters in methods.items():
-            setattr(Tensor, name, _method(getattr(module, name), parameters, _POSITIONAL.get(name, 0)))
-    for alias, name in {"cumsum": "cumulative_sum", "cumprod": "cumulative_prod", "clamp": "clip", "unsqueeze": "expand_dims",
-                        "absolute": "abs"}.items():  # fmt: skip
-        setattr(Tensor, alias, getattr(Tensor, name))
+            setattr(cls, name, _method(getattr(module, name), parameters, _POSITIONAL.get(name, 0)))
+    for alias, name in _ALIASES.items():
+        setattr(cls, alias, getattr(cls, name))
     own: list[Callable[..., Any]] = [reshape, permute, transpose, swapaxes, expand, astype, to, masked_fill, copy]
     for function in own:
-        setattr(Tensor, function.__name__, function)
-    Tensor.squeeze = _method(squeeze, "axis", 0)
-    Tensor.view, Tensor.permute_dims, Tensor.clone = reshape, permute, copy
-    Tensor.ravel = lambda x: manipulation.reshape(x, (-1,))
+        setattr(cls, function.__name__, function)
+    cls.squeeze = _method(squeeze, "axis", 0)
+    cls.view, cls.permute_dims, cls.clone = reshape, permute, copy
+    cls.ravel = lambda x: manipulation.reshape(x, (-1,))
     for name, dtype in {"float": float32, "double": float64, "int": int32, "long": int64, "bool": bool_}.items():
-        setattr(Tensor, name, lambda x, dtype=dtype: to(x, dtype))
-    Tensor.T = property(transpose, doc="The axes in reverse order.")
-    Tensor.mT = property(products.matrix_transpose, doc="The last two axes exchanged.")
-    Tensor.real = property(elementwise.real, doc="The real part.")
-    Tensor.imag = property(elementwise.imag, doc="The imaginary part.")
-    Tensor.__matmul__, Tensor.__rmatmul__ = _matmul, _rmatmul
-    Tensor.__imatmul__ = _inplace_matmul
-
-
-def _inplace_matmul(x: Tensor, other: Any) -> Any:
-    from ..tensor import _inplace
-
-    return _inplace(_matmul)(x, other)
+        setattr(cls, name, lambda x, dtype=dtype: to(x, dtype))
+    cls.T = property(matrix, doc="A matrix transposed.")
+    cls.mT = property(products.matrix_transpose, doc="The last two axes exchanged.")
+    cls.real = property(elementwise.real, doc="The real part.")
+    cls.imag = property(elementwise.imag, doc="The imaginary part.")
+    cls.__matmul__, cls.__rmatmul__, cls.__imatmul__ = _matmul, _rmatmul, _inplace(_matmul)
