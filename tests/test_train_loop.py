@@ -206,7 +206,7 @@ def test_changed_data_are_refused(tmp_path):
             self.x = self.x + 1
 
     begin(tmp_path / "r", epochs=1).run(quiet)
-    with pytest.raises(DataError, match="not those that the run in .* began with"):
+    with pytest.raises(DataError, match=r"not those that the run in .* began with"):
         resume(tmp_path / "r", Changed)
 
 

@@ -139,7 +139,7 @@ def test_files_of_different_steps_are_refused(tmp_path):
     old = (folder.path / MODEL).read_bytes()
     save_step(folder, 2)
     (folder.path / MODEL).write_bytes(old)
-    with pytest.raises(DataError, match="of step 1, and run.json of step 2"):
+    with pytest.raises(DataError, match=r"of step 1, and run\.json of step 2"):
         RunFolder.open(folder.path).load()
 
 

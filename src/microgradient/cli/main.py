@@ -69,7 +69,7 @@ def _recipes() -> None:
 @click.option("--optimizer", type=str, help="sgd, adam, adamw, …")
 @click.option("--model", type=str, help="One of the recipe's models: mlp or cnn for digits, mlp or linear for a CSV file.")
 @click.option("--seed", type=int, help="Decides all that is random: split, first weights, order.  [default: 0]")
-@click.option("--out", type=click.Path(path_type=Path), help="The run folder.  [default: runs/NAME, or the next free]")
+@click.option("--out", type=click.Path(path_type=Path, readable=False), help="The run folder.  [default: runs/NAME]")
 @click.option("--target", type=str, help="The column of a CSV file to predict.  [default: the last]")
 @click.option("--text", type=str, metavar="FILE", help="A text file for the recipe text to learn.")
 @click.option("--resume", is_flag=True, help="Go on with the run in --out, or the latest of this name.")

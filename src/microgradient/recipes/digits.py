@@ -18,9 +18,9 @@ from microgradient.train.recipe import Metric, Options, Recipe
 
 
 def mlp() -> nn.Sequential:
-    """64 pixels → 256 → 128 → 10 logits."""
+    """64 pixels → 512 → 256 → 10 logits."""
     return nn.Sequential(
-        nn.Flatten(), nn.Linear(64, 256), nn.ReLU(), nn.Linear(256, 128), nn.ReLU(), nn.Linear(128, 10)
+        nn.Flatten(), nn.Linear(64, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, 10)
     )
 
 
@@ -48,7 +48,7 @@ class Digits(Recipe):
 
     name: ClassVar[str] = "digits"
     summary: ClassVar[str] = "handwritten digits, 8 × 8 pixels, by an MLP or a CNN (--model mlp|cnn)"
-    defaults: ClassVar[Options] = Options(epochs=40, batch_size=64, lr=4e-3, optimizer="adam", model="mlp")
+    defaults: ClassVar[Options] = Options(epochs=50, batch_size=64, lr=4e-3, optimizer="adam", model="mlp")
     models: ClassVar[tuple[str, ...]] = ("mlp", "cnn")
     lr_decay: ClassVar[float] = 0.1
 

@@ -27,7 +27,7 @@ class Moons(Recipe):
     defaults: ClassVar[Options] = Options(epochs=100, batch_size=100, lr=1.0, optimizer="sgd", model="mlp")
     models: ClassVar[tuple[str, ...]] = ("mlp",)
     optimizers: ClassVar[tuple[str, ...]] = ("sgd",)
-    loss_unit: ClassVar[str] = "hinge"
+    loss_unit: str = "hinge"
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)

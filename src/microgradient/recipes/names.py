@@ -42,7 +42,7 @@ class Names(Recipe):
     summary: ClassVar[str] = "an LSTM that makes up first names"
     defaults: ClassVar[Options] = Options(epochs=12, batch_size=64, lr=3e-3, optimizer="adam", model="lstm")
     models: ClassVar[tuple[str, ...]] = ("lstm",)
-    loss_unit: ClassVar[str] = "nats/char"
+    loss_unit: str = "nats/char"
     lr_decay: ClassVar[float] = 0.2
     clip_norm: ClassVar[float | None] = 1.0
 
@@ -75,9 +75,9 @@ class Names(Recipe):
     def report(self) -> list[str]:
         made_up = self.make_up(200)
         new = [name for name in made_up if name and name not in set(self.names)]
-        pairs = [self._pairs(rows) for rows in (self.training, self.test)]
+        bigram = bigram_loss(self._pairs(self.training), self._pairs(self.test), 27)
         return [
-            f"a bigram model's test loss is {bigram_loss(*pairs, 27):.4f} nats/char",
+            f"a bigram model's test loss is {bigram:.4f} nats/char",
             f"made up, not among the {len(self.names):,} names: {', '.join(name.capitalize() for name in new[:12])}",
         ]
 

@@ -67,7 +67,7 @@ class Text(Recipe):
     summary: ClassVar[str] = "a small GPT on the characters of Python's help pages, or of --text FILE"
     defaults: ClassVar[Options] = Options(epochs=5, batch_size=32, lr=2e-3, optimizer="adamw", model="gpt")
     models: ClassVar[tuple[str, ...]] = ("gpt",)
-    loss_unit: ClassVar[str] = "nats/char"
+    loss_unit: str = "nats/char"
     lr_decay: ClassVar[float] = 0.3
     clip_norm: ClassVar[float | None] = 1.0
     takes_text: ClassVar[bool] = True
@@ -84,8 +84,7 @@ class Text(Recipe):
             least = round((CONTEXT + 1) / _HELD_OUT)
             raise DataError("MG183", f"The text has {len(text):,} characters; at least {least:,} are needed.")
         self.train_size = (len(self.training) - 1) // CONTEXT
-        pairs = [np.stack([part[:-1], part[1:]], axis=1) for part in (self.training, self.test)]
-        self.bigram = bigram_loss(*pairs, len(self.alphabet))
+        self.bigram = bigram_loss(_pairs(self.training), _pairs(self.test), len(self.alphabet))
         self.model = GPT(len(self.alphabet))
 
     def loss(self, examples: NDArray[np.int64]) -> Tensor:
@@ -131,3 +130,7 @@ class Text(Recipe):
         windows = codes[starts[:, None] + np.arange(CONTEXT + 1)]
         logits = self.model(Tensor(windows[:, :-1]))
         return cross_entropy(logits.reshape((-1, len(self.alphabet))), Tensor(windows[:, 1:].reshape(-1)))
+
+
+def _pairs(codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.stack([codes[:-1], codes[1:]], axis=1)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import difflib
 import hashlib
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,23 +58,13 @@ class Metric:
         return f"{self.name} {self.value:.4g} {self.unit}".rstrip()
 
 
-class Model(Protocol):
-    """What is trained: an ``nn.Module``, or anything with these six methods."""
-
-    def parameters(self) -> Iterable[Any]: ...
-    def named_parameters(self) -> Iterable[tuple[str, Any]]: ...
-    def state_dict(self) -> Mapping[str, Any]: ...
-    def load_state_dict(self, state: Mapping[str, Any], /) -> Any: ...
-    def train(self) -> Any: ...
-    def eval(self) -> Any: ...
-
-
 class Recipe:
     """One training job. A subclass names itself in the class variables and, when made, holds its data and its model.
 
     The loop shows it every training example once an epoch, in a new order, as arrays of example numbers:
     ``loss(numbers)`` is differentiated and the optimiser steps; after each epoch ``evaluate()`` gives the held-out
-    numbers, the most telling first.
+    numbers, the most telling first. ``model`` is an ``nn.Module``, or whatever else has ``parameters``,
+    ``named_parameters``, ``state_dict``, ``load_state_dict``, ``train`` and ``eval``.
     """
 
     name: ClassVar[str]
@@ -82,13 +72,13 @@ class Recipe:
     defaults: ClassVar[Options]
     models: ClassVar[tuple[str, ...]]
     optimizers: ClassVar[tuple[str, ...] | None] = None  # None: all of microgradient.optim
-    loss_unit: ClassVar[str] = "nats"
+    loss_unit: str = "nats"
     lr_decay: ClassVar[float] = 0.0
     clip_norm: ClassVar[float | None] = None
     takes_target: ClassVar[bool] = False
     takes_text: ClassVar[bool] = False
 
-    model: Model
+    model: Any
     train_size: int
 
     def __init__(self, options: Options) -> None:

@@ -81,8 +81,9 @@ class Session:
         for line in recipe.description():
             say(line)
         count = sum(int(np.size(parameter.data)) for parameter in recipe.model.parameters())
+        length = f"{_counted(options.epochs, 'epoch')} of {_counted(batch_count(recipe), 'step')}"
         say(f"model {options.model} with {count:,} parameters; {options.optimizer}, learning rate {options.lr:g}, "
-            f"{_counted(batch_count(recipe), 'step')} an epoch, {_counted(options.epochs, 'epoch')}, seed {options.seed}")  # fmt: skip
+            f"{length}, seed {options.seed}")  # fmt: skip
         if position.step:
             say(f"going on after {position.step:,} steps ({_counted(position.epoch, 'epoch')})")
         metrics = train(recipe, self.folder, self.optimizer) or evaluate(recipe)

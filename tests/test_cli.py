@@ -1,0 +1,374 @@
+"""The command line: what it prints and writes, and one sentence with a non-zero exit for whatever can't be done."""
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from microgradient import __version__
+from microgradient.cli import main
+from microgradient.train.run_folder import METRICS, MODEL, OPTIMIZER, RUN
+
+COLOUR = r"\x1b\[(\d+;)*[34]\d(;\d+)*m"
+QUICK = ["train", "two-layer", "--epochs", "3"]
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """Run a command in an empty folder; gives its exit code, standard output and standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*words: str):
+        code = main([str(word) for word in words])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+def refused(result, pattern: str, code: int = 1) -> None:
+    exit_code, _, error = result
+    assert exit_code == code
+    assert re.search(pattern, error), error
+    assert error.startswith("Error: ")
+    assert error.count("\n") == 1, error
+    assert "Traceback" not in error
+
+
+def csv_text(rows: int = 60, last: str = "") -> str:
+    lines = ["size,colour,price"]
+    lines += [f"{i % 7},{('red', 'blue')[i % 2]},{3 * (i % 7) + 5 * (i % 2) + 0.5}" for i in range(rows)]
+    return "\n".join(lines) + "\n" + last
+
+
+def test_version_and_help(run):
+    assert run("--version") == (0, f"microgradient {__version__}\n", "")
+    for words in ([], ["--help"], ["-h"], ["train", "--help"], ["recipes", "--help"]):
+        code, out, _ = run(*words)
+        assert code == 0
+        assert "Usage: microgradient" in out
+
+
+def test_recipes_are_listed_with_a_line_each(run):
+    code, out, _ = run("recipes")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()] == [
+        "two-layer", "moons", "digits", "names", "text", "FILE.csv"
+    ]  # fmt: skip
+
+
+def test_a_run_prints_plain_lines_and_writes_its_folder(run, tmp_path):
+    code, out, error = run(*QUICK)
+    assert (code, error) == (0, "")
+    assert "\x1b" not in out
+    assert "\r" not in out
+    assert re.search(r"^epoch 3/3  loss \d\.\d{4} MSE  test accuracy \d+\.\d\d %  \d.* steps/s  0:00 left$", out, re.M)
+    assert "run folder: runs/two-layer (" in out
+    assert sorted(path.name for path in Path("runs/two-layer").iterdir()) == sorted([MODEL, OPTIMIZER, METRICS, RUN])
+    assert len(Path("runs/two-layer", METRICS).read_text().splitlines()) == 3
+
+
+def test_runs_get_folders_of_their_own_and_resume_takes_the_latest(run):
+    for _ in range(3):
+        assert run(*QUICK)[0] == 0
+    assert sorted(path.name for path in Path("runs").iterdir()) == ["two-layer", "two-layer-2", "two-layer-3"]
+    os.utime(Path("runs/two-layer-2", RUN), (2**31, 2**31))
+    code, out, _ = run("train", "two-layer", "--epochs", "5", "--resume")
+    assert code == 0
+    assert "going on after 3 steps (3 epochs)" in out
+    assert "run folder: runs/two-layer-2 (" in out
+
+
+def test_run_json_repeats_the_run(run):
+    assert run(*QUICK, "--seed", "7", "--lr", "0.02", "--optimizer", "SGD", "--out", "a")[0] == 0
+    command = shlex.split(json.loads(Path("a", RUN).read_text())["command"])
+    assert command[:3] == ["microgradient", "train", "two-layer"]
+    assert run(*command[1:], "--out", "b")[0] == 0
+    for name in (MODEL, OPTIMIZER, METRICS):
+        assert Path("a", name).read_bytes() == Path("b", name).read_bytes()
+
+
+def test_resume_from_the_command_line_is_the_unbroken_run(run):
+    assert run("train", "two-layer", "--epochs", "4", "--out", "whole")[0] == 0
+    assert run("train", "two-layer", "--epochs", "2", "--out", "parts")[0] == 0
+    assert run("train", "two-layer", "--epochs", "4", "--out", "parts", "--resume")[0] == 0
+    for name in (MODEL, OPTIMIZER, METRICS):
+        assert Path("whole", name).read_bytes() == Path("parts", name).read_bytes()
+
+
+@pytest.mark.parametrize("target", ["price", "colour"])
+def test_a_csv_file_is_learnt_and_compared_with_a_baseline(run, target):
+    Path("t.csv").write_text(csv_text())
+    code, out, error = run("train", "t.csv", "--target", target, "--epochs", "60", "--batch-size", "8")
+    assert (code, error) == (0, "")
+    assert ("classification" if target == "colour" else "regression") in out
+    assert "48 rows to learn from, 12 held out" in out
+    assert re.search(r"held-out \S+ .*; always saying the .* gives .*: better", out)
+    assert "run folder: runs/t (" in out
+    details = json.loads(Path("runs/t", RUN).read_text())["details"]
+    assert details["target"] == target
+
+
+def test_what_was_done_to_a_csv_file_is_said(run):
+    rows = [f"{i},,k{i},{'' if i % 4 == 0 else i % 5},{i * 1.5}" for i in range(1, 41)]
+    Path("t.csv").write_text("id,empty,key,n,y\n" + "\n".join(rows))
+    _, out, _ = run("train", "t.csv", "--epochs", "1")
+    for said in ("predicting the last column, 'y'", "'id' dropped: it only counts", "'empty' dropped: it is empty",
+                 "'key' dropped: 40 different texts", "'n': 10 missing, filled with the median"):  # fmt: skip
+        assert said in out
+
+
+def test_text_learns_a_file(run):
+    Path("t.txt").write_text("to be or not to be, that is the question. " * 60)
+    code, out, _ = run("train", "text", "--text", "t.txt", "--epochs", "1", "--batch-size", "16")
+    assert code == 0
+    assert "a bigram model fitted on the same text" in out
+    run_json = json.loads(Path("runs/text", RUN).read_text())
+    assert run_json["options"]["text"] == os.path.abspath("t.txt")
+
+
+@pytest.mark.parametrize(
+    ("words", "pattern"),
+    [
+        (["train", "digts"], r"no recipe 'digts': did you mean digits\? \[MG189\]"),
+        (["train", "Digits"], "did you mean digits"),
+        (["train", "qqqq"], "no recipe 'qqqq': choose from two-layer, moons, digits, names, text, or name a CSV file"),
+        (["train", "none.csv"], r"There is no file none\.csv"),
+        (["train", "some/where/none"], "There is no file some/where/none"),
+        (["train", "."], "is a folder, not a CSV file"),
+        ([*QUICK, "--epochs", "-1"], "--epochs must be at least 1, not -1"),
+        ([*QUICK, "--batch-size", "0"], "--batch-size must be at least 1"),
+        ([*QUICK, "--lr", "nan"], "--lr must be a positive number, not nan"),
+        ([*QUICK, "--lr", "-1"], "--lr must be a positive number"),
+        ([*QUICK, "--seed", "-1"], "--seed must be between 0"),
+        ([*QUICK, "--optimizer", "adamm"], "did you mean adam"),
+        ([*QUICK, "--model", "cnn"], "two-layer has no --model 'cnn'"),
+        ([*QUICK, "--target", "y"], "--target is for CSV files"),
+        ([*QUICK, "--text", "y"], "--text is for the recipe text"),
+        (["train", "moons", "--optimizer", "adam"], "moons has no --optimizer 'adam': choose from sgd"),
+        (["train", "text", "--text", "none.txt"], r"There is no file .*none\.txt"),
+        ([*QUICK, "--resume"], "no run of two-layer to resume in runs/"),
+        ([*QUICK, "--resume", "--out", "none"], "no run to resume in none"),
+    ],
+)
+def test_bad_words_get_one_sentence(run, words, pattern):
+    refused(run(*words), pattern)
+    assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "pattern"),
+    [
+        (["trian", "digits"], "No such command 'trian'"),
+        (["train"], "Missing argument 'NAME|FILE.csv'"),
+        ([*QUICK, "--epochs", "many"], "'many' is not a valid integer"),
+        ([*QUICK, "--lr", "fast"], "'fast' is not a valid float"),
+        ([*QUICK, "--epoch", "3"], "No such option.*--epoch"),
+        ([*QUICK, "more"], "unexpected extra argument"),
+    ],
+)
+def test_words_that_are_no_command_get_one_sentence(run, words, pattern):
+    refused(run(*words), pattern.replace("|", r"\|"), 2)
+
+
+@pytest.mark.parametrize(
+    ("content", "words", "pattern"),
+    [
+        (b"", [], "is empty"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(50), [], "not text"),
+        (csv_text().encode(), ["--target", "prize"], "no column 'prize': did you mean 'price'"),
+        (csv_text(last="1,red\n").encode(), [], "line 62: 2 values, but the header names 3 columns"),
+        (csv_text(4).encode(), [], "4 rows .* too few"),
+        (b"a,b\n" + b",\n" * 50, [], "0 rows with a value of 'b'"),
+        (b"a,b,y\n" + b"".join(b",,%d.5\n" % i for i in range(50)), [], "leaves no column to learn from"),
+        (b"n,t\n" + b"".join(b"%d,text %d\n" % (i % 9, i) for i in range(10_000)), [], "10,000 different texts"),
+        (b"t,y\n" + b"".join(b"text %d,%d.5\n" % (i, i) for i in range(10_000)), [], "10,000 different texts"),
+    ],
+)
+def test_bad_tables_get_one_sentence(run, content, words, pattern):
+    Path("t.csv").write_bytes(content)
+    refused(run("train", "t.csv", "--epochs", "1", *words), pattern)
+    assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "pattern"),
+    [(b"", "is empty"), (b"short", "has 5 characters; at least 650"), (b"a\xff" * 900, "not UTF-8"), (b"a\0" * 900, "not text")],
+)
+def test_bad_texts_get_one_sentence(run, content, pattern):
+    Path("t.txt").write_bytes(content)
+    refused(run("train", "text", "--text", "t.txt"), pattern)
+
+
+def test_a_folder_with_a_run_is_kept(run):
+    assert run(*QUICK, "--out", "a")[0] == 0
+    before = Path("a", MODEL).read_bytes()
+    refused(run(*QUICK, "--out", "a"), "a already holds a run: go on with it by --resume, or choose another .* --out")
+    assert Path("a", MODEL).read_bytes() == before
+
+
+def test_a_run_of_another_recipe_is_refused(run):
+    assert run(*QUICK, "--out", "a")[0] == 0
+    refused(run("train", "moons", "--out", "a", "--resume"), "a holds a run of two-layer, not of moons")
+
+
+def test_other_options_and_other_data_are_refused_on_resume(run):
+    Path("t.csv").write_text(csv_text())
+    assert run("train", "t.csv", "--epochs", "1", "--out", "a")[0] == 0
+    refused(run("train", "t.csv", "--out", "a", "--resume", "--lr", "0.5"), r"has --lr 0\.001, and can't .* --lr 0\.5")
+    refused(run("train", "t.csv", "--out", "a", "--resume", "--target", "size"), "--target")
+    Path("t.csv").write_text(csv_text(61))
+    refused(run("train", "t.csv", "--out", "a", "--resume", "--epochs", "2"), "are not those that the run in a began with")
+
+
+@pytest.mark.parametrize("name", [MODEL, OPTIMIZER, RUN])
+def test_damaged_files_get_one_sentence(run, name):
+    assert run(*QUICK, "--out", "a")[0] == 0
+    Path("a", name).write_bytes(Path("a", name).read_bytes()[:-7])
+    refused(run("train", "two-layer", "--out", "a", "--resume", "--epochs", "5"), f"{name}.*MG185")
+
+
+def test_a_folder_that_can_not_be_written_gets_one_sentence(run):
+    Path("file").write_text("")
+    refused(run(*QUICK, "--out", "file"), "Can't make the run folder file: File exists")
+    refused(run(*QUICK, "--out", "file/below"), "Can't make the run folder file/below: Not a directory")
+    refused(run(*QUICK, "--out", "/proc/none/here"), "Can't make the run folder /proc/none/here")
+
+
+def test_a_folder_without_permission_gets_one_sentence(run, monkeypatch):
+    """The system's answers are put in its mouth: the superuser, who may run this test, may write anywhere."""
+    Path("locked").mkdir()
+    with monkeypatch.context() as patch:
+        patch.setattr("os.access", lambda *_: False)
+        refused(run(*QUICK, "--out", "locked"), "The run folder locked can't be written: choose another with --out")
+
+    def denied(*_args, **_options):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.mkdir", denied)
+    refused(run(*QUICK, "--out", "locked/below"), "Can't make the run folder locked/below: Permission denied")
+
+
+def test_a_full_disk_gets_one_sentence_and_keeps_the_state(run, monkeypatch):
+    assert run(*QUICK, "--out", "a")[0] == 0
+    before = Path("a", MODEL).read_bytes()
+
+    def full(_descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    refused(run("train", "two-layer", "--out", "a", "--resume", "--epochs", "5"), "No space left on device")
+    assert Path("a", MODEL).read_bytes() == before
+
+
+def test_a_loss_that_is_not_a_number_gets_one_sentence(run):
+    Path("t.csv").write_text(csv_text())
+    refused(
+        run("train", "t.csv", "--target", "price", "--lr", "1e30", "--optimizer", "sgd", "--out", "a"),
+        r"The loss became (nan|inf) at step \d+: .*(first operation|parameter).*smaller --lr than 1e\+30\. \[MG170\]",
+    )
+    refused(run("train", "moons", "--lr", "1e200", "--batch-size", "4"), "The loss became (nan|inf) at step 2: .*smaller --lr")
+
+
+def test_a_missing_extra_is_named(run, monkeypatch):
+    for recipe, module in (("digits", "sklearn.datasets"), ("names", "faker.providers.person.en")):
+        with monkeypatch.context() as patch:
+            patch.setitem(sys.modules, module, None)
+            refused(run("train", recipe), r"which is missing: pip install 'microgradient\[recipes\]'")
+
+
+def test_a_fault_of_ours_gets_a_sentence_too(run, monkeypatch):
+    monkeypatch.delenv("MICROGRADIENT_TRACEBACK", raising=False)
+
+    def broken(*_):
+        raise ZeroDivisionError("boom")
+
+    monkeypatch.setattr("microgradient.train.session.Session.begin", broken)
+    refused(run(*QUICK), "A fault in Microgradient: ZeroDivisionError: boom")
+    monkeypatch.setenv("MICROGRADIENT_TRACEBACK", "1")
+    with pytest.raises(ZeroDivisionError):
+        run(*QUICK)
+
+
+def start(*words: str, **options) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-m", "microgradient", *words],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path, number):
+    """The run stopped in the middle and gone on with by the printed command is the unbroken run, bit by bit."""
+    long = ["train", "two-layer", "--epochs", "1500"]
+    whole = start(*long, "--out", "whole", cwd=tmp_path)
+    parts = start(*long, "--out", "parts", cwd=tmp_path)
+    deadline = time.monotonic() + 60
+    metrics = tmp_path / "parts" / METRICS
+    while not (metrics.exists() and metrics.stat().st_size):
+        assert time.monotonic() < deadline
+        assert parts.poll() is None, parts.communicate()
+        time.sleep(0.01)
+    parts.send_signal(number)
+    _, error = parts.communicate(timeout=60)
+    assert parts.returncode == 130
+    found = re.fullmatch(r"Stopped after ([\d,]+) steps?\. All is saved; to go on: (microgradient train .*)\n", error)
+    assert found, error
+    assert 0 < int(found[1].replace(",", "")) < 1500
+    command = shlex.split(found[2])
+    assert command == ["microgradient", "train", "two-layer", "--resume", "--out", "parts"]
+    resumed = start(*command[1:], cwd=tmp_path)
+    assert resumed.communicate(timeout=60)[1] == ""
+    assert resumed.returncode == 0
+    assert whole.communicate(timeout=60)[1] == ""
+    for name in (MODEL, OPTIMIZER, METRICS):
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "parts" / name).read_bytes()
+
+
+def test_a_reader_that_goes_away_ends_the_run_quietly(tmp_path):
+    with start("train", "two-layer", "--epochs", "2000", cwd=tmp_path) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 1
+
+
+def terminal(tmp_path: Path, *words: str, **environment: str) -> str:
+    """What a command shows on a terminal of 100 columns."""
+    import pty
+
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "microgradient", *words], stdout=slave, stderr=slave, stdin=slave, cwd=tmp_path,
+        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30", **environment},
+    )  # fmt: skip
+    os.close(slave)
+    shown = b""
+    while True:
+        try:
+            part = os.read(master, 65536)
+        except OSError:  # Linux says so when the other side is closed
+            break
+        if not part:
+            break
+        shown += part
+    os.close(master)
+    assert process.wait(timeout=60) == 0
+    return shown.decode()
+
+
+def test_a_terminal_gets_a_live_bar_and_no_color_means_none(tmp_path):
+    shown = terminal(tmp_path, "train", "two-layer", "--epochs", "300", "--out", "a", NO_COLOR="")
+    assert "━" in shown
+    assert re.search(COLOUR, shown)
+    assert re.search(r"loss \d\.\d{4} MSE  test accuracy \d+\.\d\d %  [\d,.]+ steps/s  \d:\d\d left", shown)
+    plain = terminal(tmp_path, "train", "two-layer", "--epochs", "300", "--out", "b", NO_COLOR="1")
+    assert "━" in plain
+    assert not re.search(COLOUR, plain)
