@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
 import microgradient as mg
 
-from ..errors import GradientError, ShapeError
+from ..errors import ArgumentError, GradientError, ShapeError
 from ..tensor import Tensor
+from .module import Module
 
 
 def clip_grad_norm_(
@@ -103,6 +105,33 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
         part = vec.data[start : start + parameter.size]
         parameter.data = np.array(part.reshape(parameter.shape), dtype=parameter.dtype)
         start += parameter.size
+
+
+def functional_call(module: Module, parameters: Mapping[str, Tensor], *args: Any, **kwargs: Any) -> Any:
+    """``module(*args, **kwargs)`` with other tensors in the place of its parameters and buffers, named by their paths.
+
+    So a model becomes a function of its parameters, to be given to ``mg.grad``, ``mg.hvp`` or ``mg.hessian``. Those not named
+    stay as they are. Raises :class:`ArgumentError` for a path that is not in the module.
+
+    >>> from microgradient import nn
+    >>> layer = nn.Linear(1, 1, bias=False)
+    >>> mg.grad(lambda w: functional_call(layer, {"weight": w}, mg.tensor([3.0])).sum())(mg.tensor([[2.0]])).item()
+    3.0
+    """
+    own = module.state_dict(keep_vars=True)
+    for path, value in parameters.items():
+        if path not in own:
+            raise ArgumentError("MG154", f"{type(module).__name__} has no parameter or buffer `{path}`.")
+        if value.shape != own[path].shape:
+            raise ShapeError("MG169", f"`{path}` has shape {own[path].shape}, the tensor given for it {value.shape}.")
+    before = [(own[path], own[path].data, own[path].node) for path in parameters]
+    try:
+        for path, value in parameters.items():
+            own[path].data, own[path].node = value.data, value.node
+        return module(*args, **kwargs)
+    finally:
+        for tensor, data, node in before:
+            tensor.data, tensor.node = data, node
 
 
 def _with_grad(parameters: Tensor | Iterable[Tensor]) -> list[tuple[Tensor, Tensor]]:

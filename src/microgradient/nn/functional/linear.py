@@ -140,6 +140,11 @@ def _linear_mismatch(input: Tensor, weight: tuple[int, ...]) -> ShapeError:
         fix = f"Input {shape} is not flat: put `nn.Flatten()` before."
     else:
         return FeatureError(
-            what, f"Input {shape}. Change to Linear({given}, {outputs}).", shape, wanted, outputs, getattr(input, "node", None)
+            what,
+            f"Input {shape}. Change to Linear({given}, {outputs}).",
+            shape,
+            wanted,
+            outputs,
+            getattr(input, "node", None),
         )
     return ShapeError("MG159", f"{what}. {fix}")
