@@ -41,6 +41,8 @@ def _low_rank(*shape):
 
 EMPTY = np.zeros((2, 0, 0))
 ROWS = {
+    "norm": [((_a(3, 2, 2),), {"axis": (0, 2), "keepdims": k}) for k in (True, False)]
+    + [((_a(3),), {"axis": (0,), "keepdims": False}), ((_a(2, 0),), {"axis": (1,), "keepdims": False})],
     "solve": [((_a(3, 3), _a(3, 2)), {}), ((_a(2, 3, 3), _a(3, 1)), {}), ((_a(2, 2), _a(3, 2, 1)), {}),
               ((EMPTY, np.zeros((0, 2))), {})],
     "inv": [((_a(3, 3),), {}), ((_a(2, 1, 2, 2),), {}), ((EMPTY,), {})],
@@ -182,7 +184,7 @@ def test_singular_values_have_derivatives_where_they_are_equal():
 
 @pytest.mark.parametrize("order", VECTOR_ORDERS)
 def test_a_norm_has_derivative_zero_at_zero(order):
-    f = lambda x: linalg.vector_norm(x, ord=order)  # noqa: E731
+    f = lambda x: linalg.vector_norm(x, ord=order)
     assert not _gradient(f, np.zeros(3)).any()
     g = mg.grad(lambda x: einsum("i->", mg.grad(f)(x)))(mg.tensor(np.zeros(3)))
     assert not g.numpy().any()
@@ -199,6 +201,16 @@ def test_a_norm_of_a_vector_with_one_zero_has_a_finite_derivative(order):
 @pytest.mark.parametrize("order", ORDERS)
 def test_a_matrix_norm_has_derivative_zero_at_zero(order):
     assert not _gradient(lambda x: linalg.matrix_norm(x, ord=order), np.zeros((2, 3))).any()
+
+
+def test_norms_of_very_large_and_very_small_numbers():
+    for scale in (1e200, 1e-200):
+        for x in (np.array([3.0, 4.0]) * scale, np.array([[3.0, 4.0], [0.0, 0.0]]) * scale):
+            expected = np.array([5.0, 0.0])[: x.ndim if x.ndim > 1 else 1] * scale
+            np.testing.assert_allclose(linalg.vector_norm(mg.tensor(x), axis=-1).data, expected.reshape(x.shape[:-1]))
+        np.testing.assert_allclose(_gradient(linalg.vector_norm, np.array([3.0, 4.0]) * scale), [0.6, 0.8])
+    assert linalg.vector_norm(mg.tensor([math.inf, 1.0])).item() == math.inf
+    assert math.isnan(linalg.vector_norm(mg.tensor([math.nan, 1.0])).item())
 
 
 @pytest.mark.parametrize("f", [linalg.cholesky, linalg.eigvalsh])

@@ -21,6 +21,7 @@ from microgradient.tensor import apply
 SMOOTH = sorted(POINTWISE)
 PARAMS = {"polygamma": {"n": 1}}
 LINEAR_ALGEBRA = {
+    "norm",
     "cholesky",
     "cofactor",
     "inv",

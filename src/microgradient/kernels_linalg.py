@@ -42,10 +42,18 @@ def slogdet(a: Array) -> tuple[Array, Array]:
 
 
 def cofactor(a: Array) -> Array:
-    """The matrix of cofactors: det(a)·a⁻ᵀ where a has an inverse.
+    """The matrix of cofactors: det(a)·a⁻ᵀ where a has an inverse worth the name.
 
-    With a = U diag(s) Vᵀ it is det(U) det(V) U diag(c) Vᵀ, where c_i is the product of all singular values but s_i.
+    Else, with a = U diag(s) Vᵀ, it is det(U) det(V) U diag(c) Vᵀ, where c_i is the product of all singular values but s_i.
     """
+    try:
+        inverse = np.linalg.inv(a)
+    except np.linalg.LinAlgError:
+        pass
+    else:
+        condition = np.linalg.matrix_norm(a) * np.linalg.matrix_norm(inverse)
+        if np.all(condition * np.sqrt(np.finfo(a.dtype).eps) < 1):
+            return cast("Array", np.linalg.det(a)[..., None, None] * np.swapaxes(inverse, -1, -2))
     u, s, vh = svd(a)
     c = np.ones_like(s)
     for i in range(s.shape[-1]):
@@ -72,6 +80,18 @@ def svd(a: Array) -> tuple[Array, Array, Array]:
 def qr(a: Array) -> tuple[Array, Array]:
     """The reduced form q (…, m, k), r (…, k, n)."""
     return cast("tuple[Array, Array]", tuple(np.linalg.qr(a)))
+
+
+def norm(a: Array, *, axis: tuple[int, ...], keepdims: bool) -> Array:
+    """√Σa² over `axis`. Where the squares would over- or underflow, the largest entry is divided out first."""
+    y = np.sqrt(np.sum(a * a, axis=axis, keepdims=keepdims))
+    limits = np.finfo(a.dtype)
+    if np.all((y * y > limits.tiny / limits.eps) & np.isfinite(y)):
+        return cast("Array", y)
+    top = np.max(np.abs(a), axis=axis, keepdims=True, initial=0)
+    top = np.where((top == 0) | ~np.isfinite(top), 1, top)
+    y = np.sqrt(np.sum(np.square(a / top), axis=axis, keepdims=True)) * top
+    return cast("Array", y if keepdims else np.squeeze(y, axis=axis))
 
 
 def _hermitian(a: Array) -> Array:

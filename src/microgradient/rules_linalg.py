@@ -1,4 +1,4 @@
-"""The rulebook, continued: decompositions, inverses and determinants of matrices, and stacks of them.
+"""The rulebook, continued: norms, and of matrices and stacks of them inverses, determinants and factors.
 
 All rows are `special` and written with matrix products and the primitives below, so they hold in every world that has
 these, and give derivatives of any order. Notation: `y` the result, `t` a cotangent (vjp) or tangent (jvp), Aᵀ = _mT(A).
@@ -13,9 +13,10 @@ themselves stay finite, because they never enter the division.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from .rules import World, _mT, _sum, special
+from .rules import World, _mT, _spread, _sum, special
 
 # ------------------------------------------------------------------------------------------- inverse, solution, determinant
 
@@ -77,6 +78,20 @@ def _pinv_jvp(xp: World, t: Any, y: Any, a: Any, *, rtol: Any) -> Any:
     return left - xp.matmul(xp.matmul(left, a), y) + right - xp.matmul(y, xp.matmul(a, right)) - inside
 
 
+def _over_norm(xp: World, y: Any, a: Any) -> Any:
+    """a / |a|, and 0 where the norm y is 0."""
+    return a / xp.where(xp.equal(y, 0), math.inf, y)
+
+
+def _norm_vjp(xp: World, t: Any, y: Any, a: Any, *, axis: tuple[int, ...], keepdims: bool) -> Any:
+    return _spread(xp, t, a, axis, keepdims) * _over_norm(xp, _spread(xp, y, a, axis, keepdims), a)
+
+
+def _norm_jvp(xp: World, t: Any, y: Any, a: Any, *, axis: tuple[int, ...], keepdims: bool) -> Any:
+    return xp.sum(t * _over_norm(xp, _spread(xp, y, a, axis, keepdims), a), axis=axis, keepdims=keepdims)
+
+
+special("norm", _norm_vjp, _norm_jvp, reads="ya")  # √Σa²; its derivative at 0 is 0
 special("solve", _solve_vjp, _solve_jvp, reads="ya")  # b is a matrix: the right-hand sides are its columns
 special("inv",
         lambda xp, t, y, a: -xp.matmul(xp.matmul(_mT(xp, y), t), _mT(xp, y)),

@@ -345,7 +345,7 @@ def vector_norm(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False, o
     if ord == 1:
         return cast("Tensor", reduced(xp.abs(x)))
     if ord == 2:
-        return _root(reduced(xp.square(x)), xp.sqrt)
+        return cast("Tensor", xp.norm(x, axis=axes, keepdims=keepdims))
     if ord == 0:
         return cast("Tensor", reduced(xp.abs(xp.sign(x))))
     if math.isinf(ord):
@@ -357,7 +357,9 @@ def vector_norm(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False, o
     size = xp.abs(x)
     zero = xp.equal(size, 0)
     powers = xp.where(zero, 0 if ord > 0 else np.inf, xp.pow(xp.where(zero, 1, size), ord))
-    return _root(reduced(powers), lambda s: xp.pow(s, 1 / ord))
+    total = reduced(powers)
+    none = xp.equal(total, 0)  # the root has an infinite derivative there
+    return cast("Tensor", xp.where(none, 0, xp.pow(xp.where(none, 1, total), 1 / ord)))
 
 
 def matrix_norm(
@@ -392,12 +394,6 @@ def matrix_norm(
 
 
 # ---------------------------------------------------------------------------------------------------------------- helpers
-
-
-def _root(s: Tensor, root: Callable[[Tensor], Tensor]) -> Tensor:
-    """`root(s)`, with derivative 0 at s = 0, where that of the root is infinite."""
-    zero = xp.equal(s, 0)
-    return cast("Tensor", xp.where(zero, 0, root(xp.where(zero, 1, s))))
 
 
 def _matrices(x: ArrayLike, name: str, floats: bool = True) -> Tensor:

@@ -17,10 +17,11 @@ import numpy as np
 from ..errors import ArgumentError, ArgumentTypeError, ShapeError
 from ..rules import TABLE
 from ..tensor import TAPED as xp
-from ..tensor import Tensor, apply
+from ..tensor import Tensor, apply, binary
 from .arguments import ArrayLike, as_tensor, cast_to, checked_dtype, constant_tensor, promoted
 
-_MATMUL = TABLE["matmul"]
+_EINSUM = TABLE["einsum"]
+_matrix_product = binary("matmul")
 
 
 def matmul(x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
@@ -35,9 +36,9 @@ def matmul(x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     tensor([21., 43.])
     """
     a, b = operands(x1, x2)
-    if a.ndim >= 2 and b.ndim >= 2:
+    if a.data.ndim >= 2 and b.data.ndim >= 2:
         try:
-            return cast("Tensor", apply(_MATMUL, a, b))
+            return _matrix_product(a, b)
         except ValueError:
             raise _matmul_error(a.shape, b.shape) from None
     if not a.ndim or not b.ndim or a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
@@ -175,19 +176,21 @@ def einsum(spec: str, /, *arrays: ArrayLike) -> Tensor:
             "MG135", f'The first argument of einsum is a spec such as "ij,jk->ik", not {spec!r:.60}.'
         )
     xs = list(operands(*arrays))
-    terms, kept, output = _plan(spec, tuple(x.shape for x in xs))
-    names = []
-    for i, term in enumerate(terms):
-        x, term = _without_repeats(xs[i], term)
-        lengths = tuple(n for c, n in zip(term, x.shape, strict=True) if c in kept[i])
-        xs[i] = x if lengths == x.shape else xp.reshape(x, shape=lengths)
-        names.append("".join(c for c in term if c in kept[i]))
-    return cast("Tensor", apply(TABLE["einsum"], *xs, spec=f"{','.join(names)}->{output}"))
+    steps, canonical = _plan(spec, tuple([x.data.shape for x in xs]))
+    for i, (repeats, shape) in enumerate(steps):
+        if repeats:
+            xs[i] = _diagonals(xs[i], repeats)
+        if xs[i].data.shape != shape:
+            xs[i] = xp.reshape(xs[i], shape=shape)
+    return cast("Tensor", apply(_EINSUM, *xs, spec=canonical))
 
 
 @functools.lru_cache(maxsize=512)
-def _plan(spec: str, shapes: tuple[tuple[int, ...], ...]) -> tuple[tuple[str, ...], tuple[frozenset[str], ...], str]:
-    """The terms without `...`; which letters of each to keep (the others are axes of length 1 that broadcast); the output."""
+def _plan(spec: str, shapes: tuple[tuple[int, ...], ...]) -> tuple[tuple[tuple[str, tuple[int, ...]], ...], str]:
+    """What to do to each array, and the spec then: without `...`, repeated letters, and axes of length 1 that broadcast.
+
+    For each array its term, if a letter repeats and diagonals are to be taken, and the shape it has in the end.
+    """
     terms, output = _letters(spec, tuple(map(len, shapes)))
     lengths: dict[str, int] = {}
     for term, shape in zip(terms, shapes, strict=True):
@@ -205,11 +208,14 @@ def _plan(spec: str, shapes: tuple[tuple[int, ...], ...]) -> tuple[tuple[str, ..
                 raise ShapeError(
                     "MG134", f'einsum "{spec}": the diagonal {c}{c} needs axes of one length, not {shape}.'
                 )
-    kept = tuple(
-        frozenset(c for c, n in zip(term, shape, strict=True) if n == lengths[c])
-        for term, shape in zip(terms, shapes, strict=True)
-    )
-    return terms, kept, output
+    steps, names = [], []
+    for term, shape in zip(terms, shapes, strict=True):
+        own = dict(zip(term, shape, strict=True))
+        once = [c for c in own if term.count(c) == 1]
+        name = [c for c in (*once, *(c for c in own if c not in once)) if own[c] == lengths[c]]
+        names.append("".join(name))
+        steps.append((term if len(own) < len(term) else "", tuple(own[c] for c in name)))
+    return tuple(steps), f"{','.join(names)}->{output}"
 
 
 def _letters(spec: str, ndims: tuple[int, ...]) -> tuple[tuple[str, ...], str]:
@@ -249,15 +255,15 @@ def _extra_axes(spec: str, term: str, ndim: int) -> int:
     return ndim - named
 
 
-def _without_repeats(x: Tensor, term: str) -> tuple[Tensor, str]:
-    """The diagonal of `x` over axes with the same letter."""
+def _diagonals(x: Tensor, term: str) -> Tensor:
+    """`x` with one axis for each letter: those that occur once, then the diagonals over the others, in order."""
     for c in dict.fromkeys(term):
         while term.count(c) > 1:
             p, q = [i for i, d in enumerate(term) if d == c][:2]
             rest = [i for i in range(x.ndim) if i not in (p, q)]
             x = diagonal(xp.permute_dims(x, axes=(*rest, p, q)))
             term = "".join(term[i] for i in rest) + c
-    return x, term
+    return x
 
 
 # ------------------------------------------------------------------------------------------------- diagonals and traces
@@ -304,11 +310,12 @@ def trace(x: ArrayLike, /, *, offset: int = 0, dtype: Any = None) -> Tensor:
 
 def operands(*arrays: ArrayLike) -> tuple[Tensor, ...]:
     """The arguments as tensors of one dtype, the one they promote to."""
-    tensors = tuple(x if isinstance(x, Tensor) else as_tensor(x) for x in arrays)
-    if all(x.dtype is tensors[0].dtype for x in tensors):
-        return tensors
-    target = promoted(*tensors)
-    return tuple(cast_to(x, target) for x in tensors)
+    tensors = tuple([x if isinstance(x, Tensor) else as_tensor(x) for x in arrays])
+    for x in tensors:
+        if x.data.dtype is not tensors[0].data.dtype:
+            target = promoted(*tensors)
+            return tuple(cast_to(x, target) for x in tensors)
+    return tensors
 
 
 def _matmul_error(a: tuple[int, ...], b: tuple[int, ...]) -> ShapeError:
