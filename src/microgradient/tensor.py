@@ -135,8 +135,10 @@ def binary(name: str, reflected: bool = False) -> Callable[[Tensor, Operand], Te
             b = constant(other)
             if b is NotImplemented:
                 return NotImplemented
-            if b.__class__ is np.ndarray or lift or floats or a.dtype.kind not in "fc" or b.__class__ is complex:
-                a, b = promote(a, b if not lift else np.asarray(b, a.dtype) if a.dtype.kind == "f" else b, floats)
+            if lift and a.dtype.kind == "f" and b.__class__ is not complex:
+                b = np.asarray(b, a.dtype)  # the rule of 2**x takes the logarithm of 2 in this dtype
+            if b.__class__ is np.ndarray or floats or a.dtype.kind not in "fc" or b.__class__ is complex:
+                a, b = promote(a, b, floats)
         if reflected:
             a, b, p, q = b, a, q, p
         try:

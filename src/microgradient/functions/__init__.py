@@ -146,6 +146,7 @@ from .manipulation import (
 from .methods import attach
 from .products import diagonal, einsum, matmul, matrix_transpose, outer, tensordot, trace, vecdot
 from .searching import argmax, argmin, count_nonzero, nonzero, searchsorted
+from .sets import isin, unique_all, unique_counts, unique_inverse, unique_values
 from .sorting import argsort, sort, topk
 from .statistical import cumulative_prod, cumulative_sum, max, mean, min, prod, std, sum, var
 from .utility import all, any, diff
@@ -235,6 +236,7 @@ __all__ = [
     "int64",
     "isdtype",
     "isfinite",
+    "isin",
     "isinf",
     "isnan",
     "less",
@@ -318,6 +320,10 @@ __all__ = [
     "uint16",
     "uint32",
     "uint64",
+    "unique_all",
+    "unique_counts",
+    "unique_inverse",
+    "unique_values",
     "unstack",
     "var",
     "vecdot",
