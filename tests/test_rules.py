@@ -14,9 +14,9 @@ import microgradient as mg
 from domains import CASES, INTERNAL, POINTWISE, WITHOUT_DERIVATIVE
 from microgradient import kernels
 from microgradient.explain.symbolic import expression, partial
+from microgradient.operators import apply
 from microgradient.rules import TABLE
 from microgradient.scalar_world import SCALAR
-from microgradient.tensor import apply
 
 SMOOTH = sorted(POINTWISE)
 PARAMS = {"polygamma": {"n": 1}}

@@ -5,9 +5,10 @@ from .check import check_gradients
 from .composite import conv, conv_transpose, log_softmax, logsumexp, softmax, stop_gradient, windows
 from .custom import checkpoint, custom_rule
 from .functions import *  # noqa: F403 (the functions, listed there)
+from .operators import get_default_dtype, set_default_dtype
 from .random import bernoulli, manual_seed, rand, randint, randn, randperm
 from .tape import enable_grad, is_grad_enabled, no_grad
-from .tensor import Tensor, get_default_dtype, set_default_dtype, tensor
+from .tensor import Tensor, tensor
 from .transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 __version__ = "0.1.0"

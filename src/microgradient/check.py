@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from .errors import ArgumentError, GradientError
+from .operators import wrap
 from .random import Generator
-from .tensor import TAPED, Tensor, wrap
+from .tensor import TAPED, Tensor
 from .transforms import jvp, vjp
 from .tree import flatten
 

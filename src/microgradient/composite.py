@@ -11,9 +11,10 @@ from typing import Any, cast
 import numpy as np
 
 from .errors import ArgumentError, ShapeError
+from .operators import apply, wrap
 from .rules import TABLE
 from .tensor import TAPED as xp
-from .tensor import Tensor, apply, wrap
+from .tensor import Tensor
 
 Extent = int | Sequence[int]
 Padding = int | Sequence[int] | Sequence[tuple[int, int]] | str

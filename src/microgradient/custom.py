@@ -10,9 +10,10 @@ import numpy as np
 
 from . import random
 from .errors import ArgumentTypeError, GradientError, ShapeError
+from .operators import wrap
 from .rules import Primitive, World
 from .tape import NO_PARAMS, TAPE, Node, backward, forward, next_seq, picked, recording, topological
-from .tensor import TAPED, Tensor, wrap
+from .tensor import TAPED, Tensor
 from .tree import flatten
 
 Function = Callable[..., Any]

@@ -26,11 +26,11 @@ positive, negative, square, reciprocal = np.positive, np.negative, np.square, np
 add, subtract, multiply, divide = np.add, np.subtract, np.multiply, np.divide
 remainder, copysign, nextafter, hypot = np.remainder, np.copysign, np.nextafter, np.hypot
 abs, sign, floor, ceil, trunc, sqrt = np.abs, np.sign, np.floor, np.ceil, np.trunc, np.sqrt
-exp, exp2, expm1, log, log2, log10, log1p, logaddexp = (
-    np.exp, np.exp2, np.expm1, np.log, np.log2, np.log10, np.log1p, np.logaddexp,
+exp, exp2, log, log2, log10, log1p, logaddexp = (
+    np.exp, np.exp2, np.log, np.log2, np.log10, np.log1p, np.logaddexp,
 )  # fmt: skip
 sin, cos, tan, asin, acos, atan, atan2 = np.sin, np.cos, np.tan, np.arcsin, np.arccos, np.arctan, np.arctan2
-sinh, cosh, tanh, asinh, acosh, atanh = np.sinh, np.cosh, np.tanh, np.arcsinh, np.arccosh, np.arctanh
+sinh, cosh, asinh, acosh, atanh = np.sinh, np.cosh, np.arcsinh, np.arccosh, np.arctanh
 maximum, minimum, clip, where = np.maximum, np.minimum, np.clip, np.where
 isfinite, isinf, isnan, signbit = np.isfinite, np.isinf, np.isnan, np.signbit
 # as operators, so that two Python numbers give a Python bool
@@ -63,6 +63,24 @@ def floor_divide(a: Array, b: Array) -> Array:
     if y.dtype.kind != "f":
         return y
     return np.where(np.isinf(a) | np.isinf(b), np.divide(a, b), y)
+
+
+def expm1(a: Array) -> Array:
+    """eᵃ - 1; for a complex one by the real part, since NumPy's is wrong at infinities and NaN."""
+    if a.dtype.kind != "c":
+        return np.expm1(a)
+    x, half = a.real, np.sin(a.imag / 2)
+    near = np.expm1(x) * np.cos(a.imag) - 2 * half * half + 1j * (np.exp(x) * np.sin(a.imag))
+    return np.where(np.isfinite(a), near, np.exp(a) - 1).astype(a.dtype)
+
+
+def tanh(a: Array) -> Array:
+    """The hyperbolic tangent; ±1 ± 0j at complex infinities, where NumPy's 0 has a sign that turns with the imaginary part."""
+    y = np.tanh(a)
+    if a.dtype.kind != "c":
+        return y
+    ends = np.copysign(1, a.real) + 1j * np.copysign(0, a.imag)
+    return np.where(np.isinf(a.real), ends, y).astype(a.dtype)
 
 
 def round(a: Array) -> Array:

@@ -38,7 +38,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
-from .tensor import Tensor, get_default_dtype, wrap
+from .operators import get_default_dtype, wrap
+from .tensor import Tensor
 
 Shape = int | Sequence[int]
 Array = np.ndarray[Any, np.dtype[Any]]

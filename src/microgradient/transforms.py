@@ -16,9 +16,10 @@ import numpy as np
 
 from . import kernels
 from .errors import ArgumentTypeError, DTypeError, GradientError, ShapeError
+from .operators import wrap
 from .rules import TABLE
 from .tape import NO_PARAMS, TAPE, Node, backward, forward, next_seq, recording, topological
-from .tensor import TAPED, Tensor, wrap
+from .tensor import TAPED, Tensor
 from .tree import flatten
 
 Function = Callable[..., Any]

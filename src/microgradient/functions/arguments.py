@@ -8,9 +8,10 @@ from typing import Any, cast
 import numpy as np
 
 from ..errors import ArgumentError, ArgumentTypeError, DTypeError, OutOfRangeError, ShapeError
+from ..operators import apply, wrap
 from ..protocols import DEFAULT_FLOAT
 from ..rules import TABLE
-from ..tensor import Tensor, apply, wrap
+from ..tensor import Tensor
 
 ArrayLike = Any
 """What the functions accept as an array: a Tensor, an ndarray, a Python or NumPy number, nested sequences of these."""

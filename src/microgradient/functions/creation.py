@@ -8,9 +8,10 @@ from typing import Any, cast
 import numpy as np
 
 from ..errors import ArgumentError, ShapeError
+from ..operators import apply
 from ..protocols import DEFAULT_FLOAT
 from ..rules import TABLE
-from ..tensor import Tensor, apply
+from ..tensor import Tensor
 from .arguments import (
     ArrayLike,
     DType,

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentTypeError, DTypeError
+from ..operators import apply, binary, unary
 from ..rules import TABLE
-from ..tensor import Tensor, apply, binary, unary
+from ..tensor import Tensor
 from .arguments import ArrayLike, as_dtype, as_tensor, cast_to, constant_tensor, inexact, promoted
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import cast
 
 from ..errors import ArgumentError, ArgumentTypeError, OutOfRangeError
+from ..operators import apply
 from ..rules import ARRAY, TABLE
-from ..tensor import Tensor, apply
+from ..tensor import Tensor
 from .arguments import ArrayLike, as_tensor, one_axis
 
 

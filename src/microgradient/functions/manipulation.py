@@ -10,8 +10,9 @@ from typing import Any, cast
 import numpy as np
 
 from ..errors import ArgumentError, ShapeError
+from ..operators import apply
 from ..rules import ARRAY, TABLE
-from ..tensor import Tensor, apply
+from ..tensor import Tensor
 from .arguments import (
     ArrayLike,
     as_dtype,

@@ -15,9 +15,10 @@ from typing import Any, cast
 import numpy as np
 
 from ..errors import ArgumentError, ArgumentTypeError, ShapeError
+from ..operators import apply, binary
 from ..rules import TABLE
 from ..tensor import TAPED as xp
-from ..tensor import Tensor, apply, binary
+from ..tensor import Tensor
 from .arguments import ArrayLike, as_tensor, cast_to, checked_dtype, constant_tensor, promoted
 
 _EINSUM = TABLE["einsum"]

@@ -11,8 +11,9 @@ from typing import Any, cast
 import numpy as np
 
 from ..errors import ArgumentError
+from ..operators import apply
 from ..rules import TABLE
-from ..tensor import Tensor, apply
+from ..tensor import Tensor
 from .arguments import (
     ArrayLike,
     Axis,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..tensor import Tensor, get_default_dtype
+from ..operators import get_default_dtype
+from ..tensor import Tensor
 from . import functional
 from .module import Module
 from .parameter import Parameter

@@ -11,7 +11,8 @@ import numpy as np
 import microgradient as mg
 
 from ..errors import ArgumentError, ShapeError
-from ..tensor import Tensor, get_default_dtype
+from ..operators import get_default_dtype
+from ..tensor import Tensor
 from . import functional, init
 from .module import Module
 from .parameter import Parameter

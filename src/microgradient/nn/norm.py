@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError, ShapeError
-from ..tensor import Tensor, get_default_dtype
+from ..operators import get_default_dtype
+from ..tensor import Tensor
 from . import functional, init
 from .linear import empty_parameter
 from .module import Module

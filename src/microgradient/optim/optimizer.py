@@ -15,8 +15,9 @@ import numpy as np
 
 from .. import kernels
 from ..errors import ArgumentError, ArgumentTypeError, ShapeError, warn_once
+from ..operators import wrap
 from ..tape import enable_grad
-from ..tensor import Tensor, wrap
+from ..tensor import Tensor
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Group = dict[str, Any]  # "params", and a value for every setting

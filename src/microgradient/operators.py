@@ -1,0 +1,244 @@
+"""How an operation on tensors runs: the kernel on the data, and a node on the tape if an argument needs a gradient.
+
+`unary` and `binary` make the operator methods of Tensor out of the rulebook, one closure per primitive with nothing to look up;
+`apply` runs any primitive. They are made before the class whose methods they become, so `install` tells them what it is.
+"""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import kernels
+from .errors import DTypeError, ShapeError
+from .protocols import DEFAULT_FLOAT
+from .rules import TABLE, Primitive
+from .tape import NO_PARAMS, TAPE, Node, Shaped, picked, recording
+
+if TYPE_CHECKING:
+    from .tensor import Tensor
+
+Operand = Any  # a Tensor, a Python or NumPy number, an ndarray
+
+_default_float = DEFAULT_FLOAT
+_recorder = recording.get
+_new: Callable[[type[Tensor]], Tensor] = object.__new__  # without the checks of __init__
+
+
+def install(cls: type[Tensor]) -> None:
+    """Make `cls` the class of every result."""
+    globals()["Tensor"] = cls
+
+
+# ---------------------------------------------------------------------------------------------- operators from the rulebook
+
+# Kernels run in a context of their own, where NumPy's floating-point warnings are off: log(0) is -inf, as the standard says.
+_silent = contextvars.Context()
+_silent.run(np.seterr, all="ignore")
+_run_silently = _silent.run
+
+
+def run_kernel(kernel: Callable[..., Any], *args: Any, **params: Any) -> Any:
+    """`kernel(*args, **params)` without NumPy's floating-point warnings."""
+    try:
+        return _run_silently(kernel, *args, **params)
+    except RuntimeError as error:  # the context is in use: by another thread, or by a kernel that calls a kernel
+        if "cannot enter context" not in str(error):
+            raise
+        with np.errstate(all="ignore"):
+            return kernel(*args, **params)
+
+
+def unary(name: str) -> Callable[[Tensor], Tensor]:
+    """The Tensor method of a pointwise primitive of one argument."""
+    op, kernel = TABLE[name], getattr(kernels, name)
+    keep_y, keep_a = op.reads([True])
+    floats, varies = op.floats, op.maps[0] is not None
+
+    def method(self: Tensor) -> Tensor:
+        a = self.data
+        if floats and a.dtype.kind in "biu":
+            a = a.astype(_default_float[0])
+        try:
+            y = _run_silently(kernel, a)
+        except RuntimeError:
+            y = run_kernel(kernel, a)
+        if y.__class__ is not np.ndarray:
+            y = np.asarray(y)
+        out = _new(Tensor)
+        out.data = y
+        out.node = None
+        p = self.node
+        if p is not None and varies and (recorder := _recorder()) is not None:
+            saved = (y if keep_y else None, a if keep_a else None)
+            out.node = node = Node(op, (p,), saved, NO_PARAMS, y.shape, y.dtype)
+            if recorder is not TAPE:
+                recorder.record(node, (a,), y)
+        return out
+
+    return _named(method, name, op)
+
+
+def binary(name: str, reflected: bool = False) -> Callable[[Tensor, Operand], Tensor]:
+    """The operator method of a pointwise primitive of two arguments; `reflected`: self is the second."""
+    op, kernel = TABLE[name], getattr(kernels, name)
+    keep = {(p, q): op.reads([p, q]) for p in (True, False) for q in (True, False) if p or q}
+    both, first, second = keep[True, True], keep[True, False], keep[False, True]
+    floats, varies, lift = op.floats, op.maps[0] is not None, name == "pow" and reflected
+
+    def method(self: Tensor, other: Operand) -> Tensor:
+        a, p = self.data, self.node
+        if other.__class__ is Tensor or isinstance(other, Tensor):
+            b, q = other.data, other.node
+            if a.dtype is not b.dtype or (floats and a.dtype.kind in "biu"):
+                a, b = promote(a, b, floats)
+        else:
+            q = None
+            b = constant(other)
+            if b is NotImplemented:
+                return NotImplemented
+            if lift and a.dtype.kind == "f" and b.__class__ is not complex:
+                b = np.asarray(b, a.dtype)  # the rule of 2**x takes the logarithm of 2 in this dtype
+            if b.__class__ is np.ndarray or floats or a.dtype.kind not in "fc" or b.__class__ is complex:
+                a, b = promote(a, b, floats)
+        if reflected:
+            a, b, p, q = b, a, q, p
+        try:
+            y = _run_silently(kernel, a, b)
+        except RuntimeError:
+            y = run_kernel(kernel, a, b)
+        except ValueError as error:
+            raise _no_broadcast(name, a, b, error) from None
+        if y.__class__ is not np.ndarray:
+            y = np.asarray(y)
+        out = _new(Tensor)
+        out.data = y
+        if (p is None and q is None) or not varies or (recorder := _recorder()) is None:
+            out.node = None
+            return out
+        keep_y, keep_a, keep_b = both if p is not None and q is not None else first if q is None else second
+        saved = (y if keep_y else None, a if keep_a else None, b if keep_b else None)
+        out.node = node = Node(op, (p, q), saved, NO_PARAMS, y.shape, y.dtype)
+        if recorder is not TAPE:
+            recorder.record(node, (a, b), y)
+        return out
+
+    return _named(method, name, op)
+
+
+def apply(op: Primitive, *args: Any, **params: Any) -> Any:
+    """Run any primitive on tensors, arrays and numbers: one Tensor, or a tuple where the primitive has several results."""
+    data = [arg.data if isinstance(arg, Tensor) else arg for arg in args]
+    nodes = tuple([arg.node if isinstance(arg, Tensor) else None for arg in args])
+    kernel = getattr(kernels, op.name)
+    try:
+        y = _run_silently(kernel, *data, **params)
+    except RuntimeError:
+        y = run_kernel(kernel, *data, **params)
+    several = y.__class__ is tuple
+    if not several and y.__class__ is not np.ndarray:
+        y = np.asarray(y)
+    wanted = tuple([node is not None for node in nodes])
+    if True not in wanted or not op.varies or (recorder := _recorder()) is None:
+        return tuple(wrap(part, None) for part in y) if several else wrap(y, None)
+    kept = op.kept.get(wanted) or op.kept.setdefault(wanted, op.reads(wanted))
+    saved = [y if kept[0] else None]
+    for datum, keep, node in zip(data, kept[1:], nodes, strict=True):
+        saved.append(datum if keep else None if node is not None else Shaped(np.shape(datum), np.result_type(datum)))
+    if several:
+        node = Node(op, nodes, tuple(saved), params, None, None)
+        out: Any = tuple(wrap(part, picked(node, i, part, len(y))) for i, part in enumerate(y))
+    else:
+        node = Node(op, nodes, tuple(saved), params, y.shape, y.dtype)
+        out = wrap(y, node)
+    if recorder is not TAPE:
+        recorder.record(node, data, y)
+    return out
+
+
+def wrap(datum: Any, node: Node | None) -> Any:
+    """The tensor of a datum and a node. Numbers and shapes, which rules also meet, stay what they are."""
+    if not isinstance(datum, np.ndarray | np.generic):
+        return datum
+    out = _new(Tensor)
+    out.data = np.asarray(datum)
+    out.node = node
+    return out
+
+
+def constant(value: Any) -> Any:
+    """An operand that is not a tensor, as a Python number or an ndarray; NotImplemented if it is neither."""
+    cls = value.__class__
+    if cls is float or cls is int or cls is bool or cls is complex:
+        return value
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
+        return value
+    if isinstance(value, np.generic) and value.dtype.kind in "biufc":
+        return value.item()  # a NumPy number is a number: it does not decide the dtype
+    if isinstance(value, bool | int | float | complex):
+        return (
+            complex(value) if isinstance(value, complex) else float(value) if isinstance(value, float) else int(value)
+        )
+    return NotImplemented
+
+
+def promote(a: Any, b: Any, floats: bool = False) -> tuple[Any, Any]:
+    """Bring two operands to where NumPy's promotion agrees with ours: integers beside floats take the float's dtype.
+
+    The standard leaves integers with floats open; here, as in PyTorch, float32 with int64 is float32. Python numbers
+    have no dtype of their own: beside integers a Python float counts as the default float.
+    """
+    kinds = [x.dtype.kind if isinstance(x, np.ndarray) else "Python" for x in (a, b)]
+    inexact = [x.dtype for x in (a, b) if isinstance(x, np.ndarray) and x.dtype.kind in "fc"]
+    if inexact:
+        target = inexact[0] if len(inexact) == 1 else np.result_type(*inexact)
+    elif any(isinstance(x, complex) for x in (a, b)):
+        target = np.result_type(_default_float[0], np.complex64)
+    elif floats or any(isinstance(x, float) for x in (a, b)):
+        target = _default_float[0]
+    else:
+        return a, b
+    a, b = (x.astype(target) if k in ("b", "i", "u") else x for x, k in zip((a, b), kinds, strict=True))
+    return a, b
+
+
+def _no_broadcast(name: str, a: Any, b: Any, error: ValueError) -> ValueError:
+    """What to say when two arrays do not fit together."""
+    shapes = np.shape(a), np.shape(b)
+    try:
+        np.broadcast_shapes(*shapes)
+    except ValueError:
+        return ShapeError(
+            "MG120",
+            f"`{name}` can't broadcast shapes {shapes[0]} and {shapes[1]}: counted from the right, axes must be equal or 1. "
+            "Add axes of length 1 with `x[:, None]`, or reshape one of them.",
+        )
+    return error
+
+
+def _named(method: Callable[..., Tensor], name: str, op: Primitive) -> Callable[..., Tensor]:
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = f"The {op.kind} primitive `{name}`, elementwise."
+    return method
+
+
+def set_default_dtype(dtype: Any) -> None:
+    """Set the dtype that Python floats become, and integers where a function needs floats: float32 (the start) or float64.
+
+    >>> import microgradient as mg
+    >>> mg.set_default_dtype(mg.float64); str(mg.tensor(1.0).dtype)
+    'float64'
+    >>> mg.set_default_dtype(mg.float32)
+    """
+    new = np.dtype(dtype)
+    if new not in (np.float32, np.float64):
+        raise DTypeError("MG140", f"The default dtype must be float32 or float64, not {new}.")
+    _default_float[0] = new
+
+
+def get_default_dtype() -> np.dtype[Any]:
+    """The dtype that Python floats become."""
+    return _default_float[0]
