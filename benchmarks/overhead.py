@@ -3,7 +3,8 @@
     python benchmarks/overhead.py [--quick] [--json FILE] [--only WORD]
 
 All run in one process and take turns; each figure is the best of several turns. "forward" records a tape (NumPy's does not).
-"backward" is forward and backward together, minus forward. Below, ratios are our time over a peer's: less than 1 is faster.
+"backward" is forward and backward together, minus forward. As in timeit, Python's garbage collector rests while the clock runs,
+or the reference cycles of one library would be charged to another. Ratios are our time over a peer's: less than 1 is faster.
 """
 
 from __future__ import annotations
@@ -206,10 +207,13 @@ def measure(case: Case, turns: int, seconds: float) -> dict[str, dict[str, float
 def _seconds(f: Callable[[], Any], calls: int) -> float:
     """How long one call takes, on average over `calls`."""
     gc.collect()
+    gc.disable()
     start = time.perf_counter()
     for _ in range(calls):
         f()
-    return (time.perf_counter() - start) / calls
+    elapsed = time.perf_counter() - start
+    gc.enable()
+    return elapsed / calls
 
 
 def measure_import(turns: int) -> dict[str, float]:
