@@ -210,7 +210,9 @@ def _along(weight: Tensor, input: Tensor, axis: int) -> Tensor:
 
 
 def _at_labels(x: Tensor, labels: Tensor, axis: int) -> Tensor:
-    return mg.squeeze(mg.take_along_axis(x, mg.expand_dims(labels, axis=axis), axis=axis), axis=axis)
+    """x[n, labels[n, ...], ...]: for each label the entry of ``x`` that it names along ``axis``."""
+    grid = [np.arange(n).reshape((n,) + (1,) * (labels.ndim - 1 - k)) for k, n in enumerate(labels.shape)]
+    return x[(*grid[:axis], labels, *grid[axis:])]
 
 
 def _weigh(loss: Tensor, labels: Tensor, kept: Tensor | None, weight: Tensor | None, reduction: str) -> Tensor:
@@ -241,8 +243,9 @@ def _labels(input: Tensor, target: Tensor, axis: int, ignore_index: int) -> tupl
         return mg.astype(mg.where(kept, target, 0), mg.int64), kept
     labels = target.data
     if labels.dtype.kind == "f":
-        if not np.all(labels == np.floor(labels)):
-            row = tuple(int(i) for i in np.argwhere(labels != np.floor(labels))[0])
+        whole = np.isfinite(labels) & (labels == np.floor(labels))
+        if not whole.all():
+            row = tuple(int(i) for i in np.argwhere(~whole)[0])
             raise ArgumentError(
                 "MG164",
                 f"Labels are whole numbers (or probabilities of shape {input.shape}); {_row(row)} is {labels[row]:.4g}. "
@@ -251,20 +254,24 @@ def _labels(input: Tensor, target: Tensor, axis: int, ignore_index: int) -> tupl
         labels = labels.astype(np.int64)
     elif labels.dtype.kind not in "iu":
         labels = labels.astype(np.int64)
+    if not labels.size:
+        return mg.asarray(labels), None
+    low, high = int(labels.min()), int(labels.max())
+    if 0 <= low and high < classes and not low <= ignore_index <= high:
+        return mg.asarray(labels), None  # nothing to leave out, in nearly every case
     ignored = labels == ignore_index
-    some = bool(ignored.any())
-    if some:
-        labels = np.where(ignored, 0, labels)
-    if labels.size and (labels.min() < 0 or labels.max() >= classes):
+    labels = np.where(ignored, 0, labels)
+    if labels.min() < 0 or labels.max() >= classes:
         row = tuple(int(i) for i in np.argwhere((labels < 0) | (labels >= classes))[0])
-        if labels.max() == classes and labels.min() >= 1 - some:
+        highest = labels.max()
+        if highest == classes and labels.min() >= 1 - ignored.any():
             hint = " Labels from 1? `y - 1`."
         else:
-            hint = f" Give the model {labels.max() + 1} outputs?" if labels.max() >= classes else ""
+            hint = f" Give the model {highest + 1} outputs?" if highest >= classes else ""
         raise ArgumentError(
             "MG164", f"{classes} outputs need labels 0–{classes - 1}; {_row(row)} is {labels[row]}.{hint}"
         )
-    return mg.asarray(labels), mg.asarray(~ignored) if some else None
+    return mg.asarray(labels), mg.asarray(~ignored)
 
 
 def _row(row: tuple[int, ...]) -> str:
@@ -289,8 +296,8 @@ def _warn_if_softmax(input: Tensor, axis: int) -> None:
     values = input.data
     if not isinstance(values, np.ndarray) or values.shape[axis] < 2 or not values.size:
         return
-    first = values if values.ndim == 1 else values[0]
-    if first.min() < 0 or abs(float(first.sum(axis=0).flat[0]) - 1.0) > 1e-5:
+    first = values if values.ndim == 1 else values[(0, slice(None), *(0,) * (values.ndim - 2))]
+    if not abs(float(first.sum()) - 1.0) < 1e-5:
         return  # cheap: one row decides in nearly every case
     if values.min() >= 0 and np.all(np.abs(values.sum(axis=axis) - 1.0) < 1e-5):
         warn_once(
