@@ -103,8 +103,8 @@ def test_what_has_no_symbolic_form():
         partial("matmul")
     with pytest.raises(ArgumentError, match="MG114"):
         expression("matmul", *arguments(2))
-    with pytest.raises(GradientError, match=r"copysign.*argument 1"):
-        partial("copysign", 1)
+    with pytest.raises(GradientError, match=r"equal.*argument 1"):
+        partial("equal", 1)
     with pytest.raises(AttributeError):
         SYMBOLIC.matmul  # noqa: B018
 
