@@ -5,4 +5,8 @@
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from .explanation import Edge, Why
+from .trace import Step, Trace, trace
+from .why import why
+
+__all__ = ["Edge", "Step", "Trace", "Why", "trace", "why"]

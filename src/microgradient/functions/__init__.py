@@ -144,7 +144,7 @@ from .manipulation import (
     unstack,
 )
 from .methods import attach
-from .products import diagonal, einsum, matmul, matrix_transpose, outer, tensordot, trace, vecdot
+from .products import diagonal, einsum, matmul, matrix_transpose, outer, tensordot, vecdot
 from .searching import argmax, argmin, count_nonzero, nonzero, searchsorted
 from .sets import isin, unique_all, unique_counts, unique_inverse, unique_values
 from .sorting import argsort, sort, topk
@@ -312,7 +312,6 @@ __all__ = [
     "tensordot",
     "tile",
     "topk",
-    "trace",
     "tril",
     "triu",
     "trunc",

@@ -1,0 +1,224 @@
+"""What `mg.why` returns, and how it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .render import Line, base, columns, latex_name, latex_number, norm, number, plain, short, shown
+from .replay import Check
+
+
+@dataclass(frozen=True)
+class Edge:
+    """One path into a gradient: upstream × local = contribution.
+
+    `via` is the name of what was computed from x, `op` the primitive that did it, `rule` what it does with a gradient in
+    words, `where` the source line and `layer` the nn layer, where they are known. For a whole tensor the numbers are arrays;
+    `local` is then None unless the primitive works entry by entry.
+    """
+
+    via: str
+    op: str
+    upstream: Any
+    local: Any
+    contribution: Any
+    rule: str = ""
+    where: str = ""
+    layer: str = ""
+
+
+class Why:
+    """A gradient and the paths that it came by. Printing it shows it; `latex()` gives the derivation in LaTeX.
+
+    `name` and `of` are the names of x and of what was differentiated, `value` and `gradient` the numbers, `edges` the
+    paths (the largest, where there are many), `more` how many are left out and what they add, `sum` all contributions
+    added up: it is the gradient. `check` is the central difference, `where` the source line that made x.
+    """
+
+    def __init__(self, name: str, of: str, value: Any, gradient: Any, where: str = "") -> None:
+        self.name, self.of = name, of
+        self.value, self.gradient = value, gradient
+        self.where = where
+        self.edges: tuple[Edge, ...] = ()
+        self.more: tuple[int, float] = (0, 0.0)
+        self.sum: Any = 1.0 if name == of else 0.0
+        self.scale = 0.0
+        self.check = Check(None, 0.0, True, "not taken")
+
+    def add(self, edges: Iterable[Edge]) -> None:
+        """Add paths."""
+        for edge in edges:
+            self.edges += (edge,)
+            self.sum = self.sum + edge.contribution
+            self.scale += float(np.sum(np.abs(edge.contribution)))
+
+    def add_many(self, contributions: Any, edge: Callable[[int], Edge], top: int | None) -> None:
+        """Add as many paths as there are contributions, making only the `top` largest of them into edges."""
+        kept = np.argsort(-_size(contributions), kind="stable")[:top]
+        self.edges += tuple(edge(int(k)) for k in kept)
+        left = np.delete(contributions, kept)
+        self.more = (self.more[0] + left.size, self.more[1] + float(np.sum(left)))
+        self.sum = self.sum + float(np.sum(contributions))
+        self.scale += float(np.sum(np.abs(contributions)))
+
+    def keep_largest(self, top: int | None) -> None:
+        """Keep the `top` largest paths as edges, largest first; if there are no more than that, leave their order."""
+        if top is None or (len(self.edges) <= top and not self.more[0] and not self.name.endswith("]")):
+            return
+        ranked = sorted(self.edges, key=lambda e: -float(_size(np.asarray(e.contribution))))
+        left = ranked[top:]
+        self.edges = tuple(ranked[:top])
+        self.more = (self.more[0] + len(left), self.more[1] + sum(float(e.contribution) for e in left))
+
+    @property
+    def paths(self) -> int:
+        """How many paths there are, those left out included."""
+        return len(self.edges) + self.more[0]
+
+    def latex(self) -> str:
+        r"""The derivation as a LaTeX `aligned` block: in symbols, in numbers, the result."""
+        return "\\begin{aligned}\n" + " \\\\\n".join(_latex_rows(self)) + "\n\\end{aligned}"
+
+    def text(self) -> str:
+        """The explanation as text without colour."""
+        return plain(_lines(self))
+
+    def __repr__(self) -> str:
+        return shown(_lines(self))
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/plain": repr(self), "text/latex": f"$\\displaystyle {self.latex()}$"}
+
+
+def _size(contributions: Any) -> Any:
+    """By what paths are ranked: NaN first, as it explains most."""
+    return np.nan_to_num(np.abs(contributions), nan=np.inf)
+
+
+# ------------------------------------------------------------------------------------------------------------- as text
+
+
+def _lines(why: Why) -> list[Line]:
+    whole = np.ndim(why.value) > 0
+    found: list[Line] = [_headline(why)]
+    rows = [_array_row(why, e) if whole else _number_row(why, e) for e in why.edges]
+    places = {e.where for e in why.edges}
+    layers = {e.layer for e in why.edges}
+    for edge, cells in zip(why.edges, columns(rows, right=() if whole else (2, 4, 6)), strict=True):
+        line: Line = [("  ", "")]
+        styles = ("bold", "dim", "cyan", "dim", "cyan", "", "", "")
+        line += [(cell, style) for cell, style in zip(cells, styles, strict=False)]
+        mark = _mark(edge.contribution)
+        line.append((f"  {mark}", {"▲": "green", "▼": "red"}.get(mark, "dim")))
+        notes = [edge.layer] if len(layers) > 1 and edge.layer else []
+        notes += [edge.where] if len(places) > 1 and edge.where else []
+        found.append([*line, ("   " + " ".join(notes), "dim")])
+    count, total = why.more
+    if count:
+        found.append([(f"  and {count:,} more: ", ""), (number(total, sign=True), "bold")])
+    for rule in list(dict.fromkeys(e.rule for e in why.edges if e.rule))[:3]:
+        found.append([("  rule    ", "dim"), (rule, "italic")])
+    found.append(_check_line(why, whole))
+    return found
+
+
+def _headline(why: Why) -> Line:
+    line: Line = [(f"∂{why.of}/∂{why.name} = ", "bold"), (short(why.gradient), "bold yellow")]
+    line.append((f"     {why.name} = {short(why.value)}", ""))
+    if why.name == why.of:
+        line.append(("     where every backward pass starts", "dim"))
+    elif not why.paths:
+        line.append((f"     {why.of} does not depend on it", "dim"))
+    else:
+        n = why.paths
+        line.append((f"     {base(why.name)} used {n:,}×" + (f" → {n:,} paths, added" if n > 1 else ""), ""))
+    places = {e.where for e in why.edges} or {why.where}
+    layers = {e.layer for e in why.edges}
+    if len(layers) == 1 and any(layers):
+        line.append((f"     {next(iter(layers))}", "dim"))
+    where = why.where or (next(iter(places)) if len(places) == 1 else "")
+    return [*line, (f"     {where}", "dim")] if where else line
+
+
+def _number_row(why: Why, e: Edge) -> list[str]:
+    """via c · ∂L/∂c · 4.0 · × ∂c/∂b · 1.0 · = +4.0"""
+    of, via, x = base(why.of), base(e.via), base(why.name)
+    return [
+        f"via {e.via}  ", f"∂{of}/∂{via} ", number(e.upstream), f" × ∂{via}/∂{x} ", number(e.local), " = ",
+        number(e.contribution, sign=True),
+    ]  # fmt: skip
+
+
+def _array_row(why: Why, e: Edge) -> list[str]:
+    of, via = base(why.of), base(e.via)
+    through = f" through {e.op} " if e.local is None else f" × ∂{via}/∂{base(why.name)} {short(e.local)} "
+    return [f"via {e.via}  ", f"∂{of}/∂{via} ", short(e.upstream), through, " = ", short(e.contribution)]
+
+
+def _check_line(why: Why, whole: bool) -> Line:
+    check, x = why.check, base(why.name)
+    if why.name == why.of:
+        return [("  check   ", "dim"), (f"∂{why.of}/∂{why.of} is 1", "")]
+    if check.numeric is None:
+        return [("  check   ", "dim"), (check.note, "dim")]
+    if whole:
+        text = f"along a random direction d: (f({x}+hd)-f({x}-hd))/2h = {check.numeric:.6f}"
+    else:
+        text = f"(f({x}+h)-f({x}-h))/2h = {_fixed(check.numeric)}"
+    if check.agrees:
+        return [("  check   ", "dim"), (text + " ", ""), ("✓", "green")]
+    return [
+        ("  check   ", "dim"), (text + " ", ""), ("✗", "bold red"),
+        (f" the rules give {_fixed(check.analytic)}: a kink within h of this point, or a rule that is not the derivative", "red"),
+    ]  # fmt: skip
+
+
+def _fixed(x: float) -> str:
+    return f"{x:.6f}" if x == 0 or 1e-3 <= abs(x) < 1e6 else f"{x:.6e}"
+
+
+def _mark(contribution: Any) -> str:
+    """▲ for what raises the gradient, ▼ for what lowers it; none for arrays, which do both."""
+    if np.ndim(contribution):
+        return ""
+    return "▲" if contribution > 0 else "▼" if contribution < 0 else "·"
+
+
+# ------------------------------------------------------------------------------------------------------------ as LaTeX
+
+
+def _latex_rows(why: Why) -> list[str]:
+    of, x = latex_name(why.of), latex_name(why.name)
+    left = _fraction(of, x)
+    if np.ndim(why.value):
+        terms = [_pulled_back(of, x, e) for e in why.edges]
+        size = rf"\left\lVert {left} \right\rVert &= {latex_number(norm(why.gradient))}"
+        return [f"{left} &= {' + '.join(terms) or '0'}", size]
+    if not why.edges:
+        return [f"{left} &= {latex_number(why.gradient)}"]
+    dots = [r"\cdots"] if why.more[0] else []
+    symbols = [rf"{_fraction(of, latex_name(e.via))} \cdot {_fraction(latex_name(e.via), x)}" for e in why.edges]
+    numbers = [
+        rf"{latex_number(e.upstream, True)} \cdot {latex_number(e.local, True)}" for e in why.edges
+    ]
+    rest = [latex_number(why.more[1], True)] if why.more[0] else []
+    return [
+        f"{left} &= {' + '.join(symbols + dots)}",
+        f"&= {' + '.join(numbers + rest)}",
+        f"&= {latex_number(why.gradient)}",
+    ]
+
+
+def _pulled_back(of: str, x: str, e: Edge) -> str:
+    via = latex_name(e.via)
+    if e.local is not None:
+        return rf"{_fraction(of, via)} \odot {_fraction(via, x)}"
+    return rf"\left({_fraction(via, x)}\right)^{{\top}} {_fraction(of, via)}"
+
+
+def _fraction(above: str, below: str) -> str:
+    return rf"\frac{{\partial {above}}}{{\partial {below}}}"

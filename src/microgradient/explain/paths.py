@@ -1,0 +1,126 @@
+"""The paths into the gradient of a tensor, or of one of its entries.
+
+A path starts where x is used. Where it is only turned or reshaped (`w.T`), the path starts at the use behind that: the
+entry is the same number there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import kernels
+from ..rules import unbroadcast
+from ..tape import Node, _operands
+from .trace import Sweep
+
+_VIEWS = frozenset({"permute_dims", "reshape", "positive", "astype", "flip", "roll"})
+
+
+class Views:
+    """A tensor's node and the views of it: nodes that hold the same entries in other places."""
+
+    def __init__(self, sweep: Sweep, node: Node) -> None:
+        self.first = node
+        self.nodes = [node]
+        members = {node}
+        for other in sweep.order:
+            turned = other.op is not None and other.op.name in _VIEWS and other is not node and other is not sweep.root
+            if turned and other.parents[0] in members:
+                members.add(other)
+                self.nodes.append(other)
+        self.members = members
+
+    def carry(self, one_hot: Any) -> dict[Node, Any]:
+        """The tangent of each view when that of the tensor is `one_hot`."""
+        moved: dict[Node, Any] = {self.first: one_hot}
+        for node in self.nodes[1:]:
+            moved[node] = tangent(node, 0, moved[node.parents[0]])  # type: ignore[index]
+        return moved
+
+    def bring_back(self, node: Node, g: Any) -> Any:
+        """A contribution to the view `node` as a contribution to the tensor."""
+        while node is not self.first:
+            parent = node.parents[0]
+            assert node.op is not None
+            assert parent is not None
+            y, args = _operands(node, node.saved, None)
+            (g,) = node.op.vjp(kernels, g, y, args, [True], node.params)
+            g = unbroadcast(kernels, g, parent.shape).astype(parent.dtype)
+            node = parent
+        return g
+
+
+@dataclass(frozen=True)
+class EntryPaths:
+    """The paths of one entry through one use of it: for each entry of the result that it moves, a number in each array.
+
+    `part` is the number of the result where the primitive has several.
+    """
+
+    node: Node
+    op: str
+    places: Any  # (n, ndim): indices into the result
+    upstream: Any
+    locals: Any
+    contributions: Any
+    part: int | None = None
+
+    def entry(self, k: int) -> str:
+        """The k-th place as text: "[5, 12]"."""
+        part = "" if self.part is None else f".{self.part}"
+        place = ", ".join(map(str, self.places[k].tolist()))
+        return part + (f"[{place}]" if place else "")
+
+
+def entry_paths(sweep: Sweep, views: Views, one_hot: Any) -> Iterator[EntryPaths]:
+    """The paths into the entry where `one_hot` is 1, in order of evaluation."""
+    carried = views.carry(one_hot)
+    for node, i, upstream, _ in reversed(sweep.edges):
+        parent = node.parents[i]
+        if parent not in views.members or node in views.members:
+            continue
+        assert node.op is not None
+        moved = tangent(node, i, carried[parent])
+        several = isinstance(upstream, tuple)
+        parts = zip(upstream, moved, strict=True) if several else ((upstream, moved),)
+        for part, (t, local) in enumerate(parts):
+            if t is None or local is None:
+                continue
+            touched = local != 0
+            if node.op.kind == "pointwise":  # also where the derivative happens to be 0
+                touched = np.broadcast_to(carried[parent] != 0, local.shape)
+            up, down = (a[touched].astype(np.float64) for a in (t, local))
+            with np.errstate(all="ignore"):
+                yield EntryPaths(node, node.op.name, np.argwhere(touched), up, down, up * down, part if several else None)
+
+
+def paths_into(sweep: Sweep, views: Views) -> Iterator[tuple[Node, str, Any, Any, Any]]:
+    """(consumer, primitive, upstream, local, contribution) of each path into a whole tensor, in order of evaluation.
+
+    `local` is an array for pointwise primitives, None for others.
+    """
+    for node, i, upstream, contribution in reversed(sweep.edges):
+        parent = node.parents[i]
+        if parent not in views.members or node in views.members:
+            continue
+        assert node.op is not None
+        local = None
+        if node.op.kind == "pointwise":
+            local = tangent(node, i, np.ones(parent.shape, parent.dtype))
+        yield node, node.op.name, upstream, local, views.bring_back(parent, contribution)
+
+
+def tangent(node: Node, i: int, t: Any) -> Any:
+    """How the result of `node` moves when its argument `i` alone moves along `t`."""
+    assert node.op is not None
+    incoming = [t if k == i else None for k in range(len(node.parents))]
+    y, args = _operands(node, node.saved, None)
+    with np.errstate(all="ignore"):
+        moved = node.op.jvp(kernels, incoming, y, args, node.params)
+    if node.shape is None:
+        return moved
+    return np.broadcast_to(np.asarray(moved), node.shape)

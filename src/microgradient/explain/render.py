@@ -1,0 +1,118 @@
+"""How explanations look: numbers, aligned columns, colour on a terminal (by rich), LaTeX."""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+Line = list[tuple[str, str]]  # pieces of text, each with a style of rich ("" for none)
+
+
+def plain(lines: Sequence[Line]) -> str:
+    """The lines as text without colour."""
+    return "\n".join("".join(text for text, _ in line).rstrip() for line in lines)
+
+
+def shown(lines: Sequence[Line]) -> str:
+    """The lines for where they are going: coloured if the standard output is a terminal (and NO_COLOR is unset)."""
+    if not sys.stdout.isatty():
+        return plain(lines)
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    with console.capture() as capture:
+        for line in lines:
+            console.print(Text.assemble(*line), soft_wrap=True)
+    return capture.get().rstrip("\n")
+
+
+def number(x: Any, sign: bool = False) -> str:
+    """A number in at most six digits, recognisable as a float; with `sign` also a plus.
+
+    >>> number(2), number(1 / 3, sign=True), number(1.5e-9)
+    ('2.0', '+0.333333', '1.5e-09')
+    """
+    text = f"{float(x):{'+' if sign else ''}.6g}"
+    return text if re.search(r"[.eni]", text) else text + ".0"
+
+
+def short(value: Any) -> str:
+    """A number or an array in a few characters: small arrays whole, others by shape, mean and norm.
+
+    >>> short(np.array([1.0, 2.0])), short(np.ones((8, 2)))
+    ('[1.0, 2.0]', '(8, 2) mean 1.0 norm 4.0')
+    """
+    if isinstance(value, tuple):
+        return ", ".join("0.0" if part is None else short(part) for part in value)
+    array = np.asarray(value)
+    if array.ndim == 0:
+        return number(array)
+    if array.ndim == 1 and array.size <= 4:
+        return f"[{', '.join(map(number, array))}]"
+    shape = f"({', '.join(map(str, array.shape))}{',' if array.ndim == 1 else ''})"
+    if not array.size:
+        return f"{shape} empty"
+    wide = array.astype(np.float64)
+    return f"{shape} mean {number(np.mean(wide))} norm {number(norm(wide))}"
+
+
+def norm(value: Any) -> float:
+    """The Euclidean norm of all entries; of a tuple of arrays, over all of them."""
+    if isinstance(value, tuple):
+        return math.hypot(*(norm(part) for part in value if part is not None))
+    return float(np.linalg.norm(np.asarray(value, np.float64).ravel()))
+
+
+def columns(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[list[str]]:
+    """The cells padded so that they align; the columns numbered in `right` to the right."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))] if rows else []
+    return [
+        [cell.rjust(w) if i in right else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))]
+        for row in rows
+    ]
+
+
+def base(name: str) -> str:
+    """A name short enough for a fraction: without its index, the last part of a path, w and b for weight and bias.
+
+    >>> base("model.0.weight[3, 17]"), base("hidden"), base("v3[0]")
+    ('w', 'hidden', 'v3')
+    """
+    name = name.partition("[")[0]
+    last = name.rpartition(".")[2]
+    return {"weight": "w", "bias": "b"}.get(last, last) if not last[:1].isdigit() else name
+
+
+def latex_name(name: str) -> str:
+    r"""A name in LaTeX: `v3` as v_{3}, `w[3, 17]` as w[3, 17], longer ones upright.
+
+    >>> latex_name("v3"), latex_name("w[3, 17]"), latex_name("my_loss")
+    ('v_{3}', 'w[3, 17]', '\\mathrm{my\\_loss}')
+    """
+    stem, bracket, index = name.partition("[")
+    match = re.fullmatch(r"([A-Za-z])(\d+)", stem)
+    if match:
+        stem = f"{match[1]}_{{{match[2]}}}"
+    elif len(stem) > 1:
+        stem = rf"\mathrm{{{_escaped(stem)}}}"
+    return stem + bracket + _escaped(index)
+
+
+def latex_number(x: Any, brackets: bool = False) -> str:
+    """A number in LaTeX; with `brackets` round a negative one, to stand after an operator."""
+    text = number(x)
+    if "e" in text:
+        mantissa, exponent = text.split("e")
+        text = rf"{mantissa} \cdot 10^{{{int(exponent)}}}"
+    text = text.replace("inf", r"\infty").replace("nan", r"\mathrm{NaN}")
+    return f"({text})" if brackets and text.startswith("-") else text
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"([_%&#${}])", r"\\\1", text)

@@ -1,0 +1,84 @@
+"""The backward sweep over a graph of Values, with every edge kept."""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+
+from ..scalar import Value, _call_own_backward
+from ..scalar_world import SCALAR
+
+Edges = list[tuple[Value, int, float, float]]
+
+
+class ScalarSweep:
+    """One sweep from `root`: the adjoint of every Value, and every edge (consumer, argument, upstream, contribution).
+
+    `order` is in order of evaluation. Nothing is added to the `grad` of any Value.
+    """
+
+    def __init__(self, root: Value) -> None:
+        self.order = _ancestors(root)
+        self.adjoints: dict[Value, Any] = {root: 1.0}
+        self.edges: Edges = []
+        for v in reversed(self.order):
+            upstream = self.adjoints[v]
+            for i, contribution in _contributions(v, upstream):
+                parent = v.parents[i]
+                self.edges.append((v, i, upstream, contribution))
+                self.adjoints[parent] = self.adjoints.get(parent, 0.0) + contribution
+
+    def edges_into(self, x: Value) -> Edges:
+        """The edges that add to the adjoint of `x`, latest first."""
+        return [edge for edge in self.edges if edge[0].parents[edge[1]] is x]
+
+    def local(self, v: Value, i: int) -> float:
+        """∂v/∂(its argument i)."""
+        return float(dict(_contributions(v, 1.0))[i])
+
+
+def _ancestors(root: Value) -> list[Value]:
+    """`root` and all that it was computed from, in order of evaluation."""
+    seen = {root}
+    stack = [root]
+    while stack:
+        for parent in stack.pop().parents:
+            if parent not in seen:
+                seen.add(parent)
+                stack.append(parent)
+    return sorted(seen, key=attrgetter("seq"))
+
+
+def _contributions(v: Value, upstream: Any) -> list[tuple[int, Any]]:
+    """(argument, what is sent to it) for the arguments of `v` when `upstream` arrives."""
+    if not v.parents:
+        return []
+    if v.op is None:
+        return _by_hand(v, upstream)
+    args = [p.data for p in v.parents]
+    try:
+        return [(i, rule(SCALAR, upstream, v.data, *args)) for i, rule in enumerate(v.op.maps) if rule is not None]
+    except (ZeroDivisionError, OverflowError):  # IEEE arithmetic gives inf or NaN
+        numbers = [np.float64(a) for a in args]
+        with np.errstate(all="ignore"):
+            return [
+                (i, float(rule(SCALAR, np.float64(upstream), np.float64(v.data), *numbers)))
+                for i, rule in enumerate(v.op.maps)
+                if rule is not None
+            ]
+
+
+def _by_hand(v: Value, upstream: Any) -> list[tuple[int, Any]]:
+    """A Value with a `_backward` of the user's: what that adds to its parents."""
+    involved = dict.fromkeys((v, *v.parents))
+    v._cotangent = upstream
+    for p in dict.fromkeys(v.parents):
+        p._cotangent = 0
+    try:
+        _call_own_backward(v)
+        return [(v.parents.index(p), p._cotangent) for p in dict.fromkeys(v.parents)]
+    finally:
+        for value in involved:
+            value._cotangent = None

@@ -1,0 +1,80 @@
+"""What a primitive does with the gradient that arrives, in one sentence."""
+
+from __future__ import annotations
+
+from ..errors import MicrogradientError
+from ..rules import TABLE, Primitive
+
+_SENTENCES = {
+    "add": "+ passes what arrives to both inputs",
+    "subtract": "− passes what arrives to the first input and its negative to the second",
+    "multiply": "× sends each input the other input, times what arrives",
+    "divide": "a / b sends a what arrives / b, and b what arrives × -(a/b)/b",
+    "negative": "− turns the sign of what arrives",
+    "positive": "+ passes what arrives",
+    "pow": "aᵇ sends a what arrives × b·aᵇ⁻¹, and b what arrives × aᵇ·log a",
+    "square": "a² sends what arrives × 2a",
+    "sqrt": "√a sends what arrives / (2√a)",
+    "reciprocal": "1/a sends what arrives × -1/a²",
+    "abs": "|a| sends what arrives × the sign of a",
+    "exp": "exp sends what arrives × its own result",
+    "log": "log a sends what arrives / a",
+    "tanh": "tanh sends what arrives × (1 - y²), y its own result",
+    "sigmoid": "σ sends what arrives × y(1 - y), y its own result",
+    "relu": "relu passes what arrives where its input was positive, and 0 elsewhere",
+    "softplus": "softplus sends what arrives × σ(a)",
+    "sin": "sin a sends what arrives × cos a",
+    "cos": "cos a sends what arrives × -sin a",
+    "maximum": "maximum passes what arrives to the larger input, half to each at a tie",
+    "minimum": "minimum passes what arrives to the smaller input, half to each at a tie",
+    "where": "where passes what arrives to the input that was chosen",
+    "clip": "clip passes what arrives inside its bounds",
+    "matmul": "a @ b sends a what arrives @ bᵀ, and b aᵀ @ what arrives: an entry gets Σ (what arrives × the entry it met)",
+    "einsum": "einsum sends each input what arrives times the other inputs, summed over what they share",
+    "conv": "a convolution sends each weight Σ (what arrives × the inputs it met), and each input Σ (what arrives × the weights)",
+    "sum": "a sum passes what arrives to every entry it added",
+    "broadcast_to": "broadcasting sends back the sum of what arrives at the copies",
+    "max": "max passes what arrives to the largest entry, in equal shares at a tie",
+    "min": "min passes what arrives to the smallest entry, in equal shares at a tie",
+    "prod": "a product sends each factor the product of the others, times what arrives",
+    "index": "indexing sends back what arrives to the entries that were taken, 0 to the others",
+    "take_along_axis": "taking sends back what arrives to the entries that were taken, 0 to the others",
+    "concat": "concatenation sends each part its piece of what arrives",
+    "checkpoint": "a checkpoint computes its function again and applies the rules inside",
+}
+
+
+def sentence(op: Primitive | None) -> str:
+    """The rule of `op` in a sentence, "" if there is none.
+
+    >>> from microgradient.rules import TABLE
+    >>> sentence(TABLE["multiply"])
+    '× sends each input the other input, times what arrives'
+    """
+    if op is None:
+        return ""
+    if op.name in _SENTENCES:
+        return _SENTENCES[op.name]
+    if TABLE.get(op.name) is not op:
+        return f"`{op.name}` has a rule of its own"
+    if op.kind == "linear":
+        return f"`{op.name}` is linear: what arrives goes back the way the entries came"
+    if op.kind == "multilinear":
+        return f"`{op.name}` sends each input what arrives times the other inputs"
+    if op.kind == "pointwise":
+        return _formula(op)
+    return f"`{op.name}`: see its rule in rules.py"
+
+
+def _formula(op: Primitive) -> str:
+    from .symbolic import arguments, away_from_kinks, partial
+
+    try:
+        parts = [
+            f"{a} what arrives × ({away_from_kinks(partial(op, i))})"
+            for i, a in enumerate(arguments(len(op.maps)))
+            if op.maps[i] is not None
+        ]
+    except MicrogradientError:
+        return f"`{op.name}` works entry by entry: see its rule in rules.py"
+    return f"{op.name} sends " + ", and ".join(parts)
