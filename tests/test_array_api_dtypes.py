@@ -19,15 +19,15 @@ with warnings.catch_warnings():
 DTYPES = ["bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64", "complex64",
           "complex128"]  # fmt: skip
 UNARY = """abs acos acosh asin asinh atan atanh bitwise_invert ceil conj cos cosh exp expm1 floor imag isfinite isinf isnan log
-log1p log2 log10 logical_not negative positive real reciprocal round sign signbit sin sinh square sqrt tan tanh trunc""".split()
+log1p log2 log10 logical_not negative positive real reciprocal round sign signbit sin sinh square sqrt tan tanh trunc"""
 BINARY = """add atan2 bitwise_and bitwise_left_shift bitwise_or bitwise_right_shift bitwise_xor copysign divide equal
 floor_divide greater greater_equal hypot less less_equal logaddexp logical_and logical_or logical_xor maximum minimum multiply
-nextafter not_equal pow remainder subtract""".split()
+nextafter not_equal pow remainder subtract"""
 OPERATORS = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "//": operator.floordiv,
              "%": operator.mod, "**": operator.pow, "&": operator.and_, "|": operator.or_, "^": operator.xor,
              "<<": operator.lshift, ">>": operator.rshift, "==": operator.eq, "!=": operator.ne, "<": operator.lt,
              "<=": operator.le, ">": operator.gt, ">=": operator.ge}  # fmt: skip
-REDUCTIONS = "sum prod max min mean std var all any argmax argmin count_nonzero cumulative_sum cumulative_prod".split()
+REDUCTIONS = "sum prod max min mean std var all any argmax argmin count_nonzero cumulative_sum cumulative_prod"
 
 
 def defined(function: Any, *args: Any) -> Any:
@@ -56,7 +56,7 @@ def agree(ours: Any, theirs: Any) -> None:
     assert name_of(ours.dtype) == name_of(np.asarray(theirs).dtype)
 
 
-@pytest.mark.parametrize("name", UNARY + REDUCTIONS)
+@pytest.mark.parametrize("name", [*UNARY.split(), *REDUCTIONS.split()])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_one_argument(name: str, dtype: str):
     theirs = defined(getattr(xp, name), array(dtype))
@@ -64,7 +64,7 @@ def test_one_argument(name: str, dtype: str):
         agree(getattr(mg, name)(tensor(dtype)), theirs)
 
 
-@pytest.mark.parametrize("name", BINARY)
+@pytest.mark.parametrize("name", BINARY.split())
 def test_two_arguments(name: str):
     combinations = 0
     for first, second in itertools.product(DTYPES, repeat=2):
@@ -75,7 +75,7 @@ def test_two_arguments(name: str):
     assert combinations
 
 
-@pytest.mark.parametrize("name", BINARY)
+@pytest.mark.parametrize("name", BINARY.split())
 @pytest.mark.parametrize("number", [True, 1, 1.0, 1j])
 def test_an_array_with_a_python_number(name: str, number: Any):
     for dtype in DTYPES:
@@ -127,7 +127,7 @@ def test_result_type():
     for first, second in itertools.product(DTYPES, repeat=2):
         theirs = defined(xp.result_type, getattr(xp, first), array(second))
         if theirs is not None:
-            assert name_of(mg.result_type(getattr(mg, first), tensor(second))) == name_of(np.asarray(xp.zeros(1, dtype=theirs)).dtype)
+            agree(mg.zeros(1, dtype=mg.result_type(getattr(mg, first), tensor(second))), xp.zeros(1, dtype=theirs))
     assert mg.result_type(mg.int8, mg.uint8, 5) == mg.int16
     assert mg.result_type(mg.float32, 1, 2.0) == mg.float32
     assert mg.result_type(mg.float32, 1j) == mg.complex64

@@ -37,8 +37,6 @@ def test_every_name_of_the_standard_exists():
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_signature(name: str):
     ours = parameters(getattr(mg, name))
-    if name == "expand_dims":  # 2025.12 widened the type of `axis`, not the signature
-        assert [p[:2] for p in ours] == [("x", inspect.Parameter.POSITIONAL_ONLY), ("axis", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
     assert [(n, k) for n, k, _ in ours] == [(n, k) for n, k, _ in parameters(getattr(xp, name))]
     assert [d for *_, d in ours] == [d for *_, d in parameters(getattr(xp, name))]
 
@@ -53,10 +51,10 @@ METHODS = (
     "lt matmul mod mul ne neg or pos pow rshift setitem sub truediv xor "
     "iadd isub imul itruediv ifloordiv ipow imatmul imod iand ior ixor ilshift irshift "
     "radd rsub rmul rtruediv rfloordiv rpow rmatmul rmod rand ror rxor rlshift rrshift"
-).split()
+)
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", METHODS.split())
 def test_methods_of_the_array_object(name: str):
     assert callable(getattr(mg.Tensor, f"__{name}__"))
     assert callable(getattr(xp.asarray(1), f"__{name}__"))

@@ -53,8 +53,11 @@ take_along_axis = np.take_along_axis
 
 
 def pow(a: Any, b: Any) -> Any:
-    """a ** b. For ½ NumPy's operator takes the square root, which differs from the power at -0 and -∞."""
-    return np.power(a, b) if b.__class__ is float and b == 0.5 else a**b
+    """a ** b. For the number ½ NumPy takes the square root, which differs from the power at -0 and -∞."""
+    half = b == 0.5 if b.__class__ is float else getattr(b, "ndim", 1) == 0 and b == 0.5
+    if half and getattr(a, "dtype", None) in (np.float32, np.float64):
+        return np.where(a == -np.inf, np.inf, a**b) + 0.0
+    return a**b
 
 
 def floor_divide(a: Array, b: Array) -> Array:
@@ -70,7 +73,7 @@ def expm1(a: Array) -> Array:
     if a.dtype.kind != "c":
         return np.expm1(a)
     x, half = a.real, np.sin(a.imag / 2)
-    near = np.expm1(x) * np.cos(a.imag) - 2 * half * half + 1j * (np.exp(x) * np.sin(a.imag))
+    near = np.expm1(x) * np.cos(a.imag) - 2 * half * half + 0.0 + 1j * (np.exp(x) * np.sin(a.imag))
     return np.where(np.isfinite(a), near, np.exp(a) - 1).astype(a.dtype)
 
 

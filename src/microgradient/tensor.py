@@ -300,21 +300,12 @@ class Tensor(Protocols):
 
 install(Tensor)
 _square, _pow = unary("square"), binary("pow")
-_UFUNCS = {
-    getattr(kernels, name): name
-    for name, op in TABLE.items()
-    if op.kind == "pointwise" and isinstance(getattr(kernels, name, None), np.ufunc)
-} | {
-    np.power: "pow", np.equal: "equal", np.not_equal: "not_equal", np.less: "less", np.less_equal: "less_equal",
-    np.greater: "greater", np.greater_equal: "greater_equal", np.fabs: "abs",
-    np.floor_divide: "floor_divide", np.rint: "round", np.matmul: "matmul",
-}  # fmt: skip
 _METHODS: dict[str, Callable[..., Any]] = {}
 _REFLECTED: dict[str, Callable[..., Any]] = {}
-for _name in {*_UFUNCS.values(), "sigmoid", "softplus", "relu", "erf", "erfc", "erfinv", "lgamma", "digamma"}:
-    if TABLE[_name].kind == "pointwise" and len(TABLE[_name].maps) == 2:
+for _name, _op in TABLE.items():
+    if _op.kind == "pointwise" and len(_op.maps) == 2:
         _METHODS[_name], _REFLECTED[_name] = binary(_name), binary(_name, reflected=True)
-    elif TABLE[_name].kind == "pointwise":
+    elif _op.kind == "pointwise" and len(_op.maps) == 1 and _name != "polygamma":  # which has a parameter
         _METHODS[_name] = unary(_name)
 
 
@@ -347,8 +338,7 @@ class TensorWorld:
 
     def __init__(self) -> None:
         for name, op in TABLE.items():
-            simple = name in _METHODS and name in TABLE and name != "matmul"
-            setattr(self, name, pointwise_function(name) if simple else functools.partial(apply, op))
+            setattr(self, name, pointwise_function(name) if name in _METHODS else functools.partial(apply, op))
 
     if TYPE_CHECKING:
 

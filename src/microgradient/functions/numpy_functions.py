@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentTypeError, GradientError
-from ..tensor import _UFUNCS as UFUNCS
 from ..tensor import Tensor
 from . import (
     creation,
@@ -43,9 +42,9 @@ def array_function(self: Tensor, function: Any, types: Any, args: tuple[Any, ...
 
 def array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
     """The `__array_ufunc__` of Tensor: what happens when a ufunc, such as `np.exp`, meets a tensor."""
-    name = UFUNCS.get(ufunc) or ("vecdot" if ufunc is np.vecdot else None)
-    if name is not None and method == "__call__" and not options:
-        return getattr(products if name in ("matmul", "vecdot") else elementwise, name)(*inputs)
+    counterpart = _UFUNCS.get(ufunc)
+    if counterpart is not None and method == "__call__" and not options:
+        return counterpart(*inputs)
     if _needs_gradient((inputs, options)):
         raise _no_gradient(ufunc, "" if method == "__call__" else f".{method}")
     if any(isinstance(out, Tensor) for out in options.get("out", ())):
@@ -58,6 +57,13 @@ def attach() -> None:
     cls: Any = Tensor
     cls.__array_function__, cls.__array_ufunc__ = array_function, array_ufunc
 
+
+# NumPy has the standard's names too, so a ufunc and its counterpart are called the same; here are those that are not.
+_UFUNCS: dict[Any, Callable[..., Any]] = {
+    getattr(np, name): function
+    for name, function in vars(elementwise).items()
+    if isinstance(getattr(np, name, None), np.ufunc)
+} | {np.fabs: elementwise.abs, np.rint: elementwise.round, np.matmul: products.matmul, np.vecdot: products.vecdot}
 
 # Functions whose results are flat, or say something about the array: they run on it whether or not it needs a gradient.
 _FLAT = {
