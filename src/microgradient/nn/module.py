@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from ..errors import ArgumentError, ArgumentTypeError, MicrogradientError
-from ..tensor import Tensor
+from ..tensor import Tensor, wrap
 from .parameter import Parameter
 from .whereabouts import add_whereabouts
 
@@ -205,7 +205,7 @@ class Module:
         With ``keep_vars`` the tensors themselves.
         """
         named = self._named_tensors(prefix.removesuffix("."), remove_duplicate=False, saved_only=True)
-        return {path: value if keep_vars else value.detach() for path, value in named}
+        return {path: value if keep_vars else wrap(value.data, None) for path, value in named}
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> LoadResult:
         """Take over the numbers of ``state_dict``: Tensors, ndarrays, or PyTorch tensors, converted to our dtypes.

@@ -7,7 +7,7 @@ import math
 import microgradient as mg
 
 from ...errors import ArgumentError
-from ...tensor import Tensor
+from ...tensor import Tensor, wrap
 
 
 def relu(input: Tensor) -> Tensor:
@@ -137,7 +137,7 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tens
     """
     if min_val > max_val:
         raise ArgumentError("MG157", f"hardtanh's min_val {min_val} is above its max_val {max_val}.")
-    flat = mg.clip(mg.stop_gradient(input), min=min_val, max=max_val)
+    flat = mg.clip(wrap(input.data, None), min=min_val, max=max_val)
     return mg.where((input > min_val) & (input < max_val), input, flat)
 
 

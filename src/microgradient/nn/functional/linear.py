@@ -10,7 +10,7 @@ import microgradient as mg
 
 from ... import random
 from ...errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
-from ...tensor import Tensor
+from ...tensor import Tensor, wrap
 from ..whereabouts import FeatureError
 
 
@@ -64,7 +64,7 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
     if padding_idx is None:
         return y
     padding = mg.expand_dims(indices == (padding_idx % rows), axis=-1)
-    return mg.where(padding, mg.stop_gradient(y), y)
+    return mg.where(padding, wrap(y.data, None), y)
 
 
 def _take_rows(weight: Tensor, indices: Tensor) -> Tensor:

@@ -5,6 +5,8 @@ Every loss takes ``reduction``: "mean" (over the elements, unless said otherwise
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 import microgradient as mg
@@ -257,7 +259,7 @@ def _labels(input: Tensor, target: Tensor, axis: int, ignore_index: int) -> tupl
     if not labels.size:
         return mg.asarray(labels), None
     low, high = int(labels.min()), int(labels.max())
-    if 0 <= low and high < classes and not low <= ignore_index <= high:
+    if low >= 0 and high < classes and not low <= ignore_index <= high:
         return mg.asarray(labels), None  # nothing to leave out, in nearly every case
     ignored = labels == ignore_index
     labels = np.where(ignored, 0, labels)
@@ -296,8 +298,8 @@ def _warn_if_softmax(input: Tensor, axis: int) -> None:
     values = input.data
     if not isinstance(values, np.ndarray) or values.shape[axis] < 2 or not values.size:
         return
-    first = values if values.ndim == 1 else values[(0, slice(None), *(0,) * (values.ndim - 2))]
-    if not abs(float(first.sum()) - 1.0) < 1e-5:
+    one: Any = ... if values.ndim == 1 else (0, slice(None), *(0,) * (values.ndim - 2))
+    if not abs(float(values[one].sum()) - 1.0) < 1e-5:
         return  # cheap: one row decides in nearly every case
     if values.min() >= 0 and np.all(np.abs(values.sum(axis=axis) - 1.0) < 1e-5):
         warn_once(

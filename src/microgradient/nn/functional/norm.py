@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import microgradient as mg
 
 from ...errors import ShapeError
-from ...tensor import Tensor
+from ...tensor import Tensor, wrap
 
 
 def batch_norm(
@@ -100,5 +100,5 @@ def layer_norm(
 def _move(running: Tensor | None, measured: Tensor, momentum: float, correction: float = 1.0) -> None:
     """running ← (1 - momentum) · running + momentum · correction · measured, outside the graph."""
     if running is not None:
-        new = mg.astype(mg.reshape(mg.stop_gradient(measured), (-1,)), running.dtype)
+        new = mg.astype(mg.reshape(wrap(measured.data, None), (-1,)), running.dtype)
         running.data = (running * (1.0 - momentum) + new * (momentum * correction)).data
