@@ -2,9 +2,9 @@
 
     python benchmarks/overhead.py [--quick] [--json FILE] [--only WORD]
 
-All run in one process and take turns; each figure is the best of several turns. "forward" records a tape (NumPy's does not).
-"backward" is forward and backward together, minus forward. As in timeit, Python's garbage collector rests while the clock runs,
-or the reference cycles of one library would be charged to another. Ratios are our time over a peer's: less than 1 is faster.
+All run in one process and take turns; each figure is the best of several turns. "forward" records a tape (NumPy's does not)
+and "backward" sweeps a tape just made. As in timeit, Python's garbage collector rests while the clock runs, or the reference
+cycles of one library would be charged to another. Ratios are our time over a peer's: less than 1 is faster.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ MAX_IMPORT_SECONDS, MAX_RESIDENT_MB = 0.25, 60.0
 
 
 class Timed(NamedTuple):
-    """A workload as one library runs it; `both` is None where there is no backward."""
+    """A workload as one library runs it; `backward` takes what `forward` returns, and is None where there is none."""
 
     forward: Callable[[], Any]
-    both: Callable[[], Any] | None
+    backward: Callable[[Any], Any] | None
 
 
 class Case(NamedTuple):
@@ -96,31 +96,28 @@ def tensor_case(name: str, chain: Callable[..., Any], count: int, size: int) -> 
 def _microgradient(chain: Callable[..., Any], x: Any, c: Any, ones: Any) -> Timed:
     leaf, constant, cotangent = mg.tensor(x, requires_grad=True), mg.tensor(c), mg.tensor(ones)
 
-    def both() -> None:
+    def forward() -> Any:
         leaf.grad = None
-        chain(leaf, constant, mg).backward(cotangent)
+        return chain(leaf, constant, mg)
 
-    return Timed(lambda: chain(leaf, constant, mg), both)
+    return Timed(forward, lambda y: y.backward(cotangent))
 
 
 def _torch(torch: Any, chain: Callable[..., Any], x: Any, c: Any, ones: Any) -> Timed:
     leaf, constant, cotangent = torch.tensor(x, requires_grad=True), torch.tensor(c), torch.tensor(ones)
 
-    def both() -> None:
+    def forward() -> Any:
         leaf.grad = None
-        chain(leaf, constant, torch).backward(cotangent)
+        return chain(leaf, constant, torch)
 
-    return Timed(lambda: chain(leaf, constant, torch), both)
+    return Timed(forward, lambda y: y.backward(cotangent))
 
 
 def _autograd(chain: Callable[..., Any], x: Any, c: Any, ones: Any) -> Timed:
     namespace = importlib.import_module("autograd.numpy")
     make_vjp = importlib.import_module("autograd.core").make_vjp
 
-    def forward() -> Any:
-        return make_vjp(lambda y: chain(y, c, namespace), x)
-
-    return Timed(forward, lambda: forward()[0](ones))
+    return Timed(lambda: make_vjp(lambda y: chain(y, c, namespace), x), lambda made: made[0](ones))
 
 
 def value_case(name: str, chain: Callable[..., Any], count: int) -> Case:
@@ -132,11 +129,11 @@ def value_case(name: str, chain: Callable[..., Any], count: int) -> Case:
 
 
 def _values(leaf: Any, constant: Any, chain: Callable[..., Any]) -> Timed:
-    def both() -> None:
+    def forward() -> Any:
         leaf.grad = constant.grad = 0
-        chain(leaf, constant, None).backward()
+        return chain(leaf, constant, None)
 
-    return Timed(lambda: chain(leaf, constant, None), both)
+    return Timed(forward, lambda y: y.backward())
 
 
 def mlp_case() -> Case:
@@ -152,15 +149,12 @@ def mlp_case() -> Case:
 
 def _mlp(model: Any, value: Any, points: list[tuple[float, float]]) -> Timed:
     def forward() -> Any:
+        model.zero_grad()
         scores = [model([value(x), value(y)]) for x, y in points]
         losses = [(1 + (2 * (k % 2) - 1) * score).relu() for k, score in enumerate(scores)]
         return sum(losses) * (1.0 / len(losses)) + 1e-4 * sum(p * p for p in model.parameters())
 
-    def both() -> None:
-        model.zero_grad()
-        forward().backward()
-
-    return Timed(forward, both)
+    return Timed(forward, lambda loss: loss.backward())
 
 
 def value_engines() -> dict[str, Any]:
@@ -190,30 +184,35 @@ def cases() -> list[Case]:
 
 def measure(case: Case, turns: int, seconds: float) -> dict[str, dict[str, float]]:
     """Microseconds per operation: `{peer: {"forward": …, "backward": …}}`. The peers take turns of `seconds` each."""
-    timed = {(p, k): f for p, t in case.peers.items() for k, f in t._asdict().items() if f is not None}
-    calls = {key: max(1, round(seconds / _seconds(f, 1))) for key, f in timed.items() if _seconds(f, 2) > 0}
-    best = dict.fromkeys(timed, math.inf)
+    calls = {peer: max(1, round(seconds / max(_seconds(t, 1)[0], _seconds(t, 3)[0]))) for peer, t in case.peers.items()}
+    best = dict.fromkeys(case.peers, (math.inf, math.inf))
     for _ in range(turns):
-        for key, f in timed.items():
-            best[key] = min(best[key], _seconds(f, calls[key]))
+        for peer, timed in case.peers.items():
+            forward, backward = _seconds(timed, calls[peer])
+            best[peer] = min(best[peer][0], forward), min(best[peer][1], backward)
     scale = 1e6 / case.count
     return {
-        peer: {"forward": best[peer, "forward"] * scale}
-        | ({"backward": max(0.0, best[peer, "both"] - best[peer, "forward"]) * scale} if t.both is not None else {})
+        peer: {"forward": best[peer][0] * scale} | ({} if t.backward is None else {"backward": best[peer][1] * scale})
         for peer, t in case.peers.items()
     }
 
 
-def _seconds(f: Callable[[], Any], calls: int) -> float:
-    """How long one call takes, on average over `calls`."""
+def _seconds(timed: Timed, calls: int) -> tuple[float, float]:
+    """How long forward and backward take, on average over `calls`."""
+    clock, (forward, backward) = time.perf_counter, timed
+    in_forward = in_backward = 0.0
     gc.collect()
     gc.disable()
-    start = time.perf_counter()
     for _ in range(calls):
-        f()
-    elapsed = time.perf_counter() - start
+        start = clock()
+        y = forward()
+        middle = clock()
+        if backward is not None:
+            backward(y)
+        in_backward += clock() - middle
+        in_forward += middle - start
     gc.enable()
-    return elapsed / calls
+    return in_forward / calls, in_backward / calls
 
 
 def measure_import(turns: int) -> dict[str, float]:
