@@ -16,7 +16,7 @@ def make_moons(count: int, noise: float, seed: int) -> tuple[NDArray[np.float64]
     (True, 50)
     """
     draw = np.random.default_rng(seed)
-    outer, inner = np.linspace(0, np.pi, count - count // 2), np.linspace(0, np.pi, count // 2)
+    outer, inner = np.linspace(0, np.pi, count // 2), np.linspace(0, np.pi, count - count // 2)
     points = np.concatenate([
         np.stack([np.cos(outer), np.sin(outer)], axis=1),
         np.stack([1 - np.cos(inner), 0.5 - np.sin(inner)], axis=1),

@@ -50,6 +50,7 @@ class Digits(Recipe):
     summary: ClassVar[str] = "handwritten digits, 8 × 8 pixels, by an MLP or a CNN (--model mlp|cnn)"
     defaults: ClassVar[Options] = Options(epochs=50, batch_size=64, lr=4e-3, optimizer="adam", model="mlp")
     models: ClassVar[tuple[str, ...]] = ("mlp", "cnn")
+    worked_examples: ClassVar[int] = 4
     lr_decay: ClassVar[float] = 0.1
 
     def __init__(self, options: Options) -> None:

@@ -26,6 +26,7 @@ class Moons(Recipe):
     summary: ClassVar[str] = "two half moons, by the scalar engine: every number is a node that can be looked at"
     defaults: ClassVar[Options] = Options(epochs=100, batch_size=100, lr=1.0, optimizer="sgd", model="mlp")
     models: ClassVar[tuple[str, ...]] = ("mlp",)
+    worked_examples: ClassVar[int] = 2
     optimizers: ClassVar[tuple[str, ...]] = ("sgd",)
     loss_unit: str = "hinge"
 

@@ -40,6 +40,7 @@ class TwoLayer(Recipe):
     summary: ClassVar[str] = "two layers on four points: the smallest network that learns something"
     defaults: ClassVar[Options] = Options(epochs=1000, batch_size=4, lr=0.01, optimizer="adam", model="mlp")
     models: ClassVar[tuple[str, ...]] = ("mlp",)
+    worked_examples: ClassVar[int] = 4
     loss_unit: str = "MSE"
     train_size = len(X)
 

@@ -77,6 +77,7 @@ class Recipe:
     clip_norm: ClassVar[float | None] = None
     takes_target: ClassVar[bool] = False
     takes_text: ClassVar[bool] = False
+    worked_examples: ClassVar[int] = 0  # how many training examples the gradient shown at the end is of; 0: none shown
 
     model: Any
     train_size: int

@@ -17,6 +17,7 @@ from microgradient.errors import ArgumentError, DataError, MicrogradientError
 from microgradient.train.loop import batch_count, evaluate, save, train
 from microgradient.train.recipe import Metric, Options, Recipe, check_options
 from microgradient.train.run_folder import METRICS, MODEL, RUN, Position, Run, RunFolder, free_folder, latest_folder
+from microgradient.train.worked_gradient import worked_gradient
 
 Make = Callable[[Options], Recipe]
 Say = Callable[[str], None]
@@ -103,6 +104,8 @@ class Session:
             for line in self.recipe.report():
                 say(line)
         say(f"run folder: {self.folder.path} ({MODEL}, {METRICS}, {RUN})")
+        for line in worked_gradient(self.recipe):
+            say(line)
 
 
 def _load(recipe: Recipe, folder: RunFolder, optimizer: Any) -> None:
