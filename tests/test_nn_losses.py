@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 import re
 import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
 import microgradient as mg
-from microgradient import errors, nn
+from microgradient import nn
 from microgradient.errors import ArgumentError, MicrogradientWarning, ShapeError
 
 F = nn.functional
@@ -20,16 +19,6 @@ F = nn.functional
 
 def numbers(*shape: int, seed: int = 0) -> mg.Tensor:
     return mg.tensor(np.random.default_rng([seed, *shape]).standard_normal(shape))
-
-
-@pytest.fixture(autouse=True)
-def _warn_again() -> Iterator[None]:
-    """Warnings come once for each place; the tests call from the same place several times."""
-    before = dict(errors._warned)
-    errors._warned.clear()
-    yield
-    errors._warned.clear()
-    errors._warned.update(before)
 
 
 LABELS = mg.tensor([2, 0, 1])

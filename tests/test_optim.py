@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import microgradient as mg
-from microgradient import errors, optim
+from microgradient import optim
 from microgradient.errors import MicrogradientWarning
 from microgradient.optim import lr_scheduler, optimizer
 
@@ -24,12 +24,6 @@ ALL = [
     (optim.Adam, {"lr": 0.05, "amsgrad": True}),
     (optim.AdamW, {"lr": 0.05}),
 ]
-
-
-@pytest.fixture(autouse=True)
-def _fresh_warnings(monkeypatch):
-    """Every test sees its warnings, though each comes only once for a place."""
-    monkeypatch.setattr(errors, "_warned", type(errors._warned)())
 
 
 def leaf(value, dtype=np.float64):
