@@ -28,7 +28,8 @@ class Module:
     """A function with parameters. Subclass it, keep layers in attributes, write ``forward``.
 
     Parameters and modules are found wherever an attribute holds them, also inside lists, tuples and dicts, in the order
-    in which the attributes were first set; those held twice count once.
+    in which the attributes were first set; those held twice count once. (To keep one out, hold it behind a function:
+    ``self.target = lambda: network``.)
 
     >>> from microgradient import nn
     >>> class Net(nn.Module):

@@ -101,8 +101,9 @@ def _taped_origin(node: Node | None, root: Module) -> Origin | None:
             if parent in owners:
                 return Origin(*owners[parent], flattened)
         inner = next((p for p in node.parents if p is not None and p.op is not None), None)
-        if inner is not None and node.op.name == "reshape" and len(inner.shape) > len(node.shape) and not flattened:
-            flattened = inner.shape[1:]
+        if node.op.name == "reshape" and inner is not None and not flattened:
+            joined = inner.shape[1:]
+            flattened = joined if len(joined) > 1 and math.prod(joined) == node.shape[-1] else ()
         node = inner
     return None
 
