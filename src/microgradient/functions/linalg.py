@@ -420,7 +420,7 @@ def _square(x: ArrayLike, name: str, floats: bool = True) -> Tensor:
 def _refuse_gradient(x: Tensor, what: str, instead: str) -> None:
     if x.node is not None and recording.get() is not None:
         raise GradientError(
-            "MG116", f"{what} has no derivative here. Use {instead}, or `x.detach()` for the values alone."
+            "MG119", f"{what} has no derivative here. Use {instead}, or `x.detach()` for the values alone."
         )
 
 
