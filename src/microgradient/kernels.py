@@ -114,7 +114,7 @@ sigmoid, digamma, _gammaln = _from_scipy("expit"), _from_scipy("psi"), _from_sci
 
 
 def lgamma(a: Array) -> Array:
-    return cast("Array", np.where(a == -np.inf, -a, _gammaln(a)))  # SciPy gives -inf at -inf; C and IEEE +inf
+    return np.where(a == -np.inf, -a, _gammaln(a))  # SciPy gives -inf at -inf; C and IEEE +inf
 
 
 def polygamma(a: Array, *, n: int) -> Array:

@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 
 from ..errors import ArgumentError, ArgumentTypeError, DTypeError, OutOfRangeError, ShapeError
-from ..operators import apply, wrap
+from ..operators import apply, run_kernel, wrap
 from ..protocols import DEFAULT_FLOAT
 from ..rules import TABLE
 from ..tensor import Tensor
@@ -59,7 +59,7 @@ def cast_to(x: Tensor, dtype: np.dtype[Any]) -> Tensor:
             f"A tensor that needs a gradient can't become {dtype}: derivatives are defined for real floating dtypes. "
             "Write `x.detach()` first.",
         )
-    return constant_tensor(x.data.astype(dtype))
+    return constant_tensor(run_kernel(x.data.astype, dtype))
 
 
 def as_dtype(x: ArrayLike, dtype: np.dtype[Any]) -> Tensor:

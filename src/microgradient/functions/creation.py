@@ -45,10 +45,7 @@ def asarray(obj: ArrayLike, /, *, dtype: DType = None, device: Any = None, copy:
         return _without_copy(obj, target)
     if not isinstance(obj, Tensor | np.ndarray | np.generic | list | tuple | bool | int | float | complex):
         obj = from_dlpack(obj) if hasattr(obj, "__dlpack__") else np.asarray(obj)
-    if isinstance(obj, list | tuple) and target is not None:
-        x = as_tensor(obj) if _nested_tensor(obj) else Tensor(obj, target)
-    else:
-        x = as_tensor(obj)
+    x = as_tensor(obj) if target is None or _nested_tensor(obj) else Tensor(obj, target)
     if target is not None and x.dtype != target:
         return cast_to(x, target)
     if not copy or x is not obj:

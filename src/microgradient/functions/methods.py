@@ -24,6 +24,7 @@ from . import (
     statistical,
     utility,
 )
+from .arguments import as_dtype
 from .dtypes import bool as bool_
 from .dtypes import float32, float64, int32, int64
 
@@ -157,7 +158,7 @@ def to(x: Tensor, target: Any) -> Tensor:
 
 def masked_fill(x: Tensor, mask: Any, value: Any) -> Tensor:
     """`value` where `mask` holds, else `x`."""
-    return elementwise.where(mask, data_types.astype(creation.asarray(value), x.dtype), x)
+    return elementwise.where(mask, as_dtype(value, x.dtype), x)
 
 
 def copy(x: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import ArgumentError, ShapeError
 from ..tensor import Tensor
-from .arguments import ArrayLike, Axis, as_tensor, axes_of, constant_tensor, one_axis, promoted
+from .arguments import ArrayLike, Axis, as_dtype, as_tensor, axes_of, constant_tensor, one_axis, promoted
 
 
 def argmax(x: ArrayLike, /, *, axis: int | None = None, keepdims: bool = False) -> Tensor:
@@ -67,14 +67,14 @@ def searchsorted(
     tensor([1, 2])
     """
     a = as_tensor(x1)
-    b = as_tensor(x2)
     if side not in ("left", "right"):
         raise ArgumentError("MG124", f"`side` is 'left' or 'right', not {side!r}.")
     if a.ndim != 1:
         raise ShapeError("MG120", f"Places are searched in a tensor with one axis; this has shape {a.shape}.")
-    dtype = promoted(a, x2 if isinstance(x2, int | float) else b)
+    b = x2 if isinstance(x2, int | float) else as_tensor(x2)
+    dtype = promoted(a, b)
     order = None if sorter is None else as_tensor(sorter).data
-    found = np.searchsorted(a.data.astype(dtype), b.data.astype(dtype), side=side, sorter=order)  # type: ignore[call-overload]
+    found = np.searchsorted(a.data.astype(dtype), as_dtype(b, dtype).data, side=side, sorter=order)  # type: ignore[call-overload]
     return constant_tensor(np.asarray(found, np.int64))
 
 

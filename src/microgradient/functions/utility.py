@@ -52,9 +52,8 @@ def diff(
     i = one_axis(axis, x.ndim)
     if n < 0:
         raise ArgumentError("MG124", f"Differences are taken n ≥ 0 times, not {n}.")
-    parts = [x if part is None else as_tensor(part) for part in (prepend, None, append)]
     if prepend is not None or append is not None:
-        x = concat([p for p, given in zip(parts, (prepend, x, append), strict=True) if given is not None], axis=i)
+        x = concat([part for part in (prepend, x, append) if part is not None], axis=i)
     whole = (slice(None),) * i
     minus = not_equal if x.dtype.kind == "b" else subtract
     for _ in range(n):
