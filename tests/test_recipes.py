@@ -69,7 +69,7 @@ def test_two_layer_gradients_are_the_articles_put_right():
         np.testing.assert_allclose(parameter.grad.data, expected, rtol=1e-5, atol=1e-7)
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", [0, 1, 2, 9, 16])  # 9 and 16 failed while units were on for some points only
 def test_two_layer_learns_its_points(tmp_path, seed):
     session, said = trained("two-layer", tmp_path, seed=seed)
     assert sum(line.startswith("learnt: ") and line.endswith("right") for line in said) == 4
@@ -77,11 +77,11 @@ def test_two_layer_learns_its_points(tmp_path, seed):
     assert last_metrics(session)["train_loss"] < 0.01
 
 
-def test_two_layer_begins_with_no_unit_off_for_every_point():
+def test_two_layer_begins_with_every_unit_on_for_every_point():
     for seed in range(30):
         mg.manual_seed(seed)
         recipe = TwoLayer(TwoLayer.defaults)
-        assert (recipe.model[0](mg.tensor(X)).data > 0).any(axis=0).all()
+        assert (recipe.model[0](mg.tensor(X)).data > 0).all()
 
 
 # ----------------------------------------------------------------------------------------------------------------- moons

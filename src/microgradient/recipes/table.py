@@ -42,7 +42,7 @@ class TableRecipe(Recipe):
             self.model = nn.Sequential(
                 nn.Linear(features, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, outputs)
             )
-        self.loss_unit = "nats" if table.is_classification else "(squared error / variance)"
+        self.loss_unit = "nats" if table.is_classification else "σ²"
 
     def loss(self, examples: NDArray[np.int64]) -> Tensor:
         predicted, target = self.model(Tensor(self.x[examples])), self.y[examples]

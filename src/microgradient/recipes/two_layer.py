@@ -13,7 +13,7 @@ four points by Adam and mean squared error. Five things keep it from working:
    zero for ever, and with two such units the network is a constant.
 
 Here the parameters live in a module, the engine differentiates, targets have shape (4, 1), and hidden weights are drawn
-again until each unit is on for some point. The gradients by hand, put right, are in the tests, beside the engine's.
+again until each unit is on for every point (on for some is not enough: the others may pull it off). The gradients by hand, put right, are in the tests, beside the engine's.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class TwoLayer(Recipe):
     def __init__(self, options: Options) -> None:
         super().__init__(options)
         hidden = nn.Linear(2, 2)
-        while not (hidden(Tensor(X)).data > 0).any(axis=0).all():
+        while not (hidden(Tensor(X)).data > 0).all():
             hidden = nn.Linear(2, 2)
         self.model = nn.Sequential(hidden, nn.ReLU(), nn.Linear(2, 1), nn.Sigmoid())
 

@@ -15,7 +15,6 @@ from microgradient.tape import Node, Recorder, recording
 from microgradient.train.recipe import Recipe
 
 _PACKAGE = Path(__file__).parents[1]
-_ENGINE = {"tape.py", "tensor.py", "composite.py", "scalar.py", "kernels.py", "rules.py", "functions", "nn", "train"}
 
 
 class NonFiniteError(MicrogradientError, ArithmeticError):
@@ -78,7 +77,7 @@ def _place(model: Any) -> tuple[str, str]:
         if not layer and names.get(id(running)):
             layer = f" in `{names[id(running)]}`"
         path = Path(frame.f_code.co_filename)
-        engine = path.is_relative_to(_PACKAGE) and path.relative_to(_PACKAGE).parts[0] in _ENGINE
+        engine = path.is_relative_to(_PACKAGE) and path.relative_to(_PACKAGE).parts[0] != "recipes"
         if not line and not engine:
             line = f"{path.name}:{frame.f_lineno}"
         if (layer and line) or frame.f_back is None:
@@ -101,5 +100,5 @@ def _first_in_graph(loss: Any) -> str:
                 stack.append(parent)
     if not suspects:
         return ""
-    inputs = ", ".join(f"{parent.data:.4g}" for parent in suspects[-1]._prev)
+    inputs = " and ".join(f"{parent.data:.4g}" for parent in suspects[-1]._prev)
     return f"the first operation to leave the finite numbers is `{suspects[-1]._op or 'a constant'}`, from {inputs}."

@@ -63,7 +63,7 @@ class _Lines:
 
     def _print(self, place: str, loss: float, metric: str) -> None:
         self.shown = time.monotonic()
-        parts = [place, f"loss {loss:.4f} {self.loss_unit}".rstrip(), metric, self.pace.told(self.steps)]
+        parts = [place, _loss(loss, self.loss_unit), metric, self.pace.told(self.steps)]
         print("  ".join(part for part in parts if part), flush=True)
 
 
@@ -105,7 +105,7 @@ class _Bar:
         self._update(loss)
 
     def _update(self, loss: float) -> None:
-        parts = [f"loss {loss:.4f} {self.loss_unit}".rstrip(), self.metric, self.pace.told(self.steps)]
+        parts = [_loss(loss, self.loss_unit), self.metric, self.pace.told(self.steps)]
         self.bar.update(
             self.task,
             completed=self.pace.step,
@@ -138,6 +138,10 @@ class _Pace:
         rate = (self._step - self.first) / max(1e-9, time.monotonic() - self.begun)
         shown = f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"
         return f"{shown} steps/s  {_clock((steps - self._step) / rate)} left"
+
+
+def _loss(loss: float, unit: str) -> str:
+    return f"loss {loss:{'.4f' if abs(loss) < 1e4 else '.4e'}} {unit}".rstrip()
 
 
 def _clock(seconds: float) -> str:
