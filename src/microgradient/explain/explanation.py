@@ -165,10 +165,11 @@ def _check_line(why: Why, whole: bool) -> Line:
         return [("  check   ", "dim"), (f"∂{why.of}/∂{why.of} is 1", "")]
     if check.numeric is None:
         return [("  check   ", "dim"), (check.note, "dim")]
+    told = _fixed(0.0 if check.agrees and check.analytic == 0 else check.numeric)
     if whole:
-        text = f"along a random direction d: (f({x}+hd)-f({x}-hd))/2h = {check.numeric:.6f}"
+        text = f"along a random direction d: (f({x}+hd)-f({x}-hd))/2h = {told}"
     else:
-        text = f"(f({x}+h)-f({x}-h))/2h = {_fixed(check.numeric)}"
+        text = f"(f({x}+h)-f({x}-h))/2h = {told}"
     if check.agrees:
         return [("  check   ", "dim"), (text + " ", ""), ("✓", "green")]
     return [
