@@ -302,7 +302,8 @@ def pad(x: ArrayLike, widths: int | Sequence[Any], /, *, value: Any = 0) -> Tens
     """
     x = as_tensor(x)
     try:
-        pairs = tuple(tuple(map(int, pair)) for pair in np.broadcast_to(np.asarray(widths, np.int64), (x.ndim, 2)))
+        table = np.broadcast_to(np.asarray(widths, np.int64), (x.ndim, 2)) if x.ndim else ()
+        pairs = tuple((int(before), int(after)) for before, after in table)
     except ValueError:
         raise ShapeError("MG120", f"{x.ndim} axes need as many pairs (before, after), not {widths}.") from None
     if any(n < 0 for pair in pairs for n in pair):
