@@ -74,7 +74,10 @@ def unary(name: str) -> Callable[[Tensor], Tensor]:
         p = self.node
         if p is not None and varies and (recorder := _recorder()) is not None:
             saved = (y if keep_y else None, a if keep_a else None)
-            out.node = node = Node(op, (p,), saved, NO_PARAMS, y.shape, y.dtype)
+            dtype = y.dtype
+            if dtype.kind == "c":
+                raise _no_complex(name)
+            out.node = node = Node(op, (p,), saved, NO_PARAMS, y.shape, dtype)
             if recorder is not TAPE:
                 recorder.record(node, (a,), y)
         return out
@@ -121,7 +124,10 @@ def binary(name: str, reflected: bool = False) -> Callable[[Tensor, Operand], Te
             return out
         keep_y, keep_a, keep_b = both if p is not None and q is not None else first if q is None else second
         saved = (y if keep_y else None, a if keep_a else None, b if keep_b else None)
-        out.node = node = Node(op, (p, q), saved, NO_PARAMS, y.shape, y.dtype)
+        dtype = y.dtype
+        if dtype.kind == "c":
+            raise _no_complex(name)
+        out.node = node = Node(op, (p, q), saved, NO_PARAMS, y.shape, dtype)
         if recorder is not TAPE:
             recorder.record(node, (a, b), y)
         return out
@@ -148,6 +154,8 @@ def apply(op: Primitive, *args: Any, **params: Any) -> Any:
     saved = [y if kept[0] else None]
     for datum, keep, node in zip(data, kept[1:], nodes, strict=True):
         saved.append(datum if keep else None if node is not None else Shaped(np.shape(datum), np.result_type(datum)))
+    if not several and y.dtype.kind == "c":
+        raise _no_complex(op.name)
     if several:
         node = Node(op, nodes, tuple(saved), params, None, None)
         out: Any = tuple(wrap(part, picked(node, i, part, len(y))) for i, part in enumerate(y))
@@ -203,6 +211,14 @@ def promote(a: Any, b: Any, floats: bool = False) -> tuple[Any, Any]:
         return a, b
     a, b = (x.astype(target) if k in ("b", "i", "u") else x for x, k in zip((a, b), kinds, strict=True))
     return a, b
+
+
+def _no_complex(name: str) -> DTypeError:
+    return DTypeError(
+        "MG142",
+        f"`{name}` of a tensor that requires a gradient gives complex numbers here; derivatives are defined for real ones. "
+        "Compute with the real and imaginary parts, or detach the tensor: `x.detach()`.",
+    )
 
 
 def _no_broadcast(name: str, a: Any, b: Any, error: ValueError) -> ValueError:
