@@ -218,14 +218,16 @@ def test_text_looks_at_no_later_character():
 
 
 def test_text_falls_below_the_bigram_model(tmp_path):
-    (tmp_path / "t.txt").write_text(load_text(None)[:150_000])
+    (tmp_path / "t.txt").write_text(load_text(None)[:120_000])
     session, said = trained("text", tmp_path, text=str(tmp_path / "t.txt"), epochs=2, batch_size=16, lr=3e-3)
     metrics = last_metrics(session)
     assert metrics["test_loss"] < metrics["bigram_loss"]
     assert any("below the bigram model's" in line for line in said)
 
 
-def test_the_default_text_is_long_and_has_no_help_page_twice():
+def test_the_default_text_is_long_and_has_no_paragraph_twice():
     text = load_text(None)
-    assert len(text) > 300_000
+    assert len(text) > 250_000
     assert "assert_stmt" in text
+    paragraphs = [" ".join(paragraph.split()) for paragraph in text.split("\n\n")]
+    assert len(paragraphs) == len(set(paragraphs))
