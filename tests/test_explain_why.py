@@ -60,9 +60,11 @@ def test_contributions_into_every_value_add_up_to_its_gradient(program):
     loss.backward()
     for v in values:
         found = mg.why(v, top=None)
-        assert found.gradient == pytest.approx(v.grad, rel=1e-12, abs=1e-300)
-        assert found.sum == pytest.approx(found.gradient, rel=1e-12, abs=1e-300)
-        assert sum(e.contribution for e in found.edges) == pytest.approx(0 if v is loss else found.gradient, rel=1e-12, abs=1e-300)
+        assert found.gradient == v.grad
+        near = {"rel": 1e-12, "abs": 1e-12 * found.scale}
+        assert found.sum == pytest.approx(found.gradient, **near)
+        if v is not loss:
+            assert sum(e.contribution for e in found.edges) == pytest.approx(found.gradient, **near)
         for e in found.edges:
             assert e.upstream * e.local == pytest.approx(e.contribution, rel=1e-12, abs=1e-300)
         assert found.check.agrees, found
@@ -247,14 +249,16 @@ def test_contributions_into_every_tensor_add_up_to_its_gradient(program, data):
         gradient = t.grad_of(x).numpy()
         whole = mg.why(x)
         np.testing.assert_allclose(np.asarray(whole.gradient), gradient.reshape(np.shape(whole.gradient)), rtol=1e-9, atol=1e-12)
-        np.testing.assert_allclose(np.asarray(whole.sum), np.asarray(whole.gradient), rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(np.asarray(whole.sum), np.asarray(whole.gradient), rtol=1e-9, atol=1e-12 * whole.scale)
         assert whole.check.agrees, whole
         index = tuple(data.draw(st.integers(0, n - 1)) for n in x.shape)
         found = mg.why(x, index, top=3)
         assert found.gradient == gradient[index]
-        assert found.sum == pytest.approx(found.gradient, rel=1e-9, abs=1e-12)
-        shown = sum(e.contribution for e in found.edges)
-        assert shown + found.more[1] == pytest.approx(found.gradient, rel=1e-9, abs=1e-12)
+        near = {"rel": 1e-9, "abs": 1e-12 * found.scale}
+        assert found.sum == pytest.approx(found.gradient, **near)
+        if x is not loss:
+            shown = sum(e.contribution for e in found.edges)
+            assert shown + found.more[1] == pytest.approx(found.gradient, **near)
         assert len(found.edges) <= 3
         assert found.check.agrees, found
     for leaf in leaves:
@@ -381,7 +385,7 @@ def test_without_a_trace():
     assert found.check.numeric is None
     assert "with mg.trace():" in repr(found)
     L.backward()
-    with pytest.raises(GradientError, match=r"released by the backward pass at test_explain_why.py:\d+.*mg.trace.*retain_graph.*MG118"):
+    with pytest.raises(GradientError, match=r"released .* at test_explain_why.py:\d+.*mg.trace.*retain_graph.*MG118"):
         mg.why(x, 1)
     L = mg.sum(x * x)
     L.backward(retain_graph=True)

@@ -1,0 +1,309 @@
+"""mg.trace: names, lines, the printed evaluation trace, the exported graph; and that it costs nothing when off."""
+
+import gc
+import json
+import subprocess
+import sys
+import weakref
+
+import numpy as np
+import pytest
+
+import microgradient as mg
+from microgradient import nn
+from microgradient.errors import ArgumentTypeError, GradientError
+from microgradient.explain import Trace
+from microgradient.scalar import Value
+from microgradient.tape import TAPE, recording
+
+
+def leaf(*shape):
+    return mg.tensor(np.arange(1.0, 1.0 + np.prod(shape)).reshape(shape), requires_grad=True)
+
+
+def line_of(marker):
+    """The number of the line of this file that ends with a comment of this text."""
+    with open(__file__, encoding="utf-8") as file:
+        return next(k for k, text in enumerate(file, 1) if text.endswith(f"  # {marker}\n"))
+
+
+def test_names_and_lines_come_from_the_program():
+    x = leaf(3)
+    with mg.trace() as t:
+        h = mg.tanh(x)  # line of h
+        y = h * 2.0 + h
+        loss = mg.sum(y)
+    exported = json.loads(t.to_json(of=loss))
+    named = {node["name"]: node for node in exported["nodes"]}
+    assert set(named) == {"x", "h", "v2", "y", "loss"}
+    assert named["h"]["line"] == line_of("line of h")
+    assert named["h"]["file"] == __file__
+    assert named["x"]["file"] is None
+    assert named["v2"]["op"] == "multiply"
+
+
+def test_a_variable_bound_again_and_again():
+    h = leaf(2)
+    with mg.trace() as t:
+        for _ in range(3):
+            h = mg.tanh(h)
+            h = h * 2.0
+        L = mg.sum(h)
+    names = [node["name"] for node in json.loads(t.to_json(of=L))["nodes"]]
+    assert names == ["h(1)", "h(2)", "h(3)", "h(4)", "h(5)", "h(6)", "h(7)", "L"]
+
+
+def test_names_of_functions_that_have_returned_and_of_containers():
+    weights = [leaf(2), leaf(2)]
+    table = {"scale": leaf(2)}
+
+    def model(x):
+        hidden = x * weights[0]
+        return hidden + weights[1]
+
+    x = leaf(2)
+    with mg.trace() as t:
+        loss = mg.sum(model(x) * table["scale"])
+    names = {node["name"] for node in json.loads(t.to_json(of=loss))["nodes"]}
+    assert {"hidden", "weights[0]", "weights[1]", "table['scale']", "x", "loss"} <= names
+
+
+def test_names_given_by_hand_and_by_a_model():
+    w, out = leaf(2), nn.Linear(2, 1)
+    with mg.trace(inputs=w) as t:
+        mg.sum(out(mg.reshape(w, (1, 2)))).backward()
+    assert mg.why(w, 0).name == "inputs[0]"
+    t.name(other=w)
+    assert mg.why(w, 0).name == "other[0]"
+    with mg.trace(out):
+        mg.sum(out(mg.reshape(w, (1, 2)))).backward()
+    assert mg.why(out.weight, (0, 0)).name == "weight[0, 0]"
+
+
+def test_layers_are_named_by_their_path():
+    net = nn.Sequential(nn.Linear(2, 3), nn.Sequential(nn.Linear(3, 1)))
+    with mg.trace() as t:
+        loss = mg.sum(net(leaf(4, 2).astype(mg.float32)))
+    layers = [node["layer"] for node in json.loads(t.to_json(of=loss))["nodes"] if node["op"] == "matmul"]
+    assert layers == ["net.0", "net.1.0"]
+
+
+def test_gradients_of_intermediates():
+    x = leaf(3)
+    with mg.trace() as t:
+        h = x * x
+        k = mg.sum(h * 3.0)
+        loss = k * k
+        loss.backward()
+    assert t.grad_of(h).tolist() == [2 * k.item() * 3.0] * 3
+    assert t.grad_of(loss).item() == 1.0
+    assert t.grad_of(x).tolist() == x.grad.tolist()
+    assert t.grad_of(leaf(2)).tolist() == [0.0, 0.0]
+    assert t.grad_of(h, of=k).tolist() == [3.0] * 3
+    loss.backward()  # the graph was kept
+    with pytest.raises(GradientError, match="MG109"):
+        t.grad_of(mg.tensor(1.0))
+
+
+def test_the_exported_graph_is_consistent():
+    x, w = leaf(2, 3), leaf(3, 2)
+    with mg.trace() as t:
+        h = mg.tanh(x @ w)
+        loss = mg.sum(h * h)
+        loss.backward()
+    text = t.to_json()
+    assert "NaN" not in text
+    graph = json.loads(text)
+    assert graph["version"] == 1
+    ids = [node["id"] for node in graph["nodes"]]
+    assert ids == list(range(len(ids))) == graph["forward"]
+    assert graph["backward"] == ids[::-1]
+    assert graph["nodes"][graph["root"]]["name"] == "loss"
+    assert graph["nodes"][graph["root"]]["gradient"]["mean"] == 1.0
+    for edge in graph["edges"]:
+        assert edge["from"] < edge["to"]
+    for node in graph["nodes"]:
+        into = [edge["contribution"] for edge in graph["edges"] if edge["from"] == node["id"]]
+        if into:
+            total = sum(part["mean"] for part in into)
+            assert total == pytest.approx(node["gradient"]["mean"])
+    by_name = {node["name"]: node for node in graph["nodes"]}
+    assert by_name["w"]["shape"] == [3, 2]
+    assert by_name["w"]["gradient"]["norm"] == pytest.approx(np.linalg.norm(w.grad.data))
+    locals_ = {graph["nodes"][edge["to"]]["op"]: edge["local"] for edge in graph["edges"]}
+    assert locals_["matmul"] is None
+    assert locals_["tanh"]["max"] <= 1.0
+
+
+def test_numbers_that_are_not_finite_are_counted():
+    x = mg.tensor([0.0, 1.0], requires_grad=True)
+    with mg.trace() as t:
+        loss = mg.sum(mg.log(x))
+        loss.backward()
+    graph = json.loads(t.to_json())
+    log = next(node for node in graph["nodes"] if node["op"] == "log")
+    assert log["value"] == {"mean": 0.0, "norm": 0.0, "min": 0.0, "max": 0.0, "nonfinite": 1}
+    assert graph["nodes"][graph["root"]]["value"]["mean"] is None
+
+
+def test_parts_of_a_decomposition():
+    a = mg.tensor(np.diag([3.0, 1.0]) + 0.5, requires_grad=True)
+    with mg.trace() as t:
+        u, s, vh = mg.linalg.svd(a)
+        loss = mg.sum(s)
+        loss.backward()
+    graph = json.loads(t.to_json())
+    assert [node["op"] for node in graph["nodes"]] == [None, "svd", "pick", "sum"]
+    assert isinstance(graph["nodes"][1]["gradient"], list)
+    assert t.grad_of(a).shape == (2, 2)
+    assert u.shape == vh.shape
+
+
+# ------------------------------------------------------------------------------------------------- the evaluation trace
+
+
+def test_the_evaluation_trace_of_a_value(capsys):
+    x, y = Value(2.0), Value(5.0)
+    f = x.log() + x * y - y.sin()  # worked by hand: ∂f/∂x = 1/x + y, ∂f/∂y = x - cos y
+    mg.trace(f)
+    out = capsys.readouterr().out
+    assert [" ".join(line.split()) for line in out.splitlines()] == [
+        "forward ↓",
+        "x = 2.0",
+        "y = 5.0",
+        "v1 = log(x) = 0.693147",
+        "v2 = x * y = 10.0",
+        "v3 = v1 + v2 = 10.6931",
+        "v4 = sin(y) = -0.958924",
+        "f = v3 - v4 = 11.6521",
+        "backward ↑",
+        "∂f/∂f = 1.0",
+        "∂f/∂v4 = f: 1.0 × -1.0 = -1.0",
+        "∂f/∂v3 = f: 1.0 × 1.0 = 1.0",
+        "∂f/∂v2 = v3: 1.0 × 1.0 = 1.0",
+        "∂f/∂v1 = v3: 1.0 × 1.0 = 1.0",
+        "∂f/∂y = v4: -1.0 × 0.283662 + v2: 1.0 × 2.0 = 1.71634",
+        "∂f/∂x = v2: 1.0 × 5.0 + v1: 1.0 × 0.5 = 5.5",
+    ]
+    forward = out.splitlines()[1:8]
+    assert len({line.rindex("=") for line in forward}) == 1  # the values stand in a column
+    assert len({len(line) for line in forward}) == 1
+
+
+def test_the_evaluation_trace_shows_powers_constants_and_own_operations(capsys):
+    a = Value(2.0)
+    own = Value(8.0, (a,), "cube")
+    own._backward = lambda: setattr(a, "grad", a.grad + 12.0 * own.grad)
+    mg.trace(3.0 * a**2 - own)
+    out = capsys.readouterr().out
+    assert "v2  = a**2" in out
+    assert "v3  = 3 * v2" in out
+    assert "own = cube(a)" in out
+    assert "v2: 3.0 × 4.0 + own: -1.0 × 12.0" in out
+
+
+def test_the_evaluation_trace_of_a_tensor(capsys):
+    x, w = leaf(2, 3), leaf(3, 2)
+    labels = mg.tensor([[1.0, 0.0], [0.0, 1.0]])
+    with mg.trace():
+        h = x @ w
+        loss = mg.sum((h - labels) ** 2.0)
+    mg.trace(loss)
+    out = capsys.readouterr().out
+    assert "h    = x @ w" in out
+    assert "v2   = h - labels" in out
+    assert "v3   = v2 ** 2" in out
+    assert "loss = sum(v3, axis=(0, 1)) = 7595.0" in out
+    assert "(2, 3) mean 3.5 norm" in out
+    assert "∂loss/∂h    = via v2 (-)" in out
+    assert out.index("∂loss/∂loss") < out.index("∂loss/∂h") < out.index("∂loss/∂x")
+
+
+def test_a_tensor_without_a_trace_is_told_what_to_do():
+    loss = mg.sum(leaf(2) * 2)
+    with pytest.raises(GradientError, match=r"with mg.trace\(\):.*MG118"):
+        mg.trace(loss)
+    with pytest.raises(ArgumentTypeError, match=r"not str.*MG116"):
+        mg.trace("loss")
+
+
+def test_long_traces_are_shortened(capsys):
+    x = Value(1.0)
+    for _ in range(1000):
+        x = x * 1.5
+    mg.trace(x)
+    out = capsys.readouterr().out
+    assert "… 800 more" in out
+    assert out.count("\n") < 410
+
+
+# ------------------------------------------------------------------------------------------------------ when it is on, off
+
+
+def test_off_nothing_is_observed():
+    assert recording.get() is TAPE
+    with mg.trace() as t:
+        assert recording.get() is t
+    assert recording.get() is TAPE
+    leaf(2) * 2
+    assert not t.steps
+
+
+def test_a_trace_under_no_grad_records_nothing():
+    x = leaf(2)
+    with mg.no_grad(), mg.trace() as t:
+        assert (x * 2).node is None
+    with mg.trace() as t, mg.no_grad():
+        assert (x * 2).node is None
+    assert not t.steps
+    assert recording.get() is TAPE
+
+
+def test_a_trace_in_a_trace_tells_both():
+    x = leaf(2)
+    with mg.trace() as outer:
+        a = x * 2
+        with mg.trace() as inner:
+            L = mg.sum(a * a)
+            L.backward()
+        assert mg.why(x, 0).check.agrees
+    assert len(outer.steps) == 3
+    assert len(inner.steps) == 2
+
+
+def test_after_an_error_the_trace_has_ended():
+    with pytest.raises(ZeroDivisionError), mg.trace():
+        raise ZeroDivisionError
+    assert recording.get() is TAPE
+
+
+def test_the_last_trace_gives_its_memory_back_when_the_next_begins():
+    def traced():
+        x = leaf(4)
+        with mg.trace() as t:
+            mg.sum(x * x)
+        return weakref.ref(t)
+
+    first = traced()
+    traced()
+    gc.collect()
+    assert first() is None
+
+
+def test_transforms_inside_a_trace():
+    with mg.trace() as t:
+        g = mg.grad(lambda x: mg.sum(x**3))(mg.tensor([1.0, 2.0]))
+    assert g.tolist() == [3.0, 12.0]
+    assert t.steps
+    assert isinstance(t, Trace)
+    assert "operations at" in repr(t)
+
+
+def test_import_is_light():
+    code = (
+        "import sys, microgradient as mg; assert 'microgradient.explain' not in sys.modules; mg.why; mg.trace\n"
+        "from microgradient.scalar import Value\n"
+        "a = Value(1.0); L = a * 2; L.backward(); print(mg.why(a)); mg.trace(L)\n"
+        "assert not {'rich', 'sympy', 'scipy', 'matplotlib'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
