@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import microgradient as mg
 from microgradient import nn
+from microgradient.errors import ArgumentError
 
 F = nn.functional
 
@@ -388,3 +389,22 @@ def test_initialisation_bounds_and_spread() -> None:
     a = nn.Linear(3, 3).weight.numpy()
     mg.manual_seed(5)
     np.testing.assert_array_equal(nn.Linear(3, 3).weight.numpy(), a)
+
+
+def test_softmax_asks_for_an_axis_where_it_is_not_clear() -> None:
+    assert F.softmax(numbers(3)).shape == (3,)
+    np.testing.assert_array_equal(nn.Softmax()(numbers(2, 3)).numpy(), F.softmax(numbers(2, 3), dim=1).numpy())
+    with pytest.raises(ArgumentError, match="Which of the 3 axes"):
+        nn.LogSoftmax()(numbers(2, 3, 4))
+
+
+def test_layers_take_a_dtype_and_only_the_cpu() -> None:
+    for make in (
+        lambda **o: nn.Linear(2, 2, **o), lambda **o: nn.Conv1d(2, 2, 1, **o), lambda **o: nn.LSTM(2, 2, **o),
+        lambda **o: nn.BatchNorm1d(2, **o), lambda **o: nn.LayerNorm(2, **o), lambda **o: nn.Embedding(2, 2, **o),
+        lambda **o: nn.MultiheadAttention(2, 1, **o), lambda **o: nn.GRUCell(2, 2, **o), lambda **o: nn.PReLU(**o),
+    ):  # fmt: skip
+        module = make(dtype=mg.float64, device="cpu")
+        assert {str(p.dtype) for p in module.parameters()} == {"float64"}
+        with pytest.raises(ArgumentError, match="There is no device 'cuda'"):
+            make(device="cuda")

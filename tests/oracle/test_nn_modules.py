@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import inspect
+import operator
 from typing import Any
 
 import numpy as np
@@ -424,3 +426,28 @@ def test_layers_start_with_pytorchs_distributions(name: str, args: tuple) -> Non
         np.testing.assert_allclose(a.std(), b.std(), rtol=0.25 if a.size < 500 else 0.05, err_msg=key)
         if name != "Embedding":
             np.testing.assert_allclose(np.abs(a).max(), np.abs(b).max(), rtol=0.1, err_msg=key)
+
+
+def parameters(function: Any) -> list[inspect.Parameter]:
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [p for p in inspect.signature(function).parameters.values() if p.name != "self" and p.kind not in variadic]
+
+
+SIGNED = [name for name in nn.__all__ if inspect.isclass(getattr(nn, name))]
+SIGNED += [f"functional.{name}" for name in nn.functional.__all__]
+SIGNED += [f"init.{name}" for name in vars(nn.init) if name.endswith("_") and not name.startswith("_")]
+
+
+@pytest.mark.parametrize("path", SIGNED)
+def test_arguments_have_pytorchs_names_order_and_defaults(path: str) -> None:
+    ours, theirs = operator.attrgetter(path)(nn), operator.attrgetter(path)(torch.nn)
+    try:
+        wanted = {p.name: (i, p.default) for i, p in enumerate(parameters(theirs))}
+    except ValueError:
+        return  # written in C++: it has no signature
+    if not wanted or ours is nn.Parameter:
+        return  # (*args, **kwargs)
+    for i, p in enumerate(parameters(ours)):
+        place, default = wanted[p.name]
+        assert p.default == default, p.name
+        assert p.kind is inspect.Parameter.KEYWORD_ONLY or place == i, p.name

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
-from ..operators import get_default_dtype
 from ..tensor import Tensor
 from . import functional
+from .init import constant_
+from .linear import empty_parameter
 from .module import Module
-from .parameter import Parameter
 
 
 class _Elementwise(Module):
@@ -91,10 +91,11 @@ class LeakyReLU(Module):
 class PReLU(Module):
     """x where x > 0, else weight · x; ``num_parameters`` is 1, or the number of channels."""
 
-    def __init__(self, num_parameters: int = 1, init: float = 0.25) -> None:
+    def __init__(self, num_parameters: int = 1, init: float = 0.25, device: object = None, dtype: Any = None) -> None:
         super().__init__()
         self.num_parameters = num_parameters
-        self.weight = Parameter(np.full(num_parameters, init, get_default_dtype()))
+        self.weight = empty_parameter((num_parameters,), dtype, device)
+        constant_(self.weight, init)
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.prelu(input, self.weight)
@@ -164,7 +165,7 @@ class Hardtanh(Module):
 class Softmax(Module):
     """exp(x) / Σ exp(x) along ``dim``."""
 
-    def __init__(self, dim: int = -1) -> None:
+    def __init__(self, dim: int | None = None) -> None:
         super().__init__()
         self.dim = dim
 
@@ -178,7 +179,7 @@ class Softmax(Module):
 class LogSoftmax(Module):
     """log(softmax(x)) along ``dim``."""
 
-    def __init__(self, dim: int = -1) -> None:
+    def __init__(self, dim: int | None = None) -> None:
         super().__init__()
         self.dim = dim
 

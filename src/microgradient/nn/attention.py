@@ -41,6 +41,7 @@ class MultiheadAttention(Module):
         kdim: int | None = None,
         vdim: int | None = None,
         batch_first: bool = False,
+        device: object = None,
         dtype: Any = None,
     ) -> None:
         super().__init__()
@@ -55,14 +56,14 @@ class MultiheadAttention(Module):
         self.batch_first = batch_first
         self.add_zero_attn = add_zero_attn
         joint = self.kdim == embed_dim == self.vdim
-        self.in_proj_weight = empty_parameter((3 * embed_dim, embed_dim), dtype) if joint else None
-        self.q_proj_weight = None if joint else empty_parameter((embed_dim, embed_dim), dtype)
-        self.k_proj_weight = None if joint else empty_parameter((embed_dim, self.kdim), dtype)
-        self.v_proj_weight = None if joint else empty_parameter((embed_dim, self.vdim), dtype)
-        self.in_proj_bias = empty_parameter((3 * embed_dim,), dtype) if bias else None
-        self.out_proj = Linear(embed_dim, embed_dim, bias=bias, dtype=dtype)
-        self.bias_k = empty_parameter((1, 1, embed_dim), dtype) if add_bias_kv else None
-        self.bias_v = empty_parameter((1, 1, embed_dim), dtype) if add_bias_kv else None
+        self.in_proj_weight = empty_parameter((3 * embed_dim, embed_dim), dtype, device) if joint else None
+        self.q_proj_weight = None if joint else empty_parameter((embed_dim, embed_dim), dtype, device)
+        self.k_proj_weight = None if joint else empty_parameter((embed_dim, self.kdim), dtype, device)
+        self.v_proj_weight = None if joint else empty_parameter((embed_dim, self.vdim), dtype, device)
+        self.in_proj_bias = empty_parameter((3 * embed_dim,), dtype, device) if bias else None
+        self.out_proj = Linear(embed_dim, embed_dim, bias=bias, device=device, dtype=dtype)
+        self.bias_k = empty_parameter((1, 1, embed_dim), dtype, device) if add_bias_kv else None
+        self.bias_v = empty_parameter((1, 1, embed_dim), dtype, device) if add_bias_kv else None
         self._reset_parameters()
 
     def _reset_parameters(self) -> None:

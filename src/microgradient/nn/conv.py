@@ -31,6 +31,7 @@ class _Conv(Module):
         groups: int = 1,
         bias: bool = True,
         padding_mode: str = "zeros",
+        device: object = None,
         dtype: Any = None,
     ) -> None:
         super().__init__()
@@ -56,8 +57,8 @@ class _Conv(Module):
             raise ArgumentError("MG157", "kernel_size, stride and dilation are at least 1.")
         self.groups = groups
         self.padding_mode = padding_mode
-        self.weight = empty_parameter((out_channels, in_channels // groups, *self.kernel_size), dtype)
-        self.bias = empty_parameter((out_channels,), dtype) if bias else None
+        self.weight = empty_parameter((out_channels, in_channels // groups, *self.kernel_size), dtype, device)
+        self.bias = empty_parameter((out_channels,), dtype, device) if bias else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

@@ -37,12 +37,14 @@ class Linear(Module):
     (4, 2)
     """
 
-    def __init__(self, in_features: int, out_features: int, bias: bool = True, dtype: Any = None) -> None:
+    def __init__(
+        self, in_features: int, out_features: int, bias: bool = True, device: object = None, dtype: Any = None
+    ) -> None:
         super().__init__()
         self.in_features = in_features
         self.out_features = out_features
-        self.weight = empty_parameter((out_features, in_features), dtype)
-        self.bias = empty_parameter((out_features,), dtype) if bias else None
+        self.weight = empty_parameter((out_features, in_features), dtype, device)
+        self.bias = empty_parameter((out_features,), dtype, device) if bias else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -115,8 +117,10 @@ class Unflatten(Module):
         return f"dim={self.dim}, unflattened_size={self.unflattened_size}"
 
 
-def empty_parameter(shape: tuple[int, ...], dtype: Any = None) -> Parameter:
-    """A parameter of zeros, to be initialised."""
+def empty_parameter(shape: tuple[int, ...], dtype: Any = None, device: object = None) -> Parameter:
+    """A parameter of zeros, to be initialised. ``device`` may only be "cpu" (or nothing)."""
+    if device is not None and str(device) != "cpu":
+        raise ArgumentError("MG156", f"There is no device {str(device)!r}: Microgradient computes on the CPU.")
     if any(not isinstance(length, int | np.integer) or length < 0 for length in shape):
         raise ArgumentError("MG157", f"The sizes of a layer are whole numbers, got a parameter of shape {shape}.")
     return Parameter(np.zeros(shape, get_default_dtype() if dtype is None else dtype))

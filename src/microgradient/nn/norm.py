@@ -30,7 +30,9 @@ class _BatchNorm(Module):
         momentum: float | None = 0.1,
         affine: bool = True,
         track_running_stats: bool = True,
+        device: object = None,
         dtype: Any = None,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         self.num_features = num_features
@@ -38,8 +40,8 @@ class _BatchNorm(Module):
         self.momentum = momentum
         self.affine = affine
         self.track_running_stats = track_running_stats
-        self.weight = empty_parameter((num_features,), dtype) if affine else None
-        self.bias = empty_parameter((num_features,), dtype) if affine else None
+        self.weight = empty_parameter((num_features,), dtype, device) if affine else None
+        self.bias = empty_parameter((num_features,), dtype, device) if affine and bias else None
         if self.weight is not None:
             init.ones_(self.weight)
         floats = np.dtype(get_default_dtype() if dtype is None else dtype)
@@ -57,8 +59,9 @@ class _BatchNorm(Module):
     def reset_parameters(self) -> None:
         """Scale 1, shift 0, and no statistics."""
         self.reset_running_stats()
-        if self.weight is not None and self.bias is not None:
+        if self.weight is not None:
             init.ones_(self.weight)
+        if self.bias is not None:
             init.zeros_(self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
@@ -127,6 +130,7 @@ class LayerNorm(Module):
         eps: float = 1e-5,
         elementwise_affine: bool = True,
         bias: bool = True,
+        device: object = None,
         dtype: Any = None,
     ) -> None:
         super().__init__()
@@ -135,8 +139,8 @@ class LayerNorm(Module):
             raise ArgumentError("MG157", "LayerNorm needs at least one axis in normalized_shape.")
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        self.weight = empty_parameter(self.normalized_shape, dtype) if elementwise_affine else None
-        self.bias = empty_parameter(self.normalized_shape, dtype) if elementwise_affine and bias else None
+        self.weight = empty_parameter(self.normalized_shape, dtype, device) if elementwise_affine else None
+        self.bias = empty_parameter(self.normalized_shape, dtype, device) if elementwise_affine and bias else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

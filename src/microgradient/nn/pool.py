@@ -18,6 +18,7 @@ class _MaxPool(Module):
         stride: IntOrTuple | None = None,
         padding: IntOrTuple = 0,
         dilation: IntOrTuple = 1,
+        *,
         ceil_mode: bool = False,
     ) -> None:
         super().__init__()
@@ -38,7 +39,9 @@ class MaxPool1d(_MaxPool):
     """The largest of each window of (N, C, L): see :func:`microgradient.nn.functional.max_pool1d`."""
 
     def forward(self, input: Tensor) -> Tensor:
-        return functional.max_pool1d(input, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)
+        return functional.max_pool1d(
+            input, self.kernel_size, self.stride, self.padding, self.dilation, ceil_mode=self.ceil_mode
+        )
 
 
 class MaxPool2d(_MaxPool):
@@ -50,7 +53,9 @@ class MaxPool2d(_MaxPool):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        return functional.max_pool2d(input, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)
+        return functional.max_pool2d(
+            input, self.kernel_size, self.stride, self.padding, self.dilation, ceil_mode=self.ceil_mode
+        )
 
 
 class AvgPool1d(Module):

@@ -38,6 +38,7 @@ class _Recurrent(Module):
         batch_first: bool = False,
         dropout: float = 0.0,
         bidirectional: bool = False,
+        device: object = None,
         dtype: Any = None,
     ) -> None:
         super().__init__()
@@ -56,7 +57,7 @@ class _Recurrent(Module):
         for layer in range(num_layers):
             width = input_size if layer == 0 else hidden_size * directions
             for suffix in (f"_l{layer}", f"_l{layer}_reverse")[:directions]:
-                _add_weights(self, suffix, width, hidden_size, self._gates, bias, dtype)
+                _add_weights(self, suffix, width, hidden_size, self._gates, bias, dtype, device)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -177,9 +178,10 @@ class RNN(_Recurrent):
         batch_first: bool = False,
         dropout: float = 0.0,
         bidirectional: bool = False,
+        device: object = None,
         dtype: Any = None,
     ) -> None:
-        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype)
+        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device, dtype)
         self.nonlinearity = _checked_nonlinearity(nonlinearity)
 
     def _step(self, gates: Tensor, state: State, weight: Tensor, bias: Tensor | None) -> State:
@@ -236,12 +238,14 @@ class _Cell(Module):
     bias_ih: Parameter | None
     bias_hh: Parameter | None
 
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, dtype: Any = None) -> None:
+    def __init__(
+        self, input_size: int, hidden_size: int, bias: bool = True, device: object = None, dtype: Any = None
+    ) -> None:
         super().__init__()
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.bias = bias
-        _add_weights(self, "", input_size, hidden_size, self._gates, bias, dtype)
+        _add_weights(self, "", input_size, hidden_size, self._gates, bias, dtype, device)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -286,9 +290,15 @@ class RNNCell(_Cell):
     """
 
     def __init__(
-        self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh", dtype: Any = None
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        nonlinearity: str = "tanh",
+        device: object = None,
+        dtype: Any = None,
     ) -> None:
-        super().__init__(input_size, hidden_size, bias, dtype)
+        super().__init__(input_size, hidden_size, bias, device, dtype)
         self.nonlinearity = _checked_nonlinearity(nonlinearity)
 
     def _next(self, input: Tensor, state: State) -> State:
@@ -364,11 +374,13 @@ def steps(x: Tensor) -> list[Tensor]:
     return steps(x[: n // 2]) + steps(x[n // 2 :])
 
 
-def _add_weights(module: Module, suffix: str, width: int, hidden: int, gates: int, bias: bool, dtype: Any) -> None:
-    setattr(module, f"weight_ih{suffix}", empty_parameter((gates * hidden, width), dtype))
-    setattr(module, f"weight_hh{suffix}", empty_parameter((gates * hidden, hidden), dtype))
-    setattr(module, f"bias_ih{suffix}", empty_parameter((gates * hidden,), dtype) if bias else None)
-    setattr(module, f"bias_hh{suffix}", empty_parameter((gates * hidden,), dtype) if bias else None)
+def _add_weights(
+    module: Module, suffix: str, width: int, hidden: int, gates: int, bias: bool, dtype: Any, device: object
+) -> None:
+    setattr(module, f"weight_ih{suffix}", empty_parameter((gates * hidden, width), dtype, device))
+    setattr(module, f"weight_hh{suffix}", empty_parameter((gates * hidden, hidden), dtype, device))
+    setattr(module, f"bias_ih{suffix}", empty_parameter((gates * hidden,), dtype, device) if bias else None)
+    setattr(module, f"bias_hh{suffix}", empty_parameter((gates * hidden,), dtype, device) if bias else None)
 
 
 def _checked_nonlinearity(name: str) -> str:

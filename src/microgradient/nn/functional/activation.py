@@ -1,4 +1,7 @@
-"""Activation functions. Each acts on every element alone, except the softmax family, which acts along one axis."""
+"""Activation functions. Each acts on every element alone, except the softmax family, which acts along one axis.
+
+``inplace`` is accepted, for programs written for PyTorch, and ignored: tensors do not change.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from ...errors import ArgumentError
 from ...tensor import Tensor, wrap
 
 
-def relu(input: Tensor) -> Tensor:
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """max(x, 0), with derivative 0 at 0.
 
     >>> relu(mg.tensor([-1.0, 2.0])).tolist()
@@ -19,7 +22,7 @@ def relu(input: Tensor) -> Tensor:
     return mg.relu(input)
 
 
-def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
+def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """x where x > 0, else ``negative_slope`` · x.
 
     >>> leaky_relu(mg.tensor([-2.0, 2.0]), 0.5).tolist()
@@ -39,7 +42,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     return mg.where(input > 0, input, input * weight)
 
 
-def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
+def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where x > 0, else alpha · (exp(x) - 1). Clevert, Unterthiner and Hochreiter 2016.
 
     >>> elu(mg.tensor([0.0, 2.0])).tolist()
@@ -64,7 +67,7 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     raise ArgumentError("MG157", f"gelu knows approximate='none' and 'tanh', not {approximate!r}.")
 
 
-def silu(input: Tensor) -> Tensor:
+def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """x · sigmoid(x), also called swish.
 
     >>> silu(mg.tensor([0.0])).item()
@@ -73,7 +76,7 @@ def silu(input: Tensor) -> Tensor:
     return input * mg.sigmoid(input)
 
 
-def mish(input: Tensor) -> Tensor:
+def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """x · tanh(softplus(x)). Misra 2019.
 
     >>> mish(mg.tensor([0.0])).item()
@@ -129,7 +132,7 @@ def softsign(input: Tensor) -> Tensor:
     return input / (mg.abs(input) + 1.0)
 
 
-def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
+def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
     """x between ``min_val`` and ``max_val``, else the nearer of the two; derivative 0 on the bounds, as in PyTorch.
 
     >>> hardtanh(mg.tensor([-3.0, 0.5])).tolist()
@@ -141,7 +144,7 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tens
     return mg.where((input > min_val) & (input < max_val), input, flat)
 
 
-def relu6(input: Tensor) -> Tensor:
+def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     """min(max(x, 0), 6).
 
     >>> relu6(mg.tensor([-1.0, 8.0])).tolist()
@@ -150,19 +153,29 @@ def relu6(input: Tensor) -> Tensor:
     return hardtanh(input, 0.0, 6.0)
 
 
-def softmax(input: Tensor, dim: int = -1) -> Tensor:
-    """exp(x) / Σ exp(x) along ``dim``: positive numbers that sum to 1.
+def softmax(input: Tensor, dim: int | None = None) -> Tensor:
+    """exp(x) / Σ exp(x) along ``dim``: positive numbers that sum to 1. Without ``dim``, the last axis of one or two.
 
     >>> softmax(mg.tensor([0.0, 0.0])).tolist()
     [0.5, 0.5]
     """
-    return mg.softmax(input, axis=dim)
+    return mg.softmax(input, axis=_axis(input, dim))
 
 
-def log_softmax(input: Tensor, dim: int = -1) -> Tensor:
+def log_softmax(input: Tensor, dim: int | None = None) -> Tensor:
     """log(softmax(x)) along ``dim``, computed as x - logsumexp(x), which does not overflow.
 
     >>> log_softmax(mg.tensor([1000.0, 0.0])).tolist()
     [0.0, -1000.0]
     """
-    return mg.log_softmax(input, axis=dim)
+    return mg.log_softmax(input, axis=_axis(input, dim))
+
+
+def _axis(input: Tensor, dim: int | None) -> int:
+    if dim is None and input.ndim > 2:
+        raise ArgumentError(
+            "MG157",
+            f"Which of the {input.ndim} axes of {input.shape} should sum to 1? Write dim=-1 for the last, dim=1 for "
+            "channels.",
+        )
+    return -1 if dim is None else dim

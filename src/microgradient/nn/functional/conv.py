@@ -129,10 +129,10 @@ def conv_transpose3d(
     return _conv_transpose(input, weight, bias, stride, padding, output_padding, groups, dilation, 3)
 
 
-def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float = 0.0) -> Tensor:
+def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
     """Widen axes from the last one on: ``pad`` is (left, right, top, bottom, ...).
 
-    ``mode``: "constant" fills with ``value``, "reflect" mirrors without the edge, "replicate" repeats the edge,
+    ``mode``: "constant" fills with ``value`` (0), "reflect" mirrors without the edge, "replicate" repeats the edge,
     "circular" goes round.
 
     >>> pad(mg.tensor([1.0, 2.0, 3.0]), (1, 1), mode="reflect").tolist()

@@ -94,8 +94,9 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     return mg.astype(mg.expand_dims(labels, axis=-1) == mg.arange(num_classes), mg.int64)
 
 
-def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Each element becomes 0 with probability ``p``, the others grow by 1/(1-p); without ``training``, ``input`` itself.
+    ``inplace`` is accepted and ignored: tensors do not change.
 
     Srivastava et al. 2014.
 

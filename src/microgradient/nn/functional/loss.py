@@ -16,7 +16,7 @@ from ...tensor import Tensor
 from .linear import as_tensor
 
 
-def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
     """(x - y)², averaged.
 
     Warns if the shapes differ and would be stretched to each other, as (n, 1) against (n,).
@@ -28,7 +28,7 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     return reduce(difference * difference, reduction)
 
 
-def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
     """abs(x - y), averaged.
 
     >>> l1_loss(mg.tensor([1.0, 3.0]), mg.tensor([1.0, 1.0])).item()
@@ -37,7 +37,7 @@ def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     return reduce(mg.abs(_difference("l1_loss", input, target)), reduction)
 
 
-def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0) -> Tensor:
+def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", beta: float = 1.0) -> Tensor:
     """d² / (2·beta) where abs(d) < beta, else abs(d) - beta/2, for d = x - y. Girshick 2015.
 
     >>> smooth_l1_loss(mg.tensor([0.0, 3.0]), mg.tensor([1.0, 1.0]), reduction="none").tolist()
@@ -66,7 +66,7 @@ def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: fl
 
 
 def binary_cross_entropy(
-    input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean"
+    input: Tensor, target: Tensor, weight: Tensor | None = None, *, reduction: str = "mean"
 ) -> Tensor:
     """-(y log p + (1-y) log(1-p)) for probabilities p, each logarithm at least -100.
 
@@ -92,6 +92,7 @@ def binary_cross_entropy_with_logits(
     input: Tensor,
     target: Tensor,
     weight: Tensor | None = None,
+    *,
     reduction: str = "mean",
     pos_weight: Tensor | None = None,
 ) -> Tensor:
@@ -108,7 +109,7 @@ def binary_cross_entropy_with_logits(
     return reduce(loss if weight is None else loss * weight, reduction)
 
 
-def kl_div(input: Tensor, target: Tensor, reduction: str = "mean", log_target: bool = False) -> Tensor:
+def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target: bool = False) -> Tensor:
     """y · (log y - x) for log-probabilities x and probabilities y (their logarithms, with ``log_target``).
 
     "mean" divides by the number of elements; ``reduction="batchmean"`` by the batch size, which is the mathematical one.
@@ -127,7 +128,7 @@ def kl_div(input: Tensor, target: Tensor, reduction: str = "mean", log_target: b
 
 
 def nll_loss(
-    input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean"
+    input: Tensor, target: Tensor, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean"
 ) -> Tensor:
     """-weight[y] · x[y] for log-probabilities x (N, C), (C,) or (N, C, d...) and labels y (N,), () or (N, d...).
 
@@ -145,6 +146,7 @@ def cross_entropy(
     input: Tensor,
     target: Tensor,
     weight: Tensor | None = None,
+    *,
     ignore_index: int = -100,
     reduction: str = "mean",
     label_smoothing: float = 0.0,

@@ -20,6 +20,7 @@ def max_pool1d(
     stride: IntOrTuple | None = None,
     padding: IntOrTuple = 0,
     dilation: IntOrTuple = 1,
+    *,
     ceil_mode: bool = False,
 ) -> Tensor:
     """The largest of each window of (N, C, L) or (C, L); where several are equal, the first gets the gradient.
@@ -36,6 +37,7 @@ def max_pool2d(
     stride: IntOrTuple | None = None,
     padding: IntOrTuple = 0,
     dilation: IntOrTuple = 1,
+    *,
     ceil_mode: bool = False,
 ) -> Tensor:
     """The largest of each window of (N, C, H, W) or (C, H, W). ``stride`` is the kernel size if not given.
