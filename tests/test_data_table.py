@@ -203,10 +203,20 @@ def test_a_year_that_grows_by_one_is_kept(tmp_path):
 def test_targets_decide_between_classification_and_regression(tmp_path):
     assert table(tmp_path, {"n": NUMBERS, "y": COLOURS}).classes == ["blue", "green", "red"]
     assert table(tmp_path, {"n": NUMBERS, "y": [i % 3 for i in range(ROWS)]}).classes == ["0", "1", "2"]
-    assert table(tmp_path, {"n": NUMBERS, "y": [i % 2 == 0 for i in range(ROWS)]}).classes == ["False", "True"]
+    assert table(tmp_path, {"n": NUMBERS, "y": [i % 2 == 0 for i in range(ROWS)]}).classes == ["false", "true"]
     assert not table(tmp_path, {"n": NUMBERS, "y": Y}).is_classification
     assert not table(tmp_path, {"n": NUMBERS, "y": [i % 3 + 0.5 * (i % 5) for i in range(ROWS)]}).is_classification
     assert not table(tmp_path, {"n": NUMBERS, "y": list(range(ROWS))}).is_classification
+
+
+def test_classes_have_one_spelling(tmp_path):
+    assert table(tmp_path, {"n": NUMBERS, "y": [("1", "1.0", "2")[i % 3] for i in range(ROWS)]}).classes == ["1", "2"]
+    assert table(tmp_path, {"n": NUMBERS, "y": [("Yes", "YES", "no")[i % 3] for i in range(ROWS)]}).classes == ["no", "yes"]
+
+
+def test_something_is_held_out_even_of_small_classes(tmp_path):
+    result = table(tmp_path, {"n": NUMBERS[:10], "y": list("aabbccddee")})
+    assert len(result.held_out) == 1
 
 
 def test_a_regression_target_is_standardised_by_the_training_rows(tmp_path):

@@ -66,6 +66,8 @@ def read_table(path: Path, target: str | None, seed: int) -> Table:
     y, classes, mean, deviation, note = _encode_target(answer, path)
     notes.append(note)
     training, held_out = split(len(y), _HELD_OUT, seed, y if classes else None)
+    if not len(held_out):
+        raise DataError("MG183", f"{path}: every value of {name!r} occurs once: there is no class to learn.")
     if not classes:
         with np.errstate(over="ignore", invalid="ignore"):
             mean, deviation = float(y[training].mean()), float(y[training].std())
@@ -98,7 +100,8 @@ def _find_target(file: CsvFile, target: str | None, path: Path) -> str:
 def _encode_target(column: Column, path: Path) -> tuple[NDArray[Any], list[str], float, float, str]:
     """Numbers, class names, mean, deviation and a sentence on what is predicted."""
     name = column.name
-    counts = Counter(text for text in column.texts if text is not None)
+    answers = _canonical(column)
+    counts = Counter(answers)
     whole = column.kind == "number" and bool(np.all(column.values == np.round(column.values)))
     few = len(counts) <= _MOST_NUMBER_CLASSES and len(counts) <= len(column.texts) / 5
     if len(counts) == 1:
@@ -113,9 +116,16 @@ def _encode_target(column: Column, path: Path) -> tuple[NDArray[Any], list[str],
                                  f"{len(column.texts):,} rows: too many to be classes.")  # fmt: skip
     classes = sorted(counts, key=lambda text: (float(text), text) if column.kind == "number" else (0.0, text))
     place = {text: index for index, text in enumerate(classes)}
-    y = np.array([place[text] for text in column.texts if text is not None], np.int64)
+    y = np.array([place[text] for text in answers], np.int64)
     kind = "whole numbers" if column.kind == "number" else "values"
     return y, classes, 0.0, 1.0, f"{name!r} has {len(classes)} different {kind} ({_shown(classes)}): classification"
+
+
+def _canonical(column: Column) -> list[str]:
+    """The answers, with one spelling each: 1 for 1.0, yes for YES."""
+    if column.kind == "number":
+        return [f"{value:.15g}" for value in column.values]
+    return [(text or "").lower() if column.kind == "boolean" else text or "" for text in column.texts]
 
 
 def _encode_features(

@@ -21,7 +21,7 @@ _HELD_OUT = 0.1
 
 
 class Block(nn.Module):
-    """A transformer block: x + attention(norm(x)), then x + mlp(norm(x)). Radford et al. 2019, "GPT-2"."""
+    """A transformer block: x + attention(norm(x)), then x + mlp(norm(x)). Radford et al. 2019 ("GPT-2")."""
 
     def __init__(self) -> None:
         super().__init__()

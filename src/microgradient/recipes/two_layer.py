@@ -13,7 +13,8 @@ four points by Adam and mean squared error. Five things keep it from working:
    zero for ever, and with two such units the network is a constant.
 
 Here the parameters live in a module, the engine differentiates, targets have shape (4, 1), and hidden weights are drawn
-again until each unit is on for every point (on for some is not enough: the others may pull it off). The gradients by hand, put right, are in the tests, beside the engine's.
+again until each unit is on for every point: one that is on for some of them only may yet be pulled off for all. The
+gradients by hand, put right, are in the tests, beside the engine's.
 """
 
 from __future__ import annotations

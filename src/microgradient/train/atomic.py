@@ -32,7 +32,8 @@ def write_all_atomically(folder: Path, files: Mapping[str, bytes]) -> None:
                 os.fsync(file.fileno())
         for name in files:
             os.replace(folder / (name + PENDING), folder / name)
-        _sync_folder(folder)
+        if os.name == "posix":  # elsewhere a folder can't be opened
+            sync(folder)
     except OSError as error:
         _remove_pending(folder, files)
         raise DataError("MG186", f"Can't write {', '.join(files)} in {folder}: {reason(error)}.") from error
@@ -43,14 +44,16 @@ def reason(error: OSError) -> str:
     return error.strerror or str(error)
 
 
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":  # elsewhere a folder can't be opened
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Wait until a file, or the list of a folder's files, is safely on the disk."""
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise DataError("MG186", f"Can't write {path}: {reason(error)}.") from error
 
 
 def _remove_pending(folder: Path, files: Mapping[str, bytes]) -> None:

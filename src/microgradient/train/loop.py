@@ -129,10 +129,11 @@ def _close_epoch(recipe: Recipe, folder: RunFolder, progress: Progress) -> list[
     metrics = evaluate(recipe)
     loss = position.loss_sum / position.examples
     line = {"epoch": position.epoch + 1, "step": position.step, "lr": recipe.learning_rate(position.epoch)}
-    folder.append_metrics({**line, "train_loss": loss, **{metric.key: metric.value for metric in metrics}})
+    values = {metric.key: metric.value if math.isfinite(metric.value) else None for metric in metrics}
+    folder.append_metrics({**line, "train_loss": loss, **values})
     position.epoch += 1
     position.batch, position.loss_sum, position.examples = 0, 0.0, 0
-    folder.run.result = {metric.key: metric.value for metric in metrics}
+    folder.run.result = values
     progress.epoch(position.epoch, loss, str(metrics[0]) if metrics else "")
     return metrics
 

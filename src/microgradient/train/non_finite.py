@@ -26,8 +26,9 @@ def blame(recipe: Recipe, examples: NDArray[np.int64]) -> str:
     for name, parameter in recipe.model.named_parameters():
         bad = int(np.size(parameter.data) - np.isfinite(parameter.data).sum())
         if bad:
-            return (f"{bad:,} of {np.size(parameter.data):,} entries of the parameter `{name}` are not finite, "
-                    f"because the step before overflowed. Try a smaller --lr than {recipe.options.lr:g}.")  # fmt: skip
+            entries = f"{bad:,} of {np.size(parameter.data):,} entries of the parameter `{name}`"
+            return (f"{entries} are not finite, because the step before overflowed or had such a gradient. "
+                    f"Try a smaller --lr than {recipe.options.lr:g}.")  # fmt: skip
     watch = _Watch(recipe)
     token = recording.set(watch)
     try:

@@ -25,7 +25,7 @@ import numpy as np
 
 from microgradient.errors import ArgumentError, DataError
 from microgradient.train import safetensors
-from microgradient.train.atomic import PENDING, reason, write_all_atomically, write_atomically
+from microgradient.train.atomic import PENDING, reason, sync, write_all_atomically, write_atomically
 
 MODEL, OPTIMIZER, RUN, METRICS = "model.safetensors", "optimizer.safetensors", "run.json", "metrics.jsonl"
 _COMMITTED = (OPTIMIZER, MODEL, RUN)
@@ -56,7 +56,7 @@ class Run:
     command: str
     details: dict[str, Any]
     position: Position
-    result: dict[str, float] = field(default_factory=dict)
+    result: dict[str, float | None] = field(default_factory=dict)
 
 
 class RunFolder:
@@ -93,6 +93,7 @@ class RunFolder:
 
     def save(self, model: Mapping[str, Any], optimizer: Mapping[str, Any]) -> None:
         """Write model, optimiser and ``run.json`` as one: after a crash the folder holds all of a save or none."""
+        sync(self.path / METRICS)
         stamp = {"recipe": self.run.recipe, "step": str(self.run.position.step)}
         write_all_atomically(self.path, {
             OPTIMIZER: _optimizer_to_bytes(optimizer, stamp),
