@@ -47,6 +47,14 @@ def expression(op: Primitive, args: Sequence[str], params: Mapping[str, Any]) ->
     return f"{op.name}({', '.join([*args, *shown])})"
 
 
+def value_formula(v: Value, names: Mapping[Value, str]) -> str:
+    """How a Value was computed; "" if it was not."""
+    args = [names[p] for p in v.parents]
+    if v.op is None:
+        return f"{v._op}({', '.join(args)})" if args else ""
+    return expression(v.op, args, {})
+
+
 _TELLING = {"axis", "axes", "shape", "spec", "stride", "padding", "i", "n", "k", "shift", "dtype"}
 
 
@@ -58,8 +66,7 @@ def _of_value(root: Value, variables: Mapping[str, Any]) -> tuple[list[Row], lis
     for v in sweep.order:
         if v in literal:
             continue
-        args = [names[p] for p in v.parents]
-        text = "" if not args else f"{v._op}({', '.join(args)})" if v.op is None else expression(v.op, args, {})
+        text = value_formula(v, names)
         forward.append((names[v], f" = {text}" if text else "", number(v.data)))
     parts: dict[Value, list[str]] = {}
     for v, i, upstream, _ in sweep.edges:
@@ -86,7 +93,7 @@ def _of_tensor(x: Tensor, variables: Mapping[str, Any]) -> tuple[list[Row], list
     forward: list[Row] = []
     for node in sweep.order:
         value = _datum(node, sweep, trace)
-        text = "" if node.op is None else expression(node.op, _arguments(node, trace, names), node.params)
+        text = "" if node.op is None else expression(node.op, arguments(node, trace, names), node.params)
         forward.append((names[node], f" = {text}" if text else "", "?" if value is None else short(value)))
     users: dict[Node, list[str]] = {}
     for node, i, _, _ in sweep.edges:
@@ -117,14 +124,14 @@ def _datum(node: Node, sweep: Sweep, trace: Trace) -> Any:
     return None
 
 
-def _arguments(node: Node, trace: Trace, names: Mapping[Node, str]) -> list[str]:
-    """The arguments of a node by name; constants by their number, their variable or their shape."""
-    step = trace.steps.get(node)
+def arguments(node: Node, trace: Trace | None, names: Mapping[Node, str]) -> list[str]:
+    """The arguments of a node by name; constants by their number, their variable or their shape, if they were traced."""
+    step = trace.steps.get(node) if trace is not None else None
     told = []
     for i, parent in enumerate(node.parents):
         if parent is not None:
             told.append(names[parent])
-        elif step is None:
+        elif step is None or trace is None:
             told.append("…")
         elif np.ndim(step.args[i]) == 0:
             told.append(f"{float(step.args[i]):.6g}")

@@ -16,9 +16,9 @@ from .replay import Check
 class Edge:
     """One path into a gradient: upstream × local = contribution.
 
-    `via` is the name of what was computed from x, `op` the primitive that did it, `rule` what it does with a gradient in
-    words, `where` the source line and `layer` the nn layer, where they are known. For a whole tensor the numbers are arrays;
-    `local` is then None unless the primitive works entry by entry.
+    `via` is the name of what was computed from x and `formula` how, `op` the primitive that did it, `rule` what it does with
+    a gradient in words, `where` the source line and `layer` the nn layer, where they are known. For a whole tensor the
+    numbers are arrays; `local` is then None unless the primitive works entry by entry.
     """
 
     via: str
@@ -26,6 +26,7 @@ class Edge:
     upstream: Any
     local: Any
     contribution: Any
+    formula: str = ""
     rule: str = ""
     where: str = ""
     layer: str = ""
@@ -120,6 +121,8 @@ def _lines(why: Why) -> list[Line]:
     count, total = why.more
     if count:
         found.append([(f"  and {count:,} more: ", ""), (number(total, sign=True), "bold")])
+    for text in list(dict.fromkeys(f"{e.via.partition('[')[0]} = {e.formula}" for e in why.edges if _numbered(e.via)))[:3]:
+        found.append([("  where   ", "dim"), (text, "italic")])
     for rule in list(dict.fromkeys(e.rule for e in why.edges if e.rule))[:3]:
         found.append([("  rule    ", "dim"), (rule, "italic")])
     found.append(_check_line(why, whole))
@@ -180,6 +183,11 @@ def _check_line(why: Why, whole: bool) -> Line:
 
 def _fixed(x: float) -> str:
     return f"{x:.6f}" if x == 0 or 1e-3 <= abs(x) < 1e6 else f"{x:.6e}"
+
+
+def _numbered(name: str) -> bool:
+    """Whether a name is one of ours, such as v2, that tells nothing by itself."""
+    return name[0] == "v" and name[1:].partition("[")[0].isdigit()
 
 
 def _mark(contribution: Any) -> str:

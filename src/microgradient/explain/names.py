@@ -84,12 +84,19 @@ def name_graph(order: Iterable[Any], root: Any, known: Mapping[Any, str]) -> dic
         elif node is root:
             names[node] = "L"
         elif node.parents:
-            names[node] = f"v{computed}"
+            names[node] = _transposed(node, names) or f"v{computed}"
         elif isinstance(node, Value):
             names[node] = f"{node.data:.6g}"
         else:
             names[node] = f"x{tuple(node.shape)}"
     return names
+
+
+def _transposed(node: Any, names: Mapping[Any, str]) -> str:
+    """`w.T` for the transpose of a matrix w that was not given a name."""
+    if node.op is not None and node.op.name == "permute_dims" and node.params["axes"] == (1, 0):
+        return f"{names[node.parents[0]]}.T"
+    return ""
 
 
 def _is_named(value: Any) -> bool:

@@ -13,6 +13,7 @@ from ..errors import ArgumentTypeError, GradientError, OutOfRangeError, format_l
 from ..scalar import Value
 from ..tape import Node, last_backward
 from ..tensor import Tensor
+from .evaluation import arguments, expression, value_formula
 from .explanation import Edge, Why
 from .names import name_graph, node_names, user_frame
 from .paths import Views, entry_paths, paths_into
@@ -44,6 +45,7 @@ def why(x: Value | Tensor, index: Index | None = None, *, of: Value | Tensor | N
     ∂L/∂a = -2.0     a = 2.0     a used 2× → 2 paths, added
       via v1  ∂L/∂v1 1.0 × ∂v1/∂a -3.0 = -3.0  ▼
       via L   ∂L/∂L  1.0 × ∂L/∂a   1.0 = +1.0  ▲
+      where   v1 = a * b
       rule    × sends each input the other input, times what arrives
       rule    + passes what arrives to both inputs
       check   (f(a+h)-f(a-h))/2h = -2.000000 ✓
@@ -87,7 +89,7 @@ def _of_value(x: Value, of: Any, variables: Mapping[str, Any], top: int | None) 
     gradient = sweep.adjoints.get(x, 0.0)
     found = Why(names.get(x) or known.get(x, "x"), names[root], x.data, gradient)
     found.add(
-        Edge(names[v], v._op, upstream, sweep.local(v, i), contribution, sentence(v.op))
+        Edge(names[v], v._op, upstream, sweep.local(v, i), contribution, value_formula(v, names), sentence(v.op))
         for v, i, upstream, contribution in reversed(sweep.edges_into(x))
     )
     found.keep_largest(top)
@@ -109,12 +111,12 @@ def _of_entry(x: Tensor, index: tuple[int, ...], sweep: Sweep, trace: Trace | No
     one_hot[index] = 1
     for path in entry_paths(sweep, Views(sweep, node), one_hot):
         consumer = sweep.names[path.node]
-        common = path.op, sentence(path.node.op), _where(path.node, trace), _layer(path.node, trace)
+        common = _told(path.node, sweep, trace)
         found.add_many(
             path.contributions,
             lambda k, path=path, consumer=consumer, common=common: Edge(  # type: ignore[misc]
-                consumer + path.entry(k), common[0], float(path.upstream[k]), float(path.locals[k]),
-                float(path.contributions[k]), *common[1:],
+                consumer + path.entry(k), path.op, float(path.upstream[k]), float(path.locals[k]),
+                float(path.contributions[k]), *common,
             ),
             top,
         )  # fmt: skip
@@ -129,7 +131,7 @@ def _of_tensor(x: Tensor, sweep: Sweep, trace: Trace | None) -> Why:
     gradient = adjoint_or_zero(sweep.adjoints.get(node), x)
     found = Why(sweep.names[node], sweep.names[sweep.root], value, gradient, _where(node, trace))
     found.add(
-        Edge(sweep.names[c], op, upstream, local, contribution, sentence(c.op), _where(c, trace), _layer(c, trace))
+        Edge(sweep.names[c], op, upstream, local, contribution, *_told(c, sweep, trace))
         for c, op, upstream, local, contribution in paths_into(sweep, Views(sweep, node))
     )
     direction = np.random.default_rng(0).standard_normal(x.shape)
@@ -163,8 +165,12 @@ def _where(node: Node, trace: Trace | None) -> str:
     return format_location(step.location) if step is not None else ""
 
 
-def _layer(node: Node, trace: Trace | None) -> str:
-    return trace.layer_path(node) if trace is not None else ""
+def _told(node: Node, sweep: Sweep, trace: Trace | None) -> tuple[str, str, str, str]:
+    """The formula, the rule in words, the source line and the layer of what computed `node`."""
+    assert node.op is not None
+    formula = expression(node.op, arguments(node, trace, sweep.names), node.params)
+    layer = trace.layer_path(node) if trace is not None else ""
+    return formula, sentence(node.op), _where(node, trace), layer
 
 
 def _checked_index(index: Index | None, x: Tensor) -> tuple[int, ...]:
