@@ -19,7 +19,8 @@ def index_key(key: Any, shape: tuple[int, ...]) -> tuple[Any, list[Any]]:
     parts = key if isinstance(key, tuple) else (key,)
     pattern: list[Any] = []
     arrays: list[Any] = []
-    for part in parts:
+    for given in parts:
+        part = given
         if isinstance(part, Protocols):
             part = part.data
         if isinstance(part, list | range):
@@ -38,7 +39,7 @@ def index_key(key: Any, shape: tuple[int, ...]) -> tuple[Any, list[Any]]:
                 pattern.append(int(part))
             else:
                 pattern.append(ARRAY)
-                arrays.append(part)
+                arrays.append(part.copy() if given is part else part)  # the user may change it before the backward pass
         else:
             pattern.append(_whole(part))
     return tuple(pattern), arrays

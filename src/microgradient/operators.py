@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import kernels
-from .errors import DTypeError, ShapeError
+from .errors import ArgumentError, DTypeError, ShapeError, warn_once
 from .protocols import DEFAULT_FLOAT
 from .rules import TABLE, Primitive
 from .tape import NO_PARAMS, TAPE, Node, Shaped, picked, recording
@@ -66,6 +66,8 @@ def unary(name: str) -> Callable[[Tensor], Tensor]:
             y = _run_silently(kernel, a)
         except RuntimeError:
             y = run_kernel(kernel, a)
+        except TypeError:
+            raise _not_defined(name, a) from None
         if y.__class__ is not np.ndarray:
             y = np.asarray(y)
         out = _new(Tensor)
@@ -91,6 +93,7 @@ def binary(name: str, reflected: bool = False) -> Callable[[Tensor, Operand], Te
     keep = {(p, q): op.reads([p, q]) for p in (True, False) for q in (True, False) if p or q}
     both, first, second = keep[True, True], keep[True, False], keep[False, True]
     floats, varies, lift = op.floats, op.maps[0] is not None, name == "pow" and reflected
+    watched = name == "subtract"
 
     def method(self: Tensor, other: Operand) -> Tensor:
         a, p = self.data, self.node
@@ -103,6 +106,8 @@ def binary(name: str, reflected: bool = False) -> Callable[[Tensor, Operand], Te
             b = constant(other)
             if b is NotImplemented:
                 return NotImplemented
+            if b.__class__ is np.ndarray and p is not None:
+                b = b.copy()  # the rule will read it, and the user may change it before
             if lift and a.dtype.kind == "f" and b.__class__ is not complex:
                 b = np.asarray(b, a.dtype)  # the rule of 2**x takes the logarithm of 2 in this dtype
             if b.__class__ is np.ndarray or floats or a.dtype.kind not in "fc" or b.__class__ is complex:
@@ -115,6 +120,8 @@ def binary(name: str, reflected: bool = False) -> Callable[[Tensor, Operand], Te
             y = run_kernel(kernel, a, b)
         except ValueError as error:
             raise _no_broadcast(name, a, b, error) from None
+        except TypeError:
+            raise _not_defined(name, a, b) from None
         if y.__class__ is not np.ndarray:
             y = np.asarray(y)
         out = _new(Tensor)
@@ -124,6 +131,8 @@ def binary(name: str, reflected: bool = False) -> Callable[[Tensor, Operand], Te
             return out
         keep_y, keep_a, keep_b = both if p is not None and q is not None else first if q is None else second
         saved = (y if keep_y else None, a if keep_a else None, b if keep_b else None)
+        if watched and (p is None or q is None) and y.ndim == 2:
+            _warn_if_stretched(a, b)
         dtype = y.dtype
         if dtype.kind == "c":
             raise _no_complex(name)
@@ -133,6 +142,20 @@ def binary(name: str, reflected: bool = False) -> Callable[[Tensor, Operand], Te
         return out
 
     return _named(method, name, op)
+
+
+def _warn_if_stretched(a: Any, b: Any) -> None:
+    """The silent mistake of losses written by hand: a prediction (n, 1) minus a target (n,) is a table of all differences.
+
+    Not where both sides need a gradient: `x[:, None] - x` means all differences.
+    """
+    (n, *rest), other = (np.shape(a), np.shape(b)) if np.ndim(a) == 2 else (np.shape(b), np.shape(a))
+    if rest == [1] and other == (n,) and n > 1:
+        warn_once(
+            "MG166",
+            f"Subtracting shapes {np.shape(a)} and {np.shape(b)} makes ({n}, {n}): every prediction against every target. "
+            "Write `y[:, None]` for the target, or `mg.squeeze(y, axis=-1)` if it has the axis too many.",
+        )
 
 
 def apply(op: Primitive, *args: Any, **params: Any) -> Any:
@@ -232,7 +255,13 @@ def _no_broadcast(name: str, a: Any, b: Any, error: ValueError) -> ValueError:
             f"`{name}` can't broadcast shapes {shapes[0]} and {shapes[1]}: counted from the right, axes must be equal or 1. "
             "Add axes of length 1 with `x[:, None]`, or reshape one of them.",
         )
-    return error
+    return ArgumentError("MG124", f"`{name}`: {str(error).rstrip('.')}. Make the integers floats: `mg.astype(x, mg.float32)`.")
+
+
+def _not_defined(name: str, *operands: Any) -> DTypeError:
+    """What to say when a kernel is not defined for numbers of these dtypes."""
+    dtypes = " and ".join(str(getattr(x, "dtype", type(x).__name__)) for x in operands)
+    return DTypeError("MG144", f"`{name}` is not defined for {dtypes}. Write `mg.astype(x, …)` first.")
 
 
 def _named(method: Callable[..., Tensor], name: str, op: Primitive) -> Callable[..., Tensor]:

@@ -79,7 +79,8 @@ class Protocols:
 
     def __dlpack__(self, **options: Any) -> Any:
         leave_graph(self, "DLPack")
-        return self.data.__dlpack__(**options)
+        data = self.data if self.data.flags.writeable or options.get("copy") is False else self.data.copy()
+        return data.__dlpack__(**options)
 
     def __dlpack_device__(self) -> tuple[Any, int]:
         return self.data.__dlpack_device__()

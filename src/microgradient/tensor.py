@@ -58,6 +58,8 @@ def _inplace(operator_: Callable[[Tensor, Operand], Tensor]) -> Callable[[Tensor
         else:
             self._refuse_leaf_update(f"`w {operator_.__name__}= …`")
             new = operator_(self, other)
+            if new is NotImplemented:
+                return new
         if new.shape != self.shape:
             raise ShapeError(
                 "MG121",
@@ -246,7 +248,8 @@ class Tensor(Protocols):
         pattern, indices = index_key(key, self.shape)
         new = value if isinstance(value, Tensor) else wrap(np.asarray(value), None)
         if new.dtype != self.dtype:
-            if isinstance(value, Tensor) and not np.can_cast(new.dtype, self.dtype, "same_kind"):
+            fits = np.can_cast(new.dtype, self.dtype, "same_kind")
+            if not fits and (isinstance(value, Tensor) or new.dtype.kind == "c"):
                 raise DTypeError(
                     "MG141", f"Values of dtype {new.dtype} can't be put into a tensor of dtype {self.dtype}."
                 )
@@ -387,6 +390,9 @@ def to_array(data: Any, dtype: Any = None) -> Any:
         array = np.array(data, dtype=dtype, copy=True)
     else:
         if isinstance(data, list | tuple) and any(isinstance(x, Tensor) for x in data):
+            for x in data:
+                if isinstance(x, Tensor):
+                    leave_graph(x, "mg.tensor([…])")
             data = [x.data if isinstance(x, Tensor) else x for x in data]
         try:
             array = np.array(data, copy=True)
@@ -398,6 +404,8 @@ def to_array(data: Any, dtype: Any = None) -> Any:
             array = array.astype(DEFAULT_FLOAT[0])
         elif array.dtype.kind == "c" and not _has_array(data):
             array = array.astype(np.result_type(DEFAULT_FLOAT[0], np.complex64))
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
     if array.dtype.kind not in "biufc":
         raise DTypeError("MG143", f"A tensor holds numbers; {type(data).__name__} gives NumPy dtype {array.dtype}.")
     return array

@@ -7,21 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentTypeError, DTypeError
 from ..operators import apply, binary, unary
 from ..rules import TABLE
 from ..tensor import Tensor
 from .arguments import ArrayLike, as_dtype, as_tensor, cast_to, constant_tensor, inexact, promoted
+from .manipulation import broadcast_shapes
 
 
 def _unary(name: str, meaning: str) -> Callable[[ArrayLike], Tensor]:
     method = unary(name)
 
     def function(x: ArrayLike, /) -> Tensor:
-        try:
-            return method(x if isinstance(x, Tensor) else as_tensor(x))
-        except TypeError as error:
-            raise _refused(name, error, x) from None
+        return method(x if isinstance(x, Tensor) else as_tensor(x))
 
     return _documented(function, name, meaning)
 
@@ -30,26 +27,17 @@ def _binary(name: str, meaning: str) -> Callable[[ArrayLike, ArrayLike], Tensor]
     first, second = binary(name), binary(name, reflected=True)
 
     def function(x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
-        try:
-            if isinstance(x1, Tensor):
-                y = first(x1, x2)
-            elif isinstance(x2, Tensor):
-                y = second(x2, x1)
-            else:
-                return first(as_tensor(x1), as_tensor(x2) if isinstance(x1, bool | int | float | complex) else x2)
-            return y if y is not NotImplemented else first(as_tensor(x1), as_tensor(x2))
-        except TypeError as error:
-            raise _refused(name, error, x1, x2) from None
+        if isinstance(x1, Tensor):
+            y = first(x1, x2)
+        elif isinstance(x2, Tensor):
+            y = second(x2, x1)
+        elif isinstance(x1, bool | int | float | complex):
+            y = second(as_tensor(x2), x1)
+        else:
+            y = first(as_tensor(x1), x2)
+        return y if y is not NotImplemented else first(as_tensor(x1), as_tensor(x2))
 
     return _documented(function, name, meaning)
-
-
-def _refused(name: str, error: TypeError, *operands: Any) -> Exception:
-    """The error for operands that the kernel refused: numbers of a dtype it isn't defined for, or no numbers at all."""
-    if isinstance(error, ArgumentTypeError | DTypeError):
-        return error
-    kinds = " and ".join(str(getattr(x, "dtype", type(x).__name__)) for x in operands)
-    return DTypeError("MG144", f"`{name}` is not defined for {kinds}.")
 
 
 def _documented(function: Any, name: str, meaning: str) -> Any:
@@ -158,8 +146,7 @@ def clip(x: ArrayLike, /, min: ArrayLike | None = None, max: ArrayLike | None = 
     info: Any = np.iinfo(x.dtype) if x.dtype.kind in "iu" else None
     lowest, highest = (info.min, info.max) if info else (-np.inf, np.inf)
     bounds = [_bound(b, default, x.dtype, info) for b, default in ((min, lowest), (max, highest))]
-    out: Tensor = apply(TABLE["clip"], x, *bounds)
-    return out
+    return _broadcast_together("clip", x, *bounds)
 
 
 def _bound(bound: Any, default: Any, dtype: np.dtype[Any], info: Any) -> Tensor:
@@ -186,7 +173,15 @@ def where(condition: ArrayLike, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     )
     dtype = promoted(x1, x2)
     first, second = (as_dtype(x, dtype) for x in (x1, x2))
-    out: Tensor = apply(TABLE["where"], cast_to(condition, np.dtype(np.bool_)), first, second)
+    return _broadcast_together("where", cast_to(condition, np.dtype(np.bool_)), first, second)
+
+
+def _broadcast_together(name: str, *tensors: Tensor) -> Tensor:
+    try:
+        out: Tensor = apply(TABLE[name], *tensors)
+    except ValueError:
+        broadcast_shapes(*(x.shape for x in tensors))  # raises the error that says which shapes don't fit
+        raise
     return out
 
 

@@ -1,0 +1,345 @@
+"""Tensor as an array object: indexing, operators in place, conversions, and how it meets Python and NumPy."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import hypothesis.extra.numpy as hnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import microgradient as mg
+
+quick = settings(max_examples=80, deadline=None)
+
+
+def same(ours: Any, theirs: Any) -> None:
+    np.testing.assert_array_equal(ours.data, theirs)
+    assert ours.shape == np.shape(theirs)
+    assert ours.dtype == np.asarray(theirs).dtype
+
+
+def numbered(shape: tuple[int, ...]) -> Any:
+    return np.arange(1, np.prod(shape, dtype=int) + 1, dtype=np.float64).reshape(shape)
+
+
+# ------------------------------------------------------------------------------------------------------------- indexing
+
+shapes = hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4)
+
+
+@st.composite
+def index_of(draw: Any, shape: tuple[int, ...]) -> Any:
+    kind = draw(st.sampled_from(["basic", "integers", "mask"]))
+    if kind == "basic" or not shape or 0 in shape:
+        return draw(hnp.basic_indices(shape, allow_newaxis=True, allow_ellipsis=True))
+    if kind == "mask":
+        ndim = draw(st.integers(1, len(shape)))
+        return draw(hnp.arrays(np.bool_, shape[:ndim]))
+    integers = draw(hnp.integer_array_indices(shape[: draw(st.integers(1, len(shape)))]))
+    before = draw(st.sampled_from([(), (slice(None),)])) if len(integers) < len(shape) else ()
+    return integers if not before or any(n < 2 for n in shape) else (*before, *(i % 2 for i in integers[: len(shape) - 1]))
+
+
+@given(shape=shapes, data=st.data())
+@quick
+def test_getitem_and_its_derivative(shape: tuple[int, ...], data: Any):
+    key = data.draw(index_of(shape))
+    a = numbered(shape)
+    x = mg.tensor(a, requires_grad=True)
+    y = x[key]
+    same(y, a[key])
+    weight = numbered(y.shape)
+    mg.sum(y * weight).backward()
+    expected = np.zeros(shape)
+    np.add.at(expected, key, weight)
+    assert x.grad is not None
+    same(x.grad, expected)
+
+
+@given(shape=shapes, data=st.data())
+@quick
+def test_setitem_and_its_derivative(shape: tuple[int, ...], data: Any):
+    key = data.draw(index_of(shape))
+    a = numbered(shape)
+    target = np.shape(a[key])
+    if isinstance(key, tuple) and any(isinstance(k, np.ndarray) for k in key):
+        key = tuple(np.unique(k)[:1] if isinstance(k, np.ndarray) else k for k in key)  # each place once
+        target = np.shape(a[key])
+    x, v = mg.tensor(a, requires_grad=True), mg.tensor(-numbered(target), requires_grad=True)
+    y = x * 1
+    y[key] = v
+    expected = a.copy()
+    expected[key] = v.data
+    same(y, expected)
+    weight = numbered(shape)
+    mg.sum(y * weight).backward()
+    left = weight.copy()
+    left[key] = 0
+    assert x.grad is not None
+    assert v.grad is not None
+    same(x.grad, left)
+    same(v.grad, weight[key])
+
+
+def test_indices_of_all_kinds():
+    a = numbered((2, 3))
+    x = mg.asarray(a)
+    same(x[mg.asarray(1)], a[1])
+    same(x[mg.asarray([1, 0]), mg.asarray([2, 2])], a[[1, 0], [2, 2]])
+    same(x[x > 2], a[a > 2])
+    same(x[[0, 1]], a[[0, 1]])
+    same(x[range(2)], a[[0, 1]])
+    same(x[[]], a[[]])
+    same(x[np.int8(1), np.bool_(True)], a[1, True])
+    same(x[mg.asarray(0) : mg.asarray(1)], a[0:1])
+    same(x[None, ..., ::-1], a[None, ..., ::-1])
+    same(x[True], a[True])
+    same(mg.asarray(3.0, dtype=mg.float64)[()], np.float64(3))
+    same(mg.asarray(3.0, dtype=mg.float64)[mg.asarray(False)], np.zeros(0))
+    assert [row.tolist() for row in x] == a.tolist()
+    assert 3 in x
+    assert 7 not in x
+
+
+@pytest.mark.parametrize(
+    ("key", "error", "words"),
+    [
+        (5, IndexError, "shape (2, 3)"), ((0, 0, 0), IndexError, "Too many indices"), (0.5, TypeError, "not float"),
+        ("a", TypeError, "not str"), ([[9]], IndexError, "out of bounds"), (np.ones(2), TypeError, "float64"),
+        (np.ones(5, bool), IndexError, "boolean"), (slice(0.5), TypeError, "not float"),
+    ],
+)  # fmt: skip
+def test_indices_that_make_no_sense(key: Any, error: type[Exception], words: str):
+    x = mg.ones((2, 3))
+    with pytest.raises(error) as caught:
+        x[key]
+    assert words in str(caught.value)
+    assert isinstance(caught.value, mg.errors.MicrogradientError)
+
+
+def test_what_can_not_be_put_in():
+    x = mg.ones((2, 3))
+    with pytest.raises(ValueError, match=r"shape \(2, 3\)"):
+        x[0] = [1, 2]
+    with pytest.raises(TypeError, match="complex"):
+        x[0] = 1j
+    with pytest.raises(TypeError, match="float32"):
+        mg.asarray([1, 2])[0] = mg.asarray(0.5)
+    leaf = mg.tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises(RuntimeError, match="no_grad"):
+        leaf[0] = 3.0
+    with mg.no_grad():
+        leaf[0] = 3.0
+    assert leaf.tolist() == [3, 2]
+    assert leaf.is_leaf
+
+
+def test_arrays_may_change_after_their_use():
+    x = mg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    weight, places, mask = np.ones(3, np.float32), np.asarray([0, 0]), np.asarray([True, False, False])
+    y = mg.sum(x * weight) + mg.sum(weight / x) + mg.sum(x[places]) + mg.sum(x[mask]) + mg.sum(mg.take(x, places))
+    weight[:], places[:], mask[:] = 0, 2, True
+    y.backward()
+    assert x.grad is not None
+    np.testing.assert_allclose(x.grad.data, [1 - 1 + 2 + 1 + 2, 1 - 1 / 4, 1 - 1 / 9], rtol=1e-6)
+
+
+# ------------------------------------------------------------------------------------------------- operators in place
+
+
+def test_an_update_in_place_is_a_new_value():
+    x = mg.asarray([1.0, 2.0])
+    y = x
+    y += 1
+    assert (x.tolist(), y.tolist()) == ([1, 2], [2, 3])
+    w = mg.tensor([1.0, 2.0], requires_grad=True)
+    h = w * w
+    before = h
+    h *= w
+    mg.sum(h + before).backward()
+    assert w.grad is not None
+    assert w.grad.tolist() == [5, 16]
+
+
+def test_leaves_keep_their_identity_under_no_grad():
+    w = mg.tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises(RuntimeError, match="no_grad"):
+        w += 1
+    same_w = w
+    with mg.no_grad():
+        w -= 0.5
+    assert w is same_w
+    assert w.requires_grad
+    assert w.tolist() == [0.5, 1.5]
+    with mg.no_grad(), pytest.raises(TypeError, match="unsupported operand"):
+        w += "a"
+
+
+def test_an_update_in_place_keeps_shape_and_dtype():
+    x, n = mg.ones(1), mg.asarray([1, 2])
+    with pytest.raises(ValueError, match="keeps the shape"):
+        x += mg.ones(3)
+    with pytest.raises(TypeError, match="keeps the dtype int64"):
+        n += 0.5
+    with pytest.raises(TypeError, match="keeps the dtype"):
+        n /= 2
+    x += mg.ones(1, dtype=mg.float64)
+    assert x.dtype == mg.float32
+    small = mg.asarray([1], dtype=mg.int8)
+    small += 2
+    assert small.dtype == mg.int8
+    m = mg.eye(2)
+    m @= mg.asarray([[0.0, 1.0], [1.0, 0.0]])
+    assert m.tolist() == [[0, 1], [1, 0]]
+
+
+# --------------------------------------------------------------------------------------------- errors of the operators
+
+
+def test_operators_say_what_does_not_fit():
+    with pytest.raises(ValueError, match=r"\(2,\) and \(3,\)"):
+        mg.ones(2) + mg.ones(3)
+    with pytest.raises(ValueError, match=r"\(3,\)"):
+        mg.where(mg.ones(2) > 0, mg.ones(3), 0)
+    with pytest.raises(ValueError, match=r"\(3,\)"):
+        mg.clip(mg.ones(2), mg.ones(3))
+    with pytest.raises(TypeError, match="bitwise_and"):
+        mg.ones(2) & 1
+    with pytest.raises(TypeError, match="negative"):
+        -mg.asarray([True])
+    with pytest.raises(ValueError, match="negative integer powers"):
+        mg.asarray([1, 2]) ** -1
+    with pytest.raises(TypeError, match="unsupported operand"):
+        mg.ones(2) + "a"
+    with pytest.raises(TypeError, match="<U1"):
+        mg.add(mg.ones(2), "a")
+    assert (mg.ones(2) == "a") is False
+    assert (mg.ones(2) != None) is True  # noqa: E711
+    with pytest.raises(TypeError, match="complex"):
+        mg.tensor(1.0, requires_grad=True) * 1j
+
+
+# --------------------------------------------------------------------------------------------------------- conversions
+
+
+def test_to_python_numbers():
+    assert float(mg.asarray(1.5)) == 1.5
+    assert int(mg.asarray(-7.9)) == -7
+    assert complex(mg.asarray(2.0)) == 2
+    assert complex(mg.asarray(True)) == 1
+    assert [10, 20][mg.asarray(1)] == 20
+    assert bool(mg.asarray(float("nan")))
+    assert not bool(mg.asarray(-0.0))
+    assert mg.asarray([[2]]).item() == 2
+    assert type(mg.asarray(3).item()) is int
+    assert f"{mg.asarray(1.5):.2f}" == "1.50"
+    with pytest.raises(ValueError, match="ambiguous"):
+        bool(mg.ones(2))
+    with pytest.raises(ValueError, match="one entry"):
+        float(mg.ones(2))
+    with pytest.raises(TypeError, match="complex"):
+        float(mg.asarray(1j))
+    with pytest.raises(ValueError, match="NaN"):
+        int(mg.asarray(float("nan")))
+    for x in (mg.asarray(1.0), mg.asarray([1]), mg.asarray(True)):
+        with pytest.raises(TypeError, match="index"):
+            x.__index__()
+    with pytest.raises(TypeError, match="no length"):
+        len(mg.asarray(1))
+    with pytest.raises(TypeError, match="iterated"):
+        iter(mg.asarray(1))
+
+
+def test_from_python_and_numpy():
+    assert mg.tensor(1.0).dtype == mg.tensor([0.5, 1]).dtype == mg.float32
+    assert mg.tensor(1).dtype == mg.tensor([True, 2]).dtype == mg.int64
+    assert mg.tensor(True).dtype == mg.bool
+    assert mg.tensor([1j, 2]).dtype == mg.complex64
+    assert mg.tensor(np.float64(1)).dtype == mg.tensor([np.ones(2)]).dtype == mg.float64
+    assert mg.asarray(0.1, dtype=mg.float64).item() == mg.full((), 0.1, dtype=mg.float64).item() == 0.1
+    assert mg.asarray([]).dtype == mg.float32
+    assert mg.asarray(np.arange(3, dtype=">f4")).dtype == np.dtype("=f4")
+    assert mg.asarray(bytearray(b"ab")).dtype == mg.uint8
+    a = np.ones(2)
+    x = mg.asarray(a)
+    a[:] = 5
+    assert x.tolist() == [1, 1]
+    with pytest.raises(ValueError, match="different lengths"):
+        mg.asarray([[1, 2], [3]])
+    with pytest.raises(TypeError, match="holds numbers"):
+        mg.asarray(["a"])
+
+
+def test_copies():
+    x = mg.asarray([1.0, 2.0])
+    assert mg.asarray(x) is x
+    assert mg.asarray(x, copy=False) is x
+    assert mg.asarray(x, copy=True) is not x
+    assert mg.astype(x, mg.float32, copy=False) is x
+    assert mg.astype(x, mg.float32) is not x
+    a = np.ones(2)
+    shared = mg.asarray(a, copy=False)
+    a[0] = 3
+    assert shared.tolist() == [3, 1]
+    with pytest.raises(ValueError, match="without a copy"):
+        mg.asarray(a, dtype=mg.float32, copy=False)
+    with pytest.raises(ValueError, match="without a copy"):
+        mg.asarray([1, 2], copy=False)
+    m = mg.reshape(mg.arange(6), (2, 3))
+    assert np.shares_memory(mg.reshape(m, (6,), copy=False).data, m.data)
+    assert not np.shares_memory(mg.reshape(m, (6,), copy=True).data, m.data)
+    with pytest.raises(ValueError, match="copy=False"):
+        mg.reshape(m.T, (6,), copy=False)
+
+
+def test_numpy_arrays_and_dlpack():
+    x = mg.asarray([1.0, 2.0])
+    view = np.asarray(x)
+    assert not view.flags.writeable
+    assert np.array(x).flags.writeable
+    assert np.asarray(x, dtype=np.float64).dtype == np.float64
+    with pytest.raises(ValueError, match="needs a copy"):
+        np.asarray(x, dtype=np.float64, copy=False)
+    assert np.from_dlpack(x).tolist() == [1, 2]
+    assert x.__dlpack_device__() == np.ones(1).__dlpack_device__()
+    assert mg.from_dlpack(np.arange(3)).tolist() == [0, 1, 2]
+    assert mg.from_dlpack(x) is x
+    assert mg.from_dlpack(mg.broadcast_to(mg.ones(1), (3,)), copy=True).tolist() == [1, 1, 1]
+    mg.broadcast_to(mg.ones(1), (3,)).__dlpack__()
+    with pytest.raises(AttributeError, match="dlpack"):
+        mg.from_dlpack([1, 2])
+    with pytest.raises(ValueError, match="only device"):
+        mg.zeros(1, device="gpu")
+    with pytest.raises(ValueError, match="only device"):
+        x.to_device("gpu")
+
+
+def test_pickle_and_deepcopy():
+    w = mg.tensor([1.0, 2.0], requires_grad=True)
+    mg.sum(w * w).backward()
+    for twin in (pickle.loads(pickle.dumps(w)), copy.deepcopy(w)):
+        assert twin.tolist() == w.tolist()
+        assert twin.requires_grad
+        assert twin is not w
+    assert copy.deepcopy(w).grad.tolist() == [2, 4]
+    with pytest.raises(RuntimeError, match="deep-copied"):
+        copy.deepcopy(w * 2)
+
+
+def test_repr():
+    assert repr(mg.asarray([1.0, 2.0])) == "tensor([1., 2.])"
+    assert repr(mg.asarray([1, 2], dtype=mg.int8)) == "tensor([1, 2], dtype=int8)"
+    assert repr(mg.tensor(1.0, requires_grad=True)) == "tensor(1., requires_grad=True)"
+    assert "op=multiply" in repr(mg.tensor(1.0, requires_grad=True) * 2)
+
+
+def test_no_gradient_of_what_is_counted():
+    with pytest.raises(TypeError, match="integers are counted"):
+        mg.tensor([1, 2], requires_grad=True)
+    with pytest.raises(TypeError, match="real floating"):
+        mg.tensor([1j], requires_grad=True)
