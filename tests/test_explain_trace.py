@@ -100,7 +100,9 @@ def test_gradients_of_intermediates():
     assert t.grad_of(x).tolist() == x.grad.tolist()
     assert t.grad_of(leaf(2)).tolist() == [0.0, 0.0]
     assert t.grad_of(h, of=k).tolist() == [3.0] * 3
+    assert h.grad.tolist() == t.grad_of(h).tolist()
     loss.backward()  # the graph was kept
+    assert h.grad.tolist() == [4 * k.item() * 3.0] * 3
     with pytest.raises(GradientError, match="MG109"):
         t.grad_of(mg.tensor(1.0))
 
@@ -293,7 +295,11 @@ def test_the_last_trace_gives_its_memory_back_when_the_next_begins():
 def test_transforms_inside_a_trace():
     with mg.trace() as t:
         g = mg.grad(lambda x: mg.sum(x**3))(mg.tensor([1.0, 2.0]))
+        h = mg.hessian(lambda x: mg.sum(x**3))(mg.tensor([1.0, 2.0]))
+        kept = mg.grad(mg.checkpoint(lambda x: mg.sin(x) * x))(0.5)
     assert g.tolist() == [3.0, 12.0]
+    assert h.tolist() == [[6.0, 0.0], [0.0, 12.0]]
+    assert kept.item() == pytest.approx(np.sin(0.5) + 0.5 * np.cos(0.5))
     assert t.steps
     assert isinstance(t, Trace)
     assert "operations at" in repr(t)

@@ -18,7 +18,7 @@ from ..errors import ArgumentTypeError, GradientError, format_location
 from ..operators import wrap
 from ..rules import TABLE
 from ..scalar import Value
-from ..tape import PICK, Node, Recorder, Spent, backward, last_backward, recording, topological
+from ..tape import NOT_STORED, PICK, Node, Recorder, Spent, backward, last_backward, recording, topological
 from ..tensor import Tensor
 from .names import is_module, name_graph, named_objects, node_names, user_frame
 
@@ -44,7 +44,7 @@ class Step:
 class Trace(Recorder):
     """What :func:`trace` returns: the steps recorded under it. It keeps their data until the next trace begins.
 
-    Under a trace `backward` releases nothing, so every gradient can be asked for, as often as you like.
+    Under a trace `backward` releases nothing and stores the gradient of every intermediate tensor in its `grad`.
     """
 
     def __init__(self, names: Mapping[Node, str] | None = None) -> None:
@@ -75,6 +75,8 @@ class Trace(Recorder):
     def record(self, node: Node, args: Sequence[Any], y: Any) -> None:
         """Called by the engine for each operation that goes on the tape."""
         step = self.steps[node] = Step(node, tuple(args), y)
+        if node.grad is NOT_STORED and node.shape is not None:
+            node.grad = None  # backward stores it, as after keep_grad()
         start = sys._getframe(1)
         at = user_frame(start)
         step.location = (at.f_code.co_filename, at.f_lineno)
