@@ -125,14 +125,14 @@ def matrix(x: Tensor) -> Tensor:
     return manipulation.permute_dims(x, (1, 0))
 
 
-def swapaxes(x: Tensor, axis1: int, axis2: int) -> Tensor:
+def swapaxes(x: Tensor, /, axis1: int, axis2: int) -> Tensor:
     """`x` with two axes exchanged."""
     order = list(range(x.ndim))
     order[axis1], order[axis2] = order[axis2], order[axis1]
     return manipulation.permute_dims(x, tuple(order))
 
 
-def squeeze(x: Tensor, axis: Any = None) -> Tensor:
+def squeeze(x: Tensor, /, axis: Any = None) -> Tensor:
     """`mg.squeeze`; without an axis, all axes of length 1 are removed."""
     return manipulation.squeeze(x, tuple(i for i, n in enumerate(x.shape) if n == 1) if axis is None else axis)
 
@@ -161,7 +161,7 @@ def masked_fill(x: Tensor, mask: Any, value: Any) -> Tensor:
     return elementwise.where(mask, as_dtype(value, x.dtype), x)
 
 
-def copy(x: Tensor) -> Tensor:
+def copy(x: Tensor, /) -> Tensor:
     """The same values; the derivative goes on."""
     return creation.asarray(x, copy=True)
 

@@ -1,0 +1,185 @@
+"""The functions as methods of Tensor, in the array API's and in PyTorch's spelling, and under NumPy's own functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import microgradient as mg
+
+A = np.asarray([[1.3, -2.2, 3.1], [0.4, 4.2, -0.9]])
+
+
+def same(ours: Any, theirs: Any) -> None:
+    if isinstance(ours, tuple | list):
+        for x, y in zip(ours, theirs, strict=True):
+            same(x, y)
+        return
+    np.testing.assert_allclose(np.asarray(ours), np.asarray(theirs), rtol=1e-12)
+    assert np.shape(ours) == np.shape(theirs)
+
+
+SPELLINGS: list[tuple[Callable[[Any], Any], Callable[[Any], Any]]] = [
+    (lambda x: x.sum(), lambda x: mg.sum(x)),
+    (lambda x: x.sum(0), lambda x: mg.sum(x, axis=0)),
+    (lambda x: x.sum(dim=1, keepdim=True), lambda x: mg.sum(x, axis=1, keepdims=True)),
+    (lambda x: x.sum((0, 1), True), lambda x: mg.sum(x, axis=(0, 1), keepdims=True)),
+    (lambda x: x.mean(axis=-1), lambda x: mg.mean(x, axis=-1)),
+    (lambda x: x.var(0, correction=1), lambda x: mg.var(x, axis=0, correction=1)),
+    (lambda x: x.std(dim=0), lambda x: mg.std(x, axis=0)),
+    (lambda x: x.max(dim=1), lambda x: mg.max(x, axis=1)),
+    (lambda x: x.min(1, keepdim=True), lambda x: mg.min(x, axis=1, keepdims=True)),
+    (lambda x: x.prod(0), lambda x: mg.prod(x, axis=0)),
+    (lambda x: x.cumsum(dim=0), lambda x: mg.cumulative_sum(x, axis=0)),
+    (lambda x: x.cumprod(1), lambda x: mg.cumulative_prod(x, axis=1)),
+    (lambda x: (x > 0).any(1), lambda x: mg.any(x > 0, axis=1)),
+    (lambda x: (x > 0).all(), lambda x: mg.all(x > 0)),
+    (lambda x: x.argmax(dim=1), lambda x: mg.argmax(x, axis=1)),
+    (lambda x: x.argmin(), lambda x: mg.argmin(x)),
+    (lambda x: x.argsort(dim=0), lambda x: mg.argsort(x, axis=0)),
+    (lambda x: x.sort(1, descending=True), lambda x: mg.sort(x, axis=1, descending=True)),
+    (lambda x: x.topk(2, dim=1), lambda x: mg.topk(x, 2, axis=1)),
+    (lambda x: x.topk(1, 0, False), lambda x: mg.topk(x, 1, axis=0, largest=False)),
+    (lambda x: x.reshape(3, -1), lambda x: mg.reshape(x, (3, -1))),
+    (lambda x: x.view((6,)), lambda x: mg.reshape(x, (6,))),
+    (lambda x: x.flatten(), lambda x: mg.reshape(x, (-1,))),
+    (lambda x: x.flatten(start_dim=1), lambda x: mg.flatten(x, 1)),
+    (lambda x: x.ravel(), lambda x: mg.reshape(x, (-1,))),
+    (lambda x: x.unsqueeze(0).squeeze(0), lambda x: x),
+    (lambda x: x.unsqueeze(dim=-1).squeeze(), lambda x: x),
+    (lambda x: x.expand_dims((0, 3)), lambda x: mg.expand_dims(x, axis=(0, 3))),
+    (lambda x: x.permute(1, 0), lambda x: mg.permute_dims(x, (1, 0))),
+    (lambda x: x.permute_dims((1, 0)), lambda x: mg.permute_dims(x, (1, 0))),
+    (lambda x: x.transpose(0, 1), lambda x: mg.permute_dims(x, (1, 0))),
+    (lambda x: x.transpose(), lambda x: x.T),
+    (lambda x: x.unsqueeze(0).transpose(-1, 0), lambda x: mg.moveaxis(mg.expand_dims(x, axis=0), (0, 2), (2, 0))),
+    (lambda x: x.unsqueeze(0).transpose(2, 0, 1), lambda x: mg.permute_dims(mg.expand_dims(x, axis=0), (2, 0, 1))),
+    (lambda x: x.swapaxes(0, -1), lambda x: x.mT),
+    (lambda x: x.expand(4, -1, 3), lambda x: mg.broadcast_to(x, (4, 2, 3))),
+    (lambda x: x.expand_as(mg.ones((4, 2, 3))), lambda x: mg.broadcast_to(x, (4, 2, 3))),
+    (lambda x: x.broadcast_to((4, 2, 3)), lambda x: mg.broadcast_to(x, (4, 2, 3))),
+    (lambda x: x.flip(0), lambda x: mg.flip(x, axis=0)),
+    (lambda x: x.roll(1, dim=1), lambda x: mg.roll(x, 1, axis=1)),
+    (lambda x: x.repeat(2, axis=0), lambda x: mg.repeat(x, 2, axis=0)),
+    (lambda x: x.tile((2, 1)), lambda x: mg.tile(x, (2, 1))),
+    (lambda x: x.take([1], axis=1), lambda x: mg.take(x, [1], axis=1)),
+    (lambda x: x.take_along_axis(x.argsort(1), dim=1), lambda x: mg.sort(x, axis=1)),
+    (lambda x: x.clip(-1, 2), lambda x: mg.clip(x, -1, 2)),
+    (lambda x: x.clamp(min=0), lambda x: mg.clip(x, min=0)),
+    (lambda x: x.masked_fill(x < 0, 0.1), lambda x: mg.where(x < 0, 0.1, x)),
+    (lambda x: x.triu(1), lambda x: mg.triu(x, k=1)),
+    (lambda x: x.tril(diagonal=-1), lambda x: mg.tril(x, k=-1)),
+    (lambda x: x.softmax(dim=-1), lambda x: mg.softmax(x, axis=-1)),
+    (lambda x: x.log_softmax(1), lambda x: mg.log_softmax(x, axis=1)),
+    (lambda x: x.logsumexp(dim=1, keepdim=True), lambda x: mg.logsumexp(x, axis=1, keepdims=True)),
+    (lambda x: x.exp().log1p().sqrt().tanh(), lambda x: mg.tanh(mg.sqrt(mg.log1p(mg.exp(x))))),
+    (lambda x: x.abs().sigmoid().relu().square(), lambda x: mg.square(mg.sigmoid(mg.abs(x)))),
+    (lambda x: x.pow(2).add(1).sub(2).mul(3).div(4).neg(), lambda x: -((x * x + 1 - 2) * 3 / 4)),
+    (lambda x: x.maximum(0).minimum(1), lambda x: mg.clip(x, 0, 1)),
+    (lambda x: x.matmul(x.T), lambda x: x @ x.T),
+    (lambda x: x.dot([1.0, 2.0, 3.0]), lambda x: mg.matmul(x, [1.0, 2.0, 3.0])),
+    (lambda x: [[1.0, 2.0]] @ x, lambda x: mg.matmul([[1.0, 2.0]], x)),
+    (lambda x: np.ones((1, 2)) @ x, lambda x: mg.sum(x, axis=0, keepdims=True)),
+    (lambda x: x.float().double(), lambda x: mg.astype(mg.astype(x, mg.float32), mg.float64)),
+    (lambda x: x.int() + x.long() + x.bool(), lambda x: 2 * mg.trunc(x) + 1),
+    (lambda x: x.to(mg.float32).to(x).to("cpu"), lambda x: mg.astype(mg.astype(x, mg.float32), mg.float64)),
+    (lambda x: x.astype(mg.int64), lambda x: mg.trunc(x)),
+    (lambda x: x.clone(), lambda x: x),
+    (lambda x: x.real, lambda x: x),
+    (lambda x: x.imag, lambda x: 0 * x),
+    (lambda x: x.eq(x).ne(True), lambda x: mg.zeros((2, 3), dtype=mg.bool)),
+    (lambda x: x.unstack(axis=1), lambda x: mg.unstack(x, axis=1)),
+]
+
+
+@pytest.mark.parametrize("row", range(len(SPELLINGS)))
+def test_a_method_is_its_function(row: int):
+    method, function = SPELLINGS[row]
+    same(method(mg.asarray(A)), function(mg.asarray(A)))
+
+
+def test_methods_refuse_what_their_functions_do():
+    x = mg.asarray(A)
+    with pytest.raises(TypeError, match="foo"):
+        x.sum(foo=1)
+    with pytest.raises(TypeError, match="at most 2"):
+        x.sum(0, True, 3)
+    with pytest.raises(TypeError, match="twice"):
+        x.sum(0, dim=1)
+    with pytest.raises(TypeError, match="at most 1"):
+        x.repeat(2, 3)  # PyTorch's repeat is tile
+    with pytest.raises(TypeError, match="unsupported operand"):
+        x @ "a"
+    assert mg.Tensor.sum.__doc__ == mg.sum.__doc__
+
+
+NUMPY: list[Callable[[Any], Any]] = [
+    np.sum, np.prod, np.mean, np.var, np.max, np.min, np.std, np.cumsum, np.cumprod, np.ravel, np.transpose, np.flip, np.diff,
+    lambda x: np.sum(x, 0), lambda x: np.sum(x, axis=1, keepdims=True), lambda x: np.mean(x, axis=(0, 1)),
+    lambda x: np.std(x, ddof=1), lambda x: np.var(x, 0, ddof=1), lambda x: np.concatenate([x, 2 * x], axis=1),
+    lambda x: np.stack((x, x), -1), lambda x: np.hstack([x, x]), lambda x: np.vstack([x, x[0]]),
+    lambda x: np.where(x > 0, x, 0.0),
+    lambda x: np.clip(x, -1, 2), lambda x: np.reshape(x, (3, 2)), lambda x: np.squeeze(x[None]), lambda x: np.swapaxes(x, 0, 1),
+    lambda x: np.expand_dims(x, 0), lambda x: np.moveaxis(x, 0, 1), lambda x: np.roll(x, 1, axis=1), lambda x: np.tile(x, (2, 1)),
+    lambda x: np.repeat(x, 2, axis=0), lambda x: np.pad(x, 1), lambda x: np.pad(x, ((1, 0), (0, 2)), constant_values=3.0),
+    lambda x: np.broadcast_to(x, (2, 2, 3)), lambda x: np.take(x, [1, 0], axis=1), lambda x: np.cumsum(x, axis=0),
+    lambda x: np.sort(x, axis=0), lambda x: np.take_along_axis(x, np.argsort(x.detach() if hasattr(x, "detach") else x), 1),
+    lambda x: np.split(x, 3, axis=1)[1], lambda x: np.tril(x), lambda x: np.triu(x, 1), lambda x: np.dot(x, x.T),
+    lambda x: np.matmul(x, x.T), lambda x: np.inner(x, x), lambda x: np.outer(x, x), lambda x: np.vdot(x, x),
+    lambda x: np.tensordot(x, x, 2), lambda x: np.einsum("ij,kj->ik", x, x), lambda x: np.trace(x), lambda x: np.diagonal(x, 1),
+    lambda x: np.linalg.norm(x), lambda x: np.linalg.norm(x, axis=1), lambda x: np.linalg.norm(x, "fro"),
+    lambda x: np.linalg.norm(x[0], 1), lambda x: np.linalg.det(x[:, :2]), lambda x: np.linalg.inv(x[:, :2]),
+    lambda x: np.linalg.solve(x[:, :2], x), lambda x: np.exp(x), lambda x: np.multiply(x, x), lambda x: np.tanh(x),
+    lambda x: np.maximum(x, 0.2), lambda x: np.arctan(x), lambda x: np.hypot(x, 1.0), lambda x: np.float64(2) * x - np.ones(3),
+    lambda x: np.zeros_like(x), lambda x: np.ones_like(x), lambda x: np.full_like(x, 2.0), lambda x: np.real(x),
+    lambda x: np.copy(x),
+    lambda x: np.round(x), lambda x: np.rint(x), lambda x: np.vecdot(x, x), lambda x: np.unstack(x)[0], lambda x: np.square(x),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("row", range(len(NUMPY)))
+def test_numpy_functions_run_ours(row: int):
+    function = NUMPY[row]
+    x = mg.tensor(A, requires_grad=True)
+    y = function(x)
+    assert isinstance(y, mg.Tensor)
+    np.testing.assert_allclose(y.data, function(A), rtol=1e-12, atol=1e-12)
+    mg.check_gradients(function, A, order=1)
+
+
+def test_numpy_functions_without_derivative():
+    x = mg.tensor(A, requires_grad=True)
+    for function in (np.argmax, np.argsort, np.count_nonzero, np.nonzero, np.any, np.shape, np.ndim, np.size, np.unique):
+        same(function(x), function(A))
+    assert np.allclose(x, A)
+    assert np.array_equal(x, A)
+    assert not np.isnan(x).data.any()
+    np.testing.assert_array_equal(x, A)
+
+
+def test_numpy_functions_that_are_not_here():
+    x = mg.tensor(A, requires_grad=True)
+    same(np.median(x.detach()), np.median(A))
+    same(np.cbrt(x.detach()), np.cbrt(A))
+    same(np.add.reduce(x.detach()), np.add.reduce(A))
+    out = np.zeros((2, 3))
+    np.sqrt(mg.asarray(A * A), out=out)
+    same(out, abs(A))
+    out += x.detach()
+    same(out, abs(A) + A)
+    for function in (np.median, np.cbrt, np.add.reduce):
+        with pytest.raises(RuntimeError, match="has no gradient here"):
+            function(x)
+    with pytest.raises(RuntimeError, match=r"np\.linalg\.lstsq has no gradient here.*mg\.linalg"):
+        np.linalg.lstsq(x, x)
+    with pytest.raises(RuntimeError, match="eig"):
+        np.linalg.eig(x[:, :2])
+    with pytest.raises(TypeError, match="where"):
+        np.sum(x, where=A > 0)
+    with pytest.raises(TypeError, match="constant"):
+        np.pad(x, 1, mode="edge")
+    with pytest.raises(TypeError, match="write into a tensor"):
+        np.sqrt(A, out=mg.asarray(A))
