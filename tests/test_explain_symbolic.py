@@ -23,6 +23,7 @@ DIFFERENTIABLE = [
 ]
 # Points away from kinks, inside every domain once shifted: rational, so that sympy works exactly.
 POINTS = [(3, 7, 11), (-3, 7, 11), (3, -7, 11), (-3, -7, 2), (9, 2, 5), (4, 9, 2)]
+PARAMS = {"polygamma": {"n": 2}, "power": {"n": 3}}
 DOMAIN = {
     "log": "positive", "log2": "positive", "log10": "positive", "log1p": "positive", "sqrt": "positive", "pow": "positive",
     "lgamma": "positive", "digamma": "positive", "polygamma": "positive", "acosh": "above one", "asin": "within one",
@@ -49,7 +50,7 @@ def number(expr, symbols, values):
 @pytest.mark.parametrize(("name", "i"), DIFFERENTIABLE)
 def test_partial_is_sympys_derivative(name, i):
     op = TABLE[name]
-    params = {"n": 2} if name == "polygamma" else {}
+    params = PARAMS.get(name, {})
     symbols = arguments(len(op.maps))
     from_rule = partial(name, i, **params)
     from_sympy = away_from_kinks(sympy.diff(expression(name, *symbols, **params), symbols[i]))
@@ -62,7 +63,7 @@ def test_partial_is_sympys_derivative(name, i):
 @pytest.mark.parametrize("name", sorted({name for name, _ in DIFFERENTIABLE}))
 def test_expression_is_the_function_of_the_scalar_world(name):
     symbols = arguments(len(TABLE[name].maps))
-    params = {"n": 2} if name == "polygamma" else {}
+    params = PARAMS.get(name, {})
     for values in points(name, len(symbols)):
         ours = getattr(SCALAR, name)(*map(float, values), **params)
         assert number(expression(name, *symbols, **params), symbols, values) == pytest.approx(ours, rel=1e-12, abs=1e-13)

@@ -39,6 +39,8 @@ def expression(op: Primitive, args: Sequence[str], params: Mapping[str, Any]) ->
     """
     if op.name == "matmul":
         return " @ ".join(args)
+    if op.name in ("square", "power"):
+        return f"{args[0]}**{params.get('n', 2):g}"
     if op.symbol and len(args) == 2:
         return f"{args[0]} {op.symbol} {args[1]}"
     if op.symbol and len(args) == 1:
@@ -136,8 +138,7 @@ def arguments(node: Node, trace: Trace | None, names: Mapping[Node, str]) -> lis
         elif np.ndim(step.args[i]) == 0:
             told.append(f"{float(step.args[i]):.6g}")
         else:
-            shape = ", ".join(map(str, np.shape(step.args[i])))
-            told.append(trace.constants.get(id(step.args[i]), (f"({shape})", None))[0])
+            told.append(trace.constants.get(id(step.args[i]), (str(np.shape(step.args[i])), None))[0])
     return told
 
 

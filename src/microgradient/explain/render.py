@@ -79,14 +79,16 @@ def columns(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[li
 
 
 def base(name: str) -> str:
-    """A name short enough for a fraction: without its index, the last part of a path, w and b for weight and bias.
+    """A name short enough for a fraction: without its index; of a path the last part, w and b for weights and biases.
 
-    >>> base("model.0.weight[3, 17]"), base("hidden"), base("v3[0]")
-    ('w', 'hidden', 'v3')
+    >>> base("model.0.weight[3, 17]"), base("net.bias_hh_l0"), base("hidden"), base("v3[0]")
+    ('w', 'b', 'hidden', 'v3')
     """
     name = name.partition("[")[0]
-    last = name.rpartition(".")[2]
-    return {"weight": "w", "bias": "b"}.get(last, last) if not last[:1].isdigit() else name
+    path, _, last = name.rpartition(".")
+    if not path or last[0].isdigit():
+        return name
+    return "w" if "weight" in last else "b" if "bias" in last else last
 
 
 def latex_name(name: str) -> str:

@@ -96,9 +96,8 @@ def _dependents(order: Sequence[Any], x: Any) -> list[Any]:
 
 def _evaluated(v: Value, args: list[Any]) -> Any:
     assert v.op is not None
-    exponent = getattr(v.op.maps[0], "exponent", None)
-    if exponent is not None:
-        args.append(exponent)
+    if v.op.name == "pow" and len(args) == 1:  # a constant exponent is part of the operation: its sign is `**2`
+        args.append(float(v.op.symbol.removeprefix("**")))
     return getattr(SCALAR, v.op.name)(*args)
 
 

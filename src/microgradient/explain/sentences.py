@@ -12,7 +12,9 @@ _SENTENCES = {
     "divide": "a / b sends a what arrives / b, and b what arrives × -(a/b)/b",
     "negative": "− turns the sign of what arrives",
     "positive": "+ passes what arrives",
+    "power": "aⁿ sends what arrives × n·aⁿ⁻¹",
     "pow": "aᵇ sends a what arrives × b·aᵇ⁻¹, and b what arrives × aᵇ·log a",
+    "power": "aⁿ sends what arrives × n·aⁿ⁻¹",
     "square": "a² sends what arrives × 2a",
     "sqrt": "√a sends what arrives / (2√a)",
     "reciprocal": "1/a sends what arrives × -1/a²",
@@ -53,6 +55,8 @@ def sentence(op: Primitive | None) -> str:
     """
     if op is None:
         return ""
+    if op.name == "pow" and len(op.maps) == 1:
+        return _SENTENCES["power"]
     if op.name in _SENTENCES:
         return _SENTENCES[op.name]
     if TABLE.get(op.name) is not op:
