@@ -371,6 +371,13 @@ def test_orthogonal_rows() -> None:
         np.testing.assert_allclose(product, 4 * np.eye(len(product)), atol=1e-12)
 
 
+def test_orthogonal_matrices_point_in_all_directions() -> None:
+    mg.manual_seed(0)
+    signs = [nn.init.orthogonal_(mg.zeros((1, 1))).item() for _ in range(40)]
+    assert 10 <= signs.count(1.0) <= 30
+    assert signs.count(-1.0) == 40 - signs.count(1.0)
+
+
 def test_initialisation_bounds_and_spread() -> None:
     mg.manual_seed(0)
     w = nn.init.xavier_uniform_(mg.zeros((300, 200))).numpy()

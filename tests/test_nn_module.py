@@ -320,6 +320,21 @@ def test_errors_name_the_path_inside_a_model_of_ones_own() -> None:
         classifier(mg.zeros((3, 2, 5)))
 
 
+def test_a_reshape_that_joins_batch_and_time_is_no_flattening() -> None:
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = nn.LSTM(5, 7)
+            self.head = nn.Linear(8, 2)
+
+        def forward(self, x: Any) -> Any:
+            return self.head(mg.reshape(self.body(x)[0], (-1, 7)))
+
+    model = Model()
+    with pytest.raises(ShapeError, match=says("got 7 features from `model.body` LSTM(5→7). Change to Linear(7, 2).")):
+        model(mg.zeros((3, 2, 5)))
+
+
 def test_linear_mismatch_of_a_single_layer() -> None:
     layer = nn.Linear(3, 2)
     with pytest.raises(ShapeError, match=says("Linear(3→2) got 5 features", "(4, 5)", "Linear(5, 2)", "`layer`")):
