@@ -57,6 +57,16 @@ def test_no_color_is_respected(explained, monkeypatch):
     assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", repr(explained))
 
 
+def test_rich_prints_it_in_colour_wherever_it_prints(explained):
+    from rich.console import Console
+
+    console = Console(force_terminal=True, color_system="standard", width=200)
+    with console.capture() as capture:
+        console.print(explained)
+    assert "\x1b[" in capture.get()
+    assert explained.__rich__().plain.split() == explained.text().split()
+
+
 def test_a_notebook_gets_text_and_latex(explained):
     bundle = explained._repr_mimebundle_()
     assert bundle["text/plain"] == explained.text()

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .render import Line, base, columns, latex_name, latex_number, norm, number, plain, short, shown
+from .render import Line, base, columns, latex_name, latex_number, norm, number, plain, rich_text, short, shown
 from .replay import Check
 
 
@@ -90,6 +90,9 @@ class Why:
 
     def __repr__(self) -> str:
         return shown(_lines(self))
+
+    def __rich__(self) -> Any:
+        return rich_text(_lines(self))
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return {"text/plain": repr(self), "text/latex": f"$\\displaystyle {self.latex()}$"}

@@ -23,13 +23,18 @@ def shown(lines: Sequence[Line]) -> str:
     if not sys.stdout.isatty():
         return plain(lines)
     from rich.console import Console
-    from rich.text import Text
 
     console = Console(highlight=False)
     with console.capture() as capture:
-        for line in lines:
-            console.print(Text.assemble(*line), soft_wrap=True)
+        console.print(rich_text(lines), soft_wrap=True)
     return capture.get().rstrip("\n")
+
+
+def rich_text(lines: Sequence[Line]) -> Any:
+    """The lines as a `rich.text.Text`."""
+    from rich.text import Text
+
+    return Text("\n").join(Text.assemble(*line) for line in lines)
 
 
 def number(x: Any, sign: bool = False) -> str:

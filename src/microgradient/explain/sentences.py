@@ -14,7 +14,6 @@ _SENTENCES = {
     "positive": "+ passes what arrives",
     "power": "aⁿ sends what arrives × n·aⁿ⁻¹",
     "pow": "aᵇ sends a what arrives × b·aᵇ⁻¹, and b what arrives × aᵇ·log a",
-    "power": "aⁿ sends what arrives × n·aⁿ⁻¹",
     "square": "a² sends what arrives × 2a",
     "sqrt": "√a sends what arrives / (2√a)",
     "reciprocal": "1/a sends what arrives × -1/a²",

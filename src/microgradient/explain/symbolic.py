@@ -157,7 +157,6 @@ _EXPRESSIONS: dict[str, Callable[..., Expr]] = {
     "divide": lambda s, a, b: a / b,
     "pow": lambda s, a, b: a**b,
     "power": lambda s, a, n=1: a**n,
-    "power": lambda s, a, n=1: a**n,
     "floor_divide": lambda s, a, b: _floor(s, a / b),
     "remainder": lambda s, a, b: a - b * _floor(s, a / b),
     "square": lambda s, a: a**2,
