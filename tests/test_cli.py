@@ -332,6 +332,15 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path, number):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "parts" / name).read_bytes()
 
 
+def test_the_number_of_threads_changes_no_bit(tmp_path):
+    for threads in ("1", "2"):
+        with start("train", "digits", "--epochs", "1", "--out", threads, cwd=tmp_path,
+                   env={**os.environ, "OMP_NUM_THREADS": threads}) as process:  # fmt: skip
+            assert process.communicate(timeout=60)[1] == ""
+    for name in (MODEL, METRICS):
+        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
+
+
 def test_a_reader_that_goes_away_ends_the_run_quietly(tmp_path):
     with start("train", "two-layer", "--epochs", "2000", cwd=tmp_path) as process:
         process.stdout.readline()

@@ -37,6 +37,8 @@ Y_TEST = np.array([[0], [1], [1]], np.float32)
 
 
 class TwoLayer(Recipe):
+    """Two inputs, two hidden units, one output; all four points in each step."""
+
     name: ClassVar[str] = "two-layer"
     summary: ClassVar[str] = "two layers on four points: the smallest network that learns something"
     defaults: ClassVar[Options] = Options(epochs=1000, batch_size=4, lr=0.01, optimizer="adam", model="mlp")

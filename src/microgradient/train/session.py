@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 import microgradient
 from microgradient import random
@@ -77,7 +78,15 @@ class Session:
         return cls(source, recipe, folder, optimizer)
 
     def run(self, say: Say) -> None:
-        """Train to the end, telling ``say`` about the data, the model, the result and the run folder."""
+        """Train to the end, telling ``say`` about the data, the model, the result and the run folder.
+
+        Matrix products run on one thread: those of a small network gain nothing from more, lose much where another
+        program wants the cores too, and their last bits would depend on the number of cores.
+        """
+        with threadpool_limits(limits=1, user_api="blas"):
+            self._run(say)
+
+    def _run(self, say: Say) -> None:
         recipe, options, position = self.recipe, self.recipe.options, self.folder.run.position
         for line in recipe.description():
             say(line)
