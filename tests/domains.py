@@ -11,7 +11,7 @@ from microgradient.rules import ARRAY
 # Pointwise rows: an open interval per differentiable argument on which the function is smooth, kinks left out.
 POINTWISE: dict[str, tuple[tuple[float, float], ...]] = {
     "positive": ((-3, 3),), "negative": ((-3, 3),), "add": ((-3, 3), (-3, 3)), "subtract": ((-3, 3), (-3, 3)),
-    "multiply": ((-3, 3), (-3, 3)), "divide": ((-3, 3), (0.5, 3)), "pow": ((0.3, 3), (-2, 3)),
+    "multiply": ((-3, 3), (-3, 3)), "power": ((0.3, 3),), "divide": ((-3, 3), (0.5, 3)), "pow": ((0.3, 3), (-2, 3)),
     "floor_divide": ((5.1, 5.9), (2.05, 2.4)), "remainder": ((5.1, 5.9), (2.05, 2.4)),
     "square": ((-3, 3),), "sqrt": ((0.2, 4),), "reciprocal": ((0.3, 3),), "abs": ((0.1, 3),), "sign": ((0.1, 3),),
     "floor": ((0.1, 0.9),), "ceil": ((0.1, 0.9),), "round": ((0.6, 1.4),), "trunc": ((1.1, 1.9),),

@@ -19,7 +19,7 @@ from microgradient.rules import TABLE
 from microgradient.scalar_world import SCALAR
 
 SMOOTH = sorted(POINTWISE)
-PARAMS = {"polygamma": {"n": 1}}
+PARAMS = {"polygamma": {"n": 1}, "power": {"n": 2.5}}
 LINEAR_ALGEBRA = {
     "norm",
     "cholesky",

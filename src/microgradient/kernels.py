@@ -132,6 +132,10 @@ def polygamma(a: Array, *, n: int) -> Array:
     return cast("Array", ((-1) ** (n + 1) * math.factorial(n) * (shift + zeta(n + 1, x))).astype(a.dtype))
 
 
+def power(a: Array, *, n: float) -> Array:
+    return cast("Array", a**n)
+
+
 def relu(a: Array) -> Array:
     return np.maximum(a, 0)
 

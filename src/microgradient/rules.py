@@ -38,7 +38,7 @@ class Primitive:
     reads of (y, *args) when the arguments `wanted` need a gradient: only that is saved on the tape.
     """
 
-    __slots__ = ("floats", "jvp", "kept", "kind", "maps", "name", "reads", "symbol", "varies", "vjp")
+    __slots__ = ("floats", "jvp", "kept", "kind", "maps", "name", "passes", "reads", "symbol", "varies", "vjp")
 
     def __init__(
         self, name: str, kind: str, maps: tuple[Rule | None, ...], vjp: Rule, jvp: Rule, reads: Rule, symbol: str = ""
@@ -51,6 +51,7 @@ class Primitive:
         self.reads = reads
         self.symbol = symbol
         self.floats = False
+        self.passes = False  # pointwise, and every map returns `t` as it came: the sweeps need not call them
         self.varies = any(f is not None for f in maps)
         self.kept: dict[tuple[bool, ...], tuple[bool, ...]] = {}  # `reads`, remembered
 
@@ -85,6 +86,7 @@ def pointwise(name: str, *maps: Rule | None, floats: bool = False, symbol: str =
         return _sum(terms)
 
     used = [_reads(f, len(maps)) if f else frozenset() for f in maps]
+    passes = all(f is not None and _passes(f, len(maps)) for f in maps)
 
     def reads(wanted: Sequence[bool]) -> tuple[bool, ...]:
         union = frozenset().union(*(u for u, want in zip(used, wanted, strict=False) if want))
@@ -92,6 +94,7 @@ def pointwise(name: str, *maps: Rule | None, floats: bool = False, symbol: str =
 
     row = Primitive(name, "pointwise", maps, vjp, jvp, reads, symbol)
     row.floats = floats
+    row.passes = passes
     TABLE[name] = row
     return row
 
@@ -220,8 +223,14 @@ for _operator in (
 def _reads(rule: Rule, arity: int) -> frozenset[int]:
     """Which of (y, a, b, ...) a pointwise map uses, as positions."""
     arguments = [_Probe(frozenset([i])) for i in range(arity + 1)]
-    used = rule(_Probe(frozenset()), _Probe(frozenset([-1])), *arguments)
+    used = rule(_Probe(frozenset()), _Probe(frozenset()), *arguments)
     return used.names if isinstance(used, _Probe) else frozenset()
+
+
+def _passes(rule: Rule, arity: int) -> bool:
+    """Whether a pointwise map returns what arrives, unchanged."""
+    t, other = _Probe(frozenset()), _Probe(frozenset())
+    return rule(other, t, *[other] * (arity + 1)) is t
 
 
 # --------------------------------------------------------------------------------------------------- pointwise: arithmetic
@@ -238,6 +247,7 @@ pointwise(
     lambda xp, t, y, a, b: t * (y * xp.log(xp.where(xp.logical_and(xp.equal(a, 0), xp.greater_equal(b, 0)), 1, a))),
     symbol="**",
 )
+pointwise("power", lambda xp, t, y, a, n=1: t * (n * a ** (n - 1)))  # a number n ≠ 0 as exponent: much cheaper
 pointwise("floor_divide", lambda xp, t, y, a, b: xp.zeros_like(t), lambda xp, t, y, a, b: xp.zeros_like(t), symbol="//")
 pointwise("remainder", lambda xp, t, y, a, b: t, lambda xp, t, y, a, b: -t * xp.floor(a / b), symbol="%")
 pointwise("square", lambda xp, t, y, a: t * (2 * a))

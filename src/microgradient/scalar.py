@@ -34,7 +34,7 @@ def unary(name: str) -> Callable[[Value], Value]:
         out.grad = 0
         out._cotangent = None
         out.op = op
-        out.parents = (self,)
+        out._first, out._second = self, None
         out.seq = next_seq()
         return out
 
@@ -62,7 +62,7 @@ def binary(name: str, reflected: bool = False) -> Callable[[Value, Operand], Val
         out.grad = 0
         out._cotangent = None
         out.op = op
-        out.parents = (self, other)
+        out._first, out._second = self, other
         out.seq = next_seq()
         return out
 
@@ -84,12 +84,17 @@ class Value:
     (-2.0, 1.0, 2.0)
     """
 
-    __slots__ = ("__weakref__", "_backward", "_cotangent", "_label", "_name", "data", "grad", "op", "parents", "seq")
+    __slots__ = (
+        "__weakref__", "_backward", "_children", "_cotangent", "_first", "_label", "_name", "_second",
+        "data", "grad", "op", "seq",
+    )  # fmt: skip
     data: Any
     grad: Any
     _cotangent: Any
     op: Primitive | None
-    parents: tuple[Value, ...]
+    _first: Value | None  # the arguments, in slots of their own: a tuple would take longer to walk through
+    _second: Value | None
+    _children: tuple[Value, ...]  # of a Value made by hand, without an op
     seq: int
 
     if TYPE_CHECKING:  # the methods made from the rulebook below
@@ -103,7 +108,10 @@ class Value:
         self.grad = 0
         self._cotangent = None
         self.op = None
-        self.parents = tuple(_children)
+        self._first = self._second = None
+        if _children:
+            self._children = tuple(_children)
+            self._first = self._children[0]
         self.seq = next_seq()
         if label:
             self._label = label
@@ -118,6 +126,15 @@ class Value:
     @label.setter
     def label(self, value: str) -> None:
         self._label = value
+
+    @property
+    def parents(self) -> tuple[Value, ...]:
+        """The numbers this one was computed from, in the order of the operation's arguments."""
+        if self._first is None:
+            return ()
+        if self.op is None:
+            return self._children
+        return (self._first,) if self._second is None else (self._first, self._second)
 
     @property
     def _prev(self) -> set[Value]:
@@ -136,18 +153,16 @@ class Value:
 
         Calling it again adds again; set `grad = 0` (or `model.zero_grad()`) between training steps.
         """
-        reached = [self]
+        computed, given = _ancestors(self)
         self._cotangent = 1
-        for v in reached:  # grows while it is walked through
-            for p in v.parents:
-                if p._cotangent is None:
-                    p._cotangent = 0
-                    reached.append(p)
-        reached.sort(key=_seq, reverse=True)
         try:
-            _sweep(reached)
+            _sweep(computed)
+            for v in given:
+                v.grad += v._cotangent
         finally:
-            for v in reached:
+            for v in computed:
+                v._cotangent = None
+            for v in given:
                 v._cotangent = None
         note_backward(self)
 
@@ -163,7 +178,7 @@ class Value:
             out.grad = 0
             out._cotangent = None
             out.op = _power(exponent)
-            out.parents = (self,)
+            out._first, out._second = self, None
             out.seq = next_seq()
             return out
         return _pow(self, other)
@@ -241,51 +256,73 @@ _UFUNCS = {
     "sign", "floor", "ceil", "trunc", "square", "sqrt", "reciprocal", "exp", "exp2", "expm1", "log", "log2", "log10",
     "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh",
 )}  # fmt: skip
-_powers: dict[Number, Primitive] = {}
+_powers: dict[tuple[Number, type], Primitive] = {}
 
 
-def _sweep(order: list[Value]) -> None:
-    """Apply the rules to `order`, latest first: each Value's cotangent is complete when its turn comes."""
-    for v in order:
+def _ancestors(root: Value) -> tuple[list[Value], list[Value]]:
+    """What `root` was computed from, itself included: what has parents, latest first, and what has none.
+
+    Cotangents of all of them are set to 0: None marks those not seen yet.
+    """
+    computed: list[Value] = []
+    given: list[Value] = []
+    root._cotangent = 0
+    (given if root._first is None else computed).append(root)
+    for v in computed:  # grows while it is walked through
+        p, q = v._first, v._second
+        if p._cotangent is None:  # type: ignore[union-attr]
+            p._cotangent = 0  # type: ignore[union-attr]
+            (given if p._first is None else computed).append(p)  # type: ignore[union-attr, arg-type]
+        if q is not None and q._cotangent is None:
+            q._cotangent = 0
+            (given if q._first is None else computed).append(q)
+        if v.op is None:
+            for p in v._children:
+                if p._cotangent is None:
+                    p._cotangent = 0
+                    (given if p._first is None else computed).append(p)
+    computed.sort(key=_seq, reverse=True)
+    return computed, given
+
+
+def _sweep(computed: list[Value]) -> None:
+    """Apply the rules to `computed`, latest first: each Value's cotangent is complete when its turn comes."""
+    p: Any
+    for v in computed:
         t = v._cotangent
         v.grad += t
-        parents = v.parents
-        if not parents:
-            continue
         op = v.op
         if op is None:
             _call_own_backward(v)
             continue
+        p, q = v._first, v._second
         try:
-            if len(parents) == 2:
-                p, q = parents
+            if op.passes:
+                p._cotangent += t
+                if q is not None:
+                    q._cotangent += t
+            elif q is None:
+                p._cotangent += op.maps[0](SCALAR, t, v.data, p.data)  # type: ignore[misc]
+            else:
                 f, g = op.maps
                 y, a, b = v.data, p.data, q.data
                 to_p, to_q = f(SCALAR, t, y, a, b), g(SCALAR, t, y, a, b)  # type: ignore[misc]
                 p._cotangent += to_p
                 q._cotangent += to_q
-            else:
-                p = parents[0]
-                p._cotangent += op.maps[0](SCALAR, t, v.data, p.data)  # type: ignore[misc]
         except (ZeroDivisionError, OverflowError):
             _follow_ieee(v, op)
 
 
 def _power(exponent: Number) -> Primitive:
-    """The row of `pow` with a constant exponent: a primitive of one argument, its sign `**2`."""
-    row = _powers.get(exponent)
-    if row is None or type(exponent) is not type(row.maps[0].exponent):  # type: ignore[union-attr]
-        of_base: Rule = TABLE["pow"].maps[0]  # type: ignore[assignment]
-        of_square: Rule = TABLE["square"].maps[0]  # type: ignore[assignment]
-
-        def rule(xp: Any, t: Any, y: Any, a: Any) -> Any:
-            return of_square(xp, t, y, a) if exponent == 2 else of_base(xp, t, y, a, exponent)
-
-        rule.exponent = exponent  # type: ignore[attr-defined]
-        op = TABLE["pow"]
+    """The row of powers with a constant exponent, as a primitive of one argument whose sign is `**2`."""
+    row = _powers.get((exponent, type(exponent)))
+    if row is None:
+        op = TABLE["square"] if exponent == 2 else TABLE["power"] if exponent else TABLE["pow"]
+        of_base: Rule = op.maps[0]  # type: ignore[assignment]
+        rule: Rule = of_base if exponent == 2 else lambda xp, t, y, a: of_base(xp, t, y, a, exponent)
         row = Primitive("pow", "pointwise", (rule,), op.vjp, op.jvp, op.reads, f"**{exponent}")
         if len(_powers) < 1000:
-            _powers[exponent] = row
+            _powers[exponent, type(exponent)] = row
     return row
 
 

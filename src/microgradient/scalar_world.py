@@ -19,6 +19,7 @@ class ScalarWorld:
     equal, not_equal = staticmethod(operator.eq), staticmethod(operator.ne)
     less, less_equal = staticmethod(operator.lt), staticmethod(operator.le)
     greater, greater_equal = staticmethod(operator.gt), staticmethod(operator.ge)
+    logical_and, logical_or = staticmethod(operator.and_), staticmethod(operator.or_)  # of Python bools
     add, subtract, multiply = staticmethod(operator.add), staticmethod(operator.sub), staticmethod(operator.mul)
     negative, positive, abs = staticmethod(operator.neg), staticmethod(operator.pos), staticmethod(operator.abs)
     isnan, isinf, isfinite = staticmethod(math.isnan), staticmethod(math.isinf), staticmethod(math.isfinite)
@@ -35,14 +36,6 @@ class ScalarWorld:
     @staticmethod
     def where(condition: Any, a: Any, b: Any) -> Any:
         return a if condition else b
-
-    @staticmethod
-    def logical_and(a: Any, b: Any) -> bool:
-        return bool(a and b)
-
-    @staticmethod
-    def logical_or(a: Any, b: Any) -> bool:
-        return bool(a or b)
 
     @staticmethod
     def zeros_like(a: Any) -> float:
@@ -127,6 +120,7 @@ _functions: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 for _name, _function in _functions.items():
     setattr(ScalarWorld, _name, staticmethod(_ieee(_name, _function)))
+ScalarWorld.power = staticmethod(lambda a, *, n: ScalarWorld.pow(a, n))  # type: ignore[attr-defined]
 for _name in ("round", "erfinv", "digamma", "polygamma"):
     setattr(ScalarWorld, _name, staticmethod(_from_arrays(_name)))
 

@@ -270,6 +270,8 @@ def forward(
 
 def _contributions(node: Node, op: Primitive, t: Any, saved: tuple[Any, ...], xp: World, wrap: Any) -> Sequence[Any]:
     """What `node` sends to each of its parents when `t` arrives."""
+    if op.passes:
+        return [t] * len(node.parents)
     if op.kind == "pointwise" and wrap is None:
         maps, parents, params = op.maps, node.parents, node.params
         if len(parents) == 1:

@@ -278,6 +278,8 @@ class Tensor(Protocols):
     def __pow__(self, other: Operand) -> Tensor:
         if other.__class__ is int and other == 2:
             return _square(self)  # by far the most common power, and much the fastest this way
+        if self.node is not None and (other.__class__ is float or other.__class__ is int) and other != 0:
+            return cast("Tensor", apply(TABLE["power"], self, n=other))
         return _pow(self, other)
 
     __add__, __radd__ = binary("add"), binary("add", reflected=True)
