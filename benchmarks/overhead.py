@@ -48,7 +48,7 @@ class Case(NamedTuple):
 
     name: str
     unit: str
-    count: int
+    operations: int
     peers: dict[str, Timed]
     targets: dict[str, float]  # a peer, and the largest ratio of our time to its
 
@@ -190,7 +190,7 @@ def measure(case: Case, turns: int, seconds: float) -> dict[str, dict[str, float
         for peer, timed in case.peers.items():
             forward, backward = _seconds(timed, calls[peer])
             best[peer] = min(best[peer][0], forward), min(best[peer][1], backward)
-    scale = 1e6 / case.count
+    scale = 1e6 / case.operations
     return {
         peer: {"forward": best[peer][0] * scale} | ({} if t.backward is None else {"backward": best[peer][1] * scale})
         for peer, t in case.peers.items()
@@ -246,12 +246,12 @@ def show(case: Case, figures: dict[str, dict[str, float]]) -> None:
             if key not in row:
                 line += f"{'–':>{width}}{'–':>8}"
             else:
-                ratio = f"{ours[key] / row[key]:.2f}" if peer != "microgradient" and row[key] else ""
-                line += f"{row[key]:>{width}.3f}{ratio:>8}"
+                beside = f"{ours[key] / row[key]:.2f}" if peer != "microgradient" else ""
+                line += f"{row[key]:>{width}.3f}{beside:>8}"
         print(line)
     for peer, limit in case.targets.items():
         for key in ("forward", "backward") if peer in figures else ():
-            ratio = ours[key] / figures[peer][key] if figures[peer][key] else math.inf
+            ratio = ours[key] / figures[peer][key]
             print(f"  {verdict(ratio <= limit)}: {key} at most {limit} of {peer}'s, is {ratio:.2f}")
 
 
