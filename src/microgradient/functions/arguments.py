@@ -43,6 +43,9 @@ def as_tensors(arrays: Any) -> list[Tensor]:
     tensors = [as_tensor(a) for a in arrays]
     if not tensors:
         raise ArgumentError("MG124", "At least one array is needed; the sequence is empty.")
+    target = tensors[0].data.dtype
+    if all([t.data.dtype is target for t in tensors]):
+        return tensors
     target = promoted(*tensors)
     return [cast_to(t, target) for t in tensors]
 
@@ -79,6 +82,10 @@ def inexact(x: Tensor) -> Tensor:
 
 def promoted(*operands: Any) -> np.dtype[Any]:
     """The dtype that tensors, arrays, dtypes and Python numbers promote to: what `result_type` documents."""
+    if len(operands) == 2:
+        a, b = (getattr(x, "dtype", None) for x in operands)
+        if a is b is not None:
+            return cast("np.dtype[Any]", a)
     dtypes = [x if isinstance(x, np.dtype) else x.dtype for x in operands if hasattr(x, "dtype") or isinstance(x, np.dtype)]
     numbers = [x for x in operands if isinstance(x, bool | int | float | complex) and not isinstance(x, np.generic)]
     floats = [d for d in dtypes if d.kind in "fc"]
@@ -105,6 +112,9 @@ def check_device(device: Any) -> None:
         raise ArgumentError("MG124", f"The only device is 'cpu', not {device!r}.")
 
 
+_ALL = [tuple(range(ndim)) for ndim in range(65)]  # NumPy's arrays have at most 64 axes
+
+
 def one_axis(axis: Any, ndim: int) -> int:
     """`axis` as a number from 0 to ndim - 1. Raises OutOfRangeError if there is no such axis."""
     try:
@@ -119,7 +129,9 @@ def one_axis(axis: Any, ndim: int) -> int:
 def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
     """`axis` as a tuple of numbers from 0 to ndim - 1; None means all axes. Raises ArgumentError for one named twice."""
     if axis is None:
-        return tuple(range(ndim))
+        return _ALL[ndim]
+    if axis.__class__ is int and 0 <= axis < ndim:
+        return (axis,)
     if not isinstance(axis, tuple | list):
         return (one_axis(axis, ndim),)
     axes = tuple(one_axis(i, ndim) for i in axis)
@@ -130,6 +142,8 @@ def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
 
 def shape_tuple(shape: Any) -> tuple[int, ...]:
     """A shape as a tuple of integers; a single integer is the length of one axis."""
+    if shape.__class__ is tuple and all([n.__class__ is int for n in shape]):
+        return cast("tuple[int, ...]", shape)
     try:
         return (operator.index(shape),)
     except TypeError:

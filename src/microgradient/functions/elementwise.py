@@ -151,15 +151,14 @@ def clip(x: ArrayLike, /, min: ArrayLike | None = None, max: ArrayLike | None = 
         return positive(x) if x.dtype.kind != "b" else x
     info: Any = np.iinfo(x.dtype) if x.dtype.kind in "iu" else None
     lowest, highest = (info.min, info.max) if info else (-np.inf, np.inf)
-    bounds = [_bound(b, default, x.dtype, info) for b, default in ((min, lowest), (max, highest))]
-    return _broadcast_together("clip", x, *bounds)
+    low = lowest if min is None else _bound(min, x.dtype, info)
+    return _broadcast_together("clip", x, low, highest if max is None else _bound(max, x.dtype, info))
 
 
-def _bound(bound: Any, default: Any, dtype: np.dtype[Any], info: Any) -> Tensor:
+def _bound(bound: Any, dtype: np.dtype[Any], info: Any) -> Any:
     """A bound of `clip` in the dtype of the array; an integer beyond its range is as good as the end of the range."""
-    bound = default if bound is None else bound
     if info is None:
-        return as_dtype(bound, dtype)
+        return dtype.type(bound) if isinstance(bound, bool | int | float) else as_dtype(bound, dtype)
     bound = as_tensor(bound)
     if bound.dtype.kind in "iu":
         return constant_tensor(np.clip(bound.data, info.min, info.max).astype(dtype))
@@ -173,20 +172,27 @@ def where(condition: ArrayLike, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     >>> mg.where(mg.asarray([True, False]), mg.asarray([1.0, 2.0]), 0)
     tensor([1., 0.])
     """
-    condition, x1, x2 = (
-        as_tensor(condition),
-        *(x if isinstance(x, bool | int | float | complex) else as_tensor(x) for x in (x1, x2)),
-    )
+    condition = as_tensor(condition)
+    x1, x2 = (x if isinstance(x, Tensor) else _number(x) for x in (x1, x2))
     dtype = promoted(x1, x2)
-    first, second = (as_dtype(x, dtype) for x in (x1, x2))
-    return _broadcast_together("where", cast_to(condition, np.dtype(np.bool_)), first, second)
+    first, second = (cast_to(x, dtype) if isinstance(x, Tensor) else dtype.type(x) for x in (x1, x2))
+    return _broadcast_together("where", cast_to(condition, _BOOL), first, second)
 
 
-def _broadcast_together(name: str, *tensors: Tensor) -> Tensor:
+_BOOL = np.dtype(np.bool_)
+
+
+def _number(x: Any) -> Any:
+    """A Python number for a number, which does not decide the dtype; a tensor for anything else."""
+    x = x.item() if isinstance(x, np.generic) else x
+    return x if isinstance(x, bool | int | float | complex) else as_tensor(x)
+
+
+def _broadcast_together(name: str, *operands: Any) -> Tensor:
     try:
-        out: Tensor = apply(TABLE[name], *tensors)
+        out: Tensor = apply(TABLE[name], *operands)
     except ValueError:
-        broadcast_shapes(*(x.shape for x in tensors))  # raises the error that says which shapes don't fit
+        broadcast_shapes(*(np.shape(x) for x in operands))  # raises the error that says which shapes don't fit
         raise
     return out
 

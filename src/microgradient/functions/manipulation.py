@@ -50,9 +50,12 @@ def broadcast_to(x: ArrayLike, /, shape: tuple[int, ...]) -> Tensor:
             [1, 2]])
     """
     x, target = as_tensor(x), shape_tuple(shape)
-    if broadcast_shapes(x.shape, target) != target:
-        raise ShapeError("MG120", f"The shape {x.shape} does not broadcast to {target}.")
-    return cast("Tensor", apply(TABLE["broadcast_to"], x, shape=target))
+    try:
+        return cast("Tensor", apply(TABLE["broadcast_to"], x, shape=target))
+    except ValueError:
+        raise ShapeError(
+            "MG120", f"The shape {x.shape} does not broadcast to {target}: aligned from the right, lengths must be equal or 1."
+        ) from None
 
 
 def broadcast_arrays(*arrays: ArrayLike) -> tuple[Tensor, ...]:
@@ -78,10 +81,11 @@ def concat(arrays: Sequence[ArrayLike], /, *, axis: int | None = 0) -> Tensor:
     if axis is None:
         tensors, axis = [reshape(t, (-1,)) for t in tensors], 0
     i = one_axis(axis, tensors[0].ndim)
-    shapes = [t.shape for t in tensors]
-    if len({(*s[:i], *s[i + 1 :]) if len(s) > i else s for s in shapes}) > 1 or len({len(s) for s in shapes}) > 1:
-        raise ShapeError("MG120", f"Arrays to join along axis {i} differ along it alone; the shapes are {shapes}.")
-    return cast("Tensor", apply(TABLE["concat"], *tensors, axis=i))
+    try:
+        return cast("Tensor", apply(TABLE["concat"], *tensors, axis=i))
+    except ValueError:
+        shapes = ", ".join(str(t.shape) for t in tensors)
+        raise ShapeError("MG120", f"Arrays to join along axis {i} differ along it alone; these have shapes {shapes}.") from None
 
 
 def stack(arrays: Sequence[ArrayLike], /, *, axis: int = 0) -> Tensor:
@@ -93,11 +97,12 @@ def stack(arrays: Sequence[ArrayLike], /, *, axis: int = 0) -> Tensor:
             [2, 4]])
     """
     tensors = as_tensors(arrays)
-    shapes = {t.shape for t in tensors}
-    if len(shapes) > 1:
-        raise ShapeError("MG120", f"Arrays to stack have one shape; these have {sorted(shapes)}.")
-    i = one_axis(axis, tensors[0].ndim + 1)
-    return cast("Tensor", apply(TABLE["concat"], *(expand_dims(t, axis=i) for t in tensors), axis=i))
+    shape = tensors[0].data.shape
+    if any([t.data.shape != shape for t in tensors]):
+        raise ShapeError("MG120", f"Arrays to stack have one shape; these have {', '.join(str(t.shape) for t in tensors)}.")
+    i = one_axis(axis, len(shape) + 1)
+    rows = [_reshaped(t, (*shape[:i], 1, *shape[i:])) for t in tensors]
+    return cast("Tensor", apply(TABLE["concat"], *rows, axis=i))
 
 
 def unstack(x: ArrayLike, /, *, axis: int = 0) -> tuple[Tensor, ...]:
@@ -176,12 +181,13 @@ def reshape(x: ArrayLike, /, shape: tuple[int, ...], *, copy: bool | None = None
     tensor([[0, 1],
             [2, 3]])
     """
-    x, target = as_tensor(x), shape_tuple(shape)
-    if target.count(-1) == 1:
+    x = as_tensor(x)
+    target = shape_tuple(shape)
+    if -1 in target and target.count(-1) == 1:
         known = -math.prod(target)
         if known > 0 and x.size % known == 0:
             target = tuple(x.size // known if n == -1 else n for n in target)
-    if math.prod(target) != x.size or any(n < 0 for n in target):
+    if math.prod(target) != x.size or (target and min(target) < 0):
         raise ShapeError("MG121", f"A tensor of shape {x.shape} has {x.size} entries, which don't make the shape {shape}.")
     out = _reshaped(x, target)
     if copy:
