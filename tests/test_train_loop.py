@@ -270,6 +270,16 @@ def test_parameters_that_are_not_finite_are_named_and_never_saved(tmp_path):
     assert np.isfinite(model["4.bias"]).all()
 
 
+def test_a_last_step_that_overflows_is_no_result(tmp_path):
+    """There is no further loss that would tell."""
+    session = begin(tmp_path / "r", epochs=1, lr=1e39, optimizer="sgd", batch_size=18)
+    with pytest.raises(NonFiniteError, match=r"After step 1, .* of the parameter `\S+` are not finite"):
+        session.run(quiet)
+    folder = RunFolder.open(tmp_path / "r")
+    assert folder.run.position.step == 0
+    assert all(np.isfinite(array).all() for array in folder.load()[0].values())
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [

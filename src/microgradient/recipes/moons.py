@@ -85,10 +85,9 @@ class ScalarModel:
     def scores(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """The same network on many points at once, by its matrices, without a graph."""
         h, layers = points, self._layers()
-        with np.errstate(over="ignore", invalid="ignore"):
-            for index, (weight, bias) in enumerate(layers):
-                h = h @ weight.T + bias
-                h = np.maximum(h, 0) if index < len(layers) - 1 else h
+        for index, (weight, bias) in enumerate(layers):
+            h = h @ weight.T + bias
+            h = np.maximum(h, 0) if index < len(layers) - 1 else h
         return h[:, 0]
 
     def parameters(self) -> list[Value]:

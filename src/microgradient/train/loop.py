@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from microgradient import random
 from microgradient.errors import MicrogradientError
 from microgradient.tape import no_grad
-from microgradient.train.non_finite import NonFiniteError, blame
+from microgradient.train.non_finite import NonFiniteError, bad_parameter, blame
 from microgradient.train.progress import Progress, show_progress
 from microgradient.train.recipe import Metric, Recipe
 from microgradient.train.run_folder import Position, RunFolder
@@ -70,10 +70,9 @@ def batch_count(recipe: Recipe) -> int:
 
 
 def save(recipe: Recipe, folder: RunFolder, optimizer: Any) -> None:
-    """Write the run's state, unless a parameter is not finite: the state before that is the one to keep."""
-    for _, parameter in recipe.model.named_parameters():
-        if not np.isfinite(parameter.data).all():
-            return
+    """Write the run's state. Raises :class:`NonFiniteError` if a parameter is not finite: the state before is kept."""
+    if said := bad_parameter(recipe):
+        raise NonFiniteError("MG170", f"After step {folder.run.position.step:,}, {said}")
     folder.run.position.rng = random.get_state()
     folder.save(recipe.model.state_dict(), optimizer.state_dict())
 

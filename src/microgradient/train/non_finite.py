@@ -21,14 +21,20 @@ class NonFiniteError(MicrogradientError, ArithmeticError):
     """The loss became NaN or infinite."""
 
 
+def bad_parameter(recipe: Recipe) -> str:
+    """A sentence about the first parameter that has entries which are not finite; empty if none has."""
+    for name, parameter in recipe.model.named_parameters():
+        size, bad = np.size(parameter.data), int(np.size(parameter.data) - np.isfinite(parameter.data).sum())
+        if bad:
+            return (f"{bad:,} of {size:,} entries of the parameter `{name}` are not finite, because the step before "
+                    f"overflowed or had such a gradient. Try a smaller --lr than {recipe.options.lr:g}.")  # fmt: skip
+    return ""
+
+
 def blame(recipe: Recipe, examples: NDArray[np.int64]) -> str:
     """Run the loss of these examples again and say, in a sentence's second half, what first left the finite numbers."""
-    for name, parameter in recipe.model.named_parameters():
-        bad = int(np.size(parameter.data) - np.isfinite(parameter.data).sum())
-        if bad:
-            entries = f"{bad:,} of {np.size(parameter.data):,} entries of the parameter `{name}`"
-            return (f"{entries} are not finite, because the step before overflowed or had such a gradient. "
-                    f"Try a smaller --lr than {recipe.options.lr:g}.")  # fmt: skip
+    if said := bad_parameter(recipe):
+        return said
     watch = _Watch(recipe)
     token = recording.set(watch)
     try:

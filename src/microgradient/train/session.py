@@ -81,9 +81,10 @@ class Session:
         """Train to the end, telling ``say`` about the data, the model, the result and the run folder.
 
         Matrix products run on one thread: those of a small network gain nothing from more, lose much where another
-        program wants the cores too, and their last bits would depend on the number of cores.
+        program wants the cores too, and their last bits would depend on the number of cores. NumPy's warnings are off:
+        a loss or a parameter that is not finite ends the run, and a held-out number that is not is shown as it is.
         """
-        with threadpool_limits(limits=1, user_api="blas"):
+        with threadpool_limits(limits=1, user_api="blas"), np.errstate(all="ignore"):
             self._run(say)
 
     def _run(self, say: Say) -> None:
