@@ -343,3 +343,30 @@ def test_no_gradient_of_what_is_counted():
         mg.tensor([1, 2], requires_grad=True)
     with pytest.raises(TypeError, match="real floating"):
         mg.tensor([1j], requires_grad=True)
+
+
+def test_numbers_keep_their_digits():
+    assert mg.asarray([1, 2**63 + 1], dtype=mg.uint64).tolist() == [1, 2**63 + 1]
+    assert mg.full((1,), 2**64 - 1, dtype=mg.uint64).tolist() == [2**64 - 1]
+    assert mg.asarray([1.9, -1.9], dtype=mg.int8).tolist() == [1, -1]
+    assert mg.asarray(1e300).item() == float("inf")
+    for values, dtype in (([300], mg.uint8), ([float("nan")], mg.int64), ([1j], mg.float32)):
+        with pytest.raises((ValueError, TypeError), match=r"don't fit into|complex"):
+            mg.asarray(values, dtype=dtype)
+
+
+@pytest.mark.parametrize("version", ["2022.12", "2025.12"])
+def test_hypothesis_draws_tensors(version: Any):
+    array_api = pytest.importorskip("hypothesis.extra.array_api")
+    strategies = array_api.make_strategies_namespace(mg, api_version=version)
+
+    @given(x=strategies.arrays(strategies.scalar_dtypes(), strategies.array_shapes()), data=st.data())
+    @settings(max_examples=50, deadline=None)
+    def check(x: Any, data: Any) -> None:
+        assert isinstance(x, mg.Tensor)
+        key = data.draw(strategies.indices(x.shape))
+        before = x.numpy()
+        x[key] = x[key]
+        np.testing.assert_array_equal(x.data, before)
+
+    check()

@@ -58,7 +58,7 @@ def unary(name: str) -> Callable[[Tensor], Tensor]:
     keep_y, keep_a = op.reads([True])
     floats, varies = op.floats, op.maps[0] is not None
 
-    def method(self: Tensor) -> Tensor:
+    def method(self: Tensor, /) -> Tensor:
         a = self.data
         if floats and a.dtype.kind in "biu":
             a = a.astype(_default_float[0])
@@ -95,7 +95,7 @@ def binary(name: str, reflected: bool = False) -> Callable[[Tensor, Operand], Te
     floats, varies, lift = op.floats, op.maps[0] is not None, name == "pow" and reflected
     watched = name == "subtract"
 
-    def method(self: Tensor, other: Operand) -> Tensor:
+    def method(self: Tensor, other: Operand, /) -> Tensor:
         a, p = self.data, self.node
         if other.__class__ is Tensor or isinstance(other, Tensor):
             b, q = other.data, other.node

@@ -77,15 +77,23 @@ class Protocols:
         view.flags.writeable = False
         return view
 
-    def __dlpack__(self, **options: Any) -> Any:
+    def __dlpack__(
+        self,
+        /,
+        *,
+        stream: Any = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[Any, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
         leave_graph(self, "DLPack")
-        data = self.data if self.data.flags.writeable or options.get("copy") is False else self.data.copy()
-        return data.__dlpack__(**options)
+        data = self.data if self.data.flags.writeable or copy is False else self.data.copy()
+        return data.__dlpack__(stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
 
-    def __dlpack_device__(self) -> tuple[Any, int]:
+    def __dlpack_device__(self, /) -> tuple[Any, int]:
         return self.data.__dlpack_device__()
 
-    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+    def __array_namespace__(self, /, *, api_version: str | None = None) -> Any:
         if api_version not in (None, "2021.12", "2022.12", "2023.12", "2024.12", "2025.12"):
             raise ArgumentError(
                 "MG124", f"Version {api_version!r} of the array API standard is not supported; 2025.12 is."
@@ -94,23 +102,23 @@ class Protocols:
 
         return microgradient
 
-    def __complex__(self) -> complex:
+    def __complex__(self, /) -> complex:
         return complex(self.item())
 
-    def __float__(self) -> float:
+    def __float__(self, /) -> float:
         return float(self.item())
 
-    def __int__(self) -> int:
+    def __int__(self, /) -> int:
         return int(self.item())
 
-    def __index__(self) -> int:
+    def __index__(self, /) -> int:
         if self.data.dtype.kind not in "iu" or self.data.ndim:
             raise ArgumentTypeError(
                 "MG125", f"Only an integer tensor of shape () is an index, not {self.dtype} {self.shape}."
             )
         return int(self.data)
 
-    def __bool__(self) -> bool:
+    def __bool__(self, /) -> bool:
         if self.data.size != 1:
             raise ArgumentError(
                 "MG123", f"The truth of a tensor of shape {self.shape} is ambiguous. Write `mg.any(x)` or `mg.all(x)`."

@@ -15,6 +15,7 @@ import numpy as np
 
 from . import kernels, rules_linalg  # noqa: F401 (rules_linalg adds its rows to the table)
 from .errors import (
+    ArgumentError,
     ArgumentTypeError,
     DTypeError,
     GradientError,
@@ -24,7 +25,7 @@ from .errors import (
     warn_once,
 )
 from .indexing import index_error, index_key
-from .operators import Operand, apply, binary, install, unary, wrap
+from .operators import Operand, apply, binary, install, run_kernel, unary, wrap
 from .protocols import DEFAULT_FLOAT, Protocols
 from .rules import TABLE
 from .tape import (
@@ -50,7 +51,7 @@ _recorder = recording.get
 def _inplace(operator_: Callable[[Tensor, Operand], Tensor]) -> Callable[[Tensor, Operand], Tensor]:
     """`x += y` makes a new tensor; only a leaf that needs a gradient keeps its identity, under no_grad."""
 
-    def method(self: Tensor, other: Operand) -> Tensor:
+    def method(self: Tensor, other: Operand, /) -> Tensor:
         if self.node is None or self.node.op is not None:
             new = operator_(self, other)
             if new is NotImplemented:
@@ -235,14 +236,14 @@ class Tensor(Protocols):
 
     # -------------------------------------------------------------------------------------------------- indexing, operators
 
-    def __getitem__(self, key: Any) -> Tensor:
+    def __getitem__(self, key: Any, /) -> Tensor:
         pattern, indices = index_key(key, self.shape)
         try:
             return cast("Tensor", apply(TABLE["index"], self, *indices, key=pattern))
         except IndexError as error:
             raise index_error(error, key, self.shape) from None
 
-    def __setitem__(self, key: Any, value: Any) -> None:
+    def __setitem__(self, key: Any, value: Any, /) -> None:
         if self.node is not None and self.node.op is None:
             self._refuse_leaf_update("`w[i] = …`")
         pattern, indices = index_key(key, self.shape)
@@ -275,7 +276,7 @@ class Tensor(Protocols):
     def __hash__(self) -> int:
         return id(self)
 
-    def __pow__(self, other: Operand) -> Tensor:
+    def __pow__(self, other: Operand, /) -> Tensor:
         if other.__class__ is int and other == 2:
             return _square(self)  # by far the most common power, and much the fastest this way
         if self.node is not None and (other.__class__ is float or other.__class__ is int) and other != 0:
@@ -400,17 +401,23 @@ def to_array(data: Any, dtype: Any = None) -> Any:
             array = np.array(data, copy=True)
         except ValueError as error:
             raise ShapeError("MG126", f"The nested sequences have different lengths: {error}") from None
-        if dtype is not None:
-            array = array.astype(dtype) if array.dtype.kind in "biufc" else array
-        elif array.dtype.kind == "f" and not _has_array(data):
-            array = array.astype(DEFAULT_FLOAT[0])
-        elif array.dtype.kind == "c" and not _has_array(data):
-            array = array.astype(np.result_type(DEFAULT_FLOAT[0], np.complex64))
+        if dtype is None and array.dtype.kind in "fc" and not _has_array(data):
+            dtype = DEFAULT_FLOAT[0] if array.dtype.kind == "f" else np.result_type(DEFAULT_FLOAT[0], np.complex64)
+        if dtype is not None and array.dtype.kind in "biufcO":
+            array = _read_as(data, dtype)
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
     if array.dtype.kind not in "biufc":
         raise DTypeError("MG143", f"A tensor holds numbers; {type(data).__name__} gives NumPy dtype {array.dtype}.")
     return array
+
+
+def _read_as(data: Any, dtype: Any) -> Any:
+    """The numbers in `data` taken directly as `dtype`, so that large integers keep all their digits."""
+    try:
+        return run_kernel(np.array, data, dtype=dtype)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ArgumentError("MG143", f"These values don't fit into {np.dtype(dtype)}: {error}.") from None
 
 
 def _has_array(data: Any) -> bool:

@@ -166,11 +166,11 @@ def copy(x: Tensor, /) -> Tensor:
     return creation.asarray(x, copy=True)
 
 
-def _matmul(x: Tensor, other: Any) -> Any:
+def _matmul(x: Tensor, other: Any, /) -> Any:
     return products.matmul(x, other) if _is_array(other) else NotImplemented
 
 
-def _rmatmul(x: Tensor, other: Any) -> Any:
+def _rmatmul(x: Tensor, other: Any, /) -> Any:
     return products.matmul(other, x) if _is_array(other) else NotImplemented
 
 
