@@ -1,5 +1,6 @@
 """Microgradient: automatic differentiation you can see through, fast on a CPU."""
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from . import functions, random
@@ -14,12 +15,16 @@ from .tensor import Tensor, tensor
 from .transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 if TYPE_CHECKING:
-    from .explain import trace, why
+    from . import data, nn, optim, recipes, scalar, train  # noqa: F401
+    from .explain.trace import trace
+    from .explain.why import why
+    from .scalar import Value
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Tensor",
+    "Value",
     "bernoulli",
     "check_gradients",
     "checkpoint",
@@ -56,10 +61,13 @@ __all__ = [
 __all__ += functions.__all__
 
 
-def __getattr__(name: str) -> Any:
-    """`trace` and `why` are loaded when first used."""
-    if name in ("trace", "why"):
-        from . import explain
+_LATE = {"trace": "explain", "why": "explain", "Value": "scalar"}  # loaded when first used
+_LATE_MODULES = ("data", "explain", "nn", "optim", "recipes", "scalar", "train")
 
-        return getattr(explain, name)
+
+def __getattr__(name: str) -> Any:
+    if name in _LATE:
+        return getattr(importlib.import_module(f".{_LATE[name]}", __name__), name)
+    if name in _LATE_MODULES:
+        return importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module 'microgradient' has no attribute {name!r}")

@@ -289,15 +289,9 @@ def conv(
     x: Array, w: Array, *, stride: tuple[int, ...], padding: tuple[tuple[int, int], ...], dilation: tuple[int, ...],
     groups: int,
 ) -> Array:  # fmt: skip
-    """Cross-correlation of x (N, C, *size) with w (O, C/groups, *window): (N, O, *out). As one matrix product a group."""
-    view = windows(_padded(x, padding), window=w.shape[2:], stride=stride, dilation=dilation)
-    k, n, out, depth = len(stride), x.shape[0], view.shape[2 : 2 + len(stride)], w.shape[0] // groups
-    # (groups, N·out, C/groups·window) times (groups, C/groups·window, O/groups)
-    columns = view.reshape(n, groups, w.shape[1], *view.shape[2:])
-    columns = columns.transpose(1, 0, *range(3, 3 + k), 2, *range(3 + k, 3 + 2 * k))
-    columns = columns.reshape(groups, n * math.prod(out), math.prod(w.shape[1:]))
-    y = columns @ w.reshape(groups, depth, math.prod(w.shape[1:])).transpose(0, 2, 1)
-    return y.reshape(groups, n, *out, depth).transpose(1, 0, k + 2, *range(2, k + 2)).reshape(n, w.shape[0], *out)
+    """Cross-correlation of x (N, C, *size) with w (O, C/groups, *window): (N, O, *out). A matrix product per image, group."""
+    columns, out = _columns(x, w.shape[2:], stride, padding, dilation, groups)
+    return (_rows(w, groups) @ columns).reshape(x.shape[0], w.shape[0], *out)
 
 
 def conv_input(
@@ -305,14 +299,11 @@ def conv_input(
     dilation: tuple[int, ...], groups: int,
 ) -> Array:  # fmt: skip
     """The transpose of `conv` in x: from y (N, O, *out) back to (N, C, *size)."""
-    k, n = len(stride), y.shape[0]
-    out, window, depth = y.shape[2:], w.shape[2:], w.shape[0] // groups
-    rows = y.reshape(n, groups, depth, *out).transpose(1, 0, *range(3, 3 + k), 2)
-    rows = rows.reshape(groups, n * math.prod(out), depth)
-    columns = rows @ w.reshape(groups, depth, math.prod(w.shape[1:]))
-    columns = columns.reshape(groups, n, *out, w.shape[1], *window)
-    spread = columns.transpose(1, 0, 2 + k, *range(2, 2 + k), *range(3 + k, 3 + 2 * k))
-    spread = spread.reshape(n, groups * w.shape[1], *out, *window)
+    k, n, out, window = len(stride), y.shape[0], y.shape[2:], w.shape[2:]
+    images = y.reshape(n, groups, w.shape[0] // groups, math.prod(out))
+    columns = _rows(w, groups).transpose(0, 2, 1) @ images
+    columns = columns.reshape(n, groups * w.shape[1], *window, *out)
+    spread = columns.transpose(0, 1, *range(2 + k, 2 + 2 * k), *range(2, 2 + k))
     padded = tuple(lo + s + hi for (lo, hi), s in zip(padding, size, strict=True))
     x = windows_add(spread, size=padded, window=window, stride=stride, dilation=dilation)
     return x[(slice(None), slice(None), *(slice(lo, lo + s) for (lo, _), s in zip(padding, size, strict=True)))]
@@ -323,16 +314,29 @@ def conv_weight(
     dilation: tuple[int, ...], groups: int,
 ) -> Array:  # fmt: skip
     """The transpose of `conv` in w: (O, C/groups, *window) from x (N, C, *size) and y (N, O, *out)."""
-    k, n = len(stride), x.shape[0]
-    out, depth, width = y.shape[2:], y.shape[1] // groups, x.shape[1] // groups
+    n, depth, out = x.shape[0], y.shape[1] // groups, y.shape[2:]
+    columns, _ = _columns(x, window, stride, padding, dilation, groups, out)
+    images = y.reshape(n, groups, depth, math.prod(out))
+    per_image = images @ columns.transpose(0, 1, 3, 2)
+    return np.add.reduce(per_image, axis=0).reshape(y.shape[1], x.shape[1] // groups, *window)
+
+
+def _columns(
+    x: Array, window: tuple[int, ...], stride: tuple[int, ...], padding: tuple[tuple[int, int], ...],
+    dilation: tuple[int, ...], groups: int, out: tuple[int, ...] | None = None,
+) -> tuple[Array, tuple[int, ...]]:  # fmt: skip
+    """The windows of x as columns (N, groups, C/groups·window, out), and the extent of out."""
+    k, n, width = len(stride), x.shape[0], x.shape[1] // groups
     view = windows(_padded(x, padding), window=window, stride=stride, dilation=dilation)
-    view = view[(slice(None), slice(None), *(slice(0, m) for m in out))]
-    columns = view.reshape(n, groups, width, *out, *window)
-    columns = columns.transpose(1, 0, *range(3, 3 + k), 2, *range(3 + k, 3 + 2 * k))
-    columns = columns.reshape(groups, n * math.prod(out), width * math.prod(window))
-    rows = y.reshape(n, groups, depth, *out).transpose(1, 2, 0, *range(3, 3 + k))
-    rows = rows.reshape(groups, depth, n * math.prod(out))
-    return (rows @ columns).reshape(groups * depth, width, *window)
+    if out is not None:  # of a transposed convolution with output_padding: fewer windows than would fit
+        view = view[(slice(None), slice(None), *(slice(0, m) for m in out))]
+    out = view.shape[2 : 2 + k]
+    columns = view.transpose(0, 1, *range(2 + k, 2 + 2 * k), *range(2, 2 + k))
+    return columns.reshape(n, groups, width * math.prod(window), math.prod(out)), out
+
+
+def _rows(w: Array, groups: int) -> Array:
+    return w.reshape(groups, w.shape[0] // groups, math.prod(w.shape[1:]))
 
 
 def _padded(x: Array, padding: tuple[tuple[int, int], ...]) -> Array:
