@@ -222,7 +222,7 @@ def test_a_run_of_another_recipe_is_refused(run):
 def test_other_options_and_other_data_are_refused_on_resume(run):
     Path("t.csv").write_text(csv_text())
     assert run("train", "t.csv", "--epochs", "1", "--out", "a")[0] == 0
-    refused(run("train", "t.csv", "--out", "a", "--resume", "--lr", "0.5"), r"has --lr 0\.001, and can't .* --lr 0\.5")
+    refused(run("train", "t.csv", "--out", "a", "--resume", "--lr", "0.5"), r"has --lr 0\.005, and can't .* --lr 0\.5")
     refused(run("train", "t.csv", "--out", "a", "--resume", "--target", "size"), "--target")
     Path("t.csv").write_text(csv_text(61))
     refused(run("train", "t.csv", "--out", "a", "--resume", "--epochs", "2"), "are not those that the run in a began with")
@@ -233,6 +233,26 @@ def test_damaged_files_get_one_sentence(run, name):
     assert run(*QUICK, "--out", "a")[0] == 0
     Path("a", name).write_bytes(Path("a", name).read_bytes()[:-7])
     refused(run("train", "two-layer", "--out", "a", "--resume", "--epochs", "5"), f"{name}.*MG185")
+
+
+def test_a_run_json_changed_anywhere_is_resumed_or_refused_in_one_sentence(run):
+    assert run(*QUICK, "--out", "a")[0] == 0
+    whole = {path.name: path.read_bytes() for path in Path("a").iterdir()}
+    content = json.loads(whole[RUN])
+    places = [(key,) for key in content]
+    places += [(key, inner) for key in ("options", "position", "versions") for inner in content[key]]
+    for place in places:
+        for wrong in (None, "x", -1, 10**30, 1.5, [], {}):
+            changed = json.loads(whole[RUN])
+            target = changed if len(place) == 1 else changed[place[0]]
+            target[place[-1]] = wrong
+            for name, before in whole.items():
+                Path("a", name).write_bytes(before)
+            Path("a", RUN).write_text(json.dumps(changed))
+            code, _, error = run("train", "two-layer", "--out", "a", "--resume", "--epochs", "4")
+            assert code in (0, 1), (place, wrong)
+            assert "A fault in Microgradient" not in error, (place, wrong, error)
+            assert error.count("\n") == code
 
 
 def test_a_folder_that_can_not_be_written_gets_one_sentence(run):

@@ -23,9 +23,10 @@ class TableRecipe(Recipe):
 
     name: ClassVar[str] = "table"
     summary: ClassVar[str] = "any CSV file: predict one column from the others (--target COLUMN, --model mlp|linear)"
-    defaults: ClassVar[Options] = Options(epochs=60, batch_size=32, lr=1e-3, optimizer="adamw", model="mlp")
+    defaults: ClassVar[Options] = Options(epochs=40, batch_size=32, lr=5e-3, optimizer="adamw", model="mlp")
     models: ClassVar[tuple[str, ...]] = ("mlp", "linear")
     worked_examples: ClassVar[int] = 4
+    lr_decay: ClassVar[float] = 0.1
     takes_target: ClassVar[bool] = True
 
     def __init__(self, options: Options, path: Path) -> None:

@@ -168,10 +168,12 @@ def _read_run(path: Path) -> Run:
         content = json.loads(path.read_text(encoding="utf-8"))
         run = Run(**{**content, "position": Position(**content["position"])})
         numbers = [run.position.epoch, run.position.batch, run.position.step, run.position.examples]
+        reals = [run.position.loss_sum, run.position.seconds]
         texts = [run.recipe, run.source, run.fingerprint]
         tables = [run.options, run.details, run.versions, run.position.rng]
         whole = (
             all(type(number) is int and number >= 0 for number in numbers)
+            and all(type(real) in (int, float) for real in reals)
             and all(isinstance(text, str) for text in texts)
             and all(isinstance(table, dict) for table in tables)
         )

@@ -120,6 +120,11 @@ class Session:
 
 def _load(recipe: Recipe, folder: RunFolder, optimizer: Any) -> None:
     """Put the saved state into model and optimiser, once it is clear that it fits."""
+    at, batches = folder.run.position, batch_count(recipe)
+    shown = min(at.batch * recipe.options.batch_size, recipe.train_size)
+    if at.batch > batches or at.step != at.epoch * batches + at.batch or at.examples != shown:
+        raise DataError("MG185", f"{folder.path / RUN} is damaged: {at.epoch} epochs of {batches} steps and {at.batch} more "
+                                 f"are not {at.step} steps and {at.examples} examples. Restore it from a copy.")  # fmt: skip
     arrays, optimizer_state = folder.load()
     expected = {name: np.shape(value) for name, value in recipe.model.state_dict().items()}
     found = {name: array.shape for name, array in arrays.items()}
@@ -140,8 +145,11 @@ def _same_options(run: Run, given: Mapping[str, Any], path: Path) -> Options:
     """The run's options, with the new number of epochs if one is given and nothing else changed."""
     try:
         options = Options(**run.options)
+        wrong = [name for name, kind in _OPTION_TYPES.items() if type(getattr(options, name)) not in kind]
+        if wrong:
+            raise TypeError(f"its option {wrong[0]} is {getattr(options, wrong[0])!r}")
     except TypeError as error:
-        raise DataError("MG185", f"{path / RUN} is damaged: {error}.") from error
+        raise DataError("MG185", f"{path / RUN} is damaged: {error}. Restore it from a copy.") from error
     for name, value in given.items():
         before = getattr(options, name)
         if name != "epochs" and value != before:
@@ -153,6 +161,12 @@ def _same_options(run: Run, given: Mapping[str, Any], path: Path) -> Options:
         raise ArgumentError("MG187", f"The run in {path} has already trained {_counted(run.position.epoch, 'epoch')}"
                                      f"{' and a part' if run.position.batch else ''}: --epochs {epochs} is fewer.")  # fmt: skip
     return replace(options, epochs=epochs)
+
+
+_OPTION_TYPES: dict[str, tuple[type, ...]] = {
+    "epochs": (int,), "batch_size": (int,), "lr": (int, float), "optimizer": (str,), "model": (str,), "seed": (int,),
+    "target": (str, type(None)), "text": (str, type(None)),
+}  # fmt: skip
 
 
 def _command(source: str, options: Options) -> str:

@@ -1,0 +1,64 @@
+"""What is shown while training: plain lines, their number, and the pace."""
+
+import re
+
+import pytest
+
+from microgradient.train import progress
+from microgradient.train.progress import _clock, _Lines, _Pace
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that is moved by hand."""
+
+    class Clock:
+        now = 100.0
+
+        def monotonic(self) -> float:
+            return self.now
+
+    hand = Clock()
+    monkeypatch.setattr(progress, "time", hand)
+    return hand
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 19, 20, 21, 100, 1000])
+def test_about_twenty_lines_however_many_epochs(capsys, clock, epochs):
+    with _Lines(epochs, epochs, 0, "nats") as lines:
+        for epoch in range(1, epochs + 1):
+            lines.step(epoch, 1.0)
+            lines.epoch(epoch, 1.0, "accuracy 1 %")
+    shown = capsys.readouterr().out.splitlines()
+    assert min(epochs, 10) <= len(shown) <= 22
+    assert shown[0].startswith("epoch ")
+    assert re.match(rf"epoch +{epochs}/{epochs}  loss 1\.0000 nats  accuracy 1 %", shown[-1])
+
+
+def test_a_long_epoch_says_something_every_ten_seconds(capsys, clock):
+    with _Lines(1, 100, 0, "") as lines:
+        for step in range(1, 101):
+            clock.now += 1
+            lines.step(step, 0.5)
+    shown = capsys.readouterr().out.splitlines()
+    assert len(shown) == 9
+    assert shown[0] == "step 11/100  loss 0.5000  1 steps/s  1:29 left"
+
+
+def test_pace_counts_from_the_first_step_of_this_session(clock):
+    pace = _Pace(500)
+    assert pace.told(1000) == ""
+    for step in range(501, 521):
+        clock.now += 0.5
+        pace.step = step
+    assert pace.told(1000) == "2 steps/s  4:00 left"
+
+
+def test_clock():
+    assert [_clock(seconds) for seconds in (0, 7.4, 75, 3725)] == ["0:00", "0:07", "1:15", "1:02:05"]
+
+
+def test_a_large_loss_stays_short(capsys, clock):
+    with _Lines(1, 1, 0, "nats") as lines:
+        lines.epoch(1, 1.5e30, "")
+    assert capsys.readouterr().out == "epoch 1/1  loss 1.5000e+30 nats\n"
