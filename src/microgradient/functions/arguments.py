@@ -122,7 +122,7 @@ def one_axis(axis: Any, ndim: int) -> int:
     except TypeError:
         raise ArgumentTypeError("MG125", f"An axis is an integer, not {type(axis).__name__}.") from None
     if not -ndim <= i < ndim:
-        raise OutOfRangeError("MG129", f"There is no axis {i} in a tensor with {ndim} axes.")
+        raise OutOfRangeError("MG133", f"There is no axis {i} in a tensor with {ndim} axes.")
     return i + ndim if i < 0 else i
 
 
