@@ -209,8 +209,8 @@ def backward(
         t = grads.pop(node, None)
         if t is None:
             continue
-        op = node.op
-        if op is None or members.isdisjoint(node.parents):
+        op, parents = node.op, node.parents
+        if op is None or members.isdisjoint(parents):
             leaves[node] = t
             continue
         if node.grad is not NOT_STORED:
@@ -221,12 +221,14 @@ def backward(
         contributions = _contributions(node, op, t, saved, xp, wrap)
         if spent is not None:
             node.saved = spent
-        for i, (parent, g) in enumerate(zip(node.parents, contributions, strict=False)):
-            if parent is None or g is None or parent not in members:
+        for i, g in enumerate(contributions):
+            parent = parents[i]
+            if g is None or parent is None or parent not in members:
                 continue
-            if parent.shape is not None:
-                if g.shape != parent.shape:
-                    g = unbroadcast(xp, g, parent.shape)
+            shape = parent.shape
+            if shape is not None:
+                if g.shape != shape:
+                    g = unbroadcast(xp, g, shape)
                 if g.dtype is not parent.dtype and g.dtype != parent.dtype:
                     g = xp.astype(g, dtype=parent.dtype)
             if observe is not None:
@@ -234,7 +236,7 @@ def backward(
             before = grads.get(parent)
             if before is None:
                 grads[parent] = g
-            elif parent.shape is None:
+            elif shape is None:
                 grads[parent] = tuple(
                     p if q is None else q if p is None else p + q for p, q in zip(before, g, strict=True)
                 )
