@@ -6,7 +6,6 @@ A function that has no counterpart here runs on the array, unless the tensor nee
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -128,6 +127,8 @@ def _adapted(theirs: Any, ours: Callable[..., Any]) -> Callable[..., Any]:
     """`ours` with the parameters of NumPy's `theirs`, of which those that ours lacks must have their default."""
 
     def counterpart(*args: Any, **kwargs: Any) -> Any:
+        import inspect  # not at the top: it takes a while, and few programs come here
+
         signature = inspect.signature(theirs)
         given = signature.bind(*args, **kwargs).arguments
         own = inspect.signature(ours).parameters
