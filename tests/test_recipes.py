@@ -219,7 +219,7 @@ def test_text_looks_at_no_later_character():
 
 def test_text_falls_below_the_bigram_model(tmp_path):
     (tmp_path / "t.txt").write_text(load_text(None)[:120_000])
-    session, said = trained("text", tmp_path, text=str(tmp_path / "t.txt"), epochs=2, batch_size=16, lr=3e-3)
+    session, said = trained("text", tmp_path, text=str(tmp_path / "t.txt"), epochs=2, batch_size=8)
     metrics = last_metrics(session)
     assert metrics["test_loss"] < metrics["bigram_loss"]
     assert any("below the bigram model's" in line for line in said)

@@ -74,7 +74,7 @@ class _Bar:
         from rich import progress
 
         self.epochs, self.loss_unit, self.shown, self.metric = epochs, loss_unit, 0.0, ""
-        self.steps, self.pace, self.done = steps, _Pace(first_step), 0
+        self.steps, self.pace, self.done = steps, _Pace(first_step), first_step * epochs // steps
         self.bar = progress.Progress(
             progress.TextColumn("{task.description}"),
             progress.BarColumn(bar_width=None),
@@ -82,7 +82,7 @@ class _Bar:
             console=console,
             expand=True,
         )
-        self.task = self.bar.add_task("starting", total=steps, completed=first_step, numbers="")
+        self.task = self.bar.add_task(f"epoch {min(self.done + 1, epochs)}/{epochs}", total=steps, completed=first_step, numbers="")
 
     def __enter__(self) -> _Bar:
         self.bar.start()
