@@ -82,7 +82,8 @@ class _Bar:
             console=console,
             expand=True,
         )
-        self.task = self.bar.add_task(f"epoch {min(self.done + 1, epochs)}/{epochs}", total=steps, completed=first_step, numbers="")
+        begun = f"epoch {min(self.done + 1, epochs)}/{epochs}"
+        self.task = self.bar.add_task(begun, total=steps, completed=first_step, numbers="")
 
     def __enter__(self) -> _Bar:
         self.bar.start()
