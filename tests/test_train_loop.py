@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -245,7 +246,9 @@ class Diverging(Noisy):
 
 def test_a_loss_that_is_not_a_number_names_the_first_operation_and_keeps_the_last_good_state(tmp_path):
     session = begin(tmp_path / "r", Diverging)
-    with pytest.raises(NonFiniteError, match=r"The loss became nan at step 8: .*first operation .*`log` at test_train_loop"):
+    with pytest.raises(
+        NonFiniteError, match=r"The loss became nan at step 8: .*first operation .*`log` at test_train_loop"
+    ):
         session.run(quiet)
     folder = RunFolder.open(tmp_path / "r")
     model, _ = folder.load()
@@ -307,3 +310,13 @@ def test_options_that_make_no_sense_are_refused_before_anything_is_written(tmp_p
 def test_options_as_a_table_make_the_options_again():
     options = replace(Noisy.defaults, seed=3)
     assert Options(**options.as_dict()) == options
+
+
+def test_without_threadpoolctl_a_run_says_so_and_goes_on(monkeypatch):
+    from microgradient.train.session import _one_blas_thread
+
+    monkeypatch.setitem(sys.modules, "threadpoolctl", None)
+    said = []
+    with _one_blas_thread(said.append):
+        pass
+    assert "microgradient[recipes]" in said[0]

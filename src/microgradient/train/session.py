@@ -5,12 +5,12 @@ from __future__ import annotations
 import platform
 import shlex
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 import microgradient
 from microgradient import random
@@ -84,7 +84,7 @@ class Session:
         program wants the cores too, and their last bits would depend on the number of cores. NumPy's warnings are off:
         a loss or a parameter that is not finite ends the run, and a held-out number that is not is shown as it is.
         """
-        with threadpool_limits(limits=1, user_api="blas"), np.errstate(all="ignore"):
+        with _one_blas_thread(say), np.errstate(all="ignore"):
             self._run(say)
 
     def _run(self, say: Say) -> None:
@@ -194,3 +194,15 @@ def _label(source: str) -> str:
 
 def _counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def _one_blas_thread(say: Say) -> AbstractContextManager[Any]:
+    """Matrix products on one thread while this lasts; as many as there are where the extra that can tell is missing."""
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        say(
+            "matrix products on all cores; pip install 'microgradient[recipes]' for one, and the same bits on any machine"
+        )
+        return nullcontext()
+    return threadpool_limits(limits=1, user_api="blas")  # type: ignore[no-any-return, unused-ignore]
