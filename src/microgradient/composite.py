@@ -174,7 +174,15 @@ def conv_transpose(
         raise ShapeError(
             "MG131", f"The output of this transposed convolution would have size {size}: less padding is needed."
         )
-    return cast("Tensor", apply(TABLE["conv_input"], *_same_dtype(x, w), size=size, **options))
+    x, w = _same_dtype(x, w)
+    if all(e < s for e, s in zip(extra, options["stride"], strict=True)):
+        return cast("Tensor", apply(TABLE["conv_input"], x, w, size=size, **options))
+    # One more window would fit into the output, and x has no entry for it. So: all that the windows reach, zeros, and a cut.
+    edges, options["padding"] = options["padding"], ((0, 0),) * k
+    reach = tuple(n + lo + hi - e for n, (lo, hi), e in zip(size, edges, extra, strict=True))
+    y = apply(TABLE["conv_input"], x, w, size=reach, **options)
+    y = xp.pad(y, widths=((0, 0), (0, 0), *((0, e) for e in extra)))
+    return cast("Tensor", y[(..., *(slice(lo, lo + n) for (lo, _), n in zip(edges, size, strict=True)))])
 
 
 # --------------------------------------------------------------------------------------------------------------- helpers

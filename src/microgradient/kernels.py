@@ -133,7 +133,7 @@ def polygamma(a: Array, *, n: int) -> Array:
 
 
 def power(a: Array, *, n: float) -> Array:
-    return cast("Array", a**n)
+    return cast("Array", pow(a, n))
 
 
 def relu(a: Array) -> Array:
@@ -315,7 +315,7 @@ def conv_weight(
 ) -> Array:  # fmt: skip
     """The transpose of `conv` in w: (O, C/groups, *window) from x (N, C, *size) and y (N, O, *out)."""
     n, depth, out = x.shape[0], y.shape[1] // groups, y.shape[2:]
-    columns, _ = _columns(x, window, stride, padding, dilation, groups, out)
+    columns, _ = _columns(x, window, stride, padding, dilation, groups)
     images = y.reshape(n, groups, depth, math.prod(out))
     per_image = images @ columns.transpose(0, 1, 3, 2)
     return np.add.reduce(per_image, axis=0).reshape(y.shape[1], x.shape[1] // groups, *window)
@@ -323,13 +323,11 @@ def conv_weight(
 
 def _columns(
     x: Array, window: tuple[int, ...], stride: tuple[int, ...], padding: tuple[tuple[int, int], ...],
-    dilation: tuple[int, ...], groups: int, out: tuple[int, ...] | None = None,
+    dilation: tuple[int, ...], groups: int,
 ) -> tuple[Array, tuple[int, ...]]:  # fmt: skip
     """The windows of x as columns (N, groups, C/groups·window, out), and the extent of out."""
     k, n, width = len(stride), x.shape[0], x.shape[1] // groups
     view = windows(_padded(x, padding), window=window, stride=stride, dilation=dilation)
-    if out is not None:  # of a transposed convolution with output_padding: fewer windows than would fit
-        view = view[(slice(None), slice(None), *(slice(0, m) for m in out))]
     out = view.shape[2 : 2 + k]
     columns = view.transpose(0, 1, *range(2 + k, 2 + 2 * k), *range(2, 2 + k))
     return columns.reshape(n, groups, width * math.prod(window), math.prod(out)), out

@@ -162,6 +162,13 @@ def test_conv_transpose(ndim: int, options: dict) -> None:
     compare(getattr(F, name), getattr(TF, name), arrays[0][0], *arrays[1:], leaves=3, **options)
 
 
+@pytest.mark.parametrize("padding", [0, 1, 2])
+def test_conv_transpose_with_output_padding_beyond_the_stride(padding: int) -> None:
+    x, w, b = numbers(2, 2, 4, 3), numbers(2, 3, 3, 2), numbers(3)
+    options = {"stride": (1, 2), "padding": padding, "output_padding": (2, 2), "dilation": 3}
+    compare(F.conv_transpose2d, TF.conv_transpose2d, x, w, b, leaves=3, **options)
+
+
 @pytest.mark.parametrize("mode", ["constant", "reflect", "replicate", "circular"])
 def test_pad(mode: str) -> None:
     compare(F.pad, TF.pad, numbers(2, 3, 5, 4), pad=(1, 2, 3, 0), mode=mode)
