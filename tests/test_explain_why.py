@@ -178,6 +178,18 @@ def test_at_a_kink_the_check_says_so():
     assert "✗ the rules give 0.000000: a kink" in repr(found)
 
 
+def test_beside_the_edge_of_a_domain_no_difference_is_taken():
+    a = Value(1e-9)
+    L = a.log()
+    L.backward()
+    x = mg.tensor(np.array([1e-9]), requires_grad=True)
+    with mg.trace():
+        mg.sum(mg.log(x)).backward()
+    for found in (mg.why(a, of=L), mg.why(x, 0), mg.why(x)):
+        assert found.check.numeric is None
+        assert "check   can't be taken: the function is not finite within h of this point" in found.text()
+
+
 def test_data_changed_since():
     a = Value(1.0)
     L = (a * 2).exp()
@@ -248,8 +260,12 @@ def test_contributions_into_every_tensor_add_up_to_its_gradient(program, data):
     for x in made:
         gradient = t.grad_of(x).numpy()
         whole = mg.why(x)
-        np.testing.assert_allclose(np.asarray(whole.gradient), gradient.reshape(np.shape(whole.gradient)), rtol=1e-9, atol=1e-12)
-        np.testing.assert_allclose(np.asarray(whole.sum), np.asarray(whole.gradient), rtol=1e-9, atol=1e-12 * whole.scale)
+        np.testing.assert_allclose(
+            np.asarray(whole.gradient), gradient.reshape(np.shape(whole.gradient)), rtol=1e-9, atol=1e-12
+        )
+        np.testing.assert_allclose(
+            np.asarray(whole.sum), np.asarray(whole.gradient), rtol=1e-9, atol=1e-12 * whole.scale
+        )
         assert whole.check.agrees, whole
         index = tuple(data.draw(st.integers(0, n - 1)) for n in x.shape)
         found = mg.why(x, index, top=3)
@@ -289,7 +305,11 @@ MATRIX, OTHER = RNG.normal(size=(3, 3)), RNG.normal(size=(3, 3))
 CASES = {
     "matmul": (lambda a, b: mg.sum(mg.tanh(a @ b)), MATRIX, OTHER),
     "einsum": (lambda a, b: mg.sum(mg.einsum("ij,kj->ik", a, b) ** 2), MATRIX, OTHER),
-    "conv": (lambda x, w: mg.sum(mg.tanh(mg.conv(x, w, padding=1))), RNG.normal(size=(2, 2, 5)), RNG.normal(size=(3, 2, 3))),
+    "conv": (
+        lambda x, w: mg.sum(mg.tanh(mg.conv(x, w, padding=1))),
+        RNG.normal(size=(2, 2, 5)),
+        RNG.normal(size=(3, 2, 3)),
+    ),
     "concat": (lambda a, b: mg.sum(mg.concat([a, b]) ** 3), MATRIX, OTHER),
     "svd": (lambda a: mg.sum(mg.linalg.svdvals(a) ** 3), MATRIX),
     "eigh": (lambda a: mg.sum(mg.linalg.eigh(a + a.T)[1][:, 0] ** 4), MATRIX),
