@@ -43,7 +43,9 @@ def test_signature(name: str):
 
 @pytest.mark.parametrize("name", LINALG)
 def test_linalg_signature(name: str):
-    assert [p[:2] for p in parameters(getattr(mg.linalg, name))] == [p[:2] for p in parameters(getattr(xp.linalg, name))]
+    assert [p[:2] for p in parameters(getattr(mg.linalg, name))] == [
+        p[:2] for p in parameters(getattr(xp.linalg, name))
+    ]
 
 
 METHODS = (

@@ -200,7 +200,12 @@ def test_bad_tables_get_one_sentence(run, content, words, pattern):
 
 @pytest.mark.parametrize(
     ("content", "pattern"),
-    [(b"", "is empty"), (b"short", "has 5 characters; at least 650"), (b"a\xff" * 900, "not UTF-8"), (b"a\0" * 900, "not text")],
+    [
+        (b"", "is empty"),
+        (b"short", "has 5 characters; at least 650"),
+        (b"a\xff" * 900, "not UTF-8"),
+        (b"a\0" * 900, "not text"),
+    ],
 )
 def test_bad_texts_get_one_sentence(run, content, pattern):
     Path("t.txt").write_bytes(content)
@@ -225,7 +230,9 @@ def test_other_options_and_other_data_are_refused_on_resume(run):
     refused(run("train", "t.csv", "--out", "a", "--resume", "--lr", "0.5"), r"has --lr 0\.005, and can't .* --lr 0\.5")
     refused(run("train", "t.csv", "--out", "a", "--resume", "--target", "size"), "--target")
     Path("t.csv").write_text(csv_text(61))
-    refused(run("train", "t.csv", "--out", "a", "--resume", "--epochs", "2"), "are not those that the run in a began with")
+    refused(
+        run("train", "t.csv", "--out", "a", "--resume", "--epochs", "2"), "are not those that the run in a began with"
+    )
 
 
 @pytest.mark.parametrize("name", [MODEL, OPTIMIZER, RUN])
@@ -294,7 +301,10 @@ def test_a_loss_that_is_not_a_number_gets_one_sentence(run):
         run("train", "t.csv", "--target", "price", "--lr", "1e30", "--optimizer", "sgd", "--out", "a"),
         r"The loss became (nan|inf) at step \d+: .*(first operation|parameter).*smaller --lr than 1e\+30\. \[MG170\]",
     )
-    refused(run("train", "moons", "--lr", "1e200", "--batch-size", "4"), "The loss became (nan|inf) at step 2: .*smaller --lr")
+    refused(
+        run("train", "moons", "--lr", "1e200", "--batch-size", "4"),
+        "The loss became (nan|inf) at step 2: .*smaller --lr",
+    )
 
 
 def test_a_missing_extra_is_named(run, monkeypatch):

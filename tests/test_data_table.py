@@ -211,7 +211,10 @@ def test_targets_decide_between_classification_and_regression(tmp_path):
 
 def test_classes_have_one_spelling(tmp_path):
     assert table(tmp_path, {"n": NUMBERS, "y": [("1", "1.0", "2")[i % 3] for i in range(ROWS)]}).classes == ["1", "2"]
-    assert table(tmp_path, {"n": NUMBERS, "y": [("Yes", "YES", "no")[i % 3] for i in range(ROWS)]}).classes == ["no", "yes"]
+    assert table(tmp_path, {"n": NUMBERS, "y": [("Yes", "YES", "no")[i % 3] for i in range(ROWS)]}).classes == [
+        "no",
+        "yes",
+    ]
 
 
 def test_something_is_held_out_even_of_small_classes(tmp_path):
@@ -242,7 +245,11 @@ def test_rows_without_a_target_are_left_out_and_said(tmp_path):
         ({"n": NUMBERS, "y": [f"t{i}" for i in range(ROWS)]}, None, "40 different texts in 40 rows: too many"),
         ({"n": NUMBERS, "y": [""] * ROWS}, None, "0 rows with a value of 'y'"),
         ({"n": NUMBERS[:5], "y": Y[:5]}, None, "5 rows .* too few"),
-        ({"n": [""] * ROWS, "m": [""] * ROWS, "y": Y}, None, "leaves no column .*'n' dropped: it is empty; 'm' dropped"),
+        (
+            {"n": [""] * ROWS, "m": [""] * ROWS, "y": Y},
+            None,
+            "leaves no column .*'n' dropped: it is empty; 'm' dropped",
+        ),
         ({"t": [f"t{i}" for i in range(ROWS)], "y": Y}, None, "leaves no column .*40 different texts"),
         ({"n": NUMBERS, "y": [1e300 * i for i in range(1, ROWS + 1)]}, None, "too large"),
         ({"n": NUMBERS, "y": ["inf", *Y[1:]]}, None, "too large for a float"),

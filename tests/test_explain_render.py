@@ -123,7 +123,15 @@ def test_latex_of_tensors_and_odd_names():
 
 @pytest.mark.parametrize(
     ("x", "told"),
-    [(0, "0.0"), (-2, "-2.0"), (1 / 3, "0.333333"), (1e-12, "1e-12"), (1e20, "1e+20"), (float("nan"), "nan"), (-np.inf, "-inf")],
+    [
+        (0, "0.0"),
+        (-2, "-2.0"),
+        (1 / 3, "0.333333"),
+        (1e-12, "1e-12"),
+        (1e20, "1e+20"),
+        (float("nan"), "nan"),
+        (-np.inf, "-inf"),
+    ],
 )
 def test_numbers(x, told):
     assert number(x) == told

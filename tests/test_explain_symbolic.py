@@ -66,7 +66,9 @@ def test_expression_is_the_function_of_the_scalar_world(name):
     params = PARAMS.get(name, {})
     for values in points(name, len(symbols)):
         ours = getattr(SCALAR, name)(*map(float, values), **params)
-        assert number(expression(name, *symbols, **params), symbols, values) == pytest.approx(ours, rel=1e-12, abs=1e-13)
+        assert number(expression(name, *symbols, **params), symbols, values) == pytest.approx(
+            ours, rel=1e-12, abs=1e-13
+        )
 
 
 def test_where_takes_its_branches():

@@ -123,7 +123,9 @@ TWO = "add atan2 copysign divide hypot logaddexp maximum minimum multiply pow re
 
 
 @pytest.mark.parametrize("name", TWO.split())
-@pytest.mark.parametrize(("first", "second"), [((), ()), ((3,), ()), ((), (2, 2)), ((2, 1), (3,)), ((0, 1), (2,))], ids=str)
+@pytest.mark.parametrize(
+    ("first", "second"), [((), ()), ((3,), ()), ((), (2, 2)), ((2, 1), (3,)), ((0, 1), (2,))], ids=str
+)
 def test_elementwise_with_two_arguments(name: str, first: tuple[int, ...], second: tuple[int, ...]):
     mg.check_gradients(getattr(mg, name), positive(*first), positive(*second) + 0.13)
 
@@ -146,7 +148,10 @@ def test_std_of_equal_values_has_derivative_zero():
     mg.std(a).backward()
     assert a.grad is not None
     assert a.grad.tolist() == [0, 0, 0]
-    assert mg.grad(lambda a: mg.sum(mg.std(a, axis=1)))(mg.asarray([[1.0, 1.0], [1.0, 3.0]])).tolist() == [[0, 0], [-0.5, 0.5]]
+    assert mg.grad(lambda a: mg.sum(mg.std(a, axis=1)))(mg.asarray([[1.0, 1.0], [1.0, 3.0]])).tolist() == [
+        [0, 0],
+        [-0.5, 0.5],
+    ]
 
 
 def test_ties_share_the_derivative_of_a_maximum():

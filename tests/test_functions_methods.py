@@ -152,7 +152,17 @@ def test_numpy_functions_run_ours(row: int):
 
 def test_numpy_functions_without_derivative():
     x = mg.tensor(A, requires_grad=True)
-    for function in (np.argmax, np.argsort, np.count_nonzero, np.nonzero, np.any, np.shape, np.ndim, np.size, np.unique):
+    for function in (
+        np.argmax,
+        np.argsort,
+        np.count_nonzero,
+        np.nonzero,
+        np.any,
+        np.shape,
+        np.ndim,
+        np.size,
+        np.unique,
+    ):
         same(function(x), function(A))
     assert np.allclose(x, A)
     assert np.array_equal(x, A)

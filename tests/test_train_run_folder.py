@@ -86,7 +86,9 @@ def test_a_crash_at_any_point_leaves_the_state_of_one_step(tmp_path, monkeypatch
     assert again.run.position.rng == {"counter": step}
     assert model["count"] == step
     assert optimizer["state"][0]["step"] == step
-    renamed = survived >= 1 if call == "replace" else survived >= 4  # the metrics and three files are synchronised first
+    renamed = (
+        survived >= 1 if call == "replace" else survived >= 4
+    )  # the metrics and three files are synchronised first
     assert step == (2 if renamed else 1)
     assert not list(folder.path.glob("*.new"))
 
@@ -102,7 +104,9 @@ def test_a_half_written_pending_file_is_forgotten(tmp_path):
 
 
 @pytest.mark.parametrize("name", [MODEL, OPTIMIZER, RUN])
-@pytest.mark.parametrize("damage", [lambda b: b"", lambda b: b[:-3], lambda b: b[: len(b) // 2], lambda b: b"\xff" * 99])
+@pytest.mark.parametrize(
+    "damage", [lambda b: b"", lambda b: b[:-3], lambda b: b[: len(b) // 2], lambda b: b"\xff" * 99]
+)
 def test_a_damaged_file_is_named(tmp_path, name, damage):
     folder = new_folder(tmp_path / "r")
     save_step(folder, 1)

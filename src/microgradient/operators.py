@@ -255,7 +255,9 @@ def _no_broadcast(name: str, a: Any, b: Any, error: ValueError) -> ValueError:
             f"`{name}` can't broadcast shapes {shapes[0]} and {shapes[1]}: counted from the right, axes must be equal or 1. "
             "Add axes of length 1 with `x[:, None]`, or reshape one of them.",
         )
-    return ArgumentError("MG124", f"`{name}`: {str(error).rstrip('.')}. Make the integers floats: `mg.astype(x, mg.float32)`.")
+    return ArgumentError(
+        "MG124", f"`{name}`: {str(error).rstrip('.')}. Make the integers floats: `mg.astype(x, mg.float32)`."
+    )
 
 
 def _not_defined(name: str, *operands: Any) -> DTypeError:

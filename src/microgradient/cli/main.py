@@ -32,7 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        return _fail(f"The system says: {error.strerror or error}{f' ({error.filename})' if error.filename else ''}.", 1)
+        return _fail(
+            f"The system says: {error.strerror or error}{f' ({error.filename})' if error.filename else ''}.", 1
+        )
     except MemoryError as error:
         return _fail(f"Out of memory. Try a smaller --batch-size. {error}".strip(), 1)
     except Exception as error:
@@ -67,7 +69,9 @@ def _recipes() -> None:
 @click.option("--batch-size", type=int, help="Examples per step.")
 @click.option("--lr", type=float, help="Learning rate.")
 @click.option("--optimizer", type=str, help="sgd, adam, adamw, …")
-@click.option("--model", type=str, help="One of the recipe's models: mlp or cnn for digits, mlp or linear for a CSV file.")
+@click.option(
+    "--model", type=str, help="One of the recipe's models: mlp or cnn for digits, mlp or linear for a CSV file."
+)
 @click.option("--seed", type=int, help="Decides all that is random: split, first weights, order.  [default: 0]")
 @click.option("--out", type=click.Path(path_type=Path, readable=False), help="The run folder.  [default: runs/NAME]")
 @click.option("--target", type=str, help="The column of a CSV file to predict.  [default: the last]")

@@ -133,7 +133,9 @@ def _column_names(header: list[str], notes: list[str]) -> tuple[list[str], set[s
             unique = f"{base}_{count}"
         names.append(unique)
     if duplicates:
-        notes.append(f"the header has {_listed(duplicates)} more than once: the later ones are called NAME_2, NAME_3, …")
+        notes.append(
+            f"the header has {_listed(duplicates)} more than once: the later ones are called NAME_2, NAME_3, …"
+        )
     return names, duplicates
 
 

@@ -142,7 +142,9 @@ def _encode_features(
         if column.note:
             notes.append(f"{column.name!r}: {column.note}")
         if column.missing:
-            done = "a category of their own" if encoding.missing_level else f"filled with the median {encoding.median:g}"
+            done = (
+                "a category of their own" if encoding.missing_level else f"filled with the median {encoding.median:g}"
+            )
             if encoding.kind == "category" and not encoding.missing_level:
                 done = "all zeros: no training row lacks it"
             notes.append(f"{column.name!r}: {column.missing:,} missing, {done}")

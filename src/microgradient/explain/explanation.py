@@ -124,7 +124,9 @@ def _lines(why: Why) -> list[Line]:
     count, total = why.more
     if count:
         found.append([(f"  and {count:,} more: ", ""), (number(total, sign=True), "bold")])
-    for text in list(dict.fromkeys(f"{e.via.partition('[')[0]} = {e.formula}" for e in why.edges if _numbered(e.via)))[:3]:
+    for text in list(dict.fromkeys(f"{e.via.partition('[')[0]} = {e.formula}" for e in why.edges if _numbered(e.via)))[
+        :3
+    ]:
         found.append([("  where   ", "dim"), (text, "italic")])
     for rule in list(dict.fromkeys(e.rule for e in why.edges if e.rule))[:3]:
         found.append([("  rule    ", "dim"), (rule, "italic")])
@@ -214,9 +216,7 @@ def _latex_rows(why: Why) -> list[str]:
         return [f"{left} &= {latex_number(why.gradient)}"]
     dots = [r"\cdots"] if why.more[0] else []
     symbols = [rf"{_fraction(of, latex_name(e.via))} \cdot {_fraction(latex_name(e.via), x)}" for e in why.edges]
-    numbers = [
-        rf"{latex_number(e.upstream, True)} \cdot {latex_number(e.local, True)}" for e in why.edges
-    ]
+    numbers = [rf"{latex_number(e.upstream, True)} \cdot {latex_number(e.local, True)}" for e in why.edges]
     rest = [latex_number(why.more[1], True)] if why.more[0] else []
     return [
         f"{left} &= {' + '.join(symbols + dots)}",

@@ -95,7 +95,9 @@ def entry_paths(sweep: Sweep, views: Views, one_hot: Any) -> Iterator[EntryPaths
                 touched = np.broadcast_to(carried[parent] != 0, local.shape)
             up, down = (a[touched].astype(np.float64) for a in (t, local))
             with np.errstate(all="ignore"):
-                yield EntryPaths(node, node.op.name, np.argwhere(touched), up, down, up * down, part if several else None)
+                yield EntryPaths(
+                    node, node.op.name, np.argwhere(touched), up, down, up * down, part if several else None
+                )
 
 
 def paths_into(sweep: Sweep, views: Views) -> Iterator[tuple[Node, str, Any, Any, Any]]:

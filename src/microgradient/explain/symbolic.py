@@ -48,7 +48,9 @@ def partial(op: Primitive | str, i: int = 0, *symbols: Expr, **params: Any) -> E
     """
     row = TABLE[op] if isinstance(op, str) else op
     if row.kind != "pointwise" or row.name not in _EXPRESSIONS:
-        raise ArgumentError("MG114", f"`{row.name}` has no symbolic partial derivatives: only pointwise primitives have.")
+        raise ArgumentError(
+            "MG114", f"`{row.name}` has no symbolic partial derivatives: only pointwise primitives have."
+        )
     rule = row.maps[i]
     if rule is None:
         raise GradientError("MG100", f"`{row.name}` has no derivative with respect to argument {i}.")
@@ -81,7 +83,8 @@ def load_sympy() -> Any:
         import sympy
     except ImportError:
         raise MissingSympyError(
-            "MG115", "Symbolic derivatives need sympy, which is not installed. Run `pip install 'microgradient[symbolic]'`."
+            "MG115",
+            "Symbolic derivatives need sympy, which is not installed. Run `pip install 'microgradient[symbolic]'`.",
         ) from None
     return sympy
 

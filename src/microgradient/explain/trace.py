@@ -268,14 +268,17 @@ def root_node(of: Any) -> Node:
         )
     if int(np.prod(root.shape)) != 1:
         raise GradientError(
-            "MG101", f"What was differentiated has shape {root.shape}; an explanation needs one number: pass `of=loss.mean()`."
+            "MG101",
+            f"What was differentiated has shape {root.shape}; an explanation needs one number: pass `of=loss.mean()`.",
         )
     return root
 
 
 def _node(tensor: Any, name: str) -> Node:
     if not isinstance(tensor, Tensor) or tensor.node is None:
-        raise GradientError("MG109", f"`{name}` is not a tensor that requires a gradient, so there is nothing to trace.")
+        raise GradientError(
+            "MG109", f"`{name}` is not a tensor that requires a gradient, so there is nothing to trace."
+        )
     return tensor.node
 
 

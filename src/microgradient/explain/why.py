@@ -121,7 +121,9 @@ def _of_entry(x: Tensor, index: tuple[int, ...], sweep: Sweep, trace: Trace | No
             top,
         )  # fmt: skip
     found.keep_largest(top)
-    found.check = check_tensor(sweep.order, sweep.root, node, trace, value, one_hot, adjoint_or_zero(adjoint, x), found.scale)
+    found.check = check_tensor(
+        sweep.order, sweep.root, node, trace, value, one_hot, adjoint_or_zero(adjoint, x), found.scale
+    )
     return found
 
 
@@ -181,7 +183,9 @@ def _checked_index(index: Index | None, x: Tensor) -> tuple[int, ...]:
     except TypeError:
         raise ArgumentTypeError("MG128", f"An entry is named by {x.ndim} integers, not by {index!r}.") from None
     if len(places) != x.ndim:
-        raise OutOfRangeError("MG127", f"An entry of a tensor of shape {x.shape} has {x.ndim} indices, not {len(places)}.")
+        raise OutOfRangeError(
+            "MG127", f"An entry of a tensor of shape {x.shape} has {x.ndim} indices, not {len(places)}."
+        )
     if any(not -n <= i < n for i, n in zip(places, x.shape, strict=True)):
         raise OutOfRangeError("MG127", f"The entry {index!r} lies outside a tensor of shape {x.shape}.")
     return tuple(i % n for i, n in zip(places, x.shape, strict=True))

@@ -86,7 +86,9 @@ def promoted(*operands: Any) -> np.dtype[Any]:
         a, b = (getattr(x, "dtype", None) for x in operands)
         if a is b is not None:
             return cast("np.dtype[Any]", a)
-    dtypes = [x if isinstance(x, np.dtype) else x.dtype for x in operands if hasattr(x, "dtype") or isinstance(x, np.dtype)]
+    dtypes = [
+        x if isinstance(x, np.dtype) else x.dtype for x in operands if hasattr(x, "dtype") or isinstance(x, np.dtype)
+    ]
     numbers = [x for x in operands if isinstance(x, bool | int | float | complex) and not isinstance(x, np.generic)]
     floats = [d for d in dtypes if d.kind in "fc"]
     if not floats and not any(isinstance(x, float | complex) for x in numbers):

@@ -66,7 +66,13 @@ _WITH_AXIS: dict[Any, dict[str, str]] = {  # method -> its parameters that may b
 }
 _ALIASES = {"cumsum": "cumulative_sum", "cumprod": "cumulative_prod", "clamp": "clip", "unsqueeze": "expand_dims"}
 _PYTORCH = {"dim": "axis", "keepdim": "keepdims", "diagonal": "k", "start_dim": "start_axis", "end_dim": "end_axis"}
-_POSITIONAL = {"roll": 1, "repeat": 1, "topk": 1, "take": 1, "take_along_axis": 1}  # parameters the function has without name
+_POSITIONAL = {
+    "roll": 1,
+    "repeat": 1,
+    "topk": 1,
+    "take": 1,
+    "take_along_axis": 1,
+}  # parameters the function has without name
 
 
 def _method(function: Callable[..., Any], parameters: str, unnamed: int) -> Callable[..., Any]:

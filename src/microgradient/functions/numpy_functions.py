@@ -47,7 +47,9 @@ def array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **opti
     if _needs_gradient((inputs, options)):
         raise _no_gradient(ufunc, "" if method == "__call__" else f".{method}")
     if any(isinstance(out, Tensor) for out in options.get("out", ())):
-        raise ArgumentTypeError("MG111", f"np.{ufunc.__name__} can't write into a tensor: write `x = np.{ufunc.__name__}(…)`.")
+        raise ArgumentTypeError(
+            "MG111", f"np.{ufunc.__name__} can't write into a tensor: write `x = np.{ufunc.__name__}(…)`."
+        )
     return getattr(ufunc, method)(*_arrays(inputs), **_arrays(options))
 
 
@@ -97,7 +99,9 @@ _LINALG = (
 @functools.cache
 def _counterparts() -> dict[Any, Callable[..., Any]]:
     """NumPy's functions, and what runs in their place; made when the first of them is called."""
-    table = {getattr(np, n): _adapted(getattr(np, n), getattr(m, n)) for m, names in _SAME.items() for n in names.split()}
+    table = {
+        getattr(np, n): _adapted(getattr(np, n), getattr(m, n)) for m, names in _SAME.items() for n in names.split()
+    }
     for name in _LINALG.split():
         table[getattr(np.linalg, name)] = _adapted(getattr(np.linalg, name), getattr(linalg, name))
     return table | {
@@ -105,7 +109,9 @@ def _counterparts() -> dict[Any, Callable[..., Any]]:
         np.concatenate: lambda arrays, axis=0: manipulation.concat(arrays, axis=axis),
         np.hstack: lambda tup: manipulation.concat(tup, axis=1 if np.ndim(tup[0]) > 1 else 0),
         np.vstack: lambda tup: manipulation.concat([_rows(x) for x in tup], axis=0),
-        np.split: lambda ary, indices_or_sections, axis=0: list(manipulation.split(ary, indices_or_sections, axis=axis)),
+        np.split: lambda ary, indices_or_sections, axis=0: list(
+            manipulation.split(ary, indices_or_sections, axis=axis)
+        ),
         np.transpose: lambda a, axes=None: methods.transpose(a) if axes is None else methods.permute(a, axes),
         np.ravel: lambda a: manipulation.reshape(a, (-1,)),
         np.cumsum: functools.partial(_cumulated, statistical.cumulative_sum),

@@ -55,9 +55,7 @@ def nonzero(x: ArrayLike, /) -> tuple[Tensor, ...]:
     return tuple(constant_tensor(places) for places in np.nonzero(x.data))
 
 
-def searchsorted(
-    x1: ArrayLike, x2: ArrayLike, /, *, side: str = "left", sorter: ArrayLike | None = None
-) -> Tensor:
+def searchsorted(x1: ArrayLike, x2: ArrayLike, /, *, side: str = "left", sorter: ArrayLike | None = None) -> Tensor:
     """Where in the ascending `x1` each element of `x2` would be put to keep it ascending.
 
     Before equal elements with `side="left"`, behind them with "right". `sorter`: indices that put `x1` in order.

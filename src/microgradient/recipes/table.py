@@ -84,7 +84,9 @@ class TableRecipe(Recipe):
             how = "better" if score.value > baseline.value else "no better"
             return [f"{score}; always saying the most frequent class gives {baseline.value:.2%}: {how} than that"]
         how = "better" if score.value < baseline.value else "no better"
-        return [f"{score} (in the units of {self.table.target!r}); always saying the mean gives {baseline.value:.4g}: {how}"]
+        return [
+            f"{score} (in the units of {self.table.target!r}); always saying the mean gives {baseline.value:.4g}: {how}"
+        ]
 
     def details(self) -> dict[str, Any]:
         table = self.table

@@ -75,4 +75,7 @@ class TwoLayer(Recipe):
             for x, y, p in zip(points, targets, self.model(Tensor(points)).data, strict=True):
                 verdict = "right" if (p[0] > 0.5) == (y[0] > 0.5) else "wrong"
                 lines.append(f"{title}: ({x[0]:.1f}, {x[1]:.1f}) is {y[0]:.0f}, predicted {p[0]:.3f}, {verdict}")
-        return [*lines, "(0.2, 0.4), which is 0, lies nearer to (0.3, 0.4), which is 1, than to the only 0 shown, (0.1, 0.2)"]
+        return [
+            *lines,
+            "(0.2, 0.4), which is 0, lies nearer to (0.3, 0.4), which is 1, than to the only 0 shown, (0.1, 0.2)",
+        ]

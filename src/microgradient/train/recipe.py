@@ -138,7 +138,10 @@ def check_options(options: Options, recipe: type[Recipe]) -> None:
     if not 0 <= options.seed < 2**63:
         raise ArgumentError("MG188", f"--seed must be between 0 and 2^63 - 1, not {options.seed}.")
     optimizers = recipe.optimizers or tuple(optimizer_names())
-    for flag, word, choices in (("--model", options.model, recipe.models), ("--optimizer", options.optimizer, optimizers)):
+    for flag, word, choices in (
+        ("--model", options.model, recipe.models),
+        ("--optimizer", options.optimizer, optimizers),
+    ):
         if word not in choices:
             close = difflib.get_close_matches(word, choices, 1)
             hint = f"did you mean {close[0]}?" if close else f"choose from {', '.join(choices)}."

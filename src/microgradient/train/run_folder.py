@@ -231,7 +231,10 @@ def _load_optimizer(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
             index, key = name.split(".", 1)
             state[int(index)][key] = array
         groups = [
-            {key: tuple(value) if isinstance(value, list) and key != "params" else value for key, value in group.items()}
+            {
+                key: tuple(value) if isinstance(value, list) and key != "params" else value
+                for key, value in group.items()
+            }
             for group in numbers["param_groups"]
         ]
     except (KeyError, ValueError, TypeError, AttributeError) as error:
