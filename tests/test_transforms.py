@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from typing import NamedTuple
 
 import numpy as np
@@ -106,6 +107,35 @@ def test_gradients_reach_parameters_that_the_function_closes_over():
     np.testing.assert_allclose(w.grad.data, 2 * (3 * x.data**2 * w.data) * 3 * x.data**2)
 
 
+def test_results_that_do_not_depend_on_the_argument_keep_their_own_derivative():
+    x = f64(2.0)
+
+    def through_a_constant(w):
+        h = w * w
+        (_, y), pullback = mg.vjp(lambda x: (x * 1, h), x)
+        assert pullback((x, 1.0))[0].item() == 2.0
+        return y.sum()
+
+    def through_aux(w):
+        _, aux = mg.grad(lambda x: ((x * x).sum(), w * 3), has_aux=True)(x)
+        return aux
+
+    assert mg.grad(through_a_constant)(3.0).item() == 6.0
+    assert mg.grad(through_aux)(3.0).item() == 3.0
+    assert mg.grad(lambda w: mg.jvp(lambda x: w, (x,), (x,))[0])(3.0).item() == 1.0
+
+
+def test_gradients_are_tensors_of_their_own():
+    w, x, v = mg.tensor([1.0, 2.0], requires_grad=True), mg.ones(2), mg.ones(2)
+    a, b = mg.grad(lambda a, b: (w * (a + b)).sum(), (0, 1))(x, x)
+    a[0] = 9.0
+    assert b.tolist() == [1.0, 2.0]
+    _, pullback = mg.vjp(lambda a: w + a, x)
+    pullback(v)[0][0] = 9.0
+    mg.jvp(lambda a: w + a, (x,), (v,))[1][0] = 9.0
+    assert v.tolist() == [1.0, 1.0]
+
+
 def test_under_no_grad_a_transform_still_differentiates_its_argument():
     w = mg.tensor(2.0, requires_grad=True)
     with mg.no_grad():
@@ -162,8 +192,21 @@ def test_grad_refuses_what_it_can_not_do():
         mg.grad(lambda x: x * 2, argnums=2)(3.0)
     with pytest.raises(ValueError, match="shape"):
         mg.jvp(lambda x: x * 2, (f64(1.0, 2.0),), (f64(1.0),))
-    with pytest.raises(TypeError, match="1 tangents are needed"):
+    with pytest.raises(TypeError, match=r"1 tangents are needed.*there are 2"):
         mg.jvp(lambda x: x * 2, (1.0,), (1.0, 2.0))
+    for tangent in ({"a": 1.0, "c": 1.0}, (1.0, 1.0), {"a": (1.0, 1.0), "b": None}):
+        with pytest.raises(TypeError, match="nested or named differently"):
+            mg.jvp(lambda p: p["a"] + p["b"], ({"a": 1.0, "b": 2.0},), (tangent,))
+
+
+def test_dicts_of_tangents_and_cotangents_go_by_their_keys():
+    p = {"a": 1.0, "b": 1.0}
+    assert mg.jvp(lambda p: p["a"] * 2 + p["b"], (p,), ({"b": 0.0, "a": 1.0},))[1].item() == 2.0
+    _, pullback = mg.vjp(lambda x: {"once": x, "twice": x * 2}, 1.0)
+    assert pullback({"twice": 1.0, "once": 10.0})[0].item() == 12.0
+    g = mg.grad(lambda p: p["a"] * 2)(defaultdict(float, a=1.0))
+    assert isinstance(g, defaultdict)
+    assert g["a"].item() == 2.0
 
 
 # ------------------------------------------------------------------------------------------------------------- checkpoint

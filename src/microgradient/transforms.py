@@ -20,7 +20,7 @@ from .operators import wrap
 from .rules import TABLE
 from .tape import NO_PARAMS, TAPE, Node, backward, forward, next_seq, recording, topological
 from .tensor import TAPED, Tensor
-from .tree import flatten
+from .tree import flatten, leaves_like
 
 Function = Callable[..., Any]
 
@@ -97,7 +97,7 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
     run = _Run(f, list(primals), has_aux)
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
-        return tuple(run.pull(_matching(cotangent, run.outputs, "cotangent")))
+        return tuple(run.pull(_matching(cotangent, run.value, run.outputs, "cotangent")))
 
     value = run.result()
     return (value[0], pullback, value[1]) if has_aux else (value, pullback)
@@ -115,7 +115,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: b
     if not isinstance(primals, list | tuple) or not isinstance(tangents, list | tuple):
         raise ArgumentTypeError("MG112", "jvp takes its primals and its tangents as tuples: `mg.jvp(f, (x,), (v,))`.")
     run = _Run(f, list(primals), has_aux)
-    moved = run.push(_matching(tuple(tangents), run.inputs, "tangent"))
+    moved = run.push(_matching(tuple(tangents), tuple(primals), run.inputs, "tangent"))
     value = run.result()
     return (value[0], moved, value[1]) if has_aux else (value, moved)
 
@@ -194,15 +194,20 @@ class _Run:
         self.aux = None
         if has_aux:
             value, self.aux = value
-        self.has_aux = has_aux
+        self.has_aux, self.value = has_aux, value
         outputs, self.rebuild_outputs = flatten(value)
         self.outputs = [y if isinstance(y, Tensor) else Tensor(y) for y in outputs]
-        reached = topological(
-            [y.node for y in self.outputs if y.node is not None and y.node.seq > self.since], self.since
-        )
+        reached, leads_outside = self._reached(self.outputs)
         self.order = _on_the_way(reached, {x.node for x in self.inputs})
-        open_ends = any(p is not None and p.seq <= self.since for node in reached for p in node.parents)
-        self.taped = open_ends and outer is not None
+        self.taped = leads_outside and outer is not None
+        self.aux_taped = outer is not None and self._reached(flatten(self.aux)[0])[1]
+
+    def _reached(self, values: list[Any]) -> tuple[list[Node], bool]:
+        """The nodes of this run that `values` were computed from, and whether anything outside of it was used too."""
+        roots = [y.node for y in values if isinstance(y, Tensor) and y.node is not None]
+        reached = topological([node for node in roots if node.seq > self.since], self.since)
+        older = any(p is not None and p.seq <= self.since for node in reached for p in node.parents)
+        return reached, older or any(node.seq <= self.since for node in roots)
 
     def result(self) -> Any:
         """What the function returned; cut off from the inputs of this run unless something outside still needs them."""
@@ -211,7 +216,9 @@ class _Run:
         if not self.has_aux:
             return value
         leaves, rebuild = flatten(self.aux)
-        return value, rebuild([wrap(x.data, None) if isinstance(x, Tensor) and not self.taped else x for x in leaves])
+        return value, rebuild(
+            [wrap(x.data, None) if isinstance(x, Tensor) and not self.aux_taped else x for x in leaves]
+        )
 
     def pull(self, cotangents: list[Tensor]) -> list[Any]:
         """Cotangents of the arguments, from those of the results."""
@@ -232,7 +239,7 @@ class _Run:
             g = found.get(x.node) if x.node is not None else None
             if g is None:
                 g = np.zeros(x.shape, x.dtype)
-            gradients.append(g if isinstance(g, Tensor) else wrap(np.array(g, copy=True), None))
+            gradients.append(_own(g))
         result: list[Any] = self.rebuild_inputs(gradients)
         return result
 
@@ -250,11 +257,17 @@ class _Run:
             t = found.get(y.node) if y.node is not None else None
             if t is None:
                 t = np.zeros(y.shape, y.dtype)
-            moved.append(t if isinstance(t, Tensor) else wrap(np.array(t, copy=True), None))
+            moved.append(_own(t))
         return self.rebuild_outputs(moved)
 
     def _taped(self, directions: list[Tensor]) -> bool:
         return self.taped or (recording.get() is not None and any(t.node is not None for t in directions))
+
+
+def _own(t: Any) -> Tensor:
+    """What a sweep found as a tensor of its own: the sweep may have given the same one to several, or that of the user."""
+    found: Tensor = wrap(t.data.copy(), t.node) if isinstance(t, Tensor) else wrap(np.array(t, copy=True), None)
+    return found
 
 
 def _fresh(x: Any) -> Tensor:
@@ -292,11 +305,16 @@ def _argument(args: tuple[Any, ...], n: int) -> Any:
     return args[n]
 
 
-def _matching(tree: Any, like: list[Tensor], what: str) -> list[Tensor]:
-    """The leaves of a tree of cotangents or tangents as tensors with the shapes and dtypes of `like`."""
-    leaves, _ = flatten(tree)
-    if len(leaves) != len(like):
-        raise ArgumentTypeError("MG112", f"{len(like)} {what}s are needed, one per tensor; there are {len(leaves)}.")
+def _matching(tree: Any, model: Any, like: list[Tensor], what: str) -> list[Tensor]:
+    """The leaves of a tree of cotangents or tangents, in the order of those of `model`, as tensors as in `like`."""
+    try:
+        leaves = leaves_like(tree, model)
+    except ValueError:
+        n = len(flatten(tree)[0])
+        how = f"there are {n}" if n != len(like) else f"the {n} given are nested or named differently"
+        raise ArgumentTypeError(
+            "MG112", f"{len(like)} {what}s are needed, one per tensor and nested as these are; {how}."
+        ) from None
     out = []
     for leaf, x in zip(leaves, like, strict=True):
         t = leaf if isinstance(leaf, Tensor) else Tensor(leaf, x.dtype)

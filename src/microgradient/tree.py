@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -21,7 +22,9 @@ def flatten(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any]]:
         keys, children = list(tree), list(tree.values())
 
         def build(parts: list[Any]) -> Any:
-            return type(tree)(zip(keys, parts, strict=True))
+            new = copy.copy(tree)  # a defaultdict stays one
+            new.update(zip(keys, parts, strict=True))
+            return new
     elif isinstance(tree, list | tuple):
         children = list(tree)
         fields = hasattr(tree, "_fields")
@@ -41,3 +44,29 @@ def flatten(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any]]:
         return build(parts)
 
     return [leaf for leaves, _ in flat for leaf in leaves], rebuild
+
+
+def leaves_like(tree: Any, model: Any) -> list[Any]:
+    """The leaves of `tree` in the order of those of `model`. Raises ValueError unless the two are nested alike.
+
+    Dicts may be in any order, and a list may stand for a tuple.
+
+    >>> leaves_like({"b": 3, "w": (1, 2)}, {"w": [10, 20], "b": 30})
+    [1, 2, 3]
+    """
+    if isinstance(model, dict):
+        pairs = [(tree[key], child) for key, child in model.items()] if _same_keys(tree, model) else None
+    elif isinstance(model, list | tuple):
+        fits = isinstance(tree, list | tuple) and len(tree) == len(model)
+        pairs = list(zip(tree, model, strict=True)) if fits else None
+    elif model is None or tree is None or isinstance(tree, dict | list | tuple):
+        pairs = [] if model is tree else None
+    else:
+        return [tree]
+    if pairs is None:
+        raise ValueError("not nested alike")
+    return [leaf for part, child in pairs for leaf in leaves_like(part, child)]
+
+
+def _same_keys(tree: Any, model: dict[Any, Any]) -> bool:
+    return isinstance(tree, dict) and tree.keys() == model.keys()
