@@ -49,6 +49,19 @@ def test_leaves_never_share_a_gradient_array():
     assert given.item() == 1.0
 
 
+def test_leaves_never_share_a_gradient_tensor():
+    a, b, seed = leaf(1.0, 2.0), leaf(3.0, 4.0), mg.ones(2)
+    (a + b).backward(seed, create_graph=True)
+    a.grad[0] = 7.0
+    assert b.grad.tolist() == [1, 1]
+    assert seed.tolist() == [1, 1]
+    own = mg.custom_rule(lambda x: x * 1, vjp=lambda t, y, x: x)
+    x = leaf(1.0, 2.0)
+    own(x).sum().backward()
+    x.grad.data[:] = 0
+    assert x.tolist() == [1, 2]
+
+
 def test_backward_needs_one_number_or_weights():
     x = leaf(1.0, 2.0)
     with pytest.raises(GradientError, match=r"shape \(2,\).*`loss\.mean\(\)\.backward\(\)`.*MG101"):
@@ -164,6 +177,14 @@ def test_no_grad_as_context_and_decorator():
     def also_quiet(x):
         return x * 2
 
+    class Model:
+        @mg.no_grad
+        def method(self, x):
+            """Documented."""
+            return x * 2
+
+    assert not Model().method(x).requires_grad
+    assert Model.method.__doc__ == "Documented."
     assert not quiet(x).requires_grad
     assert not also_quiet(x).requires_grad
     assert (x * 2).requires_grad
@@ -228,7 +249,12 @@ def test_infinite_values_raise_no_warning():
 
 def test_complex_results_are_refused_where_a_gradient_is_needed():
     x = leaf(1.0, 2.0)
-    for function in (lambda: x * 1j, lambda: 1j + x, lambda: x * mg.tensor([1j, 2j]), lambda: mg.concat([x, mg.tensor([1j])])):
+    for function in (
+        lambda: x * 1j,
+        lambda: 1j + x,
+        lambda: x * mg.tensor([1j, 2j]),
+        lambda: mg.concat([x, mg.tensor([1j])]),
+    ):
         with pytest.raises(TypeError, match=r"complex.*MG142"):
             function()
     assert (x.detach() * 1j).dtype == mg.complex64

@@ -53,7 +53,8 @@ def custom_rule(f: Function | None = None, *, vjp: Function | None = None, jvp: 
                 raise ShapeError(
                     "MG113", f"The vjp of `{name}` gave shape {np.shape(_raw(g))} for an argument {a.shape}."
                 )
-        return [None if g is None else _boxed(g) if xp is TAPED else np.asarray(_raw(g)) for g in got]
+        # copied: the rule may have returned an argument, which must not become its own gradient
+        return [None if g is None else _boxed(g) if xp is TAPED else np.array(_raw(g)) for g in got]
 
     def run_jvp(xp: World, tangents: Any, y: Any, args: Any, params: Any) -> Any:
         if jvp is None:

@@ -115,9 +115,11 @@ class no_grad:  # noqa: N801 (PyTorch's name)
 
     _mode: Recorder | None = None
 
-    def __init__(self, function: Callable[..., Any] | None = None) -> None:
+    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+        return super().__new__(cls) if function is None else cls()(function)  # @no_grad, without brackets
+
+    def __init__(self) -> None:
         self._tokens: list[Any] = []
-        self._function = function
 
     def __enter__(self) -> None:
         self._tokens.append(recording.set(self._mode))
@@ -125,18 +127,13 @@ class no_grad:  # noqa: N801 (PyTorch's name)
     def __exit__(self, *_: object) -> None:
         recording.reset(self._tokens.pop())
 
-    def __call__(self, *args: Any, **options: Any) -> Any:
-        if self._function is None:  # @no_grad(): called with the function to decorate
-            (function,) = args
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def decorated(*args: Any, **options: Any) -> Any:
+            with type(self)():
+                return function(*args, **options)
 
-            @functools.wraps(function)
-            def decorated(*args: Any, **options: Any) -> Any:
-                with type(self)():
-                    return function(*args, **options)
-
-            return decorated
-        with type(self)():
-            return self._function(*args, **options)
+        return decorated
 
 
 class enable_grad(no_grad):  # noqa: N801 (PyTorch's name)
