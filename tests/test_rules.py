@@ -175,6 +175,13 @@ def test_second_derivative_of_a_power_at_zero():
     assert mg.grad(mg.grad(lambda x: x**1))(0.0).item() == 0.0
 
 
+@pytest.mark.parametrize("n", [0.5, -0.5, -1, 1, 3, 1.5])
+def test_a_power_is_the_same_with_and_without_a_gradient(n):
+    points = [-math.inf, -2.0, -0.0, 0.0, 0.7, math.inf, math.nan]
+    leaf = mg.tensor(points, requires_grad=True)
+    assert repr((leaf**n).tolist()) == repr((mg.tensor(points) ** n).tolist()) == repr(mg.pow(leaf, n).tolist())
+
+
 def test_a_row_saves_only_what_it_reads():
     assert TABLE["add"].reads([True, True]) == (False, False, False)
     assert TABLE["exp"].reads([True]) == (True, False)

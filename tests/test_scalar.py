@@ -46,6 +46,15 @@ def test_constructor_attributes_and_print():
     assert len({a, b, a}) == 2
 
 
+def test_a_root_of_a_negative_number_and_its_derivative_are_nan():
+    for exponent in (0.5, Value(0.5)):
+        a = Value(-2.0)
+        y = a**exponent
+        y.backward()
+        assert math.isnan(y.data)
+        assert math.isnan(a.grad)
+
+
 def test_a_second_backward_accumulates():
     a = Value(3.0)
     b = a * a

@@ -42,7 +42,9 @@ def index_of(draw: Any, shape: tuple[int, ...]) -> Any:
         return draw(hnp.arrays(np.bool_, shape[:ndim]))
     integers = draw(hnp.integer_array_indices(shape[: draw(st.integers(1, len(shape)))]))
     before = draw(st.sampled_from([(), (slice(None),)])) if len(integers) < len(shape) else ()
-    return integers if not before or any(n < 2 for n in shape) else (*before, *(i % 2 for i in integers[: len(shape) - 1]))
+    return (
+        integers if not before or any(n < 2 for n in shape) else (*before, *(i % 2 for i in integers[: len(shape) - 1]))
+    )
 
 
 @given(shape=shapes, data=st.data())
@@ -295,6 +297,49 @@ def test_copies():
     assert not np.shares_memory(mg.reshape(m, (6,), copy=True).data, m.data)
     with pytest.raises(ValueError, match="copy=False"):
         mg.reshape(m.T, (6,), copy=False)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        mg.conj, mg.real, mg.positive, mg.clip, mg.stop_gradient, mg.flatten, lambda x: mg.broadcast_arrays(x)[0],
+        lambda x: mg.diff(x, n=0), lambda x: mg.linalg.matrix_power(x, 1), lambda x: mg.squeeze(x, axis=()),
+        lambda x: mg.sum(x, axis=()), lambda x: mg.tile(x, (1,)), lambda x: mg.reshape(x, (2, 2)), lambda x: x[...],
+        lambda x: mg.concat([x]), lambda x: mg.broadcast_to(x, (2, 2)), lambda x: mg.meshgrid(x[0])[0],
+    ],
+)  # fmt: skip
+def test_what_a_function_returns_can_be_assigned_to(function: Any):
+    x = mg.tensor([[1.0, 2.0], [3.0, 4.0]])
+    function(x)[0] = 7.0
+    assert x.tolist() == [[1, 2], [3, 4]]
+
+
+def test_arrays_of_other_libraries():
+    class Other:
+        """An array of another library: with NumPy's protocol, with DLPack, or with both."""
+
+        def __init__(self) -> None:
+            self.array = np.ones(2)
+
+        def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+            return self.array
+
+    class WithDLPack(Other):
+        def __dlpack__(self, **options: Any) -> Any:
+            return self.array.__dlpack__(**options)
+
+        def __dlpack_device__(self) -> Any:
+            return self.array.__dlpack_device__()
+
+    for make in (mg.asarray, mg.tensor, mg.exp):
+        for kind in (Other, WithDLPack):
+            other = kind()
+            x = make(other)
+            before = x.tolist()
+            other.array[:] = 5
+            assert (x.dtype, x.tolist()) == (mg.float64, before)
+    double = mg.tensor(1.0, dtype=mg.float64)
+    assert mg.tensor([double]).dtype == mg.tensor([[double]]).dtype == mg.float64
 
 
 def test_numpy_arrays_and_dlpack():

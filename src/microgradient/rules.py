@@ -243,11 +243,11 @@ pointwise("multiply", lambda xp, t, y, a, b: t * b, lambda xp, t, y, a, b: t * a
 pointwise("divide", lambda xp, t, y, a, b: t / b, lambda xp, t, y, a, b: -t * y / b, floats=True, symbol="/")
 pointwise(
     "pow",  # the base is 1 where 0·0⁻¹ would be NaN, and log 0 where 0ᵇ stays 0
-    lambda xp, t, y, a, b: t * (b * xp.where(xp.logical_and(xp.equal(b, 0), xp.equal(a, 0)), 1, a) ** (b - 1)),
+    lambda xp, t, y, a, b: t * (b * xp.pow(xp.where(xp.logical_and(xp.equal(b, 0), xp.equal(a, 0)), 1, a), b - 1)),
     lambda xp, t, y, a, b: t * (y * xp.log(xp.where(xp.logical_and(xp.equal(a, 0), xp.greater_equal(b, 0)), 1, a))),
     symbol="**",
 )
-pointwise("power", lambda xp, t, y, a, n=1: t * (n * a ** (n - 1)))  # a number n ≠ 0 as exponent: much cheaper
+pointwise("power", lambda xp, t, y, a, n=1: t * (n * xp.pow(a, n - 1)))  # a number n ≠ 0 as exponent: much cheaper
 pointwise("floor_divide", lambda xp, t, y, a, b: xp.zeros_like(t), lambda xp, t, y, a, b: xp.zeros_like(t), symbol="//")
 pointwise("remainder", lambda xp, t, y, a, b: t, lambda xp, t, y, a, b: -t * xp.floor(a / b), symbol="%")
 pointwise("square", lambda xp, t, y, a: t * (2 * a))

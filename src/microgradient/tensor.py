@@ -8,6 +8,7 @@ if an argument has a node, makes a node with what the rule will read. `Tensor.ba
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
@@ -345,6 +346,7 @@ class TensorWorld:
     def __init__(self) -> None:
         for name, op in TABLE.items():
             setattr(self, name, pointwise_function(name) if name in _METHODS else functools.partial(apply, op))
+        self.pow = operator.pow  # `**` knows a cheaper row for a number as exponent
 
     if TYPE_CHECKING:
 
@@ -389,8 +391,8 @@ def to_array(data: Any, dtype: Any = None) -> Any:
     if isinstance(data, Tensor):
         leave_graph(data, "mg.tensor(…)")
         return np.array(data.data, dtype=dtype, copy=True)
-    if isinstance(data, np.ndarray | np.generic):
-        array = np.array(data, dtype=dtype, copy=True)
+    if hasattr(data, "__array__"):  # also another library's array, which keeps its dtype too
+        array = np.array(np.asarray(data), dtype=dtype, copy=True)
     else:
         if isinstance(data, list | tuple) and any(isinstance(x, Tensor) for x in data):
             for x in data:
@@ -421,10 +423,10 @@ def _read_as(data: Any, dtype: Any) -> Any:
 
 
 def _has_array(data: Any) -> bool:
-    """Whether nested sequences hold NumPy arrays or scalars, which keep their dtype."""
+    """Whether nested sequences hold arrays or NumPy's scalars, which keep their dtype."""
     while isinstance(data, list | tuple) and data:
         data = data[0]
-    return isinstance(data, np.ndarray | np.generic)
+    return hasattr(data, "__array__")
 
 
 def _rebuilt(cls: type[Tensor], data: Any, requires_grad: bool) -> Tensor:
@@ -447,7 +449,7 @@ def _accumulate(leaves: dict[Node, Any], seed: Any) -> None:
         if node.grad is not None:
             node.grad = node.grad + (t if isinstance(t, Tensor) else wrap(t, None))
         elif isinstance(t, Tensor):
-            node.grad = t
+            node.grad = wrap(t.data.copy(), t.node)  # a sum gives the same tensor to all of its terms
         else:
             t = np.asarray(t)
             if t.base is not None or id(t) in given:

@@ -44,7 +44,7 @@ def asarray(obj: ArrayLike, /, *, dtype: DType = None, device: Any = None, copy:
     if copy is False:
         return _without_copy(obj, target)
     if not isinstance(obj, Tensor | np.ndarray | np.generic | list | tuple | bool | int | float | complex):
-        obj = from_dlpack(obj) if hasattr(obj, "__dlpack__") else np.asarray(obj)
+        obj = from_dlpack(obj, copy=True) if hasattr(obj, "__dlpack__") else np.asarray(obj)
     x = as_tensor(obj) if target is None or _nested_tensor(obj) else Tensor(obj, target)
     if target is not None and x.dtype != target:
         return cast_to(x, target)
@@ -63,7 +63,9 @@ def _without_copy(obj: Any, target: np.dtype[Any] | None) -> Tensor:
     try:
         array = np.asarray(obj.data if isinstance(obj, Tensor) else obj, dtype=target, copy=False)
     except ValueError:
-        raise ArgumentError("MG124", f"A {type(obj).__name__} can't become a tensor of {target} without a copy.") from None
+        raise ArgumentError(
+            "MG124", f"A {type(obj).__name__} can't become a tensor of {target} without a copy."
+        ) from None
     checked_dtype(array.dtype)
     return constant_tensor(array)
 
@@ -203,9 +205,7 @@ def full_like(x: ArrayLike, /, fill_value: ArrayLike, *, dtype: DType = None, de
     return full(x.shape, fill_value, dtype=x.dtype if dtype is None else dtype, device=device)
 
 
-def eye(
-    n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: DType = None, device: Any = None
-) -> Tensor:
+def eye(n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: DType = None, device: Any = None) -> Tensor:
     """Ones on the k-th diagonal of a matrix of zeros: k > 0 is above the main diagonal.
 
     >>> import microgradient as mg

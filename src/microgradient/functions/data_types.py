@@ -35,7 +35,7 @@ def can_cast(from_: DType | ArrayLike, to: DType, /) -> bool:
     >>> mg.can_cast(mg.int32, mg.int64), mg.can_cast(mg.float64, mg.int8)
     (True, False)
     """
-    return np.can_cast(from_.dtype if hasattr(from_, "dtype") else checked_dtype(from_), checked_dtype(to))
+    return np.can_cast(_dtype_of(from_), checked_dtype(to))
 
 
 class FloatInfo(NamedTuple):
@@ -67,7 +67,7 @@ def finfo(type: DType | ArrayLike, /) -> FloatInfo:
     >>> mg.finfo(mg.float32).bits
     32
     """
-    dtype = checked_dtype(getattr(type, "dtype", type))
+    dtype = _dtype_of(type)
     if dtype.kind not in "fc":
         raise DTypeError("MG144", f"finfo is about floating-point dtypes, not {dtype}. Write `mg.iinfo(…)`.")
     info = np.finfo(dtype)
@@ -82,7 +82,7 @@ def iinfo(type: DType | ArrayLike, /) -> IntegerInfo:
     >>> mg.iinfo(mg.int8).max
     127
     """
-    dtype = checked_dtype(getattr(type, "dtype", type))
+    dtype = _dtype_of(type)
     if dtype.kind not in "iu":
         raise DTypeError("MG144", f"iinfo is about integer dtypes, not {dtype}.")
     info = np.iinfo(dtype)
@@ -131,7 +131,16 @@ def result_type(*arrays_and_dtypes: ArrayLike | DType) -> np.dtype[Any]:
         raise ArgumentError("MG124", "At least one array or dtype is needed.")
     return promoted(
         *(
-            x if hasattr(x, "dtype") or isinstance(x, bool | int | float | complex) else checked_dtype(x)
+            x if _has_dtype(x) or isinstance(x, bool | int | float | complex) else checked_dtype(x)
             for x in arrays_and_dtypes
         )
     )
+
+
+def _has_dtype(x: Any) -> bool:
+    """Whether `x` is an array. NumPy's classes, such as np.float32, are dtypes, but have an attribute of that name too."""
+    return hasattr(x, "dtype") and not isinstance(x, type)
+
+
+def _dtype_of(x: Any) -> np.dtype[Any]:
+    return checked_dtype(x.dtype if _has_dtype(x) else x)

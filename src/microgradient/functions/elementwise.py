@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ..operators import apply, binary, unary
+from ..operators import apply, binary, run_kernel, unary
 from ..rules import TABLE
 from ..tensor import Tensor
 from .arguments import ArrayLike, as_dtype, as_tensor, cast_to, constant_tensor, inexact, promoted
-from .manipulation import broadcast_shapes
+from .manipulation import broadcast_shapes, reshape
 
 
 def _unary(name: str, meaning: str, example: str, result: str) -> Callable[[ArrayLike], Tensor]:
@@ -148,7 +148,7 @@ def clip(x: ArrayLike, /, min: ArrayLike | None = None, max: ArrayLike | None = 
     """
     x = as_tensor(x)
     if min is None and max is None:
-        return positive(x) if x.dtype.kind != "b" else x
+        return reshape(x, x.shape)
     info: Any = np.iinfo(x.dtype) if x.dtype.kind in "iu" else None
     lowest, highest = (info.min, info.max) if info else (-np.inf, np.inf)
     low = lowest if min is None else _bound(min, x.dtype, info)
@@ -158,7 +158,7 @@ def clip(x: ArrayLike, /, min: ArrayLike | None = None, max: ArrayLike | None = 
 def _bound(bound: Any, dtype: np.dtype[Any], info: Any) -> Any:
     """A bound of `clip` in the dtype of the array; an integer beyond its range is as good as the end of the range."""
     if info is None:
-        return dtype.type(bound) if isinstance(bound, bool | int | float) else as_dtype(bound, dtype)
+        return run_kernel(dtype.type, bound) if isinstance(bound, bool | int | float) else as_dtype(bound, dtype)
     bound = as_tensor(bound)
     if bound.dtype.kind in "iu":
         return constant_tensor(np.clip(bound.data, info.min, info.max).astype(dtype))
@@ -175,7 +175,7 @@ def where(condition: ArrayLike, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     condition = as_tensor(condition)
     x1, x2 = (x if isinstance(x, Tensor) else _number(x) for x in (x1, x2))
     dtype = promoted(x1, x2)
-    first, second = (cast_to(x, dtype) if isinstance(x, Tensor) else dtype.type(x) for x in (x1, x2))
+    first, second = (cast_to(x, dtype) if isinstance(x, Tensor) else run_kernel(dtype.type, x) for x in (x1, x2))
     return _broadcast_together("where", cast_to(condition, _BOOL), first, second)
 
 
@@ -203,7 +203,9 @@ bitwise_and = _binary("bitwise_and", "The bits that are 1 in x1 and in x2", "6, 
 bitwise_invert = _unary("bitwise_invert", "The bits of x, inverted", "5", "-6")
 bitwise_left_shift = _binary("bitwise_left_shift", "The bits of x1 moved up by x2 places", "1, 4", "16")
 bitwise_or = _binary("bitwise_or", "The bits that are 1 in x1 or in x2", "6, 3", "7")
-bitwise_right_shift = _binary("bitwise_right_shift", "The bits of x1 moved down by x2 places, the sign kept", "-16, 2", "-4")
+bitwise_right_shift = _binary(
+    "bitwise_right_shift", "The bits of x1 moved down by x2 places, the sign kept", "-16, 2", "-4"
+)
 bitwise_xor = _binary("bitwise_xor", "The bits that are 1 in exactly one of x1 and x2", "6, 3", "5")
 equal = _binary("equal", "Whether x1 = x2", "1, 1", "True")
 greater = _binary("greater", "Whether x1 > x2", "2, 1", "True")
@@ -232,7 +234,7 @@ def conj(x: ArrayLike, /) -> Tensor:
     tensor(1.-2.j, dtype=complex64)
     """
     x = as_tensor(x)
-    return constant_tensor(np.conj(x.data)) if x.dtype.kind == "c" else x
+    return constant_tensor(np.conj(x.data)) if x.dtype.kind == "c" else reshape(x, x.shape)
 
 
 def imag(x: ArrayLike, /) -> Tensor:
@@ -253,4 +255,4 @@ def real(x: ArrayLike, /) -> Tensor:
     tensor(1.)
     """
     x = as_tensor(x)
-    return constant_tensor(np.real(x.data).copy()) if x.dtype.kind == "c" else x
+    return constant_tensor(np.real(x.data).copy()) if x.dtype.kind == "c" else reshape(x, x.shape)

@@ -164,6 +164,8 @@ def matrix_power(x: ArrayLike, n: int, /) -> Tensor:
     """
     n = operator.index(n)
     x = _square(x, "matrix_power", floats=n < 0)
+    if n == 1:
+        return cast("Tensor", xp.reshape(x, shape=x.shape))
     if n < 0:
         x, n = xp.inv(x), -n
     result = None

@@ -54,7 +54,8 @@ def broadcast_to(x: ArrayLike, /, shape: tuple[int, ...]) -> Tensor:
         return cast("Tensor", apply(TABLE["broadcast_to"], x, shape=target))
     except ValueError:
         raise ShapeError(
-            "MG120", f"The shape {x.shape} does not broadcast to {target}: aligned from the right, lengths must be equal or 1."
+            "MG120",
+            f"The shape {x.shape} does not broadcast to {target}: aligned from the right, lengths must be equal or 1.",
         ) from None
 
 
@@ -67,7 +68,7 @@ def broadcast_arrays(*arrays: ArrayLike) -> tuple[Tensor, ...]:
     """
     tensors = [as_tensor(a) for a in arrays]
     shape = broadcast_shapes(*(t.shape for t in tensors))
-    return tuple(t if t.shape == shape else broadcast_to(t, shape) for t in tensors)
+    return tuple(broadcast_to(t, shape) for t in tensors)
 
 
 def concat(arrays: Sequence[ArrayLike], /, *, axis: int | None = 0) -> Tensor:
@@ -85,7 +86,9 @@ def concat(arrays: Sequence[ArrayLike], /, *, axis: int | None = 0) -> Tensor:
         return cast("Tensor", apply(TABLE["concat"], *tensors, axis=i))
     except ValueError:
         shapes = ", ".join(str(t.shape) for t in tensors)
-        raise ShapeError("MG120", f"Arrays to join along axis {i} differ along it alone; these have shapes {shapes}.") from None
+        raise ShapeError(
+            "MG120", f"Arrays to join along axis {i} differ along it alone; these have shapes {shapes}."
+        ) from None
 
 
 def stack(arrays: Sequence[ArrayLike], /, *, axis: int = 0) -> Tensor:
@@ -99,7 +102,9 @@ def stack(arrays: Sequence[ArrayLike], /, *, axis: int = 0) -> Tensor:
     tensors = as_tensors(arrays)
     shape = tensors[0].data.shape
     if any([t.data.shape != shape for t in tensors]):
-        raise ShapeError("MG120", f"Arrays to stack have one shape; these have {', '.join(str(t.shape) for t in tensors)}.")
+        raise ShapeError(
+            "MG120", f"Arrays to stack have one shape; these have {', '.join(str(t.shape) for t in tensors)}."
+        )
     i = one_axis(axis, len(shape) + 1)
     rows = [_reshaped(t, (*shape[:i], 1, *shape[i:])) for t in tensors]
     return cast("Tensor", apply(TABLE["concat"], *rows, axis=i))
@@ -188,7 +193,9 @@ def reshape(x: ArrayLike, /, shape: tuple[int, ...], *, copy: bool | None = None
         if known > 0 and x.size % known == 0:
             target = tuple(x.size // known if n == -1 else n for n in target)
     if math.prod(target) != x.size or (target and min(target) < 0):
-        raise ShapeError("MG121", f"A tensor of shape {x.shape} has {x.size} entries, which don't make the shape {shape}.")
+        raise ShapeError(
+            "MG121", f"A tensor of shape {x.shape} has {x.size} entries, which don't make the shape {shape}."
+        )
     out = _reshaped(x, target)
     if copy:
         out.data = out.data.copy()
@@ -238,9 +245,7 @@ def flip(x: ArrayLike, /, *, axis: int | tuple[int, ...] | None = None) -> Tenso
     return cast("Tensor", apply(TABLE["flip"], x, axis=axes_of(axis, x.ndim)))
 
 
-def roll(
-    x: ArrayLike, /, shift: int | tuple[int, ...], *, axis: int | tuple[int, ...] | None = None
-) -> Tensor:
+def roll(x: ArrayLike, /, shift: int | tuple[int, ...], *, axis: int | tuple[int, ...] | None = None) -> Tensor:
     """`x` moved on by `shift` places along `axis`, round the end; flattened for the time being if `axis` is None.
 
     >>> import microgradient as mg
@@ -274,8 +279,10 @@ def repeat(x: ArrayLike, repeats: int | ArrayLike, /, *, axis: int | None = None
     if counts.dtype.kind not in "iu" or np.any(counts < 0):
         raise ArgumentError("MG124", f"Repeats are integers and not negative; these are {counts}.")
     if counts.shape not in ((), (1,), (x.shape[i],)):
-        raise ShapeError("MG120", f"Axis {i} of length {x.shape[i]} needs as many repeats; these have shape {counts.shape}.")
-    places = np.repeat(np.arange(x.shape[i]), counts)
+        raise ShapeError(
+            "MG120", f"Axis {i} of length {x.shape[i]} needs as many repeats; these have shape {counts.shape}."
+        )
+    places = np.repeat(np.arange(x.shape[i]), counts.astype(np.int64))
     return cast("Tensor", apply(TABLE["index"], x, places, key=(slice(None),) * i + (ARRAY,)))
 
 
@@ -340,5 +347,3 @@ def flatten(x: ArrayLike, /, start_axis: int = 0, end_axis: int = -1) -> Tensor:
 
 def _reshaped(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     return cast("Tensor", apply(TABLE["reshape"], x, shape=shape))
-
-

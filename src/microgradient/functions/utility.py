@@ -8,7 +8,7 @@ from ..errors import ArgumentError
 from ..tensor import Tensor
 from .arguments import ArrayLike, Axis, as_tensor, axes_of, constant_tensor, one_axis
 from .elementwise import not_equal, subtract
-from .manipulation import concat
+from .manipulation import concat, reshape
 
 
 def all(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
@@ -56,6 +56,8 @@ def diff(
         x = concat([part for part in (prepend, x, append) if part is not None], axis=i)
     whole = (slice(None),) * i
     minus = not_equal if x.dtype.kind == "b" else subtract
+    if not n:
+        return reshape(x, x.shape)
     for _ in range(n):
         x = minus(x[(*whole, slice(1, None))], x[(*whole, slice(None, -1))])
     return x
