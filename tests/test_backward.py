@@ -220,6 +220,19 @@ def test_threads_do_not_disturb_each_other():
     assert errors == []
 
 
+def test_threads_that_share_a_leaf_lose_no_gradient():
+    p, threads, steps = mg.tensor(np.zeros(1000), requires_grad=True), 4, 200
+
+    def work():
+        for _ in range(steps):
+            (p * 1.0).sum().backward()
+
+    running = [threading.Thread(target=work) for _ in range(threads)]
+    [t.start() for t in running]
+    [t.join() for t in running]
+    np.testing.assert_array_equal(p.grad.data, threads * steps)
+
+
 def test_copies_and_pickles():
     x = leaf(1.0, 2.0)
     (x * x).sum().backward()

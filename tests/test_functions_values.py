@@ -374,3 +374,10 @@ def test_numbers_beyond_the_range_become_infinite_without_a_warning():
 
 def test_repeats_of_any_integer_dtype():
     assert mg.repeat(mg.asarray([1, 2]), mg.asarray([2, 1], dtype=mg.uint64)).tolist() == [1, 1, 2]
+
+
+def test_the_variance_of_complex_numbers_is_real():
+    z = np.asarray([1 + 2j, 3 - 4j, -1j])
+    assert mg.var(z).dtype == mg.float64
+    np.testing.assert_allclose(mg.var(z).data, np.var(z), rtol=1e-14)
+    np.testing.assert_allclose(mg.std(z, correction=1).data, np.std(z, ddof=1), rtol=1e-14)

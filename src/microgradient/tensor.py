@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import operator
+import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
@@ -443,19 +444,23 @@ def _rebuilt(cls: type[Tensor], data: Any, requires_grad: bool) -> Tensor:
 def _accumulate(leaves: dict[Node, Any], seed: Any) -> None:
     """Add the cotangents of the leaves to their `.grad`. Arrays that anything else may hold are copied first."""
     given = {id(seed)}
-    for node, t in leaves.items():
-        if node.grad is NOT_STORED:
-            continue  # the input of a transform, which asks the sweep itself
-        if node.grad is not None:
-            node.grad = node.grad + (t if isinstance(t, Tensor) else wrap(t, None))
-        elif isinstance(t, Tensor):
-            node.grad = wrap(t.data.copy(), t.node)  # a sum gives the same tensor to all of its terms
-        else:
-            t = np.asarray(t)
-            if t.base is not None or id(t) in given:
-                t = t.copy()
-            given.add(id(t))
-            node.grad = wrap(t, None)
+    with _accumulating:
+        for node, t in leaves.items():
+            if node.grad is NOT_STORED:
+                continue  # the input of a transform, which asks the sweep itself
+            if node.grad is not None:
+                node.grad = node.grad + (t if isinstance(t, Tensor) else wrap(t, None))
+            elif isinstance(t, Tensor):
+                node.grad = wrap(t.data.copy(), t.node)  # a sum gives the same tensor to all of its terms
+            else:
+                t = np.asarray(t)
+                if t.base is not None or id(t) in given:
+                    t = t.copy()
+                given.add(id(t))
+                node.grad = wrap(t, None)
+
+
+_accumulating = threading.RLock()  # threads that share parameters must not lose each other's gradients
 
 
 def _unconnected(loss: Tensor) -> GradientError:

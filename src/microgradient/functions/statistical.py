@@ -94,14 +94,15 @@ def mean(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Tenso
 
 
 def var(x: ArrayLike, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> Tensor:
-    """Σ(x - mean)² / (n - `correction`) over `axis`. `correction=1` gives the unbiased variance of a sample.
+    """Σ|x - mean|² / (n - `correction`) over `axis`. `correction=1` gives the unbiased variance of a sample.
 
     >>> import microgradient as mg
     >>> mg.var(mg.asarray([1.0, 3.0]))
     tensor(1.)
     """
     x = inexact(as_tensor(x))
-    deviation = square(subtract(x, mean(x, axis=axis, keepdims=True)))
+    distance = subtract(x, mean(x, axis=axis, keepdims=True))
+    deviation = square(abs(distance) if x.data.dtype.kind == "c" else distance)
     degrees = _count(x, axis) - correction
     return sum(deviation, axis=axis, keepdims=keepdims) / (degrees if degrees > 0 else 0)
 
