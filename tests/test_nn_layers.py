@@ -281,6 +281,38 @@ def test_a_query_whose_keys_are_all_padded_gives_finite_numbers_and_gradients() 
         assert all(np.isfinite(p.grad.numpy()).all() for p in layer.parameters() if p.grad is not None)
 
 
+def test_masks_that_could_mean_something_else_are_refused() -> None:
+    layer = nn.MultiheadAttention(4, 2, batch_first=True)
+    x, whole = mg.ones((2, 3, 4)), mg.tensor(np.triu(np.ones((3, 3), np.int64)))
+    with pytest.raises(TypeError, match=r"booleans or floats, got int64.*`mask != 0`"):
+        layer(x, x, x, attn_mask=whole)
+    with pytest.raises(TypeError, match=r"booleans or floats, got int64"):
+        layer(x, x, x, key_padding_mask=whole[:2])
+    with pytest.raises(TypeError, match=r"booleans or floats, got int64"):
+        F.scaled_dot_product_attention(x, x, x, whole)
+    with pytest.raises(ValueError, match=r"key_padding_mask must have shape \(2, 3\), got \(3, 2\)"):
+        layer(x, x, x, key_padding_mask=whole[:, :2] != 0)
+    assert layer(x[0], x[0], x[0], key_padding_mask=whole[0] == 0)[0].shape == (3, 4)
+
+
+@pytest.mark.parametrize("name", ["RNNCell", "LSTMCell", "GRUCell"])
+def test_cells_refuse_a_state_that_would_be_stretched(name: str) -> None:
+    cell = getattr(nn, name)(3, 4)
+    hx: Any = mg.zeros((1, 4))
+    with pytest.raises(ValueError, match=rf"{name} needs a state of shape \(2, 4\), got \(1, 4\)"):
+        cell(mg.ones((2, 3)), (hx, hx) if name == "LSTMCell" else hx)
+    hx = mg.zeros((4,))
+    assert first(cell(mg.ones((3,)), (hx, hx) if name == "LSTMCell" else hx)).shape == (4,)
+
+
+def test_sizes_may_be_numpy_integers_and_padding_only_widens() -> None:
+    assert nn.Conv1d(1, 1, np.int64(3), padding=np.int64(1)).kernel_size == (3,)
+    assert nn.LayerNorm(np.int64(3)).normalized_shape == (3,)
+    for mode in ("constant", "reflect"):
+        with pytest.raises(ArgumentError, match=r"pad only widens, got \(-1, 1\)"):
+            F.pad(mg.ones((1, 1, 4)), (-1, 1), mode=mode)
+
+
 def test_softmax_rows_sum_to_1_and_ignore_a_shift() -> None:
     x = numbers(4, 5) * 100
     np.testing.assert_allclose(F.softmax(x).numpy().sum(axis=-1), 1, rtol=1e-12)
@@ -326,6 +358,7 @@ def test_embedding_rows_get_the_sum_of_their_gradients_and_padding_none() -> Non
         (lambda: nn.MaxPool2d(2), (0, 1, 4, 4), (0, 1, 2, 2)),
         (lambda: nn.AvgPool2d(2), (0, 1, 4, 4), (0, 1, 2, 2)),
         (lambda: nn.LayerNorm(3), (0, 3), (0, 3)),
+        (lambda: nn.BatchNorm1d(3), (0, 3), (0, 3)),
         (lambda: nn.BatchNorm1d(3).eval(), (0, 3), (0, 3)),
         (lambda: nn.LSTM(3, 2), (4, 0, 3), (4, 0, 2)),
         (lambda: nn.GRU(3, 2), (4, 0, 3), (4, 0, 2)),

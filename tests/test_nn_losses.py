@@ -124,8 +124,9 @@ def test_wrong_labels_of_images_and_sequences() -> None:
         F.cross_entropy(mg.zeros((1, 3, 2)), mg.tensor([[0, 7]]))
     with pytest.raises(ShapeError, match="classes last"):
         F.cross_entropy(mg.zeros((4, 5, 3)), mg.zeros((4, 5), dtype=mg.int64))
-    with pytest.raises(ShapeError, match="single number"):
-        F.cross_entropy(mg.tensor(1.0), mg.tensor(0))
+    for loss in (F.cross_entropy, F.nll_loss):
+        with pytest.raises(ShapeError, match="single number"):
+            loss(mg.tensor(1.0), mg.tensor(0))
 
 
 def test_softmax_before_cross_entropy_warns_once_for_each_place() -> None:

@@ -12,7 +12,7 @@ import microgradient as mg
 from ..errors import ArgumentError, ShapeError
 from ..tensor import Tensor
 from . import functional, init
-from .functional.attention import attend, causal_mask
+from .functional.attention import attend, causal_mask, checked_mask
 from .linear import Linear, empty_parameter
 from .module import Module
 
@@ -100,8 +100,13 @@ class MultiheadAttention(Module):
             attn_mask = ~causal_mask(length, source)
         masks = []
         if key_padding_mask is not None:
+            key_padding_mask = checked_mask(key_padding_mask)
+            wanted = (n, source) if batched else (source,)
+            if key_padding_mask.shape != wanted:
+                raise ShapeError("MG161", f"key_padding_mask must have shape {wanted}, got {key_padding_mask.shape}.")
             masks.append(mg.reshape(key_padding_mask, (n, 1, 1, source)))
         if attn_mask is not None:
+            attn_mask = checked_mask(attn_mask)
             shape = (length, source) if attn_mask.ndim == 2 else (n, self.num_heads, length, source)
             if attn_mask.shape not in ((length, source), (n * self.num_heads, length, source)):
                 raise ShapeError(

@@ -24,7 +24,7 @@ class _Numbered(Module):
     def _name_at(self, index: int) -> str:
         names = self._names()
         if not -len(names) <= index < len(names):
-            raise OutOfRangeError("MG168", f"{type(self).__name__} has {len(names)} parts, there is none at {index}.")
+            raise OutOfRangeError("MG154", f"{type(self).__name__} has {len(names)} parts, there is none at {index}.")
         return names[index]
 
     def _replace_all(self, parts: list[Any]) -> None:
@@ -74,7 +74,7 @@ class _Numbered(Module):
         if not isinstance(part, self._part):
             kind = "parameters" if self._part is Parameter else "modules"
             raise ArgumentTypeError(
-                "MG168",
+                "MG152",
                 f"{type(self).__name__} holds {kind}, got {type(part).__name__}."
                 + (f" Write `{part.__name__}()`, with brackets." if isinstance(part, type) else ""),
             )
@@ -174,7 +174,7 @@ class ModuleDict(Module):
 
     def __setitem__(self, key: str, module: Module) -> None:
         if not isinstance(module, Module):
-            raise ArgumentTypeError("MG168", f"ModuleDict holds modules, got {type(module).__name__} for {key!r}.")
+            raise ArgumentTypeError("MG152", f"ModuleDict holds modules, got {type(module).__name__} for {key!r}.")
         self.add_module(key, module)
 
     def __delitem__(self, key: str) -> None:

@@ -116,7 +116,7 @@ def eye_(tensor: Tensor) -> Tensor:
     [[1.0, 0.0], [0.0, 1.0]]
     """
     if tensor.ndim != 2:
-        raise ShapeError("MG167", f"eye_ fills a matrix, got shape {tensor.shape}.")
+        raise ShapeError("MG160", f"eye_ fills a matrix, got shape {tensor.shape}.")
     return _put(tensor, np.eye(tensor.shape[0], tensor.shape[1]))
 
 
@@ -174,7 +174,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
     True
     """
     if tensor.ndim < 2:
-        raise ShapeError("MG167", f"orthogonal_ fills a matrix or more, got shape {tensor.shape}.")
+        raise ShapeError("MG160", f"orthogonal_ fills a matrix or more, got shape {tensor.shape}.")
     if not tensor.size:
         return tensor
     rows, columns = tensor.shape[0], tensor.size // tensor.shape[0]
@@ -192,7 +192,7 @@ def fans(tensor: Tensor) -> tuple[int, int]:
     (75, 200)
     """
     if tensor.ndim < 2:
-        raise ShapeError("MG167", f"A tensor of shape {tensor.shape} has no fan-in: it needs two axes or more.")
+        raise ShapeError("MG160", f"A tensor of shape {tensor.shape} has no fan-in: it needs two axes or more.")
     window = math.prod(tensor.shape[2:])
     return tensor.shape[1] * window, tensor.shape[0] * window
 

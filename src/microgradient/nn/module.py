@@ -77,7 +77,7 @@ class Module:
         object.__setattr__(self, name, value)
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
-        """Same as ``self.name = param``; ``None`` keeps its place."""
+        """Same as ``self.name = param``; ``None`` for a parameter that this module does without."""
         self._check_name(name)
         setattr(self, name, param)
 

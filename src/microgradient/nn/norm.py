@@ -134,7 +134,9 @@ class LayerNorm(Module):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        self.normalized_shape = (
+            (normalized_shape,) if isinstance(normalized_shape, int | np.integer) else tuple(normalized_shape)
+        )
         if not self.normalized_shape:
             raise ArgumentError("MG157", "LayerNorm needs at least one axis in normalized_shape.")
         self.eps = eps

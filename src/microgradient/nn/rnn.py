@@ -273,6 +273,10 @@ class _Cell(Module):
             state: State = (mg.asarray(np.zeros((x.shape[0], self.hidden_size), self.weight_hh.dtype)),) * self._states
         else:
             state = (hx,) if self._states == 1 else tuple(hx)
+            wanted = (*input.shape[:-1], self.hidden_size)
+            if len(state) != self._states or any(s.shape != wanted for s in state):
+                given = " and ".join(str(s.shape) for s in state)
+                raise ShapeError("MG160", f"{type(self).__name__} needs a state of shape {wanted}, got {given}.")
             state = state if batched else tuple(mg.expand_dims(s, axis=0) for s in state)
         state = self._next(x, state)
         state = state if batched else tuple(mg.squeeze(s, axis=0) for s in state)

@@ -99,7 +99,7 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     taken = list(parameters)
     count = sum(parameter.size for parameter in taken)
     if vec.shape != (count,):
-        raise ShapeError("MG169", f"These parameters hold {count} numbers, the vector has shape {vec.shape}.")
+        raise ShapeError("MG155", f"These parameters hold {count} numbers, the vector has shape {vec.shape}.")
     start = 0
     for parameter in taken:
         part = vec.data[start : start + parameter.size]
@@ -123,7 +123,7 @@ def functional_call(module: Module, parameters: Mapping[str, Tensor], *args: Any
         if path not in own:
             raise ArgumentError("MG154", f"{type(module).__name__} has no parameter or buffer `{path}`.")
         if value.shape != own[path].shape:
-            raise ShapeError("MG169", f"`{path}` has shape {own[path].shape}, the tensor given for it {value.shape}.")
+            raise ShapeError("MG155", f"`{path}` has shape {own[path].shape}, the tensor given for it {value.shape}.")
     before = [(own[path], own[path].data, own[path].node) for path in parameters]
     try:
         for path, value in parameters.items():

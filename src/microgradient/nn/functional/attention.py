@@ -8,7 +8,7 @@ import numpy as np
 
 import microgradient as mg
 
-from ...errors import ArgumentError, ShapeError
+from ...errors import ArgumentError, DTypeError, ShapeError
 from ...tensor import Tensor, wrap
 from .linear import as_tensor, dropout
 
@@ -60,13 +60,21 @@ def attend(
     if mask is None:
         weights = mg.softmax(scores, axis=-1)
     else:
-        mask = as_tensor(mask)
+        mask = checked_mask(mask)
         if mask.dtype == np.bool_:
             scores = mg.where(mask, scores, -math.inf)
         else:
             scores = scores + mask
         weights = _softmax_or_zeros(scores)
     return mg.matmul(dropout(weights, dropout_p), value), weights
+
+
+def checked_mask(mask: Tensor) -> Tensor:
+    """A mask of booleans or floats as it is. Raises :class:`DTypeError` for whole numbers, which could mean either."""
+    mask = as_tensor(mask)
+    if mask.dtype != np.bool_ and mask.dtype.kind != "f":
+        raise DTypeError("MG140", f"An attention mask holds booleans or floats, got {mask.dtype}. Write `mask != 0`.")
+    return mask
 
 
 def causal_mask(length: int, source: int) -> Tensor:

@@ -140,6 +140,8 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     """
     if len(pad) % 2 or len(pad) > 2 * input.ndim:
         raise ArgumentError("MG157", f"pad takes two numbers for each of at most {input.ndim} axes, got {tuple(pad)}.")
+    if min(pad, default=0) < 0:
+        raise ArgumentError("MG157", f"pad only widens, got {tuple(pad)}. To cut, write `x[..., 1:]`.")
     pairs = [(pad[i], pad[i + 1]) for i in range(0, len(pad), 2)][::-1]
     widths = [(0, 0)] * (input.ndim - len(pairs)) + pairs
     if mode == "constant":
@@ -165,7 +167,7 @@ def _check_border(mode: str, length: int, width: int) -> None:
 
 def tuple_of(value: IntOrTuple, ndim: int, name: str) -> tuple[int, ...]:
     """``value`` for each of ``ndim`` axes."""
-    result = (value,) * ndim if isinstance(value, int) else tuple(value)
+    result = (value,) * ndim if isinstance(value, int | np.integer) else tuple(value)
     if len(result) == 1:
         result *= ndim
     if len(result) != ndim:

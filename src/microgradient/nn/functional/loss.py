@@ -137,7 +137,7 @@ def nll_loss(
     >>> nll_loss(mg.tensor([[-1.0, -2.0]]), mg.tensor([1])).item()
     2.0
     """
-    axis = 0 if input.ndim == 1 else 1
+    axis = _class_axis("nll_loss", input)
     labels, kept = _labels(input, as_tensor(target), axis, ignore_index)
     return _weigh(-_at_labels(input, labels, axis), labels, kept, weight, reduction)
 
@@ -163,9 +163,7 @@ def cross_entropy(
     """
     if not 0.0 <= label_smoothing <= 1.0:
         raise ArgumentError("MG157", f"label_smoothing lies between 0 and 1, got {label_smoothing}.")
-    if input.ndim == 0:
-        raise ShapeError("MG163", "cross_entropy takes scores (N, C) or (C,), got a single number.")
-    axis = 0 if input.ndim == 1 else 1
+    axis = _class_axis("cross_entropy", input)
     target = as_tensor(target)
     _warn_if_softmax(input, axis)
     if target.shape == input.shape and target.dtype.kind == "f":
@@ -206,6 +204,12 @@ def _soft_cross_entropy(
     product = mg.log_softmax(input, axis=axis) * target
     loss = -mg.sum(product if weight is None else product * _along(weight, input, axis), axis=axis)
     return reduce(loss, reduction)
+
+
+def _class_axis(name: str, input: Tensor) -> int:
+    if input.ndim == 0:
+        raise ShapeError("MG163", f"{name} takes (N, C) or (C,), got a single number.")
+    return 0 if input.ndim == 1 else 1
 
 
 def _along(weight: Tensor, input: Tensor, axis: int) -> Tensor:

@@ -54,9 +54,12 @@ def batch_norm(
             f"batch_norm can't measure a variance from one value for each channel (input {input.shape}). "
             "Use a batch of two or more (drop_last=True for the last one), or `model.eval()`.",
         )
-    mean = mg.mean(input, axis=axes, keepdims=True)
-    centred = input - mean
-    variance = mg.mean(centred * centred, axis=axes, keepdims=True)
+    if not count:  # nothing to measure: an empty result, and gradients that are 0, not NaN
+        centred, variance = input, mg.zeros((1, input.shape[1], *channels[1:]), dtype=input.dtype)
+    else:
+        mean = mg.mean(input, axis=axes, keepdims=True)
+        centred = input - mean
+        variance = mg.mean(centred * centred, axis=axes, keepdims=True)
     if training and count:
         _move(running_mean, mean, momentum)
         _move(running_var, variance, momentum, count / (count - 1))
