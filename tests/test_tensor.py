@@ -141,6 +141,19 @@ def test_what_can_not_be_put_in():
     assert leaf.is_leaf
 
 
+def test_subclasses_of_arrays_are_arrays():
+    class Own(np.ndarray):
+        """As np.memmap is."""
+
+    x, own = mg.tensor([1.0, 2.0], requires_grad=True), np.ones(2, np.float32).view(Own)
+    y = mg.sum(x * own + own * x)
+    own[:] = 7
+    y.backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [2, 2]
+    assert type((mg.ones(2) * own).data) is np.ndarray
+
+
 def test_arrays_may_change_after_their_use():
     x = mg.tensor([1.0, 2.0, 3.0], requires_grad=True)
     weight, places, mask = np.ones(3, np.float32), np.asarray([0, 0]), np.asarray([True, False, False])

@@ -206,7 +206,7 @@ def constant(value: Any) -> Any:
     if cls is float or cls is int or cls is bool or cls is complex:
         return value
     if isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
-        return value
+        return np.asarray(value)  # np.memmap and np.matrix as the arrays they are
     if isinstance(value, np.generic) and value.dtype.kind in "biufc":
         return value.item()  # a NumPy number is a number: it does not decide the dtype
     if isinstance(value, bool | int | float | complex):
