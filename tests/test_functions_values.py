@@ -381,3 +381,9 @@ def test_the_variance_of_complex_numbers_is_real():
     assert mg.var(z).dtype == mg.float64
     np.testing.assert_allclose(mg.var(z).data, np.var(z), rtol=1e-14)
     np.testing.assert_allclose(mg.std(z, correction=1).data, np.std(z, ddof=1), rtol=1e-14)
+
+
+def test_ranges_that_make_no_sense():
+    for make in (lambda: mg.arange(mg.nan), lambda: mg.arange(0, mg.inf), lambda: mg.linspace(0, 1, -1)):
+        with pytest.raises(mg.errors.ArgumentError, match="MG124"):
+            make()

@@ -89,6 +89,8 @@ def arange(
     target = checked_dtype(dtype) if dtype is not None else np.dtype(np.int64) if whole else DEFAULT_FLOAT[0]
     if whole:
         return constant_tensor(np.arange(start, stop, step, dtype=target))
+    if not math.isfinite((stop - start) / step):
+        raise ArgumentError("MG124", f"arange needs finite numbers, not from {start} to {stop} in steps of {step}.")
     length = max(math.ceil((stop - start) / step), 0)
     return constant_tensor((start + step * np.arange(length)).astype(target))
 
@@ -110,6 +112,8 @@ def linspace(
     tensor([0.  , 0.25, 0.5 , 0.75, 1.  ])
     """
     check_device(device)
+    if num < 0:
+        raise ArgumentError("MG124", f"`num` says how many numbers to make, at least 0; it is {num}.")
     values = np.linspace(start, stop, num, endpoint=endpoint)
     default = DEFAULT_FLOAT[0] if values.dtype.kind == "f" else np.result_type(DEFAULT_FLOAT[0], 1j)
     return constant_tensor(values.astype(default if dtype is None else checked_dtype(dtype)))
