@@ -297,7 +297,7 @@ def test_any_small_text_is_read_or_refused(tmp_path_factory, text):
 
 def test_why_a_column_of_numbers_is_dropped():
     rows = np.arange(4)
-    for cells, why in ((["7"] * 4, "one value only"), ([str(10**17 + i) for i in range(4)], "differ too little")):
+    for cells, why in ((["7"] * 4, "one value only"), ([str(10**15 + i) for i in range(4)], "differ too little")):
         encoding, said = learn_encoding(understand("a", cells, ","), rows)
         assert encoding is None
         assert why in said
