@@ -280,6 +280,8 @@ def test_custom_rule_says_what_is_missing_or_wrong():
         mg.jvp(only_backward, (1.0,), (1.0,))
     with pytest.raises(ValueError, match=r"shape \(\) for an argument \(2,\)"):
         mg.grad(lambda x: mg.custom_rule(lambda x: x * 2, vjp=lambda t, y, x: t.sum())(x).sum())(f64(1.0, 2.0))
+    with pytest.raises(ValueError, match=r"shape \(\) for a result \(2,\)"):
+        mg.jvp(mg.custom_rule(lambda x: x * 2, jvp=lambda t, y, x: t[0].sum()), (f64(1.0, 2.0),), (f64(1.0, 2.0),))
     with pytest.raises(TypeError, match="2 cotangents for 1"):
         mg.grad(mg.custom_rule(lambda x: x * 2, vjp=lambda t, y, x: (t, t)))(1.0)
     with pytest.raises(TypeError, match="needs a derivative"):
@@ -287,6 +289,15 @@ def test_custom_rule_says_what_is_missing_or_wrong():
 
 
 # --------------------------------------------------------------------------------------------------------- check_gradients
+
+
+def test_a_function_that_leaves_the_tensors_is_warned_of():
+    with pytest.warns(mg.errors.MicrogradientWarning, match=r"left the graph: float\(…\) at test_transforms\.py"):
+        assert mg.grad(lambda x: math.sin(x))(2.0).item() == 0
+    with pytest.warns(mg.errors.MicrogradientWarning, match=r"left the graph: np\.asarray\(…\) at test_transforms\.py"):
+        mg.jacobian(lambda x: mg.tensor(np.asarray(x) ** 2))(f64(1.0, 2.0))
+    assert mg.grad(lambda x: mg.stop_gradient(x).sum() + x.detach().sum())(f64(1.0)).item() == 0  # on purpose: silent
+    assert mg.grad(lambda x: x * float(x))(3.0).item() == 3  # what is known as a constant elsewhere, here too
 
 
 def test_check_gradients_names_the_wrong_entry():
@@ -301,6 +312,11 @@ def test_check_gradients_names_the_wrong_entry():
     message = str(error.value)
     ours, numeric = (float(part.split()[0]) for part in message.split("ours ")[1].split(", finite difference "))
     assert math.isclose(ours, 2 * numeric, rel_tol=1e-6)
+
+
+def test_check_gradients_gives_the_derivatives_of_a_number_as_they_are():
+    with pytest.raises(mg.errors.GradientError, match="ours 3, finite difference 6"):
+        mg.check_gradients(lambda x: mg.stop_gradient(x) * x, f64(3.0).sum())
 
 
 def test_check_gradients_finds_modes_that_disagree():

@@ -63,6 +63,8 @@ def custom_rule(f: Function | None = None, *, vjp: Function | None = None, jvp: 
             Tensor(np.zeros(a.shape, a.dtype)) if t is None else _boxed(t) for t, a in zip(tangents, args, strict=True)
         ]
         out = jvp(tuple(filled), _boxed(y), *map(_boxed, args))
+        if np.shape(_raw(out)) != y.shape:  # the sweep would broadcast it
+            raise ShapeError("MG113", f"The jvp of `{name}` gave shape {np.shape(_raw(out))} for a result {y.shape}.")
         return _boxed(out) if xp is TAPED else np.asarray(_raw(out))
 
     op = Primitive(name, "special", (run_vjp,), run_vjp, run_jvp, lambda wanted: (True,) * (len(wanted) + 1))
