@@ -106,6 +106,7 @@ class Protocols:
         return complex(self.item())
 
     def __float__(self, /) -> float:
+        leave_graph(self, "float(…)")
         return float(self.item())
 
     def __int__(self, /) -> int:

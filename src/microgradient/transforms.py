@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from . import kernels
-from .errors import ArgumentTypeError, DTypeError, GradientError, ShapeError
+from .errors import ArgumentTypeError, DTypeError, GradientError, ShapeError, format_location, warn_once
 from .operators import wrap
 from .rules import TABLE
-from .tape import NO_PARAMS, TAPE, Node, backward, forward, next_seq, recording, topological
+from .tape import CUTS, NO_PARAMS, TAPE, Node, backward, forward, next_seq, recording, topological
 from .tensor import TAPED, Tensor
 from .tree import flatten, leaves_like
 
@@ -187,6 +187,7 @@ class _Run:
         leaves, self.rebuild_inputs = flatten(args)
         self.inputs = [_fresh(x) for x in leaves]
         token = recording.set(outer or TAPE)
+        cuts = list(CUTS)
         try:
             value = f(*self.rebuild_inputs(self.inputs))
         finally:
@@ -199,6 +200,8 @@ class _Run:
         self.outputs = [y if isinstance(y, Tensor) else Tensor(y) for y in outputs]
         reached, leads_outside = self._reached(self.outputs)
         self.order = _on_the_way(reached, {x.node for x in self.inputs})
+        if self.inputs and not self.order:
+            _warn_if_cut([cut for cut in CUTS if cut not in cuts])
         self.taped = leads_outside and outer is not None
         self.aux_taped = outer is not None and self._reached(flatten(self.aux)[0])[1]
 
@@ -268,6 +271,17 @@ def _own(t: Any) -> Tensor:
     """What a sweep found as a tensor of its own: the sweep may have given the same one to several, or that of the user."""
     found: Tensor = wrap(t.data.copy(), t.node) if isinstance(t, Tensor) else wrap(np.array(t, copy=True), None)
     return found
+
+
+def _warn_if_cut(cuts: list[tuple[str, tuple[str, int]]]) -> None:
+    """Say so where all derivatives are 0 because the function left the tensors: by `math.sin(x)`, say, or `np.asarray(x)`."""
+    trail = "; ".join(f"{what} at {format_location(where)}" for what, where in cuts if what != ".detach()")
+    if trail:
+        warn_once(
+            "MG102",
+            "All derivatives are 0, since the result is not connected to the argument. These left the graph: "
+            f"{trail}. Use the `mg.` functions on tensors there, as mg.sin(x) instead of math.sin(x).",
+        )
 
 
 def _fresh(x: Any) -> Tensor:
