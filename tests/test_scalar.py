@@ -127,6 +127,23 @@ def test_values_made_by_hand_with_their_own_backward():
         (Value(1.0, (x,)) * 2).backward()
 
 
+def test_the_backward_pass_by_hand():
+    # micrograd's lecture: one operation at a time, then all of them in topological order
+    x, w = Value(2.0), Value(-3.0)
+    xw = x * w
+    o = (xw + x).tanh()
+    o.grad = 1.0
+    for v in (o, *o._prev, xw):
+        v._backward()
+    by_hand = x.grad, w.grad
+    x.grad = w.grad = 0.0
+    o.backward()
+    assert by_hand == pytest.approx((x.grad, w.grad))
+    x._backward()  # a number of the user's has nothing to pass on
+    with pytest.raises(AttributeError, match="no attribute 'tan_h'"):
+        x.tan_h()
+
+
 def test_what_is_not_a_number_is_refused():
     with pytest.raises(TypeError):
         Value(1.0) + "2"

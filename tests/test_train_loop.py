@@ -108,6 +108,24 @@ def test_ctrl_c_in_the_last_step_ends_the_run_as_usual(unbroken, tmp_path):
     assert content(tmp_path / "r") == expected
 
 
+def test_ctrl_c_pressed_twice_loses_nothing(unbroken, tmp_path):
+    optimizer, expected = unbroken
+    session = begin(tmp_path / "r", optimizer=optimizer)
+    session.recipe.stop_at = 7
+    inner = session.recipe.loss
+
+    def loss(examples):
+        if session.recipe.calls == 6:
+            os.kill(os.getpid(), signal.SIGINT)
+        return inner(examples)
+
+    session.recipe.loss = loss
+    with pytest.raises(InterruptedRunError, match="Stopped after 7 steps"):
+        session.run(quiet)
+    resume(tmp_path / "r").run(quiet)
+    assert content(tmp_path / "r") == expected
+
+
 def test_a_run_killed_without_warning_goes_on_from_its_last_save(unbroken, tmp_path, monkeypatch):
     optimizer, expected = unbroken
 

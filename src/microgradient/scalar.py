@@ -101,6 +101,13 @@ class Value:
 
         def __getattr__(self, name: str) -> Any: ...
 
+    else:
+
+        def __getattr__(self, name: str) -> Any:  # asked only for what is not set
+            if name == "_backward":
+                return _pass_on(self)
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+
     def __init__(self, data: Any, _children: Any = (), _op: str = "", label: str = "") -> None:
         self.data = (
             data.item() if isinstance(data, np.generic) or (isinstance(data, np.ndarray) and not data.ndim) else data
@@ -350,12 +357,7 @@ def _call_own_backward(v: Value) -> None:
 
     It reads `v.grad`, so this shows it the cotangent of this sweep alone, and moves what it adds into the sweep.
     """
-    own: Callable[[], None] | None = getattr(v, "_backward", None)
-    if own is None:
-        raise GradientError(
-            "MG103",
-            f"{v!r} was made by hand with parents but has no derivative. Set `out._backward`, or use the operators.",
-        )
+    own: Callable[[], None] = v._backward
     kept, before = v.grad, [(p, p.grad) for p in dict.fromkeys(v.parents)]
     v.grad = v._cotangent
     for p, _ in before:
@@ -365,6 +367,21 @@ def _call_own_backward(v: Value) -> None:
         p._cotangent += p.grad
         p.grad = grad
     v.grad = kept
+
+
+def _pass_on(v: Value) -> Callable[[], None]:
+    """micrograd's `_backward`, for one operation by hand: it adds the gradient of `v`, times the rule, to its parents'."""
+    if v.op is None and v.parents:
+        raise GradientError(
+            "MG103",
+            f"{v!r} was made by hand with parents but has no derivative. Set `out._backward`, or use the operators.",
+        )
+
+    def backward() -> None:
+        for p, rule in zip(v.parents, v.op.maps if v.op else (), strict=True):
+            p.grad += rule(SCALAR, v.grad, v.data, *(x.data for x in v.parents))  # type: ignore[misc]
+
+    return backward
 
 
 def _follow_ieee(v: Value, op: Primitive) -> None:

@@ -28,6 +28,7 @@ from microgradient.train.recipe import Metric, Recipe
 from microgradient.train.run_folder import Position, RunFolder
 
 _SAVE_SECONDS = 10.0
+_IMPATIENT_SECONDS = 2.0
 
 
 class InterruptedRunError(MicrogradientError):
@@ -143,13 +144,17 @@ def _is_last(position: Position, batches: int, epochs: int) -> bool:
 
 @contextmanager
 def _stop_signals() -> Iterator[Callable[[], bool]]:
-    """Turn Ctrl-C and SIGTERM into a question that the loop asks between steps. A second one stops at once."""
-    received: list[int] = []
+    """Turn Ctrl-C and SIGTERM into a question that the loop asks between steps.
 
-    def remember(number: int, _frame: FrameType | None) -> None:
-        if received:
+    Another one stops at once, unless it follows within two seconds: a key pressed twice, or a signal that a wrapper sends
+    on, must not cost the work since the last save.
+    """
+    received: list[float] = []
+
+    def remember(_number: int, _frame: FrameType | None) -> None:
+        if received and time.monotonic() - received[0] > _IMPATIENT_SECONDS:
             raise KeyboardInterrupt
-        received.append(number)
+        received.append(time.monotonic())
 
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
