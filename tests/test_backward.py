@@ -271,3 +271,32 @@ def test_complex_results_are_refused_where_a_gradient_is_needed():
         with pytest.raises(TypeError, match=r"complex.*MG142"):
             function()
     assert (x.detach() * 1j).dtype == mg.complex64
+
+
+def test_requires_grad_on_a_cut_loss_is_spoken_of():
+    x = leaf(1.0)
+    loss = (x * x).sum().detach()
+    loss.requires_grad = True
+    with pytest.warns(MicrogradientWarning, match=r"starts at a leaf.*detached.*MG102"):
+        loss.backward()
+    assert x.grad is None
+    alone = leaf(1.0)
+    alone.backward()  # a leaf of its own is no mistake
+    assert alone.grad.item() == 1.0
+
+
+def test_data_replaced_by_another_shape_is_explained():
+    x = leaf(1.0, 2.0, 3.0)
+    x.data = np.ones((2, 2), np.float32)
+    with pytest.raises(ValueError, match=r"shape \(2, 2\).*had shape \(3,\).*MG122"):
+        (x * 2).sum().backward()
+
+
+def test_numbers_outside_a_dtype_are_explained():
+    with pytest.raises(OverflowError, match=r"300.*int8.*MG144"):
+        mg.tensor([1], dtype=mg.int8) + 300
+
+
+def test_argmax_is_said_to_be_flat():
+    with pytest.raises(TypeError, match=r"argmax.*flat.*cross_entropy"):
+        mg.argmax(leaf(1.0, 2.0)).backward()

@@ -156,6 +156,7 @@ def test_rows_without_a_derivative_leave_no_tape(name):
         (lambda x: apply(TABLE["max"], x, axis=(0,), keepdims=False), [3.0, 1.0, 3.0], [0.5, 0, 0.5]),
         (lambda x: apply(TABLE["min"], x, axis=(0,), keepdims=False), [1.0, 1.0, 3.0], [0.5, 0.5, 0]),
         (lambda x: apply(TABLE["clip"], x, -1.0, 1.0), [-1.0, 1.0, 2.0, 0.0], [1, 1, 0, 1]),
+        (lambda x: apply(TABLE["clip"], x, -1.0, 1.0), [math.nan], [0]),
         (lambda x: apply(TABLE["hypot"], x, mg.tensor([0.0])), [0.0], [0]),
         (lambda x: x**0, [0.0, 2.0], [0, 0]),
         (lambda x: x**2, [0.0, 3.0], [0, 6]),

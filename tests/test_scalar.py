@@ -100,6 +100,19 @@ def test_ieee_answers_instead_of_exceptions():
     assert x.grad == math.inf
 
 
+def test_infinity_is_divided_as_in_the_array_world():
+    assert (Value(math.inf) // 2).data == mg.floor_divide(math.inf, 2.0).item() == math.inf
+
+
+def test_roots_of_negative_numbers_are_nan_with_their_derivatives():
+    x = Value(-2.0)
+    (x**0.5).backward()
+    assert math.isnan(x.grad)
+    y = Value(2.0)
+    (y**0.5 + y**-1 + y**0 + y**2).backward()
+    assert math.isclose(y.grad, 0.5 / math.sqrt(2) - 0.25 + 0 + 4)
+
+
 def test_comparisons_are_by_value_and_equality_by_identity():
     a, b = Value(1.0), Value(2.0)
     assert a < b <= 2.0 < 3

@@ -55,6 +55,10 @@ class OutOfRangeError(MicrogradientError, IndexError):
     """An index outside its axis."""
 
 
+class RangeError(MicrogradientError, OverflowError):
+    """A Python number that a dtype can't hold."""
+
+
 class DTypeError(MicrogradientError, TypeError):
     """A dtype that an operation can't work with."""
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import kernels
-from .errors import ArgumentError, DTypeError, ShapeError, warn_once
+from .errors import ArgumentError, DTypeError, RangeError, ShapeError, warn_once
 from .protocols import DEFAULT_FLOAT
 from .rules import TABLE, Primitive
 from .tape import NO_PARAMS, TAPE, Node, Shaped, picked, recording
@@ -120,6 +120,8 @@ def binary(name: str, reflected: bool = False) -> Callable[[Tensor, Operand], Te
             y = run_kernel(kernel, a, b)
         except ValueError as error:
             raise _no_broadcast(name, a, b, error) from None
+        except OverflowError:
+            raise _out_of_range(name, a, b) from None
         except TypeError:
             raise _not_defined(name, a, b) from None
         if y.__class__ is not np.ndarray:
@@ -241,6 +243,15 @@ def _no_complex(name: str) -> DTypeError:
         "MG142",
         f"`{name}` of a tensor that requires a gradient gives complex numbers here; derivatives are defined for real ones. "
         "Compute with the real and imaginary parts, or detach the tensor: `x.detach()`.",
+    )
+
+
+def _out_of_range(name: str, a: Any, b: Any) -> RangeError:
+    number, array = (a, b) if isinstance(b, np.ndarray) else (b, a)
+    return RangeError(
+        "MG144",
+        f"`{name}`: the number {number} does not fit into the dtype {array.dtype} of the tensor. Write `x.astype(mg.int64)`, "
+        "or a smaller number.",
     )
 
 

@@ -247,7 +247,7 @@ pointwise(
     lambda xp, t, y, a, b: t * (y * xp.log(xp.where(xp.logical_and(xp.equal(a, 0), xp.greater_equal(b, 0)), 1, a))),
     symbol="**",
 )
-pointwise("power", lambda xp, t, y, a, n=1: t * (n * xp.pow(a, n - 1)))  # a number n ≠ 0 as exponent: much cheaper
+pointwise("power", lambda xp, t, y, a, n=1: t * (n * a ** (n - 1)))  # a number n ≠ 0 as exponent: much cheaper
 pointwise("floor_divide", lambda xp, t, y, a, b: xp.zeros_like(t), lambda xp, t, y, a, b: xp.zeros_like(t), symbol="//")
 pointwise("remainder", lambda xp, t, y, a, b: t, lambda xp, t, y, a, b: -t * xp.floor(a / b), symbol="%")
 pointwise("square", lambda xp, t, y, a: t * (2 * a))
@@ -320,7 +320,7 @@ pointwise(
 )
 pointwise(
     "clip",  # min(max(a, lo), hi); a bound takes the gradient where it is the one that counts
-    lambda xp, t, y, a, lo, hi: xp.where(xp.logical_or(xp.less(a, lo), xp.greater(a, hi)), 0, t),
+    lambda xp, t, y, a, lo, hi: xp.where(xp.logical_and(xp.greater_equal(a, lo), xp.less_equal(a, hi)), t, 0),
     lambda xp, t, y, a, lo, hi: xp.where(xp.logical_and(xp.less(a, lo), xp.less(lo, hi)), t, 0),
     lambda xp, t, y, a, lo, hi: xp.where(xp.logical_or(xp.greater(a, hi), xp.greater(lo, hi)), t, 0),
 )

@@ -11,12 +11,13 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from operator import attrgetter
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .errors import ArgumentTypeError, GradientError
-from .rules import TABLE, Primitive, Rule
+from .rules import TABLE, Primitive
 from .scalar_world import SCALAR
 from .tape import next_seq, note_backward
 
@@ -85,7 +86,7 @@ class Value:
     """
 
     __slots__ = (
-        "__weakref__", "_backward", "_children", "_cotangent", "_first", "_label", "_name", "_second",
+        "__weakref__", "_by_hand", "_children", "_cotangent", "_first", "_label", "_name", "_second",
         "data", "grad", "op", "seq",
     )  # fmt: skip
     data: Any
@@ -94,19 +95,13 @@ class Value:
     op: Primitive | None
     _first: Value | None  # the arguments, in slots of their own: a tuple would take longer to walk through
     _second: Value | None
+    _by_hand: Callable[[], None]
     _children: tuple[Value, ...]  # of a Value made by hand, without an op
     seq: int
 
     if TYPE_CHECKING:  # the methods made from the rulebook below
 
         def __getattr__(self, name: str) -> Any: ...
-
-    else:
-
-        def __getattr__(self, name: str) -> Any:  # asked only for what is not set
-            if name == "_backward":
-                return _pass_on(self)
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
 
     def __init__(self, data: Any, _children: Any = (), _op: str = "", label: str = "") -> None:
         self.data = (
@@ -142,6 +137,16 @@ class Value:
         if self.op is None:
             return self._children
         return (self._first,) if self._second is None else (self._first, self._second)
+
+    @property
+    def _backward(self) -> Callable[[], None]:
+        """Adds to the parents' grad what this one sends them; set it on a Value made by hand (micrograd's name)."""
+        own: Callable[[], None] | None = getattr(self, "_by_hand", None)
+        return _pass_on(self) if own is None else own
+
+    @_backward.setter
+    def _backward(self, function: Callable[[], None]) -> None:
+        self._by_hand = function
 
     @property
     def _prev(self) -> set[Value]:
@@ -184,7 +189,7 @@ class Value:
             out.data = SCALAR.pow(self.data, exponent)
             out.grad = 0
             out._cotangent = None
-            out.op = _power(exponent)
+            out.op = _power(exponent, out.data == out.data)
             out._first, out._second = self, None
             out.seq = next_seq()
             return out
@@ -263,7 +268,7 @@ _UFUNCS = {
     "sign", "floor", "ceil", "trunc", "square", "sqrt", "reciprocal", "exp", "exp2", "expm1", "log", "log2", "log10",
     "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh",
 )}  # fmt: skip
-_powers: dict[tuple[Number, type], Primitive] = {}
+_powers: dict[tuple[Number, type, bool], Primitive] = {}
 
 
 def _ancestors(root: Value) -> tuple[list[Value], list[Value]]:
@@ -320,16 +325,22 @@ def _sweep(computed: list[Value]) -> None:
             _follow_ieee(v, op)
 
 
-def _power(exponent: Number) -> Primitive:
-    """The row of powers with a constant exponent, as a primitive of one argument whose sign is `**2`."""
-    row = _powers.get((exponent, type(exponent)))
+def _power(exponent: Number, real: bool = True) -> Primitive:
+    """The row of powers with a constant exponent, as a primitive of one argument whose sign is `**2`.
+
+    `real`: the power is a number. The root of a negative number is not, nor is its derivative: the general row sees to it.
+    """
+    row = _powers.get((exponent, type(exponent), real))
     if row is None:
-        op = TABLE["square"] if exponent == 2 else TABLE["power"] if exponent else TABLE["pow"]
-        of_base: Rule = op.maps[0]  # type: ignore[assignment]
-        rule: Rule = of_base if exponent == 2 else lambda xp, t, y, a: of_base(xp, t, y, a, exponent)
+        op = TABLE["pow"] if exponent == 0 or not real else TABLE["square"] if exponent == 2 else TABLE["power"]
+        rule: Any = op.maps[0]
+        if (
+            op.name != "square"
+        ):  # the same rule with the exponent as its default: a wrapper would double the time it takes
+            rule = FunctionType(rule.__code__, rule.__globals__, "power", (exponent,), rule.__closure__)
         row = Primitive("pow", "pointwise", (rule,), op.vjp, op.jvp, op.reads, f"**{exponent}")
         if len(_powers) < 1000:
-            _powers[exponent, type(exponent)] = row
+            _powers[exponent, type(exponent), real] = row
     return row
 
 

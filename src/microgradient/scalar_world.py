@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 from . import kernels
@@ -105,13 +106,17 @@ def _from_arrays(name: str) -> Callable[..., float]:
     return total
 
 
+def _floor_divide(a: Any, b: Any) -> Any:
+    return a // b if math.isfinite(a) else _from_arrays("floor_divide")(a, b)
+
+
 def _real_power(a: Any, b: Any) -> Any:
     y = a**b
     return math.nan if isinstance(y, complex) else y
 
 
 _functions: dict[str, Callable[..., Any]] = {
-    "divide": operator.truediv, "floor_divide": operator.floordiv, "remainder": operator.mod, "pow": _real_power,
+    "divide": operator.truediv, "floor_divide": _floor_divide, "remainder": operator.mod, "pow": _real_power,
     "sqrt": math.sqrt, "reciprocal": lambda a: 1 / a, "exp": math.exp, "exp2": lambda a: 2.0**a, "expm1": math.expm1,
     "log": math.log, "log2": math.log2, "log10": math.log10, "log1p": math.log1p,
     "sin": math.sin, "cos": math.cos, "tan": math.tan, "asin": math.asin, "acos": math.acos,
@@ -124,4 +129,7 @@ ScalarWorld.power = staticmethod(lambda a, *, n: ScalarWorld.pow(a, n))  # type:
 for _name in ("round", "erfinv", "digamma", "polygamma"):
     setattr(ScalarWorld, _name, staticmethod(_from_arrays(_name)))
 
-SCALAR: Any = ScalarWorld()
+SCALAR: Any = ModuleType(
+    "scalar_world", "The namespace `xp` for Python floats."
+)  # Python finds a module's names fastest
+vars(SCALAR).update({name: getattr(ScalarWorld, name) for name in vars(ScalarWorld) if not name.startswith("_")})

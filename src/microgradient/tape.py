@@ -19,7 +19,7 @@ from itertools import count
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from .errors import GradientError, format_location, user_location
+from .errors import GradientError, ShapeError, format_location, user_location
 from .rules import TABLE, Primitive, World, unbroadcast
 
 
@@ -225,7 +225,7 @@ def backward(
             shape = parent.shape
             if shape is not None:
                 if g.shape != shape:
-                    g = unbroadcast(xp, g, shape)
+                    g = _unbroadcast(xp, g, parent)
                 if g.dtype is not parent.dtype and g.dtype != parent.dtype:
                     g = xp.astype(g, dtype=parent.dtype)
             if observe is not None:
@@ -301,6 +301,17 @@ def _operands(node: Node, saved: tuple[Any, ...], wrap: Any) -> tuple[Any, list[
 def picked(node: Node, i: int, part: Any, n: int) -> Node:
     """The node of result `i` of `n` of a primitive with several results."""
     return Node(PICK, (node,), (None, None), {"i": i, "n": n}, part.shape, part.dtype)
+
+
+def _unbroadcast(xp: World, g: Any, parent: Node) -> Any:
+    try:
+        return unbroadcast(xp, g, parent.shape)
+    except (ValueError, IndexError):
+        raise ShapeError(
+            "MG122",
+            f"A gradient of shape {g.shape} arrived at a tensor that had shape {parent.shape}: its `.data` was replaced by an "
+            "array of another shape. Make a new tensor with `requires_grad=True` instead, and give it to the optimiser.",
+        ) from None
 
 
 def _already_spent(saved: Spent) -> GradientError:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import functools
 import operator
 import threading
+import weakref
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
@@ -170,6 +172,8 @@ class Tensor(Protocols):
         """
         if self.node is None:
             raise _unconnected(self)
+        if self.node.op is None and any(datum() is self.data for datum in _detached):
+            _warn_of_a_lone_leaf()
         seed = self._seed(gradient)
         order = topological([self.node])
         if create_graph:
@@ -215,6 +219,8 @@ class Tensor(Protocols):
     def detach(self) -> Tensor:
         """The same value, cut off from the graph: a constant."""
         leave_graph(self, ".detach()")
+        if self.node is not None:
+            _detached.append(weakref.ref(self.data))
         return cast("Tensor", wrap(self.data, None))
 
     # ------------------------------------------------------------------------------------- copies, iteration
@@ -475,7 +481,22 @@ def _unconnected(loss: Tensor) -> GradientError:
     )
 
 
+_detached: deque[weakref.ref[Any]] = deque(maxlen=3)  # the data of the tensors cut off last
+
+
+def _warn_of_a_lone_leaf() -> None:
+    warn_once(
+        "MG102",
+        "backward() starts at a leaf, so no other tensor gets a gradient: this one was detached from what it was computed "
+        "from. Setting `requires_grad` on it does not connect it again: leave out `.detach()`.",
+    )
+
+
 def _no_gradient_for(dtype: Any) -> str:
     if dtype.kind == "c":
         return f"Derivatives are defined for real floating dtypes, not for {dtype}: differentiate the real and imaginary parts."
-    return f"A tensor of dtype {dtype} has no gradient: integers are counted, not differentiated. Write `x.astype(mg.float32)`."
+    return (
+        f"A tensor of dtype {dtype} has no gradient: integers are counted, not differentiated. Write "
+        "`x.astype(mg.float32)`; but argmax, rounding and comparisons are flat, their derivative is 0: for classes use softmax "
+        "and cross_entropy."
+    )
