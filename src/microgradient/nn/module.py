@@ -8,7 +8,8 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from ..errors import ArgumentError, ArgumentTypeError, MicrogradientError
-from ..tensor import Tensor, wrap
+from ..operators import wrap
+from ..tensor import Tensor
 from .parameter import Parameter
 from .whereabouts import add_whereabouts
 

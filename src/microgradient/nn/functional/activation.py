@@ -10,7 +10,8 @@ import math
 import microgradient as mg
 
 from ...errors import ArgumentError
-from ...tensor import Tensor, wrap
+from ...operators import wrap
+from ...tensor import Tensor
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:

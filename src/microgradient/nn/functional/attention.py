@@ -9,7 +9,8 @@ import numpy as np
 import microgradient as mg
 
 from ...errors import ArgumentError, DTypeError, ShapeError
-from ...tensor import Tensor, wrap
+from ...operators import wrap
+from ...tensor import Tensor
 from .linear import as_tensor, dropout
 
 

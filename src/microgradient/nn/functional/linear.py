@@ -10,7 +10,8 @@ import microgradient as mg
 
 from ... import random
 from ...errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
-from ...tensor import Tensor, wrap
+from ...operators import wrap
+from ...tensor import Tensor
 from ..whereabouts import FeatureError
 
 

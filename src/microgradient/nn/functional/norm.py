@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import microgradient as mg
 
 from ...errors import ShapeError
-from ...tensor import Tensor, wrap
+from ...operators import wrap
+from ...tensor import Tensor
 
 
 def batch_norm(
