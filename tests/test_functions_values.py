@@ -387,3 +387,9 @@ def test_ranges_that_make_no_sense():
     for make in (lambda: mg.arange(mg.nan), lambda: mg.arange(0, mg.inf), lambda: mg.linspace(0, 1, -1)):
         with pytest.raises(mg.errors.ArgumentError, match="MG124"):
             make()
+
+
+def test_a_float_that_bounds_integers_is_not_truncated():
+    assert mg.clip(mg.asarray([5, 1]), max=2.5).tolist() == [2.5, 1.0]
+    assert mg.clip(mg.asarray([5, 1]), 2, mg.asarray(4.0)).tolist() == [4.0, 2.0]
+    assert mg.clip(mg.asarray([5, 1]), 2, 4).dtype == mg.int64

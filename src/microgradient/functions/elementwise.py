@@ -140,6 +140,8 @@ trunc = _unary("trunc", "The integer nearest to x between 0 and x", "-1.7", "-1.
 def clip(x: ArrayLike, /, min: ArrayLike | None = None, max: ArrayLike | None = None) -> Tensor:
     """min(max(x, `min`), `max`), for each element; a bound that is None does not bind. The dtype is that of `x`.
 
+    Only where a float bounds integers, which the standard leaves open, do these become floats.
+
     At a bound the derivative passes to `x`. NaN stays NaN.
 
     >>> import microgradient as mg
@@ -149,6 +151,9 @@ def clip(x: ArrayLike, /, min: ArrayLike | None = None, max: ArrayLike | None = 
     x = as_tensor(x)
     if min is None and max is None:
         return reshape(x, x.shape)
+    floats = [b for b in (min, max) if isinstance(b, float) or getattr(b, "dtype", x.dtype).kind == "f"]
+    if floats and x.dtype.kind in "iu":
+        x = cast_to(x, promoted(x, *floats))
     info: Any = np.iinfo(x.dtype) if x.dtype.kind in "iu" else None
     lowest, highest = (info.min, info.max) if info else (-np.inf, np.inf)
     low = lowest if min is None else _bound(min, x.dtype, info)
