@@ -276,15 +276,16 @@ def _ancestors(root: Value) -> tuple[list[Value], list[Value]]:
 
     Cotangents of all of them are set to 0: None marks those not seen yet.
     """
+    p: Any  # never None here: what has been computed has a first argument
     computed: list[Value] = []
     given: list[Value] = []
     root._cotangent = 0
     (given if root._first is None else computed).append(root)
     for v in computed:  # grows while it is walked through
         p, q = v._first, v._second
-        if p._cotangent is None:  # type: ignore[union-attr]
-            p._cotangent = 0  # type: ignore[union-attr]
-            (given if p._first is None else computed).append(p)  # type: ignore[union-attr, arg-type]
+        if p._cotangent is None:
+            p._cotangent = 0
+            (given if p._first is None else computed).append(p)
         if q is not None and q._cotangent is None:
             q._cotangent = 0
             (given if q._first is None else computed).append(q)

@@ -59,15 +59,7 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool 
 
     @functools.wraps(f)
     def value_and_gradient(*args: Any, **options: Any) -> Any:
-        chosen = [_argument(args, n) for n in numbers]
-
-        def of_chosen(*values: Any) -> Any:
-            full = list(args)
-            for n, value in zip(numbers, values, strict=True):
-                full[n] = value
-            return f(*full, **options)
-
-        run = _Run(of_chosen, chosen, has_aux)
+        run = _Run(*_in_chosen(f, args, options, numbers), has_aux)
         if len(run.outputs) != 1 or run.outputs[0].size != 1:
             shapes = [y.shape for y in run.outputs]
             raise GradientError(
@@ -150,13 +142,7 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 
     @functools.wraps(f)
     def all_partials(*args: Any, **options: Any) -> Any:
-        def of_chosen(*values: Any) -> Any:
-            full = list(args)
-            for n, value in zip(numbers, values, strict=True):
-                full[n] = value
-            return f(*full, **options)
-
-        run = _Run(of_chosen, [_argument(args, n) for n in numbers])
+        run = _Run(*_in_chosen(f, args, options, numbers))
         by_output = _jacobian_blocks(run)
         trees = [run.rebuild_inputs(row) for row in by_output]
         return run.rebuild_outputs([tuple(tree) if several else tree[0] for tree in trees])
@@ -309,6 +295,20 @@ def _on_the_way(order: list[Node], inputs: set[Node | None]) -> list[Node]:
             needed.add(node)
             kept.append(node)
     return kept[::-1]
+
+
+def _in_chosen(
+    f: Function, args: tuple[Any, ...], options: dict[str, Any], numbers: tuple[int, ...]
+) -> tuple[Function, list[Any]]:
+    """f as a function of the arguments with these numbers alone, and their values."""
+
+    def of_chosen(*values: Any) -> Any:
+        full = list(args)
+        for n, value in zip(numbers, values, strict=True):
+            full[n] = value
+        return f(*full, **options)
+
+    return of_chosen, [_argument(args, n) for n in numbers]
 
 
 def _argument(args: tuple[Any, ...], n: int) -> Any:
