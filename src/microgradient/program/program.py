@@ -1,0 +1,123 @@
+"""Program: what a traced function computes, as a typed list of instructions.
+
+An instruction is one primitive of the rulebook applied to earlier instructions, with the shape and dtype of its result; it
+stands for its own value. Besides primitives there are `input`, `constant` and `host` (a NumPy function that is no primitive:
+sorting, random draws).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class Instruction:
+    """One value of a program: `op` applied to `args` (instructions and Python numbers) with the keyword arguments `params`.
+
+    A primitive with several results (eigh, svd, qr) has shape and dtype None and is followed by `pick` instructions. `weak`:
+    a Python number when the program runs, kept as 0-d float64 (or int64, bool), which does not decide the dtype of a result.
+    """
+
+    __slots__ = ("args", "dtype", "number", "op", "params", "shape", "weak", "where")
+
+    def __init__(
+        self,
+        op: str,
+        args: tuple[Any, ...],
+        params: dict[str, Any],
+        shape: Any,
+        dtype: Any,
+        weak: bool = False,
+        where: tuple[str, int] | None = None,
+    ) -> None:
+        self.op = op
+        self.args = args
+        self.params = params
+        self.shape = shape
+        self.dtype = dtype
+        self.weak = weak
+        self.where = where  # the user's line, for messages
+        self.number = -1  # its place in the printed program
+
+    @property
+    def size(self) -> int:
+        """How many entries the value has."""
+        n = 1
+        for length in self.shape:
+            n *= length
+        return n
+
+    @property
+    def ndim(self) -> int:
+        """How many axes the value has."""
+        return len(self.shape)
+
+    def __repr__(self) -> str:
+        return f"%{self.number}" if self.number >= 0 else f"<{self.op} {self.shape}>"
+
+
+class Alias(NamedTuple):
+    """Output number `output` is the next value of input number `input`: both may share memory."""
+
+    output: int
+    input: int
+
+
+class Program:
+    """Inputs, instructions in an order in which they can run, and outputs.
+
+    `instructions` holds the constants too, but not the inputs.
+    """
+
+    def __init__(
+        self,
+        inputs: list[Instruction],
+        instructions: list[Instruction],
+        outputs: list[Instruction],
+        aliases: Iterable[Alias] = (),
+    ) -> None:
+        self.inputs = inputs
+        self.instructions = instructions
+        self.outputs = outputs
+        self.aliases = list(aliases)
+        self._number()
+
+    def _number(self) -> None:
+        for number, instruction in enumerate([*self.inputs, *self.instructions]):
+            instruction.number = number
+
+    def __str__(self) -> str:
+        lines = [_line(i) for i in self.inputs] + [_line(i) for i in self.instructions]
+        lines.append("return " + ", ".join(f"%{o.number}" for o in self.outputs))
+        return "\n".join(lines)
+
+
+def instruction_dtype(value: Any) -> Any:
+    """The dtype of an operand: that of an instruction, or None for a Python number."""
+    return value.dtype if isinstance(value, Instruction) else None
+
+
+def _line(i: Instruction) -> str:
+    """One instruction as text: `%7 = multiply %3 %5 : float32 (64, 128)`."""
+    if i.op == "constant":
+        value = i.params["value"]
+        shown = f"{value.flat[0]:g}" if value.size == 1 or not any(value.strides) and value.size else "…"
+        arguments = [shown]
+    else:
+        arguments = [f"%{a.number}" if isinstance(a, Instruction) else repr(a) for a in i.args]
+        arguments += [f"{k}={_shown(v)}" for k, v in i.params.items() if k != "function"]
+    kind = "…" if i.shape is None else f"{i.dtype} {i.shape}" + (" weak" if i.weak else "")
+    return f"%{i.number} = {i.op} {' '.join(arguments)} : {kind}".replace("  ", " ")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, np.dtype):
+        return str(value)
+    if isinstance(value, slice):
+        edges = ["" if e is None else str(e) for e in (value.start, value.stop)]
+        return ":".join(edges) + ("" if value.step is None else f":{value.step}")
+    if isinstance(value, tuple):
+        return "(" + ", ".join(_shown(v) for v in value) + ("," if len(value) == 1 else "") + ")"
+    return str(value)
