@@ -1,0 +1,239 @@
+"""Every pointwise primitive of the rulebook as LLVM IR on numbers and vectors, with NumPy's results.
+
+`emit` writes one primitive; `supported` says for which dtypes it can. Exact operations give NumPy's bits; functions such as exp,
+made in `vector_math`, are within 2 ulp. A number gives the same bits whatever lane it is in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import ir
+from .ir import Val
+from .values import WIDTH, Value, literal
+
+Emitter = Callable[..., Value]
+
+REALS = ("f4", "f8")
+INTEGERS = ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")
+
+
+def supported(name: str, dtypes: tuple[str, ...], dtype: str) -> bool:
+    """Whether `emit` can write the primitive `name` for arguments of `dtypes` with a result of `dtype` (NumPy codes)."""
+    if not all(d in WIDTH and d != "f2" for d in (*dtypes, dtype)):
+        return False
+    if name in ("astype", "constant"):
+        return True
+    if name in COMPARISONS:
+        return True
+    return name in _TABLE and dtype in _TABLE[name][1]
+
+
+def emit(f: ir.Function, name: str, args: list[Val], dtype: str, params: dict[str, Any]) -> Val:
+    """Append the primitive `name` to `f`: its value, of `dtype` (a NumPy code), from `args` of any dtypes.
+
+    Single arguments are spread beside vectors. `constant` takes params {"value": x} and gives a literal; `astype` converts to
+    `dtype`. Raises NotImplementedError where `supported` is false.
+    """
+    if name == "constant":
+        return literal(params["value"], dtype)
+    values = [Value(f, a) for a in args]
+    if name == "astype":
+        return values[0].to(dtype).val
+    if name in COMPARISONS:
+        return _compared(COMPARISONS[name], *_together(values)).val
+    if not supported(name, tuple(a.dtype for a in args), dtype):
+        raise NotImplementedError(f"{name} has no native form for {dtype}")
+    emitter, _, before = _TABLE[name]
+    options = {k: v for k, v in params.items() if k != "dtype"}
+    return emitter(*_together(before(values, dtype)), **options).val
+
+
+# ------------------------------------------------------------------------------------------------- dtypes before the work
+
+
+def _together(values: list[Value]) -> list[Value]:
+    """All with the same number of lanes."""
+    lanes = max(v.lanes for v in values)
+    return [v.spread(lanes) for v in values]
+
+
+def _as_result(values: list[Value], dtype: str) -> list[Value]:
+    return [v.to(dtype) for v in values]
+
+
+def _as_is(values: list[Value], dtype: str) -> list[Value]:
+    return values
+
+
+def _as_bool(values: list[Value], dtype: str) -> list[Value]:
+    return [v.to("b1") for v in values]
+
+
+def _branches(values: list[Value], dtype: str) -> list[Value]:
+    return [values[0].to("b1"), *(v.to(dtype) for v in values[1:])]
+
+
+COMPARISONS = {"equal": "eq", "not_equal": "ne", "less": "lt", "less_equal": "le", "greater": "gt", "greater_equal": "ge"}
+
+
+def _compared(predicate: str, a: Value, b: Value) -> Value:
+    """A comparison in the dtype that both promote to; uint64 beside signed whole numbers exactly, as NumPy does."""
+    if a.dtype == b.dtype:
+        return a.compare(predicate, b)
+    if "u8" in (a.dtype, b.dtype) and "i" in (a.kind, b.kind):
+        if a.kind == "i":
+            swapped = {"lt": "gt", "le": "ge", "gt": "lt", "ge": "le"}
+            return _compared(swapped.get(predicate, predicate), b, a)
+        negative = b < 0  # then a, which isn't, is greater
+        same = a.compare(predicate, b.to("i8").reinterpret("u8"))
+        return same | negative if predicate in ("ne", "gt", "ge") else same & ~negative
+    dtype = np.promote_types(a.dtype, b.dtype).str[1:]
+    return a.to(dtype).compare(predicate, b.to(dtype))
+
+
+# --------------------------------------------------------------------------------------------------------- arithmetic
+
+
+def _add(a: Value, b: Value) -> Value:
+    return a | b if a.kind == "b" else a + b
+
+
+def _multiply(a: Value, b: Value) -> Value:
+    return a & b if a.kind == "b" else a * b
+
+
+def maximum(a: Value, b: Value) -> Value:
+    """The greater one, NaN if one is NaN, `b` at a tie."""
+    return _extreme("gt", a, b)
+
+
+def minimum(a: Value, b: Value) -> Value:
+    """The lesser one, NaN if one is NaN, `b` at a tie."""
+    return _extreme("lt", a, b)
+
+
+def _extreme(predicate: str, a: Value, b: Value) -> Value:
+    if a.kind != "f":
+        if a.kind == "b":
+            return a | b if predicate == "gt" else a & b
+        return a.call(f"llvm.{'s' if a.kind == 'i' else 'u'}{'max' if predicate == 'gt' else 'min'}", b)
+    if not b.text.startswith("%") and "0x7FF8" not in b.text:  # a number that is not NaN
+        return a.make(f"fcmp u{predicate} {a.type} {a.text}, {b.text}", "b1").select(a, b)
+    return a.isnan().select(a, a.compare(predicate, b).select(a, b))
+
+
+def _relu(a: Value) -> Value:
+    return a if a.kind in "ub" else maximum(a, a.like(0))
+
+
+def _clip(a: Value, low: Value, high: Value) -> Value:
+    """min(max(a, low), high); at a tie `a` stays."""
+    if a.kind != "f":
+        return minimum(maximum(a, low), high)
+    raised = a.isnan().select(a, low.isnan().select(low, (a < low).select(low, a)))
+    return raised.isnan().select(raised, high.isnan().select(high, (raised > high).select(high, raised)))
+
+
+def _sign(a: Value) -> Value:
+    if a.kind == "b":
+        return a
+    positive = (a > 0).select(a.like(1), a.like(0) if a.kind != "f" else a + a.like(0))
+    return positive if a.kind == "u" else (a < 0).select(a.like(-1), positive)
+
+
+def _floor(how: str) -> Emitter:
+    return lambda a: a.call(f"llvm.{how}") if a.kind == "f" else a
+
+
+def _where(condition: Value, a: Value, b: Value) -> Value:
+    return condition.select(a, b)
+
+
+# -------------------------------------------------------------------------------------------------------- bits and tests
+
+
+def _left(a: Value, b: Value) -> Value:
+    """a << b; 0 where b is not less than the number of bits."""
+    inside = _unsigned(b) < WIDTH[a.dtype]
+    return inside.select(a << inside.select(b, 0), 0)
+
+
+def _right(a: Value, b: Value) -> Value:
+    """a >> b; only the sign is left where b is not less than the number of bits."""
+    inside = _unsigned(b) < WIDTH[a.dtype]
+    if a.kind == "u":
+        return inside.select(a >> inside.select(b, 0), 0)
+    return a >> inside.select(b, WIDTH[a.dtype] - 1)
+
+
+def _unsigned(a: Value) -> Value:
+    return a.reinterpret("u" + a.dtype[1])
+
+
+def _isinf(a: Value) -> Value:
+    return a.abs().compare("eq", float("inf")) if a.kind == "f" else _false(a)
+
+
+def _isfinite(a: Value) -> Value:
+    return a.abs() < float("inf") if a.kind == "f" else ~_false(a)
+
+
+def _isnan(a: Value) -> Value:
+    return a.isnan() if a.kind == "f" else _false(a)
+
+
+def _signbit(a: Value) -> Value:
+    return (a.bits() if a.kind == "f" else a) < 0 if a.kind in "fi" else _false(a)
+
+
+def _false(a: Value) -> Value:
+    return Value(a.f, literal(False, "b1", a.lanes))
+
+
+_Row = tuple[Emitter, tuple[str, ...], Callable[[list[Value], str], list[Value]]]
+
+_NUMBERS = (*REALS, *INTEGERS)
+_ALL = (*_NUMBERS, "b1")
+_WHOLE = (*INTEGERS, "b1")
+
+_TABLE: dict[str, _Row] = {
+    "positive": (lambda a: a, _NUMBERS, _as_result),
+    "negative": (lambda a: -a, _NUMBERS, _as_result),
+    "add": (_add, _ALL, _as_result),
+    "subtract": (lambda a, b: a - b, _NUMBERS, _as_result),
+    "multiply": (_multiply, _ALL, _as_result),
+    "divide": (lambda a, b: a / b, REALS, _as_result),
+    "square": (lambda a: _multiply(a, a), _ALL, _as_result),
+    "reciprocal": (lambda a: 1 / a, REALS, _as_result),
+    "sqrt": (Value.sqrt, REALS, _as_result),
+    "abs": (Value.abs, _ALL, _as_result),
+    "sign": (_sign, _NUMBERS, _as_result),
+    "floor": (_floor("floor"), _ALL, _as_result),
+    "ceil": (_floor("ceil"), _ALL, _as_result),
+    "trunc": (_floor("trunc"), _ALL, _as_result),
+    "round": (_floor("rint"), _NUMBERS, _as_result),
+    "copysign": (Value.copysign, REALS, _as_result),
+    "maximum": (maximum, _ALL, _as_result),
+    "minimum": (minimum, _ALL, _as_result),
+    "relu": (_relu, _NUMBERS, _as_result),
+    "clip": (_clip, _ALL, _as_result),
+    "where": (_where, _ALL, _branches),
+    "logical_and": (lambda a, b: a & b, ("b1",), _as_bool),
+    "logical_or": (lambda a, b: a | b, ("b1",), _as_bool),
+    "logical_xor": (lambda a, b: a ^ b, ("b1",), _as_bool),
+    "logical_not": (lambda a: ~a, ("b1",), _as_bool),
+    "bitwise_and": (lambda a, b: a & b, _WHOLE, _as_result),
+    "bitwise_or": (lambda a, b: a | b, _WHOLE, _as_result),
+    "bitwise_xor": (lambda a, b: a ^ b, _WHOLE, _as_result),
+    "bitwise_invert": (lambda a: ~a, _WHOLE, _as_result),
+    "bitwise_left_shift": (_left, INTEGERS, _as_result),
+    "bitwise_right_shift": (_right, INTEGERS, _as_result),
+    "isnan": (_isnan, ("b1",), _as_is),
+    "isinf": (_isinf, ("b1",), _as_is),
+    "isfinite": (_isfinite, ("b1",), _as_is),
+    "signbit": (_signbit, ("b1",), _as_is),
+}
