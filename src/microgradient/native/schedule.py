@@ -1,0 +1,639 @@
+"""Schedule: groups made into kernels with their operands, in an order that can run, and memory for what lies between.
+
+One arena holds everything that is neither input nor output. An array has its place from the first group that writes it to the
+last that reads it, so arrays that are not needed at the same time share memory. An output that is the next value of an
+input (a parameter, a moment of an optimiser) is written over it, unless something reads the old value later: then it is computed
+in the arena and copied at the end.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..program.program import Program
+from .contractions import Contraction, strides_over
+from .fusion import Buffer, Entry, Fused, Group, Ref, Value, _Number, fuse, in_place, spread
+from .kernel import Access, ContractionKernel, FlatKernel, Op, RowKernel, ScatterKernel
+from .lower import lower
+from .views import Layout, Step, broadcast, dense, resolve
+
+_ALIGNMENT = 64
+
+
+class Operand(NamedTuple):
+    """An array of a kernel: the buffer and the entry where all its loops are at 0."""
+
+    buffer: Buffer
+    entry: int
+
+
+class Launch(NamedTuple):
+    """One kernel with its operands; `number` is the count of a flat kernel. `spec` None: a call of NumPy, `host`."""
+
+    spec: Any
+    operands: tuple[Operand, ...]
+    number: int | None
+    host: Group | None
+    group: int
+
+
+class Schedule(NamedTuple):
+    """What runs, in order, the arena's size in bytes, and the constants' and temporary arrays."""
+
+    launches: list[Launch]
+    arena_bytes: int
+    slots: int  # inputs, then outputs, then constants
+    constants: list[tuple[int, Any]]  # (slot, array)
+    groups: list[Group]
+
+
+def schedule(program: Program) -> Schedule:
+    """Plan a program's kernels and memory. Slots: the inputs, then the outputs, then constants."""
+    fused = fuse(lower(program))
+    return _Schedule(program, fused).finish()
+
+
+class _Schedule:
+    def __init__(self, program: Program, fused: Fused) -> None:
+        self.program = program
+        self.fused = fused
+        self.groups = fused.groups
+        self.constants: list[tuple[int, Any]] = []
+        self.slots = len(program.inputs) + len(program.outputs)
+
+    def finish(self) -> Schedule:
+        self._place_outputs()
+        self._recompute()
+        self._drop_unused()
+        launches = [launch for group in self.groups if (launch := self._launch(group)) is not None]
+        return Schedule(launches, self._arrange(launches), self.slots, self.constants, self.groups)
+
+    # -------------------------------------------------------------------------------------------------------- outputs
+
+    def _place_outputs(self) -> None:
+        """Have outputs computed where they are wanted, or copied there at the end."""
+        sources = {a.output: a.input for a in self.program.aliases}
+        late = []
+        for number, ref in enumerate(self.fused.outputs):
+            target = Buffer(ref.value.dtype, math.prod(ref.shape))
+            target.slot = len(self.program.inputs) + number
+            value = ref.value
+            direct = (
+                value.group is not None
+                and not value.placed
+                and value.literal is None
+                and value.size == math.prod(ref.shape)
+                and all(s.kind == "reshape" for s in ref.steps)
+                and _is_dense(value)
+                and self._may_overwrite(value, sources.get(number))
+            )
+            if direct:
+                value.buffer, value.placed = target, True
+            else:
+                late.append((ref, target))
+        for ref, target in late:
+            self._copy_at_end(ref, target)
+
+    def _may_overwrite(self, value: Value, source: int | None) -> bool:
+        """Whether the old value of an input may go when `value` is computed: nobody reads it later, or elsewhere at that time."""
+        if source is None:
+            return True
+        old = self.fused.inputs[source]
+        assert value.group is not None
+        for group in self.groups[value.group.number :]:
+            if group is not value.group:
+                if any(r.value is old for r in _reads(group)):
+                    return False
+                continue
+            own = _strides_of(value, group)
+            for shape, ref in _operands(group):
+                if ref.value is old and (group.kind == "contract" and shape is None):
+                    return False
+                if ref.value is old and spread(ref, group, shape) != Layout(0, own):
+                    return False
+            if group.kind == "row" and group.reduced and value.shape == group.domain:
+                return not any(ref.value is old for _, ref in _operands(group))  # several passes may read it again
+        return not any(ref.value is old for ref in self.fused.outputs if ref.value is not value)
+
+    def _copy_at_end(self, ref: Ref, target: Buffer) -> None:
+        group = Group(len(self.groups), "row", ref.shape, tuple(range(len(ref.shape))))
+        value = Value(ref.shape, ref.value.dtype, Layout(0, dense(ref.shape)))
+        value.group, value.ready, value.buffer, value.placed = group, group.number, target, True
+        operand: Any = ref if ref.value.literal is None else _Number(ref.value.literal, ref.value.dtype)
+        group.entries.append(Entry(value, "copy", (operand,), {}))
+        self.groups.append(group)
+
+    # ------------------------------------------------------------------------------------------- what need not be stored
+
+    def _recompute(self) -> None:
+        """A cheap result that only other groups read, of operands that are stored anyway, is computed there again.
+
+        Not stored, it saves more memory traffic than its operations cost.
+        """
+        readers: dict[int, set[int]] = {}
+        for group in self.groups:
+            for _, ref in _operands(group):
+                readers.setdefault(id(ref.value), set()).add(group.number)
+        outside = {id(ref.value) for ref in self.fused.outputs}
+        for group in reversed(self.groups):
+            if group.kind not in ("row", "contract") or group.reduced and False:
+                continue
+            for entry in reversed(list(group.entries)):
+                value = entry.value
+                users = readers.get(id(value), set())
+                if (
+                    entry.name not in _CHEAP
+                    or value.placed
+                    or id(value) in outside
+                    or not users
+                    or group.number in users
+                    or len(users) > 2
+                    or value.shape != group.domain
+                    or value.size <= 1
+                ):
+                    continue
+                targets = [self.groups[u] for u in users]
+                if all(self._may_move(entry, t, readers, outside) for t in targets):
+                    for target in targets:
+                        _move(entry, target)
+                        for o in entry.operands:
+                            if isinstance(o, Ref):
+                                readers.setdefault(id(o.value), set()).add(target.number)
+                    group.entries.remove(entry)
+                    for o in entry.operands:
+                        if isinstance(o, Ref) and not any(
+                            p.value is o.value for _, p in _operands(group)
+                        ):
+                            readers[id(o.value)].discard(group.number)
+
+    def _may_move(self, entry: Entry, target: Group, readers: dict[int, set[int]], outside: set[int]) -> bool:
+        if target.kind != "row" or target.domain != entry.value.shape and target.domain != entry.value.group.domain:  # type: ignore[union-attr]
+            return False
+        if len(target.entries) > 40:
+            return False
+        for other in target.entries:
+            for o in other.operands:
+                if isinstance(o, Ref) and o.value is entry.value:
+                    if other.name == "gather" or other.name == "copy":
+                        return False
+                    there = resolve(Layout(0, dense(o.value.shape)), o.value.shape, o.steps)
+                    if there is None or o.shape != entry.value.shape or there != Layout(0, dense(o.shape)):
+                        return False
+        for o in entry.operands:
+            if isinstance(o, Ref):
+                v = o.value
+                stored = v.placed or v.group is None or id(v) in outside or len(readers.get(id(v), ())) > 1
+                if not stored or self._changes(v, entry, target):
+                    return False
+                if o.shape == target.domain and v.size > 512 and not _same_inner(o, target):
+                    return False
+        return True
+
+    def _changes(self, value: Value, entry: Entry, target: Group) -> bool:
+        """Whether an input would be overwritten between the two places, so that it can't be read at the later."""
+        if value.buffer is None or value.buffer.slot is None or value.buffer.slot >= len(self.program.inputs):
+            return False
+        return any(a.input == value.buffer.slot for a in self.program.aliases)
+
+    def _drop_unused(self) -> None:
+        """Remove operations whose results nobody reads."""
+        wanted = {id(ref.value) for ref in self.fused.outputs}
+        placed_readers: set[int] = set()
+        for group in reversed(self.groups):
+            if group.kind in ("host", "scatter"):
+                for _, ref in _operands(group):
+                    wanted.add(id(ref.value))
+                    _mark(ref.value, placed_readers)
+                continue
+            kept = []
+            for entry in reversed(group.entries):
+                value = entry.value
+                needed = (
+                    id(value) in wanted
+                    or entry.name == "product" and bool(kept)
+                    or (value.placed and value.buffer is not None and (_external(value.buffer, self) or id(value.buffer) in placed_readers))
+                )
+                if needed:
+                    kept.append(entry)
+                    for o in entry.operands:
+                        if isinstance(o, Ref):
+                            wanted.add(id(o.value))
+                            _mark(o.value, placed_readers)
+            group.entries = kept[::-1]
+            if group.kind == "contract" and group.entries:
+                for ref in (*group.detail.a, *group.detail.b):
+                    wanted.add(id(ref.value))
+                    _mark(ref.value, placed_readers)
+            for ref in self.fused.outputs:
+                _mark(ref.value, placed_readers)
+
+    # --------------------------------------------------------------------------------------------------------- kernels
+
+    def _launch(self, group: Group) -> Launch | None:
+        if group.kind == "host":
+            instruction, operands, value = group.detail
+            for o in operands:
+                if isinstance(o, Ref):
+                    self._buffer(o.value)
+            if instruction.shape is not None:
+                self._buffer(value)
+            return Launch(None, (), None, group, group.number)
+        if group.kind == "scatter":
+            return self._scatter(group)
+        if not group.entries:
+            return None
+        if group.kind == "contract":
+            return self._contraction(group)
+        return self._row(group)
+
+    def _stored(self, group: Group) -> list[Value]:
+        """The values of a group that must be in memory: read by other groups, or outputs."""
+        read = self._read_elsewhere()
+        return [e.value for e in group.entries if e.value.placed or id(e.value) in read.get(group.number, ())]
+
+    def _read_elsewhere(self) -> dict[int, set[int]]:
+        """For each group the values of it that other groups read."""
+        if not hasattr(self, "_elsewhere"):
+            found: dict[int, set[int]] = {}
+            for group in self.groups:
+                for _, ref in _operands(group):
+                    owner = ref.value.group
+                    if owner is not None and owner is not group:
+                        found.setdefault(owner.number, set()).add(id(ref.value))
+            self._elsewhere = found
+        return self._elsewhere
+
+    def _buffer(self, value: Value) -> Buffer:
+        if value.buffer is None:
+            value.buffer = Buffer(value.dtype, value.size)
+        buffer = value.buffer
+        if buffer.array is not None and buffer.slot is None:
+            buffer.slot = self.slots
+            self.slots += 1
+            self.constants.append((buffer.slot, buffer.array))
+        return buffer
+
+    def _row(self, group: Group) -> Launch:
+        kept = [a for a in group.order if a not in group.reduced]
+        loops = [a for a in kept if group.domain[a] != 1]
+        inner = [a for a in group.order if a in group.reduced and group.domain[a] != 1]
+        nest = loops + inner or [None]
+        body = _Body(self, group, lambda layout: tuple(0 if a is None else layout.strides[a] for a in nest))
+        loads, ops, stores, operands = body.written(self._stored(group))
+        shape = tuple(1 if a is None else group.domain[a] for a in nest)
+        if not group.reduced and (flat := _flat(shape, loads, ops, stores)) is not None:
+            return Launch(flat, operands, math.prod(shape), None, group.number)
+        innermost = next((a for a in reversed(group.order) if a in loops or a in inner), None)
+        vector = nest.index(innermost)
+        spec = RowKernel(shape, len(shape) - len(inner), vector, loads, ops, stores)
+        return Launch(spec, operands, None, None, group.number)
+
+    def _contraction(self, group: Group) -> Launch:
+        c: Contraction = group.detail
+        loops = c.batch + c.rows + c.columns
+        axes = [c.out.index(label) for label in loops]
+        body = _Body(self, group, lambda layout: tuple(layout.strides[a] for a in axes), first=1)
+        loads, ops, stores, operands = body.written(self._stored(group))
+        a, b = c.a[0], c.b[0]
+        sizes = dict(zip(c.a_labels + c.b_labels, (*a.shape, *b.shape), strict=True))
+
+        def lengths(labels: str) -> tuple[int, ...]:
+            return tuple(sizes[label] for label in labels)
+
+        spec = ContractionKernel(
+            lengths(c.batch), lengths(c.rows), lengths(c.columns), lengths(c.depth), len(c.a),
+            Access(a.value.dtype.str[1:], strides_over(a.layout, c.a_labels, c.batch + c.rows + c.depth)),
+            Access(b.value.dtype.str[1:], strides_over(b.layout, c.b_labels, c.batch + c.columns + c.depth)),
+            loads, ops, stores,
+        )  # fmt: skip
+        pairs = tuple(Operand(self._buffer(r.value), r.layout.offset) for r in (*c.a, *c.b))
+        return Launch(spec, pairs + operands, None, None, group.number)
+
+    def _scatter(self, group: Group) -> Launch:
+        value, indices, target, params = group.detail
+        shape = value.shape
+        at = target.layout
+        if "key" in params:
+            found = resolve(at, target.shape, [Step("index", _key_shape(target.shape, params["key"]), params["key"])])
+            assert found is not None
+            at = found
+        sizes = _key_shape(target.shape, params["key"])
+        rank = len(shape)
+        strides = [0] * rank
+        for axis, place in enumerate(params["places"]):
+            if place >= 0:
+                strides[place] = at.strides[axis]
+        spec = ScatterKernel(
+            shape or (1,), Access(value.value.dtype.str[1:], value.layout.strides or (0,)),
+            tuple(Access(r.value.dtype.str[1:], broadcast(r.layout, r.shape, shape).strides or (0,)) for r in indices),
+            Access(target.dtype.str[1:], tuple(strides) or (0,)),
+            tuple(at.strides[a] for a in params["axes"]), tuple(sizes[a] for a in params["axes"]), params["add"],
+        )  # fmt: skip
+        operands = [Operand(self._buffer(value.value), value.layout.offset)]
+        operands += [Operand(self._buffer(r.value), r.layout.offset) for r in indices]
+        operands.append(Operand(self._buffer(target), at.offset))
+        return Launch(spec, tuple(operands), None, None, group.number)
+
+    # ---------------------------------------------------------------------------------------------------------- memory
+
+    def _arrange(self, launches: list[Launch]) -> int:
+        """Give every buffer of the arena its place; returns the arena's size in bytes."""
+        buffers: dict[int, Buffer] = {}
+        for launch in launches:
+            used = [o.buffer for o in launch.operands]
+            if launch.host is not None:
+                _, operands, value = launch.host.detail
+                used = [o.value.buffer for o in operands if isinstance(o, Ref) and o.value.buffer is not None]
+                used += [value.buffer] if value.buffer is not None else []
+            for buffer in used:
+                if buffer.slot is None:
+                    buffers[id(buffer)] = buffer
+                    buffer.first = launch.group if buffer.first < 0 else min(buffer.first, launch.group)
+                    buffer.last = max(buffer.last, launch.group)
+        return arrange(list(buffers.values()))
+
+
+class _Body:
+    """The loads, operations and stores of a kernel while they are being listed. `first`: values 0 … first - 1 are given."""
+
+    def __init__(self, plan: _Schedule, group: Group, over: Callable[[Layout], tuple[int, ...]], first: int = 0) -> None:
+        self.plan = plan
+        self.group = group
+        self.over = over
+        self.first = first
+        self.loads: list[Access] = []
+        self.sources: list[Operand] = []
+        self.known: dict[Any, int] = {}
+        self.pending: list[tuple[Value | None, str, tuple[Any, ...], str, tuple[tuple[str, Any], ...]]] = []
+
+    def written(self, stored: list[Value]) -> tuple[Any, Any, Any, tuple[Operand, ...]]:
+        """(loads, ops, stores, operands) of the kernel."""
+        for entry in self.group.entries:
+            self._enter(entry)
+        base = self.first + len(self.loads)
+        numbers: dict[int, int] = {}
+        ops: list[Op] = []
+        for value, name, args, dtype, params in self.pending:
+            if name == "product":
+                numbers[id(value)] = 0
+                continue
+            resolved = tuple(
+                numbers[a[1]] if a[0] == "value" else self.first + a[1] if a[0] == "load" else base + a[1] for a in args
+            )
+            if name == "alias":
+                numbers[id(value)] = resolved[0]
+                # keep the numbering of ("op", n) references: an alias is an operation that does nothing
+                ops.append(Op("astype", resolved, dtype))
+                continue
+            if value is not None:
+                numbers[id(value)] = base + len(ops)
+            ops.append(Op(name, resolved, dtype, params))
+        stores = []
+        operands = list(self.sources)
+        for value in stored:
+            layout = spread(Ref(value, (), value.shape), self.group, value.shape)
+            stores.append((numbers[id(value)], Access(value.dtype.str[1:], self.over(layout))))
+            operands.append(Operand(self.plan._buffer(value), layout.offset))
+        return tuple(self.loads), tuple(ops), tuple(stores), tuple(operands)
+
+    def _op(self, value: Value | None, name: str, args: tuple[Any, ...], dtype: str, params: Any = ()) -> tuple[str, int]:
+        self.pending.append((value, name, args, dtype, params))
+        count = sum(p[1] != "product" for p in self.pending)
+        return ("op", count - 1)
+
+    def _enter(self, entry: Entry) -> None:
+        value, name = entry.value, entry.name
+        dtype = value.dtype.str[1:]
+        if name == "product":
+            self.pending.append((value, "product", (), dtype, ()))
+            return
+        if name == "gather":
+            self._gather(entry)
+            return
+        wanted = _computing_dtype(entry)
+        args = tuple(self._argument(o, value.shape, wanted) for o in entry.operands)
+        if name == "copy":
+            self._op(value, "alias", args, dtype)
+            return
+        if name == "iota":
+            axis = entry.params["loop"]
+            marker = Layout(0, tuple(int(a == axis) for a in range(len(self.group.domain))))
+            places = self.over(marker)
+            if 1 in places:
+                self._op(value, "iota", (), "i8", (("loop", places.index(1)),))
+            else:
+                self._op(value, "constant", (), "i8", (("value", 0),))
+            return
+        params = () if name.startswith("reduce_") or name == "astype" else tuple(sorted(entry.params.items()))
+        self._op(value, name, args, dtype, params)
+
+    def _argument(self, operand: Any, shape: Any, wanted: Any) -> tuple[str, int]:
+        """The number of an operand's value, converted where it is a Python number without a dtype."""
+        if not isinstance(operand, Ref):
+            number, own = (operand.value, operand.dtype) if isinstance(operand, _Number) else (operand, None)
+            dtype = (np.dtype(own) if own is not None else wanted or np.result_type(type(number))).str[1:]
+            key = ("constant", repr(number), dtype)
+            if key not in self.known:
+                item = number.item() if isinstance(number, np.generic) else number
+                self.known[key] = self._op(None, "constant", (), dtype, (("value", _typed(item, dtype)),))[1]
+            return ("op", self.known[key])
+        if operand.value.group is self.group:
+            got: tuple[str, int] = ("value", id(operand.value))
+        else:
+            got = self._load(operand, spread(operand, self.group, _reading_shape(operand, self.group, shape)))
+        if operand.value.weak and wanted is not None and operand.value.dtype != wanted:
+            key = ("weak", got, wanted.str)
+            if key not in self.known:
+                self.known[key] = self._op(None, "astype", (got,), wanted.str[1:])[1]
+            return ("op", self.known[key])
+        return got
+
+    def _load(self, operand: Ref, layout: Layout) -> tuple[str, int]:
+        buffer = self.plan._buffer(operand.value)
+        access = Access(operand.value.dtype.str[1:], self.over(layout))
+        key = (id(buffer), layout.offset, access)
+        if key not in self.known:
+            self.known[key] = len(self.loads)
+            self.loads.append(access)
+            self.sources.append(Operand(buffer, layout.offset))
+        return ("load", self.known[key])
+
+    def _gather(self, entry: Entry) -> None:
+        source, *indices = entry.operands
+        params = entry.params
+        layout = source.layout
+        shape = entry.value.shape
+        strides = [0] * len(shape)
+        for axis, place in enumerate(params["places"]):
+            if place >= 0:
+                strides[place] = layout.strides[axis] if shape[place] > 1 else 0
+        buffer = self.plan._buffer(source.value)
+        self.loads.append(Access(source.value.dtype.str[1:], self.over(Layout(0, tuple(strides)))))
+        self.sources.append(Operand(buffer, layout.offset))
+        number = len(self.loads) - 1
+        args = tuple(self._argument(i, shape, None) for i in indices)
+        details = (
+            ("load", number),
+            ("strides", tuple(layout.strides[a] for a in params["axes"])),
+            ("sizes", tuple(source.shape[a] for a in params["axes"])),
+        )
+        self._op(entry.value, "gather", args, entry.value.dtype.str[1:], details)
+
+
+# ------------------------------------------------------------------------------------------------------------------ helpers
+
+_CHEAP = frozenset({
+    "add", "subtract", "multiply", "negative", "where", "relu", "square", "equal", "less", "less_equal", "greater", "greater_equal",
+    "maximum", "minimum", "astype", "abs", "positive",
+})  # fmt: skip
+_COMPARISONS = frozenset({"equal", "not_equal", "less", "less_equal", "greater", "greater_equal"})
+
+
+def arrange(buffers: list[Buffer]) -> int:
+    """Offsets in the arena: the largest first, each in the lowest gap that is free while it is needed; returns the size."""
+    placed: list[Buffer] = []
+    end = 0
+    for buffer in sorted(buffers, key=lambda b: (-b.size * b.dtype.itemsize, b.first)):
+        size = _rounded(buffer.size * buffer.dtype.itemsize)
+        start = 0
+        for other in placed:  # by offset
+            if buffer.kept or other.kept or (other.first <= buffer.last and buffer.first <= other.last):
+                if start + size <= other.offset:
+                    break
+                start = max(start, other.offset + _rounded(other.size * other.dtype.itemsize))
+        buffer.offset = start
+        end = max(end, start + size)
+        place = next((k for k, other in enumerate(placed) if other.offset > start), len(placed))
+        placed.insert(place, buffer)
+    return end
+
+
+def _rounded(size: int) -> int:
+    return max(-(-size // _ALIGNMENT), 1) * _ALIGNMENT
+
+
+def _operands(group: Group) -> list[tuple[Any, Ref]]:
+    """(shape of the reading operation, operand) for all that a group reads; shape None where it is read anywhere."""
+    found: list[tuple[Any, Ref]] = []
+    if group.kind == "contract":
+        found += [(None, r) for r in (*group.detail.a, *group.detail.b)]
+    if group.kind == "scatter":
+        found += [(None, group.detail[0]), *((None, r) for r in group.detail[1])]
+    if group.kind == "host":
+        found += [(None, o) for o in group.detail[1] if isinstance(o, Ref)]
+    for entry in group.entries:
+        for k, o in enumerate(entry.operands):
+            if isinstance(o, Ref):
+                reading = entry.value.shape if not entry.name.startswith("reduce_") else o.shape
+                found.append((None if entry.name == "gather" and not k else reading, o))
+    return found
+
+
+def _reads(group: Group) -> list[Ref]:
+    return [ref for _, ref in _operands(group)]
+
+
+def _reading_shape(operand: Ref, group: Group, shape: Any) -> Any:
+    """A reduction reads its operand over the whole domain."""
+    return operand.shape if operand.shape == group.domain else shape
+
+
+def _strides_of(value: Value, group: Group) -> tuple[int, ...]:
+    return spread(Ref(value, (), value.shape), group, value.shape).strides
+
+
+def _is_dense(value: Value) -> bool:
+    natural = dense(value.shape)
+    return value.layout.offset == 0 and all(
+        a == b or n == 1 for a, b, n in zip(value.layout.strides, natural, value.shape, strict=True)
+    )
+
+
+def _same_inner(ref: Ref, group: Group) -> bool:
+    innermost = next((a for a in reversed(group.order) if group.domain[a] > 1), None)
+    return innermost is None or abs(ref.layout.strides[innermost]) <= 1
+
+
+def _move(entry: Entry, target: Group) -> None:
+    """Compute an entry's value again in another group, as a value of its own there."""
+    old = entry.value
+    new = Value(old.shape, old.dtype, old.layout)
+    new.group, new.ready, new.domain_strides, new.weak = target, target.number, old.domain_strides, old.weak
+    place = next(
+        k for k, e in enumerate(target.entries) if any(isinstance(o, Ref) and o.value is old for o in e.operands)
+    )
+    changed = [
+        Entry(e.value, e.name, tuple(Ref(new, o.steps, o.shape) if isinstance(o, Ref) and o.value is old else o for o in e.operands), e.params)
+        for e in target.entries
+    ]
+    changed.insert(place, Entry(new, entry.name, entry.operands, entry.params))
+    target.entries = changed
+
+
+def _mark(value: Value, readers: set[int]) -> None:
+    if value.buffer is not None:
+        readers.add(id(value.buffer))
+
+
+def _external(buffer: Buffer, plan: _Schedule) -> bool:
+    return buffer.slot is not None
+
+
+def _computing_dtype(entry: Entry) -> Any:
+    """The dtype that operands without one of their own take."""
+    typed = [
+        o.value.dtype if isinstance(o, Ref) else o.dtype
+        for o in entry.operands
+        if (isinstance(o, Ref) and not o.value.weak) or isinstance(o, _Number)
+    ]
+    if entry.name in _COMPARISONS:
+        numbers = [o for o in entry.operands if not isinstance(o, Ref | _Number)]
+        weak = [o.value.dtype for o in entry.operands if isinstance(o, Ref) and o.value.weak]
+        if not typed:
+            return np.dtype(np.float64)
+        base = np.result_type(*typed)
+        inexact = any(isinstance(n, float) for n in numbers) or any(w.kind == "f" for w in weak)
+        return np.result_type(base, np.float64) if inexact and base.kind in "biu" else base
+    if entry.name.startswith("logical") or entry.value.dtype.kind == "b":
+        return np.result_type(*typed) if typed else None
+    return entry.value.dtype
+
+
+def _typed(number: Any, dtype: str) -> Any:
+    """A constant as a Python number of its dtype's kind."""
+    return bool(number) if dtype == "b1" else float(number) if dtype[0] == "f" else int(number)
+
+
+def _flat(shape: tuple[int, ...], loads: Any, ops: Any, stores: Any) -> FlatKernel | None:
+    """The kernel as a flat one, if all of its arrays lie in memory alike and without gaps, or are single numbers."""
+    n = math.prod(shape)
+    if n <= 1 or any(op.name in ("iota", "gather") or op.name.startswith("reduce_") for op in ops):
+        return None
+    natural = tuple(s if m > 1 else 0 for s, m in zip(dense(shape), shape, strict=True))
+
+    def flattened(access: Access) -> Access | None:
+        if not any(access.strides):
+            return Access(access.dtype, (0,))
+        return Access(access.dtype, (1,)) if access.strides == natural else None
+
+    new_loads = tuple(flattened(a) for a in loads)
+    new_stores = tuple((v, flattened(a)) for v, a in stores)
+    if any(a is None for a in new_loads) or any(a is None or a.strides == (0,) for _, a in new_stores):
+        return None
+    return FlatKernel(new_loads, ops, new_stores)  # type: ignore[arg-type]
+
+
+def _key_shape(shape: tuple[int, ...], key: Any) -> tuple[int, ...]:
+    out, axis = [], 0
+    for part in key:
+        if part is None:
+            out.append(1)
+            continue
+        if isinstance(part, slice):
+            out.append(len(range(*part.indices(shape[axis]))))
+        axis += 1
+    return tuple(out)

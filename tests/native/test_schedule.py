@@ -1,0 +1,199 @@
+"""The schedule computes what the program says: its kernels, run on NumPy, give what the instructions gave."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from programs import Book, Recorded
+from reference import run_reference
+
+from microgradient import rules_linalg  # noqa: F401
+from microgradient.native.schedule import schedule
+from microgradient.program.program import Alias
+from microgradient.rules import ARRAY, TABLE
+
+RNG = np.random.default_rng(0)
+
+
+def check(book: Book, *outputs: Recorded, aliases: Any = (), tolerance: float = 1e-5) -> Any:
+    """Run the schedule of a program on the recorded inputs and compare with what was recorded."""
+    program = book.program(*outputs, aliases=aliases)
+    plan = schedule(program)
+    got = run_reference(program, [x.array for x in book.inputs], plan)
+    for have, want in zip(got, outputs, strict=True):
+        assert have.dtype == want.dtype
+        np.testing.assert_allclose(have, want.array, rtol=tolerance, atol=tolerance)
+    return plan
+
+
+def real(*shape: int, dtype: Any = np.float32) -> Any:
+    return RNG.normal(size=shape).astype(dtype)
+
+
+def test_a_chain_of_elementwise_operations_is_one_flat_kernel() -> None:
+    b = Book()
+    x, y = b.input(real(3, 5)), b.input(real(3, 5))
+    plan = check(b, b.exp(x * y) + x * 2.0)
+    assert len(plan.launches) == 1
+    assert type(plan.launches[0].spec).__name__ == "FlatKernel"
+
+
+def test_softmax_is_one_kernel() -> None:
+    b = Book()
+    x = b.input(real(4, 7))
+    e = b.exp(x + -b.max(x, axis=(1,), keepdims=True))
+    plan = check(b, e / b.sum(e, axis=(1,), keepdims=True))
+    assert len(plan.launches) == 1
+
+
+@pytest.mark.parametrize("axis", [(0,), (1,), (2,), (0, 1), (1, 2), (0, 2), (0, 1, 2)])
+@pytest.mark.parametrize("keepdims", [True, False])
+@pytest.mark.parametrize("name", ["sum", "max", "min"])
+def test_reductions_of_permuted_arrays(name: str, axis: Any, keepdims: bool) -> None:
+    b = Book()
+    x = b.permute_dims(b.input(real(4, 3, 5)), axes=(2, 0, 1))
+    y = getattr(b, name)(x * x, axis=axis, keepdims=keepdims)
+    check(b, y, y * 2.0)
+
+
+def test_a_large_sum_is_cut_into_stages() -> None:
+    b = Book()
+    x = b.input(real(40, 30, 50))
+    check(b, b.sum(x, axis=(0, 1, 2), keepdims=False), b.sum(x * x, axis=(0, 1), keepdims=False), tolerance=1e-3)
+
+
+@pytest.mark.parametrize("shapes", [((3, 4), (4, 5)), ((2, 3, 4), (4, 5)), ((2, 3, 4), (2, 4, 5)), ((1, 3, 4), (2, 4, 5)), ((4,), (4, 5)),
+                                    ((3, 4), (4,)), ((4,), (4,)), ((6, 2, 3, 4), (2, 4, 1)), ((2, 0), (0, 3))])  # fmt: skip
+def test_matmul_and_its_transposes(shapes: Any) -> None:
+    b = Book()
+    x, y = b.input(real(*shapes[0])), b.input(real(*shapes[1]))
+    z = b.relu(b.matmul(x, y) + 1.0)
+    check(b, z)
+    if len(shapes[0]) > 1 and len(shapes[1]) > 1:
+        gx, gy = TABLE["matmul"].vjp(b, z, z, (x, y), (True, True), {})
+        check(b, z, gx, gy)
+
+
+def test_linear_layer_with_transposed_weight_and_both_gradients() -> None:
+    b = Book()
+    x, w, bias = b.input(real(6, 4, 8)), b.input(real(24, 8)), b.input(real(24))
+    wt = b.permute_dims(w, axes=(1, 0))
+    y = b.matmul(x, wt) + bias
+    t = y * 0.5
+    gx, gw = TABLE["matmul"].vjp(b, t, y, (x, wt), (True, True), {})
+    grad = b.permute_dims(b.sum(gw, axis=(0,), keepdims=False), axes=(1, 0))
+    check(b, y, gx, grad, b.sum(t, axis=(0, 1), keepdims=False))
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("dilation", [1, 2])
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("padding", [0, 1])
+def test_convolutions(stride: int, dilation: int, groups: int, padding: int) -> None:
+    b = Book()
+    x, w = b.input(real(2, 4, 7, 8)), b.input(real(6, 4 // groups, 3, 2))
+    options = {"stride": (stride, 1), "padding": ((padding, padding), (0, padding)), "dilation": (dilation, 1), "groups": groups}
+    y = b.conv(x, w, **options)
+    gx = b.conv_input(y, w, **options, size=(7, 8))
+    gw = b.conv_weight(x, y, **options, window=(3, 2))
+    check(b, b.relu(y), gx, gw, tolerance=1e-4)
+
+
+@pytest.mark.parametrize(("window", "stride"), [((2, 2), (2, 2)), ((3, 2), (1, 2)), ((2, 2), (3, 3))])
+def test_max_pooling_and_its_gradient(window: Any, stride: Any) -> None:
+    b = Book()
+    x = b.input(real(2, 3, 7, 6))
+    options = {"window": window, "stride": stride, "dilation": (1, 1)}
+    v = b.windows(x, **options)
+    y = b.max(v, axis=(4, 5), keepdims=False)
+    (g,) = TABLE["max"].vjp(b, y, y, (v,), (True,), {"axis": (4, 5), "keepdims": False})
+    check(b, y, b.windows_add(g, **options, size=(7, 6)))
+
+
+@pytest.mark.parametrize("key", [(ARRAY,), (slice(None), ARRAY), (ARRAY, ARRAY), (slice(1, 3), ARRAY, 0), (ARRAY, slice(None), ARRAY),
+                                 (0, ARRAY), (None, ARRAY), (Ellipsis, ARRAY)])  # fmt: skip
+def test_indexing_with_arrays(key: Any) -> None:
+    b = Book()
+    x = b.input(real(4, 3, 5))
+    n = sum(k == ARRAY and isinstance(k, str) for k in key)
+    indices = [b.input(RNG.integers(-3, 3, (2, 3) if i == 0 else (3,))) for i in range(n)]
+    y = b.index(x, *indices, key=key)
+    check(b, y * 2.0)
+    if None not in key:
+        check(b, b.index_add(y, *indices, key=key, shape=x.shape))
+
+
+@pytest.mark.parametrize("key", [(slice(1, 3),), (slice(None, None, 2), 1), (Ellipsis, slice(None, None, -1)), (0,), (None, 2, Ellipsis)])
+def test_basic_indexing_and_its_transpose(key: Any) -> None:
+    b = Book()
+    x = b.input(real(4, 3, 5))
+    y = b.index(x, key=key) * 3.0
+    check(b, y, b.index_add(y, key=key, shape=x.shape))
+
+
+def test_take_along_axis_and_back() -> None:
+    b = Book()
+    x, i = b.input(real(4, 5)), b.input(RNG.integers(0, 5, (4, 2)))
+    y = b.take_along_axis(x, i, axis=1)
+    check(b, y, b.scatter_along_axis(y, i, axis=1, shape=(4, 5)))
+
+
+def test_concat_pad_roll_triangles_flip() -> None:
+    b = Book()
+    x, y = b.input(real(4, 5)), b.input(real(2, 5))
+    z = b.concat(x * 2.0, y, b.exp(y), axis=0)
+    outs = [z, b.pad(x * x, widths=((1, 2), (0, 3))), b.roll(x, shift=(2, -1), axis=(0, 1)), b.tril(x, k=1), b.triu(x, k=-1)]
+    check(b, *outs, b.flip(x, axis=(1,)), b.sum(z, axis=(0,), keepdims=False))
+
+
+def test_a_weight_used_at_every_step() -> None:
+    """The gradient of a recurrent weight is one contraction with many terms, that of the inputs one assembly."""
+    b = Book()
+    w = b.input(real(8, 8))
+    xs = b.input(real(5, 3, 8))
+    h, grads, back = b.index(xs, key=(0,)), None, None
+    for t in range(5):
+        before = h
+        h = b.tanh(b.matmul(h, w) + b.index(xs, key=(t,)))
+        g = b.matmul(b.permute_dims(before, axes=(1, 0)), h)
+        grads = g if grads is None else grads + g
+        piece = b.index_add(h, key=(t,), shape=xs.shape)
+        back = piece if back is None else back + piece
+    plan = check(b, h, grads, back, tolerance=1e-4)
+    products = [launch for launch in plan.launches if type(launch.spec).__name__ == "ContractionKernel"]
+    assert max(launch.spec.terms for launch in products) == 4  # the first state is not computed but given
+
+
+def test_what_has_no_kernel_runs_on_numpy() -> None:
+    b = Book()
+    x = b.input(real(3, 3, dtype=np.float64))
+    spd = b.matmul(x, b.permute_dims(x, axes=(1, 0))) + b.constant(np.eye(3))
+    values, vectors = b.eigh(spd)
+    check(b, b.cholesky(spd) * 2.0, values, b.matmul(vectors, vectors), b.cumulative_sum(x, axis=0))
+
+
+def test_updates_in_place() -> None:
+    b = Book()
+    p, g = b.input(real(4, 4)), b.input(real(4, 4))
+    new = p + g * -0.1
+    check(b, new, aliases=[Alias(0, 0)])
+    late = b.matmul(p, g)  # reads the old p after it was overwritten
+    check(b, new, late, aliases=[Alias(0, 0)])
+    check(b, b.permute_dims(p, axes=(1, 0)) + p, aliases=[Alias(0, 0)])
+    check(b, b.matmul(p, p) + p, aliases=[Alias(0, 0)])
+
+
+def test_outputs_that_are_inputs_constants_views_or_twice() -> None:
+    b = Book()
+    x = b.input(real(2, 3))
+    y = x * 2.0
+    check(b, x, b.zeros((2, 2), np.float32), b.permute_dims(y, axes=(1, 0)), y, y, b.reshape(y, shape=(6,)), b.constant(np.arange(3.0)))
+
+
+@pytest.mark.parametrize("name", ["norm"])
+def test_norm(name: str) -> None:
+    b = Book()
+    x = b.input(np.array([[3e30, 4e30], [0, 0], [3e-30, 4e-30]], np.float32))
+    check(b, b.norm(x, axis=(1,), keepdims=False), b.norm(x, axis=(0, 1), keepdims=True))
