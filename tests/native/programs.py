@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from typing import Any
 
 import numpy as np
@@ -80,4 +79,3 @@ for _sign, _name in {"add": "add", "sub": "subtract", "mul": "multiply", "truedi
     setattr(Recorded, f"__{_sign}__", _operator(_name, False))
     setattr(Recorded, f"__r{_sign}__", _operator(_name, True))
 Recorded.__neg__ = lambda self: self.book.negative(self)  # type: ignore[attr-defined]
-

@@ -94,7 +94,12 @@ def test_linear_layer_with_transposed_weight_and_both_gradients() -> None:
 def test_convolutions(stride: int, dilation: int, groups: int, padding: int) -> None:
     b = Book()
     x, w = b.input(real(2, 4, 7, 8)), b.input(real(6, 4 // groups, 3, 2))
-    options = {"stride": (stride, 1), "padding": ((padding, padding), (0, padding)), "dilation": (dilation, 1), "groups": groups}
+    options = {
+        "stride": (stride, 1),
+        "padding": ((padding, padding), (0, padding)),
+        "dilation": (dilation, 1),
+        "groups": groups,
+    }
     y = b.conv(x, w, **options)
     gx = b.conv_input(y, w, **options, size=(7, 8))
     gw = b.conv_weight(x, y, **options, window=(3, 2))
@@ -125,7 +130,9 @@ def test_indexing_with_arrays(key: Any) -> None:
         check(b, b.index_add(y, *indices, key=key, shape=x.shape))
 
 
-@pytest.mark.parametrize("key", [(slice(1, 3),), (slice(None, None, 2), 1), (Ellipsis, slice(None, None, -1)), (0,), (None, 2, Ellipsis)])
+@pytest.mark.parametrize(
+    "key", [(slice(1, 3),), (slice(None, None, 2), 1), (Ellipsis, slice(None, None, -1)), (0,), (None, 2, Ellipsis)]
+)
 def test_basic_indexing_and_its_transpose(key: Any) -> None:
     b = Book()
     x = b.input(real(4, 3, 5))
@@ -144,7 +151,13 @@ def test_concat_pad_roll_triangles_flip() -> None:
     b = Book()
     x, y = b.input(real(4, 5)), b.input(real(2, 5))
     z = b.concat(x * 2.0, y, b.exp(y), axis=0)
-    outs = [z, b.pad(x * x, widths=((1, 2), (0, 3))), b.roll(x, shift=(2, -1), axis=(0, 1)), b.tril(x, k=1), b.triu(x, k=-1)]
+    outs = [
+        z,
+        b.pad(x * x, widths=((1, 2), (0, 3))),
+        b.roll(x, shift=(2, -1), axis=(0, 1)),
+        b.tril(x, k=1),
+        b.triu(x, k=-1),
+    ]
     check(b, *outs, b.flip(x, axis=(1,)), b.sum(z, axis=(0,), keepdims=False))
 
 
@@ -189,7 +202,16 @@ def test_outputs_that_are_inputs_constants_views_or_twice() -> None:
     b = Book()
     x = b.input(real(2, 3))
     y = x * 2.0
-    check(b, x, b.zeros((2, 2), np.float32), b.permute_dims(y, axes=(1, 0)), y, y, b.reshape(y, shape=(6,)), b.constant(np.arange(3.0)))
+    check(
+        b,
+        x,
+        b.zeros((2, 2), np.float32),
+        b.permute_dims(y, axes=(1, 0)),
+        y,
+        y,
+        b.reshape(y, shape=(6,)),
+        b.constant(np.arange(3.0)),
+    )
 
 
 @pytest.mark.parametrize("name", ["norm"])

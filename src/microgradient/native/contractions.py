@@ -1,8 +1,8 @@
 """Which loop of a contraction is vectorised, which operand is packed for it, and how the result lies in memory.
 
 out[batch, rows, columns] = Σ a[batch, rows, depth] · b[batch, columns, depth]. The last column is read and written as vectors,
-so b must lie along it in memory. If neither operand does, the one that holds the wanted axis is copied first ("packed"): cheap beside
-the product itself.
+so b must lie along it in memory. If neither operand does, the one that holds the wanted axis is copied first ("packed"):
+cheap beside the product itself.
 """
 
 from __future__ import annotations
@@ -82,7 +82,15 @@ def _alike(fusion: _Fusion, refs: list[Any]) -> list[Any]:
 
 
 def _vector_label(
-    i: Instruction, sizes: dict[str, int], out: str, la: str, lb: str, strides_a: Any, strides_b: Any, free_a: Any, free_b: Any
+    i: Instruction,
+    sizes: dict[str, int],
+    out: str,
+    la: str,
+    lb: str,
+    strides_a: Any,
+    strides_b: Any,
+    free_a: Any,
+    free_b: Any,
 ) -> str:
     """The label to vectorise: the one asked for, the last of the result, or one that lies along memory already."""
     free = [c for c in out if c in free_a or c in free_b]
@@ -107,7 +115,15 @@ def _vector_label(
 
 
 def _thin(
-    wanted: str, sizes: dict[str, int], free_a: list[str], free_b: list[str], la: str, lb: str, a: Ref, b: Ref, depth: list[str]
+    wanted: str,
+    sizes: dict[str, int],
+    free_a: list[str],
+    free_b: list[str],
+    la: str,
+    lb: str,
+    a: Ref,
+    b: Ref,
+    depth: list[str],
 ) -> bool:
     """Whether this is a matrix times a vector along memory, or a dot product: a row kernel's business."""
     if not wanted:

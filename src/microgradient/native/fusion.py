@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..program.program import Instruction, Program
-from .lower import NATIVE_DTYPES, POINTWISE, REDUCTIONS, VIEWS
+from .forms import NATIVE_DTYPES, POINTWISE, REDUCTIONS, VIEWS
 from .pointwise import supported
 from .views import Layout, Step, Strides, broadcast, dense, order_of, resolve
 
@@ -44,7 +44,19 @@ class Value:
     """What an instruction computes: shape, dtype and, if it is stored, where. `group` made it; it can be read when group number
     `ready` has run. `domain_strides`: how the dense value lies in its group's domain."""
 
-    __slots__ = ("buffer", "domain_strides", "dtype", "group", "layout", "literal", "placed", "ready", "shape", "views", "weak")
+    __slots__ = (
+        "buffer",
+        "domain_strides",
+        "dtype",
+        "group",
+        "layout",
+        "literal",
+        "placed",
+        "ready",
+        "shape",
+        "views",
+        "weak",
+    )
 
     def __init__(self, shape: Shape, dtype: Any, layout: Layout) -> None:
         self.shape = shape
@@ -90,7 +102,7 @@ class Entry(NamedTuple):
 
 
 class Group:
-    """What becomes one kernel: `kind` row, contract, scatter, fill or host, over `domain`, of which the axes `reduced` are summed.
+    """What becomes one kernel: `kind` row, contract, scatter, fill or host, over `domain`, whose axes `reduced` are summed.
 
     `order` is how the domain's axes lie in memory, outermost first. A `closed` group takes no more entries.
     """
@@ -135,6 +147,7 @@ class _Fusion:
         self.groups: list[Group] = []
         self.refs: dict[int, Ref] = {}
         self.scalars: Group | None = None  # the latest group of single numbers
+        self.copies: dict[Any, Ref] = {}  # what has been copied already, into which order
 
     # ------------------------------------------------------------------------------------------------ one instruction
 
@@ -176,10 +189,21 @@ class _Fusion:
 
     def copy(self, ref: Ref, order: Sequence[int]) -> Ref:
         """The same entries in memory of their own, dense in this order of axes."""
+        key = (id(ref.value), ref.layout, ref.shape, tuple(order))
+        if key not in self.copies:
+            group = self.begin("row", ref.shape, tuple(order))
+            value = self.enter(group, "copy", [ref], {}, ref.shape, ref.value.dtype, dense(ref.shape))
+            group.closed = True
+            value.weak = ref.value.weak
+            self.copies[key] = Ref(value, (), ref.shape)
+        return self.copies[key]
+
+    def pieced(self, ref: Ref, order: Sequence[int]) -> Ref:
+        """A copy that nobody else uses, to be stored in a place of its own."""
         group = self.begin("row", ref.shape, tuple(order))
-        value = self.enter(group, "copy", [ref], {}, ref.shape, ref.value.dtype, dense(ref.shape))
+        operand: Any = ref if ref.value.literal is None else _number(ref)
+        value = self.enter(group, "copy", [operand], {}, ref.shape, ref.value.dtype, dense(ref.shape))
         group.closed = True
-        value.weak = ref.value.weak
         return Ref(value, (), ref.shape)
 
     def begin(self, kind: str, domain: Shape, order: tuple[int, ...]) -> Group:
@@ -207,7 +231,10 @@ class _Fusion:
         self, name: str, operands: list[Any], params: dict[str, Any], shape: Shape, dtype: Any, weak: bool = False
     ) -> Ref:
         """An elementwise operation (or gather, whose first operand is read where the others say)."""
-        operands = [_number(o) if isinstance(o, Ref) and o.value.literal is not None and name != "gather" else o for o in operands]
+        operands = [
+            _number(o) if isinstance(o, Ref) and o.value.literal is not None and name != "gather" else o
+            for o in operands
+        ]
         refs = [o for o in operands if isinstance(o, Ref)]
         latest = max((r.value.ready for r in refs), default=-1)
         group = self._joinable(name, operands, shape, latest)
@@ -234,7 +261,11 @@ class _Fusion:
         elif self.groups and self.groups[-1].number > latest:
             candidates.append(self.groups[-1])
         for group in candidates:
-            if group.closed or group.kind not in ("row", "contract") or (group.kind == "contract" and name in ("gather", "iota")):
+            if (
+                group.closed
+                or group.kind not in ("row", "contract")
+                or (group.kind == "contract" and name in ("gather", "iota"))
+            ):
                 continue
             axes = _axes_in_domain(group, shape)
             if axes is None:
@@ -303,7 +334,7 @@ class _Fusion:
                 place = _through(place, i.params["through"], _lengths(key))
             covered += math.prod(piece.shape)
             if not _put(piece, place, whole.buffer):
-                piece = self.copy(piece, order_of(piece.shape, place.strides))
+                piece = self.pieced(piece, order_of(piece.shape, place.strides))
                 assert _put(piece, place, whole.buffer)
             whole.ready = max(whole.ready, piece.value.ready)
         if covered < whole.size:
@@ -314,18 +345,24 @@ class _Fusion:
 
     def scatter(self, i: Instruction, operands: list[Ref]) -> Ref:
         """Zeros with values added where index arrays say."""
-        value, *indices = operands
-        target = self.pointwise("copy", [_Number(0, np.dtype(i.dtype))], {}, i.shape, i.dtype).value
+        value = operands[0]
+        target = self.pointwise("copy", [Number(0, np.dtype(i.dtype))], {}, i.shape, i.dtype).value
         assert target.group is not None
         target.group.closed = True
         for k, operand in enumerate(operands):
-            if operand.value.literal is not None or (operand.value.group is not None and operand.value.group.closed is False):
-                operands[k] = operand if operand.value.literal is None else self.pointwise("copy", [operand], {}, operand.shape, operand.value.dtype)
+            if operand.value.literal is not None or (
+                operand.value.group is not None and operand.value.group.closed is False
+            ):
+                operands[k] = (
+                    operand
+                    if operand.value.literal is None
+                    else self.pointwise("copy", [operand], {}, operand.shape, operand.value.dtype)
+                )
         group = self.begin("scatter", value.shape, tuple(range(len(value.shape))))
         group.closed = True
         group.detail = (operands[0], list(operands[1:]), target, i.params)
-        target.ready = group.number
-        target.group = None
+        target.ready, target.group = group.number, None
+        target.buffer, target.placed = Buffer(target.dtype, target.size), True
         return Ref(target, (), i.shape)
 
     def host(self, i: Instruction, operands: list[Any]) -> Ref:
@@ -342,7 +379,7 @@ class _Fusion:
 # --------------------------------------------------------------------------------------------------------------- helpers
 
 
-class _Number(NamedTuple):
+class Number(NamedTuple):
     """An operand that is one number of a dtype."""
 
     value: Any
@@ -387,8 +424,8 @@ def _literal(number: Any, shape: Shape, dtype: Any) -> Ref:
     return Ref(value, (), shape)
 
 
-def _number(ref: Ref) -> _Number:
-    return _Number(ref.value.literal, ref.value.dtype)
+def _number(ref: Ref) -> Number:
+    return Number(ref.value.literal, ref.value.dtype)
 
 
 def _axes_in_domain(group: Group, shape: Shape) -> tuple[int, ...] | None:
@@ -499,7 +536,9 @@ def _put(piece: Ref, place: Layout, buffer: Buffer) -> bool:
     if value.placed or value.group is None or value.literal is not None or value.size != math.prod(piece.shape):
         return False
     long = [(n, s) for n, s in zip(piece.shape, place.strides, strict=True) if n > 1]
-    if [n for n, _ in long] != [n for n in value.shape if n > 1] or any(s.kind not in ("reshape", "broadcast_to") for s in piece.steps):
+    if [n for n, _ in long] != [n for n in value.shape if n > 1] or any(
+        s.kind not in ("reshape", "broadcast_to") for s in piece.steps
+    ):
         return False
     rest = iter(long)
     strides = tuple(next(rest)[1] if n > 1 else 0 for n in value.shape)

@@ -9,26 +9,17 @@ in the arena and copied at the end.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from ..program.program import Program
+from .body import Body, Operand
 from .contractions import Contraction, strides_over
-from .fusion import Buffer, Entry, Fused, Group, Ref, Value, _Number, fuse, in_place, spread
-from .kernel import Access, ContractionKernel, FlatKernel, Op, RowKernel, ScatterKernel
+from .fusion import Buffer, Entry, Fused, Group, Number, Ref, Value, fuse, spread
+from .kernel import Access, ContractionKernel, FlatKernel, RowKernel, ScatterKernel
 from .lower import lower
 from .views import Layout, Step, broadcast, dense, resolve
 
 _ALIGNMENT = 64
-
-
-class Operand(NamedTuple):
-    """An array of a kernel: the buffer and the entry where all its loops are at 0."""
-
-    buffer: Buffer
-    entry: int
 
 
 class Launch(NamedTuple):
@@ -63,6 +54,10 @@ class _Schedule:
         self.fused = fused
         self.groups = fused.groups
         self.constants: list[tuple[int, Any]] = []
+        self.readers: dict[int, set[int]] = {}  # for each value the groups that read it
+        for group in self.groups:
+            for ref in _reads(group):
+                self.readers.setdefault(id(ref.value), set()).add(group.number)
         self.slots = len(program.inputs) + len(program.outputs)
 
     def finish(self) -> Schedule:
@@ -95,6 +90,9 @@ class _Schedule:
                 value.buffer, value.placed = target, True
             else:
                 late.append((ref, target))
+        late.sort(
+            key=lambda item: item[0].value.group is not None
+        )  # what reads inputs goes before what overwrites them
         for ref, target in late:
             self._copy_at_end(ref, target)
 
@@ -104,11 +102,9 @@ class _Schedule:
             return True
         old = self.fused.inputs[source]
         assert value.group is not None
-        for group in self.groups[value.group.number :]:
-            if group is not value.group:
-                if any(r.value is old for r in _reads(group)):
-                    return False
-                continue
+        if max(self.readers.get(id(old), (-1,))) > value.group.number:
+            return False
+        for group in (value.group,):
             own = _strides_of(value, group)
             for shape, ref in _operands(group):
                 if ref.value is old and (group.kind == "contract" and shape is None):
@@ -123,7 +119,7 @@ class _Schedule:
         group = Group(len(self.groups), "row", ref.shape, tuple(range(len(ref.shape))))
         value = Value(ref.shape, ref.value.dtype, Layout(0, dense(ref.shape)))
         value.group, value.ready, value.buffer, value.placed = group, group.number, target, True
-        operand: Any = ref if ref.value.literal is None else _Number(ref.value.literal, ref.value.dtype)
+        operand: Any = ref if ref.value.literal is None else Number(ref.value.literal, ref.value.dtype)
         group.entries.append(Entry(value, "copy", (operand,), {}))
         self.groups.append(group)
 
@@ -140,7 +136,7 @@ class _Schedule:
                 readers.setdefault(id(ref.value), set()).add(group.number)
         outside = {id(ref.value) for ref in self.fused.outputs}
         for group in reversed(self.groups):
-            if group.kind not in ("row", "contract") or group.reduced and False:
+            if group.kind not in ("row", "contract") or (group.reduced and False):
                 continue
             for entry in reversed(list(group.entries)):
                 value = entry.value
@@ -165,13 +161,11 @@ class _Schedule:
                                 readers.setdefault(id(o.value), set()).add(target.number)
                     group.entries.remove(entry)
                     for o in entry.operands:
-                        if isinstance(o, Ref) and not any(
-                            p.value is o.value for _, p in _operands(group)
-                        ):
+                        if isinstance(o, Ref) and not any(p.value is o.value for _, p in _operands(group)):
                             readers[id(o.value)].discard(group.number)
 
     def _may_move(self, entry: Entry, target: Group, readers: dict[int, set[int]], outside: set[int]) -> bool:
-        if target.kind != "row" or target.domain != entry.value.shape and target.domain != entry.value.group.domain:  # type: ignore[union-attr]
+        if target.kind != "row" or (target.domain != entry.value.shape and target.domain != entry.value.group.domain):  # type: ignore[union-attr]
             return False
         if len(target.entries) > 40:
             return False
@@ -208,14 +202,20 @@ class _Schedule:
                 for _, ref in _operands(group):
                     wanted.add(id(ref.value))
                     _mark(ref.value, placed_readers)
+                if group.kind == "scatter":
+                    _mark(group.detail[2], placed_readers)
                 continue
             kept = []
             for entry in reversed(group.entries):
                 value = entry.value
                 needed = (
                     id(value) in wanted
-                    or entry.name == "product" and bool(kept)
-                    or (value.placed and value.buffer is not None and (_external(value.buffer, self) or id(value.buffer) in placed_readers))
+                    or (entry.name == "product" and bool(kept))
+                    or (
+                        value.placed
+                        and value.buffer is not None
+                        and (_external(value.buffer, self) or id(value.buffer) in placed_readers)
+                    )
                 )
                 if needed:
                     kept.append(entry)
@@ -282,7 +282,7 @@ class _Schedule:
         loops = [a for a in kept if group.domain[a] != 1]
         inner = [a for a in group.order if a in group.reduced and group.domain[a] != 1]
         nest = loops + inner or [None]
-        body = _Body(self, group, lambda layout: tuple(0 if a is None else layout.strides[a] for a in nest))
+        body = Body(group, lambda layout: tuple(0 if a is None else layout.strides[a] for a in nest), self._buffer)
         loads, ops, stores, operands = body.written(self._stored(group))
         shape = tuple(1 if a is None else group.domain[a] for a in nest)
         if not group.reduced and (flat := _flat(shape, loads, ops, stores)) is not None:
@@ -296,7 +296,7 @@ class _Schedule:
         c: Contraction = group.detail
         loops = c.batch + c.rows + c.columns
         axes = [c.out.index(label) for label in loops]
-        body = _Body(self, group, lambda layout: tuple(layout.strides[a] for a in axes), first=1)
+        body = Body(group, lambda layout: tuple(layout.strides[a] for a in axes), self._buffer, first=1)
         loads, ops, stores, operands = body.written(self._stored(group))
         a, b = c.a[0], c.b[0]
         sizes = dict(zip(c.a_labels + c.b_labels, (*a.shape, *b.shape), strict=True))
@@ -357,140 +357,12 @@ class _Schedule:
         return arrange(list(buffers.values()))
 
 
-class _Body:
-    """The loads, operations and stores of a kernel while they are being listed. `first`: values 0 … first - 1 are given."""
-
-    def __init__(self, plan: _Schedule, group: Group, over: Callable[[Layout], tuple[int, ...]], first: int = 0) -> None:
-        self.plan = plan
-        self.group = group
-        self.over = over
-        self.first = first
-        self.loads: list[Access] = []
-        self.sources: list[Operand] = []
-        self.known: dict[Any, int] = {}
-        self.pending: list[tuple[Value | None, str, tuple[Any, ...], str, tuple[tuple[str, Any], ...]]] = []
-
-    def written(self, stored: list[Value]) -> tuple[Any, Any, Any, tuple[Operand, ...]]:
-        """(loads, ops, stores, operands) of the kernel."""
-        for entry in self.group.entries:
-            self._enter(entry)
-        base = self.first + len(self.loads)
-        numbers: dict[int, int] = {}
-        ops: list[Op] = []
-        for value, name, args, dtype, params in self.pending:
-            if name == "product":
-                numbers[id(value)] = 0
-                continue
-            resolved = tuple(
-                numbers[a[1]] if a[0] == "value" else self.first + a[1] if a[0] == "load" else base + a[1] for a in args
-            )
-            if name == "alias":
-                numbers[id(value)] = resolved[0]
-                # keep the numbering of ("op", n) references: an alias is an operation that does nothing
-                ops.append(Op("astype", resolved, dtype))
-                continue
-            if value is not None:
-                numbers[id(value)] = base + len(ops)
-            ops.append(Op(name, resolved, dtype, params))
-        stores = []
-        operands = list(self.sources)
-        for value in stored:
-            layout = spread(Ref(value, (), value.shape), self.group, value.shape)
-            stores.append((numbers[id(value)], Access(value.dtype.str[1:], self.over(layout))))
-            operands.append(Operand(self.plan._buffer(value), layout.offset))
-        return tuple(self.loads), tuple(ops), tuple(stores), tuple(operands)
-
-    def _op(self, value: Value | None, name: str, args: tuple[Any, ...], dtype: str, params: Any = ()) -> tuple[str, int]:
-        self.pending.append((value, name, args, dtype, params))
-        count = sum(p[1] != "product" for p in self.pending)
-        return ("op", count - 1)
-
-    def _enter(self, entry: Entry) -> None:
-        value, name = entry.value, entry.name
-        dtype = value.dtype.str[1:]
-        if name == "product":
-            self.pending.append((value, "product", (), dtype, ()))
-            return
-        if name == "gather":
-            self._gather(entry)
-            return
-        wanted = _computing_dtype(entry)
-        args = tuple(self._argument(o, value.shape, wanted) for o in entry.operands)
-        if name == "copy":
-            self._op(value, "alias", args, dtype)
-            return
-        if name == "iota":
-            axis = entry.params["loop"]
-            marker = Layout(0, tuple(int(a == axis) for a in range(len(self.group.domain))))
-            places = self.over(marker)
-            if 1 in places:
-                self._op(value, "iota", (), "i8", (("loop", places.index(1)),))
-            else:
-                self._op(value, "constant", (), "i8", (("value", 0),))
-            return
-        params = () if name.startswith("reduce_") or name == "astype" else tuple(sorted(entry.params.items()))
-        self._op(value, name, args, dtype, params)
-
-    def _argument(self, operand: Any, shape: Any, wanted: Any) -> tuple[str, int]:
-        """The number of an operand's value, converted where it is a Python number without a dtype."""
-        if not isinstance(operand, Ref):
-            number, own = (operand.value, operand.dtype) if isinstance(operand, _Number) else (operand, None)
-            dtype = (np.dtype(own) if own is not None else wanted or np.result_type(type(number))).str[1:]
-            key = ("constant", repr(number), dtype)
-            if key not in self.known:
-                item = number.item() if isinstance(number, np.generic) else number
-                self.known[key] = self._op(None, "constant", (), dtype, (("value", _typed(item, dtype)),))[1]
-            return ("op", self.known[key])
-        if operand.value.group is self.group:
-            got: tuple[str, int] = ("value", id(operand.value))
-        else:
-            got = self._load(operand, spread(operand, self.group, _reading_shape(operand, self.group, shape)))
-        if operand.value.weak and wanted is not None and operand.value.dtype != wanted:
-            key = ("weak", got, wanted.str)
-            if key not in self.known:
-                self.known[key] = self._op(None, "astype", (got,), wanted.str[1:])[1]
-            return ("op", self.known[key])
-        return got
-
-    def _load(self, operand: Ref, layout: Layout) -> tuple[str, int]:
-        buffer = self.plan._buffer(operand.value)
-        access = Access(operand.value.dtype.str[1:], self.over(layout))
-        key = (id(buffer), layout.offset, access)
-        if key not in self.known:
-            self.known[key] = len(self.loads)
-            self.loads.append(access)
-            self.sources.append(Operand(buffer, layout.offset))
-        return ("load", self.known[key])
-
-    def _gather(self, entry: Entry) -> None:
-        source, *indices = entry.operands
-        params = entry.params
-        layout = source.layout
-        shape = entry.value.shape
-        strides = [0] * len(shape)
-        for axis, place in enumerate(params["places"]):
-            if place >= 0:
-                strides[place] = layout.strides[axis] if shape[place] > 1 else 0
-        buffer = self.plan._buffer(source.value)
-        self.loads.append(Access(source.value.dtype.str[1:], self.over(Layout(0, tuple(strides)))))
-        self.sources.append(Operand(buffer, layout.offset))
-        number = len(self.loads) - 1
-        args = tuple(self._argument(i, shape, None) for i in indices)
-        details = (
-            ("load", number),
-            ("strides", tuple(layout.strides[a] for a in params["axes"])),
-            ("sizes", tuple(source.shape[a] for a in params["axes"])),
-        )
-        self._op(entry.value, "gather", args, entry.value.dtype.str[1:], details)
-
-
 # ------------------------------------------------------------------------------------------------------------------ helpers
 
 _CHEAP = frozenset({
     "add", "subtract", "multiply", "negative", "where", "relu", "square", "equal", "less", "less_equal", "greater", "greater_equal",
     "maximum", "minimum", "astype", "abs", "positive",
 })  # fmt: skip
-_COMPARISONS = frozenset({"equal", "not_equal", "less", "less_equal", "greater", "greater_equal"})
 
 
 def arrange(buffers: list[Buffer]) -> int:
@@ -537,11 +409,6 @@ def _reads(group: Group) -> list[Ref]:
     return [ref for _, ref in _operands(group)]
 
 
-def _reading_shape(operand: Ref, group: Group, shape: Any) -> Any:
-    """A reduction reads its operand over the whole domain."""
-    return operand.shape if operand.shape == group.domain else shape
-
-
 def _strides_of(value: Value, group: Group) -> tuple[int, ...]:
     return spread(Ref(value, (), value.shape), group, value.shape).strides
 
@@ -567,7 +434,12 @@ def _move(entry: Entry, target: Group) -> None:
         k for k, e in enumerate(target.entries) if any(isinstance(o, Ref) and o.value is old for o in e.operands)
     )
     changed = [
-        Entry(e.value, e.name, tuple(Ref(new, o.steps, o.shape) if isinstance(o, Ref) and o.value is old else o for o in e.operands), e.params)
+        Entry(
+            e.value,
+            e.name,
+            tuple(Ref(new, o.steps, o.shape) if isinstance(o, Ref) and o.value is old else o for o in e.operands),
+            e.params,
+        )
         for e in target.entries
     ]
     changed.insert(place, Entry(new, entry.name, entry.operands, entry.params))
@@ -581,31 +453,6 @@ def _mark(value: Value, readers: set[int]) -> None:
 
 def _external(buffer: Buffer, plan: _Schedule) -> bool:
     return buffer.slot is not None
-
-
-def _computing_dtype(entry: Entry) -> Any:
-    """The dtype that operands without one of their own take."""
-    typed = [
-        o.value.dtype if isinstance(o, Ref) else o.dtype
-        for o in entry.operands
-        if (isinstance(o, Ref) and not o.value.weak) or isinstance(o, _Number)
-    ]
-    if entry.name in _COMPARISONS:
-        numbers = [o for o in entry.operands if not isinstance(o, Ref | _Number)]
-        weak = [o.value.dtype for o in entry.operands if isinstance(o, Ref) and o.value.weak]
-        if not typed:
-            return np.dtype(np.float64)
-        base = np.result_type(*typed)
-        inexact = any(isinstance(n, float) for n in numbers) or any(w.kind == "f" for w in weak)
-        return np.result_type(base, np.float64) if inexact and base.kind in "biu" else base
-    if entry.name.startswith("logical") or entry.value.dtype.kind == "b":
-        return np.result_type(*typed) if typed else None
-    return entry.value.dtype
-
-
-def _typed(number: Any, dtype: str) -> Any:
-    """A constant as a Python number of its dtype's kind."""
-    return bool(number) if dtype == "b1" else float(number) if dtype[0] == "f" else int(number)
 
 
 def _flat(shape: tuple[int, ...], loads: Any, ops: Any, stores: Any) -> FlatKernel | None:

@@ -65,7 +65,8 @@ def broadcast(layout: Layout, shape: Shape, target: Shape) -> Layout:
     """The layout with axes added in front and axes of length 1 stretched, so that it has the shape `target`."""
     extra = len(target) - len(shape)
     strides = tuple(
-        0 if i < extra or (shape[i - extra] == 1 and n != 1) else layout.strides[i - extra] for i, n in enumerate(target)
+        0 if i < extra or (shape[i - extra] == 1 and n != 1) else layout.strides[i - extra]
+        for i, n in enumerate(target)
     )
     return Layout(layout.offset, strides)
 

@@ -103,7 +103,7 @@ def _line(i: Instruction) -> str:
     """One instruction as text: `%7 = multiply %3 %5 : float32 (64, 128)`."""
     if i.op == "constant":
         value = i.params["value"]
-        shown = f"{value.flat[0]:g}" if value.size == 1 or not any(value.strides) and value.size else "…"
+        shown = f"{value.flat[0]:g}" if value.size == 1 or (not any(value.strides) and value.size) else "…"
         arguments = [shown]
     else:
         arguments = [f"%{a.number}" if isinstance(a, Instruction) else repr(a) for a in i.args]

@@ -1,0 +1,166 @@
+"""Lowering of matmul, einsum and convolutions to contractions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..program.program import Instruction
+
+if TYPE_CHECKING:
+    from .lower import Lowering
+
+_CONTRACTED = ("f4", "f8")
+
+
+def _matmul(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction | None:
+    a, b = args
+    letters = iter("abcdefghijklmnopqrstuvw")
+    batch = "".join(next(letters) for _ in range(max(a.ndim, b.ndim, 2) - 2))
+    la = ("x" if a.ndim > 1 else "") + "z"
+    lb = "z" + ("y" if b.ndim > 1 else "")
+    lead_a, lead_b = batch[len(batch) - max(a.ndim - 2, 0) :], batch[len(batch) - max(b.ndim - 2, 0) :]
+    out = batch + la[:-1] + lb[1:]
+    return _contract(w, old, a, b, lead_a + la, lead_b + lb, out)
+
+
+def _einsum(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction | None:
+    inputs, out = old.params["spec"].split("->")
+    terms = inputs.split(",")
+    if "." in inputs or any(len(set(t)) < len(t) for t in terms) or len(set(out)) < len(out) or len(terms) > 2:
+        return None
+    if len(terms) == 2:
+        return _contract(w, old, *args, terms[0], terms[1], out)
+    summed = tuple(i for i, c in enumerate(terms[0]) if c not in out)
+    x = w.reduce("sum", args[0], summed, False)
+    kept = [c for c in terms[0] if c in out]
+    return w.view(x, "permute_dims", old.shape, axes=tuple(kept.index(c) for c in out))
+
+
+def _contract(
+    w: Lowering, old: Instruction, a: Any, b: Any, la: str, lb: str, out: str, last: str = ""
+) -> Instruction | None:
+    """out[out] = Σ a[la]·b[lb]. What one operand alone has is summed first."""
+    if old.dtype.str[1:] not in _CONTRACTED or not all(isinstance(x, Instruction) for x in (a, b)):
+        return None
+    a, b = (
+        x if x.dtype == old.dtype else w.add("astype", (x,), {"dtype": old.dtype}, x.shape, old.dtype) for x in (a, b)
+    )
+    a, la = _without(w, a, la, lb, out)
+    b, lb = _without(w, b, lb, la, out)
+    return w.add("contract", (a, b), {"labels": (la, lb, out), "last": last}, old.shape, old.dtype)
+
+
+def _without(w: Lowering, x: Instruction, labels: str, others: str, out: str) -> tuple[Instruction, str]:
+    """x without the axes that it alone has (summed), and without those of length 1 that the others have longer."""
+    alone = tuple(i for i, c in enumerate(labels) if c not in others and c not in out)
+    x = w.reduce("sum", x, alone, False)
+    labels = "".join(c for i, c in enumerate(labels) if i not in alone)
+    thin = [i for i, c in enumerate(labels) if x.shape[i] == 1 and c in others]
+    if thin:
+        shape = tuple(n for i, n in enumerate(x.shape) if i not in thin)
+        x = w.reshape(x, shape)
+        labels = "".join(c for i, c in enumerate(labels) if i not in thin)
+    return x, labels
+
+
+def _conv(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction | None:
+    """Labels: n images, g groups, o, c channels of a group, A… places of the output, a… places in the window."""
+    x, k = args
+    p = old.params
+    d = len(p["stride"])
+    x = _windowed(w, _padded(w, x, p["padding"]), k.shape[2:], p["stride"], p["dilation"])
+    places, inside = "ABCDEF"[:d], "abcdef"[:d]
+    x = _grouped(w, x, 1, p["groups"])
+    k = _grouped(w, k, 0, p["groups"])
+    made = _contract(w, _shaped(old, _split(old.shape, 1, p["groups"])), x, k, f"ngz{places}{inside}", f"goz{inside}",
+                     f"ngo{places}", last="o")  # fmt: skip
+    return None if made is None else w.reshape(made, old.shape)
+
+
+def _conv_weight(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction | None:
+    x, y = args
+    p = old.params
+    d = len(p["stride"])
+    x = _windowed(w, _padded(w, x, p["padding"]), p["window"], p["stride"], p["dilation"])
+    places, inside = "ABCDEF"[:d], "abcdef"[:d]
+    counted = tuple(y.shape[2:])
+    if tuple(x.shape[2 : 2 + d]) != counted:
+        key = (slice(None), slice(None), *(slice(0, n) for n in counted))
+        x = w.add("index", (x,), {"key": key}, (*x.shape[:2], *counted, *x.shape[2 + d :]), x.dtype)
+    x = _grouped(w, x, 1, p["groups"])
+    y = _grouped(w, y, 1, p["groups"])
+    made = _contract(w, _shaped(old, _split(old.shape, 0, p["groups"])), x, y, f"ngz{places}{inside}", f"ngo{places}",
+                     f"goz{inside}", last="o")  # fmt: skip
+    return None if made is None else w.reshape(made, old.shape)
+
+
+def _conv_input(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction | None:
+    """y with zeros between its entries and around it, slid over by the mirrored window."""
+    y, k = args
+    p = old.params
+    d = len(p["stride"])
+    if not y.size or not k.size:
+        return None
+    key: list[Any] = [slice(0, y.shape[0]), slice(0, y.shape[1])]
+    shape = [*y.shape[:2]]
+    for n, m, s, t, (lo, _), size in zip(
+        y.shape[2:], k.shape[2:], p["stride"], p["dilation"], p["padding"], p["size"], strict=True
+    ):
+        reach = t * (m - 1)
+        first = reach - lo  # where the first entry of y comes to stand
+        if first < 0:
+            return None
+        length = size + reach
+        if first + (n - 1) * s + 1 > length:
+            return None
+        key.append(slice(first, first + (n - 1) * s + 1, s))
+        shape.append(length)
+    spread = w.add("assemble", (y,), {"keys": (tuple(key),)}, tuple(shape), y.dtype)
+    x = _windowed(w, spread, k.shape[2:], (1,) * d, p["dilation"])
+    mirrored = w.view(k, "flip", k.shape, axis=tuple(range(2, 2 + d)))
+    places, inside = "ABCDEF"[:d], "abcdef"[:d]
+    x = _grouped(w, x, 1, p["groups"])
+    mirrored = _grouped(w, mirrored, 0, p["groups"])
+    made = _contract(w, _shaped(old, _split(old.shape, 1, p["groups"])), x, mirrored, f"ngo{places}{inside}",
+                     f"goz{inside}", f"ngz{places}", last="z")  # fmt: skip
+    return None if made is None else w.reshape(made, old.shape)
+
+
+def _padded(w: Lowering, x: Instruction, padding: Any) -> Instruction:
+    if not any(map(any, padding)):
+        return x
+    widths = ((0, 0), (0, 0), *padding)
+    shape = tuple(lo + n + hi for (lo, hi), n in zip(widths, x.shape, strict=True))
+    return w.add("assemble", (x,), {"keys": (interior(widths, x.shape),)}, shape, x.dtype)
+
+
+def interior(widths: Any, shape: tuple[int, ...]) -> tuple[slice, ...]:
+    return tuple(slice(lo, lo + n) for (lo, _), n in zip(widths, shape, strict=True))
+
+
+def _windowed(w: Lowering, x: Instruction, window: Any, stride: Any, dilation: Any) -> Instruction:
+    lead = x.ndim - len(window)
+    counts = tuple(
+        max((n - t * (m - 1) - 1) // s + 1, 0)
+        for n, m, s, t in zip(x.shape[lead:], window, stride, dilation, strict=True)
+    )
+    shape = (*x.shape[:lead], *counts, *window)
+    return w.view(x, "windows", shape, window=tuple(window), stride=tuple(stride), dilation=tuple(dilation))
+
+
+def _split(shape: tuple[int, ...], axis: int, groups: int) -> tuple[int, ...]:
+    return (*shape[:axis], groups, shape[axis] // groups, *shape[axis + 1 :])
+
+
+def _grouped(w: Lowering, x: Instruction, axis: int, groups: int) -> Instruction:
+    shape = _split(x.shape, axis, groups)
+    return w.reshape(x, shape)
+
+
+def _shaped(old: Instruction, shape: tuple[int, ...]) -> Instruction:
+    return Instruction(old.op, (), {}, shape, old.dtype)
+
+
+PRODUCTS = {
+    "matmul": _matmul, "einsum": _einsum, "conv": _conv, "conv_weight": _conv_weight, "conv_input": _conv_input,
+}  # fmt: skip

@@ -1,0 +1,136 @@
+"""Sums of many terms: contractions alike become one with many terms, assembled pieces one assembly.
+
+A weight used at every step of a sequence gets its gradient as such a sum, and so does what was sliced step by step. Added
+up one by one, each term would read and write the whole gradient.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from ..program.program import Instruction
+from .forms import VIEWS
+
+
+def merge_sums(made: list[Instruction], outputs: list[Instruction]) -> list[Instruction]:
+    """In sums of many terms, contractions alike become one contraction with many terms, and assembled pieces one assembly.
+
+    A weight used at every step of a sequence gets its gradient as such a sum, and so does what was sliced step by step.
+    """
+    uses = Counter(id(a) for i in made for a in i.args if isinstance(a, Instruction))
+    uses.update(id(o) for o in outputs)
+    terms: dict[int, list[Instruction]] = {}  # of each addition
+    inner: set[int] = set()  # additions that are terms themselves
+    for i in made:
+        if i.op == "add" and all(
+            isinstance(a, Instruction) and a.shape == i.shape and a.dtype == i.dtype for a in i.args
+        ):
+            terms[id(i)] = []
+            for a in i.args:
+                single = uses[id(a)] == 1
+                inner |= {id(a)} if id(a) in terms and single else set()
+                terms[id(i)] += terms[id(a)] if id(a) in terms and single else [a]
+    out: list[Instruction] = []
+    gone: set[int] = set()
+    for i in made:
+        if id(i) in terms and id(i) not in inner and len(terms[id(i)]) > 1:
+            merged, absorbed = _merged(terms[id(i)], uses)
+            if absorbed:
+                gone |= absorbed | _inside(i, terms, inner)
+                out += _summed(i, merged, {id(o) for o in out} | {id(o) for o in made})
+                continue
+        out.append(i)
+    return [i for i in out if id(i) not in gone]
+
+
+def _inside(root: Instruction, terms: dict[int, list[Instruction]], inner: set[int]) -> set[int]:
+    """The additions below a sum."""
+    found: set[int] = set()
+    stack = [root]
+    while stack:
+        for a in stack.pop().args:
+            if id(a) in inner and id(a) in terms:
+                found.add(id(a))
+                stack.append(a)
+    return found
+
+
+def _merged(terms: list[Instruction], uses: Counter[int]) -> tuple[list[Instruction], set[int]]:
+    """Fewer terms with the same sum, and the instructions that are no longer needed."""
+    kinds: dict[Any, list[Instruction]] = {}
+    for t in terms:
+        key: Any = id(t)
+        if uses[id(t)] == 1 and t.op == "contract":
+            n = len(t.args) // 2
+            key = ("contract", repr(t.params), repr(_trail(t.args[0])), repr(_trail(t.args[n])))
+        elif uses[id(t)] == 1 and t.op == "assemble" and "through" not in t.params:
+            key = "assemble"
+        kinds.setdefault(key, []).append(t)
+    out, absorbed = [], set()
+    for members in kinds.values():
+        first = members[0]
+        if len(members) == 1:
+            out.append(first)
+        elif first.op == "contract":
+            n = len(first.args) // 2
+            args = (*(a for m in members for a in m.args[:n]), *(b for m in members for b in m.args[n:]))
+            out.append(Instruction("contract", args, first.params, first.shape, first.dtype, where=first.where))
+            absorbed |= {id(m) for m in members}
+        else:
+            for group in _disjoint(members):
+                if len(group) == 1:
+                    out.append(group[0])
+                    continue
+                args = tuple(a for m in group for a in m.args)
+                keys = {"keys": tuple(k for m in group for k in m.params["keys"])}
+                out.append(Instruction("assemble", args, keys, first.shape, first.dtype, where=first.where))
+                absorbed |= {id(m) for m in group}
+    return out, absorbed
+
+
+def _disjoint(members: list[Instruction]) -> list[list[Instruction]]:
+    """Assemblies in groups whose pieces do not overlap."""
+    groups: list[list[Instruction]] = []
+    for m in members:
+        for group in groups:
+            if all(_apart(m.params["keys"], other.params["keys"]) for other in group):
+                group.append(m)
+                break
+        else:
+            groups.append([m])
+    return groups
+
+
+def _summed(root: Instruction, merged: list[Instruction], known: set[int]) -> list[Instruction]:
+    """The instructions that add up the merged terms, the last of them being `root`."""
+    fresh = [m for m in merged if id(m) not in known]
+    if len(merged) == 1:
+        (only,) = merged
+        root.op, root.args, root.params = only.op, only.args, only.params
+        return [root]
+    total = merged[0]
+    for m in merged[1:-1]:
+        total = Instruction("add", (total, m), {}, root.shape, root.dtype, where=root.where)
+        fresh.append(total)
+    root.args = (total, merged[-1])
+    return [*fresh, root]
+
+
+def _trail(x: Instruction) -> list[Any]:
+    """The shapes and views that lead to an operand."""
+    trail: list[Any] = [x.shape]
+    while x.op in VIEWS:
+        trail.append((x.op, x.shape, repr(x.params)))
+        x = x.args[0]
+    if x.op == "index":
+        key = x.params["key"]
+        trail.append(("index", x.args[0].shape, [(p.step if isinstance(p, slice) else p is None) for p in key]))
+    return trail
+
+
+def _apart(first: Any, second: Any) -> bool:
+    """Whether no piece of the first meets one of the second: along some axis their slices are apart."""
+    return all(
+        any(p.stop <= q.start or q.stop <= p.start for p, q in zip(a, b, strict=True)) for a in first for b in second
+    )
