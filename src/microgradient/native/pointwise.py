@@ -121,7 +121,7 @@ def _extreme(predicate: str, a: Value, b: Value) -> Value:
         if a.kind == "b":
             return a | b if predicate == "gt" else a & b
         return a.call(f"llvm.{'s' if a.kind == 'i' else 'u'}{'max' if predicate == 'gt' else 'min'}", b)
-    if not b.text.startswith("%") and "0x7FF8" not in b.text:  # a number that is not NaN
+    if _is_number(b):
         return a.make(f"fcmp u{predicate} {a.type} {a.text}, {b.text}", "b1").select(a, b)
     return a.isnan().select(a, a.compare(predicate, b).select(a, b))
 
@@ -131,11 +131,16 @@ def _relu(a: Value) -> Value:
 
 
 def _clip(a: Value, low: Value, high: Value) -> Value:
-    """min(max(a, low), high); at a tie `a` stays."""
-    if a.kind != "f":
-        return minimum(maximum(a, low), high)
-    raised = a.isnan().select(a, low.isnan().select(low, (a < low).select(low, a)))
-    return raised.isnan().select(raised, high.isnan().select(high, (raised > high).select(high, raised)))
+    """min(max(a, low), high). At a tie a bound counts if the bounds are arrays, `a` itself if they are numbers: as in NumPy."""
+    if a.kind == "f" and _is_number(low) and _is_number(high):
+        raised = (a < low).select(low, a)
+        return (raised > high).select(high, raised)
+    return minimum(maximum(a, low), high)
+
+
+def _is_number(a: Value) -> bool:
+    """Whether it is a literal other than NaN."""
+    return not a.text.startswith("%") and "0x7FF8" not in a.text
 
 
 def _sign(a: Value) -> Value:
