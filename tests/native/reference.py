@@ -48,7 +48,8 @@ def strided(memory: Any, entry: int, shape: tuple[int, ...], strides: tuple[int,
         return np.empty(shape, memory.dtype)
     low = entry + sum(min(0, (n - 1) * s) for n, s in zip(shape, strides, strict=True))
     high = entry + sum(max(0, (n - 1) * s) for n, s in zip(shape, strides, strict=True))
-    assert low >= 0 and high < len(memory), (low, high, len(memory), shape, strides)
+    assert low >= 0
+    assert high < len(memory)
     steps = tuple(s * memory.itemsize for s in strides)
     return (
         np.ndarray(shape, memory.dtype, memory.data, entry * memory.itemsize, steps)

@@ -20,7 +20,7 @@ from ..program.program import Program
 from . import contraction, engine, rows
 from .fusion import Group, Ref, Value
 from .kernel import ContractionKernel, FlatKernel, ScatterKernel
-from .routine import Launch, Routine
+from .routine import STATUS, Launch, Routine, new_arena
 from .schedule import Launch as Planned
 from .schedule import Schedule, schedule
 
@@ -37,7 +37,7 @@ class Executable:
         started = time.perf_counter()
         self.program = program
         plan = schedule(program)
-        self._arena = _aligned(plan.arena_bytes)
+        self._arena = new_arena(plan.arena_bytes)
         self._constants = plan.constants  # kept alive
         self._steps = self._built(plan)
         self._plan = plan
@@ -55,7 +55,6 @@ class Executable:
                     table[k] = id(array)
                 step.run()
                 if step.status:
-                    step.status = 0
                     raise IndexError("an index is out of bounds")
             else:
                 step(inputs, outputs)
@@ -104,7 +103,7 @@ class Executable:
         return steps
 
     def _routine(self, launches: list[Launch], plan: Schedule) -> Routine:
-        routine = Routine(launches, _FIRST + plan.slots, arena=self._arena)
+        routine = Routine(launches, _FIRST + plan.slots, self._arena)
         for slot, array in plan.constants:
             routine.table[_FIRST + slot] = id(array)
         return routine
@@ -121,6 +120,7 @@ class Executable:
             count = rows.pieces(spec, planned.number)
         else:
             count = contraction.pieces(spec) if isinstance(spec, ContractionKernel) else rows.pieces(spec)
+        operands.append((STATUS, 0))
         return Launch(address, count, operands, parallel=count > 1)
 
     def array(self, value: Value, inputs: Sequence[Array], outputs: Sequence[Array]) -> Array:
@@ -182,13 +182,6 @@ class _Call:
 def _thunk(spec: Any, name: str, bits: int) -> Any:
     generator = contraction if isinstance(spec, ContractionKernel) else rows
     return lambda: generator.generate(spec, name, bits)
-
-
-def _aligned(size: int) -> Array:
-    """Zeroed memory that begins at a multiple of 64 bytes."""
-    memory: Array = np.zeros(size + 64, np.uint8)
-    start = -memory.ctypes.data % 64
-    return memory[start : start + size]
 
 
 def _flops(planned: Planned) -> int:

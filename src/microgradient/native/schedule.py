@@ -17,6 +17,7 @@ from .contractions import Contraction, strides_over
 from .fusion import Buffer, Entry, Fused, Group, Number, Ref, Value, fuse, spread
 from .kernel import Access, ContractionKernel, FlatKernel, RowKernel, ScatterKernel
 from .lower import lower
+from .recompute import recompute
 from .views import Layout, Step, broadcast, dense, resolve
 
 _ALIGNMENT = 64
@@ -62,7 +63,7 @@ class _Schedule:
 
     def finish(self) -> Schedule:
         self._place_outputs()
-        self._recompute()
+        recompute(self.program, self.fused, _operands)
         self._drop_unused()
         launches = [launch for group in self.groups if (launch := self._launch(group)) is not None]
         return Schedule(launches, self._arrange(launches), self.slots, self.constants, self.groups)
@@ -122,76 +123,6 @@ class _Schedule:
         operand: Any = ref if ref.value.literal is None else Number(ref.value.literal, ref.value.dtype)
         group.entries.append(Entry(value, "copy", (operand,), {}))
         self.groups.append(group)
-
-    # ------------------------------------------------------------------------------------------- what need not be stored
-
-    def _recompute(self) -> None:
-        """A cheap result that only other groups read, of operands that are stored anyway, is computed there again.
-
-        Not stored, it saves more memory traffic than its operations cost.
-        """
-        readers: dict[int, set[int]] = {}
-        for group in self.groups:
-            for _, ref in _operands(group):
-                readers.setdefault(id(ref.value), set()).add(group.number)
-        outside = {id(ref.value) for ref in self.fused.outputs}
-        for group in reversed(self.groups):
-            if group.kind not in ("row", "contract") or (group.reduced and False):
-                continue
-            for entry in reversed(list(group.entries)):
-                value = entry.value
-                users = readers.get(id(value), set())
-                if (
-                    entry.name not in _CHEAP
-                    or value.placed
-                    or id(value) in outside
-                    or not users
-                    or group.number in users
-                    or len(users) > 2
-                    or value.shape != group.domain
-                    or value.size <= 1
-                ):
-                    continue
-                targets = [self.groups[u] for u in users]
-                if all(self._may_move(entry, t, readers, outside) for t in targets):
-                    for target in targets:
-                        _move(entry, target)
-                        for o in entry.operands:
-                            if isinstance(o, Ref):
-                                readers.setdefault(id(o.value), set()).add(target.number)
-                    group.entries.remove(entry)
-                    for o in entry.operands:
-                        if isinstance(o, Ref) and not any(p.value is o.value for _, p in _operands(group)):
-                            readers[id(o.value)].discard(group.number)
-
-    def _may_move(self, entry: Entry, target: Group, readers: dict[int, set[int]], outside: set[int]) -> bool:
-        if target.kind != "row" or (target.domain != entry.value.shape and target.domain != entry.value.group.domain):  # type: ignore[union-attr]
-            return False
-        if len(target.entries) > 40:
-            return False
-        for other in target.entries:
-            for o in other.operands:
-                if isinstance(o, Ref) and o.value is entry.value:
-                    if other.name == "gather" or other.name == "copy":
-                        return False
-                    there = resolve(Layout(0, dense(o.value.shape)), o.value.shape, o.steps)
-                    if there is None or o.shape != entry.value.shape or there != Layout(0, dense(o.shape)):
-                        return False
-        for o in entry.operands:
-            if isinstance(o, Ref):
-                v = o.value
-                stored = v.placed or v.group is None or id(v) in outside or len(readers.get(id(v), ())) > 1
-                if not stored or self._changes(v, entry, target):
-                    return False
-                if o.shape == target.domain and v.size > 512 and not _same_inner(o, target):
-                    return False
-        return True
-
-    def _changes(self, value: Value, entry: Entry, target: Group) -> bool:
-        """Whether an input would be overwritten between the two places, so that it can't be read at the later."""
-        if value.buffer is None or value.buffer.slot is None or value.buffer.slot >= len(self.program.inputs):
-            return False
-        return any(a.input == value.buffer.slot for a in self.program.aliases)
 
     def _drop_unused(self) -> None:
         """Remove operations whose results nobody reads."""
@@ -359,11 +290,6 @@ class _Schedule:
 
 # ------------------------------------------------------------------------------------------------------------------ helpers
 
-_CHEAP = frozenset({
-    "add", "subtract", "multiply", "negative", "where", "relu", "square", "equal", "less", "less_equal", "greater", "greater_equal",
-    "maximum", "minimum", "astype", "abs", "positive",
-})  # fmt: skip
-
 
 def arrange(buffers: list[Buffer]) -> int:
     """Offsets in the arena: the largest first, each in the lowest gap that is free while it is needed; returns the size."""
@@ -418,32 +344,6 @@ def _is_dense(value: Value) -> bool:
     return value.layout.offset == 0 and all(
         a == b or n == 1 for a, b, n in zip(value.layout.strides, natural, value.shape, strict=True)
     )
-
-
-def _same_inner(ref: Ref, group: Group) -> bool:
-    innermost = next((a for a in reversed(group.order) if group.domain[a] > 1), None)
-    return innermost is None or abs(ref.layout.strides[innermost]) <= 1
-
-
-def _move(entry: Entry, target: Group) -> None:
-    """Compute an entry's value again in another group, as a value of its own there."""
-    old = entry.value
-    new = Value(old.shape, old.dtype, old.layout)
-    new.group, new.ready, new.domain_strides, new.weak = target, target.number, old.domain_strides, old.weak
-    place = next(
-        k for k, e in enumerate(target.entries) if any(isinstance(o, Ref) and o.value is old for o in e.operands)
-    )
-    changed = [
-        Entry(
-            e.value,
-            e.name,
-            tuple(Ref(new, o.steps, o.shape) if isinstance(o, Ref) and o.value is old else o for o in e.operands),
-            e.params,
-        )
-        for e in target.entries
-    ]
-    changed.insert(place, Entry(new, entry.name, entry.operands, entry.params))
-    target.entries = changed
 
 
 def _mark(value: Value, readers: set[int]) -> None:
