@@ -14,6 +14,7 @@ from .operators import wrap
 from .rules import Primitive, World
 from .tape import NO_PARAMS, TAPE, Node, backward, forward, next_seq, picked, recording, topological
 from .tensor import TAPED, Tensor
+from .tracing import as_datum, current
 from .tree import flatten
 
 Function = Callable[..., Any]
@@ -54,7 +55,7 @@ def custom_rule(f: Function | None = None, *, vjp: Function | None = None, jvp: 
                     "MG113", f"The vjp of `{name}` gave shape {np.shape(_raw(g))} for an argument {a.shape}."
                 )
         # copied: the rule may have returned an argument, which must not become its own gradient
-        return [None if g is None else _boxed(g) if xp is TAPED else np.array(_raw(g)) for g in got]
+        return [None if g is None else _boxed(g) if xp is TAPED else as_datum(_raw(g)).copy() for g in got]
 
     def run_jvp(xp: World, tangents: Any, y: Any, args: Any, params: Any) -> Any:
         if jvp is None:
@@ -65,7 +66,7 @@ def custom_rule(f: Function | None = None, *, vjp: Function | None = None, jvp: 
         out = jvp(tuple(filled), _boxed(y), *map(_boxed, args))
         if np.shape(_raw(out)) != y.shape:  # the sweep would broadcast it
             raise ShapeError("MG113", f"The jvp of `{name}` gave shape {np.shape(_raw(out))} for a result {y.shape}.")
-        return _boxed(out) if xp is TAPED else np.asarray(_raw(out))
+        return _boxed(out) if xp is TAPED else as_datum(_raw(out))
 
     op = Primitive(name, "special", (run_vjp,), run_vjp, run_jvp, lambda wanted: (True,) * (len(wanted) + 1))
 
@@ -102,7 +103,7 @@ def checkpoint(f: Function) -> Function:
 
     @functools.wraps(f)
     def checkpointed(*args: Any, **options: Any) -> Any:
-        if recording.get() is None:
+        if recording.get() is None or current() is not None:  # a compiled program plans its memory itself
             return f(*args, **options)
         leaves, rebuild = flatten((args, options))
         varied = [i for i, x in enumerate(leaves) if isinstance(x, Tensor) and x.node is not None]

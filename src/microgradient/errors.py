@@ -12,6 +12,7 @@ as ``[MG101]``. Each class also derives from the builtin exception that NumPy or
 | MG150-169 | neural networks: layers, losses, parameters, optimisers |
 | MG170-179 | numbers that are not finite |
 | MG180-199 | files, data, the command line |
+| MG200-219 | compiled mode |
 """
 
 from __future__ import annotations
@@ -77,6 +78,14 @@ class DataError(MicrogradientError, ValueError):
 
 class LinAlgError(MicrogradientError, numpy.linalg.LinAlgError):
     """A matrix that has no inverse or no factors of the kind that was asked for."""
+
+
+class NonFiniteError(MicrogradientError, FloatingPointError):
+    """A computation gave the first NaN or infinity."""
+
+
+class TraceError(MicrogradientError, TypeError):
+    """A compiled function does what a program can't: it needs the value of a traced tensor, or keeps one."""
 
 
 class MicrogradientWarning(UserWarning):

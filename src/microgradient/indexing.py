@@ -9,6 +9,7 @@ import numpy as np
 from .errors import ArgumentTypeError, MicrogradientError, OutOfRangeError
 from .protocols import Protocols
 from .rules import ARRAY
+from .tracing import Traced, current
 
 
 def index_key(key: Any, shape: tuple[int, ...]) -> tuple[Any, list[Any]]:
@@ -32,17 +33,23 @@ def index_key(key: Any, shape: tuple[int, ...]) -> tuple[Any, list[Any]]:
         elif isinstance(part, bool | np.bool_):
             pattern.append(ARRAY)
             arrays.append(np.asarray(part))
-        elif isinstance(part, np.ndarray):
+        elif isinstance(part, np.ndarray | Traced):
             if part.dtype.kind not in "biu":
                 raise ArgumentTypeError("MG128", f"An index array holds integers or booleans, not {part.dtype}.")
-            if part.ndim == 0 and part.dtype.kind != "b":
+            if part.ndim == 0 and part.dtype.kind != "b" and isinstance(part, np.ndarray):
                 pattern.append(int(part))
             else:
                 pattern.append(ARRAY)
-                arrays.append(part.copy() if given is part else part)  # the user may change it before the backward pass
+                arrays.append(_own(part) if given is part else part)
         else:
             pattern.append(_whole(part))
     return tuple(pattern), arrays
+
+
+def _own(array: Any) -> Any:
+    """A copy: the user may change an array before the backward pass. A trace reads it at every call instead."""
+    trace = current()
+    return array.copy() if trace is None or isinstance(array, Traced) else trace.reference(array)
 
 
 def index_error(error: IndexError, key: Any, shape: tuple[int, ...]) -> MicrogradientError:

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import kernels
-from .errors import ArgumentError, DTypeError, RangeError, ShapeError, warn_once
+from . import kernels, tracing
+from .errors import ArgumentError, DTypeError, RangeError, ShapeError, TraceError, warn_once
 from .protocols import DEFAULT_FLOAT
 from .rules import TABLE, Primitive
 from .tape import NO_PARAMS, TAPE, Node, Shaped, picked, recording
+from .tracing import Traced, as_datum
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -66,10 +67,12 @@ def unary(name: str) -> Callable[[Tensor], Tensor]:
             y = _run_silently(kernel, a)
         except RuntimeError:
             y = run_kernel(kernel, a)
+        except TraceError:
+            raise
         except TypeError:
             raise _not_defined(name, a) from None
         if y.__class__ is not np.ndarray:
-            y = np.asarray(y)
+            y = as_datum(y)
         out = _new(Tensor)
         out.data = y
         out.node = None
@@ -109,8 +112,8 @@ def binary(name: str, reflected: bool = False) -> Callable[[Tensor, Operand], Te
             if b.__class__ is np.ndarray and p is not None:
                 b = b.copy()  # the rule will read it, and the user may change it before
             if lift and a.dtype.kind == "f" and b.__class__ is not complex:
-                b = np.asarray(b, a.dtype)  # the rule of 2**x takes the logarithm of 2 in this dtype
-            if b.__class__ is np.ndarray or floats or a.dtype.kind not in "fc" or b.__class__ is complex:
+                b = as_datum(b).astype(a.dtype)  # the rule of 2**x takes the logarithm of 2 in this dtype
+            if (b.__class__ is not float and b.__class__ is not int) or a.dtype.kind not in "fc":
                 a, b = promote(a, b, floats)
         if reflected:
             a, b, p, q = b, a, q, p
@@ -122,10 +125,12 @@ def binary(name: str, reflected: bool = False) -> Callable[[Tensor, Operand], Te
             raise _no_broadcast(name, a, b, error) from None
         except OverflowError:
             raise _out_of_range(name, a, b) from None
+        except TraceError:
+            raise
         except TypeError:
             raise _not_defined(name, a, b) from None
         if y.__class__ is not np.ndarray:
-            y = np.asarray(y)
+            y = as_datum(y)
         out = _new(Tensor)
         out.data = y
         if (p is None and q is None) or not varies or (recorder := _recorder()) is None:
@@ -171,14 +176,14 @@ def apply(op: Primitive, *args: Any, **params: Any) -> Any:
         y = run_kernel(kernel, *data, **params)
     several = y.__class__ is tuple
     if not several and y.__class__ is not np.ndarray:
-        y = np.asarray(y)
+        y = as_datum(y)
     wanted = tuple([node is not None for node in nodes])
     if True not in wanted or not op.varies or (recorder := _recorder()) is None:
         return tuple(wrap(part, None) for part in y) if several else wrap(y, None)
     kept = op.kept.get(wanted) or op.kept.setdefault(wanted, op.reads(wanted))
     saved = [y if kept[0] else None]
     for datum, keep, node in zip(data, kept[1:], nodes, strict=True):
-        saved.append(datum if keep else None if node is not None else Shaped(np.shape(datum), np.result_type(datum)))
+        saved.append(datum if keep else None if node is not None else _shaped(datum))
     if not several and y.dtype.kind == "c":
         raise _no_complex(op.name)
     if several:
@@ -192,30 +197,46 @@ def apply(op: Primitive, *args: Any, **params: Any) -> Any:
     return out
 
 
+def world() -> Any:
+    """The namespace in which rules run on data: the array world, or the traced one."""
+    trace = tracing.current()
+    return kernels if trace is None else trace.world
+
+
 def wrap(datum: Any, node: Node | None) -> Any:
     """The tensor of a datum and a node. Numbers and shapes, which rules also meet, stay what they are."""
-    if not isinstance(datum, np.ndarray | np.generic):
-        return datum
+    if datum.__class__ is not np.ndarray:
+        if not isinstance(datum, _DATA) or (isinstance(datum, Traced) and datum.weak):
+            return datum
+        datum = as_datum(datum)
     out = _new(Tensor)
-    out.data = np.asarray(datum)
+    out.data = datum
     out.node = node
     return out
 
 
+_DATA = (np.ndarray, np.generic, Traced)
+
+
+def _shaped(datum: Any) -> Shaped:
+    return Shaped(np.shape(datum), datum.dtype if hasattr(datum, "dtype") else np.result_type(datum))
+
+
 def constant(value: Any) -> Any:
-    """An operand that is not a tensor, as a Python number or an ndarray; NotImplemented if it is neither."""
+    """An operand that is not a tensor, as a Python number or a datum; NotImplemented if it is neither."""
     cls = value.__class__
     if cls is float or cls is int or cls is bool or cls is complex:
         return value
     if isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
-        return np.asarray(value)  # np.memmap and np.matrix as the arrays they are
+        trace = tracing.current()
+        return np.asarray(value) if trace is None else trace.reference(np.asarray(value))  # of np.memmap and np.matrix too
     if isinstance(value, np.generic) and value.dtype.kind in "biufc":
         return value.item()  # a NumPy number is a number: it does not decide the dtype
     if isinstance(value, bool | int | float | complex):
         return (
             complex(value) if isinstance(value, complex) else float(value) if isinstance(value, float) else int(value)
         )
-    return NotImplemented
+    return value if isinstance(value, Traced) else NotImplemented
 
 
 def promote(a: Any, b: Any, floats: bool = False) -> tuple[Any, Any]:
@@ -224,18 +245,23 @@ def promote(a: Any, b: Any, floats: bool = False) -> tuple[Any, Any]:
     The standard leaves integers with floats open; here, as in PyTorch, float32 with int64 is float32. Python numbers
     have no dtype of their own: beside integers a Python float counts as the default float.
     """
-    kinds = [x.dtype.kind if isinstance(x, np.ndarray) else "Python" for x in (a, b)]
-    inexact = [x.dtype for x in (a, b) if isinstance(x, np.ndarray) and x.dtype.kind in "fc"]
+    kinds = [x.dtype.kind if is_strong(x) else "Python" for x in (a, b)]
+    inexact = [x.dtype for x, kind in zip((a, b), kinds, strict=True) if kind in "fc"]
     if inexact:
         target = inexact[0] if len(inexact) == 1 else np.result_type(*inexact)
     elif any(isinstance(x, complex) for x in (a, b)):
         target = np.result_type(_default_float[0], np.complex64)
-    elif floats or any(isinstance(x, float) for x in (a, b)):
+    elif floats or any(isinstance(x, float) or (isinstance(x, Traced) and x.weak and x.dtype.kind == "f") for x in (a, b)):
         target = _default_float[0]
     else:
         return a, b
     a, b = (x.astype(target) if k in ("b", "i", "u") else x for x, k in zip((a, b), kinds, strict=True))
     return a, b
+
+
+def is_strong(x: Any) -> bool:
+    """Whether an operand is a datum that decides the dtype of a result, rather than a number."""
+    return isinstance(x, np.ndarray) or (isinstance(x, Traced) and not x.weak)
 
 
 def _no_complex(name: str) -> DTypeError:

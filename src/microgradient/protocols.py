@@ -9,6 +9,7 @@ import numpy as np
 from .errors import ArgumentError, ArgumentTypeError
 from .kernels import Array
 from .tape import Node, leave_graph
+from .tracing import Traced
 
 DEFAULT_FLOAT = [np.dtype(np.float32)]
 """The dtype that Python floats become: a list of one, changed by `set_default_dtype`."""
@@ -49,7 +50,7 @@ class Protocols:
     def numpy(self) -> Array:
         """A copy of the value as a NumPy array. Use `np.asarray(x)` for a read-only view without a copy."""
         leave_graph(self, ".numpy()")
-        return self.data.copy()
+        return np.array(self.data)
 
     def item(self) -> Any:
         """The value of a tensor with one entry as a Python number."""
@@ -69,6 +70,8 @@ class Protocols:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         leave_graph(self, "np.asarray(…)")
+        if isinstance(self.data, Traced):
+            return np.asarray(self.data, dtype)
         if copy or (dtype is not None and np.dtype(dtype) != self.dtype):
             if copy is False:
                 raise ValueError(f"A change from {self.dtype} to {np.dtype(dtype)} needs a copy.")
@@ -87,6 +90,8 @@ class Protocols:
         copy: bool | None = None,
     ) -> Any:
         leave_graph(self, "DLPack")
+        if isinstance(self.data, Traced):
+            return np.asarray(self.data).__dlpack__()
         data = self.data if self.data.flags.writeable or copy is False else self.data.copy()
         return data.__dlpack__(stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
 
@@ -107,10 +112,10 @@ class Protocols:
 
     def __float__(self, /) -> float:
         leave_graph(self, "float(…)")
-        return float(self.item())
+        return float(self.data if isinstance(self.data, Traced) else self.item())
 
     def __int__(self, /) -> int:
-        return int(self.item())
+        return int(self.data if isinstance(self.data, Traced) else self.item())
 
     def __index__(self, /) -> int:
         if self.data.dtype.kind not in "iu" or self.data.ndim:
@@ -124,9 +129,11 @@ class Protocols:
             raise ArgumentError(
                 "MG123", f"The truth of a tensor of shape {self.shape} is ambiguous. Write `mg.any(x)` or `mg.all(x)`."
             )
-        return bool(self.data.item())
+        return bool(self.data if isinstance(self.data, Traced) else self.data.item())
 
     def __repr__(self) -> str:
+        if isinstance(self.data, Traced):
+            return f"tensor({self.data!r})"
         body = np.array2string(self.data, separator=", ", prefix="tensor(")
         plain = self.data.dtype in (np.bool_, np.int64, DEFAULT_FLOAT[0])
         dtype = "" if plain and self.data.size else f", dtype={self.dtype}"
@@ -136,6 +143,8 @@ class Protocols:
         return f"tensor({body}{dtype}{how})"
 
     def __format__(self, spec: str) -> str:
+        if isinstance(self.data, Traced):
+            return repr(self)
         return format(self.data.item(), spec) if self.data.ndim == 0 else format(str(self), spec)
 
     def __len__(self) -> int:

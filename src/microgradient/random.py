@@ -32,11 +32,12 @@ import math
 import operator
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from . import tracing
 from .errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from .operators import get_default_dtype, wrap
 from .tensor import Tensor
@@ -76,10 +77,12 @@ class Generator:
 
     def manual_seed(self, seed: int) -> None:
         """Start again from `seed`: any whole number from -2^63 to 2^64 - 1."""
+        _not_while_tracing()
         self.set_state({"seed": seed, "counter": 0})
 
     def get_state(self) -> dict[str, int]:
         """The seed and the number of blocks used so far: all there is to know, ready for JSON."""
+        _not_while_tracing()
         with self._lock:
             return {"seed": self._seed, "counter": self._counter}
 
@@ -93,6 +96,7 @@ class Generator:
         >>> random.normal((3,)).tolist() == x.tolist()
         True
         """
+        _not_while_tracing()
         if not isinstance(state, dict) or set(state) != {"seed", "counter"}:
             raise ArgumentError("MG139", f"A random state is {{'seed': int, 'counter': int}}, got {state!r:.100}.")
         seed, counter = _checked_seed(state["seed"]), _whole(state["counter"], "counter")
@@ -118,6 +122,8 @@ class Generator:
         low, high = _real(low, "low"), _real(high, "high")
         if low > high:
             raise ArgumentError("MG139", f"uniform needs low <= high, got low = {low} and high = {high}.")
+        if tracing.current() is not None:
+            return _traced(self.uniform, (shape, low, high, dtype), shape, dtype)
         out = self._uniforms(math.prod(shape), np.dtype(np.float64 if dtype == np.float64 else np.float32))
         if dtype == np.float16 or low != 0.0 or high != 1.0:
             out = out * out.dtype.type(high - low)
@@ -141,6 +147,8 @@ class Generator:
         mean, std = _real(mean, "mean"), _real(std, "std")
         if std < 0:
             raise ArgumentError("MG139", f"A standard deviation is not negative, got std = {std}.")
+        if tracing.current() is not None:
+            return _traced(self.normal, (shape, mean, std, dtype), shape, dtype)
         out = self._normals(math.prod(shape), _FORMATS[np.dtype(np.float64 if dtype == np.float64 else np.float32)])
         if std != 1.0:
             out *= out.dtype.type(std)
@@ -164,6 +172,8 @@ class Generator:
                 f"integers gives low <= k < high, so it needs low < high, within int64: got low = {low} and high = {high}. "
                 "`high` itself is never drawn.",
             )
+        if tracing.current() is not None:
+            return _traced(self.integers, (low, high, shape), shape, np.dtype(np.int64))
         n, span = math.prod(shape), high - low
         out, rejected = _scaled(self._words(n, _WORDS64), span)
         while rejected.any():
@@ -184,6 +194,8 @@ class Generator:
         n = _whole(n, "n")
         if n < 0:
             raise ArgumentError("MG139", f"A permutation of n = {n} things does not exist.")
+        if tracing.current() is not None:
+            return _traced(self.permutation, (n,), (n,), np.dtype(np.int64))
         return _tensor(np.argsort(self._words(n, _WORDS64), kind="stable").astype(np.int64, copy=False), (n,))
 
     def bernoulli(self, p: Any, shape: Shape | None = None, dtype: Any = None) -> Tensor:
@@ -197,6 +209,9 @@ class Generator:
         tensor([[1., 1.],
                 [1., 1.]])
         """
+        if tracing.current() is not None:
+            places = _shape(np.shape(p) if shape is None else shape)
+            return _traced(self.bernoulli, (p, places, dtype), places, np.dtype(dtype or get_default_dtype()))
         chances = np.asarray(p.data if isinstance(p, Tensor) else p)
         shape = _shape(chances.shape if shape is None else shape)
         if chances.dtype.kind not in "biuf" or not (chances.size == 0 or 0 <= chances.min() <= chances.max() <= 1):
@@ -408,6 +423,20 @@ def _excerpt(values: Array) -> str:
         return repr(values.tolist())[:60]
     wrong = values[~((values >= 0) & (values <= 1))]
     return f"{wrong.flat[0]}" + (f" (and {wrong.size - 1} more)" if wrong.size > 1 else "")
+
+
+def _traced(draw: Callable[..., Tensor], args: tuple[Any, ...], shape: tuple[int, ...], dtype: np.dtype[Any]) -> Tensor:
+    """A draw as an instruction of the program being traced: it draws whenever that runs. The first of `args` may be traced."""
+    first, *rest = args
+    data = (first.data if isinstance(first, Tensor) else first,)
+    out: Tensor = wrap(tracing.current().draw(lambda x: draw(x, *rest).data, draw.__name__, shape, dtype, data), None)
+    return out
+
+
+def _not_while_tracing() -> None:
+    trace = tracing.current()
+    if trace is not None:
+        trace.refuse("Reading or setting the state of random numbers", "Do it outside of the compiled function.")
 
 
 def _tensor(data: Array, shape: tuple[int, ...]) -> Tensor:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from . import kernels, rules_linalg  # noqa: F401 (rules_linalg adds its rows to the table)
+from . import rules_linalg, tracing  # noqa: F401 (rules_linalg adds its rows to the table)
 from .errors import (
     ArgumentError,
     ArgumentTypeError,
@@ -29,7 +29,7 @@ from .errors import (
     warn_once,
 )
 from .indexing import index_error, index_key
-from .operators import Operand, apply, binary, install, run_kernel, unary, wrap
+from .operators import Operand, apply, binary, install, run_kernel, unary, world, wrap
 from .protocols import DEFAULT_FLOAT, Protocols
 from .rules import TABLE
 from .tape import (
@@ -45,6 +45,7 @@ from .tape import (
     recording,
     topological,
 )
+from .tracing import Traced, as_datum
 
 _recorder = recording.get
 
@@ -181,7 +182,7 @@ class Tensor(Protocols):
         else:
             spent = None if retain_graph or _recorder() is not TAPE else Spent(user_location())
             with np.errstate(all="ignore"):
-                leaves = backward(order, {self.node: seed.data}, kernels, spent=spent)
+                leaves = backward(order, {self.node: seed.data}, world(), spent=spent)
         _accumulate(leaves, seed.data)
         note_backward(self.node)
 
@@ -193,7 +194,7 @@ class Tensor(Protocols):
                     f"This tensor has shape {self.shape}; a gradient needs one number. Write `loss.mean().backward()`, or pass "
                     f"a weight for each of the {self.data.size} entries: `loss.backward(weights)`.",
                 )
-            return Tensor(np.ones_like(self.data))
+            return cast("Tensor", wrap(np.ones(self.shape, self.dtype), None))
         seed = gradient if isinstance(gradient, Tensor) else Tensor(gradient, self.dtype)
         if seed.shape != self.shape:
             raise ShapeError(
@@ -255,7 +256,7 @@ class Tensor(Protocols):
         if self.node is not None and self.node.op is None:
             self._refuse_leaf_update("`w[i] = …`")
         pattern, indices = index_key(key, self.shape)
-        new = value if isinstance(value, Tensor) else wrap(np.asarray(value), None)
+        new = value if isinstance(value, Tensor) else Tensor(value) if _is_traced(value) else wrap(np.asarray(value), None)
         if new.dtype != self.dtype:
             fits = np.can_cast(new.dtype, self.dtype, "same_kind")
             if not fits and (isinstance(value, Tensor) or new.dtype.kind == "c"):
@@ -397,7 +398,10 @@ def to_array(data: Any, dtype: Any = None) -> Any:
     """A new ndarray with `data` and the dtype that :func:`tensor` documents."""
     if isinstance(data, Tensor):
         leave_graph(data, "mg.tensor(…)")
-        return np.array(data.data, dtype=dtype, copy=True)
+        datum = data.data
+        return np.array(datum, dtype=dtype, copy=True) if isinstance(datum, np.ndarray) else _traced(datum, dtype)
+    if tracing.traces and (traced := _traced_value(data)) is not None:
+        return _traced(traced, dtype)
     if hasattr(data, "__array__"):  # also another library's array, which keeps its dtype too
         array = np.array(np.asarray(data), dtype=dtype, copy=True)
     else:
@@ -419,6 +423,32 @@ def to_array(data: Any, dtype: Any = None) -> Any:
     if array.dtype.kind not in "biufc":
         raise DTypeError("MG143", f"A tensor holds numbers; {type(data).__name__} gives NumPy dtype {array.dtype}.")
     return array
+
+
+def _traced_value(data: Any) -> Any:
+    """Data that the active trace, if there is one, knows or takes as an input; None for other data."""
+    trace = tracing.current()
+    if trace is None:
+        return None
+    if isinstance(data, np.ndarray) and data.dtype.kind in "biufc" and data.size > 1:
+        return trace.reference(np.asarray(data))
+    if isinstance(data, list | tuple) and any(_is_traced(x) for x in data):
+        parts = [x if isinstance(x, Tensor) else Tensor(x) for x in data]
+        return trace.world.concat(*(p.data.reshape(1, *p.shape) for p in parts), axis=0)
+    return data if isinstance(data, Traced) else None
+
+
+def _is_traced(x: Any) -> bool:
+    return isinstance(x, Tensor | Traced) or (isinstance(x, list | tuple) and any(map(_is_traced, x)))
+
+
+def _traced(datum: Any, dtype: Any) -> Any:
+    """`datum` in a dtype; what stands for a Python float becomes the default float."""
+    if dtype is None and datum.weak:
+        dtype = DEFAULT_FLOAT[0] if datum.dtype.kind == "f" else datum.dtype
+    if datum.weak:
+        return tracing.current().world.astype(datum, dtype=np.dtype(dtype))
+    return datum if dtype is None else datum.astype(np.dtype(dtype))
 
 
 def _read_as(data: Any, dtype: Any) -> Any:
@@ -459,7 +489,7 @@ def _accumulate(leaves: dict[Node, Any], seed: Any) -> None:
             elif isinstance(t, Tensor):
                 node.grad = wrap(t.data.copy(), t.node)  # a sum gives the same tensor to all of its terms
             else:
-                t = np.asarray(t)
+                t = as_datum(t)
                 if t.base is not None or id(t) in given:
                     t = t.copy()
                 given.add(id(t))

@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from . import kernels
 from .errors import ArgumentTypeError, DTypeError, GradientError, ShapeError, format_location, warn_once
-from .operators import wrap
+from .operators import world, wrap
 from .rules import TABLE
 from .tape import CUTS, NO_PARAMS, TAPE, Node, backward, forward, next_seq, recording, topological
 from .tensor import TAPED, Tensor
+from .tracing import as_datum
 from .tree import flatten, leaves_like
 
 Function = Callable[..., Any]
@@ -222,7 +222,7 @@ class _Run:
             found = backward(self.order, seeds, TAPED, wrap)
         else:
             with np.errstate(all="ignore"):
-                found = backward(self.order, seeds, kernels)
+                found = backward(self.order, seeds, world())
         gradients = []
         for x in self.inputs:
             g = found.get(x.node) if x.node is not None else None
@@ -240,7 +240,7 @@ class _Run:
             found = forward(self.order, moving, TAPED, wrap)
         else:
             with np.errstate(all="ignore"):
-                found = forward(self.order, moving, kernels)
+                found = forward(self.order, moving, world())
         moved = []
         for y in self.outputs:
             t = found.get(y.node) if y.node is not None else None
@@ -255,7 +255,7 @@ class _Run:
 
 def _own(t: Any) -> Tensor:
     """What a sweep found as a tensor of its own: the sweep may have given the same one to several, or that of the user."""
-    found: Tensor = wrap(t.data.copy(), t.node) if isinstance(t, Tensor) else wrap(np.array(t, copy=True), None)
+    found: Tensor = wrap(t.data.copy(), t.node) if isinstance(t, Tensor) else wrap(as_datum(t).copy(), None)
     return found
 
 

@@ -12,6 +12,7 @@ from ..operators import apply, run_kernel, wrap
 from ..protocols import DEFAULT_FLOAT
 from ..rules import TABLE
 from ..tensor import Tensor
+from ..tracing import Traced, as_datum
 
 ArrayLike = Any
 """What the functions accept as an array: a Tensor, an ndarray, a Python or NumPy number, nested sequences of these."""
@@ -67,12 +68,17 @@ def cast_to(x: Tensor, dtype: np.dtype[Any]) -> Tensor:
 
 def as_dtype(x: ArrayLike, dtype: np.dtype[Any]) -> Tensor:
     """`x` as a tensor of that dtype; a Python number takes it directly, without losing digits as a default float."""
-    return Tensor(x, dtype) if isinstance(x, bool | int | float | complex) else cast_to(as_tensor(x), dtype)
+    return Tensor(x, dtype) if isinstance(x, bool | int | float | complex | Traced) else cast_to(as_tensor(x), dtype)
+
+
+def number_as(x: Any, dtype: np.dtype[Any]) -> Any:
+    """A Python number in that dtype: one of NumPy's numbers."""
+    return x.astype(dtype) if isinstance(x, Traced) else run_kernel(dtype.type, x)
 
 
 def constant_tensor(array: Any) -> Tensor:
     """The tensor of an array made here: not copied, and nothing recorded."""
-    return cast("Tensor", wrap(np.asarray(array), None))
+    return cast("Tensor", wrap(as_datum(array), None))
 
 
 def inexact(x: Tensor) -> Tensor:
@@ -86,6 +92,7 @@ def promoted(*operands: Any) -> np.dtype[Any]:
         a, b = (getattr(x, "dtype", None) for x in operands)
         if a is b is not None:
             return cast("np.dtype[Any]", a)
+    operands = tuple(x.dtype.type(0).item() if isinstance(x, Traced) and x.weak else x for x in operands)
     dtypes = [
         x if isinstance(x, np.dtype) else x.dtype for x in operands if hasattr(x, "dtype") or isinstance(x, np.dtype)
     ]

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ..operators import apply, binary, run_kernel, unary
+from ..operators import apply, binary, unary
 from ..rules import TABLE
 from ..tensor import Tensor
-from .arguments import ArrayLike, as_dtype, as_tensor, cast_to, constant_tensor, inexact, promoted
+from ..tracing import Traced, on_data
+from .arguments import ArrayLike, as_dtype, as_tensor, cast_to, constant_tensor, inexact, number_as, promoted
 from .manipulation import broadcast_shapes, reshape
 
 
@@ -163,10 +164,10 @@ def clip(x: ArrayLike, /, min: ArrayLike | None = None, max: ArrayLike | None = 
 def _bound(bound: Any, dtype: np.dtype[Any], info: Any) -> Any:
     """A bound of `clip` in the dtype of the array; an integer beyond its range is as good as the end of the range."""
     if info is None:
-        return run_kernel(dtype.type, bound) if isinstance(bound, bool | int | float) else as_dtype(bound, dtype)
+        return number_as(bound, dtype) if isinstance(bound, bool | int | float | Traced) else as_dtype(bound, dtype)
     bound = as_tensor(bound)
     if bound.dtype.kind in "iu":
-        return constant_tensor(np.clip(bound.data, info.min, info.max).astype(dtype))
+        return constant_tensor(on_data(np.clip, bound.data, info.min, info.max).astype(dtype))
     return cast_to(bound, dtype)
 
 
@@ -180,7 +181,7 @@ def where(condition: ArrayLike, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     condition = as_tensor(condition)
     x1, x2 = (x if isinstance(x, Tensor) else _number(x) for x in (x1, x2))
     dtype = promoted(x1, x2)
-    first, second = (cast_to(x, dtype) if isinstance(x, Tensor) else run_kernel(dtype.type, x) for x in (x1, x2))
+    first, second = (cast_to(x, dtype) if isinstance(x, Tensor) else number_as(x, dtype) for x in (x1, x2))
     return _broadcast_together("where", cast_to(condition, _BOOL), first, second)
 
 
@@ -190,7 +191,7 @@ _BOOL = np.dtype(np.bool_)
 def _number(x: Any) -> Any:
     """A Python number for a number, which does not decide the dtype; a tensor for anything else."""
     x = x.item() if isinstance(x, np.generic) else x
-    return x if isinstance(x, bool | int | float | complex) else as_tensor(x)
+    return x if isinstance(x, bool | int | float | complex | Traced) else as_tensor(x)
 
 
 def _broadcast_together(name: str, *operands: Any) -> Tensor:
@@ -239,7 +240,7 @@ def conj(x: ArrayLike, /) -> Tensor:
     tensor(1.-2.j, dtype=complex64)
     """
     x = as_tensor(x)
-    return constant_tensor(np.conj(x.data)) if x.dtype.kind == "c" else reshape(x, x.shape)
+    return constant_tensor(on_data(np.conj, x.data)) if x.dtype.kind == "c" else reshape(x, x.shape)
 
 
 def imag(x: ArrayLike, /) -> Tensor:
@@ -249,7 +250,7 @@ def imag(x: ArrayLike, /) -> Tensor:
     >>> mg.imag(1 + 2j)
     tensor(2.)
     """
-    return constant_tensor(np.imag(as_tensor(x).data).copy())
+    return constant_tensor(on_data(np.imag, as_tensor(x).data).copy())
 
 
 def real(x: ArrayLike, /) -> Tensor:
@@ -260,4 +261,4 @@ def real(x: ArrayLike, /) -> Tensor:
     tensor(1.)
     """
     x = as_tensor(x)
-    return constant_tensor(np.real(x.data).copy()) if x.dtype.kind == "c" else reshape(x, x.shape)
+    return constant_tensor(on_data(np.real, x.data).copy()) if x.dtype.kind == "c" else reshape(x, x.shape)

@@ -23,6 +23,7 @@ from ..kernels_linalg import lapack
 from ..tape import recording
 from ..tensor import TAPED as xp
 from ..tensor import Tensor
+from ..tracing import on_data
 from .arguments import ArrayLike, Axis, as_tensor, axes_of, constant_tensor, inexact
 from .products import cross, diagonal, matmul, matrix_transpose, operands, outer, tensordot, trace, vecdot
 
@@ -341,7 +342,7 @@ def vector_norm(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False, o
     """
     x = inexact(as_tensor(x))
     if x.dtype.kind == "c":
-        x = constant_tensor(np.abs(x.data))
+        x = constant_tensor(on_data(np.abs, x.data))
     axes = axes_of(axis, x.ndim)
     reduced = functools.partial(xp.sum, axis=axes, keepdims=keepdims)
     if ord == 1:
@@ -429,12 +430,12 @@ def _refuse_gradient(x: Tensor, what: str, instead: str) -> None:
 def _values(function: Callable[..., Any], x: Tensor, **options: Any) -> list[Tensor]:
     """The results of a NumPy function without derivatives."""
     with np.errstate(all="ignore"):
-        results = lapack(function, x.data, **options)
+        results = on_data(functools.partial(lapack, function), x.data, **options)
     return [constant_tensor(part) for part in (results if isinstance(results, tuple) else (results,))]
 
 
 def _conj(x: Tensor) -> Tensor:
-    return constant_tensor(np.conj(x.data)) if x.dtype.kind == "c" else x
+    return constant_tensor(on_data(np.conj, x.data)) if x.dtype.kind == "c" else x
 
 
 def _complex(x: Tensor) -> Tensor:

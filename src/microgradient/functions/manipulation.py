@@ -13,6 +13,7 @@ from ..errors import ArgumentError, ShapeError
 from ..operators import apply
 from ..rules import ARRAY, TABLE
 from ..tensor import Tensor
+from ..tracing import whole_value
 from .arguments import (
     ArrayLike,
     as_dtype,
@@ -275,7 +276,7 @@ def repeat(x: ArrayLike, repeats: int | ArrayLike, /, *, axis: int | None = None
     if axis is None:
         x, axis = reshape(x, (-1,)), 0
     i = one_axis(axis, x.ndim)
-    counts = as_tensor(repeats).data
+    counts = whole_value(as_tensor(repeats).data, "repeat")
     if counts.dtype.kind not in "iu" or np.any(counts < 0):
         raise ArgumentError("MG124", f"Repeats are integers and not negative; these are {counts}.")
     if counts.shape not in ((), (1,), (x.shape[i],)):

@@ -19,6 +19,7 @@ from ..operators import apply, binary
 from ..rules import TABLE
 from ..tensor import TAPED as xp
 from ..tensor import Tensor
+from ..tracing import on_data
 from .arguments import ArrayLike, as_tensor, cast_to, checked_dtype, constant_tensor, promoted
 
 _EINSUM = TABLE["einsum"]
@@ -110,7 +111,7 @@ def vecdot(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Tensor:
             "MG134", f"vecdot needs vectors of one length along axis {axis}; the shapes are {a.shape} and {b.shape}."
         )
     if a.dtype.kind == "c":
-        a = constant_tensor(np.conj(a.data))
+        a = constant_tensor(on_data(np.conj, a.data))
     try:
         products = a * b
     except ValueError:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from ..errors import ArgumentError, ShapeError
+from ..kernels import Array
 from ..tensor import Tensor
+from ..tracing import on_data, whole_value
 from .arguments import ArrayLike, Axis, as_dtype, as_tensor, axes_of, constant_tensor, one_axis, promoted
 
 
@@ -18,7 +22,7 @@ def argmax(x: ArrayLike, /, *, axis: int | None = None, keepdims: bool = False) 
     >>> mg.argmax(mg.asarray([[1, 5], [7, 3]]), axis=1)
     tensor([1, 0])
     """
-    return _arg(np.argmax, "argmax", x, axis, keepdims)
+    return _arg(_argmax, "argmax", x, axis, keepdims)
 
 
 def argmin(x: ArrayLike, /, *, axis: int | None = None, keepdims: bool = False) -> Tensor:
@@ -28,7 +32,7 @@ def argmin(x: ArrayLike, /, *, axis: int | None = None, keepdims: bool = False) 
     >>> mg.argmin(mg.asarray([[1, 5], [7, 3]]))
     tensor(0)
     """
-    return _arg(np.argmin, "argmin", x, axis, keepdims)
+    return _arg(_argmin, "argmin", x, axis, keepdims)
 
 
 def count_nonzero(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
@@ -39,7 +43,7 @@ def count_nonzero(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False)
     tensor([2, 1])
     """
     x = as_tensor(x)
-    return constant_tensor(np.sum(x.data != 0, axis=axes_of(axis, x.ndim), dtype=np.int64, keepdims=keepdims))
+    return constant_tensor(on_data(_count, x.data, axis=axes_of(axis, x.ndim), keepdims=keepdims))
 
 
 def nonzero(x: ArrayLike, /) -> tuple[Tensor, ...]:
@@ -52,7 +56,7 @@ def nonzero(x: ArrayLike, /) -> tuple[Tensor, ...]:
     x = as_tensor(x)
     if not x.ndim:
         raise ArgumentError("MG125", "A tensor of shape () has no axes to name places on. Write `mg.reshape(x, (1,))`.")
-    return tuple(constant_tensor(places) for places in np.nonzero(x.data))
+    return tuple(constant_tensor(places) for places in np.nonzero(whole_value(x.data, "nonzero")))
 
 
 def searchsorted(x1: ArrayLike, x2: ArrayLike, /, *, side: str = "left", sorter: ArrayLike | None = None) -> Tensor:
@@ -71,15 +75,30 @@ def searchsorted(x1: ArrayLike, x2: ArrayLike, /, *, side: str = "left", sorter:
         raise ShapeError("MG120", f"Places are searched in a tensor with one axis; this has shape {a.shape}.")
     b = x2 if isinstance(x2, int | float) else as_tensor(x2)
     dtype = promoted(a, b)
-    order = None if sorter is None else as_tensor(sorter).data
-    found = np.searchsorted(a.data.astype(dtype), as_dtype(b, dtype).data, side=side, sorter=order)  # type: ignore[call-overload]
-    return constant_tensor(np.asarray(found, np.int64))
+    order = () if sorter is None else (as_tensor(sorter).data,)
+    return constant_tensor(on_data(_places, a.data.astype(dtype), as_dtype(b, dtype).data, *order, side=side))
 
 
-def _arg(function: object, name: str, x: ArrayLike, axis: int | None, keepdims: bool) -> Tensor:
+def _count(x: Array, *, axis: tuple[int, ...], keepdims: bool) -> Any:
+    return np.sum(x != 0, axis=axis, dtype=np.int64, keepdims=keepdims)
+
+
+def _places(a: Array, b: Array, order: Array | None = None, *, side: Any) -> Any:
+    return np.asarray(np.searchsorted(a, b, side=side, sorter=order), np.int64)
+
+
+def _argmax(x: Array, *, axis: int | None, keepdims: bool) -> Any:
+    return np.asarray(np.argmax(x, axis=axis, keepdims=keepdims), np.int64)
+
+
+def _argmin(x: Array, *, axis: int | None, keepdims: bool) -> Any:
+    return np.asarray(np.argmin(x, axis=axis, keepdims=keepdims), np.int64)
+
+
+def _arg(function: Callable[..., Any], name: str, x: ArrayLike, axis: int | None, keepdims: bool) -> Tensor:
     x = as_tensor(x)
     if axis is not None:
         axis = one_axis(axis, x.ndim)
     if not (math.prod(x.shape) if axis is None else x.shape[axis]):
         raise ArgumentError("MG120", f"There is no {name} of no elements: the shape is {x.shape}, the axis {axis}.")
-    return constant_tensor(np.asarray(function(x.data, axis=axis, keepdims=keepdims), np.int64))  # type: ignore[operator]
+    return constant_tensor(on_data(function, x.data, axis=axis, keepdims=keepdims))

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..tensor import Tensor
+from ..tracing import on_data, whole_value
 from .arguments import ArrayLike, as_dtype, as_tensor, constant_tensor, promoted
 
 
@@ -44,7 +45,7 @@ def unique_all(x: ArrayLike, /) -> UniqueAll:
     """
     x = as_tensor(x)
     values, first, inverse, counts = np.unique(
-        x.data, return_index=True, return_inverse=True, return_counts=True, equal_nan=False
+        whole_value(x.data, "unique"), return_index=True, return_inverse=True, return_counts=True, equal_nan=False
     )
     return UniqueAll(*map(constant_tensor, (values, first, inverse.reshape(x.shape), counts)))
 
@@ -91,4 +92,4 @@ def isin(x1: ArrayLike, x2: ArrayLike, /, *, invert: bool = False) -> Tensor:
     numbers = bool | int | float | complex
     a, b = (x if isinstance(x, numbers) else as_tensor(x) for x in (x1, x2))
     dtype = promoted(a, b)
-    return constant_tensor(np.isin(as_dtype(a, dtype).data, as_dtype(b, dtype).data, invert=invert))
+    return constant_tensor(on_data(np.isin, as_dtype(a, dtype).data, as_dtype(b, dtype).data, invert=invert))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ..errors import ArgumentError
+from ..kernels import Array
 from ..tensor import Tensor
+from ..tracing import on_data
 from .arguments import ArrayLike, as_tensor, constant_tensor, one_axis
 from .indexing import take_along_axis
 
@@ -19,11 +23,7 @@ def argsort(x: ArrayLike, /, *, axis: int = -1, descending: bool = False, stable
     """
     x = as_tensor(x)
     i = one_axis(axis, x.ndim)
-    if not descending:
-        return constant_tensor(np.argsort(x.data, axis=i, kind="stable"))
-    # sorted backwards and read backwards, so that equal elements stay in order
-    backwards = np.argsort(np.flip(x.data, i), axis=i, kind="stable")
-    return constant_tensor(x.shape[i] - 1 - np.flip(backwards, i))
+    return constant_tensor(on_data(_descending if descending else _ascending, x.data, axis=i))
 
 
 def sort(x: ArrayLike, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Tensor:
@@ -35,6 +35,15 @@ def sort(x: ArrayLike, /, *, axis: int = -1, descending: bool = False, stable: b
     """
     x = as_tensor(x)
     return take_along_axis(x, argsort(x, axis=axis, descending=descending, stable=stable), axis=axis)
+
+
+def _ascending(x: Array, *, axis: int) -> Any:
+    return np.argsort(x, axis=axis, kind="stable")
+
+
+def _descending(x: Array, *, axis: int) -> Any:
+    # sorted backwards and read backwards, so that equal elements stay in order
+    return x.shape[axis] - 1 - np.flip(np.argsort(np.flip(x, axis), axis=axis, kind="stable"), axis)
 
 
 def topk(x: ArrayLike, k: int, /, *, axis: int = -1, largest: bool = True) -> tuple[Tensor, Tensor]:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
+from .. import tracing
 from ..errors import ArgumentError
 from ..tensor import Tensor
+from ..tracing import Traced
 from .arguments import ArrayLike, Axis, as_tensor, axes_of, constant_tensor, one_axis
 from .elementwise import not_equal, subtract
 from .manipulation import concat, reshape
@@ -19,7 +25,7 @@ def all(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor
     tensor(False)
     """
     x = as_tensor(x)
-    return constant_tensor(np.all(x.data, axis=axes_of(axis, x.ndim), keepdims=keepdims))
+    return _truth(np.all, "min", x, axes_of(axis, x.ndim), keepdims)
 
 
 def any(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
@@ -30,7 +36,16 @@ def any(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor
     tensor([ True, False])
     """
     x = as_tensor(x)
-    return constant_tensor(np.any(x.data, axis=axes_of(axis, x.ndim), keepdims=keepdims))
+    return _truth(np.any, "max", x, axes_of(axis, x.ndim), keepdims)
+
+
+def _truth(function: Callable[..., Any], reduction: str, x: Tensor, axes: tuple[int, ...], keepdims: bool) -> Tensor:
+    """Traced, "all" is the smallest and "any" the largest of the truths, if there are any."""
+    data = x.data
+    if isinstance(data, Traced) and math.prod(x.shape[i] for i in axes):
+        world = tracing.current().world
+        return constant_tensor(getattr(world, reduction)(world.not_equal(data, 0), axis=axes, keepdims=keepdims))
+    return constant_tensor(tracing.on_data(function, data, axis=axes, keepdims=keepdims))
 
 
 def diff(

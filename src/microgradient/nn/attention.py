@@ -175,7 +175,7 @@ class MultiheadAttention(Module):
             v = mg.concat([v, mg.broadcast_to(self.bias_v, shape)], axis=1)
             masks = [_wider(mask) for mask in masks]
         if self.add_zero_attn:
-            zeros = mg.asarray(np.zeros(shape, k.dtype))
+            zeros = mg.zeros(shape, dtype=k.dtype)
             k, v = mg.concat([k, zeros], axis=1), mg.concat([v, zeros], axis=1)
             masks = [_wider(mask) for mask in masks]
         return k, v, masks
@@ -190,7 +190,7 @@ class MultiheadAttention(Module):
 
 def _wider(mask: Tensor) -> Tensor:
     """The mask with one more column that leaves nothing out."""
-    column = mg.asarray(np.zeros((*mask.shape[:-1], 1), mask.dtype))
+    column = mg.zeros((*mask.shape[:-1], 1), dtype=mask.dtype)
     return mg.concat([mask, column], axis=-1)
 
 
@@ -201,6 +201,6 @@ def _joined(masks: list[Tensor], dtype: Any) -> Tensor | None:
     if all(mask.dtype == np.bool_ for mask in masks):
         blocked = masks[0] if len(masks) == 1 else masks[0] | masks[1]
         return ~blocked
-    zero = mg.asarray(np.zeros((), dtype))
+    zero = mg.zeros((), dtype=dtype)
     added = [mg.where(mask, -math.inf, zero) if mask.dtype == np.bool_ else mask for mask in masks]
     return added[0] if len(added) == 1 else added[0] + added[1]

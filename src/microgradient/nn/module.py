@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
+from .. import tracing
 from ..errors import ArgumentError, ArgumentTypeError, MicrogradientError
 from ..operators import wrap
 from ..tensor import Tensor
@@ -54,6 +55,8 @@ class Module:
         )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if tracing.traces and (trace := tracing.current()) is not None:
+            trace.note_module(self)
         try:
             return self.forward(*args, **kwargs)
         except MicrogradientError as error:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 import microgradient as mg
 
 from ..errors import ArgumentError, ShapeError
@@ -133,7 +131,7 @@ class _Recurrent(Module):
         """The state before the first step, for each layer and direction; zeros if none is given."""
         shape = (count, x.shape[1], self.hidden_size)
         if hx is None:
-            zeros = mg.asarray(np.zeros(shape[1:], self.weight_hh_l0.dtype))  # type: ignore[attr-defined]
+            zeros = mg.zeros(shape[1:], dtype=self.weight_hh_l0.dtype)  # type: ignore[attr-defined]
             return [(zeros,) * self._states] * count
         given = (hx,) if self._states == 1 else tuple(hx)
         for state in given:
@@ -270,7 +268,7 @@ class _Cell(Module):
                 "MG160", f"{type(self).__name__} takes (N, in) or (in), got an input of shape {input.shape}."
             )
         if hx is None:
-            state: State = (mg.asarray(np.zeros((x.shape[0], self.hidden_size), self.weight_hh.dtype)),) * self._states
+            state: State = (mg.zeros((x.shape[0], self.hidden_size), dtype=self.weight_hh.dtype),) * self._states
         else:
             state = (hx,) if self._states == 1 else tuple(hx)
             wanted = (*input.shape[:-1], self.hidden_size)

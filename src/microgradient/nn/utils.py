@@ -36,7 +36,7 @@ def clip_grad_norm_(
     """
     with_grad = _with_grad(parameters)
     norm = get_total_norm([grad for _, grad in with_grad], norm_type)
-    if error_if_nonfinite and not np.isfinite(norm.data):
+    if error_if_nonfinite and not mg.isfinite(norm):
         raise GradientError("MG170", f"The norm of the gradients is {norm.data}: look for the first NaN or infinity.")
     scale = mg.clip(max_norm / (norm + 1e-6), max=1.0)
     for parameter, grad in with_grad:

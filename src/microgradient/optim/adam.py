@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import Any
+
+import numpy as np
 
 from .optimizer import Group, Optimizer, State
 
@@ -59,12 +60,14 @@ class Adam(Optimizer):
         }
         super().__init__(params, defaults)
 
+    def initial_state(self, p: Any, group: Group) -> State:
+        state: State = {"step": 0.0, "exp_avg": np.zeros(p.shape, p.dtype), "exp_avg_sq": np.zeros(p.shape, p.dtype)}
+        return state | {"max_exp_avg_sq": np.zeros(p.shape, p.dtype)} if group["amsgrad"] else state
+
     def update(self, xp: Any, p: Any, g: Any, state: State, group: Group) -> Any:
         lr, (beta1, beta2), weight_decay = group["lr"], group["betas"], group["weight_decay"]
         if not state:
-            state |= {"step": 0.0, "exp_avg": xp.zeros_like(p), "exp_avg_sq": xp.zeros_like(p)}
-            if group["amsgrad"]:
-                state["max_exp_avg_sq"] = xp.zeros_like(p)
+            state |= self.initial_state(p, group)
         if weight_decay and self.decoupled_weight_decay:
             p = p * (1 - lr * weight_decay)
         elif weight_decay:
@@ -75,7 +78,7 @@ class Adam(Optimizer):
         v = state["exp_avg_sq"] = beta2 * v + (1 - beta2) * g * g
         if group["amsgrad"]:
             v = state["max_exp_avg_sq"] = xp.maximum(state["max_exp_avg_sq"], v)
-        scale = xp.sqrt(v) / math.sqrt(1 - beta2**t) + group["eps"]
+        scale = xp.sqrt(v) / (1 - beta2**t) ** 0.5 + group["eps"]
         return p - lr / (1 - beta1**t) * m / scale
 
 

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .. import tracing
 from ..errors import ArgumentError
 from .optimizer import Optimizer
 
@@ -35,6 +36,9 @@ class LRScheduler:
 
     def step(self) -> None:
         """Go on to the next epoch."""
+        trace = tracing.current()
+        if trace is not None:
+            trace.refuse("A scheduler's step", "Call `scheduler.step()` outside: the program reads the new learning rate.")
         self.last_epoch += 1
         self._set_rates()
 

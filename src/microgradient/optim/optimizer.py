@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import kernels
+from .. import kernels, tracing
 from ..errors import ArgumentError, ArgumentTypeError, ShapeError, warn_once
 from ..operators import wrap
 from ..tape import enable_grad
@@ -58,6 +58,10 @@ class Optimizer:
         """The new value of a parameter with value `p` and gradient `g`. Rebinds the entries of `state`, at first empty."""
         raise NotImplementedError
 
+    def initial_state(self, p: Any, group: Group) -> State:
+        """What `update` would start from if it were remembered already: a compiled step begins with it. By default nothing."""
+        return {}
+
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient. A `closure` that computes the loss is called first and its value returned.
 
@@ -97,7 +101,7 @@ class Optimizer:
                 if set_to_none:
                     p.grad = None
                 elif p.grad is not None:
-                    p.grad = wrap(np.zeros_like(p.grad.data), None)
+                    p.grad = wrap(np.zeros(p.shape, p.grad.dtype), None)
 
     def add_param_group(self, group: Group) -> None:
         """Add parameters with settings of their own, such as `{"params": head.parameters(), "lr": 0.01}`."""
@@ -178,6 +182,7 @@ class Optimizer:
     # ------------------------------------------------------------------------------------------------------ one parameter
 
     def _update(self, p: Tensor, g: Array, group: Group) -> None:
+        trace = tracing.current()
         data = p.data
         if g.shape != data.shape:
             raise ShapeError(
@@ -185,9 +190,14 @@ class Optimizer:
             )
         if group["maximize"]:
             g = -g
+        if trace is not None:
+            trace.optimizer(self).update(p, g, group)
+            return
         state = self.state.get(p)
         if state is None:
             state = {}
+        elif isinstance(state.get("step"), np.ndarray):  # a compiled step keeps it so
+            state["step"] = float(state["step"])
         if data.nbytes <= _BLOCK or not self.elementwise:
             new = self.update(kernels, data, g, state, group)
         else:
@@ -312,7 +322,8 @@ def _exported(value: Any) -> Any:
     """An entry of the state as a tensor of its own. Numbers become float32, as the number of steps is in PyTorch."""
     if value is None:
         return None
-    return wrap(np.array(value) if isinstance(value, np.ndarray | np.generic) else np.array(value, np.float32), None)
+    array = np.array(value)
+    return wrap(array if array.ndim else array.astype(np.float32), None)
 
 
 def _imported(value: Any, name: str, index: Any, p: Tensor) -> Any:

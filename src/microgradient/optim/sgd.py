@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from ..errors import ArgumentError
 from .optimizer import Group, Optimizer, State
 
@@ -62,6 +64,10 @@ class SGD(Optimizer):
             "maximize": maximize,
         }
         super().__init__(params, defaults)
+
+    def initial_state(self, p: Any, group: Group) -> State:
+        zeros = group["momentum"] and not group["dampening"]  # b = g in the first step, as from b = 0
+        return {"momentum_buffer": np.zeros(p.shape, p.dtype)} if zeros else {}
 
     def update(self, xp: Any, p: Any, g: Any, state: State, group: Group) -> Any:
         lr, momentum = group["lr"], group["momentum"]

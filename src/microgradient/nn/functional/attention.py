@@ -84,7 +84,7 @@ def causal_mask(length: int, source: int) -> Tensor:
     >>> causal_mask(2, 2).tolist()
     [[True, False], [True, True]]
     """
-    return mg.asarray(np.tri(length, source, dtype=np.bool_))
+    return wrap(np.tri(length, source, dtype=np.bool_), None)
 
 
 def _softmax_or_zeros(scores: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ import microgradient as mg
 
 from ... import composite
 from ...errors import ArgumentError, ShapeError
+from ...operators import wrap
 from ...tensor import Tensor
 from .linear import check_float
 
@@ -155,7 +156,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
         if before or after:
             _check_border(mode, input.shape[axis], max(before, after))
             source = np.pad(np.arange(input.shape[axis]), (before, after), mode=numpy_mode)  # type: ignore[call-overload]
-            input = mg.take(input, mg.asarray(source), axis=axis)
+            input = mg.take(input, wrap(source, None), axis=axis)
     return input
 
 

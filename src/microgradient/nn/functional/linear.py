@@ -12,6 +12,7 @@ from ... import random
 from ...errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
 from ...operators import wrap
 from ...tensor import Tensor
+from ...tracing import whole_value
 from ..whereabouts import FeatureError
 
 
@@ -84,6 +85,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         raise DTypeError("MG140", f"one_hot takes whole numbers, got {labels.dtype}. Write `x.astype(mg.int64)`.")
     data = labels.data
     if num_classes == -1:
+        data = whole_value(data, "one_hot without num_classes")
         if labels.size == 0:
             raise ArgumentError("MG157", "one_hot of no labels can't count the classes: pass num_classes.")
         num_classes = int(data.max()) + 1

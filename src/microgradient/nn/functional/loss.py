@@ -12,6 +12,7 @@ import numpy as np
 import microgradient as mg
 
 from ...errors import ArgumentError, ShapeError, warn_once
+from ...operators import wrap
 from ...tensor import Tensor
 from .linear import as_tensor
 
@@ -219,7 +220,7 @@ def _along(weight: Tensor, input: Tensor, axis: int) -> Tensor:
 
 def _at_labels(x: Tensor, labels: Tensor, axis: int) -> Tensor:
     """x[n, labels[n, ...], ...]: for each label the entry of ``x`` that it names along ``axis``."""
-    grid = [np.arange(n).reshape((n,) + (1,) * (labels.ndim - 1 - k)) for k, n in enumerate(labels.shape)]
+    grid = [wrap(np.arange(n).reshape((n,) + (1,) * (labels.ndim - 1 - k)), None) for k, n in enumerate(labels.shape)]
     return x[(*grid[:axis], labels, *grid[axis:])]
 
 

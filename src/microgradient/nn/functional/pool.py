@@ -10,6 +10,7 @@ import microgradient as mg
 
 from ... import composite
 from ...errors import ArgumentError, ShapeError
+from ...operators import wrap
 from ...tensor import Tensor
 from .conv import IntOrTuple, tuple_of
 
@@ -145,7 +146,7 @@ def _avg_pool(
     elif all(after <= before for before, after in plan.widths) and (count_include_pad or not any(plan.padding)):
         y = sums / math.prod(plan.kernel)
     else:
-        y = sums / mg.asarray(_counts(lengths, plan, count_include_pad).astype(x.dtype))
+        y = sums / wrap(_counts(lengths, plan, count_include_pad).astype(x.dtype), None)
     return y if batched else mg.squeeze(y, axis=0)
 
 

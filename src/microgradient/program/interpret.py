@@ -1,0 +1,95 @@
+"""The interpreter: a program run on NumPy, instruction by instruction. It says what compiled code has to compute."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import kernels
+from ..errors import NonFiniteError, format_location
+from ..operators import run_kernel
+from ..rules import TABLE
+from .program import Instruction, Program
+
+Array = np.ndarray[Any, Any]
+
+
+class Interpreter:
+    """Runs a program: `run(inputs, outputs)`. With `check`, raises at the first instruction that gives a NaN or an infinity."""
+
+    def __init__(self, program: Program, check: bool = False) -> None:
+        self.program = program
+        self.check = check
+        known = {id(i): place for place, i in enumerate([*program.inputs, *program.instructions])}
+        last = {id(a): i for i in program.instructions for a in i.args if isinstance(a, Instruction)}
+        kept = {id(o) for o in program.outputs}
+        self._steps = []
+        for i in program.instructions:
+            args = [known[id(a)] if isinstance(a, Instruction) else _Number(a) for a in i.args]
+            over = {known[id(a)] for a in i.args if isinstance(a, Instruction) and last[id(a)] is i and id(a) not in kept}
+            self._steps.append((i, args, known[id(i)], over))
+        self._outputs = [known[id(o)] for o in program.outputs]
+
+    def run(self, inputs: Sequence[Array], outputs: Sequence[Array], repeat: int = 1) -> None:
+        """Run once, or `repeat` times over the same arrays."""
+        for _ in range(repeat):
+            values: list[Any] = [None] * (len(self.program.inputs) + len(self._steps))
+            for place, (i, array) in enumerate(zip(self.program.inputs, inputs, strict=True)):
+                values[place] = array.item() if i.weak else array
+            for i, args, place, over in self._steps:
+                values[place] = self._value(i, [a.value if isinstance(a, _Number) else values[a] for a in args])
+                for old in over:
+                    values[old] = None  # nothing reads it later
+            results = [np.array(values[place]) for place in self._outputs]
+            for output, result in zip(outputs, results, strict=True):
+                output[...] = result
+
+    def _value(self, i: Instruction, args: list[Any]) -> Any:
+        if i.op == "constant":
+            return i.params["value"]
+        if i.op == "host":
+            value = run_kernel(i.params["function"], *args)
+        else:
+            if TABLE[i.op].kind != "pointwise":
+                args = [a if isinstance(a, tuple) else np.asarray(a) for a in args]
+            value = run_kernel(getattr(kernels, i.op), *args, **i.params)
+        if self.check and not isinstance(value, tuple | list):
+            self._check(i, args, value)
+        return (value.item() if isinstance(value, np.generic | np.ndarray) else value) if i.weak else value
+
+    def _check(self, i: Instruction, args: list[Any], value: Any) -> None:
+        result = np.asarray(value)
+        if result.dtype.kind not in "fc" or np.all(np.isfinite(result)):
+            return
+        if any(np.size(a) and not np.all(np.isfinite(a)) for a in args if np.asarray(a).dtype.kind in "fc"):
+            return  # it came in from outside, or was meant: masks hold infinities
+        bad = np.isnan(result)
+        what = "NaN" if bad.any() else "an infinity"
+        place = tuple(int(k) for k in np.argwhere(bad if bad.any() else np.isinf(result))[0])
+        operands = ", ".join(_described(a) for a in args)
+        where = format_location(i.where) if i.where else "an unknown line"
+        raise NonFiniteError(
+            "MG171",
+            f"{where}: `{i.op}` gives {what} at {list(place)}; its operands are {operands}. The instruction is %{i.number} of "
+            "the compiled program; print `step.program` to see those around it.",
+        )
+
+
+class _Number:
+    """A Python number among the operands."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+def _described(a: Any) -> str:
+    array = np.asarray(a)
+    if array.ndim == 0:
+        return f"{array.item()}"
+    if not array.size:
+        return f"empty {array.shape}"
+    return f"{array.dtype} {array.shape} from {array.min():.4g} to {array.max():.4g}"

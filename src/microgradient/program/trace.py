@@ -1,0 +1,285 @@
+"""Trace: one run of a function in which every tensor operation becomes an instruction.
+
+While a trace is active, `Tensor.data` and `Node.grad` are properties: in the thread that traces they give `Sym`s and keep
+what is written in the trace, so that tensors which existed before never change; other threads see the arrays as always. A
+tensor whose data are read for the first time becomes an input of the program, one whose data were changed an output.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from .. import kernels, operators, tracing
+from ..errors import TraceError, format_location, user_location
+from ..protocols import Protocols
+from ..rules import TABLE
+from ..tape import Node, next_seq
+from . import states
+from .places import Argument, ArgumentGrad, Data, Grad, Place, Reference
+from .program import Instruction
+from .sym import Sym
+from .traced_world import TRACED, constant, data_dependent
+
+
+class Written:
+    """What the traced function sees of a tensor's data, or of a leaf's gradient: the value at first, and the value now."""
+
+    __slots__ = ("before", "now", "owner", "place", "was_read")
+
+    def __init__(self, owner: Any, place: Place, before: Any, now: Any) -> None:
+        self.owner = owner
+        self.place = place
+        self.before = before
+        self.now = now
+        self.was_read = True
+
+
+class Trace:
+    """The instructions of one run of a function, and what it read and changed. `arguments` are the tensors given to it."""
+
+    world = TRACED
+
+    def __init__(self, arguments: dict[int, Any]) -> None:
+        self.start = next_seq()
+        self.inputs: list[tuple[Instruction, Place]] = []
+        self.instructions: list[Instruction] = []
+        self.tensors: dict[int, Written] = {}
+        self.grads: dict[Node, Written] = {}
+        self.modules: dict[int, Any] = {}
+        self.optimizers: dict[int, states.OptimizerTrace] = {}
+        self._arguments = {id(tensor): number for number, tensor in arguments.items()}
+        self._argument_nodes = {tensor.node: n for n, tensor in arguments.items() if tensor.node is not None}
+        self._references: dict[int, Sym] = {}
+
+    # ------------------------------------------------------------------------------------------------------ instructions
+
+    def emit(
+        self, op: str, operands: Any, params: dict[str, Any], shape: Any, dtype: Any, weak: bool = False
+    ) -> Sym:
+        """Add an instruction; the Sym of its value."""
+        params = {k: v._known(f"`{k}`") if isinstance(v, Sym) else v for k, v in params.items()}
+        args = tuple([self._instruction(x) for x in operands])
+        made = Instruction(op, args, params, shape, dtype, weak, user_location())
+        self.instructions.append(made)
+        return Sym(self, () if shape is None else shape, dtype, made, weak=weak)
+
+    def _instruction(self, x: Any) -> Any:
+        if not isinstance(x, Sym):
+            return x
+        if x.instruction is None:
+            x.instruction = Instruction("constant", (), {"value": x.value}, x.shape, x.dtype)
+            self.instructions.append(x.instruction)
+        return x.instruction
+
+    def output(self, x: Sym) -> Instruction:
+        """The instruction that computes `x`."""
+        made: Instruction = self._instruction(x)
+        return made
+
+    def input(self, place: Place, shape: tuple[int, ...], dtype: Any, weak: bool = False) -> Sym:
+        """A new input of the program."""
+        made = Instruction("input", (), {}, shape, dtype, weak, user_location())
+        self.inputs.append((made, place))
+        return Sym(self, shape, dtype, made, weak=weak)
+
+    def reference(self, array: Any) -> Sym:
+        """An array of the user's as an input; a single number as a constant."""
+        if array.size <= 1:
+            return constant(array.copy())
+        known = self._references.get(id(array))
+        if known is None:
+            known = self._references[id(array)] = self.input(Reference(array), array.shape, array.dtype)
+        return known
+
+    def host(self, function: Callable[..., Any], data: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        """A function of NumPy that is no primitive: one array, or several."""
+        operands = [constant(np.asarray(x)) if isinstance(x, np.ndarray | np.generic) else x for x in data]
+        values = [x.value if isinstance(x, Sym) else x for x in operands]
+        if all(v is not None for v in values):
+            return function(*values, **params)
+        models = [np.zeros(x.shape, x.dtype) if isinstance(x, Sym) else x for x in operands]
+        with np.errstate(all="ignore"):
+            found = function(*models, **params)
+        name = getattr(function, "__name__", "function")
+        call = functools.partial(function, **params) if params else function
+        options = {"function": call, "name": name, "pure": True}
+        if not isinstance(found, tuple | list):
+            found = np.asarray(found)
+            return self.emit("host", operands, options, found.shape, found.dtype)
+        whole = self.emit("host", operands, options, None, None)
+        return tuple(
+            self.emit("pick", [whole], {"i": i, "n": len(found)}, part.shape, part.dtype) for i, part in enumerate(found)
+        )
+
+    def known(self, x: Sym, what: str) -> Any:
+        """The value of a constant, needed by `what`, whose result has a shape that depends on it."""
+        if x.value is None:
+            raise data_dependent(f"`{what}`")
+        return x.value
+
+    def draw(
+        self, function: Callable[..., Any], name: str, shape: tuple[int, ...], dtype: Any, data: tuple[Any, ...]
+    ) -> Sym:
+        """Random numbers, drawn from the generator as `function(*data)` whenever the program runs, in the order of the trace."""
+        if not any(isinstance(x, Sym) for x in data):
+            function, data = functools.partial(function, *data), ()
+        return self.emit("host", data, {"function": function, "name": name, "pure": False}, shape, np.dtype(dtype))
+
+    # ---------------------------------------------------------------------------------------------- what is read and changed
+
+    def read_data(self, tensor: Any, datum: Any) -> Any:
+        """The data of a tensor from outside."""
+        seen = self.tensors.get(id(tensor))
+        if seen is None:
+            seen = self.tensors[id(tensor)] = self._first_sight(tensor, datum)
+        if seen.now is None:  # written before it was read: only now it is known
+            return seen.before
+        return seen.now
+
+    def _first_sight(self, tensor: Any, datum: Any) -> Written:
+        number = self._arguments.get(id(tensor))
+        place: Place = Data(tensor) if number is None else Argument(number)
+        if number is None and tensor.node is not None and tensor.node.op is not None and operators._recorder() is not None:
+            raise TraceError(
+                "MG204",
+                f"{format_location(user_location())}: a tensor of shape {datum.shape} was computed from others that need a "
+                "gradient, outside of the compiled function, which can't carry a gradient back through it. Compute it inside, "
+                "pass it as an argument, or write `x.detach()`.",
+            )
+        sym = self.input(place, datum.shape, datum.dtype)
+        return Written(tensor, place, sym, sym)
+
+    def write_data(self, tensor: Any, datum: Any, value: Any) -> None:
+        """New data for a tensor from outside."""
+        seen = self.tensors.get(id(tensor)) or self.tensors.setdefault(id(tensor), self._first_sight(tensor, datum))
+        seen.now = value
+
+    def read_grad(self, node: Node, grad: Any) -> Any:
+        """The gradient of a leaf from outside."""
+        seen = self.grads.get(node)
+        if seen is None:
+            place = self._grad_place(node)
+            if isinstance(grad, Protocols):
+                datum = _DATA.__get__(grad)
+                grad = operators.wrap(self.input(place, datum.shape, datum.dtype), None)
+            seen = self.grads[node] = Written(node, place, grad, grad)
+        return seen.now
+
+    def write_grad(self, node: Node, grad: Any) -> None:
+        """A new gradient for a leaf from outside."""
+        seen = self.grads.get(node)
+        if seen is None:
+            seen = self.grads[node] = Written(node, self._grad_place(node), UNKNOWN, grad)
+            seen.was_read = False
+        seen.now = grad
+
+    def _grad_place(self, node: Node) -> Place:
+        number = self._argument_nodes.get(node)
+        return Grad(node) if number is None else ArgumentGrad(number)
+
+    def note_module(self, module: Any) -> None:
+        """A module is called: what it is must not change."""
+        self.modules.setdefault(id(module), module)
+
+    def optimizer(self, optimizer: Any) -> states.OptimizerTrace:
+        """What is known about an optimiser that takes a step."""
+        known = self.optimizers.get(id(optimizer))
+        if known is None:
+            known = self.optimizers[id(optimizer)] = states.OptimizerTrace(self, optimizer)
+        return known
+
+    def refuse(self, what: str, instead: str) -> None:
+        """Raise for something that would happen while tracing only."""
+        raise TraceError(
+            "MG202", f"{format_location(user_location())}: {what} would happen once, when `mg.compile` traces the function, "
+            f"and not when it runs. {instead}",
+        )  # fmt: skip
+
+
+UNKNOWN: Any = object()
+"""What was in a place that was written and never read."""
+
+
+# ----------------------------------------------------------------------------------- properties and kernels while tracing
+
+_DATA: Any = Protocols.__dict__["data"]
+_GRAD: Any = Node.__dict__["grad"]
+_lock = threading.Lock()
+
+
+@contextmanager
+def tracing_with(trace: Trace) -> Iterator[None]:
+    """Make `trace` the active trace of this thread."""
+    token = tracing.active.set(trace)
+    _install(1)
+    try:
+        yield
+    finally:
+        _install(-1)
+        tracing.active.reset(token)
+
+
+def _install(change: int) -> None:
+    cls: Any = Protocols
+    node: Any = Node
+    with _lock:
+        tracing.traces += change
+        if tracing.traces == 1 and change == 1:
+            cls.data, node.grad = property(_get_data, _set_data), property(_get_grad, _set_grad)
+            operators._run_silently = _run
+        elif not tracing.traces:
+            cls.data, node.grad = _DATA, _GRAD
+            operators._run_silently = operators._silent.run
+
+
+def _get_data(self: Any) -> Any:
+    datum = _DATA.__get__(self)
+    if datum.__class__ is Sym:
+        return datum
+    trace = tracing.active.get()
+    return datum if trace is None else trace.read_data(self, datum)
+
+
+def _set_data(self: Any, value: Any) -> None:
+    trace = tracing.active.get()
+    if trace is not None:
+        if not isinstance(value, Sym):
+            value = constant(np.asarray(value))
+        try:
+            datum = _DATA.__get__(self)
+        except AttributeError:  # a new tensor
+            datum = value
+        if datum.__class__ is not Sym:
+            trace.write_data(self, datum, value)
+            return
+    _DATA.__set__(self, value)
+
+
+def _get_grad(self: Any) -> Any:
+    grad = _GRAD.__get__(self)
+    trace = tracing.active.get()
+    return grad if trace is None or self.seq > trace.start else trace.read_grad(self, grad)
+
+
+def _set_grad(self: Any, value: Any) -> None:
+    trace = tracing.active.get()
+    if trace is None or self.seq > trace.start:
+        _GRAD.__set__(self, value)
+    else:
+        trace.write_grad(self, value)
+
+
+_NAMES = {getattr(kernels, name): name for name in TABLE}
+
+
+def _run(kernel: Callable[..., Any], *args: Any, **params: Any) -> Any:
+    """A kernel on data: traced if one of them is."""
+    if any(isinstance(a, Sym) for a in args):
+        return getattr(TRACED, _NAMES[kernel])(*args, **params)
+    return operators._silent.run(kernel, *args, **params)

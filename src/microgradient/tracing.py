@@ -1,0 +1,52 @@
+"""What the engine knows about compiled mode: whether a function is being traced in this thread, and by what.
+
+While `mg.compile` traces a function, the data of all tensors that thread sees are `Traced`: `program/sym.py` says what these
+are, and `program/trace.py` what happens. Eager mode pays one look at `traces` where it asks at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+
+
+class Traced:
+    """The base of the datum of a traced tensor: a value with a shape and a dtype that is known when the program runs."""
+
+    __slots__ = ()
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    weak: bool
+
+
+active: ContextVar[Any] = ContextVar("active trace", default=None)
+"""The trace that operations in this thread are added to."""
+
+traces = 0  # how many traces are active, in all threads
+
+
+def current() -> Any:
+    """The trace that is active in this thread, or None."""
+    return active.get() if traces else None
+
+
+def on_data(function: Callable[..., Any], *data: Any, **params: Any) -> Any:
+    """`function(*data, **params)`, a function of NumPy that is no primitive; traced, an instruction that calls it.
+
+    Its result is one array, whose shape and dtype depend on those of `data` alone.
+    """
+    trace = current()
+    return function(*data, **params) if trace is None else trace.host(function, data, params)
+
+
+def as_datum(value: Any) -> Any:
+    """A number or an array as the datum of a tensor."""
+    return value if isinstance(value, Traced) else np.asarray(value)
+
+
+def whole_value(datum: Any, what: str) -> Any:
+    """`datum`, needed by `what`, whose result has a shape that depends on it. Raises TraceError if it is not known."""
+    return datum if not isinstance(datum, Traced) else current().known(datum, what)
