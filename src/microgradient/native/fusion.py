@@ -104,7 +104,8 @@ class Entry(NamedTuple):
 class Group:
     """What becomes one kernel: `kind` row, contract, scatter, fill or host, over `domain`, whose axes `reduced` are summed.
 
-    `order` is how the domain's axes lie in memory, outermost first. A `closed` group takes no more entries.
+    `order` is how the axes lie in memory, outermost first. A `closed` group takes no more entries; one that `updates` takes
+    only operations that make the next values of inputs (the steps of optimisers), which so get kernels of their own.
     """
 
     def __init__(self, number: int, kind: str, domain: Shape, order: tuple[int, ...]) -> None:
@@ -115,6 +116,7 @@ class Group:
         self.reduced: frozenset[int] = frozenset()
         self.entries: list[Entry] = []
         self.closed = False
+        self.updates = False
         self.detail: Any = None  # of a contraction, scatter, host call
 
 
@@ -128,7 +130,7 @@ class Fused(NamedTuple):
 
 def fuse(program: Program) -> Fused:
     """Group the instructions of a lowered program."""
-    fusion = _Fusion()
+    fusion = _Fusion(updating(program))
     inputs = []
     for number, i in enumerate(program.inputs):
         value = Value(i.shape, i.dtype, Layout(0, dense(i.shape)))
@@ -142,8 +144,28 @@ def fuse(program: Program) -> Fused:
     return Fused(fusion.groups, inputs, [fusion.refs[id(o)] for o in program.outputs])
 
 
+def updating(program: Program) -> set[int]:
+    """The elementwise operations on arrays that lead to the next value of an input and to nothing else."""
+    users: dict[int, list[Instruction]] = {}
+    for i in program.instructions:
+        for a in i.args:
+            if isinstance(a, Instruction):
+                users.setdefault(id(a), []).append(i)
+    aliased = {id(program.outputs[alias.output]) for alias in program.aliases}
+    others = {id(o) for k, o in enumerate(program.outputs) if all(k != alias.output for alias in program.aliases)}
+    found: set[int] = set()
+    for i in reversed(program.instructions):
+        uses = users.get(id(i), [])
+        if i.op not in POINTWISE or not i.shape or id(i) in others or (not uses and id(i) not in aliased):
+            continue
+        if all(id(u) in found and u.shape == i.shape for u in uses):
+            found.add(id(i))
+    return found
+
+
 class _Fusion:
-    def __init__(self) -> None:
+    def __init__(self, updates: set[int]) -> None:
+        self.updates = updates
         self.groups: list[Group] = []
         self.refs: dict[int, Ref] = {}
         self.scalars: Group | None = None  # the latest group of single numbers
@@ -159,7 +181,7 @@ class _Fusion:
         elif i.op in VIEWS or i.op == "index":
             ref = self.view(operands[0], _step(i)) if len(operands) == 1 else self.host(i, operands)
         elif i.op in POINTWISE and _native(i, operands):
-            ref = self.pointwise(i.op, operands, i.params, i.shape, i.dtype, i.weak)
+            ref = self.pointwise(i.op, operands, i.params, i.shape, i.dtype, i.weak, id(i) in self.updates)
         elif i.op in REDUCTIONS and i.shape is not None and _native(i, operands):
             ref = self.reduction(i, operands[0])
         elif i.op == "contract":
@@ -228,7 +250,14 @@ class _Fusion:
     # ------------------------------------------------------------------------------------------------------ pointwise
 
     def pointwise(
-        self, name: str, operands: list[Any], params: dict[str, Any], shape: Shape, dtype: Any, weak: bool = False
+        self,
+        name: str,
+        operands: list[Any],
+        params: dict[str, Any],
+        shape: Shape,
+        dtype: Any,
+        weak: bool = False,
+        updates: bool = False,
     ) -> Ref:
         """An elementwise operation (or gather, whose first operand is read where the others say)."""
         operands = [
@@ -237,7 +266,7 @@ class _Fusion:
         ]
         refs = [o for o in operands if isinstance(o, Ref)]
         latest = max((r.value.ready for r in refs), default=-1)
-        group = self._joinable(name, operands, shape, latest)
+        group = self._joinable(name, operands, shape, latest, updates)
         if group is None:
             order = _vote(refs[1:] if name == "gather" else refs, shape)
             conforming = [
@@ -247,13 +276,14 @@ class _Fusion:
             if any(a is not b for a, b in zip(conforming, operands, strict=True)):
                 operands = conforming
             group = self.begin("row", shape, order)
+            group.updates = updates
             if shape == ():
                 self.scalars = group
         value = self.enter(group, name, operands, params, shape, dtype, _strides_in_domain(group, shape))
         value.weak = weak
         return Ref(value, (), shape)
 
-    def _joinable(self, name: str, operands: list[Any], shape: Shape, latest: int) -> Group | None:
+    def _joinable(self, name: str, operands: list[Any], shape: Shape, latest: int, updates: bool) -> Group | None:
         """The group that an operation may join."""
         candidates = [self.groups[latest]] if latest >= 0 else []
         if shape == () and self.scalars is not None and self.scalars.number >= latest:
@@ -267,8 +297,7 @@ class _Fusion:
                 or (group.kind == "contract" and name in ("gather", "iota"))
             ):
                 continue
-            axes = _axes_in_domain(group, shape)
-            if axes is None:
+            if _axes_in_domain(group, shape) is None or group.updates != updates:
                 continue
             if group is not self.scalars and not any(_related(o, group) for o in operands):
                 continue
