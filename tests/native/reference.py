@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from microgradient import kernels
-from microgradient.native.fusion import Ref
+from microgradient.native.groups import Ref
 from microgradient.native.kernel import ContractionKernel, FlatKernel, RowKernel, ScatterKernel
 from microgradient.native.schedule import Schedule, schedule
 from microgradient.program.program import Program

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .fusion import Buffer, Entry, Group, Number, Ref, Value, spread
+from .groups import Buffer, Entry, Group, Number, Ref, Value, spread
 from .kernel import Access, Op
 from .views import Layout
 

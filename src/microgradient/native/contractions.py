@@ -14,7 +14,8 @@ from .views import Layout, dense
 
 if TYPE_CHECKING:
     from ..program.program import Instruction
-    from .fusion import Ref, _Fusion
+    from .fusion import Fusion
+from .groups import Ref
 
 
 class Contraction(NamedTuple):
@@ -31,9 +32,8 @@ class Contraction(NamedTuple):
     out: str
 
 
-def contract(fusion: _Fusion, i: Instruction, operands: list[Any]) -> Ref:
+def contract(fusion: Fusion, i: Instruction, operands: list[Any]) -> Ref:
     """Make a group of a contraction."""
-    from .fusion import Ref
 
     n = len(operands) // 2
     la, lb, out = i.params["labels"]
@@ -67,14 +67,14 @@ def _own_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(s if n > 1 else 0 for s, n in zip(dense(shape), shape, strict=True))
 
 
-def _stored(fusion: _Fusion, x: Any) -> Any:
+def _stored(fusion: Fusion, x: Any) -> Any:
     """An operand that lies in memory."""
     if x.value.literal is None:
         return x
     return fusion.pointwise("copy", [x], {}, x.shape, x.value.dtype)
 
 
-def _alike(fusion: _Fusion, refs: list[Any]) -> list[Any]:
+def _alike(fusion: Fusion, refs: list[Any]) -> list[Any]:
     """The operands of all terms with the same strides; copies where they differ."""
     if len({r.layout.strides for r in refs}) > 1:
         return [fusion.copy(r, range(len(r.shape))) for r in refs]
@@ -135,7 +135,7 @@ def _thin(
 
 
 def _by_rows(
-    fusion: _Fusion, i: Instruction, a: Ref, b: Ref, la: str, lb: str, out: str, depth: list[str], sizes: dict[str, int]
+    fusion: Fusion, i: Instruction, a: Ref, b: Ref, la: str, lb: str, out: str, depth: list[str], sizes: dict[str, int]
 ) -> Ref:
     """The sum of the elementwise product."""
     from ..program.program import Instruction as Made

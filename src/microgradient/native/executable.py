@@ -18,7 +18,7 @@ from .. import kernels
 from ..operators import run_kernel
 from ..program.program import Program
 from . import contraction, engine, rows
-from .fusion import Group, Ref, Value
+from .groups import Group, Ref, Value
 from .kernel import ContractionKernel, FlatKernel, ScatterKernel
 from .routine import STATUS, Launch, Routine, new_arena
 from .schedule import Launch as Planned

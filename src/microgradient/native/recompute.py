@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ..program.program import Program
-from .fusion import Entry, Fused, Group, Ref, Value
+from .fusion import Fused
+from .groups import Entry, Group, Ref, Value
 from .views import Layout, dense, resolve
 
 _CHEAP = frozenset({

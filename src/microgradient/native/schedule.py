@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 from ..program.program import Program
 from .body import Body, Operand
 from .contractions import Contraction, strides_over
-from .fusion import Buffer, Entry, Fused, Group, Number, Ref, Value, fuse, spread
+from .fusion import Fused, fuse
+from .groups import Buffer, Entry, Group, Number, Ref, Value, spread
 from .kernel import Access, ContractionKernel, FlatKernel, RowKernel, ScatterKernel
 from .lower import lower
 from .recompute import recompute
