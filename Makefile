@@ -1,13 +1,13 @@
 # make run    train the digits recipe on real data and show the result   (make run ARGS="--epochs 1 --model cnn")
 # make test   the test suite, without PyTorch
-# make lint oracle bench clean   see below
+# make lint oracle bench overhead clean   see below
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 ARGS ?=
 
-.PHONY: run test lint oracle bench clean
+.PHONY: run test lint oracle bench overhead clean
 
 run: $(VENV)/installed-recipes
 	$(BIN)/microgradient train digits $(ARGS)
@@ -24,11 +24,16 @@ lint: $(VENV)/installed-lint
 oracle: $(VENV)/installed-peers
 	$(BIN)/python -m pytest --numprocesses 2 tests/oracle
 
-# What an operation costs beside NumPy, PyTorch, autograd and micrograd
-bench: $(VENV)/installed-peers
+# What whole training steps cost beside PyTorch, JAX, TensorFlow and micrograd; these go into .bench
+bench:
+	@$(MAKE) --no-print-directory VENV=.bench .bench/installed-bench
+	.bench/bin/python benchmarks/steps.py $(ARGS)
+
+# What one eager operation costs beside NumPy, PyTorch, autograd and micrograd
+overhead: $(VENV)/installed-peers
 	$(BIN)/python benchmarks/overhead.py $(ARGS)
 
-$(VENV)/installed-recipes $(VENV)/installed-test $(VENV)/installed-lint $(VENV)/installed-peers: pyproject.toml
+$(VENV)/installed-recipes $(VENV)/installed-test $(VENV)/installed-lint $(VENV)/installed-peers $(VENV)/installed-bench: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Microgradient needs Python 3.11 or later: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -39,6 +44,7 @@ $(VENV)/installed-recipes: EXTRAS = recipes
 $(VENV)/installed-test: EXTRAS = test
 $(VENV)/installed-lint: EXTRAS = test,lint
 $(VENV)/installed-peers: EXTRAS = test,peers
+$(VENV)/installed-bench: EXTRAS = bench
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,38 @@
+"""W2 for every library with micrograd's `Value`: the loop of micrograd's demo, at a constant rate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from . import definitions as d
+
+
+def build(Value: Any, MLP: Any, compile: Callable[[Any], Any] = lambda function: function) -> d.Step:
+    """The step, by one library's classes."""
+    workload = d.WORKLOADS["W2"]
+    model = MLP(2, [16, 16, 1])
+    for parameter, number in zip(model.parameters(), workload.weights()["parameters"].tolist(), strict=True):
+        parameter.data = number
+    points, moons = (array.tolist() for array in workload.batch())
+
+    @compile
+    def step() -> Any:
+        inputs = [[Value(x), Value(y)] for x, y in points]
+        scores = [model(point) for point in inputs]
+        losses = [(1 + -moon * score).relu() for moon, score in zip(moons, scores, strict=True)]
+        loss = sum(losses) * (1.0 / len(losses)) + d.VALUES_DECAY * sum(p * p for p in model.parameters())
+        model.zero_grad()
+        loss.backward()
+        for p in model.parameters():
+            p.data -= d.VALUES_RATE * p.grad
+        return loss
+
+    loss: Any = None
+
+    def run(count: int) -> None:
+        nonlocal loss
+        for _ in range(count):
+            loss = step()
+
+    return d.Step(run, lambda: float(loss.data))
