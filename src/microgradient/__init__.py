@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from . import data, nn, optim, recipes, scalar, train  # noqa: F401
     from .explain.trace import trace
     from .explain.why import why
+    from .native.threads import get_num_threads, set_num_threads
     from .scalar import Value
 
 __version__ = "0.1.0"
@@ -33,6 +34,7 @@ __all__ = [
     "custom_rule",
     "enable_grad",
     "get_default_dtype",
+    "get_num_threads",
     "grad",
     "hessian",
     "hvp",
@@ -49,6 +51,7 @@ __all__ = [
     "random",
     "randperm",
     "set_default_dtype",
+    "set_num_threads",
     "softmax",
     "stop_gradient",
     "tensor",
@@ -61,7 +64,13 @@ __all__ = [
 __all__ += functions.__all__
 
 
-_LATE = {"trace": "explain", "why": "explain", "Value": "scalar"}  # loaded when first used
+_LATE = {  # loaded when first used
+    "trace": "explain",
+    "why": "explain",
+    "Value": "scalar",
+    "get_num_threads": "native.threads",
+    "set_num_threads": "native.threads",
+}
 _LATE_MODULES = ("data", "explain", "nn", "optim", "recipes", "scalar", "train")
 
 
