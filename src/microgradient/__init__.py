@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from . import data, nn, optim, recipes, scalar, train  # noqa: F401
     from .explain.trace import trace
     from .explain.why import why
+    from .program.compiled import compile  # noqa: A004
     from .native.threads import get_num_threads, set_num_threads
     from .scalar import Value
 
@@ -29,6 +30,7 @@ __all__ = [
     "bernoulli",
     "check_gradients",
     "checkpoint",
+    "compile",
     "conv",
     "conv_transpose",
     "custom_rule",
@@ -65,6 +67,7 @@ __all__ += functions.__all__
 
 
 _LATE = {  # loaded when first used
+    "compile": "program.compiled",
     "trace": "explain",
     "why": "explain",
     "Value": "scalar",

@@ -50,3 +50,7 @@ def as_datum(value: Any) -> Any:
 def whole_value(datum: Any, what: str) -> Any:
     """`datum`, needed by `what`, whose result has a shape that depends on it. Raises TraceError if it is not known."""
     return datum if not isinstance(datum, Traced) else current().known(datum, what)
+
+
+changes = [0]
+"""How often something that a compiled function may depend on was changed in any module."""

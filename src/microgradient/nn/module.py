@@ -78,6 +78,7 @@ class Module:
             )
         if isinstance(value, _PARTS) and not isinstance(vars(self).get(name), _PARTS):
             vars(self).pop(name, None)  # a part takes its place when it is first set, not when the name was
+        tracing.changes[0] += 1
         object.__setattr__(self, name, value)
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:

@@ -30,10 +30,11 @@ from .traced_world import TRACED, constant, data_dependent
 class Written:
     """What the traced function sees of a tensor's data, or of a leaf's gradient: the value at first, and the value now."""
 
-    __slots__ = ("before", "now", "owner", "place", "was_read")
+    __slots__ = ("before", "node", "now", "owner", "place", "was_read")
 
     def __init__(self, owner: Any, place: Place, before: Any, now: Any) -> None:
         self.owner = owner
+        self.node = getattr(owner, "node", None)
         self.place = place
         self.before = before
         self.now = now
@@ -53,6 +54,7 @@ class Trace:
         self.grads: dict[Node, Written] = {}
         self.modules: dict[int, Any] = {}
         self.optimizers: dict[int, states.OptimizerTrace] = {}
+        self.inside: dict[int, Node] = {}  # arguments that are computed from others, and the leaves in their place
         self._arguments = {id(tensor): number for number, tensor in arguments.items()}
         self._argument_nodes = {tensor.node: n for n, tensor in arguments.items() if tensor.node is not None}
         self._references: dict[int, Sym] = {}
@@ -138,9 +140,11 @@ class Trace:
         seen = self.tensors.get(id(tensor))
         if seen is None:
             seen = self.tensors[id(tensor)] = self._first_sight(tensor, datum)
-        if seen.now is None:  # written before it was read: only now it is known
-            return seen.before
         return seen.now
+
+    def argument_number(self, tensor: Any) -> int | None:
+        """Which argument a tensor is, if it is one."""
+        return self._arguments.get(id(tensor))
 
     def _first_sight(self, tensor: Any, datum: Any) -> Written:
         number = self._arguments.get(id(tensor))

@@ -1,0 +1,190 @@
+"""From a function to a program: run it once under a trace, and gather what it returned and what it changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import TraceError
+from ..operators import wrap
+from ..tape import NO_PARAMS, Node, Spent, recording, topological
+from ..tensor import Tensor
+from ..tree import flatten
+from .places import Argument, Entry, Place
+from .program import Alias, Instruction, Program
+from .simplify import simplify
+from .states import FLOAT64
+from .sym import Sym
+from .trace import _DATA, Trace, tracing_with
+from .traced_world import constant
+
+ARRAY, TENSOR, INSIDE, FLOAT, STATIC = range(5)
+"""Kinds of argument: an ndarray; a tensor, with or without a gradient of its own; one computed from others that need a gradient
+(or an argument of `mg.grad`); a Python float; anything else, a constant of the program."""
+
+
+class Result(NamedTuple):
+    """A leaf of what the function returned: how to make it (TENSOR, ARRAY, FLOAT, STATIC, ARGUMENT), and from what."""
+
+    kind: int
+    output: int
+    value: Any = None
+    requires_grad: bool = False
+
+
+ARGUMENT = 5
+
+
+class Effect(NamedTuple):
+    """Something that the function changed: where, and which output it becomes (None: the gradient becomes None)."""
+
+    place: Place
+    output: int | None
+
+
+class Traced(NamedTuple):
+    """A program, where its inputs come from and its outputs go, and the trace it was made of."""
+
+    program: Program
+    sources: list[Place]
+    results: list[Result]
+    rebuild: Callable[[list[Any]], Any]
+    effects: list[Effect]
+    trace: Trace
+    connected: list[tuple[int, Node]]  # results that can still be differentiated: their numbers and nodes
+
+
+def trace_function(function: Callable[..., Any], leaves: list[Any], kinds: list[int], rebuild: Any) -> Traced:
+    """Run `function` once on the arguments, traced."""
+    trace = Trace({n: x for n, (x, kind) in enumerate(zip(leaves, kinds, strict=True)) if kind == TENSOR})
+    with tracing_with(trace):
+        try:
+            args, options = rebuild([_stand_in(trace, n, x, kind) for n, (x, kind) in enumerate(zip(leaves, kinds, strict=True))])
+            value = function(*args, **options)
+            return _gathered(trace, value)
+        except BaseException:
+            for optimizer in trace.optimizers.values():
+                optimizer.undo()
+            raise
+        finally:
+            for seen in trace.tensors.values():
+                if seen.owner.node is not seen.node and seen.owner.node is not None and seen.owner.node.op is not None:
+                    seen.owner.node = seen.node
+
+
+def _stand_in(trace: Trace, number: int, leaf: Any, kind: int) -> Any:
+    """What the function gets in the place of an argument."""
+    if kind in (TENSOR, STATIC):
+        return leaf
+    if kind == FLOAT:
+        return trace.input(Argument(number), (), FLOAT64, weak=True)
+    node = Node(None, (), (), NO_PARAMS, leaf.shape, leaf.dtype) if kind == INSIDE else None
+    if node is not None:
+        trace.inside[number] = node
+    return wrap(trace.input(Argument(number), leaf.shape, leaf.dtype), node)
+
+
+def _gathered(trace: Trace, value: Any) -> Traced:
+    """What the function returned and changed, as outputs of a program."""
+    leaves, rebuild = flatten(value)
+    outputs: list[Sym] = []
+    results = [_result(trace, leaf, outputs) for leaf in leaves]
+    connected = [(k, x.node) for k, x in enumerate(leaves) if results[k].kind == TENSOR and _differentiable(trace, x.node)]
+    effects = []
+    for place, new in _changes(trace):
+        effects.append(Effect(place, None if new is None else len(outputs)))
+        if new is not None:
+            outputs.append(new)
+    _refuse_kept(trace)
+    return finished(trace, outputs, results, rebuild, effects, connected)
+
+
+def finished(
+    trace: Trace, outputs: list[Sym], results: list[Result], rebuild: Any, effects: list[Effect], connected: Any
+) -> Traced:
+    """The program with these outputs."""
+    made = [trace.output(x) for x in outputs]
+    whole = simplify(Program([i for i, _ in trace.inputs], trace.instructions, made))
+    used = {id(a) for i in whole.instructions for a in i.args if isinstance(a, Instruction)} | {id(o) for o in whole.outputs}
+    kept = [(i, place) for i, place in trace.inputs if id(i) in used]
+    sources = [place for _, place in kept]
+    where = {place: k for k, place in enumerate(sources)}
+    aliases = []
+    for effect in effects:
+        k = where.get(effect.place)
+        if k is not None and effect.output is not None:
+            old, new = kept[k][0], whole.outputs[effect.output]
+            if (old.shape, old.dtype) == (new.shape, new.dtype):
+                aliases.append(Alias(effect.output, k))
+    program = Program([i for i, _ in kept], whole.instructions, whole.outputs, aliases)
+    return Traced(program, sources, results, rebuild, effects, trace, connected)
+
+
+def _result(trace: Trace, leaf: Any, outputs: list[Sym]) -> Result:
+    if isinstance(leaf, Tensor):
+        datum = _DATA.__get__(leaf)
+        if not isinstance(datum, Sym):  # a tensor from outside, returned itself
+            number = trace.argument_number(leaf)
+            return Result(STATIC, -1, leaf) if number is None else Result(ARGUMENT, -1, number)
+        for number, node in trace.inside.items():
+            if leaf.node is node:
+                return Result(ARGUMENT, -1, number)
+        outputs.append(datum)
+        return Result(TENSOR, len(outputs) - 1, None, leaf.node is not None and leaf.node.op is None)
+    if isinstance(leaf, Sym):
+        outputs.append(leaf)
+        return Result(FLOAT if leaf.weak else ARRAY, len(outputs) - 1)
+    return Result(STATIC, -1, leaf)
+
+
+def _differentiable(trace: Trace, node: Node | None) -> bool:
+    """Whether a result was computed, in a graph that is still there, from leaves outside."""
+    if node is None or node.op is None or recording.get() is None:
+        return False
+    reached = topological([node])
+    if any(n.saved.__class__ is Spent for n in reached):
+        return False  # backward() has been here
+    return any(n.seq < trace.start or n in trace.inside.values() for n in reached)
+
+
+def _changes(trace: Trace) -> list[tuple[Place, Sym | None]]:
+    """Every place that was changed and its new value; None for a gradient that is no more."""
+    changes: list[tuple[Place, Sym | None]] = []
+    for seen in trace.tensors.values():
+        node = seen.owner.node
+        if node is not seen.node and node is not None and node.op is not None and node.saved.__class__ is not Spent:
+            raise TraceError(
+                "MG204",
+                f"A tensor of shape {seen.owner.shape} from outside of the compiled function was given a value that needs a "
+                "gradient; the graph can't outlive the call. Write `x[i] = value.detach()`.",
+            )
+        if seen.now is not seen.before:
+            changes.append((seen.place, seen.now))
+    for grad in trace.grads.values():
+        if grad.now is not grad.before:
+            changes.append((grad.place, None if grad.now is None else grad.now.data))
+    for optimizer in trace.optimizers.values():
+        for p, state in optimizer.now.items():
+            before = optimizer.before[p]
+            for key, value in state.items():
+                if value is not before.get(key) and value is not None:
+                    new = value if isinstance(value, Sym) else constant(np.asarray(value))
+                    changes.append((Entry(optimizer.optimizer, p, key), new))
+    return changes
+
+
+def _refuse_kept(trace: Trace) -> None:
+    """Raise where a module holds a tensor that has a value only in the program."""
+    for module in trace.modules.values():
+        for name, value in vars(module).items():
+            if isinstance(value, Tensor) and isinstance(_DATA.__get__(value), Sym):
+                delattr(module, name)
+                raise TraceError(
+                    "MG203",
+                    f"`{type(module).__name__}.{name}` was set to a tensor computed in the compiled function, which would not "
+                    f"be set again when the program runs. Return it, or make `{name}` a tensor in `__init__` and write "
+                    f"`self.{name}.data = value.data`.",
+                )
+

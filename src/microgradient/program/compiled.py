@@ -1,0 +1,264 @@
+"""`mg.compile`: a function of tensors, traced once per signature and run as a program."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import tracing
+from ..errors import ArgumentTypeError, warn_once
+from ..protocols import DEFAULT_FLOAT
+from ..tape import NOT_STORED, recording
+from ..tensor import Tensor
+from ..tree import flatten
+from .build import ARRAY, FLOAT, INSIDE, STATIC, TENSOR, trace_function
+from .interpret import Interpreter
+from .program import Program
+from .variant import MISMATCH, Variant
+
+_KEPT = 64  # programs that a compiled function remembers
+_PATIENCE = 8  # programs after which it says what keeps changing
+
+
+def compile(fn: Callable[..., Any] | None = None, *, debug: bool = False) -> Any:  # noqa: A001
+    """`fn` as a function that runs as one program: traced when it is called with a new signature, and fast from then on.
+
+    Whatever it does with tensors becomes part of the program: forward, `backward()`, clipping of gradients, the optimiser's
+    step, running statistics, random draws. Arguments may be arrays, tensors, numbers and nested containers; modules and
+    optimisers are closed over. Shapes, dtypes, integers, booleans and strings belong to the signature; Python floats may change
+    freely. `debug` runs the program step by step and stops at the first NaN or infinity. Raises TraceError where a program
+    would need the value of a tensor: in `if`, `float(…)`, `.item()`.
+
+    >>> import microgradient as mg
+    >>> @mg.compile
+    ... def f(x):
+    ...     return mg.tanh(x) * 2
+    >>> f(mg.tensor([0.0, 1.0]))
+    tensor([0.       , 1.5231884])
+    """
+    if fn is None:
+        return functools.partial(compile, debug=debug)
+    if not callable(fn):
+        raise ArgumentTypeError("MG205", f"mg.compile takes a function, not a {type(fn).__name__}.")
+    return Compiled(fn, debug)
+
+
+class Compiled:
+    """What :func:`compile` returns: call it as the function that it was made of."""
+
+    def __init__(self, function: Callable[..., Any], debug: bool = False) -> None:
+        self._function = function
+        self._debug = debug
+        self._lock = threading.RLock()
+        self._variants: OrderedDict[Any, list[Variant]] = OrderedDict()
+        self._latest: Variant | None = None
+        self._fast: Callable[[tuple[Any, ...]], bool] | None = None
+        self._traced = self._hits = 0
+        self._signatures: list[Any] = []
+        functools.update_wrapper(self, function, updated=())
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        if tracing.traces and tracing.current() is not None:
+            return self._function(*args, **options)  # a part of the program being traced
+        with self._lock:
+            if self._fast is not None and not options and self._fast(args):
+                latest = self._latest
+                result = latest.call(args)  # type: ignore[union-attr]
+                if result is not MISMATCH:
+                    self._hits += 1
+                    return result
+            return self._slow(args, options, 1)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else functools.partial(self.__call__, instance)
+
+    def repeat(self, n: int, *args: Any, **options: Any) -> Any:
+        """Call it `n` times with the same arguments, and return the last result: a training loop without Python's part."""
+        if n < 1:
+            raise ArgumentTypeError("MG205", f"repeat needs at least one call, not {n}.")
+        result = self(*args, **options)
+        if n > 1:
+            result = self(*args, **options)  # the state that the first call began is now the second's
+        with self._lock:
+            return self._slow(args, options, n - 2) if n > 2 else result
+
+    @property
+    def program(self) -> Program:
+        """The program that ran last; `print(f.program)` shows it."""
+        return self._last().program
+
+    def stats(self) -> dict[str, Any]:
+        """What the program that ran last consists of, and how often functions were traced and found again."""
+        last = self._last()
+        backend = getattr(last.executable, "stats", dict)() if not isinstance(last.executable, Interpreter) else {}
+        counts = {"programs": self._traced, "cached": sum(map(len, self._variants.values())), "calls": self._hits}
+        return {"instructions": len(last.program.instructions), **backend, **counts}
+
+    def _last(self) -> Variant:
+        if self._latest is None:
+            raise ArgumentTypeError("MG205", "There is no program yet: call the compiled function first.")
+        return self._latest
+
+    # ------------------------------------------------------------------------------------------------------ the long way
+
+    def _slow(self, args: tuple[Any, ...], options: dict[str, Any], repeat: int) -> Any:
+        """Find the program for these arguments, or make it."""
+        leaves, rebuild = flatten((args, options))
+        kinds, key = _signature(leaves, (args, options))
+        variants = self._variants.get(key)
+        if variants is None:
+            variants = self._variants[key] = []
+            while len(self._variants) > _KEPT:
+                self._variants.popitem(last=False)
+        else:
+            self._variants.move_to_end(key)
+        for variant in variants:
+            result = self._run(variant, leaves, args, options, repeat)
+            if result is not MISMATCH:
+                self._hits += 1
+                return result
+        traced = trace_function(self._function, leaves, kinds, rebuild)
+        self._traced += 1
+        self._signatures = [*self._signatures[-_PATIENCE:], (leaves, kinds)]
+        if self._traced == _PATIENCE + 1:
+            self._warn_of_retracing(args, options)
+        if traced.connected:
+            return self._function(*args, **options)
+        variant = Variant(traced, kinds, self._backend)
+        del variants[:-3]
+        variants.append(variant)
+        variant.guards.skip()
+        return self._run(variant, leaves, args, options, repeat)
+
+    def _run(self, variant: Variant, leaves: list[Any], args: Any, options: Any, repeat: int) -> Any:
+        result = variant.call(leaves, repeat)
+        if result is not MISMATCH:
+            self._latest = variant
+            flat = not options and len(leaves) == len(args) and all(a is b for a, b in zip(args, leaves, strict=True))
+            self._fast = _fast_check(leaves, variant.kinds) if flat else None
+        return result
+
+    def _backend(self, program: Program) -> Any:
+        if self._debug:
+            return Interpreter(program, check=True)
+        return native(program)
+
+    def _warn_of_retracing(self, args: Any, options: Any) -> None:
+        names = _argument_names(self._function, args, options)
+        changing = [
+            f"`{names[n]}` ({', '.join(dict.fromkeys(_shown(leaves[n]) for leaves, _ in self._signatures[-3:] if n < len(leaves)))})"
+            for n in range(len(self._signatures[-1][0]))
+            if len({_shown(leaves[n]) for leaves, _ in self._signatures if n < len(leaves)}) > 1
+        ]
+        what = f"What keeps changing: {', '.join(changing)}." if changing else "Modules, optimisers or gradients keep changing."
+        warn_once(
+            "MG206",
+            f"`{getattr(self._function, '__name__', 'the function')}` has been traced and compiled {self._traced} times. {what} "
+            "Every new shape, integer or string makes a new program: pad batches to one size, and pass numbers that change as "
+            "floats or tensors.",
+        )
+
+
+# ------------------------------------------------------------------------------------------------------------- signatures
+
+
+def _signature(leaves: list[Any], tree: Any) -> tuple[list[int], Any]:
+    """The kinds of the leaves, and what must be equal for a program to fit."""
+    kinds, key = [], [_structure(tree), recording.get() is None, DEFAULT_FLOAT[0]]
+    tensors: dict[int, int] = {}
+    for n, leaf in enumerate(leaves):
+        kind, entry = _described(leaf)
+        if kind == TENSOR:
+            entry = (*entry, tensors.setdefault(id(leaf), n))
+        kinds.append(kind)
+        key.append(entry)
+    return kinds, tuple(key)
+
+
+def _described(leaf: Any) -> tuple[int, tuple[Any, ...]]:
+    if isinstance(leaf, Tensor):
+        node = leaf.node
+        if node is None or recording.get() is None:
+            return TENSOR, (TENSOR, leaf.shape, leaf.dtype, node is None)
+        kind = TENSOR if node.op is None and node.grad is not NOT_STORED else INSIDE
+        return kind, (kind, leaf.shape, leaf.dtype, False)
+    if isinstance(leaf, np.ndarray):
+        if leaf.dtype.kind in "biufc":
+            return ARRAY, (ARRAY, leaf.shape, leaf.dtype)
+        return STATIC, (STATIC, id(leaf))
+    if isinstance(leaf, float | np.floating):
+        return FLOAT, (FLOAT,)
+    if isinstance(leaf, bool | int | str | bytes | complex | np.generic | np.dtype | type | slice):
+        return STATIC, (STATIC, type(leaf), str(leaf) if isinstance(leaf, slice) else leaf)
+    return STATIC, (STATIC, id(leaf))
+
+
+def _structure(tree: Any) -> Any:
+    """Something hashable that says how a tree is nested."""
+    if isinstance(tree, dict):
+        return type(tree), tuple(tree), tuple([_structure(x) for x in tree.values()])
+    if isinstance(tree, list | tuple):
+        return type(tree), tuple([_structure(x) for x in tree])
+    return tree is None
+
+
+def _fast_check(leaves: list[Any], kinds: list[int]) -> Callable[[tuple[Any, ...]], bool] | None:
+    """A quick look whether arguments given by position have the signature of these."""
+    if len({id(x) for x, k in zip(leaves, kinds, strict=True) if k == TENSOR}) < kinds.count(TENSOR):
+        return None
+    if INSIDE in kinds:
+        return None
+    off, default = recording.get() is None, DEFAULT_FLOAT[0]
+    wanted = [(k, type(x), *_fast_entry(x, k)) for x, k in zip(leaves, kinds, strict=True)]
+    several = kinds.count(TENSOR) > 1
+    get = recording.get
+
+    def check(args: tuple[Any, ...]) -> bool:
+        if len(args) != len(wanted) or (get() is None) is not off or DEFAULT_FLOAT[0] is not default:
+            return False
+        for x, (kind, cls, first, second, node) in zip(args, wanted, strict=True):
+            if x.__class__ is not cls:
+                return False
+            if kind == TENSOR:
+                data = x.data
+                if data.shape != first or data.dtype != second or x.node is not node:
+                    return False
+            elif kind == ARRAY:
+                if x.shape != first or x.dtype != second:
+                    return False
+            elif kind == STATIC and x is not first:
+                return False
+        return not several or len({id(x) for x in args if isinstance(x, Tensor)}) == kinds.count(TENSOR)
+
+    return check
+
+
+def _fast_entry(x: Any, kind: int) -> tuple[Any, Any, Any]:
+    if kind == TENSOR:
+        return x.shape, x.dtype, x.node
+    return (x.shape, x.dtype, None) if kind == ARRAY else (x, None, None)
+
+
+def _argument_names(function: Callable[..., Any], args: Any, options: Any) -> list[str]:
+    """A name for every leaf of the arguments."""
+    import inspect
+
+    try:
+        bound = inspect.signature(function).bind(*args, **options).arguments
+    except (TypeError, ValueError):
+        bound = {f"argument {n}": x for n, x in enumerate(args)} | options
+    return [name for name, value in bound.items() for _ in flatten(value)[0]]
+
+
+def _shown(leaf: Any) -> str:
+    return f"shape {leaf.shape}" if isinstance(leaf, Tensor | np.ndarray) else f"{leaf!r:.40}"
+
+
+def native(program: Program) -> Any:
+    """The program as machine code, or run by NumPy where llvmlite does not load."""
+    return Interpreter(program)

@@ -1,0 +1,258 @@
+"""A compiled function for one signature: guards, the arrays it owns, and the call.
+
+What a program changes (parameters, gradients, optimiser state) lives in arrays that the variant owns and that are updated in
+place, as long as nobody else holds them: that is looked up in Python's reference counts at every call. If somebody does (a
+`state_dict()`, a view, a graph), the value is copied first and the place gets a new array, so nothing a user holds ever changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from operator import attrgetter, is_
+from sys import getrefcount
+from typing import Any
+
+import numpy as np
+
+from ..operators import wrap
+from ..tape import NO_PARAMS, Node
+from ..tensor import Tensor
+from .build import ARGUMENT, ARRAY, FLOAT, STATIC, TENSOR, Traced
+from .guards import Guards
+from .places import Argument, ArgumentGrad, Data, Entry, Grad, Place, Reference, Setting
+
+Array = np.ndarray[Any, Any]
+_node = attrgetter("node")
+_probe = [np.empty(1)]
+_COUNTED = next(map(getrefcount, _probe))  # of an array that one list holds
+
+
+class Held:
+    """One place that the program changes: the array owned for it, and where this is among inputs and outputs."""
+
+    __slots__ = ("count", "dtype", "input", "output", "place", "shape")
+
+    def __init__(self, place: Place, output: int, input: int | None, shape: tuple[int, ...], dtype: Any) -> None:
+        self.place, self.output, self.input = place, output, input
+        self.shape, self.dtype = shape, dtype
+        self.count = _COUNTED + 3 + (input is not None)  # the place itself, `owned`, `outputs` and perhaps `inputs`
+
+
+class Variant:
+    """A program for one signature of a function."""
+
+    def __init__(self, traced: Traced, kinds: list[int], backend: Callable[[Any], Any]) -> None:
+        self.traced = traced
+        self.program = program = traced.program
+        self.kinds = kinds
+        self.executable = backend(program)
+        self.guards = Guards(traced)
+        self.inputs: list[Any] = [None] * len(program.inputs)
+        self.outputs: list[Any] = [None] * len(program.outputs)
+        self._sort_inputs(traced)
+        self._sort_effects(traced)
+        self._fresh = [
+            (r.output, program.outputs[r.output].shape, program.outputs[r.output].dtype)
+            for r in traced.results
+            if r.output >= 0
+        ]
+        self._fresh += [(e.output, program.outputs[e.output].shape, program.outputs[e.output].dtype) for e in self._late if e.output is not None]  # noqa: E501
+        only = traced.results[0] if len(traced.results) == 1 else None
+        self._single = only.output if only is not None and only.kind == TENSOR and not only.requires_grad else None
+        self._single_tree = traced.rebuild([self]) is self if only is not None else False
+
+    # --------------------------------------------------------------------------------------------------------- sorting out
+
+    def _sort_inputs(self, traced: Traced) -> None:
+        """Where the inputs come from: arguments, tensors that are only read, settings, and arrays that stay."""
+        changed = {e.place for e in traced.effects if e.output is not None}
+        self._arguments: list[tuple[int, int, int, bool]] = []
+        self._read: list[tuple[int, Any, Any, Any]] = []
+        self._settings: list[tuple[int, Any, int, str]] = []
+        self._seen: dict[int, Any] = {}
+        aliased = {a.input for a in traced.program.aliases}
+        for k, (instruction, place) in enumerate(zip(traced.program.inputs, traced.sources, strict=True)):
+            if isinstance(place, Argument):
+                self._arguments.append((k, place.number, self.kinds[place.number], instruction.weak))
+                if instruction.weak:
+                    self.inputs[k] = np.empty((), instruction.dtype)
+            elif isinstance(place, Setting):
+                self.inputs[k] = np.empty((), instruction.dtype)
+                self._settings.append((k, place.optimizer, place.group, place.name))
+            elif isinstance(place, Reference) and place.array.flags.c_contiguous:
+                self.inputs[k] = place.array
+            elif place not in changed or k not in aliased or isinstance(place, ArgumentGrad):
+                self._read.append((k, place, instruction.shape, instruction.dtype))
+        self._rates: list[Any] = [None] * len(self._settings)
+
+    def _sort_effects(self, traced: Traced) -> None:
+        """What is owned and updated in place, and what is written afresh after every call."""
+        sources = {a.output: a.input for a in traced.program.aliases}
+        self._late = [e for e in traced.effects if isinstance(e.place, Argument | ArgumentGrad) or e.output is None]
+        self._data: list[Held] = []
+        self._grads: list[Held] = []
+        self._entries: list[Held] = []
+        lists = {Data: self._data, Grad: self._grads, Entry: self._entries}
+        for effect in traced.effects:
+            if effect.output is not None and type(effect.place) in lists:
+                new = traced.program.outputs[effect.output]
+                lists[type(effect.place)].append(
+                    Held(effect.place, effect.output, sources.get(effect.output), new.shape, new.dtype)
+                )
+        self._tensors = [h.place.tensor for h in self._data]  # type: ignore[union-attr]
+        self._nodes = [h.place.node for h in self._grads]  # type: ignore[union-attr]
+        self._states: list[tuple[Any, str]] = []
+        for h in self._entries:
+            place: Any = h.place
+            self._states.append((place.optimizer.state.setdefault(place.parameter, {}), place.key))
+        self._held = [*self._data, *self._entries, *self._grads]
+        self._owned: list[Any] = [None] * len(self._held)
+        self._owned_grads: list[Any] = [None] * len(self._grads)
+        self._count = sum(h.count for h in self._held)
+        self._grad_count = (_COUNTED + 2) * len(self._grads)
+
+    # ------------------------------------------------------------------------------------------------------------- the call
+
+    def call(self, leaves: list[Any] | tuple[Any, ...], repeat: int = 1) -> Any:
+        """Run on these arguments. MISMATCH if a guard says that this program is not what the function would do now."""
+        if not self.guards.hold(leaves):
+            return MISMATCH
+        inputs = self.inputs
+        for k, number, kind, weak in self._arguments:
+            x = leaves[number]
+            if weak:
+                inputs[k].fill(x)
+            else:
+                a = x if kind == ARRAY else x.data
+                inputs[k] = a if a.flags.c_contiguous else np.ascontiguousarray(a)
+        for k, place, shape, dtype in self._read:
+            a = _read(place, leaves)
+            if a.shape != shape or a.dtype != dtype:
+                return MISMATCH
+            inputs[k] = a if a.flags.c_contiguous else np.ascontiguousarray(a)
+        for n, (k, optimizer, group, name) in enumerate(self._settings):
+            rate = optimizer.param_groups[group][name]
+            if rate is not self._rates[n]:
+                self._rates[n] = rate
+                inputs[k].fill(rate)
+        if not self._ready() and not self._take():
+            return MISMATCH
+        outputs = self.outputs
+        for k, shape, dtype in self._fresh:
+            outputs[k] = np.empty(shape, dtype)
+        if repeat == 1:
+            self.executable.run(inputs, outputs)
+        else:
+            self.executable.run(inputs, outputs, repeat)
+        return self._finish(leaves)
+
+    def _ready(self) -> bool:
+        """Whether every place holds the array that is owned for it, and nobody else does."""
+        grads = [n.grad for n in self._nodes]
+        if not all(map(is_, grads, self._owned_grads)) or sum(map(getrefcount, grads)) != self._grad_count:
+            return False
+        current = [t.data for t in self._tensors]
+        current += [state.get(key) for state, key in self._states]
+        current += [g.data for g in grads]
+        return all(map(is_, current, self._owned)) and sum(map(getrefcount, current)) == self._count
+
+    def _take(self) -> bool:
+        """Bring the places to arrays of our own. False if a value has another shape or dtype than the program expects."""
+        values = [_value(h.place) for h in self._held]
+        for h, value in zip(self._held, values, strict=True):
+            if h.input is not None and (value is None or np.shape(value) != h.shape or _dtype(value) != h.dtype):
+                return False
+        del value
+        for n, h in enumerate(self._held):
+            value = values[n]
+            values[n] = None
+            mine = value is not None and value is self._owned[n]
+            if not mine or self._shared(h, value, n):
+                array = np.empty(h.shape, h.dtype)
+                if h.input is not None:
+                    array[...] = value
+                _write(h.place, array)
+                self._owned[n] = self.outputs[h.output] = array
+                if h.input is not None:
+                    self.inputs[h.input] = array
+            del value
+        self._owned_grads = [n.grad for n in self._nodes]
+        return True
+
+    def _shared(self, h: Held, value: Any, n: int) -> bool:
+        """Whether somebody else holds an array of ours, or the gradient tensor around it."""
+        if isinstance(h.place, Grad):
+            k = n - (len(self._held) - len(self._grads))
+            if getrefcount(h.place.node.grad) > 3 or h.place.node.grad is not self._owned_grads[k]:
+                return True
+        return getrefcount(value) > h.count - _COUNTED + 3  # here also by two variables
+
+    def _finish(self, leaves: Any) -> Any:
+        """What the function returns, after the rest of what it changes."""
+        outputs = self.outputs
+        for effect in self._late:
+            new = None if effect.output is None else outputs[effect.output]
+            _write(effect.place, new, leaves)
+        if self._single is not None and self._single_tree:
+            result = wrap(outputs[self._single], None)
+        else:
+            result = self.traced.rebuild([self._result(r, leaves) for r in self.traced.results])
+        for k, _, _ in self._fresh:
+            outputs[k] = None
+        return result
+
+    def _result(self, r: Any, leaves: Any) -> Any:
+        if r.kind == STATIC:
+            return r.value
+        if r.kind == ARGUMENT:
+            return leaves[r.value]
+        array = self.outputs[r.output]
+        if r.kind == FLOAT:
+            return array.item()
+        if r.kind == ARRAY:
+            return array
+        tensor: Tensor = wrap(array, None)
+        if r.requires_grad:
+            tensor.node = Node(None, (), (), NO_PARAMS, array.shape, array.dtype)
+            tensor.node.grad = None
+        return tensor
+
+
+MISMATCH: Any = object()
+
+
+def _read(place: Any, leaves: Any) -> Any:
+    """The array at a place that is only read."""
+    if isinstance(place, Data):
+        return place.tensor.data
+    if isinstance(place, Reference):
+        return place.array
+    if isinstance(place, ArgumentGrad):
+        return leaves[place.number].node.grad.data
+    return np.asarray(_value(place))
+
+
+def _value(place: Any) -> Any:
+    """What is at a place now: an array, a number, or None."""
+    if isinstance(place, Data):
+        return place.tensor.data
+    if isinstance(place, Grad):
+        return place.node.grad.data if isinstance(place.node.grad, Tensor) else None
+    return place.optimizer.state.get(place.parameter, {}).get(place.key)
+
+
+def _dtype(value: Any) -> Any:
+    return getattr(value, "dtype", None) or np.dtype(np.float64)
+
+
+def _write(place: Any, array: Any, leaves: Any = ()) -> None:
+    """Put an array where it belongs; None for a gradient that is no more."""
+    if isinstance(place, Data):
+        place.tensor.data = array
+    elif isinstance(place, Argument):
+        leaves[place.number].data = array
+    elif isinstance(place, Entry):
+        place.optimizer.state.setdefault(place.parameter, {})[place.key] = array
+    else:
+        node = place.node if isinstance(place, Grad) else leaves[place.number].node
+        node.grad = None if array is None else wrap(array, None)
