@@ -110,20 +110,31 @@ def code_of_text(text: Callable[[], str], names: list[str], key: str) -> Code:
 
 def compile_text(text: str, target: Host) -> bytes:
     """The object file of a module's text."""
+    parsed, machine = _optimised(text, target)
+    return bytes(machine.emit_object(parsed))
+
+
+def assembly(function: Function) -> str:
+    """What a kernel is compiled to, to read."""
+    parsed, machine = _optimised(module([function]), host())
+    return str(machine.emit_assembly(parsed))
+
+
+def _optimised(text: str, target: Host) -> tuple[Any, Any]:
     import llvmlite.binding as llvm
 
+    _jit()
     parsed = llvm.parse_assembly(text)
-    parsed.verify()
     machine = _machine(target)
-    options = llvm.create_pipeline_tuning_options(speed_level=2)
-    builder = llvm.create_pass_builder(machine, options)
+    parsed.triple, parsed.data_layout = target.triple, str(machine.target_data)
+    parsed.verify()
     passes = llvm.create_new_module_pass_manager()
     passes.add_always_inliner_pass()
     passes.add_sroa_pass()
     passes.add_instruction_combine_pass()
     passes.add_simplify_cfg_pass()
-    passes.run(parsed, builder)
-    return bytes(machine.emit_object(parsed))
+    passes.run(parsed, llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=2)))
+    return parsed, machine
 
 
 _forced = ""

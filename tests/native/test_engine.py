@@ -1,0 +1,299 @@
+"""Machine code: for this processor and narrower ones, with functions of libm, and kept on disk safely."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from native_kernels import add_index, vector_add
+
+from microgradient.errors import ArgumentError
+from microgradient.native import cache, engine
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("MICROGRADIENT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(engine, "_loaded", {})  # nothing is in memory yet
+
+
+def call(code, name, *arrays, pieces):
+    args = (ctypes.c_void_p * len(arrays))(*(a.ctypes.data for a in arrays))
+    function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)(code.address(name))
+    function(ctypes.addressof(args), 0, pieces)
+
+
+def narrower():
+    """The targets that run on this machine."""
+    return [
+        "native",
+        *(
+            t
+            for t, (_, bits) in engine.TARGETS.items()
+            if bits <= engine.host().vector_bits and "x86" in engine.host().triple
+        ),
+    ]
+
+
+def text_of(result, body, *declarations):
+    return lambda: "\n".join([*declarations, f"define {result} @f({body}"])
+
+
+def test_this_machine():
+    assert engine.available()
+    host = engine.host()
+    assert host.vector_bits in (128, 256, 512)
+    assert host.cpu
+
+
+@pytest.mark.parametrize("target", ["native", "sse", "avx2", "avx512"])
+def test_targets_compute_the_same(target):
+    if target not in narrower():
+        with pytest.raises(ArgumentError, match="MG190"), engine.forced(target):
+            engine.host()
+        return
+    with engine.forced(target):
+        bits = engine.host().vector_bits
+        code = engine.machine_code({"vector_add": lambda: vector_add(bits=bits)}, "a")
+        assert bits == engine.TARGETS.get(target, ("", bits))[1]
+    x, y = np.random.default_rng(0).random((2, 5 * bits // 32), np.float32)
+    out = np.zeros_like(x)
+    call(code, "vector_add", x, y, out, pieces=5)
+    assert (out == x + y).all()
+
+
+def test_narrow_code_uses_no_wide_registers():
+    if "sse" not in narrower():
+        return
+    with engine.forced("sse"):
+        text = engine.assembly(vector_add(bits=512))
+    assert "xmm" in text
+    assert "ymm" not in text
+    assert "zmm" not in text
+
+
+def test_target_from_the_environment(monkeypatch):
+    if "sse" in narrower():
+        monkeypatch.setenv("MICROGRADIENT_TARGET", "sse")
+        assert engine.host().vector_bits == 128
+    monkeypatch.setenv("MICROGRADIENT_TARGET", "z80")
+    with pytest.raises(ArgumentError, match="'z80' can't run here"):
+        engine.host()
+
+
+@pytest.mark.parametrize("name", ["expf", "tanhf", "lgammaf", "erff"])
+def test_functions_of_libm(name):
+    text = text_of(
+        "float", f"float %x) {{\n %y = call float @{name}(float %x)\n ret float %y\n}}", f"declare float @{name}(float)"
+    )
+    code = engine.code_of_text(text, ["f"], name)
+    import math
+
+    f = ctypes.CFUNCTYPE(ctypes.c_float, ctypes.c_float)(code.address("f"))
+    assert f(1.25) == pytest.approx(getattr(math, name[:-1])(1.25), rel=1e-6)
+
+
+@pytest.mark.parametrize("target", ["native", "sse"])
+def test_float16_on_any_processor(target):
+    if target not in narrower():
+        return
+    body = "ptr %p) {\n %h = load half, ptr %p\n %x = fpext half %h to float\n %y = fmul float %x, 3.0\n"
+    body += " %r = fptrunc float %y to half\n store half %r, ptr %p\n ret void\n}"
+    with engine.forced(target):
+        code = engine.code_of_text(text_of("void", body), ["f"], "half")
+    x = np.array(1.5, np.float16)
+    ctypes.CFUNCTYPE(None, ctypes.c_void_p)(code.address("f"))(x.ctypes.data)
+    assert x == 4.5
+
+
+def test_no_contraction_and_no_fast_mathematics():
+    """x·y + z is rounded twice, as NumPy rounds it."""
+    body = "double %x, double %y, double %z) {\n %p = fmul double %x, %y\n %s = fadd double %p, %z\n ret double %s\n}"
+    code = engine.code_of_text(text_of("double", body), ["f"], "mul add")
+    f = ctypes.CFUNCTYPE(*[ctypes.c_double] * 4)(code.address("f"))
+    x = 1 + 2.0**-30
+    assert f(x, x, -(1 + 2.0**-29)) == x * x - (1 + 2.0**-29) == 0
+
+
+def test_a_missing_function_is_an_error_and_not_the_end():
+    body = "float %x) {\n %y = call float @no_such_function(float %x)\n ret float %y\n}"
+    with pytest.raises(RuntimeError):
+        engine.code_of_text(text_of("float", body, "declare float @no_such_function(float)"), ["f"], "missing")
+
+
+def make(key="k"):
+    return engine.machine_code({"add_index": add_index}, key)
+
+
+def works(code):
+    x, out = np.arange(20), np.zeros(20, np.int64)
+    call(code, "add_index", x, out, pieces=2)
+    return (out == 2 * x).all()
+
+
+def stored(tmp_path):
+    return sorted((tmp_path / "cache").iterdir())
+
+
+def test_second_time_from_disk_and_code_in_memory_is_shared(monkeypatch, tmp_path):
+    first = make()
+    assert not first.from_disk
+    assert make() is first
+    monkeypatch.setattr(engine, "_loaded", {})
+    monkeypatch.setattr(engine, "compile_text", None)
+    again = make()
+    assert again.from_disk
+    assert works(first)
+    assert works(again)
+    assert len(stored(tmp_path)) == 1
+
+
+def test_another_key_processor_or_source_is_another_file(monkeypatch, tmp_path):
+    make()
+    make("other")
+    assert len(stored(tmp_path)) == 2
+    for target in narrower():
+        with engine.forced(target):
+            make()
+    assert len(stored(tmp_path)) == 1 + len(narrower())
+    monkeypatch.setattr(cache, "_sources", lambda: ("later",))
+    assert not make().from_disk
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda b: b[:-1],
+        lambda b: b[:40],
+        lambda b: b"",
+        lambda b: b"x" + b[1:],
+        lambda b: b[:300] + bytes([b[300] ^ 1]) + b[301:],
+        lambda b: b + b"more",
+        lambda b: b"\x7fELF" * 500,
+    ],
+)
+def test_damaged_files_are_ignored_and_rewritten(monkeypatch, tmp_path, damage):
+    make()
+    (file,) = stored(tmp_path)
+    whole = file.read_bytes()
+    file.write_bytes(damage(whole))
+    monkeypatch.setattr(engine, "_loaded", {})
+    code = make()
+    assert not code.from_disk
+    assert works(code)
+    assert file.read_bytes() == whole
+
+
+def test_a_sound_file_under_a_wrong_name_is_foreign(monkeypatch, tmp_path):
+    make("a")
+    (a,) = stored(tmp_path)
+    make("b")
+    (b,) = (f for f in stored(tmp_path) if f != a)
+    b.write_bytes(a.read_bytes())
+    monkeypatch.setattr(engine, "_loaded", {})
+    assert not make("b").from_disk
+
+
+def test_sound_but_not_object_code(monkeypatch, tmp_path):
+    make()
+    (file,) = stored(tmp_path)
+    cache.store(file.name, b"not object code")
+    monkeypatch.setattr(engine, "_loaded", {})
+    code = make()
+    assert not code.from_disk
+    assert works(code)
+
+
+def test_what_others_may_write_is_not_executed(monkeypatch, tmp_path):
+    make()
+    (file,) = stored(tmp_path)
+    assert (tmp_path / "cache").stat().st_mode & 0o777 == 0o700
+    file.chmod(0o666)
+    assert cache.load(file.name) is None
+    file.chmod(0o600)
+    assert cache.load(file.name) is not None
+    (tmp_path / "cache").chmod(0o777)
+    assert cache.folder() is None
+    assert cache.load(file.name) is None
+    (tmp_path / "cache").chmod(0o700)
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    assert cache.folder() is None
+
+
+@pytest.mark.parametrize("where", ["off", "/dev/null/cache", "/proc/no/such"])
+def test_without_a_folder_everything_works(monkeypatch, where):
+    monkeypatch.setenv("MICROGRADIENT_CACHE", where)
+    assert cache.folder() is None
+    assert works(make())
+
+
+def test_the_usual_folder(monkeypatch, tmp_path):
+    monkeypatch.delenv("MICROGRADIENT_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert cache.folder() == tmp_path / "xdg" / "microgradient"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert cache.folder() == tmp_path / "home" / ".cache" / "microgradient"
+
+
+def test_the_folder_is_bounded_and_the_oldest_go_first(monkeypatch, tmp_path):
+    monkeypatch.setattr(cache, "LIMIT", 10_000)
+    names = [f"{k:064x}" for k in range(12)]
+    for age, name in enumerate(names):
+        cache.store(name, bytes(1000))
+        path = tmp_path / "cache" / name
+        if path.exists():
+            os.utime(path, (1000 + age, 1000 + age))
+        if age == 5:
+            assert cache.load(names[0]) == bytes(1000)  # used: now the youngest
+    left = {path.name for path in stored(tmp_path)}
+    assert names[0] in left
+    assert names[1] not in left
+    assert names[-1] in left
+    assert sum(path.stat().st_size for path in stored(tmp_path)) <= 10_000
+
+
+def test_leavings_of_a_broken_process_are_swept_away(tmp_path):
+    cache.store("0" * 64, b"")
+    old, new = tmp_path / "cache" / "new-old", tmp_path / "cache" / "new-new"
+    old.write_bytes(b"")
+    new.write_bytes(b"")
+    os.utime(old, (1000, 1000))
+    cache.store("1" * 64, b"")
+    assert not old.exists()
+    assert new.exists()
+
+
+def test_threads_and_processes_writing_at_once():
+    text = f"""
+import sys
+sys.path.insert(0, {os.path.dirname(__file__)!r})
+from test_engine import cache, make, works
+assert all(works(make(str(k))) for k in range(5))
+for k in range(200):
+    cache.store(f"{{k % 3:064x}}", bytes([k]) * 5000)
+    found = cache.load(f"{{k % 3:064x}}")
+    assert found is not None and found == found[:1] * 5000
+"""
+    processes = [subprocess.Popen([sys.executable, "-c", text]) for _ in range(2)]
+    codes = []
+    workers = [threading.Thread(target=lambda: codes.append(make("same"))) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert all(code is codes[0] for code in codes)
+    assert [p.wait(60) for p in processes] == [0, 0]
+
+
+def test_without_llvmlite_there_is_no_engine():
+    text = (
+        "import sys; sys.modules['llvmlite'] = None\nfrom microgradient.native import engine\nprint(engine.available())"
+    )
+    out = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True)
+    assert (out.stdout, out.stderr) == ("False\n", "")
