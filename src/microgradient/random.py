@@ -210,7 +210,7 @@ class Generator:
                 [1., 1.]])
         """
         if tracing.current() is not None:
-            places = _shape(np.shape(p) if shape is None else shape)
+            places = _shape((p.shape if isinstance(p, Tensor) else np.shape(p)) if shape is None else shape)
             return _traced(self.bernoulli, (p, places, dtype), places, np.dtype(dtype or get_default_dtype()))
         chances = np.asarray(p.data if isinstance(p, Tensor) else p)
         shape = _shape(chances.shape if shape is None else shape)

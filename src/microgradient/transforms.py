@@ -348,8 +348,9 @@ def _jacobian_blocks(run: _Run) -> list[list[Any]]:
     for k, v in enumerate(varied):
         results = []
         for entry in range(v.size):
-            seeds = [wrap(np.zeros(u.shape, u.dtype), None) for u in varied]
-            seeds[k].data.reshape(-1)[entry] = 1
+            zeros = [np.zeros(u.shape, u.dtype) for u in varied]
+            zeros[k].reshape(-1)[entry] = 1
+            seeds = [wrap(z, None) for z in zeros]
             results.append(flatten(run.push(seeds) if by_columns else run.pull(seeds))[0])
         sweeps.append(results)
     blocks = []

@@ -12,6 +12,7 @@ from ..operators import apply
 from ..protocols import DEFAULT_FLOAT
 from ..rules import TABLE
 from ..tensor import Tensor
+from ..tracing import Traced
 from .arguments import (
     ArrayLike,
     DType,
@@ -161,7 +162,7 @@ def full(shape: Shape, fill_value: ArrayLike, *, dtype: DType = None, device: An
     value = asarray(fill_value, dtype=dtype, device=device)
     if value.ndim:
         raise ShapeError("MG120", f"The value to fill with is one number, not of shape {value.shape}.")
-    if value.node is not None:
+    if value.node is not None or isinstance(value.data, Traced):
         return broadcast_to(value, new_shape(shape))
     return constant_tensor(np.full(new_shape(shape), value.data, value.dtype))
 

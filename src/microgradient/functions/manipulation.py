@@ -276,7 +276,7 @@ def repeat(x: ArrayLike, repeats: int | ArrayLike, /, *, axis: int | None = None
     if axis is None:
         x, axis = reshape(x, (-1,)), 0
     i = one_axis(axis, x.ndim)
-    counts = whole_value(as_tensor(repeats).data, "repeat")
+    counts = whole_value(repeats.data, "repeat") if isinstance(repeats, Tensor) else np.asarray(repeats)
     if counts.dtype.kind not in "iu" or np.any(counts < 0):
         raise ArgumentError("MG124", f"Repeats are integers and not negative; these are {counts}.")
     if counts.shape not in ((), (1,), (x.shape[i],)):

@@ -249,7 +249,7 @@ class Module:
             if set_to_none or parameter.grad is None:
                 parameter.grad = None
             else:
-                parameter.grad = Tensor(np.zeros_like(parameter.grad.data))
+                parameter.grad = wrap(np.zeros(parameter.shape, parameter.grad.dtype), None)
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Train (or freeze) every parameter."""

@@ -284,6 +284,9 @@ _NAMES = {getattr(kernels, name): name for name in TABLE}
 
 def _run(kernel: Callable[..., Any], *args: Any, **params: Any) -> Any:
     """A kernel on data: traced if one of them is."""
-    if any(isinstance(a, Sym) for a in args):
+    if tracing.active.get() is None:
+        return operators._silent.run(kernel, *args, **params)
+    if kernel in _NAMES and any(isinstance(a, Sym) for a in args):
         return getattr(TRACED, _NAMES[kernel])(*args, **params)
-    return operators._silent.run(kernel, *args, **params)
+    with np.errstate(all="ignore"):  # in this context, which knows the trace
+        return kernel(*args, **params)

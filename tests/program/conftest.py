@@ -1,0 +1,18 @@
+"""Compiled functions are tested on the interpreter here: it says what machine code has to compute (tests/native compare)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from microgradient.program import compiled
+from microgradient.program.interpret import Interpreter
+
+
+@pytest.fixture(autouse=True)
+def _on_numpy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    if os.environ.get("MICROGRADIENT_TEST_BACKEND") != "native":
+        monkeypatch.setattr(compiled, "native", Interpreter)
+    yield

@@ -1,0 +1,289 @@
+"""Whole training steps, compiled, go the same way as eager ones: every layer, loss and optimiser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from same import assert_same
+from test_nn_layers import LAYERS, first, numbers
+
+import microgradient as mg
+from microgradient import nn, optim
+
+F = nn.functional
+Step = Callable[..., Any]
+
+
+def both(make: Callable[[], tuple[Step, Callable[[], Any]]], *batches: Any, seed: int = 5, rtol: float = 1e-6) -> Any:
+    """Run steps made by `make`, eagerly and compiled, over the batches, and compare losses and what `make` lets be seen."""
+    seen = []
+    compiled: Any = None
+    for wrap in (lambda f: f, mg.compile):
+        mg.manual_seed(seed)
+        step, state = make()
+        compiled = wrap(step)
+        mg.manual_seed(seed + 1)
+        losses = [compiled(*batch) for batch in batches]
+        seen.append((losses, state(), mg.random.get_state()["counter"]))
+    assert_same(seen[0], seen[1], rtol)
+    return compiled
+
+
+def everything(model: nn.Module, optimizer: Any = None) -> Callable[[], Any]:
+    def state() -> Any:
+        grads = [p.grad for p in model.parameters()]
+        return dict(model.state_dict()), grads, {} if optimizer is None else optimizer.state_dict()["state"]
+
+    return state
+
+
+@pytest.mark.parametrize(("make", "shape"), LAYERS)
+def test_layers(make: Callable[[], nn.Module], shape: tuple[int, ...]) -> None:
+    def build() -> tuple[Step, Any]:
+        model = make()
+        optimizer = optim.SGD(list(model.parameters()) or [mg.tensor([0.0], requires_grad=True)], lr=0.1)
+        weights = numbers(7)
+
+        def step(x: Any) -> Any:
+            optimizer.zero_grad()
+            y = first(model(x))
+            loss = mg.sum(mg.sin(y) * mg.reshape(mg.arange(float(y.size)), y.shape))
+            if loss.requires_grad:
+                loss.backward()
+                optimizer.step()
+            return loss, weights
+
+        return step, everything(model, optimizer)
+
+    batches = [(mg.astype(numbers(*shape, seed=i), mg.float32),) for i in range(3)]
+    compiled = both(build, *batches, rtol=2e-5)
+    assert compiled.stats()["programs"] == 1
+
+
+def _classes(n: int = 6) -> Any:
+    return mg.tensor(np.arange(n) % 3)
+
+
+def _probabilities() -> Any:
+    return mg.softmax(numbers(6, 3, seed=9))
+
+
+LOSSES: dict[str, tuple[Any, Any]] = {
+    "cross_entropy": (F.cross_entropy, _classes), "probabilities": (F.cross_entropy, _probabilities),
+    "smoothed": (lambda x, y: F.cross_entropy(x, y, label_smoothing=0.1), _classes),
+    "ignored": (lambda x, y: F.cross_entropy(x, y, ignore_index=1), _classes),
+    "weighted": (lambda x, y: F.cross_entropy(x, y, weight=mg.tensor([1.0, 2.0, 3.0], dtype=x.dtype)), _classes),
+    "nll_loss": (lambda x, y: F.nll_loss(mg.log_softmax(x), y), _classes),
+    "mse_loss": (F.mse_loss, lambda: numbers(6, 3, seed=8)), "l1_loss": (F.l1_loss, lambda: numbers(6, 3, seed=8)),
+    "smooth_l1_loss": (F.smooth_l1_loss, lambda: numbers(6, 3, seed=8)), "huber_loss": (F.huber_loss, lambda: numbers(6, 3)),
+    "binary_cross_entropy": (lambda x, y: F.binary_cross_entropy(mg.sigmoid(x), y), _probabilities),
+    "with_logits": (F.binary_cross_entropy_with_logits, _probabilities),
+    "kl_div": (lambda x, y: F.kl_div(mg.log_softmax(x), y, reduction="batchmean"), _probabilities),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_losses(name: str) -> None:
+    loss_of, target = LOSSES[name]
+
+    def build() -> tuple[Step, Any]:
+        w = mg.tensor(np.linspace(-1, 1, 12).reshape(4, 3), requires_grad=True)
+
+        def step(x: Any, y: Any) -> Any:
+            w.grad = None
+            loss = loss_of(x @ w, y)
+            loss.backward()
+            with mg.no_grad():
+                w.data = (w - 0.1 * w.grad).data
+            return loss
+
+        return step, lambda: (w.detach(), w.grad)
+
+    compiled = both(build, *[(numbers(6, 4, seed=i), target()) for i in range(3)])
+    assert compiled.stats()["programs"] == 1
+
+
+OPTIMIZERS: dict[str, Callable[[Any], Any]] = {
+    "sgd": lambda p: optim.SGD(p, lr=0.1), "momentum": lambda p: optim.SGD(p, lr=0.1, momentum=0.9),
+    "nesterov": lambda p: optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.01),
+    "dampening": lambda p: optim.SGD(p, lr=0.1, momentum=0.9, dampening=0.5),
+    "maximize": lambda p: optim.SGD(p, lr=0.01, maximize=True),
+    "adam": lambda p: optim.Adam(p, lr=0.01), "amsgrad": lambda p: optim.Adam(p, lr=0.01, amsgrad=True, weight_decay=0.1),
+    "adamw": lambda p: optim.AdamW(p, lr=0.01),
+}  # fmt: skip
+PROGRAMS = {"dampening": 2}
+
+
+def _mlp() -> nn.Module:
+    return nn.Sequential(nn.Linear(4, 8, bias=False), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.3), nn.Linear(8, 3))
+
+
+@pytest.mark.parametrize("clip", ["", "norm", "value"])
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_optimizers(name: str, clip: str) -> None:
+    def build() -> tuple[Step, Any]:
+        model = _mlp()
+        optimizer = OPTIMIZERS[name](model.parameters())
+
+        def step(x: Any, y: Any) -> Any:
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            if clip == "norm":
+                nn.utils.clip_grad_norm_(model.parameters(), 0.5)
+            elif clip == "value":
+                nn.utils.clip_grad_value_(model.parameters(), 0.01)
+            optimizer.step()
+            return loss
+
+        return step, everything(model, optimizer)
+
+    batches = [(mg.astype(numbers(6, 4, seed=i), mg.float32), _classes()) for i in range(6)]
+    compiled = both(build, *batches, rtol=1e-5)
+    assert compiled.stats()["programs"] == PROGRAMS.get(name, 1)
+
+
+def test_gradients_accumulate_and_zero_grad_may_come_last() -> None:
+    def build(zero: str) -> tuple[Step, Any]:
+        model = nn.Linear(2, 1)
+
+        def step(x: Any) -> Any:
+            loss = mg.sum(model(x) ** 2)
+            loss.backward()
+            if zero == "last":
+                model.zero_grad()
+            elif zero == "zeros":
+                model.zero_grad(set_to_none=False)
+            return loss
+
+        return step, everything(model)
+
+    for zero in ("", "last", "zeros"):
+        both(lambda zero=zero: build(zero), *[(mg.astype(numbers(3, 2, seed=i), mg.float32),) for i in range(4)])
+
+
+def test_learning_rates_follow_their_scheduler_without_another_program() -> None:
+    def build() -> tuple[Step, Any]:
+        model = nn.Linear(4, 3)
+        optimizer = optim.AdamW(model.parameters(), lr=0.1)
+        schedule = optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
+
+        def step(x: Any) -> Any:
+            optimizer.zero_grad()
+            mg.sum(model(x) ** 2).backward()
+            optimizer.step()
+
+        steps.append(mg.compile(step))
+
+        def both_steps(x: Any) -> None:
+            (steps[-1] if compiled else step)(x)
+            schedule.step()
+
+        return both_steps, everything(model, optimizer)
+
+    steps: list[Any] = []
+    results = []
+    for compiled in (False, True):
+        mg.manual_seed(3)
+        step, state = build()
+        for i in range(4):
+            step(mg.astype(numbers(5, 4, seed=i), mg.float32))
+        results.append(state())
+    assert_same(results[0], results[1], 1e-5)
+    assert steps[-1].stats()["programs"] == 1
+
+
+def test_eager_and_compiled_steps_may_take_turns() -> None:
+    def build(turns: str) -> Any:
+        mg.manual_seed(0)
+        model = _mlp()
+        optimizer = optim.Adam(model.parameters(), lr=0.05)
+
+        def step(x: Any, y: Any) -> Any:
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        compiled = mg.compile(step)
+        losses = []
+        for i, turn in enumerate(turns):
+            batch = mg.astype(numbers(6, 4, seed=i), mg.float32), _classes()
+            losses.append((compiled if turn == "c" else step)(*batch).item())
+            if turn == "s":
+                saved = optimizer.state_dict()
+                optimizer.load_state_dict(saved)
+        return losses, everything(model, optimizer)()
+
+    assert_same(build("eeeeee"), build("ececce"), 1e-5)
+    assert_same(build("eeeeee"), build("cscscc"), 1e-5)
+
+
+def test_attention_embedding_and_a_language_model() -> None:
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embedding = nn.Embedding(11, 8)
+            self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+            self.norm = nn.LayerNorm(8)
+            self.head = nn.Linear(8, 11)
+
+        def forward(self, tokens: Any) -> Any:
+            h = self.embedding(tokens)
+            q = self.norm(h)
+            h = h + F.scaled_dot_product_attention(q, q, q, is_causal=True)
+            h = h + self.attention(q, q, q)[0]
+            return self.head(h)
+
+    def build() -> tuple[Step, Any]:
+        model = Model()
+        optimizer = optim.AdamW(model.parameters(), lr=0.01)
+
+        def step(tokens: Any, targets: Any) -> Any:
+            optimizer.zero_grad()
+            logits = model(tokens)
+            loss = F.cross_entropy(logits.reshape(-1, 11), targets.reshape(-1))
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        return step, everything(model, optimizer)
+
+    r = np.random.default_rng(0)
+    batches = [(r.integers(0, 11, (3, 5)), mg.tensor(r.integers(0, 11, (3, 5)))) for _ in range(3)]
+    assert both(build, *batches, rtol=1e-5).stats()["programs"] == 1
+
+
+def test_second_order_training_step() -> None:
+    def build() -> tuple[Step, Any]:
+        w = mg.tensor([1.0, -2.0], requires_grad=True)
+
+        def step(x: Any) -> Any:
+            w.grad = None
+            loss = mg.sum(mg.tanh(w * x) ** 2)
+            loss.backward(create_graph=True)
+            first = w.grad
+            w.grad = None
+            mg.sum(first * first).backward()
+            return loss.detach(), first.detach()
+
+        return step, lambda: w.grad
+
+    both(build, *[(mg.astype(numbers(2, seed=i), mg.float32),) for i in range(3)])
+
+
+def test_random_numbers_are_those_of_eager_mode() -> None:
+    def draws() -> Any:
+        a = mg.random.normal((3,)), mg.rand(2, 2), mg.randint(0, 9, (4,)), mg.randperm(5), mg.bernoulli(mg.rand(3))
+        mg.random.uniform((7,))  # nobody reads these, and yet they are drawn
+        return (*a, mg.randn(2))
+
+    compiled = mg.compile(draws)
+    mg.manual_seed(4)
+    wanted = [draws() for _ in range(3)]
+    mg.manual_seed(4)
+    assert_same([compiled() for _ in range(3)], wanted, 0)
