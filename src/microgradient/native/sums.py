@@ -59,8 +59,8 @@ def _inside(root: Instruction, terms: dict[int, list[Instruction]], inner: set[i
 def _merged(terms: list[Instruction], uses: Counter[int]) -> tuple[list[Instruction], set[int]]:
     """Fewer terms with the same sum, and the instructions that are no longer needed."""
     kinds: dict[Any, list[Instruction]] = {}
-    for t in terms:
-        key: Any = id(t)
+    for place, t in enumerate(terms):
+        key: Any = place
         if uses[id(t)] == 1 and t.op == "contract":
             n = len(t.args) // 2
             key = ("contract", repr(t.params), repr(_trail(t.args[0])), repr(_trail(t.args[n])))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -261,4 +262,12 @@ def _shown(leaf: Any) -> str:
 
 def native(program: Program) -> Any:
     """The program as machine code, or run by NumPy where llvmlite does not load."""
+    engine = importlib.import_module("..native.engine", __package__)  # which is built upon this package
+    if engine.available():
+        return importlib.import_module("..native.executable", __package__).Executable(program)
+    warn_once(
+        "MG207",
+        "llvmlite could not be loaded, so compiled functions run on NumPy, instruction by instruction: right, but slow. Install it "
+        "with `pip install llvmlite`.",
+    )
     return Interpreter(program)
