@@ -17,26 +17,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .errors import ArgumentTypeError, GradientError
-from .rules import TABLE, Primitive
-from .scalar_world import SCALAR
+from .rules import TABLE, Primitive, World
+from .scalar_world import SCALAR, TracedNumber
 from .tape import next_seq, note_backward
 
 Number = int | float
 Operand = Any  # a Value, a Python or NumPy number, or an array of them
 
 
-def unary(name: str) -> Callable[[Value], Value]:
-    """The Value method of a pointwise primitive of one argument."""
-    op, kernel = TABLE[name], getattr(SCALAR, name)
+def unary(name: str, xp: World = SCALAR) -> Callable[[Value], Value]:
+    """The Value method of a pointwise primitive of one argument, on numbers of the world `xp`."""
+    op, kernel = TABLE[name], getattr(xp, name)
 
     def method(self: Value) -> Value:
         out = _new(Value)
+        out.seq = next_seq()
         out.data = kernel(self.data)
         out.grad = 0
         out._cotangent = None
         out.op = op
         out._first, out._second = self, None
-        out.seq = next_seq()
         return out
 
     method.__name__ = method.__qualname__ = name
@@ -44,9 +44,9 @@ def unary(name: str) -> Callable[[Value], Value]:
     return method
 
 
-def binary(name: str, reflected: bool = False) -> Callable[[Value, Operand], Value]:
+def binary(name: str, reflected: bool = False, xp: World = SCALAR) -> Callable[[Value, Operand], Value]:
     """The operator method of a pointwise primitive of two arguments; `reflected`: self is the second."""
-    op, kernel = TABLE[name], getattr(SCALAR, name)
+    op, kernel = TABLE[name], getattr(xp, name)
 
     def method(self: Value, other: Operand) -> Value:
         if other.__class__ is not Value:
@@ -59,12 +59,12 @@ def binary(name: str, reflected: bool = False) -> Callable[[Value, Operand], Val
         if reflected:
             self, other = other, self
         out = _new(Value)
+        out.seq = next_seq()
         out.data = kernel(self.data, other.data)
         out.grad = 0
         out._cotangent = None
         out.op = op
         out._first, out._second = self, other
-        out.seq = next_seq()
         return out
 
     method.__name__ = method.__qualname__ = name
@@ -104,6 +104,7 @@ class Value:
         def __getattr__(self, name: str) -> Any: ...
 
     def __init__(self, data: Any, _children: Any = (), _op: str = "", label: str = "") -> None:
+        self.seq = next_seq()  # first, because a trace asks a Value's age before it writes its data
         self.data = (
             data.item() if isinstance(data, np.generic) or (isinstance(data, np.ndarray) and not data.ndim) else data
         )
@@ -114,7 +115,6 @@ class Value:
         if _children:
             self._children = tuple(_children)
             self._first = self._children[0]
-        self.seq = next_seq()
         if label:
             self._label = label
         if _op:
@@ -185,13 +185,13 @@ class Value:
     def __pow__(self, other: Operand) -> Value:
         if isinstance(other, int | float) or (isinstance(other, np.generic) and np.isrealobj(other)):
             out = _new(Value)
+            out.seq = next_seq()
             exponent = other.item() if isinstance(other, np.generic) else other
             out.data = SCALAR.pow(self.data, exponent)
             out.grad = 0
             out._cotangent = None
             out.op = _power(exponent, out.data == out.data)
             out._first, out._second = self, None
-            out.seq = next_seq()
             return out
         return _pow(self, other)
 
@@ -351,7 +351,7 @@ def _constant(x: Any) -> Any:
         return Value(x)
     if isinstance(x, np.generic) and x.dtype.kind in "biuf":
         return Value(x.item())
-    return NotImplemented
+    return Value(x) if isinstance(x, TracedNumber) else NotImplemented
 
 
 def _number(x: Any) -> Any:
@@ -398,10 +398,14 @@ def _pass_on(v: Value) -> Callable[[], None]:
 
 def _follow_ieee(v: Value, op: Primitive) -> None:
     """Python raises where IEEE arithmetic gives inf or NaN, as 1/sqrt(0) does: apply the rule to NumPy numbers instead."""
-    numbers = [np.float64(p.data) for p in v.parents]
+    t, y, *numbers = (
+        x if isinstance(x, TracedNumber) else np.float64(x)
+        for x in (v._cotangent, v.data, *(p.data for p in v.parents))
+    )
     with np.errstate(all="ignore"):
         for p, rule in zip(v.parents, op.maps, strict=True):
-            p._cotangent += float(rule(SCALAR, np.float64(v._cotangent), np.float64(v.data), *numbers))  # type: ignore[misc]
+            contribution = rule(SCALAR, t, y, *numbers)  # type: ignore[misc]
+            p._cotangent += contribution if isinstance(contribution, TracedNumber) else float(contribution)
 
 
 # ---------------------------------------------------------------------------------------------------- networks of Values

@@ -14,6 +14,12 @@ from typing import Any
 from . import kernels
 
 
+class TracedNumber:
+    """The base of what stands for a Python float while a function of Values is traced."""
+
+    __slots__ = ()
+
+
 class ScalarWorld:
     """The namespace `xp` for Python floats."""
 

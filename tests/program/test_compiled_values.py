@@ -36,9 +36,9 @@ def same(xs, ys):
 
 
 UNARY = [
-    "abs", "sign", "floor", "ceil", "trunc", "square", "sqrt", "reciprocal", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p",
-    "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "sigmoid", "softplus", "erf",
-    "erfc", "erfinv", "lgamma", "digamma", "relu", "__neg__", "__pos__", "__abs__",
+    "abs", "sign", "floor", "ceil", "trunc", "square", "sqrt", "reciprocal", "exp", "exp2", "expm1", "log", "log2", "log10",
+    "log1p", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "sigmoid",
+    "softplus", "erf", "erfc", "erfinv", "lgamma", "digamma", "relu", "__neg__", "__pos__", "__abs__",
 ]  # fmt: skip
 BINARY = [
     "__add__", "__sub__", "__mul__", "__truediv__", "__mod__", "__floordiv__", "__pow__", "__radd__", "__rsub__", "__rmul__",
@@ -109,7 +109,7 @@ def expressions(draw):
     lines = []
     for i in range(draw(st.integers(1, 25))):
         operand = st.integers(0, i + 2)
-        kind = draw(st.sampled_from(["+", "-", "*", "/", "+c", "c-", "*c", "**", "relu", "tanh", "exp", "sigmoid", "max", "-x"]))
+        kind = draw(st.sampled_from("+ - * / +c c- *c ** relu tanh exp sigmoid max -x".split()))
         constant = draw(st.sampled_from([0, 1, -1, 0.0, -0.0, 0.5, 2, -1.25, True]))
         lines.append((kind, draw(operand), draw(operand), constant))
     return lines
@@ -303,7 +303,8 @@ def test_ints_and_strings_are_static_and_floats_are_not():
         return x
 
     compiled = compile_values(fn)
-    assert [compiled(1.5, 2), compiled(2.5, 2), compiled(1.5, 3), compiled(1.5, 2, kind="times")] == [3.5, 4.5, 4.5, 6.0]
+    assert [compiled(1.5, 2), compiled(2.5, 2), compiled(1.5, 3)] == [3.5, 4.5, 4.5]
+    assert compiled(1.5, 2, kind="times") == 6.0
     assert compiled.stats()["traces"] == 3
 
 
@@ -322,14 +323,16 @@ def test_results_keep_their_shape_and_kind():
     def fn(x):
         y = (x * w).tanh()
         y.label = "y"
-        return {"y": y, "again": (y, x, w), "number": x.data + 1, "greater": x > 1, "both": (x > 1) & (w > 5), "none": None, "n": 3}
+        truths = [x > 1, (x > 1) & (w > 5)]
+        return {"y": y, "again": (y, x, w), "number": x.data + 1, "truths": truths, "none": None, "n": 3}
 
     found = compile_values(fn)(a)
     assert found["y"] is found["again"][0]
     assert found["again"][1] is a
     assert found["again"][2] is w
-    assert (found["number"], found["greater"], found["both"], found["none"], found["n"]) == (3.0, True, False, None, 3)
-    assert type(found["greater"]) is bool
+    assert (found["number"], found["none"], found["n"]) == (3.0, None, 3)
+    assert found["truths"][0] is True
+    assert found["truths"][1] is False
     assert found["y"].label == "y"
     assert found["y"].data == math.tanh(2.0)
 
@@ -337,7 +340,7 @@ def test_results_keep_their_shape_and_kind():
 def test_a_backward_after_the_call_is_refused():
     w = Value(2.0)
     y = compile_values(lambda x: w * x)(3.0)
-    with pytest.raises(GradientError, match=r"inside of the compiled function.*MG220"):
+    with pytest.raises(GradientError, match=r"inside of the compiled function.*MG210"):
         (y * 2).backward()
     constant = compile_values(lambda: Value(3.0))()
     constant.backward()
@@ -424,7 +427,7 @@ def test_random_draws_while_tracing_warn():
     with pytest.warns(MicrogradientWarning, match="MG216"):
         compile_values(lambda v: v * random.random())(Value(1.0))
     with pytest.warns(MicrogradientWarning, match="MG216"):
-        compile_values(lambda v: v * np.random.rand())(Value(1.0))  # noqa: NPY002
+        compile_values(lambda v: v * np.random.rand())(Value(1.0))
 
 
 def test_debug_names_the_line_of_the_first_infinity():
@@ -475,21 +478,30 @@ def test_copies_of_leaves_inside_are_their_own():
     assert (grad, y.data, v.grad) == (4.0, 6.0, 1.0)
 
 
-def test_long_chains_and_their_time():
-    n = 20_000
-
+def chain(n):
     def fn(x):
         for _ in range(n):
             x = x * 0.999 + 0.5
         x.backward()
         return x
 
-    compiled = compile_values(fn)
+    return fn
+
+
+def test_long_chains():
+    fn = chain(20_000)
     a, b = Value(1.0), Value(1.0)
-    assert compiled(a).data == fn(b).data
+    assert compile_values(fn)(a).data == fn(b).data
     assert a.grad == b.grad
-    stats = compiled.stats()
-    assert (stats["trace_seconds"] + stats["compile_seconds"]) / (2 * n) < 1e-4  # 20 µs, on a quiet machine far less
+
+
+def test_an_operation_takes_at_most_20_microseconds_to_compile():
+    compiled = [compile_values(chain(2000)) for _ in range(4)]
+    seconds = []
+    for fn in compiled:
+        fn(Value(1.0))
+        seconds.append(fn.stats()["trace_seconds"] + fn.stats()["compile_seconds"])
+    assert min(seconds) / 4000 < 20e-6
 
 
 def test_other_threads_keep_their_values_while_one_traces():

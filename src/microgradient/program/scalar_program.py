@@ -1,0 +1,426 @@
+"""What a traced function of Values computes: a list of operations on floats, written down by the numbers themselves.
+
+While a function is traced, the `data` and `grad` of its Values are `ScalarSym`s. A ScalarSym knows its place in a
+`ScalarProgram`; calculating with it appends an operation there, or finds the same operation done before. Only what gives the
+same bits in every case is simplified: x·1, x/1, x - 0, x + (-0), and x + 0 where x can't be -0.
+
+`TRACED` is the namespace `xp` of this world: the rulebook's functions for ScalarSyms, and for plain numbers as SCALAR has them.
+Functions made of others (sigmoid, relu, maximum) are spelled out in the steps that `scalar_world` takes, so that the numbers are
+the same bits. Truth is 1.0 or 0.0.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Iterable
+from itertools import chain
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import TraceError, format_location, user_location
+from ..scalar_world import SCALAR, TracedNumber
+
+NAMES = [
+    "input", "constant", "add", "subtract", "multiply", "divide", "negative", "abs", "sqrt", "less", "less_equal", "equal",
+    "not_equal", "logical_and", "logical_or", "where",
+]  # fmt: skip
+"""The operations by number. Those above are steps of arithmetic; the functions below follow them, called as they are."""
+FUNCTIONS_OF_ONE = (
+    "exp", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh",
+    "asinh", "acosh", "atanh", "erf", "erfc", "floor", "ceil", "trunc", "round", "lgamma", "digamma", "erfinv",
+)  # fmt: skip
+FUNCTIONS_OF_TWO = ("pow", "atan2", "hypot", "copysign", "remainder", "floor_divide", "polygamma")
+NAMES += [*FUNCTIONS_OF_ONE, *FUNCTIONS_OF_TWO]
+OPCODES = {name: number for number, name in enumerate(NAMES)}
+ARITY = [0, 0] + [
+    1 if n in ("negative", "abs", "sqrt", *FUNCTIONS_OF_ONE) else 3 if n == "where" else 2 for n in NAMES[2:]
+]
+FIRST_FUNCTION, FIRST_OF_TWO = OPCODES[FUNCTIONS_OF_ONE[0]], OPCODES[FUNCTIONS_OF_TWO[0]]
+INPUT, CONSTANT, ADD, SUBTRACT, MULTIPLY, DIVIDE, NEGATIVE, ABS, SQRT = range(9)
+LESS, LESS_EQUAL, EQUAL, NOT_EQUAL, AND, OR, SELECT = range(9, 16)
+
+
+class ScalarProgram:
+    """Operations in an order in which they can run.
+
+    While it is traced, number i of `operations` is (opcode, operand, ...). Operands are numbers of operations, except that of an
+    input, which counts the inputs, and of a constant, which counts `constants`. `close` makes columns of them: `kind[i]` is the
+    opcode and `operands[:, i]` the operands, an operation's first in the place of those it doesn't have. `places[i]`, if
+    they are kept, is the user's line that asked for operation i.
+    """
+
+    def __init__(self, keep_places: bool = False) -> None:
+        self.operations: list[tuple[int, ...]] = []
+        self.constants: list[float] = []
+        self.inputs = 0
+        self.places: list[tuple[str, int]] | None = [] if keep_places else None
+        self.known: dict[tuple[int, ...], ScalarSym] = {}
+        self._numbers: dict[float | str, ScalarSym] = {}
+        self._open = True
+        self.kind: NDArray[np.int32] = np.zeros(0, np.int32)
+        self.operands: NDArray[np.int32] = np.zeros((3, 0), np.int32)
+
+    def input(self) -> ScalarSym:
+        """A new input."""
+        self.inputs += 1
+        return self.record((INPUT, self.inputs - 1))
+
+    def constant(self, x: Any) -> Any:
+        """The number x as a constant; NotImplemented if it is no number."""
+        if not isinstance(x, int | float):
+            if not isinstance(x, np.generic) or x.dtype.kind not in "biuf":
+                return NotImplemented
+            x = x.item()
+        x = float(x)
+        key = x or str(x)  # 0 == -0, but they are two constants
+        sym = self._numbers.get(key)
+        if sym is None:
+            self.constants.append(x)
+            sym = self._numbers[key] = self.record((CONSTANT, len(self.constants) - 1), key != "-0.0")
+        return sym
+
+    def record(self, operation: tuple[int, ...], never_minus_zero: bool = False) -> ScalarSym:
+        """The result of an operation, done anew only if the same was not done before."""
+        sym = self.known.get(operation)
+        if sym is None:
+            if not self._open:
+                raise TraceError(
+                    "MG213",
+                    f"{format_location(user_location())}: a number is used that a compiled function left behind while it was "
+                    "traced: it never had a value. A compiled function runs in Python only once; what it computes must be "
+                    "returned by it, or stored in the `.data` or `.grad` of a Value that existed before.",
+                )
+            sym = _new(ScalarSym)
+            sym.program = self
+            sym.slot = len(self.operations)
+            sym.never_minus_zero = never_minus_zero
+            self.operations.append(operation)
+            self.known[operation] = sym
+            if self.places is not None:
+                self.places.append(user_location())
+        return sym
+
+    def close(self) -> None:
+        """The trace is over: numbers that are still around can't be calculated with any more."""
+        self._open = False
+        lengths = np.fromiter(map(len, self.operations), np.int64, len(self.operations))
+        flat = np.fromiter(chain.from_iterable(self.operations), np.int32, int(lengths.sum()))
+        starts = np.cumsum(lengths) - lengths
+        self.kind = flat[starts]
+        self.operands = np.stack([flat[starts + np.where(lengths > k, k, 1)] for k in (1, 2, 3)])
+        self.operations, self.known, self._numbers = [], {}, {}
+
+    def is_truth(self, slot: int) -> bool:
+        """Whether the result of an operation is a bool."""
+        return bool(LESS <= self.kind[slot] <= OR)
+
+    def line(self, slot: int) -> str:
+        """One operation as text: `%7 = multiply %3 %5`."""
+        kind, operands = int(self.kind[slot]), self.operands[:, slot].tolist()
+        if kind == CONSTANT:
+            shown = repr(self.constants[operands[0]])
+        else:
+            shown = str(operands[0]) if kind == INPUT else " ".join(f"%{i}" for i in operands[: ARITY[kind]])
+        return f"%{slot} = {NAMES[kind]} {shown}"
+
+    def __str__(self) -> str:
+        return "\n".join(map(self.line, range(len(self.kind))))
+
+
+def _operator(opcode: int, reflected: bool = False, truth: bool = False, neutral: float | None = None) -> Any:
+    """An operator method, whose result is the number itself if the other one is the constant `neutral`."""
+
+    def method(self: ScalarSym, other: Any) -> Any:
+        program = self.program
+        if other.__class__ is not ScalarSym:
+            if other.__class__ in _PLAIN and other == neutral and str(other) != "-0.0":
+                return self
+            other = _operand(program, method, self, other)
+            if other.__class__ is not ScalarSym:
+                return other
+        operation = (opcode, other.slot, self.slot) if reflected else (opcode, self.slot, other.slot)
+        found = program.known.get(operation)
+        return program.record(operation, truth) if found is None else found
+
+    return method
+
+
+def _add(self: ScalarSym, other: Any) -> Any:
+    program = self.program
+    if other.__class__ is not ScalarSym:
+        if other.__class__ in _PLAIN and not other and (self.never_minus_zero or str(other) == "-0.0"):
+            return self
+        other = _operand(program, _add, self, other)
+        if other.__class__ is not ScalarSym:
+            return other
+    operation = (ADD, self.slot, other.slot)
+    found = program.known.get(operation)
+    if found is None:
+        return program.record(operation, self.never_minus_zero or other.never_minus_zero)
+    return found
+
+
+def _operand(program: ScalarProgram, method: Any, self: ScalarSym, other: Any) -> Any:
+    """`other` as a constant; or what an array gives, entry by entry; or NotImplemented."""
+    if isinstance(other, np.ndarray) and other.ndim:
+        return np.vectorize(lambda x: method(self, x), otypes=[object])(other.astype(object))
+    return program.constant(other.item() if isinstance(other, np.ndarray) else other)
+
+
+def _refusal(what: str) -> Any:
+    def method(self: ScalarSym, *args: Any) -> Any:
+        raise TraceError(
+            "MG212",
+            f"{format_location(user_location())}: {what} needs the value of a number that a compiled function computes, and "
+            "while `mg.compile` traces the function it has none yet. Return the Value and do this outside, or stay with Values: "
+            "`v.exp()` (or `np.exp(v)`) instead of `math.exp(v.data)`.",
+        )
+
+    return method
+
+
+class ScalarSym(TracedNumber):
+    """A float that is not there yet: the result of operation `slot` of `program`."""
+
+    __slots__ = ("never_minus_zero", "program", "slot")
+    program: ScalarProgram
+    slot: int
+    never_minus_zero: bool  # x + 0 is x then
+    __hash__ = None  # type: ignore[assignment]
+
+    __add__ = __radd__ = _add
+    __mul__ = __rmul__ = _operator(MULTIPLY, neutral=1)
+    __sub__, __rsub__ = _operator(SUBTRACT, neutral=0), _operator(SUBTRACT, reflected=True)
+    __truediv__, __rtruediv__ = _operator(DIVIDE, neutral=1), _operator(DIVIDE, reflected=True)
+    __mod__, __rmod__ = _operator(OPCODES["remainder"]), _operator(OPCODES["remainder"], reflected=True)
+    __floordiv__, __rfloordiv__ = _operator(OPCODES["floor_divide"]), _operator(OPCODES["floor_divide"], reflected=True)
+    __pow__, __rpow__ = _operator(OPCODES["pow"]), _operator(OPCODES["pow"], reflected=True)
+    __lt__, __gt__ = _operator(LESS, truth=True), _operator(LESS, reflected=True, truth=True)
+    __le__, __ge__ = _operator(LESS_EQUAL, truth=True), _operator(LESS_EQUAL, reflected=True, truth=True)
+    __eq__, __ne__ = _operator(EQUAL, truth=True), _operator(NOT_EQUAL, truth=True)
+    __and__ = __rand__ = _operator(AND, truth=True)
+    __or__ = __ror__ = _operator(OR, truth=True)
+
+    def __neg__(self) -> ScalarSym:
+        return self.program.record((NEGATIVE, self.slot))
+
+    def __pos__(self) -> ScalarSym:
+        return self
+
+    def __abs__(self) -> ScalarSym:
+        return self.program.record((ABS, self.slot), True)
+
+    def __bool__(self) -> bool:
+        raise TraceError(
+            "MG211",
+            f"{format_location(user_location())}: Python must decide by a number that a compiled function computes (`if`, "
+            "`while`, `and`, `not`, `max`, `sorted`, `assert`), but while `mg.compile` traces the function it has no value yet. "
+            "Return the Value and decide outside. Inside, `a.maximum(b)`, `a.minimum(b)` and `v.relu()` choose, and comparisons "
+            "are numbers that can be returned or counted: `correct += (v.data > 0) * 1.0`.",
+        )
+
+    __float__, __int__, __index__ = _refusal("float()"), _refusal("int()"), _refusal("an index")
+    __complex__, __round__ = _refusal("complex()"), _refusal("round()")
+    __floor__, __ceil__, __trunc__ = _refusal("math.floor"), _refusal("math.ceil"), _refusal("math.trunc")
+    __reduce__ = _refusal("pickling")
+
+    def item(self) -> ScalarSym:
+        """This number, as that of an array with one entry."""
+        return self
+
+    def __copy__(self) -> ScalarSym:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> ScalarSym:
+        return self
+
+    def __repr__(self) -> str:
+        return f"<traced %{self.slot}>"
+
+    def __format__(self, spec: str) -> str:
+        return repr(self)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        function = _UFUNCS.get(ufunc.__name__) if method == "__call__" and not options else None
+        if function is None:
+            return _refusal(f"np.{ufunc.__name__}")(self)
+        if any(isinstance(x, np.ndarray) and x.ndim for x in inputs):
+            return np.vectorize(function, otypes=[object])(*(np.asarray(x, object) for x in inputs))
+        return function(*(x.item() if isinstance(x, np.ndarray | np.generic) else x for x in inputs))
+
+
+_new: Callable[[type[ScalarSym]], ScalarSym] = ScalarSym.__new__
+_PLAIN = frozenset([int, float, bool])
+
+
+# ------------------------------------------------------------------------------------------------- the namespace of this world
+
+
+def _calling(name: str, n: int = 1) -> Callable[..., Any]:
+    """The function `name` of `n` numbers, as an operation if one of them is traced."""
+    opcode, plain = OPCODES[name], getattr(SCALAR, name)
+
+    def of_one(a: Any) -> Any:
+        return a.program.record((opcode, a.slot)) if a.__class__ is ScalarSym else plain(a)
+
+    def of_two(a: Any, b: Any) -> Any:
+        program = a.program if a.__class__ is ScalarSym else b.program if b.__class__ is ScalarSym else None
+        return plain(a, b) if program is None else program.record((opcode, *_slots(program, (a, b))))
+
+    return of_one if n == 1 else of_two
+
+
+def _slots(program: ScalarProgram, numbers: Iterable[Any]) -> list[int]:
+    return [(x if x.__class__ is ScalarSym else program.constant(x)).slot for x in numbers]
+
+
+def _where(condition: Any, a: Any, b: Any) -> Any:
+    if condition.__class__ is not ScalarSym:
+        return a if condition else b
+    if a is b:
+        return a
+    program = condition.program
+    x, y = (n if n.__class__ is ScalarSym else program.constant(n) for n in (a, b))
+    return program.record((SELECT, condition.slot, x.slot, y.slot), x.never_minus_zero and y.never_minus_zero)
+
+
+def _composed(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Decorator: a function in steps that ScalarSyms can take; plain numbers take those of SCALAR."""
+    plain = getattr(SCALAR, name)
+
+    def decorate(steps: Callable[..., Any]) -> Callable[..., Any]:
+        def function(*args: Any) -> Any:
+            return steps(*args) if any(a.__class__ is ScalarSym for a in args) else plain(*args)
+
+        _functions[name] = function
+        return steps
+
+    return decorate
+
+
+_functions: dict[str, Callable[..., Any]] = {name: _calling(name) for name in FUNCTIONS_OF_ONE}
+_functions |= {name: _calling(name, 2) for name in FUNCTIONS_OF_TWO if name != "polygamma"}
+_functions["where"] = _where
+for _rounding in ("floor", "ceil", "trunc"):  # plus 0, because there is no -0 among Python's ints
+    _functions[_rounding] = lambda a, _round=_functions[_rounding]: _round(a) + 0.0
+for _name in ("add", "subtract", "multiply", "negative", "positive", "abs", "equal", "not_equal", "less", "less_equal",
+              "greater", "greater_equal", "logical_and", "logical_or"):  # fmt: skip
+    _functions[_name] = getattr(SCALAR, _name)  # Python's operators
+
+
+@_composed("divide")
+def _divide(a: Any, b: Any) -> Any:
+    return a / b
+
+
+@_composed("sqrt")
+def _sqrt(a: Any) -> Any:
+    return a.program.record((SQRT, a.slot))
+
+
+@_composed("reciprocal")
+def _reciprocal(a: Any) -> Any:
+    return 1 / a
+
+
+@_composed("square")
+def _square(a: Any) -> Any:
+    return a * a
+
+
+@_composed("zeros_like")
+def _zeros_like(a: Any) -> Any:
+    return 0.0
+
+
+@_composed("exp2")
+def _exp2(a: Any) -> Any:
+    return 2.0**a
+
+
+@_composed("relu")
+def _relu(a: Any) -> Any:
+    return _where(a < 0, 0, a)
+
+
+@_composed("maximum")
+def _maximum(a: Any, b: Any) -> Any:
+    return _where(operator.or_(a >= b, a != a), a, b)
+
+
+@_composed("minimum")
+def _minimum(a: Any, b: Any) -> Any:
+    return _where(operator.or_(a <= b, a != a), a, b)
+
+
+@_composed("clip")
+def _clip(a: Any, lo: Any, hi: Any) -> Any:
+    raised = _where(lo > a, lo, a)
+    return _where(hi < raised, hi, raised)
+
+
+@_composed("sign")
+def _sign(a: Any) -> Any:
+    return _where(a == a, (a > 0) - (a < 0), math.nan)
+
+
+@_composed("sigmoid")
+def _sigmoid(a: Any) -> Any:
+    e = TRACED.exp(-abs(a))
+    return _where(a >= 0, 1, e) / (1 + e)
+
+
+@_composed("softplus")
+def _softplus(a: Any) -> Any:
+    return _where(a < 0, 0, a) + TRACED.log1p(TRACED.exp(-abs(a)))
+
+
+@_composed("logaddexp")
+def _logaddexp(a: Any, b: Any) -> Any:
+    larger = _where(b > a, b, a)
+    return _where(a == b, a + math.log(2), larger + TRACED.log1p(TRACED.exp(-abs(a - b))))
+
+
+@_composed("isnan")
+def _isnan(a: Any) -> Any:
+    return a != a
+
+
+@_composed("isinf")
+def _isinf(a: Any) -> Any:
+    return abs(a) == math.inf
+
+
+@_composed("isfinite")
+def _isfinite(a: Any) -> Any:
+    return abs(a) < math.inf
+
+
+def _polygamma(a: Any, *, n: int) -> Any:
+    if a.__class__ is not ScalarSym:
+        return SCALAR.polygamma(a, n=n)
+    return a.program.record((OPCODES["polygamma"], a.program.constant(n).slot, a.slot))
+
+
+_functions["polygamma"] = _polygamma
+_functions["power"] = lambda a, *, n: TRACED.pow(a, n)
+
+TRACED: Any = ModuleType("traced_world", "The namespace `xp` for ScalarSyms.")
+vars(TRACED).update(_functions)
+
+_UFUNCS = {
+    name: _functions[name]
+    for name in ("add", "subtract", "multiply", "divide", "negative", "positive", "equal", "not_equal", "less", "less_equal",
+                 "greater", "greater_equal", "remainder", "floor_divide", "sign", "floor", "ceil", "trunc", "square", "sqrt",
+                 "reciprocal", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "sinh", "cosh",
+                 "tanh", "hypot", "copysign", "maximum", "minimum", "logaddexp", "isnan", "isinf", "isfinite")
+} | {
+    "power": _functions["pow"], "absolute": _functions["abs"], "fabs": _functions["abs"], "arcsin": _functions["asin"],
+    "arccos": _functions["acos"], "arctan": _functions["atan"], "arcsinh": _functions["asinh"],
+    "arccosh": _functions["acosh"], "arctanh": _functions["atanh"], "arctan2": _functions["atan2"],
+    "logical_and": _functions["logical_and"], "logical_or": _functions["logical_or"],
+}  # fmt: skip
