@@ -5,7 +5,7 @@ Loop counters and accumulators are `alloca`s that LLVM's first pass (sroa) turns
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -100,6 +100,17 @@ class Function:
         self.do(f"store i64 {following}, ptr {counter}, align 8")
         self.do(f"br label %{head}" + ("" if unroll else ", !llvm.loop !0"))
         self.place(done)
+
+    def choose(self, condition: str, then: Callable[[], None], otherwise: Callable[[], None] | None = None) -> None:
+        """`if condition: then() else: otherwise()`, for an i1."""
+        labels = [self.label("then"), self.label("else"), self.label("after")]
+        self.do(f"br i1 {condition}, label %{labels[0]}, label %{labels[1]}")
+        for label, body in zip(labels, (then, otherwise), strict=False):
+            self.place(label)
+            if body is not None:
+                body()
+            self.do(f"br label %{labels[2]}")
+        self.place(labels[2])
 
     def text(self) -> str:
         """The finished function, ending in `ret void`. The module must have METADATA and the declarations."""
