@@ -70,11 +70,8 @@ def _conv(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction |
     d = len(p["stride"])
     x = _windowed(w, _padded(w, x, p["padding"]), k.shape[2:], p["stride"], p["dilation"])
     places, inside = "ABCDEF"[:d], "abcdef"[:d]
-    x = _grouped(w, x, 1, p["groups"])
-    k = _grouped(w, k, 0, p["groups"])
-    made = _contract(w, _shaped(old, _split(old.shape, 1, p["groups"])), x, k, f"ngz{places}{inside}", f"goz{inside}",
-                     f"ngo{places}", last="o")  # fmt: skip
-    return None if made is None else w.reshape(made, old.shape)
+    labels = f"ngz{places}{inside}", f"goz{inside}", f"ngo{places}"
+    return _per_group(w, old, (x, 1), (k, 0), 1, labels, "o")
 
 
 def _conv_weight(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction | None:
@@ -87,11 +84,8 @@ def _conv_weight(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instru
     if tuple(x.shape[2 : 2 + d]) != counted:
         key = (slice(None), slice(None), *(slice(0, n) for n in counted))
         x = w.add("index", (x,), {"key": key}, (*x.shape[:2], *counted, *x.shape[2 + d :]), x.dtype)
-    x = _grouped(w, x, 1, p["groups"])
-    y = _grouped(w, y, 1, p["groups"])
-    made = _contract(w, _shaped(old, _split(old.shape, 0, p["groups"])), x, y, f"ngz{places}{inside}", f"ngo{places}",
-                     f"goz{inside}", last="o")  # fmt: skip
-    return None if made is None else w.reshape(made, old.shape)
+    labels = f"ngz{places}{inside}", f"ngo{places}", f"goz{inside}"
+    return _per_group(w, old, (x, 1), (y, 1), 0, labels, "o")
 
 
 def _conv_input(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction | None:
@@ -119,11 +113,8 @@ def _conv_input(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruc
     x = _windowed(w, spread, k.shape[2:], (1,) * d, p["dilation"])
     mirrored = w.view(k, "flip", k.shape, axis=tuple(range(2, 2 + d)))
     places, inside = "ABCDEF"[:d], "abcdef"[:d]
-    x = _grouped(w, x, 1, p["groups"])
-    mirrored = _grouped(w, mirrored, 0, p["groups"])
-    made = _contract(w, _shaped(old, _split(old.shape, 1, p["groups"])), x, mirrored, f"ngo{places}{inside}",
-                     f"goz{inside}", f"ngz{places}", last="z")  # fmt: skip
-    return None if made is None else w.reshape(made, old.shape)
+    labels = f"ngo{places}{inside}", f"goz{inside}", f"ngz{places}"
+    return _per_group(w, old, (x, 1), (mirrored, 0), 1, labels, "z")
 
 
 def _padded(w: Lowering, x: Instruction, padding: Any) -> Instruction:
@@ -148,17 +139,27 @@ def _windowed(w: Lowering, x: Instruction, window: Any, stride: Any, dilation: A
     return w.view(x, "windows", shape, window=tuple(window), stride=tuple(stride), dilation=tuple(dilation))
 
 
+def _per_group(
+    w: Lowering,
+    old: Instruction,
+    a: tuple[Instruction, int],
+    b: tuple[Instruction, int],
+    axis: int,
+    labels: Any,
+    last: str,
+) -> Instruction | None:
+    """Contract (operand, axis of its channels) pairs for each group by itself; `axis` is that of the result's groups."""
+    groups = old.params["groups"]
+    if groups == 1:
+        return _contract(w, old, a[0], b[0], *(label.replace("g", "") for label in labels), last=last)
+    x, y = (w.reshape(operand, _split(operand.shape, k, groups)) for operand, k in (a, b))
+    shaped = Instruction(old.op, (), {}, _split(old.shape, axis, groups), old.dtype)
+    made = _contract(w, shaped, x, y, *labels, last=last)
+    return None if made is None else w.reshape(made, old.shape)
+
+
 def _split(shape: tuple[int, ...], axis: int, groups: int) -> tuple[int, ...]:
     return (*shape[:axis], groups, shape[axis] // groups, *shape[axis + 1 :])
-
-
-def _grouped(w: Lowering, x: Instruction, axis: int, groups: int) -> Instruction:
-    shape = _split(x.shape, axis, groups)
-    return w.reshape(x, shape)
-
-
-def _shaped(old: Instruction, shape: tuple[int, ...]) -> Instruction:
-    return Instruction(old.op, (), {}, shape, old.dtype)
 
 
 PRODUCTS = {
