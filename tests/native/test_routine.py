@@ -245,10 +245,10 @@ def test_number_of_threads_from_the_environment():
         text=True,
         env={**os.environ, "MICROGRADIENT_NUM_THREADS": "many"},
     )
-    assert "MICROGRADIENT_NUM_THREADS='many' is not a whole number from 1 on. [MG219]" in out.stderr
+    assert "MICROGRADIENT_NUM_THREADS='many' is not a whole number from 1 on. [MG209]" in out.stderr
 
 
 @pytest.mark.parametrize("n", [0, -1, 1.5, True, "2"])
 def test_a_number_of_threads_that_makes_no_sense(n):
-    with pytest.raises(ArgumentError, match="MG219"):
+    with pytest.raises(ArgumentError, match="MG209"):
         mg.set_num_threads(n)

@@ -67,7 +67,7 @@ def host() -> Host:
         return native
     if not native.triple.startswith("x86_64") or target not in TARGETS or TARGETS[target][1] > native.vector_bits:
         raise ArgumentError(
-            "MG218",
+            "MG208",
             f"The target {target!r} can't run here: this machine is {native.triple}, {native.cpu}, with vectors of "
             f"{native.vector_bits} bits. There are 'native' and, on x86-64, {', '.join(TARGETS)}, if not wider than that.",
         )

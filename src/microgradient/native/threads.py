@@ -40,7 +40,7 @@ def set_num_threads(n: int) -> None:
     """
     global _wanted
     if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-        raise ArgumentError("MG219", f"set_num_threads({n!r}): the number of threads is a whole number from 1 on.")
+        raise ArgumentError("MG209", f"set_num_threads({n!r}): the number of threads is a whole number from 1 on.")
     _wanted = min(n, MOST)
     if _driver.cache_info().currsize:
         driver().resize(_wanted)
@@ -73,7 +73,7 @@ def _initial() -> int:
     if not text:
         return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MOST)
     if not text.isdecimal() or int(text) < 1:
-        raise ArgumentError("MG219", f"MICROGRADIENT_NUM_THREADS={text!r} is not a whole number from 1 on.")
+        raise ArgumentError("MG209", f"MICROGRADIENT_NUM_THREADS={text!r} is not a whole number from 1 on.")
     return min(int(text), MOST)
 
 
