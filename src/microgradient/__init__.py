@@ -60,6 +60,7 @@ __all__ = [
     "trace",
     "value_and_grad",
     "vjp",
+    "vmap",
     "why",
     "windows",
 ]
@@ -69,6 +70,7 @@ __all__ += functions.__all__
 _LATE = {  # loaded when first used
     "compile": "program.compiled",
     "trace": "explain",
+    "vmap": "program.vmap",
     "why": "explain",
     "Value": "scalar",
     "get_num_threads": "native.threads",

@@ -80,14 +80,22 @@ def custom_rule(f: Function | None = None, *, vjp: Function | None = None, jvp: 
             recording.reset(token)
         if not isinstance(y, Tensor):
             raise ArgumentTypeError("MG113", f"`{name}` must return one tensor, not {type(y).__name__}.")
-        if all(a.node is None for a in tensors) or (recorder := recording.get()) is None:
-            return y
-        saved = (y.data, *(a.data for a in tensors))
-        node = Node(op, tuple(a.node for a in tensors), saved, NO_PARAMS, y.shape, y.dtype)
-        recorder.record(node, saved[1:], y.data)
-        return wrap(y.data, node)
+        if (trace := current()) is not None:
+            y = trace.with_rule(op, y, tensors)
+        return with_rule(op, y, tensors)
 
     return ruled
+
+
+def with_rule(rule: Primitive, y: Tensor, args: list[Tensor]) -> Tensor:
+    """`y`, computed from `args`, with the derivative that `rule` gives it."""
+    if all(a.node is None for a in args) or (recorder := recording.get()) is None:
+        return y
+    saved = (y.data, *(a.data for a in args))
+    node = Node(rule, tuple(a.node for a in args), saved, NO_PARAMS, y.shape, y.dtype)
+    recorder.record(node, saved[1:], y.data)
+    out: Tensor = wrap(y.data, node)
+    return out
 
 
 def checkpoint(f: Function) -> Function:

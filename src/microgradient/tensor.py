@@ -222,7 +222,7 @@ class Tensor(Protocols):
         leave_graph(self, ".detach()")
         if self.node is not None:
             _detached.append(weakref.ref(self.data))
-        return cast("Tensor", wrap(self.data, None))
+        return cast("Tensor", wrap(tracing.detached(self.data), None))
 
     # ------------------------------------------------------------------------------------- copies, iteration
 
@@ -397,7 +397,7 @@ def to_array(data: Any, dtype: Any = None) -> Any:
     """A new ndarray with `data` and the dtype that :func:`tensor` documents."""
     if isinstance(data, Tensor):
         leave_graph(data, "mg.tensor(…)")
-        datum = data.data
+        datum = tracing.detached(data.data)
         return np.array(datum, dtype=dtype, copy=True) if isinstance(datum, np.ndarray) else _traced(datum, dtype)
     if tracing.traces and (traced := _traced_value(data)) is not None:
         return _traced(traced, dtype)

@@ -47,6 +47,12 @@ def as_datum(value: Any) -> Any:
     return value if isinstance(value, Traced) else np.asarray(value)
 
 
+def detached(datum: Any) -> Any:
+    """The datum of a tensor that is cut off from the graph; traced, the program may have to know."""
+    trace = current()
+    return datum if trace is None else trace.detached(datum)
+
+
 def whole_value(datum: Any, what: str) -> Any:
     """`datum`, needed by `what`, whose result has a shape that depends on it. Raises TraceError if it is not known."""
     return datum if not isinstance(datum, Traced) else current().known(datum, what)

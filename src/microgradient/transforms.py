@@ -19,7 +19,7 @@ from .operators import world, wrap
 from .rules import TABLE
 from .tape import CUTS, NO_PARAMS, TAPE, Node, backward, forward, next_seq, recording, topological
 from .tensor import TAPED, Tensor
-from .tracing import as_datum
+from .tracing import as_datum, detached
 from .tree import flatten, leaves_like
 
 Function = Callable[..., Any]
@@ -169,7 +169,7 @@ class _Run:
 
     def __init__(self, f: Function, args: list[Any], has_aux: bool = False) -> None:
         outer = recording.get()
-        self.since = next_seq()
+        self.since, self.recorded = next_seq(), outer is not None
         leaves, self.rebuild_inputs = flatten(args)
         self.inputs = [_fresh(x) for x in leaves]
         token = recording.set(outer or TAPE)
@@ -200,14 +200,18 @@ class _Run:
 
     def result(self) -> Any:
         """What the function returned; cut off from the inputs of this run unless something outside still needs them."""
-        values = self.outputs if self.taped else [wrap(y.data, None) for y in self.outputs]
+        values = self.outputs if self.taped else [wrap(self._cut(y.data), None) for y in self.outputs]
         value = self.rebuild_outputs(values)
         if not self.has_aux:
             return value
         leaves, rebuild = flatten(self.aux)
         return value, rebuild(
-            [wrap(x.data, None) if isinstance(x, Tensor) and not self.aux_taped else x for x in leaves]
+            [wrap(self._cut(x.data), None) if isinstance(x, Tensor) and not self.aux_taped else x for x in leaves]
         )
+
+    def _cut(self, datum: Any) -> Any:
+        """The datum of a result; under `no_grad` a trace has to know that it is cut off from everything."""
+        return datum if self.recorded else detached(datum)
 
     def pull(self, cotangents: list[Tensor]) -> list[Any]:
         """Cotangents of the arguments, from those of the results."""

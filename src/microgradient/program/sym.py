@@ -127,9 +127,9 @@ class Sym(tracing.Traced):
         if self.value is None:
             raise TraceError(
                 "MG200",
-                f"{_where()}: `if`, `while`, `and`, `or` and `not` need the value of something that `mg.compile` traces, and "
-                "has none before the program runs. Choose by `mg.where(condition, a, b)`, combine by `&`, `|`, `~`, or return "
-                f"it and look at it outside the compiled function. {self._what()}",
+                f"{_where()}: `if`, `while`, `and`, `or` and `not` need the value of something that `{self.trace.name}` traces, "
+                "and has none before the program runs. Choose by `mg.where(condition, a, b)`, combine by `&`, `|`, `~`, or "
+                f"return it and look at it outside the function. {self._what()}",
             )
         return bool(self.value)
 
@@ -168,9 +168,9 @@ class Sym(tracing.Traced):
         if self.value is None:
             raise TraceError(
                 "MG200",
-                f"{_where()}: {what} needs the value of something that `mg.compile` traces, and it has none before the program "
-                "runs. Keep it a tensor and compute with `mg.` functions, or return it from the compiled function and look "
-                f"at it outside. {self._what()}",
+                f"{_where()}: {what} needs the value of something that `{self.trace.name}` traces, and it has none before the "
+                "program runs. Keep it a tensor and compute with `mg.` functions, or return it from the function and look at it "
+                f"outside. {self._what()}",
             )
         return self.value
 

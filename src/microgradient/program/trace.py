@@ -45,9 +45,12 @@ class Trace:
     """The instructions of one run of a function, and what it read and changed. `arguments` are the tensors given to it."""
 
     world = TRACED
+    name = "mg.compile"
+    """What traces, for messages."""
 
     def __init__(self, arguments: dict[int, Any]) -> None:
         self.start = next_seq()
+        self.outer: Any = None  # the trace inside of which this one runs
         self.inputs: list[tuple[Instruction, Place]] = []
         self.instructions: list[Instruction] = []
         self.tensors: dict[int, Written] = {}
@@ -56,7 +59,7 @@ class Trace:
         self.optimizers: dict[int, states.OptimizerTrace] = {}
         self.inside: dict[int, Node] = {}  # arguments that are computed from others, and the leaves in their place
         self._arguments = {id(tensor): number for number, tensor in arguments.items()}
-        self._argument_nodes = {tensor.node: n for n, tensor in arguments.items() if tensor.node is not None}
+        self.argument_nodes = {tensor.node: n for n, tensor in arguments.items() if tensor.node is not None}
         self._references: dict[int, Sym] = {}
 
     # ------------------------------------------------------------------------------------------------------ instructions
@@ -142,6 +145,23 @@ class Trace:
             seen = self.tensors[id(tensor)] = self._first_sight(tensor, datum)
         return seen.now
 
+    def foreign(self, x: Sym) -> Sym:
+        """A value of another trace. Raises TraceError: it was kept from an earlier run."""
+        raise TraceError(
+            "MG203",
+            f"{format_location(user_location())}: a tensor made in an earlier run of a function that `{self.name}` traced was "
+            "kept and is used again; it has no value. Return it from the function instead, or keep its numbers in a tensor made "
+            "outside, by `kept.data = x.data`.",
+        )
+
+    def detached(self, datum: Any) -> Any:
+        """The datum of a tensor that is cut off from the graph."""
+        return datum
+
+    def with_rule(self, rule: Any, y: Any, args: list[Any]) -> Any:
+        """The result of a function that has a derivative of its own."""
+        return y
+
     def argument_number(self, tensor: Any) -> int | None:
         """Which argument a tensor is, if it is one."""
         return self._arguments.get(id(tensor))
@@ -184,7 +204,7 @@ class Trace:
         seen.now = grad
 
     def _grad_place(self, node: Node) -> Place:
-        number = self._argument_nodes.get(node)
+        number = self.argument_nodes.get(node)
         return Grad(node) if number is None else ArgumentGrad(number)
 
     def note_module(self, module: Any) -> None:
@@ -201,7 +221,7 @@ class Trace:
     def refuse(self, what: str, instead: str) -> None:
         """Raise for something that would happen while tracing only."""
         raise TraceError(
-            "MG202", f"{format_location(user_location())}: {what} would happen once, when `mg.compile` traces the function, "
+            "MG202", f"{format_location(user_location())}: {what} would happen once, when `{self.name}` traces the function, "
             f"and not when it runs. {instead}",
         )  # fmt: skip
 
@@ -244,10 +264,8 @@ def _install(change: int) -> None:
 
 def _get_data(self: Any) -> Any:
     datum = _DATA.__get__(self)
-    if datum.__class__ is Sym:
-        return datum
     trace = tracing.active.get()
-    return datum if trace is None else trace.read_data(self, datum)
+    return datum if trace is None or is_own(datum, trace) else trace.read_data(self, datum)
 
 
 def _set_data(self: Any, value: Any) -> None:
@@ -259,10 +277,15 @@ def _set_data(self: Any, value: Any) -> None:
             datum = _DATA.__get__(self)
         except AttributeError:  # a new tensor
             datum = value
-        if datum.__class__ is not Sym:
+        if not is_own(datum, trace):
             trace.write_data(self, datum, value)
             return
     _DATA.__set__(self, value)
+
+
+def is_own(datum: Any, trace: Trace) -> bool:
+    """Whether a tensor with this datum was made in this trace."""
+    return datum.__class__ is Sym and (datum.trace is trace or trace.outer is None)
 
 
 def _get_grad(self: Any) -> Any:

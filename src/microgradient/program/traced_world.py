@@ -78,14 +78,7 @@ def _trace() -> Any:
 def _operand(x: Any, trace: Any) -> Any:
     """An operand as a Sym of this trace, or a Python number."""
     if isinstance(x, Sym):
-        if x.trace is not trace:
-            raise TraceError(
-                "MG203",
-                f"{format_location(user_location())}: a tensor made in an earlier run of a function that `mg.compile` traced "
-                "was kept and is used again; it has no value. Return it from the compiled function, or keep its numbers in a "
-                "tensor made outside, by `kept.data = x.data`.",
-            )
-        return x
+        return x if x.trace is trace else trace.foreign(x)
     if isinstance(x, np.ndarray | np.generic):
         return constant(np.asarray(x))
     return x
