@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from . import ir
+from . import ir, vector_logarithms, vector_math, vector_special, vector_trigonometry
 from .ir import Val
 from .values import WIDTH, Value, literal
 
@@ -158,6 +158,67 @@ def _where(condition: Value, a: Value, b: Value) -> Value:
     return condition.select(a, b)
 
 
+def floor_divide(a: Value, b: Value) -> Value:
+    """⌊a / b⌋; 0 for a whole number divided by 0."""
+    if a.kind == "f":
+        return _real_quotient(a, b)
+    divisor, forbidden = _divisor(a, b)
+    q = a.quotient(divisor)
+    if a.kind == "i":
+        down = (a - q * divisor).compare("ne", 0) & ((a ^ divisor) < 0)
+        q = forbidden.select(-a, q - down.to(a.dtype))
+    return b.compare("eq", 0).select(b.like(0), q)
+
+
+def remainder(a: Value, b: Value) -> Value:
+    """a - b ⌊a / b⌋, with the sign of b; 0 for a whole number and b = 0."""
+    if a.kind == "f":
+        return _real_remainder(a, b)[0]
+    divisor, _ = _divisor(a, b)
+    r = a.rest(divisor)
+    if a.kind == "i":
+        r = (r.compare("ne", 0) & ((r ^ divisor) < 0)).select(r + divisor, r)
+    return b.compare("eq", 0).select(b.like(0), r)
+
+
+def _divisor(a: Value, b: Value) -> tuple[Value, Value]:
+    """`b`, but 1 where a / b is not a number of the dtype: for b = 0, and b = -1, which is the second result."""
+    minus_one = b.compare("eq", -1) if a.kind == "i" else _false(b)
+    return (b.compare("eq", 0) | minus_one).select(b.like(1), b), minus_one
+
+
+def _real_remainder(a: Value, b: Value) -> tuple[Value, Value]:
+    """The remainder of reals, and where the divisor was added to C's fmod to get it."""
+    r = a.rest(b)
+    turned = r.compare("ne", 0) & ((b < 0) ^ (r < 0)) & ~r.isnan()
+    signed = r.compare("eq", 0).select(r.like(0).copysign(b), r)
+    return turned.select(r + b, signed), turned
+
+
+def _real_quotient(a: Value, b: Value) -> Value:
+    """The quotient that fits the remainder, to the nearest whole number; a / b where either is 0 or infinite."""
+    r = a.rest(b)
+    _, turned = _real_remainder(a, b)
+    exact = (a - r) / b
+    exact = turned.select(exact - 1, exact)
+    down = exact.call("llvm.floor")
+    whole = ((exact - down) > 0.5).select(down + 1, down)
+    ratio = a / b
+    whole = exact.compare("eq", 0).select(whole.like(0).copysign(ratio), whole)
+    plain = b.compare("eq", 0) | _isinf(a) | _isinf(b)
+    return plain.select(ratio, whole)
+
+
+def nextafter(a: Value, b: Value) -> Value:
+    """The number next to `a` in the direction of `b`."""
+    bits = a.bits()
+    outward = (a < b) ^ (bits < 0)
+    moved = (bits + outward.select(bits.like(1), -1)).reinterpret(a.dtype)
+    moved = a.compare("eq", 0).select(a.bits().like(1).reinterpret(a.dtype).copysign(b), moved)
+    moved = a.compare("eq", b).select(b, moved)
+    return (a.isnan() | b.isnan()).select(a + b, moved)
+
+
 # -------------------------------------------------------------------------------------------------------- bits and tests
 
 
@@ -212,7 +273,7 @@ _TABLE: dict[str, _Row] = {
     "subtract": (lambda a, b: a - b, _NUMBERS, _as_result),
     "multiply": (_multiply, _ALL, _as_result),
     "divide": (lambda a, b: a / b, REALS, _as_result),
-    "square": (lambda a: _multiply(a, a), _ALL, _as_result),
+    "square": (lambda a: a * a, _NUMBERS, _as_result),
     "reciprocal": (lambda a: 1 / a, REALS, _as_result),
     "sqrt": (Value.sqrt, REALS, _as_result),
     "abs": (Value.abs, _ALL, _as_result),
@@ -221,6 +282,10 @@ _TABLE: dict[str, _Row] = {
     "ceil": (_floor("ceil"), _ALL, _as_result),
     "trunc": (_floor("trunc"), _ALL, _as_result),
     "round": (_floor("rint"), _NUMBERS, _as_result),
+    "floor_divide": (floor_divide, _NUMBERS, _as_result),
+    "remainder": (remainder, _NUMBERS, _as_result),
+    "power": (vector_logarithms.power, _NUMBERS, _as_result),
+    "nextafter": (nextafter, REALS, _as_result),
     "copysign": (Value.copysign, REALS, _as_result),
     "maximum": (maximum, _ALL, _as_result),
     "minimum": (minimum, _ALL, _as_result),
@@ -242,3 +307,10 @@ _TABLE: dict[str, _Row] = {
     "isfinite": (_isfinite, ("b1",), _as_is),
     "signbit": (_signbit, ("b1",), _as_is),
 }
+for _module, _names in (
+    (vector_math, "exp exp2 expm1 sinh cosh tanh sigmoid"),
+    (vector_logarithms, "log log2 log10 log1p logaddexp softplus asinh acosh atanh pow"),
+    (vector_trigonometry, "sin cos tan asin acos atan atan2"),
+    (vector_special, "erf erfc hypot lgamma"),
+):
+    _TABLE.update({name: (getattr(_module, name), REALS, _as_result) for name in _names.split()})
