@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import itertools
+import math
 import string
 
 import numpy as np
@@ -69,7 +70,9 @@ def check(rng, batch, rows, columns, depth, bits=512, dtype="f4", out_order=None
     out = memory.transpose(np.argsort(order))
     spec = ContractionKernel(batch, rows, columns, depth, 1, access(a), access(b), (), (), ((0, access(out)),))
     run(spec, [a, b, out], bits)
-    np.testing.assert_allclose(out, product(a, b, batch, rows, columns, depth), rtol=0, atol=tolerance(dtype, depth, a, b))
+    loops = batch, rows, columns, depth
+    bound = (math.prod(depth) + 1) * np.finfo(dtype).eps / 2 * product(abs(a), abs(b), *loops)  # n·u·Σ|a||b|, Higham (3.5)
+    assert np.all(abs(out - product(a, b, *loops)) <= bound)
 
 
 def tolerance(dtype, depth, *factors):
@@ -115,6 +118,18 @@ def test_work_in_several_blocks(rows, columns, depth):
     assert pieces(spec) > 1
     run(spec, [a, b, out], order=lambda n: reversed(range(n)))
     np.testing.assert_allclose(out, a.astype("f8") @ b, rtol=0, atol=tolerance("f4", (depth,), a, b))
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_lines_of_b_that_are_pages_apart(dtype):
+    check(np.random.default_rng(0), (2,), (150,), (1100,), (3, 71), dtype=dtype)
+
+
+@pytest.mark.parametrize("depth", [(1500,), (1024,), (6, 190), (40, 3, 20)])
+@pytest.mark.parametrize("columns", [33, 200])
+def test_long_depth(depth, columns):
+    """The depth done part by part, the last one smaller."""
+    check(np.random.default_rng(columns), (), (70,), (columns,), depth, 256)
 
 
 def test_batches_in_several_pieces():

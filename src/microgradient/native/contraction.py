@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import NamedTuple
 
 from microgradient.native import pointwise, vectors
@@ -22,7 +22,10 @@ from microgradient.native.tiling import (
     Sizes,
     Tile,
     choose_tile,
+    copies_panels,
     cut,
+    depth_step,
+    innermost,
     is_regular,
     normalise,
     power_of_two,
@@ -31,9 +34,6 @@ from microgradient.native.tiling import (
 
 Index = str | int  # an i64: a register or a number known now
 
-SHORT = 8
-"""A depth loop shorter than this is walked together with those around it, by a table of offsets."""
-LONGEST_TABLE = 4096
 DIRECT = 100
 """An epilogue of at most so many vector operations per tile runs on the accumulators themselves."""
 
@@ -75,10 +75,23 @@ class _Vector(NamedTuple):
 
 
 class _Panel(NamedTuple):
-    """The columns that tiles are working on: the first column and its vectors."""
+    """The columns that tiles are working on: the first one, their vectors, and where b's numbers for them begin and how
+    far apart they lie (terms > 1: unknown yet)."""
 
     column: Index
     vectors: list[_Vector]
+    b: str = ""
+    b_depth: Sizes = ()
+    whole: bool = False  # all lanes of b's vectors may be read
+
+
+class _Partial(NamedTuple):
+    """Sums of a block over a part of the depth, in memory: `line` columns a row, from the block's first row and column on."""
+
+    memory: str
+    line: int
+    row: Index
+    column: Index
 
 
 class _Writer:
@@ -96,10 +109,16 @@ class _Writer:
         self.row_count = math.prod(nest.rows)
         self.accesses: list[Access] = [*spec.loads, *(where for _, where in spec.stores)]
         self.others: list[str] = []
+        self.arguments = (spec.terms, 0) if nest.swapped else (0, spec.terms)  # a's and b's pointers
+        self.a = self.b = ""
         self.a_offset: Index = 0
         self.b_offset: Index = 0
+        self.nested = innermost(nest.depth)
+        self.depth_step = depth_step(nest, self.cut, self.tile, spec.terms, self.width)
+        self.copied = copies_panels(nest, self.cut, self.tile, spec.terms, self.width, self.depth_step)
+        self.depth_range: tuple[Index, Index] = 0, math.prod(nest.depth[:1])
+        self.operations = len(spec.loads) + len(spec.ops) + len(spec.stores)
         self.row_dependent = self._row_dependent()
-        self.direct_limit = DIRECT
 
     # Index arithmetic, folded where both sides are known ------------------------------------------------------------
 
@@ -149,10 +168,8 @@ class _Writer:
         """The loop over pieces."""
         f, nest, terms = self.f, self.nest, self.spec.terms
         pointers = [f.load_argument(2 * terms + k) for k in range(len(self.accesses))]
-        first, second = (terms, 0) if nest.swapped else (0, terms)
-        self.a_argument, self.b_argument = first, second
         if terms == 1:
-            self.a, self.b = f.load_argument(first), f.load_argument(second)
+            self.a, self.b = (f.load_argument(k) for k in self.arguments)
         _, across_columns, across_rows = _counts(nest, self.cut)
         batch = math.prod(nest.batch)
         with f.loop("%begin", "%end", unroll=False) as piece:
@@ -183,13 +200,57 @@ class _Writer:
 
     def block(self, row: Index, column: Index) -> None:
         """A block of rows and columns of one batch entry: panels of columns, and in each the tiles of rows."""
-        with_columns = self.steps(column, self.nest.columns, self.cut.column_block, self.tile.vectors * self.tile.lanes)
-        for start, width, columns in with_columns:
+        if self.depth_step == 0:
+            self.tiles(row, column, ("zero", "products", "epilogue"))
+            return
+        f, depth = self.f, self.nest.depth[0]
+        line = -(-self.cut.column_block // self.tile.lanes) * self.tile.lanes
+        memory = f.alloca(self.type, self.cut.row_block * line)
+        self.partial = _Partial(memory, line, row, column)
+        with f.loop(0, self.cut.row_block * line, self.tile.lanes, unroll=False) as i:
+            zero = f"store {vector(self.type, self.tile.lanes)} zeroinitializer"
+            f.do(f"{zero}, ptr {self.at(memory, i, self.dtype)}, align {self.width}")
+        with f.loop(0, depth, self.depth_step, unroll=False) as start:
+            self.depth_range = start, self.smaller(self.add(start, self.depth_step), depth)
+            self.tiles(row, column, ("load", "products", "save"))
+        self.tiles(row, column, ("load", "epilogue"))
+
+    def tiles(self, row: Index, column: Index, parts: tuple[str, ...]) -> None:
+        """Do these parts of the work for all tiles of a block."""
+        for start, width, columns in self.steps(
+            column, self.nest.columns, self.cut.column_block, self.tile.vectors * self.tile.lanes
+        ):
             with columns as first:
                 panel = _Panel(start if first is None else first, _vectors(width, self.tile.lanes))
+                if "products" in parts:
+                    panel = self.with_b(panel)
                 for row_start, height, tiles in self.steps(row, self.row_count, self.cut.row_block, self.tile.rows):
                     with tiles as row_first:
-                        self.one_tile(row_start if row_first is None else row_first, height, panel)
+                        self.one_tile(row_start if row_first is None else row_first, height, panel, parts)
+
+    def with_b(self, panel: _Panel) -> _Panel:
+        """Where the panel's part of b is; copied to where its lines lie next to each other if they are pages apart."""
+        f, nest = self.f, self.nest
+        if self.spec.terms > 1:
+            return panel._replace(b_depth=nest.b_depth)
+        b = self.at(self.b, self.add(self.b_offset, panel.column), self.dtype)
+        if not self.copied:
+            return panel._replace(b=b, b_depth=nest.b_depth)
+        line = sum(v.lanes for v in panel.vectors)
+        inner = nest.depth[1:]
+        strides = tuple(line * math.prod(nest.depth[d + 1 :]) for d in range(len(nest.depth)))
+        copy = f.alloca(self.type, (self.depth_step or nest.depth[0]) * strides[0])
+        start, stop = self.depth_range
+        copy = self.at(copy, self.times(start, -strides[0]), self.dtype)
+        with ExitStack() as loops:
+            steps: list[Index] = [loops.enter_context(f.loop(start, stop, unroll=False))]
+            steps += [loops.enter_context(f.loop(0, size, unroll=False)) for size in inner]
+            origin = self.at(b, self.offset(steps, nest.b_depth), self.dtype)
+            target = self.at(copy, self.offset(steps, strides), self.dtype)
+            for v in panel.vectors:
+                value = vectors.load(f, self.at(origin, v.at, self.dtype), self.dtype, 1, v.lanes, v.active)
+                vectors.store(f, value, self.at(target, v.at, self.dtype), 1)
+        return panel._replace(b=copy, b_depth=strides, whole=True)
 
     def steps(self, start: Index, size: int, block: int, step: int):  # type: ignore[no-untyped-def]
         """The tiles of a block that begins at `start`: (start, size, context that is a loop or a condition) for each
@@ -227,60 +288,66 @@ class _Writer:
         f.do(f"br label %{after}")
         f.place(after)
 
-    def one_tile(self, row: Index, height: int, panel: _Panel) -> None:
-        """Sum over the depth in registers, then the epilogue."""
+    def one_tile(self, row: Index, height: int, panel: _Panel, parts: tuple[str, ...]) -> None:
+        """The sums of one tile: 0 or loaded; products added to them in registers; saved, or through the epilogue."""
         f = self.f
         types = [vector(self.type, v.lanes) for v in panel.vectors]
         sums = [[f.alloca(t) for t in types] for _ in range(height)]
-        for line in sums:
-            for register, type_ in zip(line, types, strict=True):
+        if "zero" in parts:
+            for register, type_ in ((r, t) for line in sums for r, t in zip(line, types, strict=True)):
                 f.do(f"store {type_} zeroinitializer, ptr {register}, align 64")
+        else:
+            self.move(row, sums, panel, to_memory=False)
         indices = [self.split(self.add(row, i), self.nest.rows) for i in range(1 if self.regular else height)]
-        if 0 not in self.nest.depth:
-            offsets = [self.offset(i, self.nest.a_rows) for i in indices]
-            if self.spec.terms == 1:
-                self.term(self.a, self.b, offsets, sums, panel)
-            else:
-                with f.loop(0, self.spec.terms, unroll=False) as term:
-                    a, b = (vectors.advance(f, "%args", "i8", self.add(term, k)) for k in (self.a_argument, self.b_argument))
-                    a, b = (f.emit(f"load ptr, ptr {p}, align 8") for p in (a, b))
-                    self.term(a, b, offsets, sums, panel)
-        weight = len(self.spec.loads) + len(self.spec.ops) + len(self.spec.stores)
-        if height == 1 or height * len(types) * weight <= self.direct_limit:
-            self.direct_epilogue(row, height, indices, sums, panel)
+        if "products" in parts and 0 not in self.nest.depth:
+            self.terms([self.offset(i, self.nest.a_rows) for i in indices], sums, panel)
+        if "save" in parts:
+            self.move(row, sums, panel, to_memory=True)
+        elif height * len(types) * self.operations <= DIRECT or height == 1:
+            self.direct_epilogue(height, indices, sums, panel)
         else:
             self.looped_epilogue(row, height, indices, sums, panel)
 
+    def move(self, row: Index, sums: list[list[str]], panel: _Panel, to_memory: bool) -> None:
+        """Save the accumulators of a tile among the block's partial sums, or load them."""
+        f, partial = self.f, self.partial
+        down, right = (f.emit(f"sub nsw i64 {x}, {origin}") for x, origin in ((row, partial.row), (panel.column, partial.column)))
+        start = self.at(partial.memory, self.add(self.times(down, partial.line), right), self.dtype)
+        for i, line in enumerate(sums):
+            for v, register in zip(panel.vectors, line, strict=True):
+                pointer = self.at(start, i * partial.line + v.at, self.dtype)
+                source, target = (register, pointer) if to_memory else (pointer, register)
+                t = vector(self.type, v.lanes)
+                value = f.emit(f"load {t}, ptr {source}, align {self.width}")
+                f.do(f"store {t} {value}, ptr {target}, align {self.width}")
+
     # The sum over the depth -----------------------------------------------------------------------------------------
 
-    def term(self, a: str, b: str, offsets: list[Index], sums: list[list[str]], panel: _Panel) -> None:
-        """Add one term's products to the accumulators."""
-        b = self.at(b, self.add(self.b_offset, panel.column), self.dtype)
-        rows = [self.at(a, self.add(self.a_offset, offset), self.dtype) for offset in offsets]
-        nest = self.nest
-        inner = max(len(nest.depth) - 1, 0)
-        while inner > 0 and math.prod(nest.depth[inner:]) < SHORT and math.prod(nest.depth[inner - 1 :]) <= LONGEST_TABLE:
-            inner -= 1
-        self.outer_depth(0, inner, rows, b, 0, 0, sums, panel)
-
-    def outer_depth(
-        self, d: int, inner: int, rows: list[str], b: str, in_a: Index, in_b: Index, sums: list[list[str]], panel: _Panel
-    ) -> None:
-        """The depth loops from number d on; from number `inner` on, they are one loop."""
-        nest, f = self.nest, self.f
-        if d < inner:
-            with f.loop(0, nest.depth[d], unroll=False) as k:
-                in_a = self.add(in_a, self.times(k, nest.a_depth[d]))
-                in_b = self.add(in_b, self.times(k, nest.b_depth[d]))
-                self.outer_depth(d + 1, inner, rows, b, in_a, in_b, sums, panel)
-            return
-        sizes = nest.depth[d:]
-        if not sizes:
-            return self.products(rows, b, in_a, in_b, sums, panel)
-        with f.loop(0, math.prod(sizes), unroll=False) as k:
-            to_a = self.walk(k, sizes, nest.a_depth[d:], "a")
-            to_b = self.walk(k, sizes, nest.b_depth[d:], "b")
-            self.products(rows, b, self.add(in_a, to_a), self.add(in_b, to_b), sums, panel)
+    def terms(self, offsets: list[Index], sums: list[list[str]], panel: _Panel) -> None:
+        """Add the products of all terms to the accumulators, from the entries of `a` at these offsets on: one for each row, or
+        only the first row's if they lie at one distance."""
+        f = self.f
+        with ExitStack() as loops:
+            a, b = self.a, panel.b
+            if self.spec.terms > 1:
+                term = loops.enter_context(f.loop(0, self.spec.terms, unroll=False))
+                a, b = (f.emit(f"getelementptr ptr, ptr %args, i64 {self.add(term, k)}") for k in self.arguments)
+                a, b = (f.emit(f"load ptr, ptr {pointer}, align 8") for pointer in (a, b))
+                b = self.at(b, self.add(self.b_offset, panel.column), self.dtype)
+            rows = [self.at(a, self.add(self.a_offset, offset), self.dtype) for offset in offsets]
+            in_a: Index = 0
+            in_b: Index = 0
+            depth, nested = self.nest.depth, self.nested
+            for d in range(nested):
+                k = loops.enter_context(f.loop(*(self.depth_range if d == 0 else (0, depth[d])), unroll=False))
+                in_a = self.add(in_a, self.times(k, self.nest.a_depth[d]))
+                in_b = self.add(in_b, self.times(k, panel.b_depth[d]))
+            if depth:
+                whole = 0, math.prod(depth[nested:])
+                k = loops.enter_context(f.loop(*(self.depth_range if len(depth) == 1 else whole), unroll=False))
+                in_a = self.add(in_a, self.walk(k, depth[nested:], self.nest.a_depth[nested:], "a"))
+                in_b = self.add(in_b, self.walk(k, depth[nested:], panel.b_depth[nested:], "b"))
+            self.products(rows, b, in_a, in_b, sums, panel)
 
     def walk(self, k: str, sizes: Sizes, strides: Sizes, which: str) -> Index:
         """The offset of entry k of these loops: a multiple of k, or read from a table."""
@@ -300,7 +367,10 @@ class _Writer:
         """One step of the depth: a number of each row times each vector of b."""
         f = self.f
         here = self.at(b, in_b, self.dtype)
-        factors = [vectors.load(f, self.at(here, v.at, self.dtype), self.dtype, 1, v.lanes, v.active) for v in panel.vectors]
+        factors = []
+        for v in panel.vectors:
+            active = v.lanes if panel.whole else v.active
+            factors.append(vectors.load(f, self.at(here, v.at, self.dtype), self.dtype, 1, v.lanes, active))
         regular = self.at(rows[0], in_a, self.dtype) if self.regular else ""
         stride = self.nest.a_rows[-1] if self.nest.rows else 0
         for i, line in enumerate(sums):
@@ -324,7 +394,7 @@ class _Writer:
             known.append(any(known[k] for k in op.args))
         return known
 
-    def direct_epilogue(self, row: Index, height: int, indices: list[list[Index]], sums: list[list[str]], panel: _Panel) -> None:
+    def direct_epilogue(self, height: int, indices: list[list[Index]], sums: list[list[str]], panel: _Panel) -> None:
         """The epilogue on the accumulators, row after row."""
         common = self.row_free_values(panel)
         for i in range(height):

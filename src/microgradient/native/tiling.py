@@ -11,6 +11,16 @@ from microgradient.native.kernel import ContractionKernel
 Sizes = tuple[int, ...]
 
 
+SHORT = 8
+"""A depth loop shorter than this is walked together with those around it, by a table of offsets."""
+LONGEST_TABLE = 4096
+DEPTH_PART = 384
+"""About so many steps of the depth are done at a time, if it is long."""
+PAGE = 4096
+LARGEST_COPY = 1 << 18
+"""Bytes of a panel on the stack."""
+
+
 class Nest(NamedTuple):
     """The loops of a contraction after merging; the columns are one loop. Each operand's strides stand per group of loops.
 
@@ -162,6 +172,8 @@ def choose_tile(nest: Nest, sizes: Cut, terms: int, lanes: int, registers: int) 
                 for width, width_count in _tiles(column_blocks, vectors * lanes):
                     variants.add((height, width))
                     cost += height_count * width_count * _time(height, -(-width // lanes), depth, regular)
+            if rows > 8 and nest.rows and nest.a_rows[-1] % 1024 == 0 and len(nest.depth) == 1:
+                cost *= 1.1  # the rows' lines fall on the same 8 places of the first cache
             cost *= 1 + 0.02 * len(variants)
             if cost < best_cost:
                 best, best_cost = Tile(rows, vectors, lanes), cost
@@ -171,6 +183,41 @@ def choose_tile(nest: Nest, sizes: Cut, terms: int, lanes: int, registers: int) 
 def is_regular(nest: Nest, sizes: Cut, rows: int) -> bool:
     """Whether the rows of each tile of so many rows lie at one distance in memory."""
     return len(nest.rows) < 2 or (nest.rows[-1] % rows == 0 and sizes.row_block % rows == 0)
+
+
+def innermost(depth: Sizes) -> int:
+    """The depth loops from this number on are walked as one, by a table of offsets: a very short one isn't worth a loop."""
+    inner = max(len(depth) - 1, 0)
+    while inner > 0 and math.prod(depth[inner:]) < SHORT and math.prod(depth[inner - 1 :]) <= LONGEST_TABLE:
+        inner -= 1
+    return inner
+
+
+def depth_step(nest: Nest, sizes: Cut, tile: Tile, terms: int, width: int) -> int:
+    """How many steps of the outermost depth loop are done at a time for all tiles of a block, its sums waiting in memory; 0: all
+    of them. A long depth is divided so that what the tiles share stays in the caches."""
+    depth = math.prod(nest.depth)
+    block = sizes.row_block * -(-sizes.column_block // tile.lanes) * tile.lanes * width
+    if terms > 1 or depth < 1024 or block > LARGEST_COPY or sizes.row_block < 4 * tile.rows:
+        return 0
+    if len(nest.depth) > 1 and innermost(nest.depth) == 0:
+        return 0
+    inner = math.prod(nest.depth[1:])
+    parts = -(-depth // DEPTH_PART)
+    step = -(-nest.depth[0] // parts)
+    if inner == 1:
+        step = -(-step // 16) * 16
+    return step if step * inner <= 2 * DEPTH_PART else 0
+
+
+def copies_panels(nest: Nest, sizes: Cut, tile: Tile, terms: int, width: int, step: int) -> bool:
+    """Whether panels of b are copied before use: their lines are pages apart, so that they don't stay in the caches, and
+    there are enough rows to make up for it. `step` is that of the depth."""
+    depth = math.prod(nest.depth)
+    at_once = step * math.prod(nest.depth[1:]) if step else depth
+    if terms > 1 or depth < 64 or at_once * tile.vectors * tile.lanes * width > LARGEST_COPY:
+        return False
+    return nest.b_depth[-1] * width >= PAGE and sizes.row_block >= 6 * tile.rows
 
 
 def _time(rows: int, vectors: int, depth: int, regular: bool) -> float:
