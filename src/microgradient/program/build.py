@@ -14,6 +14,7 @@ from ..tensor import Tensor
 from ..tree import flatten
 from .places import Argument, Entry, Place
 from .program import Alias, Instruction, Program
+from .pullback import Pullback, Seed, split, traced_cotangents
 from .simplify import simplify
 from .states import FLOAT64
 from .sym import Sym
@@ -53,7 +54,7 @@ class Traced(NamedTuple):
     rebuild: Callable[[list[Any]], Any]
     effects: list[Effect]
     trace: Trace
-    connected: list[tuple[int, Node]]  # results that can still be differentiated: their numbers and nodes
+    pullback: Pullback | None  # if there are results that can be differentiated
 
 
 def trace_function(function: Callable[..., Any], leaves: list[Any], kinds: list[int], rebuild: Any) -> Traced:
@@ -80,10 +81,11 @@ def _stand_in(trace: Trace, number: int, leaf: Any, kind: int) -> Any:
         return leaf
     if kind == FLOAT:
         return trace.input(Argument(number), (), FLOAT64, weak=True)
-    node = Node(None, (), (), NO_PARAMS, leaf.shape, leaf.dtype) if kind == INSIDE else None
+    datum = _DATA.__get__(leaf) if isinstance(leaf, Tensor) else leaf
+    node = Node(None, (), (), NO_PARAMS, datum.shape, datum.dtype) if kind == INSIDE else None
     if node is not None:
         trace.inside[number] = node
-    return wrap(trace.input(Argument(number), leaf.shape, leaf.dtype), node)
+    return wrap(trace.input(Argument(number), datum.shape, datum.dtype), node)
 
 
 def _gathered(trace: Trace, value: Any) -> Traced:
@@ -98,16 +100,48 @@ def _gathered(trace: Trace, value: Any) -> Traced:
         if new is not None:
             outputs.append(new)
     _refuse_kept(trace)
-    return finished(trace, outputs, results, rebuild, effects, connected)
+    program, pullback = _programs(trace, outputs, connected)
+    also = {id(r) for r in pullback[1]} if pullback is not None else set()
+    program, sources = _with_aliases(trace, program, effects, also)
+    if pullback is not None:
+        pullback = _numbered(pullback, program, len(outputs))
+    return Traced(program, sources, results, rebuild, effects, trace, pullback)
 
 
-def finished(
-    trace: Trace, outputs: list[Sym], results: list[Result], rebuild: Any, effects: list[Effect], connected: Any
-) -> Traced:
-    """The program with these outputs."""
-    made = [trace.output(x) for x in outputs]
+def _programs(trace: Trace, outputs: list[Sym], connected: list[tuple[int, Node]]) -> tuple[Program, Any]:
+    """The program with these outputs; with connected results, residuals follow as outputs, and there is a way back."""
+    leaves, cotangents = traced_cotangents(trace, connected) if connected else ([], [])
+    made = [trace.output(x) for x in (*outputs, *cotangents)]
     whole = simplify(Program([i for i, _ in trace.inputs], trace.instructions, made))
-    used = {id(a) for i in whole.instructions for a in i.args if isinstance(a, Instruction)} | {id(o) for o in whole.outputs}
+    if not leaves:
+        return whole, None
+    seeds = {id(i) for i, place in trace.inputs if isinstance(place, Seed)}
+    early, back, residuals = split(whole, len(outputs), seeds)
+    ahead = [i for i in whole.inputs if id(i) not in seeds]
+    kept = [r for r in residuals if r.op != "input"]
+    program = Program(ahead, early, [*whole.outputs[: len(outputs)], *kept])
+    return program, (back, residuals, [k for k, _ in connected], leaves)
+
+
+def _numbered(parts: Any, program: Program, outputs: int) -> Pullback:
+    """The way back, with residuals as numbers of inputs and outputs of the forward program."""
+    back, residuals, connected, leaves = parts
+    inputs = {id(i): k for k, i in enumerate(program.inputs)}
+    numbers, further = [], outputs
+    for r in residuals:
+        if r.op == "input":
+            numbers.append((True, inputs[id(r)]))
+        else:
+            numbers.append((False, further))
+            further += 1
+    return Pullback(back, numbers, connected, leaves)
+
+
+def _with_aliases(
+    trace: Trace, whole: Program, effects: list[Effect], also: set[int]
+) -> tuple[Program, list[Place]]:
+    """The program without inputs that nobody reads (`also`: but the way back), and which outputs are next values of inputs."""
+    used = also | {id(a) for i in whole.instructions for a in i.args if isinstance(a, Instruction)} | {id(o) for o in whole.outputs}
     kept = [(i, place) for i, place in trace.inputs if id(i) in used]
     sources = [place for _, place in kept]
     where = {place: k for k, place in enumerate(sources)}
@@ -118,8 +152,7 @@ def finished(
             old, new = kept[k][0], whole.outputs[effect.output]
             if (old.shape, old.dtype) == (new.shape, new.dtype):
                 aliases.append(Alias(effect.output, k))
-    program = Program([i for i, _ in kept], whole.instructions, whole.outputs, aliases)
-    return Traced(program, sources, results, rebuild, effects, trace, connected)
+    return Program([i for i, _ in kept], whole.instructions, whole.outputs, aliases), sources
 
 
 def _result(trace: Trace, leaf: Any, outputs: list[Sym]) -> Result:

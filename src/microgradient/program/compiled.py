@@ -11,16 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from .. import tracing
+from .. import random, tracing
 from ..errors import ArgumentTypeError, warn_once
 from ..protocols import DEFAULT_FLOAT
 from ..tape import NOT_STORED, recording
 from ..tensor import Tensor
 from ..tree import flatten
-from .build import ARRAY, FLOAT, INSIDE, STATIC, TENSOR, trace_function
+from .build import ARRAY, FLOAT, INSIDE, STATIC, TENSOR, Traced, trace_function
+from .compiled_values import CompiledValues
 from .interpret import Interpreter
 from .program import Program
-from .variant import MISMATCH, Variant
+from .scalar_program import ScalarProgram
+from .scalar_trace import ValuesMetError, meeting_values
+from .variant import MISMATCH, Variant, kept_values, restore
 
 _KEPT = 64  # programs that a compiled function remembers
 _PATIENCE = 8  # programs after which it says what keeps changing
@@ -33,7 +36,8 @@ def compile(fn: Callable[..., Any] | None = None, *, debug: bool = False) -> Any
     step, running statistics, random draws. Arguments may be arrays, tensors, numbers and nested containers; modules and
     optimisers are closed over. Shapes, dtypes, integers, booleans and strings belong to the signature; Python floats may change
     freely. `debug` runs the program step by step and stops at the first NaN or infinity. Raises TraceError where a program
-    would need the value of a tensor: in `if`, `float(…)`, `.item()`.
+    would need the value of a tensor: in `if`, `float(…)`, `.item()`. A function of `Value`s compiles as well, see
+    `CompiledValues`; Values and tensors can't be mixed.
 
     >>> import microgradient as mg
     >>> @mg.compile
@@ -61,11 +65,14 @@ class Compiled:
         self._fast: Callable[[tuple[Any, ...]], bool] | None = None
         self._traced = self._hits = 0
         self._signatures: list[Any] = []
+        self._values: CompiledValues | None = None  # what runs it, once it turned out to be a function of Values
         functools.update_wrapper(self, function, updated=())
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         if tracing.traces and tracing.current() is not None:
             return self._function(*args, **options)  # a part of the program being traced
+        if self._values is not None:
+            return self._values(*args, **options)
         with self._lock:
             if self._fast is not None and not options and self._fast(args):
                 latest = self._latest
@@ -83,18 +90,22 @@ class Compiled:
         if n < 1:
             raise ArgumentTypeError("MG205", f"repeat needs at least one call, not {n}.")
         result = self(*args, **options)
+        if self._values is not None:
+            return self._values.repeat(n - 1, *args, **options) if n > 1 else result
         if n > 1:
             result = self(*args, **options)  # the state that the first call began is now the second's
         with self._lock:
             return self._slow(args, options, n - 2) if n > 2 else result
 
     @property
-    def program(self) -> Program:
+    def program(self) -> Program | ScalarProgram:
         """The program that ran last; `print(f.program)` shows it."""
-        return self._last().program
+        return self._last().program if self._values is None else self._values.program
 
     def stats(self) -> dict[str, Any]:
         """What the program that ran last consists of, and how often functions were traced and found again."""
+        if self._values is not None:
+            return self._values.stats()
         last = self._last()
         backend = getattr(last.executable, "stats", dict)() if not isinstance(last.executable, Interpreter) else {}
         counts = {"programs": self._traced, "cached": sum(map(len, self._variants.values())), "calls": self._hits}
@@ -123,18 +134,35 @@ class Compiled:
             if result is not MISMATCH:
                 self._hits += 1
                 return result
-        traced = trace_function(self._function, leaves, kinds, rebuild)
+        try:
+            with meeting_values():
+                traced = trace_function(self._function, leaves, kinds, rebuild)
+        except ValuesMetError:
+            self._values = CompiledValues(self._function, self._debug)
+            return self._values(*args, **options)
         self._traced += 1
         self._signatures = [*self._signatures[-_PATIENCE:], (leaves, kinds)]
         if self._traced == _PATIENCE + 1:
             self._warn_of_retracing(args, options)
-        if traced.connected:
-            return self._function(*args, **options)
-        variant = Variant(traced, kinds, self._backend)
+        variant = Variant(traced, kinds, self._backend, self._again(traced, rebuild))
         del variants[:-3]
         variants.append(variant)
         variant.guards.skip()
         return self._run(variant, leaves, args, options, repeat)
+
+    def _again(self, traced: Traced, rebuild: Callable[[list[Any]], Any]) -> Callable[[list[Any]], Any]:
+        """The function run eagerly, for derivatives of derivatives: without what else it changes."""
+
+        def run(leaves: list[Any]) -> list[Any]:
+            kept, state = kept_values(traced.effects), random.get_state()
+            args, options = rebuild(leaves)
+            try:
+                return flatten(self._function(*args, **options))[0]
+            finally:
+                random.set_state(state)
+                restore(kept)
+
+        return run
 
     def _run(self, variant: Variant, leaves: list[Any], args: Any, options: Any, repeat: int) -> Any:
         result = variant.call(leaves, repeat)

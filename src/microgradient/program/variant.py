@@ -22,6 +22,7 @@ from ..tensor import Tensor
 from .build import ARGUMENT, ARRAY, FLOAT, STATIC, TENSOR, Traced
 from .guards import Guards
 from .places import Argument, ArgumentGrad, Data, Entry, Grad, Place, Reference, Setting
+from .pullback import Connection
 
 Array = np.ndarray[Any, Any]
 _node = attrgetter("node")
@@ -43,7 +44,9 @@ class Held:
 class Variant:
     """A program for one signature of a function."""
 
-    def __init__(self, traced: Traced, kinds: list[int], backend: Callable[[Any], Any]) -> None:
+    def __init__(
+        self, traced: Traced, kinds: list[int], backend: Callable[[Any], Any], again: Callable[[list[Any]], Any]
+    ) -> None:
         self.traced = traced
         self.program = program = traced.program
         self.kinds = kinds
@@ -58,13 +61,19 @@ class Variant:
             for r in traced.results
             if r.output >= 0
         ]
-        self._fresh += [
-            (e.output, program.outputs[e.output].shape, program.outputs[e.output].dtype)
-            for e in self._late
-            if e.output is not None
-        ]  # noqa: E501
+        late = [e.output for e in self._late if e.output is not None]
+        pullback = traced.pullback
+        if pullback is not None:
+            late += [k for from_input, k in pullback.residuals if not from_input]
+        self._fresh += [(k, program.outputs[k].shape, program.outputs[k].dtype) for k in late]
+        self._connection: Connection | None = None
+        if pullback is not None:
+            volatile = {k for k, _, kind, weak in self._arguments if weak or kind == ARRAY}
+            volatile |= {k for k, *_ in self._settings}
+            self._connection = Connection(pullback, backend(pullback.program), again, volatile)
         only = traced.results[0] if len(traced.results) == 1 else None
-        self._single = only.output if only is not None and only.kind == TENSOR and not only.requires_grad else None
+        plain = only is not None and only.kind == TENSOR and not only.requires_grad and pullback is None
+        self._single = only.output if only is not None and plain else None
         self._single_tree = traced.rebuild([self]) is self if only is not None else False
 
     # --------------------------------------------------------------------------------------------------------- sorting out
@@ -202,7 +211,10 @@ class Variant:
         if self._single is not None and self._single_tree:
             result = wrap(outputs[self._single], None)
         else:
-            result = self.traced.rebuild([self._result(r, leaves) for r in self.traced.results])
+            results = [self._result(r, leaves) for r in self.traced.results]
+            if self._connection is not None:
+                self._connection.connect(results, leaves, self.inputs, outputs)
+            result = self.traced.rebuild(results)
         for k, _, _ in self._fresh:
             outputs[k] = None
         return result
@@ -236,6 +248,17 @@ def _aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     memory = bytearray(size + 64)
     shift = -ctypes.addressof(ctypes.c_char.from_buffer(memory)) % 64
     return np.ndarray(shape, dtype, memory, shift)
+
+
+def kept_values(effects: list[Any]) -> list[tuple[Any, Any]]:
+    """What is in the places that these effects change, to be put back by `restore`."""
+    return [(e.place, _value(e.place)) for e in effects if isinstance(e.place, Data | Entry)]
+
+
+def restore(values: list[tuple[Any, Any]]) -> None:
+    """Put back what `kept_values` found."""
+    for place, value in values:
+        _write(place, value)
 
 
 def _read(place: Any, leaves: Any) -> Any:

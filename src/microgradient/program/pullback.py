@@ -1,0 +1,159 @@
+"""Results of a compiled function that can be differentiated from outside: the forward program, and one for the way back.
+
+The backward sweep is traced together with the function, from cotangents that are inputs. What depends on these is the
+backward program; what it reads of the rest, the residuals, are additional outputs of the forward program. Where a
+derivative of this derivative is wanted, or a tangent, the function runs again, eagerly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..operators import wrap
+from ..rules import Primitive, World
+from ..tape import TAPE, Node, backward, forward, next_seq, picked, recording, topological
+from ..tensor import TAPED, Tensor
+from .program import Instruction, Program
+from .sym import Sym
+from .traced_world import TRACED
+
+_RECOMPUTED = ("broadcast_to", "reshape", "permute_dims", "constant", "flip", "astype")  # rather than kept
+
+
+class Seed(NamedTuple):
+    """The place of a cotangent: that of connected result number `number`."""
+
+    number: int
+
+
+class Pullback(NamedTuple):
+    """The way back: `residuals` are (from an input?, number), `leaves` nodes or numbers of arguments."""
+
+    program: Program
+    residuals: list[tuple[bool, int]]
+    connected: list[int]
+    leaves: list[Any]
+
+
+def traced_cotangents(trace: Any, connected: list[tuple[int, Node]]) -> tuple[list[Any], list[Sym]]:
+    """The leaves outside, and what arrives at them when the connected results get cotangents: the sweep, traced."""
+    seeds: dict[Node, Any] = {}
+    for n, (_, node) in enumerate(connected):
+        t = trace.input(Seed(n), node.shape, node.dtype)
+        seeds[node] = seeds[node] + t if node in seeds else t
+    found = backward(topological(seeds), seeds, TRACED)
+    numbers = {node: n for n, node in trace.inside.items()} | trace.argument_nodes
+    leaves = [node for node in found if node.seq < trace.start or node in trace.inside.values()]
+    return [numbers.get(node, node) for node in leaves], [found[node] for node in leaves]
+
+
+def split(whole: Program, outputs: int, seeds: set[int]) -> tuple[list[Instruction], Program, list[Instruction]]:
+    """The forward instructions, the backward program and its residuals, of a program with cotangents behind `outputs` outputs."""
+    late = set(seeds)
+    for i in whole.instructions:
+        if any(id(a) in late for a in i.args if isinstance(a, Instruction)):
+            late.add(id(i))
+    new: dict[int, Instruction] = {}
+    residuals: list[Instruction] = []
+    made: list[Instruction] = []
+
+    def moved(i: Any) -> Any:
+        if not isinstance(i, Instruction) or id(i) in new:
+            return i if not isinstance(i, Instruction) else new[id(i)]
+        if id(i) in seeds:
+            raise AssertionError("cotangents are inputs already")
+        if id(i) in late or i.op in _RECOMPUTED:
+            new[id(i)] = Instruction(i.op, tuple([moved(a) for a in i.args]), i.params, i.shape, i.dtype, i.weak, i.where)
+            made.append(new[id(i)])
+        else:
+            residuals.append(i)
+            new[id(i)] = Instruction("input", (), {}, i.shape, i.dtype, i.weak, i.where)
+        return new[id(i)]
+
+    cotangent_inputs = []
+    for i in whole.inputs:
+        if id(i) in seeds:
+            new[id(i)] = Instruction("input", (), {}, i.shape, i.dtype, i.weak, i.where)
+            cotangent_inputs.append(new[id(i)])
+    for i in whole.instructions:
+        if id(i) in late:
+            moved(i)
+    last = [moved(o) for o in whole.outputs[outputs:]]
+    inputs = [new[id(r)] for r in residuals] + cotangent_inputs
+    early = [i for i in whole.instructions if id(i) not in late]
+    return early, Program(inputs, made, last), residuals
+
+
+class Connection:
+    """Gives the connected results of one variant their node. `executable` runs the backward program."""
+
+    def __init__(
+        self, pullback: Pullback, executable: Any, again: Callable[[list[Any]], Any], volatile: set[int]
+    ) -> None:
+        self.pullback = pullback
+        self._volatile = volatile  # inputs whose arrays the user, or the next call, may change before the way back
+        self._executable = executable
+        self._again = again
+        self._op = Primitive(
+            "compiled", "special", (self._vjp,), self._vjp, self._jvp, lambda wanted: (False,) * (len(wanted) + 1)
+        )
+
+    def connect(self, results: list[Any], leaves: Any, inputs: list[Any], outputs: list[Any]) -> None:
+        """Put a node under the connected results; `leaves` are the arguments of the call."""
+        pullback = self.pullback
+        parents = tuple([leaves[x].node if isinstance(x, int) else x for x in pullback.leaves])
+        kept = [
+            (inputs[k].copy() if k in self._volatile else inputs[k]) if from_input else outputs[k]
+            for from_input, k in pullback.residuals
+        ]
+        params = {"residuals": kept, "arguments": list(leaves)}
+        node = Node(self._op, parents, (None,) * (len(parents) + 1), params, None, None)
+        for n, k in enumerate(pullback.connected):
+            results[k].node = picked(node, n, results[k].data, len(pullback.connected))
+
+    def _vjp(self, xp: World, t: Any, y: Any, args: Any, wanted: Any, params: Any) -> list[Any]:
+        pullback = self.pullback
+        if xp is TAPED:
+            run = _Again(self._again, params["arguments"], pullback)
+            seeds: dict[Any, Any] = {o.node: g for o, g in zip(run.outputs, t, strict=True) if g is not None}
+            found = backward(run.order, seeds, TAPED, wrap)
+            return [found.get(node) for node in run.leaves]
+        given = pullback.program.inputs[len(pullback.residuals) :]
+        cotangents = [
+            np.zeros(i.shape, i.dtype) if g is None else np.ascontiguousarray(g) for i, g in zip(given, t, strict=True)
+        ]
+        results = [np.empty(o.shape, o.dtype) for o in pullback.program.outputs]
+        self._executable.run([*params["residuals"], *cotangents], results)
+        return results
+
+    def _jvp(self, xp: World, tangents: Any, y: Any, args: Any, params: Any) -> Any:
+        run = _Again(self._again, params["arguments"], self.pullback)
+        moving = {n: t for n, t in zip(run.leaves, tangents, strict=True) if t is not None}
+        found = forward(run.order, moving, xp, wrap if xp is TAPED else None)
+        return tuple(found.get(o.node, xp.zeros(o.shape, o.dtype)) for o in run.outputs)
+
+
+class _Again:
+    """The function run once more, eagerly, on the tape."""
+
+    def __init__(self, again: Callable[[list[Any]], Any], arguments: list[Any], pullback: Pullback) -> None:
+        since = next_seq()
+        inner = list(arguments)
+        for n in [x for x in pullback.leaves if isinstance(x, int)]:
+            x = arguments[n]
+            inner[n] = TAPED.positive(x) if x.node is not None and x.node.op is not None else x
+        token = recording.set(recording.get() or TAPE)
+        try:
+            results = again(inner)
+        finally:
+            recording.reset(token)
+        self.outputs: list[Tensor] = [results[k] for k in pullback.connected]
+        self.leaves = [inner[x].node if isinstance(x, int) else x for x in pullback.leaves]
+        made = topological([o.node for o in self.outputs if o.node is not None], since)
+        known = set(made)
+        self.order = [*made, *(n for n in sorted(self.leaves, key=lambda n: -n.seq) if n not in known)]
+
+

@@ -1,0 +1,107 @@
+"""Derivatives of compiled functions, taken from outside."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from same import assert_same
+
+import microgradient as mg
+from microgradient import nn
+
+
+def f(x: Any) -> Any:
+    return mg.sum(mg.sin(x) * mg.softmax(x) * 3.0)
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 3), ()])
+def test_transforms_of_a_compiled_function(shape: tuple[int, ...]) -> None:
+    g, x = mg.compile(f), mg.tensor(np.random.default_rng(0).normal(size=shape))
+    if not shape:
+        g, x = mg.compile(lambda x: mg.sin(x) * x), x
+    e = f if shape else (lambda x: mg.sin(x) * x)
+    v = mg.ones(shape, dtype=mg.float64)
+    assert_same(mg.grad(g)(x), mg.grad(e)(x))
+    assert_same(mg.value_and_grad(g)(x), mg.value_and_grad(e)(x))
+    assert_same(mg.vjp(g, x)[1](1.0), mg.vjp(e, x)[1](1.0))
+    assert_same(mg.jvp(g, (x,), (v,)), mg.jvp(e, (x,), (v,)))
+    assert_same(mg.hessian(g)(x), mg.hessian(e)(x))
+    assert_same(mg.hvp(g, x, v), mg.hvp(e, x, v))
+
+
+def test_check_gradients() -> None:
+    mg.check_gradients(mg.compile(lambda a, b: mg.exp(a) @ b / 2), np.ones((2, 3)) / 3, np.eye(3))
+    mg.check_gradients(mg.compile(lambda d: {"y": d["a"] * d["b"], "z": (d["a"] ** 2).sum()}), {"a": np.ones(2), "b": np.ones(2)})
+
+
+def test_a_compiled_loss_may_be_differentiated_outside() -> None:
+    model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.BatchNorm1d(4), nn.Linear(4, 1))
+    x = mg.tensor(np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32))
+
+    def loss_of(x: Any, scale: float) -> Any:
+        return mg.mean(model(x) ** 2) * scale
+
+    compiled = mg.compile(loss_of)
+    for scale in (1.0, 2.0):
+        model.load_state_dict(start := {k: v.detach() for k, v in model.state_dict().items()})
+        loss_of(x, scale).backward()
+        wanted = [p.grad for p in model.parameters()], dict(model.state_dict())
+        model.zero_grad()
+        model.load_state_dict(start)
+        loss = compiled(x, scale)
+        assert loss.requires_grad
+        compiled(x, 7.0)  # another call does no harm to what the first one keeps
+        model.load_state_dict(wanted[1])
+        loss.backward()
+        assert_same(([p.grad for p in model.parameters()], dict(model.state_dict())), wanted, 1e-5)
+        model.zero_grad()
+    with pytest.raises(mg.errors.GradientError, match="MG105"):
+        loss.backward()
+
+
+def test_an_array_may_change_between_the_call_and_the_way_back() -> None:
+    w = mg.tensor([2.0, 3.0], requires_grad=True)
+    g = mg.compile(lambda x: mg.sum(w * x))
+    x = np.array([1.0, 5.0], np.float32)
+    y = g(x)
+    x[:] = 0
+    y.backward()
+    assert w.grad.tolist() == [1.0, 5.0]
+    x = mg.tensor([1.0, 1.0])
+    y = g(x)
+    w.data = w.data * 10
+    w.grad = None
+    y.backward()
+    assert w.grad.tolist() == [1.0, 1.0]
+
+
+def test_arguments_with_a_graph() -> None:
+    w = mg.tensor([1.0, 2.0], requires_grad=True)
+    g = mg.compile(lambda h: (mg.exp(h), h * 2))
+    a, b = g(w * 3)
+    (mg.sum(a) + mg.sum(b)).backward()
+    np.testing.assert_allclose(w.grad.data, 3 * np.exp(3 * w.data) + 6, rtol=1e-6)
+
+
+def test_parts_that_need_no_gradient() -> None:
+    w = mg.tensor([1.0, 2.0], requires_grad=True)
+    g = mg.compile(lambda x: (w * x, x * 2, w.detach() * 3))
+    a, b, c = g(mg.tensor([1.0, 1.0]))
+    assert (a.requires_grad, b.requires_grad, c.requires_grad) == (True, False, False)
+    with mg.no_grad():
+        assert not g(mg.tensor([1.0, 1.0]))[0].requires_grad
+
+
+def test_create_graph_through_a_compiled_function() -> None:
+    w = mg.tensor([0.5, 2.0], requires_grad=True)
+    for h in (mg.compile(lambda x: mg.sum(mg.sin(w * x))), lambda x: mg.sum(mg.sin(w * x))):
+        w.grad = None
+        h(mg.tensor([1.0, 2.0])).backward(create_graph=True)
+        first = w.grad
+        w.grad = None
+        mg.sum(first**2).backward()
+        wanted = getattr(test_create_graph_through_a_compiled_function, "seen", w.grad)
+        test_create_graph_through_a_compiled_function.seen = w.grad
+        assert_same(w.grad, wanted, 1e-5)
