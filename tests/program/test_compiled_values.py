@@ -578,3 +578,30 @@ def test_python_calls_are_counted():
     fn = compile_values(lambda v: v.lgamma() + v.exp())
     fn(Value(2.5))
     assert fn.stats()["host_calls"] == {"lgamma": 1}
+
+
+def test_mg_compile_finds_out_that_a_function_works_with_values():
+    X, y = make_moons(10, 0.1, 0)[:2]
+    eager, compiled = twins(4, 1)
+    plain, fast = demo(eager, X, 2 * y - 1), mg.compile(demo(compiled, X, 2 * y - 1))
+    for _ in range(4):
+        loss, _ = plain(0.1)
+    fast(0.1)
+    last, _ = fast.repeat(3, 0.1)
+    assert same([loss.data], [last.data])
+    assert same([p.data for p in eager.parameters()], [p.data for p in compiled.parameters()])
+    assert fast.stats()["steps"] > 100
+    assert "multiply" in str(fast.program)
+    assert mg.compile(lambda v: v.exp())(Value(1.0)).data == math.e
+    assert mg.compile(lambda x: sum(Value(x) * k for k in range(4)))(0.5).data == 3.0
+
+
+@pytest.mark.parametrize("fn", [lambda t, v: (t * 2, v * 2), lambda t, v: (v * 2, t * 2)])
+def test_mg_compile_refuses_to_mix_values_and_tensors(fn):
+    t, v = mg.tensor([1.0, 2.0]), Value(2.0)
+    with pytest.raises(TraceError, match="MG214"):
+        mg.compile(lambda: fn(t, v))()
+    with pytest.raises(TraceError, match="MG214"):
+        mg.compile(fn)(t, v)
+    assert mg.compile(lambda: t * 2)().tolist() == [2.0, 4.0]
+    assert (v.data, v * 2 > 3) == (2.0, True)
