@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy.linalg
 
-_PACKAGE = str(Path(__file__).parent)
+_NOT_THE_USERS = (str(Path(__file__).parent), str(Path(numpy.linalg.__file__).parent.parent))
 
 
 class MicrogradientError(Exception):
@@ -93,9 +93,9 @@ class MicrogradientWarning(UserWarning):
 
 
 def user_location() -> tuple[str, int]:
-    """File and line of the innermost caller outside this package: where the user wrote what is being talked about."""
+    """File and line of the innermost caller outside this package and NumPy: where the user wrote what is talked about."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_NOT_THE_USERS):
         frame = frame.f_back
     return frame.f_code.co_filename, frame.f_lineno
 

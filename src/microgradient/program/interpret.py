@@ -38,6 +38,8 @@ class Interpreter:
             values: list[Any] = [None] * (len(self.program.inputs) + len(self._steps))
             for place, (i, array) in enumerate(zip(self.program.inputs, inputs, strict=True)):
                 values[place] = array.item() if i.weak else array
+                if self.check and array.dtype.kind in "fc" and np.isnan(array).any():
+                    raise _bad_input(i, array)
             for i, args, place, over in self._steps:
                 values[place] = self._value(i, [a.value if isinstance(a, _Number) else values[a] for a in args])
                 for old in over:
@@ -63,10 +65,10 @@ class Interpreter:
         result = np.asarray(value)
         if result.dtype.kind not in "fc" or np.all(np.isfinite(result)):
             return
-        if any(np.size(a) and not np.all(np.isfinite(a)) for a in args if np.asarray(a).dtype.kind in "fc"):
-            return  # it came in from outside, or was meant: masks hold infinities
         bad = np.isnan(result)
         what = "NaN" if bad.any() else "an infinity"
+        if what == "an infinity" and any(np.isinf(a).any() for a in args if np.asarray(a).dtype.kind in "fc"):
+            return  # it is meant: masks hold infinities
         place = tuple(int(k) for k in np.argwhere(bad if bad.any() else np.isinf(result))[0])
         operands = ", ".join(_described(a) for a in args)
         where = format_location(i.where) if i.where else "an unknown line"
@@ -75,6 +77,14 @@ class Interpreter:
             f"{where}: `{i.op}` gives {what} at {list(place)}; its operands are {operands}. The instruction is %{i.number} of "
             "the compiled program; print `step.program` to see those around it.",
         )
+
+
+def _bad_input(i: Instruction, array: Array) -> NonFiniteError:
+    place = [int(k) for k in np.argwhere(np.isnan(array))[0]]
+    return NonFiniteError(
+        "MG171", f"An input of the program, %{i.number} of {i.dtype} {i.shape}, is NaN at {place}: an argument, or a tensor that "
+        "the function closes over.",
+    )  # fmt: skip
 
 
 class _Number:
