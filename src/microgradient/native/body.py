@@ -170,13 +170,10 @@ def _computing_dtype(entry: Entry) -> Any:
         if (isinstance(o, Ref) and not o.value.weak) or isinstance(o, Number)
     ]
     if entry.name in _COMPARISONS:
-        numbers = [o for o in entry.operands if not isinstance(o, Ref | Number)]
+        numbers: list[Any] = [o for o in entry.operands if not isinstance(o, Ref | Number)]
         weak = [o.value.dtype for o in entry.operands if isinstance(o, Ref) and o.value.weak]
-        if not typed:
-            return np.dtype(np.float64)
-        base = np.result_type(*typed)
-        inexact = any(isinstance(n, float) for n in numbers) or any(w.kind == "f" for w in weak)
-        return np.result_type(base, np.float64) if inexact and base.kind in "biu" else base
+        numbers += [{"f": 0.0, "i": 0}.get(dtype.kind, False) for dtype in weak]
+        return np.result_type(*typed, *numbers) if typed else np.dtype(np.float64)
     if entry.name.startswith("logical") or entry.value.dtype.kind == "b":
         return np.result_type(*typed) if typed else None
     return entry.value.dtype

@@ -130,6 +130,8 @@ class Fusion:
     def copy(self, ref: Ref, order: Sequence[int]) -> Ref:
         """The same entries in memory of their own, dense in this order of axes."""
         key = (id(ref.value), ref.layout, ref.shape, tuple(order))
+        if key not in self.copies and ref.value.dtype.str[1:] not in NATIVE_DTYPES:
+            self.copies[key] = self.host(copying(ref), [ref])
         if key not in self.copies:
             group = self.begin("row", ref.shape, tuple(order))
             value = self.enter(group, "copy", [ref], {}, ref.shape, ref.value.dtype, dense(ref.shape))
@@ -324,6 +326,12 @@ class Fusion:
 
 
 # --------------------------------------------------------------------------------------------------------------- helpers
+
+
+def copying(ref: Ref) -> Instruction:
+    """The call of NumPy that copies what no kernel can: complex numbers, halves."""
+    options = {"function": np.array, "name": "copy", "pure": True}
+    return Instruction("host", (), options, ref.shape, ref.value.dtype)
 
 
 def _native(i: Instruction, operands: list[Any]) -> bool:

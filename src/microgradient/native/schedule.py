@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 from ..program.program import Program
 from .body import Body, Operand
 from .contractions import Contraction, strides_over
-from .fusion import Fused, fuse
+from .forms import NATIVE_DTYPES
+from .fusion import Fused, copying, fuse
 from .groups import Buffer, Entry, Group, Number, Ref, Value, spread
 from .kernel import Access, ContractionKernel, FlatKernel, RowKernel, ScatterKernel
 from .lower import lower
@@ -80,7 +81,7 @@ class _Schedule:
             target.slot = len(self.program.inputs) + number
             value = ref.value
             direct = (
-                value.group is not None
+                value.ready >= 0
                 and not value.placed
                 and value.literal is None
                 and value.size == math.prod(ref.shape)
@@ -102,6 +103,8 @@ class _Schedule:
         """Whether the old value of an input may go when `value` is computed: nobody reads it later, or elsewhere at that time."""
         if source is None:
             return True
+        if value.group is None:
+            return False  # of NumPy: whole arrays are read and written
         old = self.fused.inputs[source]
         assert value.group is not None
         if max(self.readers.get(id(old), (-1,))) > value.group.number:
@@ -118,6 +121,13 @@ class _Schedule:
         return not any(ref.value is old for ref in self.fused.outputs if ref.value is not value)
 
     def _copy_at_end(self, ref: Ref, target: Buffer) -> None:
+        if ref.value.dtype.str[1:] not in NATIVE_DTYPES:
+            group = Group(len(self.groups), "host", ref.shape, ())
+            value = Value(ref.shape, ref.value.dtype, Layout(0, dense(ref.shape)))
+            value.ready, value.buffer, value.placed = group.number, target, True
+            group.detail = (copying(ref), [ref], value)
+            self.groups.append(group)
+            return
         group = Group(len(self.groups), "row", ref.shape, tuple(range(len(ref.shape))))
         value = Value(ref.shape, ref.value.dtype, Layout(0, dense(ref.shape)))
         value.group, value.ready, value.buffer, value.placed = group, group.number, target, True
