@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
+from ..errors import OutOfRangeError, format_location
 from ..operators import run_kernel
 from ..program.program import Program
 from . import contraction, engine, rows
@@ -40,24 +41,37 @@ class Executable:
         self._arena = new_arena(plan.arena_bytes)
         self._constants = plan.constants  # kept alive
         self._steps = self._built(plan)
+        self._routines = [step for step in self._steps if isinstance(step, Routine)]
+        self._alone = self._routines[0] if len(self._steps) == 1 and self._routines else None
         self._plan = plan
         self.compile_seconds = time.perf_counter() - started
 
     def run(self, inputs: Sequence[Array], outputs: Sequence[Array], repeat: int = 1) -> None:
-        """Run once, or `repeat` times over the same arrays. Raises IndexError where an index was out of bounds."""
-        count = len(inputs)
-        for step in self._steps if repeat == 1 else self._steps * repeat:
-            if isinstance(step, Routine):
-                table = step.table
-                for k, array in enumerate(inputs, _FIRST):
-                    table[k] = id(array)
-                for k, array in enumerate(outputs, _FIRST + count):
-                    table[k] = id(array)
-                step.run()
-                if step.status:
-                    raise IndexError("an index is out of bounds")
-            else:
-                step(inputs, outputs)
+        """Run once, or `repeat` times over the same arrays. Raises OutOfRangeError for an index out of bounds."""
+        addresses = [*map(id, inputs), *map(id, outputs)]
+        for routine in self._routines:
+            routine.table[_FIRST : _FIRST + len(addresses)] = addresses
+        if self._alone is not None:
+            self._alone.run(repeat)
+            if self._alone.status:
+                raise self._out_of_bounds()
+            return
+        for _ in range(repeat):
+            for step in self._steps:
+                if isinstance(step, Routine):
+                    step.run()
+                    if step.status:
+                        raise self._out_of_bounds()
+                else:
+                    step(inputs, outputs)
+
+    def _out_of_bounds(self) -> OutOfRangeError:
+        found = [i for i in self.program.instructions if i.op in _INDEXING and len(i.args) > 1]
+        lines = dict.fromkeys(format_location(i.where) for i in found if i.where)
+        return OutOfRangeError(
+            "MG127", "An index in the compiled function is out of bounds. It is used at one of these places: "
+            f"{', '.join(lines)}. Call the function without mg.compile to see which index it is.",
+        )  # fmt: skip
 
     def stats(self) -> dict[str, Any]:
         """What the program costs: kernels, FLOPs, bytes moved, the arena, calls of NumPy."""
@@ -137,6 +151,7 @@ class Executable:
         return known.reshape(-1)
 
 
+_INDEXING = frozenset({"index", "index_add", "index_set", "take_along_axis", "scatter_along_axis"})
 _FIRST = 2  # slots 0 and 1 are the arena and the status
 
 
