@@ -80,8 +80,6 @@ def custom_rule(f: Function | None = None, *, vjp: Function | None = None, jvp: 
             recording.reset(token)
         if not isinstance(y, Tensor):
             raise ArgumentTypeError("MG113", f"`{name}` must return one tensor, not {type(y).__name__}.")
-        if (trace := current()) is not None:
-            y = trace.with_rule(op, y, tensors)
         return with_rule(op, y, tensors)
 
     return ruled
@@ -89,6 +87,8 @@ def custom_rule(f: Function | None = None, *, vjp: Function | None = None, jvp: 
 
 def with_rule(rule: Primitive, y: Tensor, args: list[Tensor]) -> Tensor:
     """`y`, computed from `args`, with the derivative that `rule` gives it."""
+    if (trace := current()) is not None:
+        y = trace.with_rule(rule, y, args)
     if all(a.node is None for a in args) or (recorder := recording.get()) is None:
         return y
     saved = (y.data, *(a.data for a in args))

@@ -268,8 +268,8 @@ def data_dependent(what: str) -> TraceError:
     """The error for a function whose result has a shape that depends on values."""
     return TraceError(
         "MG201",
-        f"{format_location(user_location())}: {what} gives a result whose shape depends on the values, which `mg.compile` does "
-        "not know. Choose by `mg.where(mask, x, 0)` and keep the shape, or do this outside the compiled function.",
+        f"{format_location(user_location())}: {what} gives a result whose shape depends on the values, which `{_trace().name}` "
+        "does not know. Choose by `mg.where(mask, x, 0)` and keep the shape, or do this outside the function.",
     )
 
 

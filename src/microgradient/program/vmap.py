@@ -333,6 +333,9 @@ def _for_all(rule: Primitive, mapped: tuple[bool, ...]) -> Primitive:
     def run_vjp(xp: World, t: Any, y: Any, args: Any, wanted: Any, params: Any) -> list[Any]:
         each = vmap(lambda t, y, *args: list(rule.vjp(TAPED, t, y, args, wanted, params)), in_axes=(0, 0, *axes))
         found = each(_boxed(t), _boxed(y), *map(_boxed, args))
+        found = [
+            g if g is None or m else TAPED.sum(g, axis=(0,), keepdims=False) for g, m in zip(found, mapped, strict=True)
+        ]
         return [None if g is None else g if xp is TAPED else g.data for g in found]
 
     def run_jvp(xp: World, tangents: Any, y: Any, args: Any, params: Any) -> Any:
