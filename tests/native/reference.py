@@ -157,4 +157,4 @@ def _pointwise(shape: Any, kept: Any, spec: Any, operands: list[Any], values: li
             1 if s == 0 and k >= len(kept) else n for k, (n, s) in enumerate(zip(shape, access.strides, strict=True))
         )
         target = strided(memory, entry, where, access.strides)
-        target[...] = np.broadcast_to(values[number], where)
+        target[...] = np.broadcast_to(values[number], shape)[tuple(slice(n) for n in where)]

@@ -26,7 +26,7 @@ class Place(NamedTuple):
 
 
 class Computing:
-    """Writes values into the function `f`. A value that varies along the vectorised loop is a list of vectors, else one number."""
+    """Writes values into the function `f`. A value along the vectorised loop is a list of vectors, else one number."""
 
     def __init__(self, f: Function, plan: Plan, status: int) -> None:
         self.f = f
@@ -133,7 +133,7 @@ class Computing:
             return [index.val]
         lanes = self.plan.lanes
         steps = Value(self.f, counting(lanes))
-        return [(index + u * lanes + steps).val for u in range(place.vectors)]
+        return [(steps + (index + u * lanes)).val for u in range(place.vectors)]
 
     def _gather(self, place: Place, op: Op) -> list[Val]:
         """An array's entries at places that index values give."""

@@ -311,9 +311,7 @@ class _Passes:
         return tuple(passes)
 
 
-def _scratch_row(
-    kernel: RowKernel, depends: frozenset[int], lanes: int, together: int
-) -> tuple[tuple[int, ...], int]:
+def _scratch_row(kernel: RowKernel, depends: frozenset[int], lanes: int, together: int) -> tuple[tuple[int, ...], int]:
     """Strides of a scratch row and how many entries it has, with room for whole groups of vectors."""
     strides = [0] * len(kernel.shape)
     size = 1

@@ -21,8 +21,8 @@ from .vectors import splat, times
 PIECE = 32768
 """About how many instructions on single numbers a piece takes."""
 MOST_PIECES = 64
-BLOCK = 256
-"""A float sum is added up in blocks of so many steps, so that rounding errors stay small."""
+BLOCKS = 64, 1024
+"""A float sum is added up in blocks, so that rounding errors stay small: as many steps to a block as blocks, in these bounds."""
 MOST_COPIES = 9
 """Reduced loops of at most so many steps in all are written out."""
 
@@ -301,12 +301,14 @@ class _Rows(Computing):
 
     def _blocks(self) -> tuple[int, int]:
         """The reduced loop that is cut into blocks of sums, and how many of its steps make a block (0: none)."""
+        counts = list(self.shape)
+        counts[self.plan.kernel.vector] = self.groups
+        size = min(max(math.isqrt(math.prod(counts[self.kept :])), BLOCKS[0]), BLOCKS[1])
         inside = 1
         for depth in range(len(self.shape) - 1, self.kept - 1, -1):
-            count = self.groups if depth == self.plan.kernel.vector else self.shape[depth]
-            if inside * count > BLOCK:
-                return depth, max(1, BLOCK // inside)
-            inside *= count
+            if inside * counts[depth] > size:
+                return depth, max(1, size // inside)
+            inside *= counts[depth]
         return -1, 0
 
     def _walk(self, place: Place, depth: int, one: Pass, sums: dict[int, _Accumulators]) -> None:
