@@ -169,7 +169,7 @@ class Compiled:
         if result is not MISMATCH:
             self._latest = variant
             flat = not options and len(leaves) == len(args) and all(a is b for a, b in zip(args, leaves, strict=True))
-            self._fast = _fast_check(leaves, variant.kinds) if flat else None
+            self._fast = _fast_check(leaves, variant.kinds, variant.changes_arguments) if flat else None
         return result
 
     def _backend(self, program: Program) -> Any:
@@ -236,31 +236,32 @@ def _structure(tree: Any) -> Any:
     return tree is None
 
 
-def _fast_check(leaves: list[Any], kinds: list[int]) -> Callable[[tuple[Any, ...]], bool] | None:
-    """A quick look whether arguments given by position have the signature of these."""
+def _fast_check(leaves: list[Any], kinds: list[int], changed: bool) -> Callable[[tuple[Any, ...]], bool] | None:
+    """A quick look whether arguments given by position have the signature of these. `changed`: the program changes some."""
     if len({id(x) for x, k in zip(leaves, kinds, strict=True) if k == TENSOR}) < kinds.count(TENSOR):
         return None
     if INSIDE in kinds:
         return None
     off, default = recording.get() is None, DEFAULT_FLOAT[0]
     wanted = [(k, type(x), *_fast_entry(x, k)) for x, k in zip(leaves, kinds, strict=True)]
-    several = kinds.count(TENSOR) > 1
+    several = changed and kinds.count(TENSOR) > 1
+    count = len(kinds)
     get = recording.get
 
     def check(args: tuple[Any, ...]) -> bool:
-        if len(args) != len(wanted) or (get() is None) is not off or DEFAULT_FLOAT[0] is not default:
+        if len(args) != count or (get() is None) is not off or DEFAULT_FLOAT[0] is not default:
             return False
-        for x, (kind, cls, first, second, node) in zip(args, wanted, strict=True):
+        for x, (kind, cls, first, second, node) in zip(args, wanted):  # noqa: B905 (as many, and quicker)
             if x.__class__ is not cls:
                 return False
             if kind == TENSOR:
-                data = x.data
-                if data.shape != first or data.dtype != second or x.node is not node:
+                if x.node is not node:
                     return False
-            elif kind == ARRAY:
-                if x.shape != first or x.dtype != second:
+                x = x.data
+            if kind <= TENSOR:
+                if x.shape != first or (x.dtype is not second and x.dtype != second):
                     return False
-            elif kind == STATIC and x is not first:
+            elif kind == STATIC and x is not first and (cls not in (int, str) or x != first):
                 return False
         return not several or len({id(x) for x in args if isinstance(x, Tensor)}) == kinds.count(TENSOR)
 

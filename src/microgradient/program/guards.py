@@ -7,7 +7,7 @@ modules they hold.
 
 from __future__ import annotations
 
-from operator import attrgetter, is_
+from operator import attrgetter, is_, itemgetter
 from typing import Any
 
 from ..tensor import Tensor
@@ -31,6 +31,7 @@ class Guards:
         self._arguments = [
             (g.place.number, g.before is None) for g in grads if isinstance(g.place, ArgumentGrad)
         ]
+        self._with_kinds = bool(self._without or self._with or self._arguments)
         self._modules = list(trace.modules.values())
         self._held = [_description(m) for m in self._modules]
         self._changes = changes[0]
@@ -47,23 +48,27 @@ class Guards:
         if self._skipped:
             self._skipped = False
             return True
-        if not all(map(is_, map(_node, self._tensors), self._nodes)):
+        if list(map(_node, self._tensors)) != self._nodes:  # nodes are equal if they are the same
             return False
-        for node in self._without:
-            if node.grad is not None:
-                return False
-        for node in self._with:
-            if node.grad is None:
-                return False
-        for number, without in self._arguments:
-            if (leaves[number].node.grad is None) is not without:
-                return False
+        if self._with_kinds and not self._kinds_hold(leaves):
+            return False
         if changes[0] != self._changes:
             now = changes[0]
             if [_description(m) for m in self._modules] != self._held:
                 return False
             self._changes = now
-        return all([o.holds() for o in self._optimizers])
+        for optimizer in self._optimizers:  # noqa: SIM110 (a generator would cost more)
+            if not optimizer.holds():
+                return False
+        return True
+
+    def _kinds_hold(self, leaves: Any) -> bool:
+        """Whether the leaves whose gradient was read have one, or none, as then."""
+        return (
+            all([node.grad is None for node in self._without])
+            and all([node.grad is not None for node in self._with])
+            and all([(leaves[n].node.grad is None) is without for n, without in self._arguments])
+        )
 
 
 def _description(module: Any) -> dict[str, Any]:
@@ -94,11 +99,15 @@ class _OptimizerGuard:
         self.optimizer = traced.optimizer
         self.states = self.optimizer.state
         self.groups = self.optimizer.param_groups
-        self.known = [(g, g["params"], len(g["params"]), _settings(g)) for g in self.groups]
-        self.entries = [(p, self.states.get(p), tuple(before)) for p, before in traced.before.items()]
-        self.parameters = [p for p, _, _ in self.entries]
-        self.dicts = [d for _, d, _ in self.entries]
-        self.keys = [len(keys) for _, _, keys in self.entries]
+        self.known = []
+        for group in self.groups:
+            names = [k for k in group if k not in ("params", "param_names", "lr", "initial_lr")]
+            chosen = itemgetter(*names, "params")
+            self.known.append((group, len(group), chosen, chosen(group), group["params"], len(group["params"])))
+        self.parameters = list(traced.before)
+        self.dicts = [self.states.get(p) for p in self.parameters]
+        self.stateful = [d for d in self.dicts if d is not None]
+        self.lengths = [len(before) for p, before in traced.before.items() if self.states.get(p) is not None]
 
     def holds(self) -> bool:
         optimizer = self.optimizer
@@ -106,16 +115,9 @@ class _OptimizerGuard:
             return False
         if len(self.groups) != len(self.known):
             return False
-        for group, params, count, settings in self.known:
-            if group["params"] is not params or len(params) != count:
+        for group, length, chosen, settings, params, count in self.known:
+            if len(group) != length or chosen(group) != settings or group["params"] is not params or len(params) != count:
                 return False
-            for name, value in settings:
-                if group[name] != value:
-                    return False
         if not all(map(is_, map(self.states.get, self.parameters), self.dicts)):
             return False
-        return all([d is None or len(d) == n for d, n in zip(self.dicts, self.keys, strict=True)])
-
-
-def _settings(group: dict[str, Any]) -> list[tuple[str, Any]]:
-    return [(k, v) for k, v in group.items() if k not in ("params", "param_names", "lr", "initial_lr")]
+        return list(map(len, self.stateful)) == self.lengths

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import math
 from collections.abc import Callable
-from operator import attrgetter, is_
+from operator import getitem, is_, itemgetter
 from sys import getrefcount
 from typing import Any
 
@@ -25,7 +25,6 @@ from .places import Argument, ArgumentGrad, Data, Entry, Grad, Place, Reference,
 from .pullback import Connection
 
 Array = np.ndarray[Any, Any]
-_node = attrgetter("node")
 _probe = [np.empty(1)]
 _COUNTED = next(map(getrefcount, _probe))  # of an array that one list holds
 
@@ -116,11 +115,17 @@ class Variant:
                 )
         self._tensors = [h.place.tensor for h in self._data]  # type: ignore[union-attr]
         self._nodes = [h.place.node for h in self._grads]  # type: ignore[union-attr]
-        self._states: list[tuple[Any, str]] = []
+        self._states: list[Any] = []
+        self._keys: list[str] = []
         for h in self._entries:
             place: Any = h.place
-            self._states.append((place.optimizer.state.setdefault(place.parameter, {}), place.key))
+            self._states.append(place.optimizer.state.setdefault(place.parameter, {}))
+            self._keys.append(place.key)
+        self.changes_arguments = any(isinstance(e.place, Argument | ArgumentGrad) for e in traced.effects)
         self._held = [*self._data, *self._entries, *self._grads]
+        # arrays of one entry, or none, might be equal without being the same
+        small = [n for n, h in enumerate(self._held) if h.shape.count(1) == len(h.shape) or 0 in h.shape]
+        self._small: Callable[[list[Any]], Any] = itemgetter(*small, 0) if small else lambda _: ()
         self._owned: list[Any] = [None] * len(self._held)
         self._owned_grads: list[Any] = [None] * len(self._grads)
         self._count = sum(h.count for h in self._held)
@@ -150,7 +155,7 @@ class Variant:
             if rate is not self._rates[n]:
                 self._rates[n] = rate
                 inputs[k].fill(rate)
-        if not self._ready() and not self._take():
+        if self._held and not self._ready() and not self._take():
             return MISMATCH
         outputs = self.outputs
         for k, shape, dtype in self._fresh:
@@ -163,13 +168,25 @@ class Variant:
 
     def _ready(self) -> bool:
         """Whether every place holds the array that is owned for it, and nobody else does."""
-        grads = [n.grad for n in self._nodes]
-        if not all(map(is_, grads, self._owned_grads)) or sum(map(getrefcount, grads)) != self._grad_count:
-            return False
         current = [t.data for t in self._tensors]
-        current += [state.get(key) for state, key in self._states]
-        current += [g.data for g in grads]
-        return all(map(is_, current, self._owned)) and sum(map(getrefcount, current)) == self._count
+        try:
+            current += map(getitem, self._states, self._keys)
+        except KeyError:
+            return False
+        if self._nodes:
+            grads = [n.grad for n in self._nodes]
+            if not all(map(is_, grads, self._owned_grads)) or sum(map(getrefcount, grads)) != self._grad_count:
+                return False
+            current += [g.data for g in grads]
+        return self._is_owned(current) and sum(map(getrefcount, current)) == self._count
+
+    def _is_owned(self, current: list[Any]) -> bool:
+        """Whether these are the arrays that are owned. Lists compare identical elements at once, and different arrays badly."""
+        try:
+            same = current == self._owned
+        except ValueError:
+            return False
+        return same and all(map(is_, self._small(current), self._small(self._owned)))
 
     def _take(self) -> bool:
         """Bring the places to arrays of our own. False if a value has another shape or dtype than the program expects."""
