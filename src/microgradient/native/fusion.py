@@ -64,8 +64,11 @@ def fuse(program: Program) -> Fused:
     return Fused(fusion.groups, inputs, [fusion.refs[id(o)] for o in program.outputs])
 
 
-def updating(program: Program) -> set[int]:
-    """The elementwise operations on arrays that lead to the next value of an input and to nothing else."""
+def updating(program: Program) -> dict[int, int]:
+    """The elementwise operations on arrays that lead to the next values of inputs and to nothing else: what optimisers do.
+
+    Each is mapped to a number that those of one formula share.
+    """
     users: dict[int, list[Instruction]] = {}
     for i in program.instructions:
         for a in i.args:
@@ -73,18 +76,21 @@ def updating(program: Program) -> set[int]:
                 users.setdefault(id(a), []).append(i)
     aliased = {id(program.outputs[alias.output]) for alias in program.aliases}
     others = {id(o) for k, o in enumerate(program.outputs) if all(k != alias.output for alias in program.aliases)}
-    found: set[int] = set()
+    found: dict[int, int] = {}
     for i in reversed(program.instructions):
         uses = users.get(id(i), [])
         if i.op not in POINTWISE or not i.shape or id(i) in others or (not uses and id(i) not in aliased):
             continue
         if all(id(u) in found and u.shape == i.shape for u in uses):
-            found.add(id(i))
+            numbers = sorted({found[id(u)] for u in uses})
+            found[id(i)] = numbers[0] if numbers else len(found)
+            if len(numbers) > 1:
+                found.update({k: numbers[0] for k, n in found.items() if n in numbers})
     return found
 
 
 class Fusion:
-    def __init__(self, updates: set[int]) -> None:
+    def __init__(self, updates: dict[int, int]) -> None:
         self.updates = updates
         self.groups: list[Group] = []
         self.refs: dict[int, Ref] = {}
@@ -101,7 +107,7 @@ class Fusion:
         elif i.op in VIEWS or i.op == "index":
             ref = self.view(operands[0], _step(i)) if len(operands) == 1 else self.host(i, operands)
         elif i.op in POINTWISE and _native(i, operands):
-            ref = self.pointwise(i.op, operands, i.params, i.shape, i.dtype, i.weak, id(i) in self.updates)
+            ref = self.pointwise(i.op, operands, i.params, i.shape, i.dtype, i.weak, self.updates.get(id(i)))
         elif i.op in REDUCTIONS and i.shape is not None and _native(i, operands):
             ref = self.reduction(i, operands[0])
         elif i.op == "contract":
@@ -177,7 +183,7 @@ class Fusion:
         shape: Shape,
         dtype: Any,
         weak: bool = False,
-        updates: bool = False,
+        updates: int | None = None,
     ) -> Ref:
         """An elementwise operation (or gather, whose first operand is read where the others say)."""
         operands = [
@@ -203,7 +209,7 @@ class Fusion:
         value.weak = weak
         return Ref(value, (), shape)
 
-    def _joinable(self, name: str, operands: list[Any], shape: Shape, latest: int, updates: bool) -> Group | None:
+    def _joinable(self, name: str, operands: list[Any], shape: Shape, latest: int, updates: int | None) -> Group | None:
         """The group that an operation may join."""
         candidates = [self.groups[latest]] if latest >= 0 else []
         if shape == () and self.scalars is not None and self.scalars.number >= latest:
@@ -219,7 +225,7 @@ class Fusion:
                 continue
             if axes_in_domain(group, shape) is None or group.updates != updates:
                 continue
-            if group is not self.scalars and not any(_related(o, group) for o in operands):
+            if updates is None and group is not self.scalars and not any(_related(o, group) for o in operands):
                 continue
             if all(self._readable(o, group, shape, name == "gather" and not k) for k, o in enumerate(operands)):
                 return group

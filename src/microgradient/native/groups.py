@@ -107,7 +107,7 @@ class Group:
         self.reduced: frozenset[int] = frozenset()
         self.entries: list[Entry] = []
         self.closed = False
-        self.updates = False
+        self.updates: int | None = None
         self.detail: Any = None  # of a contraction, scatter, host call
 
 
