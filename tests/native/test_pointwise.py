@@ -13,14 +13,20 @@ from microgradient.native import pointwise
 
 REALS, INTEGERS = pointwise.REALS, pointwise.INTEGERS
 
-ONE = ("positive negative square reciprocal sqrt abs sign floor ceil trunc round relu isnan isinf isfinite signbit logical_not "
-       "bitwise_invert").split()  # fmt: skip
-TWO = ("add subtract multiply divide floor_divide remainder maximum minimum copysign nextafter equal not_equal less less_equal "
-       "greater greater_equal logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor bitwise_left_shift "
-       "bitwise_right_shift").split()  # fmt: skip
+ONE = (
+    "positive negative square reciprocal sqrt abs sign floor ceil trunc round relu isnan isinf isfinite signbit "
+    "logical_not bitwise_invert "
+).split()
+TWO = (
+    "add subtract multiply divide floor_divide remainder maximum minimum copysign nextafter equal not_equal less "
+    "less_equal greater greater_equal logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor "
+    "bitwise_left_shift bitwise_right_shift "
+).split()
 THREE = ["clip", "where"]
-ROUNDED = ("pow exp exp2 expm1 log log2 log10 log1p logaddexp sigmoid softplus sin cos tan asin acos atan atan2 sinh cosh tanh "
-           "asinh acosh atanh erf erfc lgamma hypot power").split()  # fmt: skip
+ROUNDED = (
+    "pow exp exp2 expm1 log log2 log10 log1p logaddexp sigmoid softplus sin cos tan asin acos atan atan2 sinh cosh "
+    "tanh asinh acosh atanh erf erfc lgamma hypot power "
+).split()
 HOST = ["erfinv", "digamma", "polygamma"]
 
 
@@ -30,8 +36,8 @@ def special(dtype):
         return np.array([False, True])
     if dtype[0] == "f":
         tiny, huge = np.finfo(dtype).smallest_subnormal, np.finfo(dtype).max
-        return np.array([0, -0.0, 1, -1, np.inf, -np.inf, np.nan, tiny, -tiny, 3 * tiny, huge, -huge, np.finfo(dtype).tiny, 0.5, -0.5,
-                         1.5, 2.5, -2.5, 7, -7, 3, -3, 0.1, 2.0**23 + 1, -1e30], dtype)  # fmt: skip
+        return np.array([0, -0.0, 1, -1, np.inf, -np.inf, np.nan, tiny, -tiny, 3 * tiny, huge, -huge, np.finfo(dtype).tiny, 0.5,
+                         -0.5, 1.5, 2.5, -2.5, 7, -7, 3, -3, 0.1, 2.0**23 + 1, -1e30], dtype)  # fmt: skip
     limits = np.iinfo(dtype)
     return np.array([0, 1, 2, 3, 7, 100, 31, 32, 63, 64, limits.max, limits.max - 1, limits.min]
                     + [-1, -2, -3, -7, -100] * (dtype[0] == "i"), dtype)  # fmt: skip
@@ -51,17 +57,23 @@ def check(cases):
     for case, got in zip(cases, computed(cases), strict=True):
         want = expected(case.name, case.args, case.params)
         if not same(got, want):
-            wrong = np.flatnonzero(~((got == want) & (np.signbit(got) == np.signbit(want)) if got.dtype.kind == "f" else got == want))
+            wrong = np.flatnonzero(
+                ~((got == want) & (np.signbit(got) == np.signbit(want)) if got.dtype.kind == "f" else got == want)
+            )
             at = wrong[0]
             arguments = [a[at] if isinstance(a, np.ndarray) else a for a in case.args]
-            raise AssertionError(f"{case.name} {case.dtype} of {arguments}: {got[at]}, NumPy {want[at]}; lanes {case.lanes}")
+            raise AssertionError(
+                f"{case.name} {case.dtype} of {arguments}: {got[at]}, NumPy {want[at]}; lanes {case.lanes}"
+            )
 
 
 def test_every_pointwise_primitive_is_native_or_known_not_to_be():
     names = {row.name for row in rules.TABLE.values() if row.kind == "pointwise"}
     assert names == {*ONE, *TWO, *THREE, *ROUNDED, *HOST}
     for name in names:
-        assert any(pointwise.supported(name, (d,), e) for d in ("f4", "i4") for e in ("f4", "i4", "b1")) == (name not in HOST)
+        assert any(pointwise.supported(name, (d,), e) for d in ("f4", "i4") for e in ("f4", "i4", "b1")) == (
+            name not in HOST
+        )
 
 
 @pytest.mark.parametrize("dtype", [*REALS, *INTEGERS, "b1"])
@@ -88,7 +100,17 @@ def test_arguments_of_different_dtypes():
     dtypes = ["f4", "f8", "i8", "i4", "u8", "u1", "b1"]
     for a, b in itertools.permutations(dtypes, 2):
         args = grid([special(a), special(b)])
-        for name in ("add", "divide", "maximum", "less", "greater_equal", "equal", "not_equal", "logical_or", "copysign"):
+        for name in (
+            "add",
+            "divide",
+            "maximum",
+            "less",
+            "greater_equal",
+            "equal",
+            "not_equal",
+            "logical_or",
+            "copysign",
+        ):
             result = code(expected(name, args))
             if result in ("f4", "f8", "b1", "i8", "i4"):
                 cases.append(Case(name, args, result))
@@ -105,7 +127,10 @@ def test_numbers_beside_vectors(dtype):
     zero = np.dtype(dtype).type(0)
     cases += [Case("clip", (values, low, high), dtype) for low, high in ((zero, zero + 1), (zero, zero))]
     if dtype[0] == "f":
-        cases += [Case("clip", (values, *bounds), dtype) for bounds in ((-0.0, 0.0), (0.0, np.inf), (np.nan, 1.0), (0.0, np.nan))]
+        cases += [
+            Case("clip", (values, *bounds), dtype)
+            for bounds in ((-0.0, 0.0), (0.0, np.inf), (np.nan, 1.0), (0.0, np.nan))
+        ]
         cases += [Case("maximum", (values, number), dtype) for number in (np.nan, np.inf, -0.0)]
     check(cases)
 

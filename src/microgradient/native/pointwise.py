@@ -77,7 +77,14 @@ def _branches(values: list[Value], dtype: str) -> list[Value]:
     return [values[0].to("b1"), *(v.to(dtype) for v in values[1:])]
 
 
-COMPARISONS = {"equal": "eq", "not_equal": "ne", "less": "lt", "less_equal": "le", "greater": "gt", "greater_equal": "ge"}
+COMPARISONS = {
+    "equal": "eq",
+    "not_equal": "ne",
+    "less": "lt",
+    "less_equal": "le",
+    "greater": "gt",
+    "greater_equal": "ge",
+}
 
 
 def _compared(predicate: str, a: Value, b: Value) -> Value:

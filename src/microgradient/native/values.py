@@ -14,7 +14,20 @@ from .ir import Val
 
 Other = Any  # a Value of the same dtype and lanes, or a Python number
 
-WIDTH = {"i1": 8, "i2": 16, "i4": 32, "i8": 64, "u1": 8, "u2": 16, "u4": 32, "u8": 64, "f2": 16, "f4": 32, "f8": 64, "b1": 1}
+WIDTH = {
+    "i1": 8,
+    "i2": 16,
+    "i4": 32,
+    "i8": 64,
+    "u1": 8,
+    "u2": 16,
+    "u4": 32,
+    "u8": 64,
+    "f2": 16,
+    "f4": 32,
+    "f8": 64,
+    "b1": 1,
+}
 """How many bits a number of each dtype has in a register."""
 
 
@@ -64,7 +77,9 @@ class Value:
         type_ = ir.vector(ir.TYPES[self.dtype], lanes)
         one = self.f.emit(f"insertelement {type_} poison, {self.type} {self.text}, i64 0")
         mask = f"<{lanes} x i32> zeroinitializer"
-        return Value(self.f, Val(self.f.emit(f"shufflevector {type_} {one}, {type_} poison, {mask}"), self.dtype, lanes))
+        return Value(
+            self.f, Val(self.f.emit(f"shufflevector {type_} {one}, {type_} poison, {mask}"), self.dtype, lanes)
+        )
 
     def _two(self, operation: str, other: Other, reverse: bool = False) -> Value:
         b = self.like(other)

@@ -184,21 +184,20 @@ def power(a: Value, n: float) -> Value:
     if 2 * n % 1 or abs(n) > (7.5 if a.dtype == "f4" else 2):
         return pow(a, a.like(n))
     if a.dtype == "f4" and n not in (0.5, -0.5):
-        return power_of_double(a.to("f8"), n).to("f4")
-    return power_of_double(a, n)
+        return _multiplied(a.to("f8"), n).to("f4")
+    return _multiplied(a, n)
 
 
-def power_of_double(a: Value, n: float) -> Value:
-    """a^n for n a multiple of ½, neither whole nor negative parts of which overflow before the result does."""
-    base = a if n == int(n) else a.compare("eq", -math.inf).select(a.like(math.inf), a + 0.0)
+def _multiplied(a: Value, n: float) -> Value:
+    """a^n for n ≠ 0, a multiple of ½, of which no part overflows before the result does."""
     whole = int(abs(n))
-    if n > 0:
-        factor = base.sqrt()
-        return factor * _product(base, whole) if whole else factor
-    inverse = 1 / (base if whole else base.sqrt())
     if n == int(n):
-        return _product(inverse, whole)
-    return _product(inverse, whole) / base.sqrt() if whole else inverse
+        return _product(a if n > 0 else 1 / a, whole)
+    base = a.compare("eq", -math.inf).select(a.like(math.inf), a + 0.0)
+    root = base.sqrt()
+    if not whole:
+        return root if n > 0 else 1 / root
+    return _product(base, whole) * root if n > 0 else _product(1 / base, whole) / root
 
 
 def _product(a: Value, n: int) -> Value:
