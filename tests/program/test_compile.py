@@ -342,6 +342,12 @@ def test_repeat() -> None:
         step.repeat(n)
         assert w.tolist() == [1.0 + n, 2.0 + n, 3.0 + n]
 
+        def doubled(x: Any) -> Any:
+            x[0] = x[0] * 2
+            return x
+
+        assert mg.compile(doubled).repeat(n, mg.tensor([1.0, 1.0])).tolist() == [2.0**n, 1.0]
+
 
 # ------------------------------------------------------------------------------------------------------------------ errors
 

@@ -43,7 +43,7 @@ def everything(model: nn.Module, optimizer: Any = None) -> Callable[[], Any]:
 @pytest.mark.parametrize(("make", "shape"), LAYERS)
 def test_layers(make: Callable[[], nn.Module], shape: tuple[int, ...]) -> None:
     def build() -> tuple[Step, Any]:
-        model = make()
+        model = make().double()
         optimizer = optim.SGD(list(model.parameters()) or [mg.tensor([0.0], requires_grad=True)], lr=0.1)
         weights = numbers(7)
 
@@ -58,8 +58,7 @@ def test_layers(make: Callable[[], nn.Module], shape: tuple[int, ...]) -> None:
 
         return step, everything(model, optimizer)
 
-    batches = [(mg.astype(numbers(*shape, seed=i), mg.float32),) for i in range(3)]
-    compiled = both(build, *batches, rtol=2e-5)
+    compiled = both(build, *[(numbers(*shape, seed=i),) for i in range(3)], rtol=1e-9)
     assert compiled.stats()["programs"] == 1
 
 
@@ -241,7 +240,7 @@ def test_attention_embedding_and_a_language_model() -> None:
 
     def build() -> tuple[Step, Any]:
         model = Model()
-        optimizer = optim.AdamW(model.parameters(), lr=0.01)
+        optimizer = optim.SGD(model.parameters(), lr=0.1)  # the keys' biases have gradient 0, and Adam would enlarge its rounding
 
         def step(tokens: Any, targets: Any) -> Any:
             optimizer.zero_grad()

@@ -94,8 +94,13 @@ class Compiled:
             return self._values.repeat(n - 1, *args, **options) if n > 1 else result
         if n > 1:
             result = self(*args, **options)  # the state that the first call began is now the second's
-        with self._lock:
-            return self._slow(args, options, n - 2) if n > 2 else result
+        if n > 2 and not self._last().loops:
+            for _ in range(n - 2):
+                result = self(*args, **options)
+        elif n > 2:
+            with self._lock:
+                result = self._slow(args, options, n - 2)
+        return result
 
     @property
     def program(self) -> Program | ScalarProgram:

@@ -65,6 +65,9 @@ class Variant:
         if pullback is not None:
             late += [k for from_input, k in pullback.residuals if not from_input]
         self._fresh += [(k, program.outputs[k].shape, program.outputs[k].dtype) for k in late]
+        self._moved = [k for k, *_ in self._arguments] + [k for k, *_ in self._read]
+        self._moved += [len(program.inputs) + k for k, *_ in self._fresh]  # what every call brings anew
+        self._bound = False  # whether the executable knows the other arrays
         self._connection: Connection | None = None
         if pullback is not None:
             volatile = {k for k, _, kind, weak in self._arguments if weak or kind == ARRAY}
@@ -121,6 +124,9 @@ class Variant:
             place: Any = h.place
             self._states.append(place.optimizer.state.setdefault(place.parameter, {}))
             self._keys.append(place.key)
+        changed = [e for e in traced.effects if e.output is not None]
+        following = {e.place for e in changed if e.output not in sources or isinstance(e.place, Argument | ArgumentGrad)}
+        self.loops = following.isdisjoint(traced.sources)  # whether a run can follow a run without Python
         self.changes_arguments = any(isinstance(e.place, Argument | ArgumentGrad) for e in traced.effects)
         self._held = [*self._data, *self._entries, *self._grads]
         # arrays of one entry, or none, might be equal without being the same
@@ -160,10 +166,8 @@ class Variant:
         outputs = self.outputs
         for k, shape, dtype in self._fresh:
             outputs[k] = np.empty(shape, dtype)
-        if repeat == 1:
-            self.executable.run(inputs, outputs)
-        else:
-            self.executable.run(inputs, outputs, repeat)
+        self.executable.run(inputs, outputs, repeat, self._moved if self._bound else None)
+        self._bound = True
         return self._finish(leaves)
 
     def _ready(self) -> bool:
@@ -190,6 +194,7 @@ class Variant:
 
     def _take(self) -> bool:
         """Bring the places to arrays of our own. False if a value has another shape or dtype than the program expects."""
+        self._bound = False
         values = [_value(h.place) for h in self._held]
         for h, value in zip(self._held, values, strict=True):
             if h.input is not None and (value is None or np.shape(value) != h.shape or _dtype(value) != h.dtype):
