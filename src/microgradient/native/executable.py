@@ -46,11 +46,16 @@ class Executable:
         self._plan = plan
         self.compile_seconds = time.perf_counter() - started
 
-    def run(self, inputs: Sequence[Array], outputs: Sequence[Array], repeat: int = 1) -> None:
-        """Run once, or `repeat` times over the same arrays. Raises OutOfRangeError for an index out of bounds."""
-        addresses = [*map(id, inputs), *map(id, outputs)]
-        for routine in self._routines:
-            routine.table[_FIRST : _FIRST + len(addresses)] = addresses
+    def run(
+        self, inputs: Sequence[Array], outputs: Sequence[Array], repeat: int = 1, moved: Sequence[int] | None = None
+    ) -> None:
+        """Run once, or `repeat` times over the same arrays. `moved`: only these (inputs, then outputs, counted through) are other
+        arrays than in the last call. Raises OutOfRangeError for an index out of bounds."""
+        count = len(inputs)
+        for k in range(count + len(outputs)) if moved is None else moved:
+            address = id(inputs[k] if k < count else outputs[k - count])
+            for routine in self._routines:
+                routine.table[_FIRST + k] = address
         if self._alone is not None:
             self._alone.run(repeat)
             if self._alone.status:

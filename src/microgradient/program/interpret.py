@@ -28,12 +28,14 @@ class Interpreter:
         self._steps = []
         for i in program.instructions:
             args = [known[id(a)] if isinstance(a, Instruction) else _Number(a) for a in i.args]
-            over = {known[id(a)] for a in i.args if isinstance(a, Instruction) and last[id(a)] is i and id(a) not in kept}
+            over = {
+                known[id(a)] for a in i.args if isinstance(a, Instruction) and last[id(a)] is i and id(a) not in kept
+            }
             self._steps.append((i, args, known[id(i)], over))
         self._outputs = [known[id(o)] for o in program.outputs]
 
-    def run(self, inputs: Sequence[Array], outputs: Sequence[Array], repeat: int = 1) -> None:
-        """Run once, or `repeat` times over the same arrays."""
+    def run(self, inputs: Sequence[Array], outputs: Sequence[Array], repeat: int = 1, moved: object = None) -> None:
+        """Run once, or `repeat` times over the same arrays. (`moved` spares machine code some work; not here.)"""
         for _ in range(repeat):
             values: list[Any] = [None] * (len(self.program.inputs) + len(self._steps))
             for place, (i, array) in enumerate(zip(self.program.inputs, inputs, strict=True)):
