@@ -13,20 +13,21 @@ from microgradient.native import pointwise
 
 REALS, INTEGERS = pointwise.REALS, pointwise.INTEGERS
 
-ONE = (
-    "positive negative square reciprocal sqrt abs sign floor ceil trunc round relu isnan isinf isfinite signbit "
-    "logical_not bitwise_invert "
-).split()
-TWO = (
-    "add subtract multiply divide floor_divide remainder maximum minimum copysign nextafter equal not_equal less "
-    "less_equal greater greater_equal logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor "
-    "bitwise_left_shift bitwise_right_shift "
-).split()
+ONE = [
+    "positive", "negative", "square", "reciprocal", "sqrt", "abs", "sign", "floor", "ceil", "trunc", "round", "relu",
+    "isnan", "isinf", "isfinite", "signbit", "logical_not", "bitwise_invert",
+]  # fmt: skip
+TWO = [
+    "add", "subtract", "multiply", "divide", "floor_divide", "remainder", "maximum", "minimum", "copysign",
+    "nextafter", "equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "logical_and", "logical_or",
+    "logical_xor", "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_left_shift", "bitwise_right_shift",
+]  # fmt: skip
 THREE = ["clip", "where"]
-ROUNDED = (
-    "pow exp exp2 expm1 log log2 log10 log1p logaddexp sigmoid softplus sin cos tan asin acos atan atan2 sinh cosh "
-    "tanh asinh acosh atanh erf erfc lgamma hypot power "
-).split()
+ROUNDED = [
+    "pow", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "logaddexp", "sigmoid", "softplus", "sin", "cos",
+    "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc",
+    "lgamma", "hypot", "power",
+]  # fmt: skip
 HOST = ["erfinv", "digamma", "polygamma"]
 
 
