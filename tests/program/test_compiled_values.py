@@ -17,7 +17,7 @@ import microgradient as mg
 from microgradient import scalar
 from microgradient.data.moons import make_moons
 from microgradient.errors import ArgumentError, GradientError, MicrogradientWarning, NonFiniteError, TraceError
-from microgradient.native import scalar_tape
+from microgradient.native import engine, scalar_tape
 from microgradient.program.compiled_values import compile_values
 from microgradient.program.scalar_program import TRACED
 from microgradient.scalar import MLP, Value
@@ -144,7 +144,9 @@ def eager_and_compiled(lines, numbers):
 
     eager, compiled = ([Value(x) for x in numbers] for _ in range(2))
     found = fn(*eager), compile_values(fn)(*compiled)
-    assert same([v.grad for v in compiled], found[1][len(lines) : len(lines) + 3])  # what was returned is also written back
+    assert same(
+        [v.grad for v in compiled], found[1][len(lines) : len(lines) + 3]
+    )  # what was returned is also written back
     return found
 
 
@@ -228,6 +230,18 @@ def test_repeat_exchanges_what_is_exchanged():
 
     compile_values(swap).repeat(3)
     assert (a.data, b.data) == (2.0, 1.0)
+
+
+@pytest.mark.parametrize("target", ["sse", "avx2", "avx512"])
+def test_narrower_processors_take_the_same_steps(target, monkeypatch):
+    with engine.forced(target):
+        try:
+            engine.host()
+        except ArgumentError:
+            return  # wider than this machine
+        machine = scalar_tape._machine.__wrapped__()
+    monkeypatch.setattr(scalar_tape, "_machine", lambda: machine)
+    test_the_demo_of_micrograd_takes_the_same_steps()
 
 
 def test_without_llvm_the_demo_runs_in_numpy(monkeypatch):

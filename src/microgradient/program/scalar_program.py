@@ -88,18 +88,12 @@ class ScalarProgram:
         sym = self.known.get(operation)
         if sym is None:
             if not self._open:
-                raise TraceError(
-                    "MG213",
-                    f"{format_location(user_location())}: a number is used that a compiled function left behind while it was "
-                    "traced: it never had a value. A compiled function runs in Python only once; what it computes must be "
-                    "returned by it, or stored in the `.data` or `.grad` of a Value that existed before.",
-                )
-            sym = _new(ScalarSym)
+                raise _left_behind()
+            sym = self.known[operation] = _new(ScalarSym)
             sym.program = self
             sym.slot = len(self.operations)
             sym.never_minus_zero = never_minus_zero
             self.operations.append(operation)
-            self.known[operation] = sym
             if self.places is not None:
                 self.places.append(user_location())
         return sym
@@ -131,6 +125,15 @@ class ScalarProgram:
         return "\n".join(map(self.line, range(len(self.kind))))
 
 
+def _left_behind() -> TraceError:
+    return TraceError(
+        "MG213",
+        f"{format_location(user_location())}: a number is used that a compiled function left behind when it was traced: it "
+        "never had a value. A compiled function runs in Python only once; what it computes must be returned by it, or stored "
+        "in the `.data` or `.grad` of a Value that existed before.",
+    )
+
+
 def _operator(opcode: int, reflected: bool = False, truth: bool = False, neutral: float | None = None) -> Any:
     """An operator method, whose result is the number itself if the other one is the constant `neutral`."""
 
@@ -142,9 +145,7 @@ def _operator(opcode: int, reflected: bool = False, truth: bool = False, neutral
             other = _operand(program, method, self, other)
             if other.__class__ is not ScalarSym:
                 return other
-        operation = (opcode, other.slot, self.slot) if reflected else (opcode, self.slot, other.slot)
-        found = program.known.get(operation)
-        return program.record(operation, truth) if found is None else found
+        return program.record((opcode, other.slot, self.slot) if reflected else (opcode, self.slot, other.slot), truth)
 
     return method
 
@@ -157,11 +158,7 @@ def _add(self: ScalarSym, other: Any) -> Any:
         other = _operand(program, _add, self, other)
         if other.__class__ is not ScalarSym:
             return other
-    operation = (ADD, self.slot, other.slot)
-    found = program.known.get(operation)
-    if found is None:
-        return program.record(operation, self.never_minus_zero or other.never_minus_zero)
-    return found
+    return program.record((ADD, self.slot, other.slot), self.never_minus_zero or other.never_minus_zero)
 
 
 def _operand(program: ScalarProgram, method: Any, self: ScalarSym, other: Any) -> Any:

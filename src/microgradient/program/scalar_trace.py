@@ -125,9 +125,7 @@ def trace_values(
         try:
             with tracing_with(_NoTensors()), _traced_values(traced.program) as cells:
                 start = next_seq()
-                leaves, traced.rebuild = flatten(fn(*args, **kwargs))
-                seen: dict[int, Result] = {}
-                traced.results = [_result(leaf, start, seen) for leaf in leaves]
+                traced.results, traced.rebuild = _results(fn(*args, **kwargs), start)
             traced.cells = list(cells.values())
             for cell in traced.cells:
                 cell.settle(traced.program)
@@ -164,6 +162,12 @@ class _NoTensors(Trace):
 
 def _random_states() -> Any:
     return random.getstate(), pickle.dumps(np.random.get_state(legacy=False))
+
+
+def _results(value: Any, start: int) -> tuple[list[Any], Callable[[list[Any]], Any]]:
+    leaves, rebuild = flatten(value)
+    seen: dict[int, Result] = {}
+    return [_result(leaf, start, seen) for leaf in leaves], rebuild
 
 
 def _result(leaf: Any, start: int, seen: dict[int, Result]) -> Any:
