@@ -16,6 +16,7 @@ from typing import NamedTuple
 from microgradient.native import pointwise, vectors
 from microgradient.native.ir import TYPES, Function, Val, vector
 from microgradient.native.kernel import Access, ContractionKernel
+from microgradient.native.passes import CHEAP
 from microgradient.native.tiling import (
     Cut,
     Nest,
@@ -34,8 +35,8 @@ from microgradient.native.tiling import (
 
 Index = str | int  # an i64: a register or a number known now
 
-DIRECT = 100
-"""An epilogue of at most so many vector operations per tile runs on the accumulators themselves."""
+DIRECT = 200
+"""An epilogue of at most so many cheap vector operations per tile runs on the accumulators themselves."""
 
 
 def pieces(spec: ContractionKernel) -> int:
@@ -116,8 +117,10 @@ class _Writer:
         self.nested = innermost(nest.depth)
         self.depth_step = depth_step(nest, self.cut, self.tile, spec.terms, self.width)
         self.copied = copies_panels(nest, self.cut, self.tile, spec.terms, self.width, self.depth_step)
+        self.copy = ""  # the memory for it
         self.depth_range: tuple[Index, Index] = 0, math.prod(nest.depth[:1])
-        self.operations = len(spec.loads) + len(spec.ops) + len(spec.stores)
+        costs = [0 if op.name == "constant" else 1 if op.name in CHEAP else 20 for op in spec.ops]
+        self.operations = len(spec.loads) + len(spec.stores) + sum(costs)
         self.row_dependent = self._row_dependent()
 
     # Index arithmetic, folded where both sides are known ------------------------------------------------------------
@@ -221,12 +224,12 @@ class _Writer:
             column, self.nest.columns, self.cut.column_block, self.tile.vectors * self.tile.lanes
         ):
             with columns as first:
-                panel = _Panel(start if first is None else first, _vectors(width, self.tile.lanes))
+                panel = _Panel(self.opaque(start if first is None else first), _vectors(width, self.tile.lanes))
                 if "products" in parts:
                     panel = self.with_b(panel)
                 for row_start, height, tiles in self.steps(row, self.row_count, self.cut.row_block, self.tile.rows):
                     with tiles as row_first:
-                        self.one_tile(row_start if row_first is None else row_first, height, panel, parts)
+                        self.one_tile(self.opaque(row_start if row_first is None else row_first), height, panel, parts)
 
     def with_b(self, panel: _Panel) -> _Panel:
         """Where the panel's part of b is; copied to where its lines lie next to each other if they are pages apart."""
@@ -239,9 +242,11 @@ class _Writer:
         line = sum(v.lanes for v in panel.vectors)
         inner = nest.depth[1:]
         strides = tuple(line * math.prod(nest.depth[d + 1 :]) for d in range(len(nest.depth)))
-        copy = f.alloca(self.type, (self.depth_step or nest.depth[0]) * strides[0])
+        if not self.copy:
+            widest = strides[0] // line * self.tile.vectors * self.tile.lanes
+            self.copy = f.alloca(self.type, (self.depth_step or nest.depth[0]) * widest)
         start, stop = self.depth_range
-        copy = self.at(copy, self.times(start, -strides[0]), self.dtype)
+        copy = self.at(self.copy, self.times(start, -strides[0]), self.dtype)
         with ExitStack() as loops:
             steps: list[Index] = [loops.enter_context(f.loop(start, stop, unroll=False))]
             steps += [loops.enter_context(f.loop(0, size, unroll=False)) for size in inner]
@@ -347,7 +352,11 @@ class _Writer:
                 k = loops.enter_context(f.loop(*(self.depth_range if len(depth) == 1 else whole), unroll=False))
                 in_a = self.add(in_a, self.walk(k, depth[nested:], self.nest.a_depth[nested:], "a"))
                 in_b = self.add(in_b, self.walk(k, depth[nested:], panel.b_depth[nested:], "b"))
-            self.products(rows, b, in_a, in_b, sums, panel)
+            self.products(rows, b, self.opaque(in_a), self.opaque(in_b), sums, panel)
+
+    def opaque(self, x: Index) -> Index:
+        """x itself, but LLVM can't know: else it spends most of its time on finding better addresses, and finds none."""
+        return x if isinstance(x, int) else self.f.emit(f'call i64 asm "", "=r,0"(i64 {x})')
 
     def walk(self, k: str, sizes: Sizes, strides: Sizes, which: str) -> Index:
         """The offset of entry k of these loops: a multiple of k, or read from a table."""

@@ -14,11 +14,13 @@ Sizes = tuple[int, ...]
 SHORT = 8
 """A depth loop shorter than this is walked together with those around it, by a table of offsets."""
 LONGEST_TABLE = 4096
+LONG = 1024
+"""From here on a depth is long, and done in parts."""
 DEPTH_PART = 384
 """About so many steps of the depth are done at a time, if it is long."""
 PAGE = 4096
-LARGEST_COPY = 1 << 18
-"""Bytes of a panel on the stack."""
+LARGEST_COPY, LARGEST_BLOCK = 1 << 17, 1 << 18
+"""Bytes on the stack, for a panel of b and for the partial sums of a block. A thread may have 512 KiB in all."""
 
 
 class Nest(NamedTuple):
@@ -110,6 +112,8 @@ def cut(nest: Nest, terms: int) -> Cut:
     depth = math.prod(nest.depth) * terms
     work = 2.0 * batch * rows * columns * max(depth, 1)
     wanted = int(max(1, min(64, math.sqrt(work / 1e5))))
+    if depth >= LONG:
+        wanted = max(wanted, batch * rows * columns * 8 // LARGEST_BLOCK // 2)
     wanted = 1 << (wanted.bit_length() - 1)  # a power of two: whole shares for 2, 4, 8 … threads
     if batch >= wanted:
         return Cut(-(-batch // wanted), rows, columns)
@@ -198,7 +202,7 @@ def depth_step(nest: Nest, sizes: Cut, tile: Tile, terms: int, width: int) -> in
     of them. A long depth is divided so that what the tiles share stays in the caches."""
     depth = math.prod(nest.depth)
     block = sizes.row_block * -(-sizes.column_block // tile.lanes) * tile.lanes * width
-    if terms > 1 or depth < 1024 or block > LARGEST_COPY or sizes.row_block < 4 * tile.rows:
+    if terms > 1 or depth < LONG or block > LARGEST_BLOCK or sizes.row_block < 4 * tile.rows:
         return 0
     if len(nest.depth) > 1 and innermost(nest.depth) == 0:
         return 0
