@@ -39,7 +39,9 @@ def install(cls: type[Tensor]) -> None:
 # Kernels run in a context of their own, where NumPy's floating-point warnings are off: log(0) is -inf, as the standard says.
 _silent = contextvars.Context()
 _silent.run(np.seterr, all="ignore")
-_run_silently = _silent.run
+_run_silently: Callable[..., Any] = (
+    _silent.run
+)  # while something is traced, `program/trace.py` puts its own in this place
 
 
 def run_kernel(kernel: Callable[..., Any], *args: Any, **params: Any) -> Any:
@@ -229,7 +231,9 @@ def constant(value: Any) -> Any:
         return value
     if isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
         trace = tracing.current()
-        return np.asarray(value) if trace is None else trace.reference(np.asarray(value))  # of np.memmap and np.matrix too
+        return (
+            np.asarray(value) if trace is None else trace.reference(np.asarray(value))
+        )  # of np.memmap and np.matrix too
     if isinstance(value, np.generic) and value.dtype.kind in "biufc":
         return value.item()  # a NumPy number is a number: it does not decide the dtype
     if isinstance(value, bool | int | float | complex):
@@ -251,7 +255,9 @@ def promote(a: Any, b: Any, floats: bool = False) -> tuple[Any, Any]:
         target = inexact[0] if len(inexact) == 1 else np.result_type(*inexact)
     elif any(isinstance(x, complex) for x in (a, b)):
         target = np.result_type(_default_float[0], np.complex64)
-    elif floats or any(isinstance(x, float) or (isinstance(x, Traced) and x.weak and x.dtype.kind == "f") for x in (a, b)):
+    elif floats or any(
+        isinstance(x, float) or (isinstance(x, Traced) and x.weak and x.dtype.kind == "f") for x in (a, b)
+    ):
         target = _default_float[0]
     else:
         return a, b

@@ -256,7 +256,13 @@ class Tensor(Protocols):
         if self.node is not None and self.node.op is None:
             self._refuse_leaf_update("`w[i] = …`")
         pattern, indices = index_key(key, self.shape)
-        new = value if isinstance(value, Tensor) else Tensor(value) if _is_traced(value) else wrap(np.asarray(value), None)
+        new = (
+            value
+            if isinstance(value, Tensor)
+            else Tensor(value)
+            if _is_traced(value)
+            else wrap(np.asarray(value), None)
+        )
         if new.dtype != self.dtype:
             fits = np.can_cast(new.dtype, self.dtype, "same_kind")
             if not fits and (isinstance(value, Tensor) or new.dtype.kind == "c"):

@@ -18,8 +18,13 @@ class Traced:
 
     __slots__ = ()
     shape: tuple[int, ...]
+    ndim: int
     dtype: np.dtype[Any]
     weak: bool
+
+    def astype(self, dtype: Any) -> Traced:
+        """The value in another dtype."""
+        raise NotImplementedError
 
 
 active: ContextVar[Any] = ContextVar("active trace", default=None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 
 import pytest
 
@@ -12,7 +11,6 @@ from microgradient.program.interpret import Interpreter
 
 
 @pytest.fixture(autouse=True)
-def _on_numpy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _on_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
     if os.environ.get("MICROGRADIENT_TEST_BACKEND") != "native":
         monkeypatch.setattr(compiled, "native", Interpreter)
-    yield

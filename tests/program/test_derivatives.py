@@ -33,7 +33,9 @@ def test_transforms_of_a_compiled_function(shape: tuple[int, ...]) -> None:
 
 def test_check_gradients() -> None:
     mg.check_gradients(mg.compile(lambda a, b: mg.exp(a) @ b / 2), np.ones((2, 3)) / 3, np.eye(3))
-    mg.check_gradients(mg.compile(lambda d: {"y": d["a"] * d["b"], "z": (d["a"] ** 2).sum()}), {"a": np.ones(2), "b": np.ones(2)})
+    mg.check_gradients(
+        mg.compile(lambda d: {"y": d["a"] * d["b"], "z": (d["a"] ** 2).sum()}), {"a": np.ones(2), "b": np.ones(2)}
+    )
 
 
 def test_a_compiled_loss_may_be_differentiated_outside() -> None:

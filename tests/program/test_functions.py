@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 from same import assert_compiles
-from test_functions_derivatives import SHAPES, WITH_AXIS, WITHOUT_OPTIONS, positive, x
 
 import microgradient as mg
+from test_functions_derivatives import SHAPES, WITH_AXIS, WITHOUT_OPTIONS, positive, x
 
 
 def total(value: Any) -> Any:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 from same import assert_same
-from test_nn_layers import LAYERS, first, numbers
 
 import microgradient as mg
 from microgradient import nn, optim
+from test_nn_layers import LAYERS, first, numbers
 
 F = nn.functional
 Step = Callable[..., Any]
@@ -185,7 +185,8 @@ def test_learning_rates_follow_their_scheduler_without_another_program() -> None
 
     steps: list[Any] = []
     results = []
-    for compiled in (False, True):
+    for choice in (False, True):
+        compiled = choice
         mg.manual_seed(3)
         step, state = build()
         for i in range(4):
@@ -240,7 +241,9 @@ def test_attention_embedding_and_a_language_model() -> None:
 
     def build() -> tuple[Step, Any]:
         model = Model()
-        optimizer = optim.SGD(model.parameters(), lr=0.1)  # the keys' biases have gradient 0, and Adam would enlarge its rounding
+        optimizer = optim.SGD(
+            model.parameters(), lr=0.1
+        )  # the keys' biases have gradient 0, and Adam would enlarge its rounding
 
         def step(tokens: Any, targets: Any) -> Any:
             optimizer.zero_grad()

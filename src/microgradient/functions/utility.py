@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -41,8 +40,8 @@ def any(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor
 
 def _truth(function: Callable[..., Any], reduction: str, x: Tensor, axes: tuple[int, ...], keepdims: bool) -> Tensor:
     """Traced, "all" is the smallest and "any" the largest of the truths, if there are any."""
-    data = x.data
-    if isinstance(data, Traced) and math.prod(x.shape[i] for i in axes):
+    data: Any = x.data
+    if isinstance(data, Traced) and 0 not in [x.shape[i] for i in axes]:
         world = tracing.current().world
         return constant_tensor(getattr(world, reduction)(world.not_equal(data, 0), axis=axes, keepdims=keepdims))
     return constant_tensor(tracing.on_data(function, data, axis=axes, keepdims=keepdims))

@@ -38,7 +38,9 @@ class LRScheduler:
         """Go on to the next epoch."""
         trace = tracing.current()
         if trace is not None:
-            trace.refuse("A scheduler's step", "Call `scheduler.step()` outside: the program reads the new learning rate.")
+            trace.refuse(
+                "A scheduler's step", "Call `scheduler.step()` outside: the program reads the new learning rate."
+            )
         self.last_epoch += 1
         self._set_rates()
 

@@ -62,7 +62,9 @@ def trace_function(function: Callable[..., Any], leaves: list[Any], kinds: list[
     trace = Trace({n: x for n, (x, kind) in enumerate(zip(leaves, kinds, strict=True)) if kind == TENSOR})
     with tracing_with(trace):
         try:
-            args, options = rebuild([_stand_in(trace, n, x, kind) for n, (x, kind) in enumerate(zip(leaves, kinds, strict=True))])
+            args, options = rebuild(
+                [_stand_in(trace, n, x, kind) for n, (x, kind) in enumerate(zip(leaves, kinds, strict=True))]
+            )
             value = function(*args, **options)
             return _gathered(trace, value)
         except BaseException:
@@ -93,7 +95,9 @@ def _gathered(trace: Trace, value: Any) -> Traced:
     leaves, rebuild = flatten(value)
     outputs: list[Sym] = []
     results = [_result(trace, leaf, outputs) for leaf in leaves]
-    connected = [(k, x.node) for k, x in enumerate(leaves) if results[k].kind == TENSOR and _differentiable(trace, x.node)]
+    connected = [
+        (k, x.node) for k, x in enumerate(leaves) if results[k].kind == TENSOR and _differentiable(trace, x.node)
+    ]
     effects = []
     for place, new in _changes(trace):
         effects.append(Effect(place, None if new is None else len(outputs)))
@@ -137,11 +141,10 @@ def _numbered(parts: Any, program: Program, outputs: int) -> Pullback:
     return Pullback(back, numbers, connected, leaves)
 
 
-def _with_aliases(
-    trace: Trace, whole: Program, effects: list[Effect], also: set[int]
-) -> tuple[Program, list[Place]]:
+def _with_aliases(trace: Trace, whole: Program, effects: list[Effect], also: set[int]) -> tuple[Program, list[Place]]:
     """The program without inputs that nobody reads (`also`: but the way back), and which outputs are next values of inputs."""
-    used = also | {id(a) for i in whole.instructions for a in i.args if isinstance(a, Instruction)} | {id(o) for o in whole.outputs}
+    used = {id(a) for i in whole.instructions for a in i.args if isinstance(a, Instruction)}
+    used |= also | {id(o) for o in whole.outputs}
     kept = [(i, place) for i, place in trace.inputs if id(i) in used]
     sources = [place for _, place in kept]
     where = {place: k for k, place in enumerate(sources)}
@@ -220,4 +223,3 @@ def _refuse_kept(trace: Trace) -> None:
                     f"be set again when the program runs. Return it, or make `{name}` a tensor in `__init__` and write "
                     f"`self.{name}.data = value.data`.",
                 )
-

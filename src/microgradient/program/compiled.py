@@ -29,7 +29,7 @@ _KEPT = 64  # programs that a compiled function remembers
 _PATIENCE = 8  # programs after which it says what keeps changing
 
 
-def compile(fn: Callable[..., Any] | None = None, *, debug: bool = False) -> Any:  # noqa: A001
+def compile(fn: Callable[..., Any] | None = None, *, debug: bool = False) -> Any:
     """`fn` as a function that runs as one program: traced when it is called with a new signature, and fast from then on.
 
     Whatever it does with tensors becomes part of the program: forward, `backward()`, clipping of gradients, the optimiser's
@@ -112,7 +112,9 @@ class Compiled:
         if self._values is not None:
             return self._values.stats()
         last = self._last()
-        backend = getattr(last.executable, "stats", dict)() if not isinstance(last.executable, Interpreter) else {}
+        backend: dict[str, Any] = (
+            getattr(last.executable, "stats", dict)() if not isinstance(last.executable, Interpreter) else {}
+        )
         counts = {"programs": self._traced, "cached": sum(map(len, self._variants.values())), "calls": self._hits}
         return {"instructions": len(last.program.instructions), **backend, **counts}
 
@@ -146,7 +148,7 @@ class Compiled:
             self._values = CompiledValues(self._function, self._debug)
             return self._values(*args, **options)
         self._traced += 1
-        self._signatures = [*self._signatures[-_PATIENCE:], (leaves, kinds)]
+        self._signatures = [*self._signatures[-_PATIENCE:], [_shown(leaf) for leaf in leaves]]
         if self._traced == _PATIENCE + 1:
             self._warn_of_retracing(args, options)
         variant = Variant(traced, kinds, self._backend, self._again(traced, rebuild))
@@ -183,13 +185,16 @@ class Compiled:
         return native(program)
 
     def _warn_of_retracing(self, args: Any, options: Any) -> None:
-        names = _argument_names(self._function, args, options)
-        changing = [
-            f"`{names[n]}` ({', '.join(dict.fromkeys(_shown(leaves[n]) for leaves, _ in self._signatures[-3:] if n < len(leaves)))})"
-            for n in range(len(self._signatures[-1][0]))
-            if len({_shown(leaves[n]) for leaves, _ in self._signatures if n < len(leaves)}) > 1
-        ]
-        what = f"What keeps changing: {', '.join(changing)}." if changing else "Modules, optimisers or gradients keep changing."
+        changing = []
+        for n, name in enumerate(_argument_names(self._function, args, options)):
+            shown = dict.fromkeys(leaves[n] for leaves in self._signatures if n < len(leaves))
+            if len(shown) > 1:
+                changing.append(f"`{name}` ({', '.join([*shown][-3:])})")
+        what = (
+            f"What keeps changing: {', '.join(changing)}."
+            if changing
+            else "Modules, optimisers or gradients keep changing."
+        )
         warn_once(
             "MG206",
             f"`{getattr(self._function, '__name__', 'the function')}` has been traced and compiled {self._traced} times. {what} "
@@ -301,7 +306,7 @@ def native(program: Program) -> Any:
         return importlib.import_module("..native.executable", __package__).Executable(program)
     warn_once(
         "MG207",
-        "llvmlite could not be loaded, so compiled functions run on NumPy, instruction by instruction: right, but slow. Install it "
-        "with `pip install llvmlite`.",
+        "llvmlite could not be loaded, so compiled functions run on NumPy, instruction by instruction: right, but slow. Install "
+        "it with `pip install llvmlite`.",
     )
     return Interpreter(program)

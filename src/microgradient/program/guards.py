@@ -28,9 +28,7 @@ class Guards:
         grads = [g for g in trace.grads.values() if g.was_read]
         self._without = [g.owner for g in grads if isinstance(g.place, Grad) and g.before is None]
         self._with = [g.owner for g in grads if isinstance(g.place, Grad) and isinstance(g.before, Tensor)]
-        self._arguments = [
-            (g.place.number, g.before is None) for g in grads if isinstance(g.place, ArgumentGrad)
-        ]
+        self._arguments = [(g.place.number, g.before is None) for g in grads if isinstance(g.place, ArgumentGrad)]
         self._with_kinds = bool(self._without or self._with or self._arguments)
         self._modules = list(trace.modules.values())
         self._held = [_description(m) for m in self._modules]
@@ -116,7 +114,12 @@ class _OptimizerGuard:
         if len(self.groups) != len(self.known):
             return False
         for group, length, chosen, settings, params, count in self.known:
-            if len(group) != length or chosen(group) != settings or group["params"] is not params or len(params) != count:
+            if (
+                len(group) != length
+                or chosen(group) != settings
+                or group["params"] is not params
+                or len(params) != count
+            ):
                 return False
         if not all(map(is_, map(self.states.get, self.parameters), self.dicts)):
             return False

@@ -8,7 +8,7 @@ derivative of this derivative is wanted, or a tangent, the function runs again, 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -66,7 +66,9 @@ def split(whole: Program, outputs: int, seeds: set[int]) -> tuple[list[Instructi
         if id(i) in seeds:
             raise AssertionError("cotangents are inputs already")
         if id(i) in late or i.op in _RECOMPUTED:
-            new[id(i)] = Instruction(i.op, tuple([moved(a) for a in i.args]), i.params, i.shape, i.dtype, i.weak, i.where)
+            new[id(i)] = Instruction(
+                i.op, tuple([moved(a) for a in i.args]), i.params, i.shape, i.dtype, i.weak, i.where
+            )
             made.append(new[id(i)])
         else:
             residuals.append(i)
@@ -133,7 +135,7 @@ class Connection:
         run = _Again(self._again, params["arguments"], self.pullback)
         moving = {n: t for n, t in zip(run.leaves, tangents, strict=True) if t is not None}
         found = forward(run.order, moving, xp, wrap if xp is TAPED else None)
-        return tuple(found.get(o.node, xp.zeros(o.shape, o.dtype)) for o in run.outputs)
+        return tuple(found.get(cast("Node", o.node), xp.zeros(o.shape, o.dtype)) for o in run.outputs)
 
 
 class _Again:
@@ -155,5 +157,3 @@ class _Again:
         made = topological([o.node for o in self.outputs if o.node is not None], since)
         known = set(made)
         self.order = [*made, *(n for n in sorted(self.leaves, key=lambda n: -n.seq) if n not in known)]
-
-

@@ -43,7 +43,9 @@ def _broadcast(a: Shape, *, shape: Shape) -> Shape:
 def _concatenated(*arrays: Shape, axis: int) -> Shape:
     first = arrays[0]
     for other in arrays[1:]:
-        if len(other) != len(first) or any(i != axis and m != n for i, (m, n) in enumerate(zip(first, other, strict=True))):
+        if len(other) != len(first) or any(
+            i != axis and m != n for i, (m, n) in enumerate(zip(first, other, strict=True))
+        ):
             raise ValueError(f"arrays of shapes {arrays} can't be joined along axis {axis}")
     return (*first[:axis], sum(a[axis] for a in arrays), *first[axis + 1 :])
 
@@ -99,7 +101,9 @@ def _same(a: Shape, *_: Shape, **__: Any) -> Shape:
 
 
 SHAPES: dict[str, Callable[..., Any]] = {
-    **dict.fromkeys(("flip", "roll", "cumulative_sum", "cumulative_prod", "tril", "triu", "astype", "index_set"), _same),
+    **dict.fromkeys(
+        ("flip", "roll", "cumulative_sum", "cumulative_prod", "tril", "triu", "astype", "index_set"), _same
+    ),
     **dict.fromkeys(("inv", "cofactor", "cholesky"), _same),
     **dict.fromkeys(("sum", "max", "min", "norm"), _reduced),
     "prod": lambda a, *, axis, keepdims: _reduced(a, axis=(axis,), keepdims=keepdims),

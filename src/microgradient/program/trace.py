@@ -64,9 +64,7 @@ class Trace:
 
     # ------------------------------------------------------------------------------------------------------ instructions
 
-    def emit(
-        self, op: str, operands: Any, params: dict[str, Any], shape: Any, dtype: Any, weak: bool = False
-    ) -> Sym:
+    def emit(self, op: str, operands: Any, params: dict[str, Any], shape: Any, dtype: Any, weak: bool = False) -> Sym:
         """Add an instruction; the Sym of its value."""
         params = {k: v._known(f"`{k}`") if isinstance(v, Sym) else v for k, v in params.items()}
         args = tuple([self._instruction(x) for x in operands])
@@ -119,7 +117,8 @@ class Trace:
             return self.emit("host", operands, options, found.shape, found.dtype)
         whole = self.emit("host", operands, options, None, None)
         return tuple(
-            self.emit("pick", [whole], {"i": i, "n": len(found)}, part.shape, part.dtype) for i, part in enumerate(found)
+            self.emit("pick", [whole], {"i": i, "n": len(found)}, part.shape, part.dtype)
+            for i, part in enumerate(found)
         )
 
     def known(self, x: Sym, what: str) -> Any:
@@ -169,7 +168,12 @@ class Trace:
     def _first_sight(self, tensor: Any, datum: Any) -> Written:
         number = self._arguments.get(id(tensor))
         place: Place = Data(tensor) if number is None else Argument(number)
-        if number is None and tensor.node is not None and tensor.node.op is not None and operators._recorder() is not None:
+        if (
+            number is None
+            and tensor.node is not None
+            and tensor.node.op is not None
+            and operators._recorder() is not None
+        ):
             raise TraceError(
                 "MG204",
                 f"{format_location(user_location())}: a tensor of shape {datum.shape} was computed from others that need a "

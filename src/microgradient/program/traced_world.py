@@ -139,7 +139,7 @@ def _kind(x: Any) -> Any:
 @functools.lru_cache(4096)
 def _pointwise_dtype(name: str, kinds: tuple[Any, ...], params: tuple[Any, ...]) -> np.dtype[Any]:
     """The dtype that NumPy's kernel gives for operands of these kinds."""
-    samples = []
+    samples: list[Any] = []
     for kind in kinds:
         if isinstance(kind, np.dtype):
             samples.append(np.ones((1,), kind))
@@ -283,7 +283,10 @@ def _indexed_shape(shape: tuple[int, ...], places: list[Sym], key: Any) -> tuple
 TRACED = TracedWorld()
 WORLD.append(TRACED)
 UFUNCS.update(
-    (kernel, name) for name in TABLE for kernel in [getattr(kernels, name)] if isinstance(kernel, np.ufunc) and kernel.nout == 1
+    (kernel, name)
+    for name in TABLE
+    for kernel in [getattr(kernels, name)]
+    if isinstance(kernel, np.ufunc) and kernel.nout == 1
 )
 for _name in ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal"):
     UFUNCS[getattr(np, _name)] = _name

@@ -125,7 +125,9 @@ class Variant:
             self._states.append(place.optimizer.state.setdefault(place.parameter, {}))
             self._keys.append(place.key)
         changed = [e for e in traced.effects if e.output is not None]
-        following = {e.place for e in changed if e.output not in sources or isinstance(e.place, Argument | ArgumentGrad)}
+        following = {
+            e.place for e in changed if e.output not in sources or isinstance(e.place, Argument | ArgumentGrad)
+        }
         self.loops = following.isdisjoint(traced.sources)  # whether a run can follow a run without Python
         self.changes_arguments = any(isinstance(e.place, Argument | ArgumentGrad) for e in traced.effects)
         self._held = [*self._data, *self._entries, *self._grads]
