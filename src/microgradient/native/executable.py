@@ -21,6 +21,7 @@ from ..program.program import Program
 from . import contraction, engine, rows
 from .groups import Group, Ref, Value
 from .kernel import ContractionKernel, FlatKernel, ScatterKernel
+from .listing import listing
 from .routine import STATUS, Launch, Routine, new_arena
 from .schedule import Launch as Planned
 from .schedule import Schedule, schedule
@@ -94,6 +95,10 @@ class Executable:
             "compile_seconds": self.compile_seconds,
             "cache_hit": self._code.from_disk,
         }
+
+    def listing(self) -> str:
+        """The kernels in order, as text."""
+        return listing(self._plan.launches)
 
     # ------------------------------------------------------------------------------------------------------- building
 

@@ -107,6 +107,11 @@ class Compiled:
         """The program that ran last; `print(f.program)` shows it."""
         return self._last().program if self._values is None else self._values.program
 
+    @property
+    def kernels(self) -> str:
+        """The machine-code kernels of the program that ran last, as text: `print(f.kernels)`. Empty where NumPy runs it."""
+        return str(getattr(self._last().executable, "listing", str)())
+
     def stats(self) -> dict[str, Any]:
         """What the program that ran last consists of, and how often functions were traced and found again."""
         if self._values is not None:
