@@ -16,6 +16,7 @@ from microgradient.native.ir import module
 from microgradient.native.kernel import Access, ContractionKernel, Op
 
 BITS = (128, 256, 512)
+ENGINE_BITS = engine.host().vector_bits if engine.host().triple.startswith("x86_64") else 0
 
 def compiled(spec, bits):
     """The kernel as a Python callable (args, begin, end), and the code that must stay."""
@@ -227,6 +228,13 @@ def test_a_long_epilogue_runs_row_by_row():
     spec = ContractionKernel((), (30,), (45,), (4,), 1, access(a), access(b.T), (), ops, ((8, access(out)),))
     run(spec, [a, b, out])
     np.testing.assert_allclose(out, 256 * (a.astype("f8") @ b), rtol=1e-5, atol=1e-3)
+
+
+@pytest.mark.parametrize("target", ["native", *(t for t, (_, b) in engine.TARGETS.items() if b <= ENGINE_BITS)])
+def test_narrower_processors(target):
+    """Without a fused multiply-add and with 16 registers, too."""
+    with engine.forced(target):
+        check(np.random.default_rng(0), (2,), (5, 9), (37,), (3, 4, 11), engine.host().vector_bits)
 
 
 def test_empty_depth_gives_zero_and_empty_results_nothing():
