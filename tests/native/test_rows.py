@@ -396,3 +396,16 @@ def test_pieces():
     assert rows.pieces(add(10, 10)) == 1
     assert rows.pieces(add(0, 10)) == 0
     assert 8 < rows.pieces(add(1000, 1000)) <= 64
+
+
+@pytest.mark.parametrize("bits", WIDTHS)
+@pytest.mark.parametrize("shape", [(4, 4), (33, 70), (300, 47), (257, 260)])
+def test_a_transposed_operand(shape, bits):
+    """xᵀ + y, with the loop variables."""
+    rng = np.random.default_rng(12)
+    x, y, out = (memory_for(rng, "f4", shape[0] * shape[1]) for _ in range(3))
+    op = Ops(2)
+    at = [op("astype", op("iota", dtype="i8", loop=d)) for d in (0, 1)]
+    total = op("add", op("add", op("add", 0, 1), at[0]), op("multiply", at[1], at[1]))
+    spec = RowKernel(shape, 2, 1, (Access("f4", (1, shape[0])), dense(shape)), tuple(op.ops), ((total, dense(shape)),))
+    check(spec, [(x, 0), (y, 0), (out, 0)], bits, rtol=1e-6)

@@ -33,6 +33,9 @@ SCRATCH_BYTES = 32768
 RESIDENT = 8
 """A reduced row of at most so many vectors stays in registers."""
 
+MOST_TURNED = 640
+"""A kernel of at most so many instructions for a square of lanes × lanes numbers may read transposed blocks."""
+
 
 class Pass(NamedTuple):
     """One walk over the reduced loops: the values it computes, of these the ones read from scratch and those written to it, the
@@ -60,6 +63,7 @@ class Plan(NamedTuple):
     point_stores: tuple[int, ...]
     scratch: dict[int, tuple[tuple[int, ...], int]]
     resident: bool  # a reduced row stays in registers: passes share their values
+    turned: frozenset[int]  # loads that are contiguous along the last loop: read as blocks and transposed
 
     @property
     def vector_kept(self) -> bool:
@@ -72,13 +76,15 @@ def plan(spec: RowKernel, vector_bits: int) -> Plan:
     kernel = normalise(spec)
     needed = _needed(kernel)
     lanes = lanes_for([dtype_of(kernel, v) for v in needed], vector_bits, kernel.shape[kernel.vector])
-    together, resident = _together(kernel, lanes, sum(op_cost(kernel, v) for v in needed))
+    cost = sum(op_cost(kernel, v) for v in needed)
+    kernel, turned = _turn(kernel, needed, lanes) if cost * lanes <= MOST_TURNED else (kernel, frozenset())
+    together, resident = (1, False) if turned else _together(kernel, lanes, cost)
     passes = _Passes(kernel, needed)
     scratch = {} if resident else passes.choose_scratch(lanes, together)
     return Plan(
         kernel, lanes, together, passes.depends, tuple(max(d, default=-1) + 1 for d in passes.depends), passes.stage,
         tuple(sorted(needed - passes.inside)), passes.listed(scratch, resident),
-        tuple(k for k, p in enumerate(passes.placed) if p < 0), scratch, resident,
+        tuple(k for k, p in enumerate(passes.placed) if p < 0), scratch, resident, turned,
     )  # fmt: skip
 
 
@@ -115,6 +121,27 @@ def normalise(spec: RowKernel) -> RowKernel:
             group.append(vector)
     order = kept + reduced
     return _reordered(spec, order, len(kept), order.index(vector), shape, steps)
+
+
+def _turn(kernel: RowKernel, needed: frozenset[int], lanes: int) -> tuple[RowKernel, frozenset[int]]:
+    """If loads of an elementwise kernel are contiguous along another loop than the vectorised one: the kernel with that loop as
+    the last, as if it were reduced, and these loads."""
+    if kernel.kept != len(kernel.shape) or lanes < 4 or any(is_reduction(op) for op in kernel.ops):
+        return kernel, frozenset()
+    gathered = {dict(op.params)["load"] for op in kernel.ops if op.name == "gather"}
+    found: dict[int, list[int]] = {}
+    for v, access in enumerate(kernel.loads):
+        if v in needed and v not in gathered and abs(access.strides[kernel.vector]) > 1 and itemsize(access.dtype) >= 4:
+            for d, stride in enumerate(access.strides):
+                if stride == 1 and kernel.shape[d] >= 4:
+                    found.setdefault(d, []).append(v)
+    if not found:
+        return kernel, frozenset()
+    last = max(found, key=lambda d: len(found[d]))
+    order = [d for d in range(kernel.kept) if d != last] + [last]
+    steps = {d: [a.strides[d] for a in _accesses(kernel)] for d in order}
+    turned = _reordered(kernel, order, kernel.kept - 1, order.index(kernel.vector), list(kernel.shape), steps)
+    return turned, frozenset(found[last])
 
 
 def _merge(loops: list[int], shape: list[int], steps: dict[int, list[int]], counted: set[int], vector: int) -> int:

@@ -15,8 +15,9 @@ from .ir import Function, Val
 from .kernel import FlatKernel, RowKernel, ScatterKernel
 from .passes import Pass, Plan, normalise, operation, plan, work
 from .reductions import across, combine, identity
+from .transpose import turned
 from .values import Value
-from .vectors import splat, times
+from .vectors import advance, load, splat, times
 
 PIECE = 32768
 """About how many instructions on single numbers a piece takes."""
@@ -323,6 +324,8 @@ class _Rows(Computing):
             self._body(place, one, sums)
         elif depth == self.plan.kernel.vector:
             self._all_groups(place, lambda inner: self._body(inner, one, sums), block, flush)
+        elif self.plan.turned and depth == len(self.shape) - 1:
+            self._turned_loop(place, depth, one)
         else:
 
             def step(i: Index) -> None:
@@ -332,6 +335,34 @@ class _Rows(Computing):
                 self._walk(inner, depth + 1, one, sums)
 
             self._each(self.shape[depth], block, step, flush, self._copies(depth))
+
+    def _turned_loop(self, place: Place, depth: int, one: Pass) -> None:
+        """The last loop, in blocks of as many steps as there are lanes: their loads are read along the loop and transposed."""
+        lanes = self.plan.lanes
+        whole, rest = divmod(self.shape[depth], lanes)
+        if whole:
+            with self.f.loop(0, whole, unroll=False) as number:
+                self._turned_block(place, depth, times(self.f, number, lanes), lanes, one)
+        if rest:
+            self._turned_block(place, depth, whole * lanes, rest, one)
+
+    def _turned_block(self, place: Place, depth: int, start: Index, steps: int, one: Pass) -> None:
+        here = self.enter(place, depth, start)
+        vector = self.plan.kernel.vector
+        blocks: dict[int, list[Val]] = {}
+        for v in self.plan.turned:
+            access, rows = self.accesses[v], []
+            for lane in range(int(place.last)):
+                at = advance(self.f, here.pointers[v], access.dtype, lane * access.strides[vector])
+                rows.append(load(self.f, at, access.dtype, 1, self.plan.lanes, steps))
+            blocks[v] = turned(self.f, rows)
+        counts = any(op.name == "iota" for op in self.plan.kernel.ops)
+        for step in range(steps):
+            inner = self.enter(here, depth, step)
+            if counts:
+                inner.indices[depth] = (Value(self.f, Val(str(start), "i8", 1)) + step).text
+            inner.values.update({v: [columns[step]] for v, columns in blocks.items()})
+            self._body(inner, one, {})
 
     def _early(self, place: Place, level: int, one: Pass) -> None:
         """Compute what is known outside the innermost loop already. What follows from a scratch row is not."""

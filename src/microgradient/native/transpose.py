@@ -12,7 +12,7 @@ from typing import NamedTuple
 from .computing import Index
 from .ir import Function, Val
 from .kernel import Access, RowKernel
-from .vectors import advance, itemsize, load, memory_type, shuffle, store, times
+from .vectors import advance, itemsize, load, shuffle, store, times
 
 
 class Turn(NamedTuple):
@@ -92,21 +92,23 @@ def _block(f: Function, turn: Turn, arrays: tuple[str, str], rows: int, columns:
     """Read `rows` vectors of `columns` numbers, write `columns` vectors of `rows` numbers."""
     dtype, side = turn.read.dtype, turn.side
     vectors = []
-    for r in range(side):
-        if r < rows:
-            at = advance(f, arrays[0], dtype, r * turn.read.strides[turn.along])
-            vectors.append(load(f, at, dtype, 1, side, columns).text)
-        else:
-            vectors.append("zeroinitializer")
-    turned = transposed(f, vectors, f"<{side} x {memory_type(dtype)}>", 16 // itemsize(dtype))
-    for c in range(columns):
+    for r in range(rows):
+        at = advance(f, arrays[0], dtype, r * turn.read.strides[turn.along])
+        vectors.append(load(f, at, dtype, 1, side, columns))
+    for c, column in enumerate(turned(f, vectors)[:columns]):
         at = advance(f, arrays[1], dtype, c * turn.written.strides[turn.across])
-        store(f, Val(turned[c], dtype, side), at, 1, rows)
+        store(f, column, at, 1, rows)
 
 
-def transposed(f: Function, rows: list[str], type_: str, quarter: int) -> list[str]:
-    """The columns of a square of vectors: `quarter` × `quarter` squares turn within the processor's 128-bit lanes first,
-    then the lanes among each other."""
+def turned(f: Function, rows: list[Val]) -> list[Val]:
+    """The columns of a square of vectors whose last rows may be missing: they are 0."""
+    first = rows[0]
+    texts = [row.text for row in rows] + ["zeroinitializer"] * (first.lanes - len(rows))
+    return [first._replace(text=text) for text in _columns(f, texts, first.type, 16 // itemsize(first.dtype))]
+
+
+def _columns(f: Function, rows: list[str], type_: str, quarter: int) -> list[str]:
+    """`quarter` × `quarter` squares turn within the processor's 128-bit lanes first, then these lanes among each other."""
     side = len(rows)
     lanes = range(0, side, quarter)
 

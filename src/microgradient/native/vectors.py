@@ -85,10 +85,7 @@ def store(f: Function, value: Val, pointer: str, stride: int, active: int | str 
         f.do(f"store {type_} {text}, ptr {pointer}, align {itemsize(dtype)}")
         return
     if stride == 1:
-        name = f"llvm.masked.store.{short(kind, lanes)}.p0"
-        f.declare(name, f"declare void @{name}({type_}, ptr, <{lanes} x i1>)")
-        place = f"ptr align {itemsize(dtype)} {pointer}"
-        f.do(f"call void @{name}({type_} {text}, {place}, <{lanes} x i1> {mask(lanes, active)})")
+        _store_masked(f, text, kind, lanes, pointer, itemsize(dtype), mask(lanes, active))
         return
     assert isinstance(active, int)
     if stride == -1:
@@ -96,9 +93,23 @@ def store(f: Function, value: Val, pointer: str, stride: int, active: int | str 
         reverse = Val(shuffle(f, text, None, type_, turned), "u1" if dtype == "b1" else dtype, lanes)
         store(f, reverse, advance(f, pointer, dtype, 1 - active), 1, active)
         return
+    if stride == 2 and lanes >= 4 and itemsize(dtype) >= 4:
+        for half in range(-(-2 * active // lanes)):
+            spread = shuffle(f, text, None, type_, [half * lanes // 2 + i // 2 for i in range(lanes)])
+            chosen = ", ".join(f"i1 {i % 2 == 0 and half * lanes + i < 2 * active}".lower() for i in range(lanes))
+            at = advance(f, pointer, dtype, half * lanes)
+            _store_masked(f, spread, kind, lanes, at, itemsize(dtype), f"<{chosen}>")
+        return
     for lane in range(active):
         one = f.emit(f"extractelement {type_} {text}, i32 {lane}")
         f.do(f"store {kind} {one}, ptr {advance(f, pointer, dtype, lane * stride)}, align {itemsize(dtype)}")
+
+
+def _store_masked(f: Function, text: str, kind: str, lanes: int, pointer: str, align: int, chosen: str) -> None:
+    """Write the chosen lanes of a run."""
+    type_, name = vector(kind, lanes), f"llvm.masked.store.{short(kind, lanes)}.p0"
+    f.declare(name, f"declare void @{name}({type_}, ptr, <{lanes} x i1>)")
+    f.do(f"call void @{name}({type_} {text}, ptr align {align} {pointer}, <{lanes} x i1> {chosen})")
 
 
 def gather(f: Function, pointer: str, dtype: str, offsets: Val, active: int) -> Val:
