@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from . import data, nn, optim, recipes, scalar, train  # noqa: F401
     from .explain.trace import trace
     from .explain.why import why
-    from .program.compiled import compile  # noqa: A004
     from .native.threads import get_num_threads, set_num_threads
+    from .program.compiled import compile
+    from .program.vmap import vmap
     from .scalar import Value
 
 __version__ = "0.1.0"

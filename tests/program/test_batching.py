@@ -160,13 +160,14 @@ def _mapped_arrays(arrays: list[Any], choice: tuple[bool, ...], n: int = 3) -> l
     return [np.stack([np.roll(a, k) for k in range(n)]) if m else a for a, m in zip(arrays, choice, strict=True)]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(case=indexing(), data=st.data())
 def test_indexing_puts_axes_where_numpy_does(case: Any, data: Any) -> None:
     shape, key, arrays = case
-    choice = tuple(data.draw(st.booleans()) for _ in range(len(arrays) + 2))
-    if not any((choice[0], *choice[2:])):
-        choice = (True, *choice[1:])
+    which = data.draw(st.sampled_from(["array", "indices", "both", "some"]))
+    of_indices = [which != "array" and (which != "some" or data.draw(st.booleans())) for _ in arrays]
+    of_array = which in ("array", "both") or not any(of_indices)
+    choice = (of_array, data.draw(st.booleans()), *of_indices)
     axes = tuple(0 if m else None for m in choice)
     places = _mapped_arrays(arrays, choice[2:])
     a = rng.normal(size=(3, *shape) if choice[0] else shape)
