@@ -505,3 +505,89 @@ def test_threads_call_trace_and_compute_at_once() -> None:
         t.join()
     assert wrong == []
     assert set(w.tolist()) == {75.0}
+
+
+# ---------------------------------------------------------------------------------------------- other ways to write a step
+
+
+def test_functional_training() -> None:
+    x, y = mg.tensor(np.ones((4, 3), np.float32)), mg.tensor(np.arange(4, dtype=np.float32))
+
+    def loss(p: Any) -> Any:
+        return mg.mean((x @ p["w"] + p["b"] - y) ** 2)
+
+    def step(p: Any, rate: float) -> Any:
+        value, g = mg.value_and_grad(loss)(p)
+        return value, {k: p[k] - rate * g[k] for k in p}
+
+    compiled = mg.compile(step)
+    p = q = {"w": mg.ones(3), "b": mg.zeros(())}
+    for i in range(4):
+        u, p = step(p, 0.1 / (i + 1))
+        v, q = compiled(q, 0.1 / (i + 1))
+        assert_same((u, p), (v, q), 1e-5)
+    assert programs(compiled) == 1
+
+
+def test_functional_calls_closures_and_updates_by_hand() -> None:
+    def build() -> Any:
+        mg.manual_seed(0)
+        model = nn.Linear(2, 1)
+        opt = optim.SGD(model.parameters(), lr=0.1)
+        w = mg.tensor([1.0, -1.0], requires_grad=True)
+
+        def step(x: Any) -> Any:
+            def closure() -> Any:
+                opt.zero_grad()
+                w.grad = None
+                loss = mg.mean(model(x * w) ** 2)
+                loss.backward()
+                return loss
+
+            loss = opt.step(closure)
+            with mg.no_grad():
+                nonlocal_w = w
+                nonlocal_w -= 0.1 * w.grad
+            doubled = {"weight": model.weight.detach() * 2}
+            return (
+                loss,
+                nn.utils.functional_call(model, doubled, x).detach(),
+                nn.utils.parameters_to_vector(model.parameters()).detach(),
+            )
+
+        return step, lambda: (dict(model.state_dict()), w.detach())
+
+    (eager, seen), (traced, seen_too) = build(), build()
+    compiled = mg.compile(traced)
+    for i in range(3):
+        x = mg.ones((3, 2)) * (i + 1.0)
+        assert_same(eager(x), compiled(x), 1e-5)
+        assert_same(seen(), seen_too(), 1e-5)
+    assert programs(compiled) == 1
+
+
+def test_copies_compile_for_themselves() -> None:
+    class Holder(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.f = mg.compile(mg.sin)
+
+    holder = copy.deepcopy(Holder())
+    assert holder.f(mg.tensor([0.0])).tolist() == [0.0]
+
+
+def test_explanations_see_through_a_compiled_function() -> None:
+    w = mg.tensor([1.0, 2.0], requires_grad=True)
+    f = mg.compile(lambda x: mg.sum(w * x))
+    f(mg.ones(2))
+    with mg.trace() as seen:
+        f(mg.ones(2)).backward()
+    assert "2 operations" in str(seen)
+
+
+def test_objects_are_known_by_identity() -> None:
+    a, b = nn.Linear(2, 2), nn.Linear(2, 2)
+    f = mg.compile(lambda m, x: m(x).detach())
+    for m in (a, b, a):
+        assert_same(f(m, mg.ones((1, 2))), m(mg.ones((1, 2))).detach())
+    assert programs(f) == 2

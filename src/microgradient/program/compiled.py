@@ -14,7 +14,7 @@ import numpy as np
 from .. import random, tracing
 from ..errors import ArgumentTypeError, warn_once
 from ..protocols import DEFAULT_FLOAT
-from ..tape import NOT_STORED, recording
+from ..tape import NOT_STORED, TAPE, recording
 from ..tensor import Tensor
 from ..tree import flatten
 from .build import ARRAY, FLOAT, INSIDE, STATIC, TENSOR, Traced, trace_function
@@ -69,8 +69,9 @@ class Compiled:
         functools.update_wrapper(self, function, updated=())
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        if tracing.traces and tracing.current() is not None:
-            return self._function(*args, **options)  # a part of the program being traced
+        recorder = recording.get()
+        if (tracing.traces and tracing.current() is not None) or not (recorder is TAPE or recorder is None):
+            return self._function(*args, **options)  # a part of the program being traced, or looked at by `mg.trace`
         if self._values is not None:
             return self._values(*args, **options)
         with self._lock:
@@ -81,6 +82,9 @@ class Compiled:
                     self._hits += 1
                     return result
             return self._slow(args, options, 1)
+
+    def __reduce__(self) -> Any:
+        return Compiled, (self._function, self._debug)  # a copy compiles for itself
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self.__call__, instance)
@@ -159,6 +163,7 @@ class Compiled:
         variant = Variant(traced, kinds, self._backend, self._again(traced, rebuild))
         del variants[:-3]
         variants.append(variant)
+        variant.statics = [x for x, kind in zip(leaves, kinds, strict=True) if kind == STATIC]  # known by their id
         variant.guards.skip()
         return self._run(variant, leaves, args, options, repeat)
 

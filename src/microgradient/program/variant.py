@@ -49,6 +49,7 @@ class Variant:
         self.traced = traced
         self.program = program = traced.program
         self.kinds = kinds
+        self.statics: list[Any] = []
         self.executable = backend(program)
         self.guards = Guards(traced)
         self.inputs: list[Any] = [None] * len(program.inputs)
