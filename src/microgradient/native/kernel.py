@@ -101,3 +101,21 @@ class ContractionKernel(NamedTuple):
     loads: tuple[Access, ...]
     ops: tuple[Op, ...]
     stores: tuple[tuple[int, Access], ...]
+
+
+class DrawKernel(NamedTuple):
+    """`size` random numbers as `microgradient.random` draws them, in C order, from the blocks that follow counter + `skip`.
+
+    kind     numbers      dtype
+    uniform    (low, high)  f4, f8
+    normal     (mean, std)  f4, f8
+    bernoulli  (p,)         any
+
+    args: the state, two int64 (seed modulo 2^64, counter), which stays; the numbers. Who launches it moves the counter on.
+    """
+
+    kind: str
+    size: int
+    dtype: str
+    numbers: tuple[float, ...]
+    skip: int = 0

@@ -1,0 +1,94 @@
+"""Random numbers made by machine code have the bits of those that NumPy makes."""
+
+from __future__ import annotations
+
+import ctypes
+
+import numpy as np
+import pytest
+from elementwise import same
+
+from microgradient.native import engine, philox
+from microgradient.native.kernel import DrawKernel
+from microgradient.random import Generator
+
+SIZES = (0, 1, 2, 3, 7, 8, 17, 511, 512, 513, 4096, 5001)
+
+
+def drawn(specs, seed, counter, target="native", cut=None):
+    """What the kernels write."""
+    with engine.forced(target):
+        bits = engine.host().vector_bits
+        kernels = {f"draw{k}": (lambda k=k, s=s: philox.generate(s, f"draw{k}", bits)) for k, s in enumerate(specs)}
+        code = engine.machine_code(kernels, repr(specs))
+    found = []
+    for k, spec in enumerate(specs):
+        state = np.array([seed % 2**64, counter % 2**64], np.uint64)
+        out = np.full(spec.size + 64, 77, spec.dtype)
+        args = np.array([state.ctypes.data, out.ctypes.data, 0], np.int64)
+        call = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)(code.address(f"draw{k}"))
+        count = philox.pieces(spec)
+        for piece in reversed(range(count)) if cut else [None]:  # in any order
+            call(args.ctypes.data, *((0, count) if piece is None else (piece, piece + 1)))
+        assert (out[spec.size :] == np.array(77).astype(spec.dtype)).all()
+        assert state.tolist() == [seed % 2**64, counter % 2**64]
+        found.append(out[: spec.size])
+    return found
+
+
+def specs_of(kind, dtypes, numbers):
+    return [DrawKernel(kind, n, dtype, numbers) for dtype in dtypes for n in SIZES]
+
+
+def expected(spec, seed, counter):
+    generator = Generator(seed)
+    generator.set_state({"seed": seed, "counter": counter + spec.skip})
+    draw = getattr(generator, spec.kind)
+    shape, dtype = (spec.size,), np.dtype(spec.dtype)
+    y = draw(spec.numbers[0], shape, dtype) if spec.kind == "bernoulli" else draw(shape, *spec.numbers, dtype)
+    assert generator.get_state()["counter"] == counter + spec.skip + philox.blocks(spec)
+    return y.data
+
+
+@pytest.mark.parametrize(("kind", "dtypes", "numbers"), [
+    ("uniform", ("f4", "f8"), (0.0, 1.0)),
+    ("uniform", ("f4", "f8"), (-0.3, 2.1)),
+    ("uniform", ("f4", "f8"), (0.0, 1e-45)),
+    ("uniform", ("f4", "f8"), (5.0, 5.0)),
+    ("normal", ("f4", "f8"), (0.0, 1.0)),
+    ("normal", ("f4", "f8"), (-3.0, 0.02)),
+    ("bernoulli", ("f4", "f8", "b1", "u1", "i8"), (0.9,)),
+    ("bernoulli", ("f4",), (0.0,)),
+    ("bernoulli", ("f4",), (1.0,)),
+    ("bernoulli", ("f4",), (2.0**-24,)),
+])  # fmt: skip
+def test_draws_are_those_of_random(kind, dtypes, numbers):
+    specs = specs_of(kind, dtypes, numbers)
+    for seed, counter in ((0, 0), (12345678901234567, 10**12)):
+        for spec, got in zip(specs, drawn(specs, seed, counter), strict=True):
+            assert same(got, expected(spec, seed, counter)), (spec, seed)
+
+
+def test_many_normals():
+    """So many that rare words, near 0 and near 2^32, come up too."""
+    for dtype in ("f4", "f8"):
+        spec = DrawKernel("normal", 300_000, dtype, (0.0, 1.0))
+        assert same(drawn([spec], -5, 77)[0], expected(spec, -5, 77))
+
+
+def test_later_draws_skip_the_blocks_of_earlier_ones():
+    first = DrawKernel("bernoulli", 1001, "f4", (0.5,))
+    second = DrawKernel("normal", 50, "f4", (0.0, 1.0), skip=philox.blocks(first))
+    assert same(drawn([second], 9, 4)[0], expected(second, 9, 4))
+
+
+def test_pieces_in_any_order_and_vectors_of_any_width():
+    host = engine.host()
+    narrower = [
+        t for t, (_, bits) in engine.TARGETS.items() if host.triple.startswith("x86_64") and bits <= host.vector_bits
+    ]
+    specs = [DrawKernel("normal", 9001, "f4", (0.0, 1.0)), DrawKernel("bernoulli", 9001, "b1", (0.3,))]
+    for target in ["native", *narrower]:
+        for spec, got in zip(specs, drawn(specs, 3, 3, target, cut=True), strict=True):
+            assert same(got, expected(spec, 3, 3))
+            assert philox.pieces(spec) > 1
