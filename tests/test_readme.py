@@ -1,4 +1,4 @@
-"""Every example in the README prints what it says."""
+"""Every example in the README and in docs/compile.md prints what it says."""
 
 from __future__ import annotations
 
@@ -15,6 +15,14 @@ def test_the_readmes_examples():
     )
     assert failed == 0
     assert tried > 30
+
+
+def test_the_page_on_compiling():
+    failed, tried = doctest.testfile(
+        str(ROOT / "docs" / "compile.md"), module_relative=False, optionflags=doctest.NORMALIZE_WHITESPACE
+    )
+    assert failed == 0
+    assert tried == 10
 
 
 def test_the_readme_links_to_files_that_exist():
