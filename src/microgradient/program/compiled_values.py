@@ -22,6 +22,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +43,8 @@ _MANY = 8  # signatures that look like a mistake
 
 
 def compile_values(fn: Callable[..., Any], debug: bool = False) -> CompiledValues:
-    """`fn` as a compiled function of Values and numbers. Its results are Values without a graph, and Python numbers.
+    """`fn` as a compiled function of Values and numbers. Its results are Values and Python numbers; `backward()` from a result
+    works too, unless the function changes the data or gradients of Values itself.
 
     `debug`: run in NumPy, and raise NonFiniteError at the line of the first operation whose result is infinite or NaN.
     """
@@ -120,7 +122,7 @@ class CompiledValues:
                     self._made.popitem(last=False)
             self._made.move_to_end(key)
             self._calls += 1
-            return routine.run(leaves, times)
+            return routine.run(leaves, times, args, kwargs)
 
     def _signature(self, args: tuple[Any, ...], kwargs: dict[str, Any], leaves: list[Any]) -> tuple[Any, ...]:
         """What a routine depends on, argument by argument; collects the leaves of the arguments on the way."""
@@ -159,7 +161,7 @@ class Routine:
         from ..native.scalar_tape import Tape  # LLVM is not loaded before something is compiled
 
         start = time.perf_counter()
-        self.debug = debug
+        self.fn, self.debug = fn, debug
         self.kept = args, kwargs  # alive, so that what the signature knows by its identity can't be mistaken
         self.argument_of: dict[Value, int] = {}  # a Value of the trace -> which leaf of the arguments it stands for
 
@@ -202,6 +204,8 @@ class Routine:
         """Lay out what is read into memory before a call, and what is read from it after."""
         cells, program, of = self.traced.cells, self.traced.program, self.argument_of
         slots: list[int] = []
+        self._ways_back: dict[int, CompiledValues] = {}
+        self._varied = _Values([cell.value for cell in cells if isinstance(cell.data_before, ScalarSym)], of)
         self._results = [_taker(leaf, slots, of) for leaf in self.traced.results]
         self._writes = [_Writes(name, cells, slots, of) for name in ("data", "grad")]
         self.tape = tape(program, slots)
@@ -217,7 +221,7 @@ class Routine:
         ]
         self.tape.feed_back(np.array(moves, np.int32).reshape(-1, 2).T)
 
-    def run(self, leaves: list[Any], times: int) -> Any:
+    def run(self, leaves: list[Any], times: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Carry it out on these arguments."""
         memory = self.tape.memory
         for reads in self._reads:
@@ -234,9 +238,58 @@ class Routine:
             out[k] = bool(out[k])
         made: dict[int, Value] = {}
         results = [take(out, leaves, made) for take in self._results]
+        for number, result in enumerate(self.traced.results):
+            if isinstance(result, Result) and result.computed:
+                self._connect(made[id(result)], number, self._varied.of(leaves), args, kwargs)
         for writes in self._writes:
             writes.put(out, leaves)
         return self.traced.rebuild(results)
+
+    def _connect(
+        self, y: Value, number: int, parents: list[Value], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        """Let `backward()` go on from a result to the Values that it was computed from, by a program of its own."""
+        if not parents:
+            return
+        y._first, y._children, y._name = parents[0], tuple(parents), "compiled"
+        if any(writes.any() for writes in self._writes) or any(v.parents for v in self.closed_over):
+            y._backward = _refuse_backward
+            return
+        result: Any = ref(y)
+        way_back = self._ways_back.get(number) or self._way_back(number)
+
+        def backward() -> None:
+            marks = [p._cotangent for p in parents]  # of the sweep that calls this: another one may trace now
+            for p in parents:
+                p._cotangent = None
+            try:
+                found = way_back(float(result().grad), args, kwargs)
+            finally:
+                for p, mark in zip(parents, marks, strict=True):
+                    p._cotangent = mark
+            for p, contribution in zip(parents, found, strict=True):
+                p.grad += contribution
+
+        y._backward = backward
+
+    def _way_back(self, number: int) -> CompiledValues:
+        """What a cotangent of a result comes to at the Values it was computed from, as a compiled function."""
+        fn, varied = self.fn, self._varied
+
+        def way_back(cotangent: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+            parents = varied.of(flatten((args, kwargs))[0])
+            kept = [p.grad for p in parents]
+            for p in parents:
+                p.grad = 0
+            y = flatten(fn(*args, **kwargs))[0][number]
+            (y * cotangent).backward()
+            found = [p.grad for p in parents]
+            for p, grad in zip(parents, kept, strict=True):
+                p.grad = grad
+            return found
+
+        self._ways_back[number] = CompiledValues(way_back, self.debug)
+        return self._ways_back[number]
 
     def _run_and_look(self, times: int) -> None:
         for turn in range(times):
@@ -342,11 +395,12 @@ class _Values:
 
     def of(self, leaves: list[Any]) -> list[Value]:
         """The Values of this call."""
-        if self.positions:
-            self.values = list(self.values)
-            for k, position in self.positions:
-                self.values[k] = leaves[position]
-        return self.values
+        if not self.positions:
+            return self.values
+        values = list(self.values)
+        for k, position in self.positions:
+            values[k] = leaves[position]
+        return values
 
 
 # ------------------------------------------------------------------------------------------------- what is written after a call
@@ -365,6 +419,10 @@ class _Writes:
         self.contents = [getattr(cell, name) for cell in others]
         self.part = slice(len(slots), len(slots) + len(computed))
         slots.extend(getattr(cell, name).slot for cell in computed)
+
+    def any(self) -> bool:
+        """Whether there are any."""
+        return bool(self.values.values or self.others.values)
 
     def check(self, leaves: list[Any]) -> None:
         """Refuse arguments whose graph the gradients would have to follow."""
@@ -400,8 +458,6 @@ def _taker(leaf: Any, slots: list[int], argument_of: dict[Value, int]) -> Callab
             if value is None:
                 value = made[id(leaf)] = Value(data(out, leaves, made), label=leaf.label)
                 value.grad = grad(out, leaves, made)
-                if leaf.computed:  # its graph is gone, and `backward()` must not pass that over in silence
-                    value._first, value._children, value._backward = _GONE, (_GONE,), _refuse_backward
             return value
 
         return take_value
@@ -421,12 +477,9 @@ def _taker(leaf: Any, slots: list[int], argument_of: dict[Value, int]) -> Callab
     return lambda out, leaves, made: leaf
 
 
-_GONE = Value(0.0, label="computed by a compiled function")
-
-
 def _refuse_backward() -> None:
     raise GradientError(
         "MG210",
-        "backward() reached a Value that a compiled function returned; the graph behind it was only there when the function was "
-        "traced. Call `backward()` inside of the compiled function.",
+        "backward() reached a result of a compiled function that changes the `data` or `grad` of Values, or closes over Values "
+        "computed from others: it can't go back through it. Call `backward()` inside of the compiled function.",
     )
