@@ -18,6 +18,7 @@ from microgradient.native.kernel import Access, ContractionKernel, Op
 BITS = (128, 256, 512)
 ENGINE_BITS = engine.host().vector_bits if engine.host().triple.startswith("x86_64") else 0
 
+
 def compiled(spec, bits):
     """The kernel as a Python callable (args, begin, end), and the code that must stay."""
     code = engine._link(engine.compile_text(module([generate(spec, "kernel", bits)]), engine.host()), ["kernel"])
@@ -72,7 +73,9 @@ def check(rng, batch, rows, columns, depth, bits=512, dtype="f4", out_order=None
     spec = ContractionKernel(batch, rows, columns, depth, 1, access(a), access(b), (), (), ((0, access(out)),))
     run(spec, [a, b, out], bits)
     loops = batch, rows, columns, depth
-    bound = (math.prod(depth) + 1) * np.finfo(dtype).eps / 2 * product(abs(a), abs(b), *loops)  # n·u·Σ|a||b|, Higham (3.5)
+    bound = (
+        (math.prod(depth) + 1) * np.finfo(dtype).eps / 2 * product(abs(a), abs(b), *loops)
+    )  # n·u·Σ|a||b|, Higham (3.5)
     assert np.all(abs(out - product(a, b, *loops)) <= bound)
 
 
@@ -82,7 +85,9 @@ def tolerance(dtype, depth, *factors):
     return (int(np.prod(depth)) + 4) * np.finfo(dtype).eps * largest
 
 
-@pytest.mark.parametrize("size", [(1, 1, 1), (1, 17, 3), (2, 1, 5), (3, 2, 31), (17, 33, 2), (31, 10, 17), (64, 65, 33)])
+@pytest.mark.parametrize(
+    "size", [(1, 1, 1), (1, 17, 3), (2, 1, 5), (3, 2, 31), (17, 33, 2), (31, 10, 17), (64, 65, 33)]
+)
 @pytest.mark.parametrize("bits", BITS)
 def test_matrix_products_of_odd_sizes(size, bits):
     rows, columns, depth = size
@@ -137,7 +142,9 @@ def test_batches_in_several_pieces():
     rng = np.random.default_rng(0)
     a, b = rng.standard_normal((137, 20, 11)).astype("f4"), rng.standard_normal((137, 11, 23)).astype("f4")
     out = np.full((137, 20, 23), np.nan, "f4")
-    spec = ContractionKernel((137,), (20,), (23,), (11,), 1, access(a), access(b.transpose(0, 2, 1)), (), (), ((0, access(out)),))
+    spec = ContractionKernel(
+        (137,), (20,), (23,), (11,), 1, access(a), access(b.transpose(0, 2, 1)), (), (), ((0, access(out)),)
+    )
     assert 1 < pieces(spec) < 137
     run(spec, [a, b, out])
     np.testing.assert_allclose(out, a.astype("f8") @ b, rtol=0, atol=tolerance("f4", (11,), a, b))
@@ -149,7 +156,10 @@ def test_convolution_and_its_weight_derivative(sizes, bits):
     """Rows over images and places, depth over the window, read straight from the padded image; and the other way round."""
     n, h, w, c, o = sizes
     rng = np.random.default_rng(0)
-    image, kernel = rng.standard_normal((n, h + 2, w + 2, c)).astype("f4"), rng.standard_normal((3, 3, c, o)).astype("f4")
+    image, kernel = (
+        rng.standard_normal((n, h + 2, w + 2, c)).astype("f4"),
+        rng.standard_normal((3, 3, c, o)).astype("f4"),
+    )
     windows = np.lib.stride_tricks.sliding_window_view(image, (3, 3), (1, 2)).transpose(0, 1, 2, 4, 5, 3)
     weight = np.moveaxis(kernel, -1, 0)
     out = np.full((n, h, w, o), np.nan, "f4")
@@ -158,7 +168,10 @@ def test_convolution_and_its_weight_derivative(sizes, bits):
     )  # fmt: skip
     run(spec, [windows, weight, out], bits)
     np.testing.assert_allclose(
-        out, product(windows, weight, (), (n, h, w), (o,), (3, 3, c)), rtol=0, atol=tolerance("f4", (9 * c,), image, kernel)
+        out,
+        product(windows, weight, (), (n, h, w), (o,), (3, 3, c)),
+        rtol=0,
+        atol=tolerance("f4", (9 * c,), image, kernel),
     )
     back, moved = np.full_like(kernel, np.nan), windows.transpose(3, 4, 5, 0, 1, 2)
     cotangent = np.moveaxis(out, -1, 0)
@@ -167,7 +180,10 @@ def test_convolution_and_its_weight_derivative(sizes, bits):
     )  # fmt: skip
     run(spec, [moved, cotangent, back], bits)
     np.testing.assert_allclose(
-        back, product(moved, cotangent, (), (3, 3, c), (o,), (n, h, w)), rtol=0, atol=tolerance("f4", (n * h * w,), image, out)
+        back,
+        product(moved, cotangent, (), (3, 3, c), (o,), (n, h, w)),
+        rtol=0,
+        atol=tolerance("f4", (n * h * w,), image, out),
     )
 
 
@@ -179,7 +195,9 @@ def test_terms_are_added_up():
         (), (28,), (50,), (7,), 5, access(a[0].T), access(b[0].T), (), (), ((0, access(out)),)
     )  # fmt: skip
     run(spec, [*a, *b, out])
-    np.testing.assert_allclose(out, np.einsum("tki,tkj->ij", a.astype("f8"), b), rtol=0, atol=tolerance("f4", (35,), a, b))
+    np.testing.assert_allclose(
+        out, np.einsum("tki,tkj->ij", a.astype("f8"), b), rtol=0, atol=tolerance("f4", (35,), a, b)
+    )
 
 
 @pytest.mark.parametrize("rows", [1, 3, 40])
@@ -210,7 +228,9 @@ def test_epilogue(rows, columns):
         Op("multiply", (16, 13), "f4"),  # 17
     )
     stores = ((17, access(out)), (12, access(positive)), (15, access(turned.transpose(2, 1, 0))))
-    spec = ContractionKernel((2,), (rows,), (columns,), (9,), 1, access(a), access(b.transpose(0, 2, 1)), loads, ops, stores)
+    spec = ContractionKernel(
+        (2,), (rows,), (columns,), (9,), 1, access(a), access(b.transpose(0, 2, 1)), loads, ops, stores
+    )
     run(spec, [a, b, bias, factor, scalar, keep, out, out, positive, turned])
     value = (a.astype("f8") @ b + bias) * 0.5 * scalar + before
     kept = np.where(keep, value, 0)

@@ -116,10 +116,10 @@ class Body:
         else:
             got = self._load(operand, spread(operand, self.group, _reading_shape(operand, self.group, shape)))
         if operand.value.weak and wanted is not None and operand.value.dtype != wanted:
-            key = ("weak", got, wanted.str)
-            if key not in self.known:
-                self.known[key] = self._op(None, "astype", (got,), wanted.str[1:])[1]
-            return ("op", self.known[key])
+            converted = ("weak", got, wanted.str)
+            if converted not in self.known:
+                self.known[converted] = self._op(None, "astype", (got,), wanted.str[1:])[1]
+            return ("op", self.known[converted])
         return got
 
     def _load(self, operand: Ref, layout: Layout) -> tuple[str, int]:

@@ -166,6 +166,7 @@ class Fusion:
     ) -> Value:  # fmt: skip
         """Append an operation to a group."""
         axes = axes_in_domain(group, shape)
+        assert axes is not None
         rank = {axis: place for place, axis in enumerate(group.order)}
         order = sorted(range(len(shape)), key=lambda a: rank[axes[a]])
         value = Value(shape, dtype, Layout(0, dense(shape, order)))
@@ -342,7 +343,7 @@ def copying(ref: Ref) -> Instruction:
 
 def _native(i: Instruction, operands: list[Any]) -> bool:
     dtypes = [(o.value.dtype if isinstance(o, Ref) else None) for o in operands]
-    codes = [d.str[1:] for d in dtypes if d is not None]
+    codes = tuple(d.str[1:] for d in dtypes if d is not None)
     if i.dtype is None or i.dtype.str[1:] not in NATIVE_DTYPES or any(c not in NATIVE_DTYPES for c in codes):
         return False
     if i.op in REDUCTIONS or i.op in ("astype", "iota"):

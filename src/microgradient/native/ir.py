@@ -35,7 +35,7 @@ def vector(type_: str, lanes: int) -> str:
 
 
 class Function:
-    """The text of one LLVM function. `entry` holds the allocas, `lines` what follows, `declares` and `metadata` go to the module."""
+    """The text of one LLVM function. `entry` holds the allocas, `lines` what follows; `declares` goes to the module."""
 
     def __init__(self, name: str, parameters: str = "ptr %args, i64 %begin, i64 %end") -> None:
         self.name = name

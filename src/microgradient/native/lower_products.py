@@ -20,7 +20,7 @@ def _matmul(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction
     lb = "z" + ("y" if b.ndim > 1 else "")
     lead_a, lead_b = batch[len(batch) - max(a.ndim - 2, 0) :], batch[len(batch) - max(b.ndim - 2, 0) :]
     out = batch + la[:-1] + lb[1:]
-    return _contract(w, old, a, b, lead_a + la, lead_b + lb, out)
+    return _contract(w, old, a, b, (lead_a + la, lead_b + lb, out))
 
 
 def _einsum(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction | None:
@@ -29,7 +29,7 @@ def _einsum(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction
     if "." in inputs or any(len(set(t)) < len(t) for t in terms) or len(set(out)) < len(out) or len(terms) > 2:
         return None
     if len(terms) == 2:
-        return _contract(w, old, *args, terms[0], terms[1], out)
+        return _contract(w, old, args[0], args[1], (terms[0], terms[1], out))
     summed = tuple(i for i, c in enumerate(terms[0]) if c not in out)
     x = w.reduce("sum", args[0], summed, False)
     kept = [c for c in terms[0] if c in out]
@@ -37,9 +37,10 @@ def _einsum(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction
 
 
 def _contract(
-    w: Lowering, old: Instruction, a: Any, b: Any, la: str, lb: str, out: str, last: str = ""
+    w: Lowering, old: Instruction, a: Any, b: Any, labels: tuple[str, str, str], last: str = ""
 ) -> Instruction | None:
-    """out[out] = Σ a[la]·b[lb]. What one operand alone has is summed first."""
+    """out[out] = Σ a[la]·b[lb] for labels (la, lb, out). What one operand alone has is summed first."""
+    la, lb, out = labels
     if old.dtype.str[1:] not in _CONTRACTED or not all(isinstance(x, Instruction) for x in (a, b)):
         return None
     a, b = (
@@ -150,11 +151,12 @@ def _per_group(
 ) -> Instruction | None:
     """Contract (operand, axis of its channels) pairs for each group by itself; `axis` is that of the result's groups."""
     groups = old.params["groups"]
+    la, lb, out = labels
     if groups == 1:
-        return _contract(w, old, a[0], b[0], *(label.replace("g", "") for label in labels), last=last)
+        return _contract(w, old, a[0], b[0], (la.replace("g", ""), lb.replace("g", ""), out.replace("g", "")), last)
     x, y = (w.reshape(operand, _split(operand.shape, k, groups)) for operand, k in (a, b))
     shaped = Instruction(old.op, (), {}, _split(old.shape, axis, groups), old.dtype)
-    made = _contract(w, shaped, x, y, *labels, last=last)
+    made = _contract(w, shaped, x, y, labels, last)
     return None if made is None else w.reshape(made, old.shape)
 
 

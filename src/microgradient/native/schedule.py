@@ -147,7 +147,7 @@ class _Schedule:
                 if group.kind == "scatter":
                     _mark(group.detail[2], placed_readers)
                 continue
-            kept = []
+            kept: list[Entry] = []
             for entry in reversed(group.entries):
                 value = entry.value
                 needed = (
@@ -223,7 +223,7 @@ class _Schedule:
         kept = [a for a in group.order if a not in group.reduced]
         loops = [a for a in kept if group.domain[a] != 1]
         inner = [a for a in group.order if a in group.reduced and group.domain[a] != 1]
-        nest = loops + inner or [None]
+        nest: list[int | None] = [*loops, *inner] or [None]
         body = Body(group, lambda layout: tuple(0 if a is None else layout.strides[a] for a in nest), self._buffer)
         loads, ops, stores, operands = body.written(self._stored(group))
         shape = tuple(1 if a is None else group.domain[a] for a in nest)

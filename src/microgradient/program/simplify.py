@@ -66,7 +66,7 @@ def _needed(program: Program) -> list[Instruction]:
 def _key(op: str, args: _Args, params: dict[str, Any], old: Instruction) -> Any:
     """What two instructions with the same value have in common; None for one that is never the same twice."""
     if op in ("constant", "host"):
-        value = params.get("value")
+        value: Any = params.get("value")
         if op == "host" or value.size > 16:
             return None
         return op, old.shape, old.dtype.str, value.tobytes()
