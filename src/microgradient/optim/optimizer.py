@@ -135,7 +135,7 @@ class Optimizer:
             for group in self.param_groups
         ]
         state = {
-            indices[p]: {name: _exported(value) for name, value in entry.items()}
+            indices[p]: {name: _exported(name, value) for name, value in entry.items()}
             for p, entry in sorted(self.state.items(), key=lambda item: indices[item[0]])
         }
         return {"state": state, "param_groups": groups}
@@ -318,12 +318,13 @@ def _is_array(value: Any) -> bool:
     return isinstance(value, np.ndarray) and value.ndim > 0
 
 
-def _exported(value: Any) -> Any:
+def _exported(name: str, value: Any) -> Any:
     """An entry of the state as a tensor of its own. Numbers become float32, as the number of steps is in PyTorch."""
     if value is None:
         return None
     array = np.array(value)
-    return wrap(array if array.ndim else array.astype(np.float32), None)
+    is_number = name == "step" or not isinstance(value, np.ndarray | np.generic)
+    return wrap(array.astype(np.float32) if is_number else array, None)
 
 
 def _imported(value: Any, name: str, index: Any, p: Tensor) -> Any:
