@@ -98,18 +98,20 @@ def log1p(x: Value) -> Value:
     return _at_ends(log_of_sum(x), x, -1.0).copysign(x)
 
 
-def log_of_sum(x: Value) -> Value:
-    """ln(1 + x) for -1 < x < ∞ (and for -0, 0)."""
+def log_of_sum(x: Value, low: Value | None = None) -> Value:
+    """ln(1 + x + low) for -1 < x < ∞ (0 may come out for -0); `low` is what rounding has taken from x."""
     u = x + 1
     less = x < 1
     lost = less.select(x, 1.0) - (u - less.select(x.like(1.0), x))  # 1 + x = u + lost
+    if low is not None:
+        lost = lost + low
     m, e, whole = _parts(u)
     lost = lost * two_to((-whole).call("llvm.smax", whole.like(-64)))  # lost / 2^e, negligible from 2^64 on
     f = m - 1
     a, b = _series(f)
     inverse = polynomial(f, (1.0, -1.0, 1.0, -1.0))  # of 1 + f, nearly
-    high, low = LN2[x.dtype]
-    return e.fma(high, a + e.fma(low, lost.fma(inverse, b)))
+    high, rest = LN2[x.dtype]
+    return e.fma(high, a + e.fma(rest, lost.fma(inverse, b)))
 
 
 def softplus(x: Value) -> Value:
@@ -142,7 +144,13 @@ def asinh(x: Value) -> Value:
 def acosh(x: Value) -> Value:
     """ln(x + √(x² - 1)) = ln(1 + t + √(t (t + 2))) with t = x - 1."""
     t = x - 1
-    near = log_of_sum(t + (t * (t + 2)).sqrt())
+    factor = t + 2
+    square = t * factor
+    root = square.sqrt()
+    lost = (-root).fma(root, square) + t.fma(factor, -square) + t * (t - (factor - 2))
+    y = root + t
+    low = t - (y - root) + root.compare("eq", 0).select(root, lost / (root + root))
+    near = log_of_sum(y, low)
     return (x >= 1).select((x < HUGE).select(near, log(x) + math.log(2)), math.nan)
 
 
