@@ -221,3 +221,13 @@ def test_norm(name: str) -> None:
     b = Book()
     x = b.input(np.array([[3e30, 4e30], [0, 0], [3e-30, 4e-30]], np.float32))
     check(b, b.norm(x, axis=(1,), keepdims=False), b.norm(x, axis=(0, 1), keepdims=True))
+
+
+def test_assemblies_of_assemblies_are_one() -> None:
+    b = Book()
+    x, y, z = b.input(real(2, 3)), b.input(real(2, 3)), b.input(real(3))
+    inner = b.pad(b.concat(x * 2.0, y * 3.0, axis=0), widths=((1, 0), (0, 1)))
+    outer = b.concat(inner, b.pad(b.reshape(z * 4.0, shape=(1, 3)), widths=((0, 1), (1, 0))), axis=0)
+    spread = b.index_add(outer, key=(slice(1, 15, 2), slice(0, 8, 2)), shape=(16, 9))
+    plan = check(b, spread)
+    assert sum(launch.spec is not None for launch in plan.launches) == 4  # the three pieces, and the copy to the output

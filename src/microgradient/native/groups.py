@@ -180,7 +180,7 @@ def vote(refs: Sequence[Ref], shape: Shape) -> tuple[int, ...]:
                 order = order_of(shape, strides)
                 votes[order] = votes.get(order, 0) + 1
     natural = tuple(range(len(shape)))
-    return max(votes, key=lambda o: votes[o]) if votes else natural
+    return max(votes, key=lambda o: (votes[o], o == natural)) if votes else natural
 
 
 def conforms(ref: Ref, shape: Shape, group: Group) -> bool:

@@ -68,8 +68,8 @@ class Lowering:
         return self.add(op, (x,), params, shape, x.dtype)
 
     def reshape(self, x: Instruction, shape: tuple[int, ...]) -> Instruction:
-        """Append a reshape of x."""
-        return self.add("reshape", (x,), {"shape": shape}, shape, x.dtype)
+        """Append a reshape of x, if it is one."""
+        return x if x.shape == shape else self.add("reshape", (x,), {"shape": shape}, shape, x.dtype)
 
     def number(self, value: Any, dtype: Any) -> Instruction:
         """Append a 0-d constant."""

@@ -41,7 +41,36 @@ def merge_sums(made: list[Instruction], outputs: list[Instruction]) -> list[Inst
                 out += _summed(i, merged, {id(o) for o in out} | {id(o) for o in made})
                 continue
         out.append(i)
-    return [i for i in out if id(i) not in gone]
+    return _unnested([i for i in out if id(i) not in gone], outputs)
+
+
+def _unnested(made: list[Instruction], outputs: list[Instruction]) -> list[Instruction]:
+    """Pieces that are assembled themselves, for nobody else, are replaced by their own pieces."""
+    uses = Counter(id(a) for i in made for a in i.args if isinstance(a, Instruction))
+    uses.update(id(o) for o in outputs)
+    gone: set[int] = set()
+    for i in made:
+        if i.op != "assemble" or "through" in i.params:
+            continue
+        pieces: list[Any] = []
+        keys: list[Any] = []
+        for piece, key in zip(i.args, i.params["keys"], strict=True):
+            if piece.op == "assemble" and uses[id(piece)] == 1 and "through" not in piece.params:
+                gone.add(id(piece))
+                pieces += piece.args
+                keys += [tuple(map(_within, key, inner)) for inner in piece.params["keys"]]
+            else:
+                pieces.append(piece)
+                keys.append(key)
+        i.args, i.params = tuple(pieces), {"keys": tuple(keys)}
+    return [i for i in made if id(i) not in gone]
+
+
+def _within(outer: slice, inner: slice) -> slice:
+    """The slice `inner` of what `outer` selects."""
+    step, start = outer.step or 1, outer.start + inner.start * (outer.step or 1)
+    last = outer.start + (inner.stop - 1) * step
+    return slice(start, last + 1, step * (inner.step or 1))
 
 
 def _inside(root: Instruction, terms: dict[int, list[Instruction]], inner: set[int]) -> set[int]:
