@@ -1,13 +1,13 @@
 # make run    train the digits recipe on real data and show the result   (make run ARGS="--epochs 1 --model cnn")
 # make test   the test suite, without PyTorch
-# make lint oracle bench overhead clean   see below
+# make lint oracle bench overhead scaling clean   see below
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 ARGS ?=
 
-.PHONY: run test lint oracle bench overhead clean
+.PHONY: run test lint oracle bench overhead scaling clean
 
 run: $(VENV)/installed-recipes
 	$(BIN)/microgradient train digits $(ARGS)
@@ -32,6 +32,10 @@ bench:
 # What one eager operation costs beside NumPy, PyTorch, autograd and micrograd
 overhead: $(VENV)/installed-peers
 	$(BIN)/python benchmarks/overhead.py $(ARGS)
+
+# What a compiled step costs against depth and batch; writes the picture and the tables of docs/scaling.md
+scaling: $(VENV)/installed-recipes
+	$(BIN)/python benchmarks/scaling.py $(ARGS)
 
 $(VENV)/installed-recipes $(VENV)/installed-test $(VENV)/installed-lint $(VENV)/installed-peers $(VENV)/installed-bench: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
