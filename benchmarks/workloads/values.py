@@ -35,4 +35,8 @@ def build(Value: Any, MLP: Any, compile: Callable[[Any], Any] = lambda function:
         for _ in range(count):
             loss = step()
 
-    return d.Step(run, lambda: float(loss.data))
+    def repeat(count: int) -> None:
+        nonlocal loss
+        loss = step.repeat(count)
+
+    return d.Step(run, lambda: float(loss.data), repeat if hasattr(step, "repeat") else None)
