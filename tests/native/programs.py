@@ -15,7 +15,8 @@ class Recorded:
 
     def __init__(self, book: Book, array: Any, instruction: Instruction) -> None:
         self.book, self.array, self.instruction = book, np.asarray(array), instruction
-        self.shape, self.dtype, self.ndim = self.array.shape, self.array.dtype, self.array.ndim
+        self.shape, self.dtype = self.array.shape, self.array.dtype
+        self.ndim, self.size = self.array.ndim, self.array.size
 
 
 class Book:
@@ -46,7 +47,7 @@ class Book:
     def __getattr__(self, name: str) -> Any:
         def call(*args: Any, **params: Any) -> Any:
             with np.errstate(all="ignore"):
-                y = getattr(kernels, name)(*(a.array if isinstance(a, Recorded) else a for a in args), **params)
+                y = getattr(kernels, name)(*map(_operand, args), **params)
             parts = tuple(a.instruction if isinstance(a, Recorded) else a for a in args)
             if isinstance(y, tuple):
                 i = Instruction(name, parts, params, None, None)
@@ -66,6 +67,11 @@ class Book:
 
     def program(self, *outputs: Recorded, aliases: Any = ()) -> Program:
         return Program([x.instruction for x in self.inputs], self.made, [y.instruction for y in outputs], aliases)
+
+
+def _operand(a: Any) -> Any:
+    """What NumPy is given: weak values are Python numbers."""
+    return (a.array.item() if a.instruction.weak else a.array) if isinstance(a, Recorded) else a
 
 
 def _operator(name: str, reflected: bool) -> Any:

@@ -37,8 +37,8 @@ def contract(fusion: Fusion, i: Instruction, operands: list[Any]) -> Ref:
 
     n = len(operands) // 2
     la, lb, out = i.params["labels"]
-    a = _alike(fusion, [_stored(fusion, x) for x in operands[:n]])
-    b = _alike(fusion, [_stored(fusion, x) for x in operands[n:]])
+    a = _alike(fusion, [fusion.stored(x) for x in operands[:n]])
+    b = _alike(fusion, [fusion.stored(x) for x in operands[n:]])
     sizes = {c: m for c, m in zip(la + lb, (*a[0].shape, *b[0].shape), strict=True)}
     free_a, free_b = ([c for c in out if c in mine and c not in other] for mine, other in ((la, lb), (lb, la)))
     wanted = _vector_label(i, sizes, out, la, lb, a[0].layout.strides, b[0].layout.strides, free_a, free_b)
@@ -65,13 +65,6 @@ def contract(fusion: Fusion, i: Instruction, operands: list[Any]) -> Ref:
 
 def _own_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(s if n > 1 else 0 for s, n in zip(dense(shape), shape, strict=True))
-
-
-def _stored(fusion: Fusion, x: Any) -> Any:
-    """An operand that lies in memory."""
-    if x.value.literal is None:
-        return x
-    return fusion.pointwise("copy", [x], {}, x.shape, x.value.dtype)
 
 
 def _alike(fusion: Fusion, refs: list[Any]) -> list[Any]:

@@ -194,6 +194,8 @@ class _Call:
             return np.full(operand.shape, value.literal, value.dtype)
         if id(value) in self.results:
             return self.results[id(value)]
+        if 0 in operand.shape:
+            return np.empty(operand.shape, value.dtype)
         flat = self.owner.array(value, inputs, outputs)
         offset, strides = operand.layout
         steps = tuple(s * flat.itemsize for s in strides)

@@ -115,7 +115,7 @@ class Fusion:
         elif i.op == "assemble":
             ref = self.assemble(i, operands)
         elif i.op == "gather":
-            ref = self.pointwise("gather", [operands[0], *operands[1:]], i.params, i.shape, i.dtype)
+            ref = self.pointwise("gather", [self.stored(operands[0]), *operands[1:]], i.params, i.shape, i.dtype)
         elif i.op == "scatter":
             ref = self.scatter(i, operands)
         else:
@@ -145,6 +145,12 @@ class Fusion:
             value.weak = ref.value.weak
             self.copies[key] = Ref(value, (), ref.shape)
         return self.copies[key]
+
+    def stored(self, ref: Ref) -> Ref:
+        """An operand that lies in memory."""
+        if ref.value.literal is None:
+            return ref
+        return self.pointwise("copy", [ref], {}, ref.shape, ref.value.dtype)
 
     def pieced(self, ref: Ref, order: Sequence[int]) -> Ref:
         """A copy that nobody else uses, to be stored in a place of its own."""
@@ -301,19 +307,11 @@ class Fusion:
 
     def scatter(self, i: Instruction, operands: list[Ref]) -> Ref:
         """Zeros with values added where index arrays say."""
-        value = operands[0]
         target = self.pointwise("copy", [Number(0, np.dtype(i.dtype))], {}, i.shape, i.dtype).value
         assert target.group is not None
         target.group.closed = True
-        for k, operand in enumerate(operands):
-            if operand.value.literal is not None or (
-                operand.value.group is not None and operand.value.group.closed is False
-            ):
-                operands[k] = (
-                    operand
-                    if operand.value.literal is None
-                    else self.pointwise("copy", [operand], {}, operand.shape, operand.value.dtype)
-                )
+        operands = [self.stored(operand) for operand in operands]
+        value = operands[0]
         group = self.begin("scatter", value.shape, tuple(range(len(value.shape))))
         group.closed = True
         group.detail = (operands[0], list(operands[1:]), target, i.params)
@@ -364,8 +362,8 @@ def _step(i: Instruction) -> Step:
 
 def _constant(i: Instruction) -> Ref:
     array = i.params["value"]
-    if array.size == 1 or (array.size and not any(array.strides)):
-        return literal_ref(array.flat[0], i.shape, i.dtype)
+    if array.size <= 1 or not any(array.strides):
+        return literal_ref(array.flat[0] if array.size else 0, i.shape, i.dtype)
     value = Value(i.shape, i.dtype, Layout(0, dense(i.shape)))
     value.buffer = Buffer(i.dtype, value.size)
     value.buffer.array = np.ascontiguousarray(array)

@@ -59,6 +59,8 @@ class Lowering:
         self, op: str, args: tuple[Any, ...], params: dict[str, Any], shape: Any, dtype: Any, weak: bool = False
     ) -> Instruction:
         """Append an instruction."""
+        if shape is not None and op not in ("host", "constant"):
+            op, args, params = _not_empty(op, args, params, shape, dtype)
         made = Instruction(op, args, params, shape, dtype, weak, self.where)
         self.made.append(made)
         return made
@@ -98,6 +100,21 @@ class Lowering:
     def _reduce(self, op: str, x: Instruction, axis: tuple[int, ...], keepdims: bool) -> Instruction:
         shape = tuple(1 if i in axis else n for i, n in enumerate(x.shape) if keepdims or i not in axis)
         return self.add(op, (x,), {"axis": axis, "keepdims": keepdims}, shape, x.dtype)
+
+
+def _not_empty(op: str, args: tuple[Any, ...], params: dict[str, Any], shape: tuple[int, ...], dtype: Any) -> Any:
+    """(op, args, params) that do the same without kernels over nothing: what is made of no entries is a constant."""
+    empty = [isinstance(a, Instruction) and a.shape is not None and 0 in a.shape for a in args]
+    if op == "assemble" and any(empty):
+        kept = [k for k, nothing in enumerate(empty) if not nothing]
+        args, params = tuple(args[k] for k in kept), {**params, "keys": tuple(params["keys"][k] for k in kept)}
+    if 0 in shape or (op in _OF_NOTHING and empty[0]) or (op == "assemble" and not args):
+        number = np.asarray(_OF_NOTHING.get(op, 0), dtype)
+        return "constant", (), {"value": np.broadcast_to(number, shape)}
+    return op, args, params
+
+
+_OF_NOTHING = {"sum": 0, "prod": 1, "contract": 0, "scatter": 0}
 
 
 # ------------------------------------------------------------------------------------------------- one rule per primitive

@@ -79,6 +79,8 @@ class _Schedule:
         for number, ref in enumerate(self.fused.outputs):
             target = Buffer(ref.value.dtype, math.prod(ref.shape))
             target.slot = len(self.program.inputs) + number
+            if not target.size:
+                continue
             value = ref.value
             direct = (
                 value.ready >= 0
@@ -93,11 +95,18 @@ class _Schedule:
                 value.buffer, value.placed = target, True
             else:
                 late.append((ref, target))
-        late.sort(
-            key=lambda item: item[0].value.group is not None
-        )  # what reads inputs goes before what overwrites them
-        for ref, target in late:
+        for ref, target in self._saved(late, sources):
             self._copy_at_end(ref, target)
+
+    def _saved(self, late: list[tuple[Ref, Buffer]], sources: dict[int, int]) -> list[tuple[Ref, Buffer]]:
+        """What is still to be copied into outputs. Of inputs that are overwritten, what is wanted is copied elsewhere first."""
+        changing = {id(self.fused.inputs[source]) for source in sources.values()}
+        rest = []
+        for ref, target in late:
+            if id(ref.value) in changing:
+                ref = self._copy_at_end(ref, Buffer(ref.value.dtype, target.size))
+            rest.append((ref, target))
+        return rest
 
     def _may_overwrite(self, value: Value, source: int | None) -> bool:
         """Whether the old value of an input may go when `value` is computed: nobody reads it later, or elsewhere at that time."""
@@ -112,33 +121,36 @@ class _Schedule:
         for group in (value.group,):
             own = _strides_of(value, group)
             for shape, ref in _operands(group):
-                if ref.value is old and (group.kind == "contract" and shape is None):
-                    return False
+                if ref.value is old and shape is None:
+                    return False  # read anywhere
                 if ref.value is old and spread(ref, group, shape) != Layout(0, own):
                     return False
             if group.kind == "row" and group.reduced and value.shape == group.domain:
                 return not any(ref.value is old for _, ref in _operands(group))  # several passes may read it again
         return not any(ref.value is old for ref in self.fused.outputs if ref.value is not value)
 
-    def _copy_at_end(self, ref: Ref, target: Buffer) -> None:
+    def _copy_at_end(self, ref: Ref, target: Buffer) -> Ref:
         if ref.value.dtype.str[1:] not in NATIVE_DTYPES:
             group = Group(len(self.groups), "host", ref.shape, ())
             value = Value(ref.shape, ref.value.dtype, Layout(0, dense(ref.shape)))
             value.ready, value.buffer, value.placed = group.number, target, True
             group.detail = (copying(ref), [ref], value)
             self.groups.append(group)
-            return
+            return Ref(value, (), ref.shape)
         group = Group(len(self.groups), "row", ref.shape, tuple(range(len(ref.shape))))
         value = Value(ref.shape, ref.value.dtype, Layout(0, dense(ref.shape)))
         value.group, value.ready, value.buffer, value.placed = group, group.number, target, True
         operand: Any = ref if ref.value.literal is None else Number(ref.value.literal, ref.value.dtype)
         group.entries.append(Entry(value, "copy", (operand,), {}))
         self.groups.append(group)
+        return Ref(value, (), ref.shape)
 
     def _drop_unused(self) -> None:
         """Remove operations whose results nobody reads."""
         wanted = {id(ref.value) for ref in self.fused.outputs}
         placed_readers: set[int] = set()
+        for ref in self.fused.outputs:
+            _mark(ref.value, placed_readers)
         for group in reversed(self.groups):
             if group.kind in ("host", "scatter"):
                 for _, ref in _operands(group):
@@ -170,8 +182,6 @@ class _Schedule:
                 for ref in (*group.detail.a, *group.detail.b):
                     wanted.add(id(ref.value))
                     _mark(ref.value, placed_readers)
-            for ref in self.fused.outputs:
-                _mark(ref.value, placed_readers)
 
     # --------------------------------------------------------------------------------------------------------- kernels
 

@@ -1,0 +1,90 @@
+"""Random programs: machine code gives what the interpreter gives, and what they taught, one test each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from compare import assert_near
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from programs import Book, Recorded
+from random_programs import random_case
+
+from microgradient import rules_linalg  # noqa: F401
+from microgradient.program.program import Alias
+from microgradient.program.simplify import simplify
+from microgradient.rules import ARRAY
+
+RNG = np.random.default_rng(1)
+
+
+@settings(derandomize=True, deadline=None, max_examples=120, suppress_health_check=list(HealthCheck), database=None)
+@given(st.data())
+def test_random_programs(data: Any) -> None:
+    case = random_case(lambda n: data.draw(st.integers(0, n - 1)), 40)
+    program = simplify(case.program) if data.draw(st.booleans()) else case.program
+    assert_near(program, case.inputs, case.errors)
+
+
+def exactly(book: Book, *outputs: Recorded, aliases: Any = (), error: float = 0) -> None:
+    program = book.program(*outputs, aliases=aliases)
+    assert_near(program, [x.array for x in book.inputs], [error] * len(outputs))
+
+
+def real(*shape: int) -> Any:
+    return RNG.integers(-8, 9, shape).astype(np.float32)
+
+
+def test_inputs_that_change_places() -> None:
+    b = Book()
+    x, y, z = b.input(real(3, 3)), b.input(real(3, 3)), b.input(real(3, 3))
+    exactly(b, y, z, x, aliases=[Alias(0, 0), Alias(1, 1), Alias(2, 2)])
+    exactly(b, b.permute_dims(x, axes=(1, 0)), b.flip(y, axis=(0,)), x, aliases=[Alias(0, 0), Alias(1, 1)])
+    exactly(b, b.add(x, 1.0), x, b.index(x, key=(0,)), aliases=[Alias(0, 0)])
+
+
+def test_an_input_is_replaced_by_entries_of_itself() -> None:
+    b = Book()
+    x, i = b.input(real(5)), b.input(np.array([4, 3, 3, 0, 1]))
+    exactly(b, b.index(x, i, key=(ARRAY,)), aliases=[Alias(0, 0)])
+
+
+def test_entries_of_a_constant() -> None:
+    b = Book()
+    i = b.input(np.array([0, 0, 0]))
+    same = b.broadcast_to(b.constant(np.float32(0.75)), shape=(1,))
+    exactly(
+        b,
+        b.take_along_axis(same, i, axis=0),
+        b.index_add(b.broadcast_to(same, shape=(3,)), i, key=(ARRAY,), shape=(2,)),
+    )
+
+
+@pytest.mark.parametrize("shape", [(0,), (16, 0), (0, 3), (33, 2, 0)])
+def test_arrays_without_entries(shape: Any) -> None:
+    b = Book()
+    x, y = b.input(real(*shape)), b.input(real(*shape))
+    z = b.add(b.tanh(x), 1.0)
+    axes = tuple(range(len(shape)))
+    sums = [b.sum(z, axis=(a,), keepdims=keep) for a in axes for keep in (True, False)]
+    products = [b.prod(b.multiply(z, y), axis=(a,), keepdims=False) for a in axes]
+    whole = b.sum(b.multiply(z, z), axis=axes, keepdims=False)
+    labels = "abc"[: len(shape)]
+    others = [
+        b.concat(x, z, axis=0),
+        b.pad(z, widths=((1, 2),) * len(shape)),
+        b.einsum(z, y, spec=f"{labels},{labels}->"),
+        b.cumulative_sum(x, axis=0),
+        b.add(whole, 2.0),
+        b.index_add(z, key=(slice(None),) * len(shape), shape=shape),
+    ]
+    exactly(b, z, *sums, *products, whole, *others, aliases=[Alias(0, 1)])
+
+
+def test_numpy_reads_an_array_without_entries() -> None:
+    b = Book()
+    x = b.input(real(0, 33))
+    y = b.index(x, key=(slice(None), -10))
+    exactly(b, b.index_set(y, b.negative(y), key=(slice(0, 1),)))
