@@ -33,7 +33,8 @@ class Buffer:
 
 class Value:
     """What an instruction computes: shape, dtype and, if it is stored, where. `group` made it; it can be read when group number
-    `ready` has run. `domain_strides`: how the dense value lies in its group's domain."""
+    `ready` has run. `domain_strides`: how the dense value lies in its group's domain. `views` must exist, and `promised`
+    strides (view, axis, stride) must stay, wherever the value is placed: kernels rely on them."""
 
     __slots__ = (
         "buffer",
@@ -43,6 +44,7 @@ class Value:
         "layout",
         "literal",
         "placed",
+        "promised",
         "ready",
         "shape",
         "views",
@@ -60,6 +62,7 @@ class Value:
         self.literal: Any = None  # every entry is this number
         self.placed = False  # its place in memory is given
         self.views: list[tuple[Step, ...]] = []
+        self.promised: list[tuple[tuple[Step, ...], int, int]] = []
         self.weak = False
 
     @property

@@ -36,9 +36,20 @@ def put(piece: Ref, place: Layout, buffer: Buffer) -> bool:
     layout = Layout(place.offset, strides)
     if value.size > 512 and not _similar(value, strides):
         return False
-    if any(resolve(layout, value.shape, steps) is None for steps in value.views):
+    if not _keeps(value, layout):
         return False
     value.layout, value.buffer, value.placed = layout, buffer, True
+    return True
+
+
+def _keeps(value: Value, layout: Layout) -> bool:
+    """Whether all that kernels rely on is still so with this layout."""
+    if any(resolve(layout, value.shape, steps) is None for steps in value.views):
+        return False
+    for steps, axis, stride in value.promised:
+        there = resolve(layout, value.shape, steps)
+        if there is None or there.strides[axis] != stride:
+            return False
     return True
 
 
