@@ -181,6 +181,18 @@ def test_a_weight_used_at_every_step() -> None:
     assert max(launch.spec.terms for launch in products) == 4  # the first state is not computed but given
 
 
+@pytest.mark.parametrize("n", [8, 40])
+def test_operands_of_contractions_that_are_assembled_later(n: int) -> None:
+    """A product that was planned with the strides of its operands finds them so, though an assembly would have them otherwise."""
+    b = Book()
+    x, y = b.input(real(n, n)), b.input(real(n + 1, n))
+    v, w = b.tanh(x), b.sin(x)
+    wide = b.concat(b.reshape(v, shape=(n, n, 1)), b.reshape(x, shape=(n, n, 1)), axis=2)
+    check(b, b.matmul(y, v), wide)  # v as vectors
+    check(b, b.matmul(y, v) + b.matmul(y * 2.0, w), b.concat(w, x, axis=1))  # two terms, w of which would be spread
+    check(b, b.matmul(v, x) + b.matmul(w, x), b.concat(w, x, axis=1))
+
+
 def test_what_has_no_kernel_runs_on_numpy() -> None:
     b = Book()
     x = b.input(real(3, 3, dtype=np.float64))

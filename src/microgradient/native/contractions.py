@@ -53,6 +53,10 @@ def contract(fusion: Fusion, i: Instruction, operands: list[Any]) -> Ref:
         order = [lb.index(c) for c in lb if c in batch] + [lb.index(c) for c in lb if c in depth]
         order += [lb.index(c) for c in columns]
         b = [fusion.copy(x, order) for x in b]
+    if n > 1:
+        _promise([*a, *b])
+    elif wanted:
+        _promise(b, lb.index(wanted))
     depth.sort(key=lambda c: -abs(a[0].layout.strides[la.index(c)]))
     order_out = [out.index(c) for c in out if c != wanted] + ([out.index(wanted)] if wanted else [])
     group = fusion.begin("contract", i.shape, tuple(order_out))
@@ -72,6 +76,14 @@ def _alike(fusion: Fusion, refs: list[Any]) -> list[Any]:
     if len({r.layout.strides for r in refs}) > 1:
         return [fusion.copy(r, range(len(r.shape))) for r in refs]
     return refs
+
+
+def _promise(refs: list[Ref], only: int | None = None) -> None:
+    """The kernel relies on these operands' strides (along one axis only): they may not be placed otherwise later."""
+    for ref in refs:
+        for axis, (n, stride) in enumerate(zip(ref.shape, ref.layout.strides, strict=True)):
+            if n > 1 and only in (None, axis):
+                ref.value.promised.append((ref.steps, axis, stride))
 
 
 def _vector_label(
