@@ -72,7 +72,7 @@ def show(key: str, workload: Workload, race: Race) -> bool:
     reference = next(iter(race.figures.values()), None)
     agree = True
     for library, figures in race.figures.items():
-        ratio = f"{compiled.median / figures.median:.3f}" if compiled and figures is not compiled else ""
+        ratio = f"{compiled.median / figures.median:.3g}" if compiled and figures is not compiled else ""
         difference = abs(figures.losses[-1] / reference.losses[-1] - 1) if reference else 0.0
         right = difference <= (figures.tolerance or workload.tolerance)
         agree &= right
@@ -99,7 +99,7 @@ def show_targets(workload: Workload, race: Race, compiled: Figures) -> None:
     if peers:
         best = min(peers, key=peers.__getitem__)
         ratio = compiled.median / peers[best]
-        verdict(f"{ratio:.3f} of the best peer's time, {best}'s", ratio, workload.must, workload.aim)
+        verdict(f"{ratio:.3g} of the best peer's time, {best}'s", ratio, workload.must, workload.aim)
     torch = race.figures.get("torch")
     if torch and torch.megabytes and compiled.megabytes:
         ratio = compiled.megabytes / torch.megabytes
@@ -137,7 +137,7 @@ def verdict(text: str, figure: float, must: float | None, aim: float | None = No
     else:
         word = "[green]reached    [/]" if figure <= must else "[red]NOT REACHED[/]"
     limit = "" if must is None else f" (at most {must:g}" + (")" if aim is None else f", aim {aim:g})")
-    console.print(f"  {word}  {text}{limit}", highlight=False)
+    console.print(f"  {word}  {text}{limit}", highlight=False, soft_wrap=True)
 
 
 def duration(seconds: float) -> str:
