@@ -298,6 +298,23 @@ def test_arrays_closed_over_are_read_at_every_call() -> None:
     assert f(mg.ones(2)).tolist() == [10.0, 10.0]
 
 
+def test_numbers_with_their_bytes_the_other_way_round() -> None:
+    other = np.arange(5).astype(np.dtype(np.float32).newbyteorder())
+    f = mg.compile(lambda x, y: x * other + y)
+    for n in (2.0, 3.0):
+        y = np.full(5, n).astype(other.dtype)
+        assert f(mg.tensor([n]), y).tolist() == [n * k + n for k in range(5)]
+    held = mg.tensor(np.ones(3))
+    held.data = held.data.astype(held.dtype.newbyteorder())
+
+    @mg.compile
+    def double() -> Any:
+        held.data = (held * 2).data
+        return mg.sum(held)
+
+    assert [double().item() for _ in range(3)] == [6, 12, 24]
+
+
 def test_an_argument_may_be_changed() -> None:
     def f(x: Any) -> None:
         x[0] = 7.0

@@ -23,7 +23,7 @@ from .interpret import Interpreter
 from .program import Program
 from .scalar_program import ScalarProgram
 from .scalar_trace import ValuesMetError, meeting_values
-from .variant import MISMATCH, Variant, kept_values, restore
+from .variant import MISMATCH, Variant, kept_values, native_order, restore
 
 _KEPT = 64  # programs that a compiled function remembers
 _PATIENCE = 8  # programs after which it says what keeps changing
@@ -137,6 +137,7 @@ class Compiled:
     def _slow(self, args: tuple[Any, ...], options: dict[str, Any], repeat: int) -> Any:
         """Find the program for these arguments, or make it."""
         leaves, rebuild = flatten((args, options))
+        leaves = [native_order(x) if isinstance(x, np.ndarray) else x for x in leaves]
         kinds, key = _signature(leaves, (args, options))
         variants = self._variants.get(key)
         if variants is None:

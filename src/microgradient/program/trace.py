@@ -87,6 +87,7 @@ class Trace:
 
     def input(self, place: Place, shape: tuple[int, ...], dtype: Any, weak: bool = False) -> Sym:
         """A new input of the program."""
+        dtype = np.dtype(dtype).newbyteorder("=")
         made = Instruction("input", (), {}, shape, dtype, weak, user_location())
         self.inputs.append((made, place))
         return Sym(self, shape, dtype, made, weak=weak)

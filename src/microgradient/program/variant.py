@@ -97,7 +97,7 @@ class Variant:
             elif isinstance(place, Setting):
                 self.inputs[k] = np.empty((), instruction.dtype)
                 self._settings.append((k, place.optimizer, place.group, place.name))
-            elif isinstance(place, Reference) and place.array.flags.c_contiguous:
+            elif isinstance(place, Reference) and place.array.flags.c_contiguous and place.array.dtype.isnative:
                 self.inputs[k] = place.array
             elif place not in changed or k not in aliased or isinstance(place, ArgumentGrad):
                 self._read.append((k, place, instruction.shape, instruction.dtype))
@@ -275,6 +275,11 @@ def _aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     return np.ndarray(shape, dtype, memory, shift)
 
 
+def native_order(array: Array) -> Array:
+    """The array with the bytes of its numbers in this machine's order, which machine code expects."""
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
 def kept_values(effects: list[Any]) -> list[tuple[Any, Any]]:
     """What is in the places that these effects change, to be put back by `restore`."""
     return [(e.place, _value(e.place)) for e in effects if isinstance(e.place, Data | Entry)]
@@ -289,9 +294,9 @@ def restore(values: list[tuple[Any, Any]]) -> None:
 def _read(place: Any, leaves: Any) -> Any:
     """The array at a place that is only read."""
     if isinstance(place, Data):
-        return place.tensor.data
+        return native_order(place.tensor.data)
     if isinstance(place, Reference):
-        return place.array
+        return native_order(place.array)
     if isinstance(place, ArgumentGrad):
         return leaves[place.number].node.grad.data
     return np.asarray(_value(place))
@@ -307,7 +312,7 @@ def _value(place: Any) -> Any:
 
 
 def _dtype(value: Any) -> Any:
-    return getattr(value, "dtype", None) or np.dtype(np.float64)
+    return (getattr(value, "dtype", None) or np.dtype(np.float64)).newbyteorder("=")
 
 
 def _write(place: Any, array: Any, leaves: Any = ()) -> None:
