@@ -32,7 +32,7 @@ class Noisy(Recipe):
     lr_decay = 0.3
     clip_norm = 1.0
     train_size = 18
-    stop_at = -1  # the call of `loss` in which Ctrl-C arrives
+    stop_at = -1  # the step in which Ctrl-C arrives
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)
@@ -42,12 +42,15 @@ class Noisy(Recipe):
         self.model = nn.Sequential(nn.Linear(3, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.3), nn.Linear(8, 1))
         self.calls = 0
 
-    def loss(self, examples):
+    def batch(self, examples):
         self.calls += 1
         if self.calls == self.stop_at:
             os.kill(os.getpid(), signal.SIGINT)
-        x = mg.tensor(self.x[examples]) + random.normal((len(examples), 3)) * 0.1
-        return mse_loss(self.model(x), mg.tensor(self.y[examples]))
+        x = self.x[examples] + random.uniform((len(examples), 3)).data * 0.1
+        return mg.tensor(x), mg.tensor(self.y[examples])
+
+    def batch_loss(self, x, y):
+        return mse_loss(self.model(x + random.normal(x.shape) * 0.1), y)
 
     def evaluate(self):
         return [Metric("error", float(mse_loss(self.model(mg.tensor(self.x)), mg.tensor(self.y)).data))]
@@ -112,14 +115,14 @@ def test_ctrl_c_pressed_twice_loses_nothing(unbroken, tmp_path):
     optimizer, expected = unbroken
     session = begin(tmp_path / "r", optimizer=optimizer)
     session.recipe.stop_at = 7
-    inner = session.recipe.loss
+    inner = session.recipe.batch
 
-    def loss(examples):
+    def batch(examples):
         if session.recipe.calls == 6:
             os.kill(os.getpid(), signal.SIGINT)
         return inner(examples)
 
-    session.recipe.loss = loss
+    session.recipe.batch = batch
     with pytest.raises(InterruptedRunError, match="Stopped after 7 steps"):
         session.run(quiet)
     resume(tmp_path / "r").run(quiet)
@@ -133,14 +136,14 @@ def test_a_run_killed_without_warning_goes_on_from_its_last_save(unbroken, tmp_p
 
     monkeypatch.setattr("microgradient.train.loop._SAVE_SECONDS", 0.0)  # a save after every step
     session = begin(tmp_path / "r", optimizer=optimizer)
-    inner = session.recipe.loss
+    inner = session.recipe.batch
 
-    def loss(examples):
+    def batch(examples):
         if session.recipe.calls == 13:
             raise Killed
         return inner(examples)
 
-    session.recipe.loss = loss
+    session.recipe.batch = batch
     with pytest.raises(Killed):
         session.run(quiet)
     with open(tmp_path / "r" / METRICS, "a") as file:
@@ -159,8 +162,8 @@ def test_a_seed_decides_everything(unbroken, tmp_path):
 
 def test_every_example_is_shown_once_an_epoch_and_the_rate_falls(tmp_path):
     session = begin(tmp_path / "r", epochs=2)
-    inner, shown = session.recipe.loss, []
-    session.recipe.loss = lambda examples: shown.append(examples) or inner(examples)
+    inner, shown = session.recipe.batch, []
+    session.recipe.batch = lambda examples: shown.append(examples) or inner(examples)
     session.run(quiet)
     assert [len(batch) for batch in shown] == [4, 4, 4, 4, 2] * 2
     first, second = np.concatenate(shown[:5]), np.concatenate(shown[5:])
@@ -256,10 +259,12 @@ class Diverging(Noisy):
     name = "diverging"
     bad_step = 8
 
-    def loss(self, examples):
-        loss = super().loss(examples)
-        shift = 1e9 if self.calls >= self.bad_step else 0.0
-        return mg.mean(mg.log(loss + 1.0 - shift))
+    def batch(self, examples):
+        x, y = super().batch(examples)
+        return x, y, mg.tensor(1e9 if self.calls >= self.bad_step else 0.0)
+
+    def batch_loss(self, x, y, shift):
+        return mg.mean(mg.log(super().batch_loss(x, y) + 1.0 - shift))
 
 
 def test_a_loss_that_is_not_a_number_names_the_first_operation_and_keeps_the_last_good_state(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,9 @@ _TRACEBACK = "MICROGRADIENT_TRACEBACK"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0 done, 1 could not, 2 not understood, 130 stopped by the user."""
     try:
-        return int(_command.main(arguments, prog_name="microgradient", standalone_mode=False) or 0)
+        with warnings.catch_warnings():
+            warnings.showwarning = _warn
+            return int(_command.main(arguments, prog_name="microgradient", standalone_mode=False) or 0)
     except MicrogradientError as error:
         return _fail(str(error), 1)
     except click.ClickException as error:
@@ -76,6 +79,7 @@ def _recipes() -> None:
 @click.option("--out", type=click.Path(path_type=Path, readable=False), help="The run folder.  [default: runs/NAME]")
 @click.option("--target", type=str, help="The column of a CSV file to predict.  [default: the last]")
 @click.option("--text", type=str, metavar="FILE", help="A text file for the recipe text to learn.")
+@click.option("--compile/--no-compile", default=None, help="Run each step as machine code.  [default: --compile]")
 @click.option("--resume", is_flag=True, help="Go on with the run in --out, or the latest of this name.")
 def _train(source: str, out: Path | None, resume: bool, **options: Any) -> None:
     """Train a recipe (see: microgradient recipes) or on a CSV file."""
@@ -111,6 +115,11 @@ def _find(source: str) -> tuple[Any, Any, str]:
     close = difflib.get_close_matches(source.lower(), RECIPES, 1)
     hint = f"did you mean {close[0]}?" if close else f"choose from {', '.join(RECIPES)}, or name a CSV file."
     raise ArgumentError("MG189", f"There is no recipe {source!r}: {hint}")
+
+
+def _warn(message: Warning | str, *_where: Any, **_named: Any) -> None:
+    """Say a warning on standard error, in one line; the place in the code is ours and tells the user nothing."""
+    click.echo(f"Warning: {' '.join(str(message).split())}", err=True)
 
 
 def _fail(sentence: str, code: int) -> int:

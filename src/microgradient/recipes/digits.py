@@ -62,9 +62,11 @@ class Digits(Recipe):
         self.test_images = Tensor(self.images[self.test][:, None])
         self.model = cnn() if options.model == "cnn" else mlp()
 
-    def loss(self, examples: NDArray[np.int64]) -> Tensor:
-        logits = self.model(Tensor(self._moved(examples)[:, None]))
-        return cross_entropy(logits, Tensor(self.labels[self.training[examples]]))
+    def batch(self, examples: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        return Tensor(self._moved(examples)[:, None]), Tensor(self.labels[self.training[examples]])
+
+    def batch_loss(self, images: Tensor, labels: Tensor) -> Tensor:
+        return cross_entropy(self.model(images), labels)
 
     def evaluate(self) -> list[Metric]:
         logits = self.model(self.test_images)

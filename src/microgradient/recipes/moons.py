@@ -38,8 +38,11 @@ class Moons(Recipe):
         self.train_size = len(self.x)
         self.model = ScalarModel(options.seed)
 
-    def loss(self, examples: NDArray[np.int64]) -> Value:
-        hinges = [(1 - int(self.y[i]) * self.model(self.x[i])).relu() for i in examples]
+    def batch(self, examples: NDArray[np.int64]) -> tuple[list[list[float]], list[float]]:
+        return self.x[examples].tolist(), self.y[examples].astype(float).tolist()
+
+    def batch_loss(self, points: list[list[float]], moons: list[float]) -> Value:
+        hinges = [(1 - y * self.model(x)).relu() for x, y in zip(points, moons, strict=True)]
         penalty = sum((weight * weight for weight in self.model.parameters()), Value(0.0))
         return sum(hinges, Value(0.0)) * (1.0 / len(hinges)) + penalty * _PENALTY
 
@@ -53,6 +56,9 @@ class Moons(Recipe):
 
     def learning_rate(self, epoch: int) -> float:
         return self.options.lr * (1 - 0.9 * min(epoch, _DECAY_STEPS) / _DECAY_STEPS)
+
+    def set_learning_rate(self, optimizer: ScalarSGD, rate: float) -> None:
+        optimizer.lr.data = rate
 
     def data_arrays(self) -> Iterator[NDArray[Any]]:
         yield from (self.x, self.y, self.x_test, self.y_test)
@@ -80,7 +86,7 @@ class ScalarModel:
         python_random.setstate(before)
 
     def __call__(self, point: Iterable[float]) -> Value:
-        return self.mlp([Value(float(x)) for x in point])
+        return self.mlp([Value(x) for x in point])
 
     def scores(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """The same network on many points at once, by its matrices, without a graph."""
@@ -125,11 +131,11 @@ class ScalarModel:
 
 
 class ScalarSGD:
-    """Gradient descent on ``Value``s: ``p.data -= lr * p.grad``."""
+    """Gradient descent on ``Value``s: ``p.data -= lr * p.grad``. The rate is one, too, so that compiled steps see it change."""
 
     def __init__(self, parameters: list[Value], lr: float) -> None:
         self.parameters = parameters
-        self.param_groups: list[dict[str, Any]] = [{"lr": lr, "params": parameters}]
+        self.lr = Value(lr)
 
     def zero_grad(self) -> None:
         for parameter in self.parameters:
@@ -137,10 +143,10 @@ class ScalarSGD:
 
     def step(self) -> None:
         for parameter in self.parameters:
-            parameter.data -= self.param_groups[0]["lr"] * parameter.grad
+            parameter.data -= self.lr.data * parameter.grad
 
     def state_dict(self) -> dict[str, Any]:
-        return {"state": {}, "param_groups": [{"lr": self.param_groups[0]["lr"]}]}
+        return {"state": {}, "param_groups": [{"lr": self.lr.data}]}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.param_groups[0]["lr"] = state["param_groups"][0]["lr"]
+        self.lr.data = state["param_groups"][0]["lr"]

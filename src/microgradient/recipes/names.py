@@ -54,15 +54,21 @@ class Names(Recipe):
         self.training, self.test = training, test
         self.train_size = len(training)
         self.model = NameModel()
+        self.held_out_loss = self.compiled(self.batch_loss)
 
-    def loss(self, examples: NDArray[np.int64]) -> Tensor:
-        return self._loss(self.training[examples])
+    def batch(self, examples: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        return self._encoded(self.training[examples])
+
+    def batch_loss(self, letters: Tensor, following: Tensor) -> Tensor:
+        """Mean over the letters of these names."""
+        logits, _ = self.model(letters)
+        return cross_entropy(logits.reshape((-1, 27)), following.reshape(-1), ignore_index=_IGNORED)
 
     def evaluate(self) -> list[Metric]:
         losses, letters = [], []
         for start in range(0, len(self.test), 256):
             rows = self.test[start : start + 256]
-            losses.append(float(self._loss(rows).data))
+            losses.append(float(self.held_out_loss(*self._encoded(rows)).data))
             letters.append(int((self.targets[rows] != _IGNORED).sum()))
         return [Metric("test loss", float(np.average(losses, weights=letters)), "nats/char")]
 
@@ -93,12 +99,12 @@ class Names(Recipe):
             drawn.append(letters[:, 0])
         return ["".join(chr(96 + letter) for letter in row).split(chr(96))[0] for row in np.stack(drawn, axis=1)]
 
-    def _loss(self, rows: NDArray[np.int64]) -> Tensor:
-        """Mean over the letters of these names, cut to the longest of them."""
+    def _encoded(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        """Inputs and targets of these names, cut to the longest of them or one letter later: few lengths are few programs."""
         inputs, targets = self.inputs[rows], self.targets[rows]
         length = int((targets != _IGNORED).sum(axis=1).max())
-        logits, _ = self.model(Tensor(inputs[:, :length]))
-        return cross_entropy(logits.reshape((-1, 27)), Tensor(targets[:, :length].reshape(-1)), ignore_index=_IGNORED)
+        length += length % 2
+        return Tensor(inputs[:, :length]), Tensor(targets[:, :length])
 
     def _pairs(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         inputs, targets = self.inputs[rows], self.targets[rows]

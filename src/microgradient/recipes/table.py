@@ -45,11 +45,14 @@ class TableRecipe(Recipe):
             )
         self.loss_unit = "nats" if table.is_classification else "σ²"
 
-    def loss(self, examples: NDArray[np.int64]) -> Tensor:
-        predicted, target = self.model(Tensor(self.x[examples])), self.y[examples]
+    def batch(self, examples: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        return Tensor(self.x[examples]), Tensor(self.y[examples])
+
+    def batch_loss(self, features: Tensor, target: Tensor) -> Tensor:
+        predicted = self.model(features)
         if self.table.is_classification:
-            return cross_entropy(predicted, Tensor(target))
-        return mse_loss(predicted, Tensor(target[:, None]))
+            return cross_entropy(predicted, target)
+        return mse_loss(predicted, target.reshape((-1, 1)))
 
     def evaluate(self) -> list[Metric]:
         table = self.table

@@ -86,15 +86,20 @@ class Text(Recipe):
         self.train_size = (len(self.training) - 1) // CONTEXT
         self.bigram = bigram_loss(_pairs(self.training), _pairs(self.test), len(self.alphabet))
         self.model = GPT(len(self.alphabet))
+        self.held_out_loss = self.compiled(self.batch_loss)
 
-    def loss(self, examples: NDArray[np.int64]) -> Tensor:
+    def batch(self, examples: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         within = random.integers(0, CONTEXT, (len(examples),)).data
-        return self._loss(self.training, np.minimum(examples * CONTEXT + within, len(self.training) - CONTEXT - 1))
+        return _stretches(self.training, np.minimum(examples * CONTEXT + within, len(self.training) - CONTEXT - 1))
+
+    def batch_loss(self, characters: Tensor, following: Tensor) -> Tensor:
+        logits = self.model(characters)
+        return cross_entropy(logits.reshape((-1, len(self.alphabet))), following.reshape(-1))
 
     def evaluate(self) -> list[Metric]:
         starts = np.arange(0, len(self.test) - CONTEXT, CONTEXT)
         parts = np.array_split(starts, max(1, len(starts) // 64))
-        losses = [float(self._loss(self.test, part).data) for part in parts]
+        losses = [float(self.held_out_loss(*_stretches(self.test, part)).data) for part in parts]
         loss = float(np.average(losses, weights=[len(part) for part in parts]))
         return [Metric("test loss", loss, "nats/char"), Metric("bigram loss", self.bigram, "nats/char")]
 
@@ -126,10 +131,11 @@ class Text(Recipe):
             codes.append(int((logits - np.log(-np.log(noise + 1e-12) + 1e-12)).argmax()))
         return "".join(self.alphabet[code] for code in codes[CONTEXT:])
 
-    def _loss(self, codes: NDArray[np.int64], starts: NDArray[np.int64]) -> Tensor:
-        windows = codes[starts[:, None] + np.arange(CONTEXT + 1)]
-        logits = self.model(Tensor(windows[:, :-1]))
-        return cross_entropy(logits.reshape((-1, len(self.alphabet))), Tensor(windows[:, 1:].reshape(-1)))
+
+def _stretches(codes: NDArray[np.int64], starts: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+    """CONTEXT characters from each start, and the same one place on."""
+    windows = codes[starts[:, None] + np.arange(CONTEXT + 1)]
+    return Tensor(windows[:, :-1]), Tensor(windows[:, 1:])
 
 
 def _pairs(codes: NDArray[np.int64]) -> NDArray[np.int64]:

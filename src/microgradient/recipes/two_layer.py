@@ -54,8 +54,11 @@ class TwoLayer(Recipe):
             hidden = nn.Linear(2, 2)
         self.model = nn.Sequential(hidden, nn.ReLU(), nn.Linear(2, 1), nn.Sigmoid())
 
-    def loss(self, examples: NDArray[np.int64]) -> Tensor:
-        return mse_loss(self.model(Tensor(X[examples])), Tensor(Y[examples]))
+    def batch(self, examples: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        return Tensor(X[examples]), Tensor(Y[examples])
+
+    def batch_loss(self, points: Tensor, targets: Tensor) -> Tensor:
+        return mse_loss(self.model(points), targets)
 
     def evaluate(self) -> list[Metric]:
         predicted = self.model(Tensor(X_TEST)).data

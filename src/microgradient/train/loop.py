@@ -17,15 +17,15 @@ from types import FrameType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from microgradient import random
 from microgradient.errors import MicrogradientError
 from microgradient.tape import no_grad
-from microgradient.train.non_finite import NonFiniteError, bad_parameter, blame
+from microgradient.train.non_finite import NonFiniteError, bad_parameter
 from microgradient.train.progress import Progress, show_progress
 from microgradient.train.recipe import Metric, Recipe
 from microgradient.train.run_folder import Position, RunFolder
+from microgradient.train.step import Step
 
 _SAVE_SECONDS = 10.0
 _IMPATIENT_SECONDS = 2.0
@@ -51,9 +51,10 @@ def train(recipe: Recipe, folder: RunFolder, optimizer: Any) -> list[Metric]:
         _stop_signals() as stopped,
         show_progress(options.epochs, options.epochs * batches, first, recipe.loss_unit) as progress,
     ):
+        step = Step(recipe, optimizer, progress)
         begun = time.monotonic() - position.seconds
         while position.epoch < options.epochs:
-            for _ in _epoch(recipe, optimizer, position, progress):
+            for _ in _epoch(recipe, optimizer, position, step, progress):
                 position.seconds = time.monotonic() - begun
                 if stopped() or time.monotonic() - last_save > _SAVE_SECONDS:
                     save(recipe, folder, optimizer)
@@ -87,40 +88,21 @@ def evaluate(recipe: Recipe) -> list[Metric]:
     return metrics
 
 
-def _epoch(recipe: Recipe, optimizer: Any, position: Position, progress: Progress) -> Iterator[None]:
+def _epoch(recipe: Recipe, optimizer: Any, position: Position, step: Step, progress: Progress) -> Iterator[None]:
     """Run what is left of an epoch, pausing after each step with ``position`` up to date."""
     order = np.random.default_rng([recipe.options.seed, position.epoch]).permutation(recipe.train_size)
     size = recipe.options.batch_size
-    for group in optimizer.param_groups:
-        group["lr"] = recipe.learning_rate(position.epoch)
+    recipe.set_learning_rate(optimizer, recipe.learning_rate(position.epoch))
     recipe.model.train()
     while position.batch * size < recipe.train_size:
         examples = order[position.batch * size : (position.batch + 1) * size]
-        loss = _step(recipe, optimizer, examples, position.step)
+        loss = step(examples, position.step + 1)
         position.batch += 1
         position.step += 1
         position.loss_sum += loss * len(examples)
         position.examples += len(examples)
         progress.step(position.step, loss)
         yield
-
-
-def _step(recipe: Recipe, optimizer: Any, examples: NDArray[np.int64], step: int) -> float:
-    """One step of gradient descent; returns the loss before it."""
-    rng = random.get_state()
-    optimizer.zero_grad()
-    loss = recipe.loss(examples)
-    value = float(loss.data)
-    if not math.isfinite(value):
-        random.set_state(rng)
-        raise NonFiniteError("MG170", f"The loss became {value} at step {step + 1:,}: {blame(recipe, examples)}")
-    loss.backward()
-    if recipe.clip_norm is not None:
-        from microgradient.nn.utils import clip_grad_norm_
-
-        clip_grad_norm_(recipe.model.parameters(), recipe.clip_norm)
-    optimizer.step()
-    return value
 
 
 def _close_epoch(recipe: Recipe, folder: RunFolder, progress: Progress) -> list[Metric]:

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from threading import Timer
 from types import TracebackType
 from typing import Any, Protocol
 
+_COMPILING = "compiling the training step …"
 _LINES = 20
 _QUIET_SECONDS = 10.0
+_COMPILING_SECONDS = 2.0  # what takes longer is told
 
 
 class Progress(Protocol):
-    """Entered for the length of the training; ``step`` after each step, ``epoch`` after each epoch."""
+    """Entered for the length of the training; ``compiling`` around what may compile a step, ``step`` after each step,
+    ``epoch`` after each epoch.
+    """
 
     def __enter__(self) -> Progress: ...
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+    def compiling(self) -> AbstractContextManager[None]: ...
     def step(self, step: int, loss: float) -> None: ...
     def epoch(self, epoch: int, loss: float, metric: str) -> None: ...
 
@@ -50,6 +58,16 @@ class _Lines:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         return None
+
+    @contextmanager
+    def compiling(self) -> Iterator[None]:
+        timer = Timer(_COMPILING_SECONDS, print, [_COMPILING], {"flush": True})
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     def step(self, step: int, loss: float) -> None:
         self.pace.step = step
@@ -93,6 +111,15 @@ class _Bar:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.bar.stop()
+
+    @contextmanager
+    def compiling(self) -> Iterator[None]:
+        before = self.bar.tasks[0].fields["numbers"]
+        self.bar.update(self.task, numbers=_COMPILING)
+        try:
+            yield
+        finally:
+            self.bar.update(self.task, numbers=before)
 
     def step(self, step: int, loss: float) -> None:
         self.pace.step = step

@@ -5,13 +5,14 @@ from __future__ import annotations
 import difflib
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+import microgradient
 from microgradient.errors import ArgumentError
 
 
@@ -27,6 +28,7 @@ class Options:
     seed: int = 0
     target: str | None = None
     text: str | None = None
+    compile: bool = True
 
     def as_dict(self) -> dict[str, Any]:
         """The options as a table that JSON can hold."""
@@ -61,10 +63,10 @@ class Metric:
 class Recipe:
     """One training job. A subclass names itself in the class variables and, when made, holds its data and its model.
 
-    The loop shows it every training example once an epoch, in a new order, as arrays of example numbers:
-    ``loss(numbers)`` is differentiated and the optimiser steps; after each epoch ``evaluate()`` gives the held-out
-    numbers, the most telling first. ``model`` is an ``nn.Module``, or whatever else has ``parameters``,
-    ``named_parameters``, ``state_dict``, ``load_state_dict``, ``train`` and ``eval``.
+    The loop shows it every training example once an epoch, in a new order, as arrays of example numbers. ``batch(numbers)``
+    makes of them what ``batch_loss`` computes the loss from; that is differentiated and the optimiser steps. After each
+    epoch ``evaluate()`` gives the held-out numbers, the most telling first. ``model`` is an ``nn.Module``, or whatever else
+    has ``parameters``, ``named_parameters``, ``state_dict``, ``load_state_dict``, ``train`` and ``eval``.
     """
 
     name: ClassVar[str]
@@ -85,9 +87,25 @@ class Recipe:
     def __init__(self, options: Options) -> None:
         self.options = options
 
-    def loss(self, examples: NDArray[np.int64]) -> Any:
-        """The mean loss over these training examples: a 0-d tensor or a ``Value``, ready for ``backward()``."""
+    def batch(self, examples: NDArray[np.int64]) -> tuple[Any, ...]:
+        """These training examples as arguments of ``batch_loss``: tensors, or arrays for a network of ``Value``s. Each new
+        shape costs a compilation. Random draws that make the data, not those of layers, belong here.
+        """
         raise NotImplementedError
+
+    def batch_loss(self, *batch: Any) -> Any:
+        """The mean loss over a batch: a 0-d tensor or a ``Value``, ready for ``backward()``. It is compiled, and depends on
+        the batch, the model and random draws alone.
+        """
+        raise NotImplementedError
+
+    def loss(self, examples: NDArray[np.int64]) -> Any:
+        """The mean loss over these training examples."""
+        return self.batch_loss(*self.batch(examples))
+
+    def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """``function`` compiled, or as it is if the run was asked not to compile."""
+        return microgradient.compile(function) if self.options.compile else function
 
     def evaluate(self) -> list[Metric]:
         """Held-out numbers, the most telling first. Called with the model in ``eval()`` and recording off."""
@@ -118,6 +136,11 @@ class Recipe:
         taken up again with more of them must go on as if it had never stopped.
         """
         return self.options.lr / (1 + self.lr_decay * epoch)
+
+    def set_learning_rate(self, optimizer: Any, rate: float) -> None:
+        """Let the optimiser's next steps use this rate, compiled ones too."""
+        for group in optimizer.param_groups:
+            group["lr"] = rate
 
     def fingerprint(self) -> str:
         """SHA-256 over the data's shapes, dtypes and bytes."""

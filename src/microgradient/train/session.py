@@ -14,7 +14,7 @@ import numpy as np
 
 import microgradient
 from microgradient import random
-from microgradient.errors import ArgumentError, DataError, MicrogradientError
+from microgradient.errors import ArgumentError, DataError, MicrogradientError, TraceError
 from microgradient.train.loop import batch_count, evaluate, save, train
 from microgradient.train.recipe import Metric, Options, Recipe, check_options
 from microgradient.train.run_folder import METRICS, MODEL, RUN, Position, Run, RunFolder, free_folder, latest_folder
@@ -30,8 +30,9 @@ class Session:
     ``source`` is what the user named: a recipe, or a CSV file. ``make`` builds the recipe from its options.
     """
 
-    def __init__(self, source: str, recipe: Recipe, folder: RunFolder, optimizer: Any) -> None:
+    def __init__(self, source: str, recipe: Recipe, folder: RunFolder, optimizer: Any, changed: bool = False) -> None:
         self.source, self.recipe, self.folder, self.optimizer = source, recipe, folder, optimizer
+        self.changed = changed  # compiled from here on and not before, or the other way round
 
     @classmethod
     def begin(cls, source: str, kind: type[Recipe], make: Make, given: Mapping[str, Any], out: Path | None) -> Session:
@@ -57,8 +58,9 @@ class Session:
 
     @classmethod
     def resume(cls, source: str, kind: type[Recipe], make: Make, given: Mapping[str, Any], out: Path | None) -> Session:
-        """The run in ``out``, or the latest of this name under ``runs``. Of its options only the number of epochs may
-        change. Raises :class:`ArgumentError` or :class:`DataError` (MG185 to MG187) if it is not the same run.
+        """The run in ``out``, or the latest of this name under ``runs``. Of its options only the number of epochs, and whether
+        it is compiled, may change. Raises :class:`ArgumentError` or :class:`DataError` (MG185 to MG187) if it is not the same
+        run.
         """
         folder = RunFolder.open(out or latest_folder(_label(source)))
         run = folder.run
@@ -66,6 +68,7 @@ class Session:
             raise ArgumentError("MG187", f"{folder.path} holds a run of {run.recipe}, not of {kind.name}: "
                                          "name another folder with --out.")  # fmt: skip
         options = _same_options(run, given, folder.path)
+        changed = options.compile != _was_compiled(run)
         check_options(options, kind)
         random.manual_seed(options.seed)
         recipe = make(options)
@@ -75,7 +78,7 @@ class Session:
         optimizer = recipe.optimizer()
         _load(recipe, folder, optimizer)
         folder.trim_metrics()
-        return cls(source, recipe, folder, optimizer)
+        return cls(source, recipe, folder, optimizer, changed)
 
     def run(self, say: Say) -> None:
         """Train to the end, telling ``say`` about the data, the model, the result and the run folder.
@@ -84,8 +87,12 @@ class Session:
         program wants the cores too, and their last bits would depend on the number of cores. NumPy's warnings are off:
         a loss or a parameter that is not finite ends the run, and a held-out number that is not is shown as it is.
         """
-        with _one_blas_thread(say), np.errstate(all="ignore"):
-            self._run(say)
+        try:
+            with _one_blas_thread(say), np.errstate(all="ignore"):
+                self._run(say)
+        except TraceError as error:
+            why = f"{self.recipe.name} can't be compiled: {error.message} Or run it as it is with --no-compile."
+            raise TraceError(error.code, why) from error
 
     def _run(self, say: Say) -> None:
         recipe, options, position = self.recipe, self.recipe.options, self.folder.run.position
@@ -97,6 +104,9 @@ class Session:
             f"{length}, seed {options.seed}")  # fmt: skip
         if position.step:
             say(f"going on after {position.step:,} steps ({_counted(position.epoch, 'epoch')})")
+        if self.changed:
+            now = "compiled" if options.compile else "not compiled"
+            say(f"from here on {now}, unlike before: the numbers are the same to rounding")
         metrics = train(recipe, self.folder, self.optimizer) or evaluate(recipe)
         self._tell_result(say, metrics)
 
@@ -144,7 +154,7 @@ def _load(recipe: Recipe, folder: RunFolder, optimizer: Any) -> None:
 def _same_options(run: Run, given: Mapping[str, Any], path: Path) -> Options:
     """The run's options, with the new number of epochs if one is given and nothing else changed."""
     try:
-        options = Options(**run.options)
+        options = Options(**{**run.options, "compile": _was_compiled(run)})
         wrong = [name for name, kind in _OPTION_TYPES.items() if type(getattr(options, name)) not in kind]
         if wrong:
             raise TypeError(f"its option {wrong[0]} is {getattr(options, wrong[0])!r}")
@@ -152,7 +162,7 @@ def _same_options(run: Run, given: Mapping[str, Any], path: Path) -> Options:
         raise DataError("MG185", f"{path / RUN} is damaged: {error}. Restore it from a copy.") from error
     for name, value in given.items():
         before = getattr(options, name)
-        if name != "epochs" and value != before:
+        if name not in ("epochs", "compile") and value != before:
             flag = "--" + name.replace("_", "-")
             raise ArgumentError("MG187", f"The run in {path} has {flag} {before}, and can't be resumed with {flag} {value}: "
                                          "leave it out, or start a new run with another --out.")  # fmt: skip
@@ -160,12 +170,17 @@ def _same_options(run: Run, given: Mapping[str, Any], path: Path) -> Options:
     if epochs < run.position.epoch + (run.position.batch > 0):
         raise ArgumentError("MG187", f"The run in {path} has already trained {_counted(run.position.epoch, 'epoch')}"
                                      f"{' and a part' if run.position.batch else ''}: --epochs {epochs} is fewer.")  # fmt: skip
-    return replace(options, epochs=epochs)
+    return replace(options, epochs=epochs, compile=given.get("compile", options.compile))
+
+
+def _was_compiled(run: Run) -> Any:
+    """What the run says; a run from before there was anything to say was not."""
+    return run.options.get("compile", False)
 
 
 _OPTION_TYPES: dict[str, tuple[type, ...]] = {
     "epochs": (int,), "batch_size": (int,), "lr": (int, float), "optimizer": (str,), "model": (str,), "seed": (int,),
-    "target": (str, type(None)), "text": (str, type(None)),
+    "target": (str, type(None)), "text": (str, type(None)), "compile": (bool,),
 }  # fmt: skip
 
 
@@ -173,7 +188,9 @@ def _command(source: str, options: Options) -> str:
     """The command that repeats the run."""
     words = ["microgradient", "train", source]
     for name, value in options.as_dict().items():
-        if value is not None:
+        if name == "compile":
+            words += [] if value else ["--no-compile"]
+        elif value is not None:
             words += ["--" + name.replace("_", "-"), str(value)]
     return shlex.join(words)
 

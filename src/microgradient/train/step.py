@@ -1,0 +1,66 @@
+"""One step of gradient descent: the same lines eagerly and, by default, as one compiled program."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import nullcontext
+from copy import copy
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from microgradient import random
+from microgradient.nn.utils import clip_grad_norm_
+from microgradient.train.non_finite import NonFiniteError, blame
+from microgradient.train.progress import Progress
+from microgradient.train.recipe import Recipe
+
+
+class Step:
+    """A step of a recipe's training, called with the numbers of its examples. It tells ``progress`` when it compiles."""
+
+    def __init__(self, recipe: Recipe, optimizer: Any, progress: Progress) -> None:
+        self.recipe, self.progress = recipe, progress
+        self.parameters = list(recipe.model.parameters())
+        self.compiled = recipe.options.compile
+        self.descend = recipe.compiled(_descent(recipe, optimizer))
+        self.shapes: set[Any] = set()  # of the batches that there are programs for
+
+    def __call__(self, examples: NDArray[np.int64], number: int) -> float:
+        """Change the parameters and return the loss before. Raises NonFiniteError if it is not finite, and changes none then."""
+        rng = random.get_state()
+        batch = self.recipe.batch(examples)
+        before = [copy(parameter.data) for parameter in self.parameters]
+        loss = float(self._run(batch))
+        if math.isfinite(loss):
+            return loss
+        for parameter, data in zip(self.parameters, before, strict=True):
+            parameter.data = data
+        random.set_state(rng)
+        raise NonFiniteError("MG170", f"The loss became {loss} at step {number:,}: {blame(self.recipe, examples)}")
+
+    def _run(self, batch: tuple[Any, ...]) -> Any:
+        if not self.compiled:
+            return self.descend(*batch)
+        shapes = tuple(getattr(part, "shape", ()) for part in batch)
+        new = shapes not in self.shapes
+        self.shapes.add(shapes)
+        with self.progress.compiling() if new else nullcontext():
+            return self.descend(*batch)
+
+
+def _descent(recipe: Recipe, optimizer: Any) -> Callable[..., Any]:
+    """Forward, backward, clipping and the optimiser's update, as a function of a batch that returns the loss."""
+
+    def descend(*batch: Any) -> Any:
+        optimizer.zero_grad()
+        loss = recipe.batch_loss(*batch)
+        loss.backward()
+        if recipe.clip_norm is not None:
+            clip_grad_norm_(recipe.model.parameters(), recipe.clip_norm)
+        optimizer.step()
+        return loss.data
+
+    return descend
