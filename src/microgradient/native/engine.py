@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any, NamedTuple
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, warn_once
 from . import cache as disk
 from .ir import Function, module
 
@@ -54,6 +54,15 @@ def available() -> bool:
     except (ImportError, OSError, RuntimeError, AttributeError):  # missing, broken, not for this processor, too old
         return False
     return True
+
+
+def warn_of_numpy() -> None:
+    """Say, once, that machine code is not to be had."""
+    warn_once(
+        "MG207",
+        "llvmlite could not be loaded, so compiled functions run on NumPy, instruction by instruction: right, but slow. Install "
+        "it with `pip install llvmlite`.",
+    )
 
 
 def host() -> Host:

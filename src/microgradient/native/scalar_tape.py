@@ -332,6 +332,7 @@ def _load(f: Function, array: str, i: str) -> str:
 def _machine() -> Any:
     """The machine as a function of addresses and counts; None where there is no LLVM."""
     if not engine.available():
+        engine.warn_of_numpy()
         return None
     code = engine.machine_code({"scalar_tape": machine}, "scalar_tape")
     function = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 9)(code.address("scalar_tape"))

@@ -315,9 +315,5 @@ def native(program: Program) -> Any:
     engine = importlib.import_module("..native.engine", __package__)  # which is built upon this package
     if engine.available():
         return importlib.import_module("..native.executable", __package__).Executable(program)
-    warn_once(
-        "MG207",
-        "llvmlite could not be loaded, so compiled functions run on NumPy, instruction by instruction: right, but slow. Install "
-        "it with `pip install llvmlite`.",
-    )
+    engine.warn_of_numpy()
     return Interpreter(program)
