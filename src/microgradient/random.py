@@ -123,7 +123,7 @@ class Generator:
         if low > high:
             raise ArgumentError("MG139", f"uniform needs low <= high, got low = {low} and high = {high}.")
         if tracing.current() is not None:
-            return _traced(self.uniform, (shape, low, high, dtype), shape, dtype)
+            return _traced(self.uniform, (shape, low, high, dtype), shape, dtype, self._draw("uniform", low, high, dtype))
         out = self._uniforms(math.prod(shape), np.dtype(np.float64 if dtype == np.float64 else np.float32))
         if dtype == np.float16 or low != 0.0 or high != 1.0:
             out = out * out.dtype.type(high - low)
@@ -148,7 +148,7 @@ class Generator:
         if std < 0:
             raise ArgumentError("MG139", f"A standard deviation is not negative, got std = {std}.")
         if tracing.current() is not None:
-            return _traced(self.normal, (shape, mean, std, dtype), shape, dtype)
+            return _traced(self.normal, (shape, mean, std, dtype), shape, dtype, self._draw("normal", mean, std, dtype))
         out = self._normals(math.prod(shape), _FORMATS[np.dtype(np.float64 if dtype == np.float64 else np.float32)])
         if std != 1.0:
             out *= out.dtype.type(std)
@@ -211,7 +211,8 @@ class Generator:
         """
         if tracing.current() is not None:
             places = _shape((p.shape if isinstance(p, Tensor) else np.shape(p)) if shape is None else shape)
-            return _traced(self.bernoulli, (p, places, dtype), places, np.dtype(dtype or get_default_dtype()))
+            draw = Draw(self, "bernoulli", (float(p),)) if type(p) in (int, float) and 0 <= p <= 1 else None
+            return _traced(self.bernoulli, (p, places, dtype), places, np.dtype(dtype or get_default_dtype()), draw)
         chances = np.asarray(p.data if isinstance(p, Tensor) else p)
         shape = _shape(chances.shape if shape is None else shape)
         if chances.dtype.kind not in "biuf" or not (chances.size == 0 or 0 <= chances.min() <= chances.max() <= 1):
@@ -225,6 +226,15 @@ class Generator:
         return _tensor(ones.astype(get_default_dtype() if dtype is None else dtype), shape)
 
     # ------------------------------------------------------------------------------------------------------ raw bits
+
+    def reserve(self, blocks: int) -> tuple[int, int]:
+        """Count so many blocks as used, for somebody who makes them: (seed modulo 2^64, the counter before)."""
+        with self._lock:
+            start, self._counter = self._counter, self._counter + blocks
+            return self._seed % 2**64, start % 2**64
+
+    def _draw(self, kind: str, first: float, second: float, dtype: np.dtype[Any]) -> Draw | None:
+        return None if dtype == np.float16 else Draw(self, kind, (first, second))
 
     def _words(self, n: int, width: np.dtype[Any]) -> Array:
         """The first n words of the blocks that follow, which become used."""
@@ -282,6 +292,14 @@ def _scaled(words: Array, span: int) -> tuple[Array, Array]:
 
 
 # -------------------------------------------------------------------------------------------------------------- normals
+
+
+class Draw(NamedTuple):
+    """What a draw in a traced program is, if machine code can do it."""
+
+    generator: Generator
+    kind: str  # uniform, normal, bernoulli
+    numbers: tuple[float, ...]  # low and high; mean and std; p
 
 
 class _Format(NamedTuple):
@@ -425,11 +443,19 @@ def _excerpt(values: Array) -> str:
     return f"{wrong.flat[0]}" + (f" (and {wrong.size - 1} more)" if wrong.size > 1 else "")
 
 
-def _traced(draw: Callable[..., Tensor], args: tuple[Any, ...], shape: tuple[int, ...], dtype: np.dtype[Any]) -> Tensor:
+def _traced(
+    function: Callable[..., Tensor],
+    args: tuple[Any, ...],
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    draw: Draw | None = None,
+) -> Tensor:
     """A draw as an instruction of the program being traced: it draws whenever that runs. The first of `args` may be traced."""
     first, *rest = args
     data = (first.data if isinstance(first, Tensor) else first,)
-    out: Tensor = wrap(tracing.current().draw(lambda x: draw(x, *rest).data, draw.__name__, shape, dtype, data), None)
+    name = function.__name__
+    drawn = tracing.current().draw(lambda x: function(x, *rest).data, name, shape, dtype, data, draw)
+    out: Tensor = wrap(drawn, None)
     return out
 
 

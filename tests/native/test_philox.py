@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from elementwise import same
 
+import microgradient as mg
+from microgradient import random
 from microgradient.native import engine, philox
 from microgradient.native.kernel import DrawKernel
 from microgradient.random import Generator
@@ -42,11 +44,11 @@ def specs_of(kind, dtypes, numbers):
 
 def expected(spec, seed, counter):
     generator = Generator(seed)
-    generator.set_state({"seed": seed, "counter": counter + spec.skip})
+    generator.set_state({"seed": seed, "counter": counter})
     draw = getattr(generator, spec.kind)
     shape, dtype = (spec.size,), np.dtype(spec.dtype)
     y = draw(spec.numbers[0], shape, dtype) if spec.kind == "bernoulli" else draw(shape, *spec.numbers, dtype)
-    assert generator.get_state()["counter"] == counter + spec.skip + philox.blocks(spec)
+    assert generator.get_state()["counter"] == counter + philox.blocks(spec)
     return y.data
 
 
@@ -76,10 +78,47 @@ def test_many_normals():
         assert same(drawn([spec], -5, 77)[0], expected(spec, -5, 77))
 
 
-def test_later_draws_skip_the_blocks_of_earlier_ones():
-    first = DrawKernel("bernoulli", 1001, "f4", (0.5,))
-    second = DrawKernel("normal", 50, "f4", (0.0, 1.0), skip=philox.blocks(first))
-    assert same(drawn([second], 9, 4)[0], expected(second, 9, 4))
+def test_draws_of_compiled_functions_are_those_of_eager_ones():
+    """Several draws in a call, calls in a row, a loop without Python, other users of the generator in between."""
+
+    def numbers(x):
+        mask = random.bernoulli(0.7, x.shape)
+        drawn = random.normal((5, 7), 1.0, 0.5, np.float64), random.uniform((3,), -1.0, 1.0)
+        return x * mask, *drawn, random.bernoulli(0.2, (9,), np.int64), random.bernoulli(1, (2, 0)), mask
+
+    x, compiled = mg.tensor(np.arange(12.0).reshape(3, 4)), mg.compile(numbers)
+    found = []
+    for function in (numbers, compiled):
+        random.manual_seed(3)
+        calls = [function(x), function(x), (random.normal((3,)),), function(x)]
+        again = compiled.repeat(20, x) if function is compiled else [numbers(x) for _ in range(20)][-1]
+        found.append(([y.data for call in [*calls, again] for y in call], random.get_state()))
+    assert compiled.stats()["host_calls"] == {}
+    assert compiled.stats()["kinds"]["DrawKernel"] == 5
+    assert found[0][1] == found[1][1]
+    assert all(same(a, b) for a, b in zip(found[0][0], found[1][0], strict=True))
+
+
+OTHERS = {
+    "permutation": lambda g: random.permutation(4),
+    "integers": lambda g: random.integers(0, 9, (4,)),
+    "probabilities": lambda g: random.bernoulli(mg.tensor([0.1, 0.9])),
+    "a number in an array": lambda g: random.bernoulli(np.float32(0.3), (4,)),
+    "half": lambda g: random.normal((4,), dtype=np.float16),
+    "another generator": lambda g: g.uniform((4,)),
+}
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_draws_beside_others_that_have_no_kernel(other):
+    """All are NumPy's then, and in their order."""
+    found = []
+    for wrapped in (lambda f: f, mg.compile):
+        g = Generator(1)
+        random.manual_seed(5)
+        function = wrapped(lambda g=g: (random.uniform((3,)), OTHERS[other](g), random.normal((3,))))
+        found.append([y.data for _ in range(3) for y in function()])
+    assert all(same(a, b) for a, b in zip(*found, strict=True))
 
 
 def test_pieces_in_any_order_and_vectors_of_any_width():

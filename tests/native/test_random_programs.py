@@ -51,6 +51,23 @@ def test_an_input_is_replaced_by_entries_of_itself() -> None:
     exactly(b, b.index(x, i, key=(ARRAY,)), aliases=[Alias(0, 0)])
 
 
+def test_an_input_that_is_wanted_as_it_was() -> None:
+    """A kernel that reduces may not write over it before it is copied."""
+    b = Book()
+    x, y = b.input(real(20, 3, 8)), b.input(real(20, 3, 8))
+    z = b.multiply(y, b.sum(y, axis=(0, 2), keepdims=True))
+    exactly(b, z, x, aliases=[Alias(0, 0), Alias(1, 1)])
+
+
+def test_entries_chosen_by_a_maximum() -> None:
+    """Gathering in a kernel that reduces: its indices have fewer axes than the kernel has loops."""
+    b = Book()
+    x, y = b.input(real(6, 7)), b.input(np.arange(40, dtype=np.float32).reshape(10, 4))
+    i = b.astype(b.maximum(b.minimum(b.max(x, axis=(1,), keepdims=False), 9), 0), dtype=np.dtype(np.int64))
+    exactly(b, b.index(y, i, key=(ARRAY,)))
+    exactly(b, b.index(b.index(y, key=(slice(None), 1)), i, key=(ARRAY,)))
+
+
 def test_entries_of_a_constant() -> None:
     b = Book()
     i = b.input(np.array([0, 0, 0]))

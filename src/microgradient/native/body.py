@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .groups import Buffer, Entry, Group, Number, Ref, Value, spread
+from .groups import Buffer, Entry, Group, Number, Ref, Value, axes_in_domain, spread
 from .kernel import Access, Op
 from .views import Layout
 
@@ -137,10 +137,12 @@ class Body:
         params = entry.params
         layout = source.layout
         shape = entry.value.shape
-        strides = [0] * len(shape)
+        axes = axes_in_domain(self.group, shape)
+        assert axes is not None
+        strides = [0] * len(self.group.domain)
         for axis, place in enumerate(params["places"]):
-            if place >= 0:
-                strides[place] = layout.strides[axis] if shape[place] > 1 else 0
+            if place >= 0 and shape[place] > 1:
+                strides[axes[place]] = layout.strides[axis]
         buffer = self.buffer_of(source.value)
         self.loads.append(Access(source.value.dtype.str[1:], self.over(Layout(0, tuple(strides)))))
         self.sources.append(Operand(buffer, layout.offset))

@@ -43,7 +43,7 @@ def contract(fusion: Fusion, i: Instruction, operands: list[Any]) -> Ref:
     free_a, free_b = ([c for c in out if c in mine and c not in other] for mine, other in ((la, lb), (lb, la)))
     wanted = _vector_label(i, sizes, out, la, lb, a[0].layout.strides, b[0].layout.strides, free_a, free_b)
     depth = [c for c in la if c in lb and c not in out]
-    if n == 1 and _thin(wanted, sizes, free_a, free_b, la, lb, a[0], b[0], depth):
+    if n == 1 and (not depth or _thin(wanted, sizes, free_a, free_b, la, lb, a[0], b[0], depth)):
         return _by_rows(fusion, i, a[0], b[0], la, lb, out, depth, sizes)
     if wanted in free_a:
         a, b, la, lb, free_a, free_b = b, a, lb, la, free_b, free_a

@@ -18,9 +18,9 @@ from .. import kernels
 from ..errors import OutOfRangeError, format_location
 from ..operators import run_kernel
 from ..program.program import Program
-from . import contraction, engine, rows
+from . import contraction, engine, philox, rows
 from .groups import Group, Ref, Value
-from .kernel import ContractionKernel, FlatKernel, ScatterKernel
+from .kernel import ContractionKernel, DrawKernel, FlatKernel, ScatterKernel
 from .listing import listing
 from .routine import STATUS, Launch, Routine, new_arena
 from .schedule import Launch as Planned
@@ -45,6 +45,7 @@ class Executable:
         self._routines = [step for step in self._steps if isinstance(step, Routine)]
         self._alone = self._routines[0] if len(self._steps) == 1 and self._routines else None
         self._plan = plan
+        self._draws = plan.draws if plan.draws.known else None
         self.compile_seconds = time.perf_counter() - started
 
     def run(
@@ -57,12 +58,14 @@ class Executable:
             address = id(inputs[k] if k < count else outputs[k - count])
             for routine in self._routines:
                 routine.table[_FIRST + k] = address
-        if self._alone is not None:
+        if self._draws is None and self._alone is not None:
             self._alone.run(repeat)
             if self._alone.status:
                 raise self._out_of_bounds()
             return
         for _ in range(repeat):
+            if self._draws is not None:
+                self._draws.begin()
             for step in self._steps:
                 if isinstance(step, Routine):
                     step.run()
@@ -143,7 +146,7 @@ class Executable:
             operands.append(planned.number)
             count = rows.pieces(spec, planned.number)
         else:
-            count = contraction.pieces(spec) if isinstance(spec, ContractionKernel) else rows.pieces(spec)
+            count = _generator(spec).pieces(spec)
         operands.append((STATUS, 0))
         return Launch(address, count, operands, parallel=count > 1)
 
@@ -177,8 +180,7 @@ class _Call:
         args = [self._argument(o, inputs, outputs) for o in self.operands]
         i = self.instruction
         if i.op == "host":
-            params = {k: v for k, v in i.params.items() if k not in ("function", "name", "pure")}
-            y = run_kernel(i.params["function"], *args, **params)
+            y = run_kernel(i.params["function"], *args)
         else:
             y = run_kernel(getattr(kernels, i.op), *args, **i.params)
         if i.shape is None:
@@ -207,8 +209,12 @@ class _Call:
 
 
 def _thunk(spec: Any, name: str, bits: int) -> Any:
-    generator = contraction if isinstance(spec, ContractionKernel) else rows
-    return lambda: generator.generate(spec, name, bits)
+    return lambda: _generator(spec).generate(spec, name, bits)
+
+
+def _generator(spec: Any) -> Any:
+    """The module that writes such kernels."""
+    return contraction if isinstance(spec, ContractionKernel) else philox if isinstance(spec, DrawKernel) else rows
 
 
 def _flops(planned: Planned) -> int:
@@ -221,6 +227,8 @@ def _flops(planned: Planned) -> int:
         return 2 * size * math.prod(spec.depth) * spec.terms + size * len(spec.ops)
     if isinstance(spec, FlatKernel):
         return (planned.number or 0) * len(spec.ops)
+    if isinstance(spec, DrawKernel):
+        return spec.size
     return math.prod(spec.shape) * (1 if isinstance(spec, ScatterKernel) else len(spec.ops))
 
 

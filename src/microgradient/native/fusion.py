@@ -16,6 +16,7 @@ import numpy as np
 
 from ..program.program import Instruction, Program
 from .contractions import contract
+from .draws import Draws, draw
 from .forms import NATIVE_DTYPES, POINTWISE, REDUCTIONS, VIEWS
 from .groups import (
     Buffer,
@@ -46,10 +47,12 @@ class Fused(NamedTuple):
     groups: list[Group]
     inputs: list[Value]
     outputs: list[Ref]
+    draws: Draws
 
 
 def fuse(program: Program) -> Fused:
     """Group the instructions of a lowered program."""
+    draws = Draws(program)
     fusion = Fusion(updating(program))
     inputs = []
     for number, i in enumerate(program.inputs):
@@ -60,8 +63,11 @@ def fuse(program: Program) -> Fused:
         inputs.append(value)
         fusion.refs[id(i)] = Ref(value, (), i.shape)
     for i in program.instructions:
-        fusion.add(i)
-    return Fused(fusion.groups, inputs, [fusion.refs[id(o)] for o in program.outputs])
+        if id(i) in draws.known:
+            fusion.refs[id(i)] = draw(fusion, i, draws.known[id(i)])
+        else:
+            fusion.add(i)
+    return Fused(fusion.groups, inputs, [fusion.refs[id(o)] for o in program.outputs], draws)
 
 
 def updating(program: Program) -> dict[int, int]:
@@ -200,6 +206,21 @@ class Fusion:
         refs = [o for o in operands if isinstance(o, Ref)]
         latest = max((r.value.ready for r in refs), default=-1)
         group = self._joinable(name, operands, shape, latest, updates)
+        if (
+            group is None
+            and latest >= 0
+            and (flat := self._in_domain(operands, shape, self.groups[latest])) is not None
+        ):
+            there = self._joinable(name, flat, self.groups[latest].domain, latest, updates)
+            if there is self.groups[latest] and name not in ("gather", "iota"):
+                for o in flat:
+                    if isinstance(o, Ref):
+                        o.value.views.append(o.steps)  # whoever places the value later must keep the view
+                value = self.enter(
+                    there, name, flat, params, there.domain, dtype, strides_in_domain(there, there.domain)
+                )
+                value.weak = weak
+                return self.view(Ref(value, (), there.domain), Step("reshape", shape, None))
         if group is None:
             order = vote(refs[1:] if name == "gather" else refs, shape)
             conforming = [
@@ -237,6 +258,21 @@ class Fusion:
             if all(self._readable(o, group, shape, name == "gather" and not k) for k, o in enumerate(operands)):
                 return group
         return None
+
+    def _in_domain(self, operands: list[Any], shape: Shape, group: Group) -> list[Any] | None:
+        """The operands reshaped to the domain of a group with as many entries, where that needs no copy: layers work on all rows at
+        once, and what lies between them on batches of rows."""
+        if group.domain == shape or math.prod(group.domain) != math.prod(shape) or not shape or 0 in shape:
+            return None
+        found: list[Any] = []
+        for o in operands:
+            if isinstance(o, Ref):
+                steps = (*o.steps, Step("broadcast_to", shape, None), Step("reshape", group.domain, None))
+                if resolve(o.value.layout, o.value.shape, steps) is None:
+                    return None
+                o = Ref(o.value, steps, group.domain)
+            found.append(o)
+        return found
 
     def _readable(self, operand: Any, group: Group, shape: Shape, apart: bool) -> bool:
         """Whether an operation of this shape in `group` can read the operand: at its own place, or from memory."""

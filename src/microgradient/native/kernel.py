@@ -104,7 +104,7 @@ class ContractionKernel(NamedTuple):
 
 
 class DrawKernel(NamedTuple):
-    """`size` random numbers as `microgradient.random` draws them, in C order, from the blocks that follow counter + `skip`.
+    """`size` random numbers as `microgradient.random` draws them, in C order, from the blocks that follow the counter.
 
     kind     numbers      dtype
     uniform    (low, high)  f4, f8
@@ -118,4 +118,3 @@ class DrawKernel(NamedTuple):
     size: int
     dtype: str
     numbers: tuple[float, ...]
-    skip: int = 0

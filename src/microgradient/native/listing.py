@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .kernel import Access, ContractionKernel, Op, RowKernel, ScatterKernel
+from .kernel import Access, ContractionKernel, DrawKernel, Op, RowKernel, ScatterKernel
 from .schedule import Launch
 
 
@@ -40,6 +40,8 @@ def _title(spec: Any) -> str:
         )
     if isinstance(spec, ScatterKernel):
         return f"scatter, for each of {_times(spec.shape)}"
+    if isinstance(spec, DrawKernel):
+        return f"random, {spec.size} numbers"
     return "elementwise"
 
 
@@ -54,6 +56,8 @@ def _count(launch: Launch) -> str:
 def _body(spec: Any) -> list[str]:
     if isinstance(spec, ScatterKernel):
         return [f"    value {_array(spec.value)}, target {_array(spec.target)}, {'added' if spec.add else 'set'}"]
+    if isinstance(spec, DrawKernel):
+        return [f"    {spec.kind} {spec.numbers} : {spec.dtype}"]
     lines = []
     first = 0
     if isinstance(spec, ContractionKernel):

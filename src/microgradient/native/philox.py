@@ -44,7 +44,7 @@ def generate(spec: DrawKernel, name: str, vector_bits: int) -> Function:
     f = Function(name)
     state, out = f.load_argument(0), f.load_argument(1)
     seed = _load(f, state, 0)
-    counter = _load(f, state, 1) + spec.skip + 1
+    counter = _load(f, state, 1) + 1
     words = f.alloca("i64", CHUNK * 4)
     total, chunks = blocks(spec), -(-blocks(spec) // CHUNK)
     first, last = _integer(f, "%begin") * PIECE, _at_most(_integer(f, "%end") * PIECE, chunks)

@@ -55,7 +55,7 @@ class Routine:
         self._run = threads.driver().run
 
     def run(self, repeat: int = 1) -> None:
-        """Run all launches in order, `repeat` times over. The GIL is free meanwhile."""
+        """Run all launches in order, `repeat` times over, up to one that leaves a status. The GIL is free meanwhile."""
         self._run(self._address, repeat)
 
     @property

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from ..program.program import Program
 from .body import Body, Operand
 from .contractions import Contraction, strides_over
+from .draws import Draws
 from .forms import NATIVE_DTYPES
 from .fusion import Fused, copying, fuse
 from .groups import Buffer, Entry, Group, Number, Ref, Value, spread
@@ -43,6 +44,7 @@ class Schedule(NamedTuple):
     slots: int  # inputs, then outputs, then constants
     constants: list[tuple[int, Any]]  # (slot, array)
     groups: list[Group]
+    draws: Draws
 
 
 def schedule(program: Program) -> Schedule:
@@ -68,7 +70,7 @@ class _Schedule:
         recompute(self.program, self.fused, _operands)
         self._drop_unused()
         launches = [launch for group in self.groups if (launch := self._launch(group)) is not None]
-        return Schedule(launches, self._arrange(launches), self.slots, self.constants, self.groups)
+        return Schedule(launches, self._arrange(launches), self.slots, self.constants, self.groups, self.fused.draws)
 
     # -------------------------------------------------------------------------------------------------------- outputs
 
@@ -115,19 +117,13 @@ class _Schedule:
         if value.group is None:
             return False  # of NumPy: whole arrays are read and written
         old = self.fused.inputs[source]
-        assert value.group is not None
-        if max(self.readers.get(id(old), (-1,))) > value.group.number:
+        group = value.group
+        if max(self.readers.get(id(old), (-1,))) > group.number or any(ref.value is old for ref in self.fused.outputs):
             return False
-        for group in (value.group,):
-            own = _strides_of(value, group)
-            for shape, ref in _operands(group):
-                if ref.value is old and shape is None:
-                    return False  # read anywhere
-                if ref.value is old and spread(ref, group, shape) != Layout(0, own):
-                    return False
-            if group.kind == "row" and group.reduced and value.shape == group.domain:
-                return not any(ref.value is old for _, ref in _operands(group))  # several passes may read it again
-        return not any(ref.value is old for ref in self.fused.outputs if ref.value is not value)
+        passes = group.kind == "row" and group.reduced and value.shape == group.domain  # which may read it again
+        own = Layout(0, _strides_of(value, group))
+        reading = [(shape, ref) for shape, ref in _operands(group) if ref.value is old]
+        return not any(passes or shape is None or spread(ref, group, shape) != own for shape, ref in reading)
 
     def _copy_at_end(self, ref: Ref, target: Buffer) -> Ref:
         if ref.value.dtype.str[1:] not in NATIVE_DTYPES:
@@ -196,11 +192,18 @@ class _Schedule:
             return Launch(None, (), None, group, group.number)
         if group.kind == "scatter":
             return self._scatter(group)
+        if group.kind == "draw":
+            return self._draw(group)
         if not group.entries:
             return None
         if group.kind == "contract":
             return self._contraction(group)
         return self._row(group)
+
+    def _draw(self, group: Group) -> Launch:
+        (spec, entry), value = group.detail
+        operands = (Operand(self._taken(self.fused.draws.buffer), entry), Operand(self._buffer(value), 0))
+        return Launch(spec, operands, None, None, group.number)
 
     def _stored(self, group: Group) -> list[Value]:
         """The values of a group that must be in memory: read by other groups, or outputs."""
@@ -222,7 +225,10 @@ class _Schedule:
     def _buffer(self, value: Value) -> Buffer:
         if value.buffer is None:
             value.buffer = Buffer(value.dtype, value.size)
-        buffer = value.buffer
+        return self._taken(value.buffer)
+
+    def _taken(self, buffer: Buffer) -> Buffer:
+        """The buffer, with a slot if it is a constant's."""
         if buffer.array is not None and buffer.slot is None:
             buffer.slot = self.slots
             self.slots += 1

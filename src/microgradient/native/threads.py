@@ -157,13 +157,17 @@ declare i32 @sigfillset(ptr)
 declare i32 @sched_yield()
 declare i32 @clock_gettime(i32, ptr)
 
-; Run all launches of a routine `repeat` times.
+; Run all launches of a routine `repeat` times, or up to the first that leaves a status other than 0.
 define void @run(ptr %routine, i64 %repeat) nounwind {
 start:
   %launches = load ptr, ptr %routine
   %many.at = getelementptr %Routine, ptr %routine, i64 0, i32 1
   %many = load i64, ptr %many.at
   call void @relocate(ptr %routine)
+  %table.at = getelementptr %Routine, ptr %routine, i64 0, i32 4
+  %table = load ptr, ptr %table.at
+  %status.at = getelementptr ptr, ptr %table, i64 1
+  %status = load ptr, ptr %status.at
   %parallel.at = getelementptr %Routine, ptr %routine, i64 0, i32 8
   %parallel = load i64, ptr %parallel.at
   %may = icmp ne i64 %parallel, 0
@@ -210,7 +214,9 @@ single:
   br label %launched
 launched:
   %k.next = add i64 %k, 1
-  br label %next
+  %failed = load i64, ptr %status
+  %well = icmp eq i64 %failed, 0
+  br i1 %well, label %next, label %finish
 round.done:
   %i.next = add i64 %i, 1
   br label %round

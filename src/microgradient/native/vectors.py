@@ -106,7 +106,14 @@ def store(f: Function, value: Val, pointer: str, stride: int, active: int | str 
 
 
 def _store_masked(f: Function, text: str, kind: str, lanes: int, pointer: str, align: int, chosen: str) -> None:
-    """Write the chosen lanes of a run."""
+    """Write the chosen lanes of a run. A single one is written by itself: of a masked store of it, if it was narrowed just before,
+    LLVM 22 makes a store of the wider number (llvm/llvm-project issue 179489)."""
+    if chosen.count("true") == 1:
+        lane = ["true" in part for part in chosen.split(",")].index(True)
+        one = f.emit(f"extractelement {vector(kind, lanes)} {text}, i32 {lane}")
+        at = f.emit(f"getelementptr {kind}, ptr {pointer}, i64 {lane}") if lane else pointer
+        f.do(f"store {kind} {one}, ptr {at}, align {align}")
+        return
     type_, name = vector(kind, lanes), f"llvm.masked.store.{short(kind, lanes)}.p0"
     f.declare(name, f"declare void @{name}({type_}, ptr, <{lanes} x i1>)")
     f.do(f"call void @{name}({type_} {text}, ptr align {align} {pointer}, <{lanes} x i1> {chosen})")

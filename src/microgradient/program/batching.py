@@ -357,7 +357,7 @@ def _called(i: Instruction, data: list[Any]) -> Any:
     elif i.params["pure"]:
         found = trace.host(function, tuple(data), {})
     else:
-        found = trace.draw(function, i.params["name"], i.shape, i.dtype, tuple(data))
+        found = trace.draw(function, i.params["name"], i.shape, i.dtype, tuple(data), i.params["draw"])
     several = isinstance(found, tuple | list)
     return tuple(wrap(tracing.as_datum(x), None) for x in found) if several else wrap(tracing.as_datum(found), None)
 

@@ -107,7 +107,7 @@ def _line(i: Instruction) -> str:
         arguments = [shown]
     else:
         arguments = [f"%{a.number}" if isinstance(a, Instruction) else repr(a) for a in i.args]
-        arguments += [f"{k}={_shown(v)}" for k, v in i.params.items() if k != "function"]
+        arguments += [f"{k}={_shown(v)}" for k, v in i.params.items() if k not in ("function", "draw")]
     kind = "…" if i.shape is None else f"{i.dtype} {i.shape}" + (" weak" if i.weak else "")
     return f"%{i.number} = {i.op} {' '.join(arguments)} : {kind}".replace("  ", " ")
 

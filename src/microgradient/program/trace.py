@@ -129,12 +129,15 @@ class Trace:
         return x.value
 
     def draw(
-        self, function: Callable[..., Any], name: str, shape: tuple[int, ...], dtype: Any, data: tuple[Any, ...]
+        self, function: Callable[..., Any], name: str, shape: tuple[int, ...], dtype: Any, data: tuple[Any, ...], draw: Any
     ) -> Sym:
-        """Random numbers, drawn from the generator as `function(*data)` whenever the program runs, in the order of the trace."""
+        """Random numbers, drawn from the generator as `function(*data)` whenever the program runs, in the order of the trace.
+
+        `draw` says what machine code needs to do so by itself; None if it can't.
+        """
         if not any(isinstance(x, Sym) for x in data):
             function, data = functools.partial(function, *data), ()
-        return self.emit("host", data, {"function": function, "name": name, "pure": False}, shape, np.dtype(dtype))
+        return self.emit("host", data, {"function": function, "name": name, "pure": False, "draw": draw}, shape, np.dtype(dtype))
 
     # ---------------------------------------------------------------------------------------------- what is read and changed
 
