@@ -16,7 +16,8 @@ import microgradient as mg
 PACKAGE = Path(mg.__file__).parent
 # a module may import those of its own group and of groups above it in this list
 ORDER = [
-    ["errors"], ["tracing"], ["rules", "rules_linalg"], ["kernels", "kernels_linalg"], ["tape"], ["protocols"], ["indexing"], ["operators"],
+    ["errors"], ["tracing"], ["rules", "rules_linalg"], ["kernels", "kernels_linalg"], ["tape"], ["protocols"],
+    ["indexing"], ["operators"],
     ["tensor", "scalar_world", "tree"], ["scalar", "composite", "random"], ["functions", "transforms", "custom", "check"],
     ["nn"], ["optim"], ["program"], ["native"], ["explain", "data"], ["train"], ["recipes"], ["cli"], ["__main__", "__init__"],
 ]  # fmt: skip

@@ -123,7 +123,9 @@ class Generator:
         if low > high:
             raise ArgumentError("MG139", f"uniform needs low <= high, got low = {low} and high = {high}.")
         if tracing.current() is not None:
-            return _traced(self.uniform, (shape, low, high, dtype), shape, dtype, self._draw("uniform", low, high, dtype))
+            return _traced(
+                self.uniform, (shape, low, high, dtype), shape, dtype, self._draw("uniform", low, high, dtype)
+            )
         out = self._uniforms(math.prod(shape), np.dtype(np.float64 if dtype == np.float64 else np.float32))
         if dtype == np.float16 or low != 0.0 or high != 1.0:
             out = out * out.dtype.type(high - low)

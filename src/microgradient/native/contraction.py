@@ -316,7 +316,9 @@ class _Writer:
     def move(self, row: Index, sums: list[list[str]], panel: _Panel, to_memory: bool) -> None:
         """Save the accumulators of a tile among the block's partial sums, or load them."""
         f, partial = self.f, self.partial
-        down, right = (f.emit(f"sub nsw i64 {x}, {origin}") for x, origin in ((row, partial.row), (panel.column, partial.column)))
+        down, right = (
+            f.emit(f"sub nsw i64 {x}, {origin}") for x, origin in ((row, partial.row), (panel.column, partial.column))
+        )
         start = self.at(partial.memory, self.add(self.times(down, partial.line), right), self.dtype)
         for i, line in enumerate(sums):
             for v, register in zip(panel.vectors, line, strict=True):
@@ -370,9 +372,7 @@ class _Writer:
         self.f.declare(symbol, f"{symbol} = private unnamed_addr constant [{len(table)} x i64] [{entries}], align 64")
         return self.f.emit(f"load i64, ptr {self.at(symbol, k, 'i8')}, align 8")
 
-    def products(
-        self, rows: list[str], b: str, in_a: Index, in_b: Index, sums: list[list[str]], panel: _Panel
-    ) -> None:
+    def products(self, rows: list[str], b: str, in_a: Index, in_b: Index, sums: list[list[str]], panel: _Panel) -> None:
         """One step of the depth: a number of each row times each vector of b."""
         f = self.f
         here = self.at(b, in_b, self.dtype)
@@ -413,7 +413,9 @@ class _Writer:
                 total = Val(self.f.emit(f"load {t}, ptr {register}, align 64"), self.dtype, v.lanes)
                 self.finish(here, panel, v, total, values)
 
-    def looped_epilogue(self, row: Index, height: int, indices: list[list[Index]], sums: list[list[str]], panel: _Panel) -> None:
+    def looped_epilogue(
+        self, row: Index, height: int, indices: list[list[Index]], sums: list[list[str]], panel: _Panel
+    ) -> None:
         """The epilogue as a loop over the rows, on a copy of the accumulators in memory."""
         f = self.f
         line = sum(v.lanes for v in panel.vectors)

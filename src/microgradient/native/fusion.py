@@ -260,8 +260,10 @@ class Fusion:
         return None
 
     def _in_domain(self, operands: list[Any], shape: Shape, group: Group) -> list[Any] | None:
-        """The operands reshaped to the domain of a group with as many entries, where that needs no copy: layers work on all rows at
-        once, and what lies between them on batches of rows."""
+        """The operands reshaped to the domain of a group with as many entries, where that needs no copy.
+
+        Layers work on all rows at once, and what lies between them on batches of rows.
+        """
         if group.domain == shape or math.prod(group.domain) != math.prod(shape) or not shape or 0 in shape:
             return None
         found: list[Any] = []

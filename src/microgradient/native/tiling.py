@@ -123,7 +123,9 @@ def cut(nest: Nest, terms: int) -> Cut:
             count = batch * across_rows * across_columns
             if count > 2 * wanted:
                 continue
-            wasted = across_rows * row_block * across_columns * column_block / (rows * columns) - 1  # the last is smaller
+            wasted = (
+                across_rows * row_block * across_columns * column_block / (rows * columns) - 1
+            )  # the last is smaller
             operands = 2 / row_block + 2 / column_block  # reading b once for each block of rows, and a of columns
             distance = abs(math.log2(count / wanted)) + 0.3 * (count % min(wanted, 4) != 0)
             narrow = 0.3 * (row_block < 8 and across_rows > 1)

@@ -119,7 +119,7 @@ def _columns(f: Function, rows: list[str], type_: str, quarter: int) -> list[str
     for first in range(0, side, quarter):
         group = rows[first : first + quarter]
         if quarter == 2:
-            done.append(both(*group, [i for at in lanes for i in (at, side + at)]))
+            done.append(both(group[0], group[1], [i for at in lanes for i in (at, side + at)]))
             continue
         mixed = [i for at in lanes for i in (at, side + at, at + 1, side + at + 1)]
         (a, b), (c, d) = both(group[0], group[1], mixed), both(group[2], group[3], mixed)

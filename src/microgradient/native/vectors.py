@@ -106,7 +106,7 @@ def store(f: Function, value: Val, pointer: str, stride: int, active: int | str 
 
 
 def _store_masked(f: Function, text: str, kind: str, lanes: int, pointer: str, align: int, chosen: str) -> None:
-    """Write the chosen lanes of a run. A single one is written by itself: of a masked store of it, if it was narrowed just before,
+    """Write the chosen lanes of a run. A single one is written by itself: of a masked store of it, if it was narrowed before,
     LLVM 22 makes a store of the wider number (llvm/llvm-project issue 179489)."""
     if chosen.count("true") == 1:
         lane = ["true" in part for part in chosen.split(",")].index(True)
@@ -119,7 +119,7 @@ def _store_masked(f: Function, text: str, kind: str, lanes: int, pointer: str, a
     f.do(f"call void @{name}({type_} {text}, ptr align {align} {pointer}, <{lanes} x i1> {chosen})")
 
 
-def gather(f: Function, pointer: str, dtype: str, offsets: Val, active: int) -> Val:
+def gather(f: Function, pointer: str, dtype: str, offsets: Val, active: int | str) -> Val:
     """Read the entries at the int64 offsets from `pointer`."""
     lanes, kind = offsets.lanes, memory_type(dtype)
     at = f"getelementptr {kind}, ptr {pointer}, {offsets.type} {offsets.text}"

@@ -129,7 +129,13 @@ class Trace:
         return x.value
 
     def draw(
-        self, function: Callable[..., Any], name: str, shape: tuple[int, ...], dtype: Any, data: tuple[Any, ...], draw: Any
+        self,
+        function: Callable[..., Any],
+        name: str,
+        shape: tuple[int, ...],
+        dtype: Any,
+        data: tuple[Any, ...],
+        draw: Any,
     ) -> Sym:
         """Random numbers, drawn from the generator as `function(*data)` whenever the program runs, in the order of the trace.
 
@@ -137,7 +143,9 @@ class Trace:
         """
         if not any(isinstance(x, Sym) for x in data):
             function, data = functools.partial(function, *data), ()
-        return self.emit("host", data, {"function": function, "name": name, "pure": False, "draw": draw}, shape, np.dtype(dtype))
+        return self.emit(
+            "host", data, {"function": function, "name": name, "pure": False, "draw": draw}, shape, np.dtype(dtype)
+        )
 
     # ---------------------------------------------------------------------------------------------- what is read and changed
 
