@@ -136,9 +136,14 @@ def _kind(x: Any) -> Any:
     return ("number", int(x)) if x.__class__ is int else ("type", type(x))
 
 
+_FROM_SCIPY = frozenset({"erf", "erfc", "erfinv", "sigmoid", "digamma", "lgamma"})
+
+
 @functools.lru_cache(4096)
 def _pointwise_dtype(name: str, kinds: tuple[Any, ...], params: tuple[Any, ...]) -> np.dtype[Any]:
     """The dtype that NumPy's kernel gives for operands of these kinds."""
+    if name in _FROM_SCIPY and kinds in ((np.dtype(np.float32),), (np.dtype(np.float64),)):
+        return kinds[0]  # known without loading SciPy, which takes longer than tracing
     samples: list[Any] = []
     for kind in kinds:
         if isinstance(kind, np.dtype):
