@@ -10,8 +10,9 @@ from programs import Book, Recorded
 from reference import run_reference
 
 from microgradient import rules_linalg  # noqa: F401
+from microgradient.native.executable import Executable
 from microgradient.native.schedule import schedule
-from microgradient.program.program import Alias
+from microgradient.program.program import Alias, Instruction, Program
 from microgradient.rules import ARRAY, TABLE
 
 RNG = np.random.default_rng(0)
@@ -199,6 +200,19 @@ def test_what_has_no_kernel_runs_on_numpy() -> None:
     spd = b.matmul(x, b.permute_dims(x, axes=(1, 0))) + b.constant(np.eye(3))
     values, vectors = b.eigh(spd)
     check(b, b.cholesky(spd) * 2.0, values, b.matmul(vectors, vectors), b.cumulative_sum(x, axis=0))
+
+
+def test_views_that_numpy_returns_are_kept_until_they_are_picked() -> None:
+    x = Instruction("input", (), {}, (64,), np.dtype("f8"))
+    e = Instruction("exp", (x,), {}, (64,), x.dtype)
+    options = {"function": lambda a: (a[::-1], a[::-1]), "name": "reversed", "pure": True}
+    both = Instruction("host", (e,), options, None, None)
+    picks = [Instruction("pick", (both,), {"i": k, "n": 2}, (64,), x.dtype) for k in range(2)]
+    roots = [Instruction("sqrt", (p,), {}, (64,), x.dtype) for p in picks]
+    given, found = real(64, dtype=np.float64), [np.empty(64), np.empty(64)]
+    Executable(Program([x], [e, both, *picks, *roots], roots)).run([given], found)
+    for y in found:
+        np.testing.assert_allclose(y, np.exp(given / 2)[::-1])
 
 
 def test_updates_in_place() -> None:

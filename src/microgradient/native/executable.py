@@ -184,7 +184,9 @@ class _Call:
         else:
             y = run_kernel(getattr(kernels, i.op), *args, **i.params)
         if i.shape is None:
-            self.results[id(self.value)] = y
+            self.results[id(self.value)] = tuple(
+                map(np.array, y)
+            )  # views of the arena would change before they are picked
         else:
             self.owner.array(self.value, inputs, outputs)[...] = np.asarray(y).reshape(-1)
 
