@@ -36,7 +36,7 @@ def test_every_primitive_is_here() -> None:
 # ---------------------------------------------------------------------------------------------------- what the tests share
 
 
-def check(book: Book, named: dict[str, Recorded], tolerances: dict[str, float] | None = None) -> Executable:
+def check(book: Book, named: dict[str, Recorded], tolerances: dict[str, float] | None = None) -> None:
     """Machine code gives the interpreter's bits, or numbers as near to it as the tolerance of an output says."""
     program = book.program(*named.values())
     pairs = both(program, [x.array for x in book.inputs])
@@ -49,7 +49,6 @@ def check(book: Book, named: dict[str, Recorded], tolerances: dict[str, float] |
         absolute = tolerance * scale if name not in ROUNDED else 4 * float(np.finfo(got.dtype).smallest_subnormal)
         absolute = max(absolute, tolerance if name.startswith(("lgamma", "digamma")) else 0)
         np.testing.assert_allclose(got, want, rtol=tolerance, atol=absolute, err_msg=name)
-    return Executable(program)
 
 
 def laid_out(book: Book, array: Any, layout: str) -> Recorded:

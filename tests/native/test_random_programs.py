@@ -20,7 +20,7 @@ from microgradient.rules import ARRAY
 RNG = np.random.default_rng(1)
 
 
-@settings(derandomize=True, deadline=None, max_examples=120, suppress_health_check=list(HealthCheck), database=None)
+@settings(derandomize=True, deadline=None, max_examples=80, suppress_health_check=list(HealthCheck), database=None)
 @given(st.data())
 def test_random_programs(data: Any) -> None:
     case = random_case(lambda n: data.draw(st.integers(0, n - 1)), 40)

@@ -38,6 +38,30 @@ def test_check_gradients() -> None:
     )
 
 
+_A, _B = np.random.default_rng(1).normal(size=(2, 4, 5))
+_IMAGES, _KERNEL = (
+    np.random.default_rng(2).normal(size=(1, 2, 5, 4)),
+    np.random.default_rng(3).normal(size=(2, 2, 3, 2)),
+)
+FUNCTIONS: dict[str, tuple[Any, ...]] = {
+    "elementwise": (lambda a, b: mg.tanh(a) * mg.sigmoid(b) + mg.exp(a - b) / (1 + a * a), _A, _B),
+    "softmax": (lambda a: mg.log_softmax(a * a, 1) * mg.softmax(a, 0), _A),
+    "products": (lambda a, b: mg.einsum("ij,kj,il->kl", a, b, mg.sin(a)), _A, _B),
+    "reductions": (lambda a: mg.var(a, axis=0) * mg.prod(a, axis=1).sum() + mg.logsumexp(a) + mg.linalg.vector_norm(a), _A),
+    "indexing": (lambda a, b: mg.concat([a[[0, 2, 2]], b[1:, ::-1]]) ** 2 * mg.roll(a, 1, axis=1)[0], _A, _B),
+    "convolution": (lambda x, w: mg.tanh(nn.functional.conv2d(x, w, padding=1, stride=(2, 1))), _IMAGES, _KERNEL),
+    "normalised": (lambda x: nn.functional.layer_norm(x, (4,)) * nn.functional.gelu(x), _IMAGES),
+    "attention": (lambda q, k: nn.functional.scaled_dot_product_attention(q, k, q * k, is_causal=True), _A[None], _B[None]),
+    "gradient inside": (lambda a: mg.grad(lambda x: mg.sum(mg.sin(x) ** 3))(a) * a, _A),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_first_and_second_derivatives_agree_with_differences(name: str) -> None:
+    function, *args = FUNCTIONS[name]
+    mg.check_gradients(mg.compile(function), *args, order=2)
+
+
 def test_a_compiled_loss_may_be_differentiated_outside() -> None:
     model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.BatchNorm1d(4), nn.Linear(4, 1))
     x = mg.tensor(np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32))
