@@ -435,7 +435,7 @@ def _traced_value(data: Any) -> Any:
     trace = tracing.current()
     if trace is None:
         return None
-    if isinstance(data, np.ndarray) and data.dtype.kind in "biufc" and data.size > 1:
+    if isinstance(data, np.ndarray) and data.dtype.kind in "biufc" and data.size:
         return trace.reference(np.asarray(data))
     if isinstance(data, list | tuple) and any(_is_traced(x) for x in data):
         parts = [x if isinstance(x, Tensor) else Tensor(x) for x in data]

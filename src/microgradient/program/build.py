@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterator
+from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -172,7 +173,26 @@ def _result(trace: Trace, leaf: Any, outputs: list[Sym]) -> Result:
     if isinstance(leaf, Sym):
         outputs.append(leaf)
         return Result(FLOAT if leaf.weak else ARRAY, len(outputs) - 1)
+    if isinstance(leaf, Iterator | Coroutine) or _holds_traced(leaf, set()):
+        raise TraceError(
+            "MG203",
+            f"The compiled function returned a {type(leaf).__name__}, whose tensors would have no value when the program runs. "
+            "Return tensors in tuples, lists, dicts or named tuples, and make other objects of them outside.",
+        )
     return Result(STATIC, -1, leaf)
+
+
+def _holds_traced(x: Any, seen: set[int]) -> bool:
+    """Whether an object that is no tensor holds one that is traced, in its attributes or as a set does."""
+    if isinstance(x, Sym) or (isinstance(x, Tensor) and isinstance(_DATA.__get__(x), Sym)):
+        return True
+    if id(x) in seen or isinstance(x, type | ModuleType | FunctionType | np.ndarray | str | bytes | int | float):
+        return False
+    seen.add(id(x))
+    parts = x.values() if isinstance(x, dict) else x if isinstance(x, set | frozenset | list | tuple) else ()
+    slots = getattr(type(x), "__slots__", ())
+    named = [getattr(x, name, None) for name in ([slots] if isinstance(slots, str) else slots)]
+    return any(_holds_traced(part, seen) for part in (*parts, *named, *getattr(x, "__dict__", {}).values()))
 
 
 def _differentiable(trace: Trace, node: Node | None) -> bool:

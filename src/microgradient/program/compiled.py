@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -26,6 +27,7 @@ from .scalar_trace import ValuesMetError, meeting_values
 from .variant import MISMATCH, Variant, kept_values, native_order, restore
 
 _KEPT = 64  # programs that a compiled function remembers
+_A_MOMENT = 0.05  # seconds of native code after which `repeat` looks up
 _PATIENCE = 8  # programs after which it says what keeps changing
 
 
@@ -83,6 +85,11 @@ class Compiled:
                     return result
             return self._slow(args, options, 1)
 
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self._function, name)  # a compiled module still has its parameters()
+
     def __reduce__(self) -> Any:
         return Compiled, (self._function, self._debug)  # a copy compiles for itself
 
@@ -91,8 +98,11 @@ class Compiled:
 
     def repeat(self, n: int, *args: Any, **options: Any) -> Any:
         """Call it `n` times with the same arguments, and return the last result: a training loop without Python's part."""
-        if n < 1:
-            raise ArgumentTypeError("MG205", f"repeat needs at least one call, not {n}.")
+        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+            shown = f"{n}" if isinstance(n, int | float) else f"a {type(n).__name__}"
+            raise ArgumentTypeError(
+                "MG205", f"repeat(n, …) takes a whole number of calls from 1 on, then the arguments; it got {shown}."
+            )
         result = self(*args, **options)
         if self._values is not None:
             return self._values.repeat(n - 1, *args, **options) if n > 1 else result
@@ -102,9 +112,21 @@ class Compiled:
             for _ in range(n - 2):
                 result = self(*args, **options)
         elif n > 2:
-            with self._lock:
-                result = self._slow(args, options, n - 2)
+            result = self._repeated(n - 2, args, options)
         return result
+
+    def _repeated(self, left: int, args: Any, options: Any) -> Any:
+        """`left` runs in native code, some at a time, so that Ctrl-C is heard within a moment."""
+        at_once = 1
+        while True:
+            started = time.perf_counter()
+            with self._lock:
+                result = self._slow(args, options, min(at_once, left))
+            left -= min(at_once, left)
+            if not left:
+                return result
+            if time.perf_counter() - started < _A_MOMENT:
+                at_once *= 2
 
     @property
     def program(self) -> Program | ScalarProgram:

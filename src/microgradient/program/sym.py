@@ -118,6 +118,9 @@ class Sym(tracing.Traced):
     def __hash__(self) -> int:
         return id(self)
 
+    def __format__(self, spec: str) -> str:
+        return format(self._known("a format such as `:.3f`"), spec) if spec else repr(self)
+
     def __repr__(self) -> str:
         return f"<traced {self.dtype} {self.shape}>"
 

@@ -93,8 +93,8 @@ class Trace:
         return Sym(self, shape, dtype, made, weak=weak)
 
     def reference(self, array: Any) -> Sym:
-        """An array of the user's as an input; a single number as a constant."""
-        if array.size <= 1:
+        """An array of the user's as an input."""
+        if not array.size:
             return constant(array.copy())
         known = self._references.get(id(array))
         if known is None:

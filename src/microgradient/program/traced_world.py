@@ -20,6 +20,7 @@ from .sym import UFUNCS, WORLD, Sym
 
 _FOLDED = 1 << 16  # bytes of the largest result that is computed while tracing
 _UNIFORM = {"broadcast_to", "reshape", "permute_dims", "astype", "flip", "roll"}  # keep all entries equal
+_COMPARISONS = {"equal", "not_equal", "less", "less_equal", "greater", "greater_equal"}
 _LINEAR_ALGEBRA = {"solve", "inv", "pinv", "det", "slogdet", "cofactor", "cholesky", "eigh", "svd", "qr", "norm"}
 
 
@@ -94,6 +95,9 @@ def _pointwise(name: str, *args: Any, **params: Any) -> Any:
     shape = syms[0].shape if syms else ()
     if any(s.shape != shape for s in syms):
         shape = np.broadcast_shapes(*(s.shape for s in syms))
+    if name in _COMPARISONS and _out_of_range(operands):
+        samples = [np.zeros(1, x.dtype) if isinstance(x, Sym) else x for x in operands]
+        return full(shape, getattr(kernels, name)(*samples)[0], np.bool_)  # whatever the values are
     values = _values(operands)
     if values is not None:
         folded = _fold_pointwise(name, values, params, shape)
@@ -102,6 +106,15 @@ def _pointwise(name: str, *args: Any, **params: Any) -> Any:
     dtype = _pointwise_dtype(name, tuple(_kind(x) for x in operands), tuple(params.items()))
     weak = all(s.weak for s in syms)
     return trace.emit(name, operands, params, shape, dtype, weak)
+
+
+def _out_of_range(operands: list[Any]) -> bool:
+    """Whether one of two operands holds whole numbers, and the other is a Python int that their dtype can't hold."""
+    a, b = operands if isinstance(operands[0], Sym) else reversed(operands)
+    if not isinstance(a, Sym) or a.dtype.kind not in "iu" or b.__class__ is not int:
+        return False
+    limits = np.iinfo(a.dtype)
+    return not limits.min <= b <= limits.max
 
 
 def _values(operands: list[Any]) -> list[Any] | None:

@@ -62,11 +62,19 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
             if wrong >= 0
             else f"Index {wrong} is outside an embedding with {rows} rows (0–{rows - 1}); rows aren't counted from the end.",
         )
+    indices = from_start(indices, rows)
     y = mg.take(weight, indices, axis=0) if indices.ndim == 1 else _take_rows(weight, indices)
     if padding_idx is None:
         return y
     padding = mg.expand_dims(indices == (padding_idx % rows), axis=-1)
     return mg.where(padding, wrap(y.data, None), y)
+
+
+def from_start(indices: Tensor, length: int) -> Tensor:
+    """The whole numbers themselves. Traced, those below 0 become `length`, so that the gather refuses them when it runs."""
+    if isinstance(indices.data, np.ndarray) or indices.dtype.kind == "u":
+        return indices
+    return mg.where(indices < 0, length, mg.astype(indices, mg.int64))
 
 
 def _take_rows(weight: Tensor, indices: Tensor) -> Tensor:
@@ -94,7 +102,11 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
             "MG158",
             f"one_hot with {num_classes} classes needs labels 0–{num_classes - 1}, got {data.min()}–{data.max()}.",
         )
-    return mg.astype(mg.expand_dims(labels, axis=-1) == mg.arange(num_classes), mg.int64)
+    classes = mg.arange(num_classes)
+    if not isinstance(data, np.ndarray) and num_classes:  # a gather, which looks whether they are in bounds
+        flat = mg.reshape(from_start(labels, num_classes), (labels.size,))
+        labels = mg.reshape(mg.take(classes, flat, axis=0), labels.shape)
+    return mg.astype(mg.expand_dims(labels, axis=-1) == classes, mg.int64)
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:

@@ -14,7 +14,7 @@ import microgradient as mg
 from ...errors import ArgumentError, ShapeError, warn_once
 from ...operators import wrap
 from ...tensor import Tensor
-from .linear import as_tensor
+from .linear import as_tensor, from_start
 
 
 def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
@@ -249,7 +249,10 @@ def _labels(input: Tensor, target: Tensor, axis: int, ignore_index: int) -> tupl
         raise _label_shape(input.shape, target.shape, wanted)
     if not isinstance(target.data, np.ndarray):
         kept = target != ignore_index
-        return mg.astype(mg.where(kept, target, 0), mg.int64), kept
+        wanted_labels = mg.where(kept, target, 0)
+        if target.dtype.kind == "f":  # out of bounds for the gather that follows, where they aren't whole
+            wanted_labels = mg.where(wanted_labels == mg.floor(wanted_labels), wanted_labels, classes)
+        return from_start(mg.astype(wanted_labels, mg.int64), classes), kept
     labels = target.data
     if labels.dtype.kind == "f":
         whole = np.isfinite(labels) & (labels == np.floor(labels))

@@ -1,0 +1,124 @@
+"""What users do wrong, or do unusually: compiled functions refuse it or give what eager mode gives, never another number."""
+
+from __future__ import annotations
+
+import signal
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from same import assert_compiles, assert_same
+
+import microgradient as mg
+from microgradient import nn
+
+F = nn.functional
+
+
+@pytest.mark.parametrize("i", [[-1, 2], [5, 0]])
+@pytest.mark.parametrize("dtype", [np.int8, np.int64])
+def test_indices_that_eager_mode_refuses_are_refused(i: list[int], dtype: Any) -> None:
+    weight, scores = mg.randn(5, 3), mg.randn(2, 5)
+    for f in (
+        lambda i: F.embedding(i, weight),
+        lambda i: F.cross_entropy(scores, i),
+        lambda i: F.one_hot(i, 5),
+        lambda i: F.nll_loss(scores, i),
+    ):
+        compiled = mg.compile(f)
+        good = mg.tensor(np.array([4, 0], dtype))
+        assert_same(compiled(good), f(good))
+        with pytest.raises((mg.errors.OutOfRangeError, mg.errors.ArgumentError)):
+            f(mg.tensor(np.array(i, dtype)))
+        with pytest.raises(mg.errors.OutOfRangeError, match="MG127"):
+            compiled(mg.tensor(np.array(i, dtype)))
+
+
+def test_labels_that_are_not_whole_are_refused() -> None:
+    scores = mg.randn(2, 5)
+    loss = mg.compile(F.cross_entropy)
+    assert_same(loss(scores, mg.tensor([1.0, 2.0])), F.cross_entropy(scores, mg.tensor([1, 2])))
+    for wrong in (1.5, np.nan, -1.0):
+        with pytest.raises(mg.errors.OutOfRangeError, match="MG127"):
+            loss(scores, mg.tensor([1.0, wrong]))
+
+
+def test_single_arrays_closed_over_are_read_at_every_call() -> None:
+    for shape in ((), (1,), (1, 1)):
+        a = np.ones(shape, np.float32)
+
+        def f(x: Any, a: Any = a) -> Any:
+            return x * a, mg.tensor(a) + 1
+
+        compiled = mg.compile(lambda x, f=f: f(x))
+        compiled(mg.ones(3))
+        a[...] = 5
+        assert_same(compiled(mg.ones(3)), f(mg.ones(3)))
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: {x + 1},
+        lambda x: SimpleNamespace(value=x + 1),
+        lambda x: SimpleNamespace(value=[{"a": x + 1}]),
+        lambda x: (x * i for i in range(3)),
+        lambda x: map(mg.exp, [x]),
+    ],
+)
+def test_objects_around_traced_tensors_are_refused(f: Any) -> None:
+    with pytest.raises(mg.errors.TraceError, match="MG203"):
+        mg.compile(f)(mg.ones(2))
+    assert mg.compile(lambda x: (x + 1, SimpleNamespace(n=3)))(mg.ones(2))[1].n == 3
+
+
+@pytest.mark.parametrize("number", [-1, 300, 2**40, -(2**70)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint32])
+def test_comparisons_with_numbers_that_the_dtype_cannot_hold(dtype: Any, number: int) -> None:
+    x = mg.tensor(np.array([0, 1, 100], dtype))
+    assert_compiles(lambda x: (x < number, x >= number, number < x, x == number, x != number), x)
+
+
+def test_formats_of_numbers_that_are_not_known_yet() -> None:
+    with pytest.raises(mg.errors.TraceError, match="MG200"):
+        mg.compile(lambda rate: f"{rate:.3f}")(0.5)
+
+
+@pytest.mark.parametrize("n", [0, -1, 1.5, True, "3", None])
+def test_repeat_takes_a_whole_number(n: Any) -> None:
+    with pytest.raises(mg.errors.ArgumentTypeError, match="MG205"):
+        mg.compile(lambda x: x + 1).repeat(n, mg.ones(2))
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers here")
+def test_repeat_hears_ctrl_c() -> None:
+    x = mg.tensor(np.zeros((), np.int64))
+
+    @mg.compile
+    def count() -> None:
+        x.data = x.data + 1
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            count.repeat(10**12)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    counted = x.item()
+    count()
+    assert x.item() == counted + 1
+
+
+def test_a_compiled_module_has_its_attributes() -> None:
+    layer = nn.Linear(3, 2)
+    compiled = mg.compile(layer)
+    assert compiled.weight is layer.weight
+    assert [*compiled.state_dict()] == ["weight", "bias"]
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = compiled.nothing
