@@ -36,6 +36,7 @@ class Body:
         self.loads: list[Access] = []
         self.sources: list[Operand] = []
         self.known: dict[Any, int] = {}
+        self.count = 0  # operations
         self.pending: list[tuple[Value | None, str, tuple[Any, ...], str, tuple[tuple[str, Any], ...]]] = []
 
     def written(self, stored: list[Value]) -> tuple[Any, Any, Any, tuple[Operand, ...]]:
@@ -72,8 +73,8 @@ class Body:
         self, value: Value | None, name: str, args: tuple[Any, ...], dtype: str, params: Any = ()
     ) -> tuple[str, int]:
         self.pending.append((value, name, args, dtype, params))
-        count = sum(p[1] != "product" for p in self.pending)
-        return ("op", count - 1)
+        self.count += 1
+        return ("op", self.count - 1)
 
     def _enter(self, entry: Entry) -> None:
         value, name = entry.value, entry.name

@@ -81,6 +81,8 @@ class Ref(NamedTuple):
     @property
     def layout(self) -> Layout:
         """Where the entries lie in the value's buffer."""
+        if not self.steps:
+            return self.value.layout
         found = resolve(self.value.layout, self.value.shape, self.steps)
         assert found is not None
         return found
@@ -157,7 +159,8 @@ def spread(ref: Ref, group: Group, shape: Shape, layout: Layout | None = None) -
     """The layout of an operand over the group's domain, for an operation whose result has this shape."""
     axes = axes_in_domain(group, shape)
     assert axes is not None
-    there = broadcast(ref.layout if layout is None else layout, ref.shape, shape)
+    own = ref.layout if layout is None else layout
+    there = own if ref.shape == shape else broadcast(own, ref.shape, shape)
     strides = [0] * len(group.domain)
     for axis, n, stride in zip(axes, shape, there.strides, strict=True):
         strides[axis] = stride if n > 1 else 0

@@ -8,7 +8,9 @@ in the arena and copied at the end.
 
 from __future__ import annotations
 
+import gc
 import math
+from bisect import insort
 from typing import Any, NamedTuple
 
 from ..program.program import Program
@@ -24,6 +26,7 @@ from .recompute import recompute
 from .views import Layout, Step, broadcast, dense, resolve
 
 _ALIGNMENT = 64
+_FOREVER = 2**62  # the number of a group that never comes
 
 
 class Launch(NamedTuple):
@@ -49,8 +52,13 @@ class Schedule(NamedTuple):
 
 def schedule(program: Program) -> Schedule:
     """Plan a program's kernels and memory. Slots: the inputs, then the outputs, then constants."""
-    fused = fuse(lower(program))
-    return _Schedule(program, fused).finish()
+    collecting = gc.isenabled()
+    gc.disable()  # nearly all that is made here is needed to the end: looking for garbage would take a fifth of the time
+    try:
+        return _Schedule(program, fuse(lower(program))).finish()
+    finally:
+        if collecting:
+            gc.enable()
 
 
 class _Schedule:
@@ -59,10 +67,11 @@ class _Schedule:
         self.fused = fused
         self.groups = fused.groups
         self.constants: list[tuple[int, Any]] = []
-        self.readers: dict[int, set[int]] = {}  # for each value the groups that read it
+        self.readers: dict[int, list[tuple[int, Any, Ref]]] = {}  # of each value: (group, shape, operand)
         for group in self.groups:
-            for ref in _reads(group):
-                self.readers.setdefault(id(ref.value), set()).add(group.number)
+            for shape, ref in _operands(group):
+                self.readers.setdefault(id(ref.value), []).append((group.number, shape, ref))
+        self.wanted = {id(ref.value) for ref in fused.outputs}
         self.slots = len(program.inputs) + len(program.outputs)
 
     def finish(self) -> Schedule:
@@ -118,11 +127,12 @@ class _Schedule:
             return False  # of NumPy: whole arrays are read and written
         old = self.fused.inputs[source]
         group = value.group
-        if max(self.readers.get(id(old), (-1,))) > group.number or any(ref.value is old for ref in self.fused.outputs):
+        readers = self.readers.get(id(old), [])
+        if id(old) in self.wanted or any(number > group.number for number, _, _ in readers):
             return False
         passes = group.kind == "row" and group.reduced and value.shape == group.domain  # which may read it again
         own = Layout(0, _strides_of(value, group))
-        reading = [(shape, ref) for shape, ref in _operands(group) if ref.value is old]
+        reading = [(shape, ref) for number, shape, ref in readers if number == group.number]
         return not any(passes or shape is None or spread(ref, group, shape) != own for shape, ref in reading)
 
     def _copy_at_end(self, ref: Ref, target: Buffer) -> Ref:
@@ -143,7 +153,7 @@ class _Schedule:
 
     def _drop_unused(self) -> None:
         """Remove operations whose results nobody reads."""
-        wanted = {id(ref.value) for ref in self.fused.outputs}
+        wanted = set(self.wanted)
         placed_readers: set[int] = set()
         for ref in self.fused.outputs:
             _mark(ref.value, placed_readers)
@@ -320,20 +330,20 @@ class _Schedule:
 
 def arrange(buffers: list[Buffer]) -> int:
     """Offsets in the arena: the largest first, each in the lowest gap that is free while it is needed; returns the size."""
-    placed: list[Buffer] = []
+    placed: list[tuple[int, int, int, int]] = []  # (offset, end, the groups between which it is needed), by offset
     end = 0
     for buffer in sorted(buffers, key=lambda b: (-b.size * b.dtype.itemsize, b.first)):
         size = _rounded(buffer.size * buffer.dtype.itemsize)
+        first, last = (-1, _FOREVER) if buffer.kept else (buffer.first, buffer.last)
         start = 0
-        for other in placed:  # by offset
-            if buffer.kept or other.kept or (other.first <= buffer.last and buffer.first <= other.last):
-                if start + size <= other.offset:
+        for offset, stop, begun, done in placed:
+            if begun <= last and first <= done and stop > start:
+                if start + size <= offset:
                     break
-                start = max(start, other.offset + _rounded(other.size * other.dtype.itemsize))
+                start = stop
         buffer.offset = start
         end = max(end, start + size)
-        place = next((k for k, other in enumerate(placed) if other.offset > start), len(placed))
-        placed.insert(place, buffer)
+        insort(placed, (start, start + size, first, last))
     return end
 
 
@@ -356,10 +366,6 @@ def _operands(group: Group) -> list[tuple[Any, Ref]]:
                 reading = entry.value.shape if not entry.name.startswith("reduce_") else o.shape
                 found.append((None if entry.name == "gather" and not k else reading, o))
     return found
-
-
-def _reads(group: Group) -> list[Ref]:
-    return [ref for _, ref in _operands(group)]
 
 
 def _strides_of(value: Value, group: Group) -> tuple[int, ...]:

@@ -33,12 +33,13 @@ def merge_sums(made: list[Instruction], outputs: list[Instruction]) -> list[Inst
                 terms[id(i)] += terms[id(a)] if id(a) in terms and single else [a]
     out: list[Instruction] = []
     gone: set[int] = set()
+    known = {id(i) for i in made}
     for i in made:
         if id(i) in terms and id(i) not in inner and len(terms[id(i)]) > 1:
             merged, absorbed = _merged(terms[id(i)], uses)
             if absorbed:
                 gone |= absorbed | _inside(i, terms, inner)
-                out += _summed(i, merged, {id(o) for o in out} | {id(o) for o in made})
+                out += _summed(i, merged, known)
                 continue
         out.append(i)
     return _unnested([i for i in out if id(i) not in gone], outputs)
