@@ -20,6 +20,7 @@ from .errors import ArgumentTypeError, GradientError
 from .rules import TABLE, Primitive, World
 from .scalar_world import SCALAR, TracedNumber
 from .tape import next_seq, note_backward
+from .tracing import Traced
 
 Number = int | float
 Operand = Any  # a Value, a Python or NumPy number, or an array of them
@@ -351,6 +352,8 @@ def _constant(x: Any) -> Any:
         return Value(x)
     if isinstance(x, np.generic) and x.dtype.kind in "biuf":
         return Value(x.item())
+    if isinstance(x, Traced):
+        Value(0.0)  # raises where mg.compile has yet to learn that it traces a function of Values
     return Value(x) if isinstance(x, TracedNumber) else NotImplemented
 
 

@@ -12,6 +12,7 @@ from same import assert_compiles, assert_same
 
 import microgradient as mg
 from microgradient import nn
+from microgradient.scalar import Value
 
 F = nn.functional
 
@@ -122,3 +123,33 @@ def test_a_compiled_module_has_its_attributes() -> None:
     assert [*compiled.state_dict()] == ["weight", "bias"]
     with pytest.raises(AttributeError, match="nothing"):
         _ = compiled.nothing
+
+
+def test_indices_out_of_bounds_name_the_line_under_debug_and_vmap() -> None:
+    table, bad = mg.ones((3, 2)), mg.tensor([0, 5])
+    for f in (lambda i: table[i], lambda i: mg.take(table, mg.reshape(i, (i.size,)), axis=0)):
+        for run in (mg.compile(f, debug=True), mg.vmap(f)):
+            with pytest.raises(mg.errors.OutOfRangeError, match=r"test_mistakes.py:\d+: index 5 .* size 3.*MG127"):
+                run(bad)
+    with pytest.raises(mg.errors.OutOfRangeError, match="below 0"):
+        mg.vmap(lambda i: F.embedding(i, table))(mg.tensor([0, -1]))
+
+
+def test_functions_of_numbers_that_meet_values() -> None:
+    w = Value(2.0)
+
+    def f(x: float) -> Value:
+        return x * w + (w - x) ** 2
+
+    compiled = mg.compile(f)
+    for x in (1.0, 3.5):
+        assert compiled(x).data == f(x).data
+
+
+def test_objects_around_traced_values_are_refused() -> None:
+    for f in (lambda v: {v + 1}, lambda v: SimpleNamespace(value=v + 1), lambda v: (v * i for i in range(3))):
+        with pytest.raises(mg.errors.TraceError, match="MG203"):
+            mg.compile(f)(Value(1.0))
+    compiled = mg.compile(lambda v: (v + 1, v.data * 2, SimpleNamespace(n=3)))
+    assert compiled(Value(1.0))[2].n == 3
+    assert compiled.kernels == ""

@@ -173,18 +173,22 @@ def _result(trace: Trace, leaf: Any, outputs: list[Sym]) -> Result:
     if isinstance(leaf, Sym):
         outputs.append(leaf)
         return Result(FLOAT if leaf.weak else ARRAY, len(outputs) - 1)
-    if isinstance(leaf, Iterator | Coroutine) or _holds_traced(leaf, set()):
-        raise TraceError(
-            "MG203",
-            f"The compiled function returned a {type(leaf).__name__}, whose tensors would have no value when the program runs. "
-            "Return tensors in tuples, lists, dicts or named tuples, and make other objects of them outside.",
-        )
+    refuse_hidden(leaf, lambda x: isinstance(x, Sym) or (isinstance(x, Tensor) and isinstance(_DATA.__get__(x), Sym)))
     return Result(STATIC, -1, leaf)
 
 
-def _holds_traced(x: Any, seen: set[int]) -> bool:
-    """Whether an object that is no tensor holds one that is traced, in its attributes or as a set does."""
-    if isinstance(x, Sym) or (isinstance(x, Tensor) and isinstance(_DATA.__get__(x), Sym)):
+def refuse_hidden(leaf: Any, is_traced: Callable[[Any], bool]) -> None:
+    """Raise TraceError for a result that hides something traced: in its attributes, as a set or as a generator does."""
+    if isinstance(leaf, Iterator | Coroutine) or _hides(leaf, is_traced, set()):
+        raise TraceError(
+            "MG203",
+            f"The compiled function returned a {type(leaf).__name__}, whose numbers would have no value when the program runs. "
+            "Return them in tuples, lists, dicts or named tuples, and make other objects of them outside.",
+        )
+
+
+def _hides(x: Any, is_traced: Callable[[Any], bool], seen: set[int]) -> bool:
+    if is_traced(x):
         return True
     if id(x) in seen or isinstance(x, type | ModuleType | FunctionType | np.ndarray | str | bytes | int | float):
         return False
@@ -192,7 +196,7 @@ def _holds_traced(x: Any, seen: set[int]) -> bool:
     parts = x.values() if isinstance(x, dict) else x if isinstance(x, set | frozenset | list | tuple) else ()
     slots = getattr(type(x), "__slots__", ())
     named = [getattr(x, name, None) for name in ([slots] if isinstance(slots, str) else slots)]
-    return any(_holds_traced(part, seen) for part in (*parts, *named, *getattr(x, "__dict__", {}).values()))
+    return any(_hides(part, is_traced, seen) for part in (*parts, *named, *getattr(x, "__dict__", {}).values()))
 
 
 def _differentiable(trace: Trace, node: Node | None) -> bool:

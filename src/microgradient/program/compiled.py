@@ -135,7 +135,9 @@ class Compiled:
 
     @property
     def kernels(self) -> str:
-        """The machine-code kernels of the program that ran last, as text: `print(f.kernels)`. Empty where NumPy runs it."""
+        """The machine-code kernels of the program that ran last, as text. Empty for Values, and on NumPy."""
+        if self._values is not None:
+            return ""
         return str(getattr(self._last().executable, "listing", str)())
 
     def stats(self) -> dict[str, Any]:

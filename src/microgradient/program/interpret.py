@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from .. import kernels
-from ..errors import NonFiniteError, format_location
+from ..errors import NonFiniteError, OutOfRangeError, format_location
 from ..operators import run_kernel
 from ..rules import TABLE
 from .program import Instruction, Program
@@ -58,7 +59,10 @@ class Interpreter:
         else:
             if TABLE[i.op].kind != "pointwise":
                 args = [a if isinstance(a, tuple) else np.asarray(a) for a in args]
-            value = run_kernel(getattr(kernels, i.op), *args, **i.params)
+            try:
+                value = run_kernel(getattr(kernels, i.op), *args, **i.params)
+            except IndexError as error:
+                raise out_of_bounds(error, i) from None
         if self.check and not isinstance(value, tuple | list):
             self._check(i, args, value)
         return (value.item() if isinstance(value, np.generic | np.ndarray) else value) if i.weak else value
@@ -79,6 +83,15 @@ class Interpreter:
             f"{where}: `{i.op}` gives {what} at {list(place)}; its operands are {operands}. The instruction is %{i.number} of "
             "the compiled program; print `step.program` to see those around it.",
         )
+
+
+def out_of_bounds(error: IndexError, i: Instruction) -> OutOfRangeError:
+    """NumPy's complaint about an index of an instruction, with the user's line."""
+    where = format_location(i.where) if i.where else "an unknown line"
+    found = re.search(r"index (\d+) .* size (\d+)", str(error))
+    below = found is not None and found[1] == found[2]
+    also = " It may have been below 0, where indices don't count from the end." if below else ""
+    return OutOfRangeError("MG127", f"{where}: {error}.{also} Check where the indices come from.")
 
 
 def _bad_input(i: Instruction, array: Array) -> NonFiniteError:

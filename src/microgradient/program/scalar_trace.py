@@ -29,6 +29,7 @@ from ..scalar import Value
 from ..scalar_world import SCALAR
 from ..tape import next_seq
 from ..tree import flatten
+from .build import refuse_hidden
 from .scalar_program import TRACED, ScalarProgram, ScalarSym
 from .trace import Trace, tracing_with
 
@@ -178,6 +179,8 @@ def _result(leaf: Any, start: int, seen: dict[int, Result]) -> Any:
         array = np.empty(leaf.size, object)
         array[:] = [_result(entry, start, seen) for entry in leaf.ravel()]
         return array.reshape(leaf.shape)
+    if not isinstance(leaf, Value | ScalarSym):
+        refuse_hidden(leaf, lambda x: isinstance(x, Value) and x.seq > start)
     return leaf
 
 

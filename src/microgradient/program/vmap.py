@@ -15,12 +15,21 @@ import numpy as np
 
 from .. import operators, tracing
 from ..custom import with_rule
-from ..errors import ArgumentError, ArgumentTypeError, ShapeError, TraceError, format_location, user_location
+from ..errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    MicrogradientError,
+    ShapeError,
+    TraceError,
+    format_location,
+    user_location,
+)
 from ..rules import Primitive, World
 from ..tape import TAPE, Node, recording
 from ..tensor import TAPED, Tensor
 from ..tree import flatten
 from .batching import alone, batched, front
+from .interpret import out_of_bounds
 from .places import Argument, Data, Grad, Place, Reference
 from .program import Instruction
 from .sym import Sym
@@ -277,6 +286,10 @@ def _replayed(
         token = recording.set(None if i in trace.untaped else recording.get())
         try:
             values[i] = _value(n, i, args, mapped, each), each
+        except MicrogradientError:
+            raise
+        except IndexError as error:
+            raise out_of_bounds(error, i) from None
         finally:
             recording.reset(token)
         for operand in done:
