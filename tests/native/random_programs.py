@@ -338,11 +338,11 @@ class RandomProgram:
             self.convolution(x)
             return
         if kind == 1:
-            labels = "abcde"[: x.ndim]
+            labels = "abcdefgh"[: x.ndim]
             out = "".join(c for c in labels if self.choose(2))
             y = self.any(ndim=0)
             if y is not None and y.shape == x.shape:
-                n = math.prod(x.shape) / max(math.prod(x.shape["abcde".index(c)] for c in out), 1)
+                n = math.prod(x.shape) / max(math.prod(x.shape["abcdefgh".index(c)] for c in out), 1)
                 self.multiplied(b.einsum(x, y, spec=f"{labels},{labels}->{out}"), x, y, max(n, 1))
             return
         k = x.shape[-1]
