@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import signal
+import threading
 from types import SimpleNamespace
 from typing import Any
 
@@ -153,3 +155,29 @@ def test_objects_around_traced_values_are_refused() -> None:
     compiled = mg.compile(lambda v: (v + 1, v.data * 2, SimpleNamespace(n=3)))
     assert compiled(Value(1.0))[2].n == 3
     assert compiled.kernels == ""
+
+
+@pytest.mark.parametrize("draw", [random.random, np.random.rand])
+def test_draws_that_happen_once_are_warned_of(draw: Any) -> None:
+    with pytest.warns(mg.errors.MicrogradientWarning, match="MG216"):
+        mg.compile(lambda x: x + draw())(mg.ones(2))
+    mg.compile(lambda x: x + mg.randn(2))(mg.ones(2))  # without a warning
+
+
+def test_threads_that_trace_at_once_leave_values_as_they_were() -> None:
+    slot = vars(Value)["data"]
+    inside, done = threading.Event(), threading.Event()
+
+    def slow(x: Any) -> Any:
+        inside.set()
+        done.wait(0.3)  # the other thread begins its trace meanwhile
+        return x + 1
+
+    first = threading.Thread(target=lambda: mg.compile(slow)(mg.ones(2)))
+    second = threading.Thread(target=lambda: mg.compile(lambda x: x + 2)(mg.ones(2)))
+    first.start()
+    assert inside.wait(10)
+    second.start()
+    first.join()
+    second.join()
+    assert vars(Value)["data"] is slot

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import pickle
+import random
 from collections.abc import Callable, Coroutine, Iterator
 from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import TraceError
+from ..errors import TraceError, warn_once
 from ..operators import wrap
 from ..tape import NO_PARAMS, Node, Spent, recording, topological
 from ..tensor import Tensor
@@ -61,12 +63,14 @@ class Traced(NamedTuple):
 def trace_function(function: Callable[..., Any], leaves: list[Any], kinds: list[int], rebuild: Any) -> Traced:
     """Run `function` once on the arguments, traced."""
     trace = Trace({n: x for n, (x, kind) in enumerate(zip(leaves, kinds, strict=True)) if kind == TENSOR})
+    draws = random_states()
     with tracing_with(trace):
         try:
             args, options = rebuild(
                 [_stand_in(trace, n, x, kind) for n, (x, kind) in enumerate(zip(leaves, kinds, strict=True))]
             )
             value = function(*args, **options)
+            warn_of_draws(function, draws)
             return _gathered(trace, value)
         except BaseException:
             for optimizer in trace.optimizers.values():
@@ -76,6 +80,22 @@ def trace_function(function: Callable[..., Any], leaves: list[Any], kinds: list[
             for seen in trace.tensors.values():
                 if seen.owner.node is not seen.node and seen.owner.node is not None and seen.owner.node.op is not None:
                     seen.owner.node = seen.node
+
+
+def random_states() -> Any:
+    """Where the random numbers of Python and of NumPy are."""
+    return random.getstate(), pickle.dumps(np.random.get_state(legacy=False))
+
+
+def warn_of_draws(function: Callable[..., Any], before: Any) -> None:
+    """Warn if `function` drew some of these while it was traced: they are constants of the program."""
+    if before != random_states():
+        warn_once(
+            "MG216",
+            f"`{getattr(function, '__name__', function)}` draws random numbers with Python's `random` or `np.random` while it is "
+            "traced: every call of the compiled function will use these same ones. Draw outside, and pass the numbers "
+            "as arguments; draws of tensors by `mg.` functions are new at every call.",
+        )
 
 
 def _stand_in(trace: Trace, number: int, leaf: Any, kind: int) -> Any:

@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import gc
 import operator
-import pickle
-import random
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,13 +21,13 @@ from typing import Any
 import numpy as np
 
 from .. import scalar
-from ..errors import TraceError, format_location, user_location, warn_once
+from ..errors import TraceError, format_location, user_location
 from ..rules import TABLE
 from ..scalar import Value
 from ..scalar_world import SCALAR
 from ..tape import next_seq
 from ..tree import flatten
-from .build import refuse_hidden
+from .build import random_states, refuse_hidden, warn_of_draws
 from .scalar_program import TRACED, ScalarProgram, ScalarSym
 from .trace import Trace, tracing_with
 
@@ -92,7 +90,6 @@ class ValuesMetError(BaseException):
 @contextmanager
 def meeting_values() -> Iterator[None]:
     """Inside, this thread's first look at the number of a Value raises ValuesMetError."""
-    slot: Any = vars(Value)["data"]
     me, current = threading.get_ident(), threading.get_ident
 
     def read(v: Value) -> Any:
@@ -106,6 +103,7 @@ def meeting_values() -> Iterator[None]:
         slot.__set__(v, x)
 
     with _lock:
+        slot: Any = vars(Value)["data"]  # not before: another thread may have put its own there
         _put_on_value({"data": property(read, write)})
         try:
             yield
@@ -120,7 +118,7 @@ def trace_values(
     with _lock:
         traced = Traced(ScalarProgram(keep_places))
         args, kwargs = arguments(traced.program, traced.numbers)
-        draws = _random_states()
+        draws = random_states()
         collecting = gc.isenabled()
         gc.disable()  # all that a trace makes is needed to its end: looking for garbage would take half of the time
         try:
@@ -134,13 +132,7 @@ def trace_values(
             traced.program.close()
             if collecting:
                 gc.enable()
-        if draws != _random_states():
-            warn_once(
-                "MG216",
-                f"`{getattr(fn, '__name__', fn)}` draws random numbers with Python's `random` or `np.random` while it is "
-                "traced: every call of the compiled function will use these same ones. Draw outside, and pass the numbers "
-                "as arguments.",
-            )
+        warn_of_draws(fn, draws)
         return traced
 
 
@@ -159,10 +151,6 @@ class _NoTensors(Trace):
 
     emit = input = reference = host = known = draw = read_data = write_data = read_grad = write_grad = _refuse_tensors
     optimizer = note_module = _refuse_tensors
-
-
-def _random_states() -> Any:
-    return random.getstate(), pickle.dumps(np.random.get_state(legacy=False))
 
 
 def _results(value: Any, start: int) -> tuple[list[Any], Callable[[list[Any]], Any]]:
