@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 import signal
 import threading
@@ -13,7 +14,7 @@ import pytest
 from same import assert_compiles, assert_same
 
 import microgradient as mg
-from microgradient import nn
+from microgradient import nn, optim
 from microgradient.scalar import Value
 
 F = nn.functional
@@ -181,3 +182,32 @@ def test_threads_that_trace_at_once_leave_values_as_they_were() -> None:
     first.join()
     second.join()
     assert vars(Value)["data"] is slot
+
+
+def test_loading_a_state_again_and_again_traces_once() -> None:
+    mg.manual_seed(0)
+    layer = nn.Linear(3, 2)
+    optimizer = optim.Adam(layer.parameters(), lr=0.1)
+    x = mg.randn(4, 3)
+
+    @mg.compile
+    def step() -> Any:
+        optimizer.zero_grad()
+        loss = mg.mean(layer(x) ** 2)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    step(), step()
+    model_state, state = copy.deepcopy(layer.state_dict()), copy.deepcopy(optimizer.state_dict())
+    wanted = [step().item() for _ in range(3)]
+    before = step.stats()["programs"]
+    for _ in range(3):
+        layer.load_state_dict(model_state)
+        optimizer.load_state_dict(state)
+        assert [step().item() for _ in range(3)] == wanted
+    assert step.stats()["programs"] == before
+    state["param_groups"][0]["betas"] = (0.5, 0.9)
+    optimizer.load_state_dict(state)
+    step()
+    assert step.stats()["programs"] == before + 1

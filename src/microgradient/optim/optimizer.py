@@ -168,7 +168,12 @@ class Optimizer:
         ]
         for group in new_groups:
             _check_settings(group)
-        self.state, self.param_groups = new_state, new_groups
+        for p in [p for p in self.state if p not in new_state]:
+            del self.state[p]
+        for p, entry in new_state.items():
+            _replace(self.state.setdefault(p, {}), entry)
+        for old, group in zip(self.param_groups, new_groups, strict=True):
+            _replace(old, group)
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]
@@ -339,6 +344,12 @@ def _imported(value: Any, name: str, index: Any, p: Tensor) -> Any:
             "MG167", f"The saved `{name}` of parameter {index} has shape {array.shape}, the parameter {p.shape}."
         )
     return array.astype(p.dtype, copy=False)
+
+
+def _replace(old: dict[str, Any], new: dict[str, Any]) -> None:
+    """Give a dict the entries of another; it stays the same dict, which compiled steps know it by."""
+    old.clear()
+    old.update(new)
 
 
 def _setting(value: Any) -> Any:
