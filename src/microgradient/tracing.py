@@ -63,5 +63,8 @@ def whole_value(datum: Any, what: str) -> Any:
     return datum if not isinstance(datum, Traced) else current().known(datum, what)
 
 
+watched: list[Any] = []
+"""Classes whose objects' attributes a trace notes when they are read: that of modules, once it is loaded."""
+
 changes = [0]
 """How often something that a compiled function may depend on was changed in any module."""

@@ -55,8 +55,6 @@ class Module:
         )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if tracing.traces and (trace := tracing.current()) is not None:
-            trace.note_module(self)
         try:
             return self.forward(*args, **kwargs)
         except MicrogradientError as error:
@@ -310,6 +308,7 @@ class Module:
 
 
 _PARTS = (Parameter, Module, list, tuple, dict)
+tracing.watched.append(Module)
 
 
 def _join(prefix: str, name: str) -> str:

@@ -257,7 +257,7 @@ def _changes(trace: Trace) -> list[tuple[Place, Sym | None]]:
 
 def _refuse_kept(trace: Trace) -> None:
     """Raise where a module holds a tensor that has a value only in the program."""
-    for module in trace.modules.values():
+    for module, _ in trace.modules.values():
         for name, value in vars(module).items():
             if isinstance(value, Tensor) and isinstance(_DATA.__get__(value), Sym):
                 delattr(module, name)

@@ -1,8 +1,7 @@
 """Guards: what must still be as it was when a function was traced, or it is traced again.
 
 They are: the graph nodes of the tensors it read (is this still the leaf that it was?), whether leaves had a gradient, the
-optimisers' settings other than learning rates, and for the modules it called whether they train and which tensors and
-modules they hold.
+optimisers' settings other than learning rates, and the attributes of modules that it read.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from typing import Any
 from ..tensor import Tensor
 from ..tracing import changes
 from .build import Traced
+from .modules import ModuleGuard
 from .places import ArgumentGrad, Data, Grad
 
 _node = attrgetter("node")
@@ -30,11 +30,9 @@ class Guards:
         self._with = [g.owner for g in grads if isinstance(g.place, Grad) and isinstance(g.before, Tensor)]
         self._arguments = [(g.place.number, g.before is None) for g in grads if isinstance(g.place, ArgumentGrad)]
         self._with_kinds = bool(self._without or self._with or self._arguments)
-        self._modules = list(trace.modules.values())
-        self._held = [_description(m) for m in self._modules]
+        self._modules = ModuleGuard(trace.modules)
         self._changes = changes[0]
         self._optimizers = [_OptimizerGuard(o) for o in trace.optimizers.values()]
-
         self._skipped = False
 
     def skip(self) -> None:
@@ -50,9 +48,11 @@ class Guards:
             return False
         if self._with_kinds and not self._kinds_hold(leaves):
             return False
+        if not self._modules.containers_hold():
+            return False
         if changes[0] != self._changes:
             now = changes[0]
-            if [_description(m) for m in self._modules] != self._held:
+            if not self._modules.holds():
                 return False
             self._changes = now
         for optimizer in self._optimizers:  # noqa: SIM110 (a generator would cost more)
@@ -69,27 +69,6 @@ class Guards:
         )
 
 
-def _description(module: Any) -> dict[str, Any]:
-    """What a program depends on in a module: `training`, plain settings, and which tensors and modules it holds."""
-    own = type(module).__module__.startswith("microgradient.")
-    found: dict[str, Any] = {}
-    for name, value in vars(module).items():
-        if isinstance(value, _PLAIN):
-            if name == "training" or own:
-                found[name] = value
-        elif isinstance(value, list | tuple):
-            found[name] = [id(x) for x in value]
-        elif isinstance(value, Tensor):
-            if own or name in vars(module).get("_buffer_names", {}) or value.node is not None:
-                found[name] = id(value)
-        elif hasattr(value, "forward"):
-            found[name] = id(value)
-    return found
-
-
-_PLAIN = (bool, int, float, str, type(None))
-
-
 class _OptimizerGuard:
     """The settings of one optimiser, and the parameters whose state the program knows."""
 
@@ -101,7 +80,7 @@ class _OptimizerGuard:
         for group in self.groups:
             names = [k for k in group if k not in ("params", "param_names", "lr", "initial_lr")]
             chosen = itemgetter(*names, "params")
-            self.known.append((group, len(group), chosen, chosen(group), group["params"], len(group["params"])))
+            self.known.append((group, len(group), chosen, chosen(group), group["params"], tuple(group["params"])))
         self.parameters = list(traced.before)
         self.dicts = [self.states.get(p) for p in self.parameters]
         self.stateful = [d for d in self.dicts if d is not None]
@@ -113,12 +92,13 @@ class _OptimizerGuard:
             return False
         if len(self.groups) != len(self.known):
             return False
-        for group, length, chosen, settings, params, count in self.known:
+        for group, length, chosen, settings, params, then in self.known:
             if (
                 len(group) != length
                 or chosen(group) != settings
                 or group["params"] is not params
-                or len(params) != count
+                or len(params) != len(then)
+                or not all(map(is_, params, then))
             ):
                 return False
         if not all(map(is_, map(self.states.get, self.parameters), self.dicts)):

@@ -150,7 +150,7 @@ class _NoTensors(Trace):
         )
 
     emit = input = reference = host = known = draw = read_data = write_data = read_grad = write_grad = _refuse_tensors
-    optimizer = note_module = _refuse_tensors
+    optimizer = _refuse_tensors
 
 
 def _results(value: Any, start: int) -> tuple[list[Any], Callable[[list[Any]], Any]]:

@@ -1,8 +1,9 @@
 """Trace: one run of a function in which every tensor operation becomes an instruction.
 
 While a trace is active, `Tensor.data` and `Node.grad` are properties: in the thread that traces they give `Sym`s and keep
-what is written in the trace, so that tensors which existed before never change; other threads see the arrays as always. A
-tensor whose data are read for the first time becomes an input of the program, one whose data were changed an output.
+what is written in the trace, so that tensors which existed before never change; other threads see the arrays as always.
+A tensor whose data are read for the first time becomes an input of the program, one whose data were changed an output.
+Attributes of modules are noted when they are read.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from ..protocols import Protocols
 from ..rules import TABLE
 from ..tape import Node, next_seq
 from . import states
+from .modules import Reads, note_read
 from .places import Argument, ArgumentGrad, Data, Grad, Place, Reference
 from .program import Instruction
 from .sym import Sym
@@ -55,7 +57,7 @@ class Trace:
         self.instructions: list[Instruction] = []
         self.tensors: dict[int, Written] = {}
         self.grads: dict[Node, Written] = {}
-        self.modules: dict[int, Any] = {}
+        self.modules: Reads = {}
         self.optimizers: dict[int, states.OptimizerTrace] = {}
         self.inside: dict[int, Node] = {}  # arguments that are computed from others, and the leaves in their place
         self._arguments = {id(tensor): number for number, tensor in arguments.items()}
@@ -223,9 +225,9 @@ class Trace:
         number = self.argument_nodes.get(node)
         return Grad(node) if number is None else ArgumentGrad(number)
 
-    def note_module(self, module: Any) -> None:
-        """A module is called: what it is must not change."""
-        self.modules.setdefault(id(module), module)
+    def note_read(self, module: Any, name: str) -> None:
+        """An attribute of a module is read: it must not change."""
+        note_read(self.modules, module, name)
 
     def optimizer(self, optimizer: Any) -> states.OptimizerTrace:
         """What is known about an optimiser that takes a step."""
@@ -273,9 +275,14 @@ def _install(change: int) -> None:
         if tracing.traces == 1 and change == 1:
             cls.data, node.grad = property(_get_data, _set_data), property(_get_grad, _set_grad)
             operators._run_silently = _run
+            for watched in tracing.watched:
+                watched.__getattribute__ = _get_attribute
         elif not tracing.traces:
             cls.data, node.grad = _DATA, _GRAD
             operators._run_silently = operators._silent.run
+            for watched in tracing.watched:
+                if "__getattribute__" in vars(watched):  # not if it was loaded by what was traced
+                    del watched.__getattribute__
 
 
 def _get_data(self: Any) -> Any:
@@ -316,6 +323,14 @@ def _set_grad(self: Any, value: Any) -> None:
         _GRAD.__set__(self, value)
     else:
         trace.write_grad(self, value)
+
+
+def _get_attribute(module: Any, name: str) -> Any:
+    value = object.__getattribute__(module, name)
+    trace = tracing.active.get()
+    if trace is not None:
+        trace.note_read(module, name)
+    return value
 
 
 _NAMES = {getattr(kernels, name): name for name in TABLE}

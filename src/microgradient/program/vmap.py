@@ -247,9 +247,9 @@ class ExampleTrace(Trace):
             known = self._references[id(x)] = self.input(Reference(x), x.shape, x.dtype, x.weak)
         return known
 
-    def note_module(self, module: Any) -> None:
+    def note_read(self, module: Any, name: str) -> None:
         if self.outer is not None:
-            self.outer.note_module(module)
+            self.outer.note_read(module, name)
 
     # what would change something outside
 

@@ -1,0 +1,70 @@
+"""What a program depends on in modules: the attributes that were read while it was traced."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Reads = dict[int, tuple[Any, dict[str, Any]]]
+"""For each module (by id) itself, and what its attributes were when they were first read."""
+
+_PLAIN = (bool, int, float, complex, str, bytes, type(None))
+_MISSING = object()  # of the class, not of the module itself
+
+
+def note_read(reads: Reads, module: Any, name: str) -> None:
+    """Remember the attribute `name` of a module as it is now. `__dict__` stands for all tensors and modules in it."""
+    _, seen = reads.setdefault(id(module), (module, {}))
+    if name not in seen:
+        seen[name] = _now(object.__getattribute__(module, "__dict__"), name)
+
+
+class ModuleGuard:
+    """Whether the attributes that were read are as they were. What the function changes itself is left out."""
+
+    def __init__(self, reads: Reads) -> None:
+        held = [(vars(module), name, value) for module, seen in reads.values() for name, value in seen.items()]
+        self._held = [
+            (attributes, name, value) for attributes, name, value in held if _same(value, _now(attributes, name))
+        ]
+        found = [x for attributes, name, _ in self._held for x in _containers(attributes, name)]
+        self._containers = [(x, _fixed(x)) for x in {id(x): x for x in found}.values()]
+
+    def holds(self) -> bool:
+        """Whether every attribute is as it was: needed only after one of some module was set."""
+        return all([_same(value, _now(attributes, name)) for attributes, name, value in self._held])
+
+    def containers_hold(self) -> bool:
+        """Whether lists and dicts hold what they did: they change without being set."""
+        return all([_same(value, _fixed(x)) for x, value in self._containers])
+
+
+def _now(attributes: Mapping[str, Any], name: str) -> Any:
+    if name != "__dict__":
+        return _fixed(attributes.get(name, _MISSING))
+    return tuple([(key, _fixed(x)) for key, x in attributes.items() if _has_parts(x)])
+
+
+def _containers(attributes: Mapping[str, Any], name: str) -> list[Any]:
+    values = attributes.values() if name == "__dict__" else [attributes.get(name)]
+    return [x for x in values if isinstance(x, list | dict) and (name != "__dict__" or _has_parts(x))]
+
+
+def _has_parts(value: Any) -> bool:
+    """Whether a value is more than numbers and texts."""
+    if isinstance(value, dict):
+        return any(map(_has_parts, value.values()))
+    return any(map(_has_parts, value)) if isinstance(value, list | tuple) else not isinstance(value, _PLAIN)
+
+
+def _fixed(value: Any, depth: int = 3) -> Any:
+    """A value that stays as it is: a tuple of what a list or dict holds."""
+    if not isinstance(value, list | tuple | dict) or not depth:
+        return value
+    return tuple([_fixed(x, depth - 1) for x in (value.items() if isinstance(value, dict) else value)])
+
+
+def _same(a: Any, b: Any) -> bool:
+    if isinstance(a, tuple) and isinstance(b, tuple):
+        return len(a) == len(b) and all(map(_same, a, b))
+    return a is b or (isinstance(a, _PLAIN) and type(a) is type(b) and a == b)
