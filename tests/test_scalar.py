@@ -214,3 +214,13 @@ def test_random_programs_agree_with_tensors(data):
     for value, tensor in zip(values, tensors, strict=True):
         grad = 0.0 if tensor.grad is None else tensor.grad.item()
         assert math.isclose(value.grad, grad, rel_tol=1e-8, abs_tol=1e-10)
+
+
+def test_classes_of_the_users_calculate_with_one_another():
+    class Named(Value):
+        pass
+
+    a, b = Named(2.0), Named(3.0)
+    product = a * b
+    product.backward()
+    assert (product.data, a.grad, b.grad) == (6.0, 3.0, 2.0)

@@ -26,12 +26,12 @@ Number = int | float
 Operand = Any  # a Value, a Python or NumPy number, or an array of them
 
 
-def unary(name: str, xp: World = SCALAR) -> Callable[[Value], Value]:
-    """The Value method of a pointwise primitive of one argument, on numbers of the world `xp`."""
+def unary(name: str, xp: World = SCALAR, cls: type[Value] | None = None) -> Callable[[Value], Value]:
+    """The Value method of a pointwise primitive of one argument, on numbers of the world `xp`; gives a `cls`, or a Value."""
     op, kernel = TABLE[name], getattr(xp, name)
 
     def method(self: Value) -> Value:
-        out = _new(Value)
+        out = _new(cls or Value)
         out.seq = next_seq()
         out.data = kernel(self.data)
         out.grad = 0
@@ -45,12 +45,14 @@ def unary(name: str, xp: World = SCALAR) -> Callable[[Value], Value]:
     return method
 
 
-def binary(name: str, reflected: bool = False, xp: World = SCALAR) -> Callable[[Value, Operand], Value]:
+def binary(
+    name: str, reflected: bool = False, xp: World = SCALAR, cls: type[Value] | None = None
+) -> Callable[[Value, Operand], Value]:
     """The operator method of a pointwise primitive of two arguments; `reflected`: self is the second."""
     op, kernel = TABLE[name], getattr(xp, name)
 
     def method(self: Value, other: Operand) -> Value:
-        if other.__class__ is not Value:
+        if other.__class__ is not Value and other.__class__ is not cls:
             if isinstance(other, np.ndarray):
                 other = np.asarray(other, dtype=object)
                 return np.vectorize(lambda x: method(self, x), otypes=[object])(other)
@@ -59,7 +61,7 @@ def binary(name: str, reflected: bool = False, xp: World = SCALAR) -> Callable[[
                 return NotImplemented
         if reflected:
             self, other = other, self
-        out = _new(Value)
+        out = _new(cls or Value)
         out.seq = next_seq()
         out.data = kernel(self.data, other.data)
         out.grad = 0
@@ -348,6 +350,8 @@ def _power(exponent: Number, real: bool = True) -> Primitive:
 
 def _constant(x: Any) -> Any:
     """A number that meets a Value, as a Value."""
+    if isinstance(x, Value):  # of a class of the user's
+        return x
     if isinstance(x, int | float):
         return Value(x)
     if isinstance(x, np.generic) and x.dtype.kind in "biuf":

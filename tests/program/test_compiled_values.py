@@ -69,7 +69,7 @@ def backward_of(fn):
 @pytest.mark.parametrize("machine", ["native", "numpy"])
 def test_every_function_of_one_number(name, machine, monkeypatch):
     if machine == "numpy":
-        monkeypatch.setattr(scalar_tape, "_machine", lambda: None)
+        monkeypatch.setattr(scalar_tape, "_compiled", lambda name: None)
     fn = compile_values(backward_of(lambda v: getattr(v, name)()))
     for x in [*SPECIAL, 0.3, -0.7, 2.5, 7.25, 1e3, -1e3]:
         eager, compiled = Value(x), Value(x)
@@ -239,13 +239,13 @@ def test_narrower_processors_take_the_same_steps(target, monkeypatch):
             engine.host()
         except ArgumentError:
             return  # wider than this machine
-        machine = scalar_tape._machine.__wrapped__()
-    monkeypatch.setattr(scalar_tape, "_machine", lambda: machine)
+        machine = {name: scalar_tape._compiled.__wrapped__(name) for name in scalar_tape._MACHINE}
+    monkeypatch.setattr(scalar_tape, "_compiled", machine.__getitem__)
     test_the_demo_of_micrograd_takes_the_same_steps()
 
 
 def test_without_llvm_the_demo_runs_in_numpy(monkeypatch):
-    monkeypatch.setattr(scalar_tape, "_machine", lambda: None)
+    monkeypatch.setattr(scalar_tape, "_compiled", lambda name: None)
     test_the_demo_of_micrograd_takes_the_same_steps()
     test_repeat_is_as_many_calls()
 

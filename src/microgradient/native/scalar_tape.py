@@ -103,7 +103,7 @@ class Tape:
 
     def run(self, times: int = 1) -> None:
         """Compute all results, `times` times over."""
-        execute = _machine()
+        execute = _compiled("scalar_tape")
         if execute is None:
             self.run_with_numpy(times)
         elif len(self.runs) or times > 1:
@@ -134,20 +134,22 @@ Column = NDArray[np.int64]
 def _live(program: ScalarProgram, outputs: list[int]) -> tuple[Column, Column, Column]:
     """Kind, operands and number of the operations that the outputs need; the operands count these alone."""
     given = program.kind <= sp.CONSTANT
-    own = np.arange(len(given))
-    a, b, c = np.where(given, own, program.operands).tolist()
-    needed = bytearray(len(given))
-    for slot in outputs:
-        needed[slot] = 1
-    for slot in range(len(given) - 1, -1, -1):
-        if needed[slot]:
-            needed[a[slot]] = needed[b[slot]] = needed[c[slot]] = 1
-    kept = np.flatnonzero(np.frombuffer(needed, np.bool_))
-    new = np.cumsum(np.frombuffer(needed, np.bool_)) - 1
-    operands = program.operands[:, kept].astype(np.int64)
+    n = len(given)
+    operands = np.ascontiguousarray(np.where(given, np.arange(n), program.operands), np.int32)
+    needed = np.zeros(n, np.bool_)
+    needed[outputs] = True
+    if (mark := _compiled("scalar_needed")) is not None:
+        mark(operands.ctypes.data, needed.ctypes.data, n)
+    else:
+        for slot, a, b, c in zip(range(n - 1, -1, -1), *operands[:, ::-1].tolist(), strict=True):
+            if needed[slot]:
+                needed[a] = needed[b] = needed[c] = True
+    kept = np.flatnonzero(needed)
+    new = np.cumsum(needed) - 1
+    left = program.operands[:, kept].astype(np.int64)
     work = ~given[kept]
-    operands[:, work] = new[operands[:, work]]
-    return program.kind[kept].astype(np.int64), operands, kept
+    left[:, work] = new[left[:, work]]
+    return program.kind[kept].astype(np.int64), left, kept
 
 
 def _fuse(kind: Column, operands: Column, number: Column, outputs: list[int]) -> tuple[Column, Column, Column]:
@@ -176,18 +178,15 @@ def _fuse(kind: Column, operands: Column, number: Column, outputs: list[int]) ->
 
 def _depths(kind: Column, operands: Column) -> Column:
     """How many operations lie on the longest way from an input to each result."""
-    depths: list[int] = []
-    add = depths.append
-    for work, i, j, k in zip((kind > sp.CONSTANT).tolist(), *operands.tolist(), strict=True):
-        if work:
-            deepest, other = depths[i], depths[j]
-            if other > deepest:
-                deepest = other
-            other = depths[k]
-            add((other if other > deepest else deepest) + 1)
-        else:
-            add(0)
-    return np.array(depths, np.int64)
+    work = (kind > sp.CONSTANT).astype(np.int32)
+    operands = np.ascontiguousarray(np.where(work, operands, np.arange(len(kind))), np.int32)
+    depths = np.zeros(len(kind), np.int32)
+    if (count := _compiled("scalar_depths")) is not None:
+        count(operands.ctypes.data, depths.ctypes.data, work.ctypes.data, len(kind))
+    else:
+        for slot, (a, b, c) in enumerate(operands.T.tolist()):
+            depths[slot] = max(depths[a], depths[b], depths[c]) + work[slot]
+    return depths.astype(np.int64)
 
 
 def _runs(key: Column, kind: Column, operands: Column, first: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -250,6 +249,40 @@ def machine() -> Function:
                 f.do(f"br label %{done}")
             f.place(done)
     return f
+
+
+def needed_machine() -> Function:
+    """`void scalar_needed(operands, needed, n)`: what a needed operation reads is needed, from the last to the first."""
+    f = Function("scalar_needed", "ptr %operands, ptr %needed, i64 %n")
+    last = f.emit("sub i64 %n, 1")
+    with f.loop(0, "%n", unroll=False) as i:
+        slot = f.emit(f"sub i64 {last}, {i}")
+        need = f.emit(f"load i8, ptr {f.emit(f'getelementptr i8, ptr %needed, i64 {slot}')}, align 1")
+        for operand in _operands(f, slot):
+            place = f.emit(f"getelementptr i8, ptr %needed, i64 {operand}")
+            before = f.emit(f"load i8, ptr {place}, align 1")
+            f.do(f"store i8 {f.emit(f'or i8 {need}, {before}')}, ptr {place}, align 1")
+    return f
+
+
+def depths_machine() -> Function:
+    """`void scalar_depths(operands, depths, work, n)`: the largest depth among the operands, and `work` more."""
+    f = Function("scalar_depths", "ptr %operands, ptr %depths, ptr %work, i64 %n")
+    with f.loop(0, "%n", unroll=False) as slot:
+        deepest, *others = [_int(f, "%depths", operand) for operand in _operands(f, slot)]
+        for other in others:
+            more = f.emit(f"icmp sgt i64 {other}, {deepest}")
+            deepest = f.emit(f"select i1 {more}, i64 {other}, i64 {deepest}")
+        depth = f.emit(f"add i64 {deepest}, {_int(f, '%work', slot)}")
+        depth = f.emit(f"trunc i64 {depth} to i32")
+        f.do(f"store i32 {depth}, ptr {f.emit(f'getelementptr i32, ptr %depths, i64 {slot}')}, align 4")
+    return f
+
+
+def _operands(f: Function, slot: str) -> list[str]:
+    """The three operands of an operation, which lie `n` apart."""
+    places = [slot, f.emit(f"add i64 {slot}, %n")]
+    return [_int(f, "%operands", place) for place in (*places, f.emit(f"add i64 {places[1]}, %n"))]
 
 
 def _move(f: Function) -> None:
@@ -329,15 +362,19 @@ def _load(f: Function, array: str, i: str) -> str:
 
 
 @functools.cache
-def _machine() -> Any:
-    """The machine as a function of addresses and counts; None where there is no LLVM."""
+def _compiled(name: str) -> Any:
+    """One of the machine's functions, of addresses and counts; None where there is no LLVM."""
     if not engine.available():
         engine.warn_of_numpy()
         return None
-    code = engine.machine_code({"scalar_tape": machine}, "scalar_tape")
-    function = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 9)(code.address("scalar_tape"))
+    code = engine.machine_code(_MACHINE, "scalar_tape")
+    function = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * _MACHINE_ARGUMENTS[name])(code.address(name))
     function.code = code  # type: ignore[attr-defined]  # it stays loaded as long
     return function
+
+
+_MACHINE = {"scalar_tape": machine, "scalar_needed": needed_machine, "scalar_depths": depths_machine}
+_MACHINE_ARGUMENTS = {"scalar_tape": 9, "scalar_needed": 3, "scalar_depths": 4}
 
 
 @functools.cache

@@ -1,7 +1,7 @@
 """What a traced function of Values computes: a list of operations on floats, written down by the numbers themselves.
 
 While a function is traced, the `data` and `grad` of its Values are `ScalarSym`s. A ScalarSym knows its place in a
-`ScalarProgram`; calculating with it appends an operation there, or finds the same operation done before. Only what gives the
+`ScalarProgram`; calculating with it appends an operation there. Only what gives the
 same bits in every case is simplified: x·1, x/1, x - 0, x + (-0), and x + 0 where x can't be -0.
 
 `TRACED` is the namespace `xp` of this world: the rulebook's functions for ScalarSyms, and for plain numbers as SCALAR has them.
@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import math
 import operator
+from array import array
 from collections.abc import Callable, Iterable
-from itertools import chain
 from types import ModuleType
 from typing import Any
 
@@ -47,18 +47,17 @@ LESS, LESS_EQUAL, EQUAL, NOT_EQUAL, AND, OR, SELECT = range(9, 16)
 class ScalarProgram:
     """Operations in an order in which they can run.
 
-    While it is traced, number i of `operations` is (opcode, operand, ...). Operands are numbers of operations, except that of an
-    input, which counts the inputs, and of a constant, which counts `constants`. `close` makes columns of them: `kind[i]` is the
-    opcode and `operands[:, i]` the operands, an operation's first in the place of those it doesn't have. `places[i]`, if
-    they are kept, is the user's line that asked for operation i.
+    While it is traced, `operations` has four numbers for each: opcode and operands, the first in the place of those that are
+    not there. Operands are numbers of operations, except that of an input, which counts the inputs, and of a constant, which
+    counts `constants`. `close` makes columns of them: `kind[i]` is the opcode and `operands[:, i]` the operands.
+    `places[i]`, if they are kept, is the user's line that asked for operation i.
     """
 
     def __init__(self, keep_places: bool = False) -> None:
-        self.operations: list[tuple[int, ...]] = []
+        self.operations: list[int] = []
         self.constants: list[float] = []
         self.inputs = 0
         self.places: list[tuple[str, int]] | None = [] if keep_places else None
-        self.known: dict[tuple[int, ...], ScalarSym] = {}
         self._numbers: dict[float | str, ScalarSym] = {}
         self._open = True
         self.kind: NDArray[np.int32] = np.zeros(0, np.int32)
@@ -67,7 +66,8 @@ class ScalarProgram:
     def input(self) -> ScalarSym:
         """A new input."""
         self.inputs += 1
-        return self.record((INPUT, self.inputs - 1))
+        number = self.inputs - 1
+        return self.record(INPUT, number, number, number)
 
     def constant(self, x: Any) -> Any:
         """The number x as a constant; NotImplemented if it is no number."""
@@ -80,33 +80,30 @@ class ScalarProgram:
         sym = self._numbers.get(key)
         if sym is None:
             self.constants.append(x)
-            sym = self._numbers[key] = self.record((CONSTANT, len(self.constants) - 1), key != "-0.0")
+            number = len(self.constants) - 1
+            sym = self._numbers[key] = self.record(CONSTANT, number, number, number, key != "-0.0")
         return sym
 
-    def record(self, operation: tuple[int, ...], never_minus_zero: bool = False) -> ScalarSym:
-        """The result of an operation, done anew only if the same was not done before."""
-        sym = self.known.get(operation)
-        if sym is None:
-            if not self._open:
-                raise _left_behind()
-            sym = self.known[operation] = _new(ScalarSym)
-            sym.program = self
-            sym.slot = len(self.operations)
-            sym.never_minus_zero = never_minus_zero
-            self.operations.append(operation)
-            if self.places is not None:
-                self.places.append(user_location())
+    def record(self, opcode: int, a: int, b: int, c: int, never_minus_zero: bool = False) -> ScalarSym:
+        """The result of a new operation."""
+        if not self._open:
+            raise _left_behind()
+        operations = self.operations
+        sym = _new(ScalarSym)
+        sym.program = self
+        sym.slot = len(operations) >> 2
+        sym.never_minus_zero = never_minus_zero
+        operations += (opcode, a, b, c)
+        if self.places is not None:
+            self.places.append(user_location())
         return sym
 
     def close(self) -> None:
         """The trace is over: numbers that are still around can't be calculated with any more."""
         self._open = False
-        lengths = np.fromiter(map(len, self.operations), np.int64, len(self.operations))
-        flat = np.fromiter(chain.from_iterable(self.operations), np.int32, int(lengths.sum()))
-        starts = np.cumsum(lengths) - lengths
-        self.kind = flat[starts]
-        self.operands = np.stack([flat[starts + np.where(lengths > k, k, 1)] for k in (1, 2, 3)])
-        self.operations, self.known, self._numbers = [], {}, {}
+        columns = np.frombuffer(array("i", self.operations), np.int32).reshape(-1, 4).T
+        self.kind, self.operands = columns[0].copy(), columns[1:].copy()
+        self.operations, self._numbers = [], {}
 
     def is_truth(self, slot: int) -> bool:
         """Whether the result of an operation is a bool."""
@@ -145,7 +142,8 @@ def _operator(opcode: int, reflected: bool = False, truth: bool = False, neutral
             other = _operand(program, method, self, other)
             if other.__class__ is not ScalarSym:
                 return other
-        return program.record((opcode, other.slot, self.slot) if reflected else (opcode, self.slot, other.slot), truth)
+        a, b = (other.slot, self.slot) if reflected else (self.slot, other.slot)
+        return program.record(opcode, a, b, a, truth)
 
     return method
 
@@ -158,7 +156,12 @@ def _add(self: ScalarSym, other: Any) -> Any:
         other = _operand(program, _add, self, other)
         if other.__class__ is not ScalarSym:
             return other
-    return program.record((ADD, self.slot, other.slot), self.never_minus_zero or other.never_minus_zero)
+    slot = self.slot
+    return program.record(ADD, slot, other.slot, slot, self.never_minus_zero or other.never_minus_zero)
+
+
+def _of_one(opcode: int, a: ScalarSym, never_minus_zero: bool = False) -> ScalarSym:
+    return a.program.record(opcode, a.slot, a.slot, a.slot, never_minus_zero)
 
 
 def _operand(program: ScalarProgram, method: Any, self: ScalarSym, other: Any) -> Any:
@@ -203,13 +206,13 @@ class ScalarSym(TracedNumber):
     __or__ = __ror__ = _operator(OR, truth=True)
 
     def __neg__(self) -> ScalarSym:
-        return self.program.record((NEGATIVE, self.slot))
+        return _of_one(NEGATIVE, self)
 
     def __pos__(self) -> ScalarSym:
         return self
 
     def __abs__(self) -> ScalarSym:
-        return self.program.record((ABS, self.slot), True)
+        return _of_one(ABS, self, True)
 
     def __bool__(self) -> bool:
         raise TraceError(
@@ -262,11 +265,14 @@ def _calling(name: str, n: int = 1) -> Callable[..., Any]:
     opcode, plain = OPCODES[name], getattr(SCALAR, name)
 
     def of_one(a: Any) -> Any:
-        return a.program.record((opcode, a.slot)) if a.__class__ is ScalarSym else plain(a)
+        return _of_one(opcode, a) if a.__class__ is ScalarSym else plain(a)
 
     def of_two(a: Any, b: Any) -> Any:
         program = a.program if a.__class__ is ScalarSym else b.program if b.__class__ is ScalarSym else None
-        return plain(a, b) if program is None else program.record((opcode, *_slots(program, (a, b))))
+        if program is None:
+            return plain(a, b)
+        first, second = _slots(program, (a, b))
+        return program.record(opcode, first, second, first)
 
     return of_one if n == 1 else of_two
 
@@ -282,7 +288,7 @@ def _where(condition: Any, a: Any, b: Any) -> Any:
         return a
     program = condition.program
     x, y = (n if n.__class__ is ScalarSym else program.constant(n) for n in (a, b))
-    return program.record((SELECT, condition.slot, x.slot, y.slot), x.never_minus_zero and y.never_minus_zero)
+    return program.record(SELECT, condition.slot, x.slot, y.slot, x.never_minus_zero and y.never_minus_zero)
 
 
 def _composed(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -316,7 +322,7 @@ def _divide(a: Any, b: Any) -> Any:
 
 @_composed("sqrt")
 def _sqrt(a: Any) -> Any:
-    return a.program.record((SQRT, a.slot))
+    return _of_one(SQRT, a)
 
 
 @_composed("reciprocal")
@@ -400,7 +406,8 @@ def _isfinite(a: Any) -> Any:
 def _polygamma(a: Any, *, n: int) -> Any:
     if a.__class__ is not ScalarSym:
         return SCALAR.polygamma(a, n=n)
-    return a.program.record((OPCODES["polygamma"], a.program.constant(n).slot, a.slot))
+    order = a.program.constant(n).slot
+    return a.program.record(OPCODES["polygamma"], order, a.slot, order)
 
 
 _functions["polygamma"] = _polygamma

@@ -55,6 +55,13 @@ class Cell:
                 setattr(self, name, program.constant(x))
 
 
+class TracedValue(Value):
+    """A Value that an operation makes during a trace: its `data` and `grad` are slots, as those of any Value at other times."""
+
+    __slots__ = ()
+    data, grad = vars(Value)["data"], vars(Value)["grad"]
+
+
 class Result:
     """A Value among the results: its number, its gradient, its label, and whether it was computed from others."""
 
@@ -241,11 +248,11 @@ def _comparison(sign: Callable[[Any, Any], Any]) -> Callable[[Value, Any], Any]:
 
 def _method(name: str, primitive: str) -> Any:
     if len(TABLE[primitive].maps) == 1:
-        return scalar.unary(primitive, TRACED)
-    return scalar.binary(primitive, name.startswith("__r"), TRACED)
+        return scalar.unary(primitive, TRACED, TracedValue)
+    return scalar.binary(primitive, name.startswith("__r"), TRACED, TracedValue)
 
 
-_pow = scalar.binary("pow", xp=TRACED)
+_pow = scalar.binary("pow", xp=TRACED, cls=TracedValue)
 _METHODS = {
     name: _method(name, method.__name__)
     for name, method in vars(Value).items()
