@@ -38,6 +38,7 @@ class Worker:
         environment = os.environ | {
             "PYTHONPATH": os.pathsep.join(filter(None, paths)),
             "MICROGRADIENT_CACHE": cache,
+            "PYTHONDONTWRITEBYTECODE": "",  # a first process leaves bytecode behind, as installing a package does
             **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(THREADS)),
         }
         self.process = subprocess.Popen(

@@ -6,7 +6,9 @@ are, and `program/trace.py` what happens. Eager mode pays one look at `traces` w
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -68,3 +70,15 @@ watched: list[Any] = []
 
 changes = [0]
 """How often something that a compiled function may depend on was changed in any module."""
+
+
+@contextmanager
+def collection_paused() -> Iterator[None]:
+    """Inside, Python doesn't look for garbage: nearly all that tracing and compiling make is needed to their end."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()

@@ -128,14 +128,14 @@ class Tape:
 
 # -------------------------------------------------------------------------------------------------------------- making the runs
 
-Column = NDArray[np.int64]
+Column = NDArray[np.signedinteger[Any]]
 
 
 def _live(program: ScalarProgram, outputs: list[int]) -> tuple[Column, Column, Column]:
     """Kind, operands and number of the operations that the outputs need; the operands count these alone."""
     given = program.kind <= sp.CONSTANT
     n = len(given)
-    operands = np.ascontiguousarray(np.where(given, np.arange(n), program.operands), np.int32)
+    operands = np.ascontiguousarray(np.where(given, np.arange(n, dtype=np.int32), program.operands))
     needed = np.zeros(n, np.bool_)
     needed[outputs] = True
     if (mark := _compiled("scalar_needed")) is not None:
@@ -145,11 +145,9 @@ def _live(program: ScalarProgram, outputs: list[int]) -> tuple[Column, Column, C
             if needed[slot]:
                 needed[a] = needed[b] = needed[c] = True
     kept = np.flatnonzero(needed)
-    new = np.cumsum(needed) - 1
-    left = program.operands[:, kept].astype(np.int64)
-    work = ~given[kept]
-    left[:, work] = new[left[:, work]]
-    return program.kind[kept].astype(np.int64), left, kept
+    new = np.cumsum(needed, dtype=np.int32) - 1
+    left = np.where(given[kept], program.operands[:, kept], new[operands[:, kept]])
+    return program.kind[kept], left, kept
 
 
 def _fuse(kind: Column, operands: Column, number: Column, outputs: list[int]) -> tuple[Column, Column, Column]:
@@ -172,14 +170,14 @@ def _fuse(kind: Column, operands: Column, number: Column, outputs: list[int]) ->
     keep[product] = False
     kind, operands, number = kind[keep], operands[:, keep], number[keep]
     work = kind > sp.CONSTANT
-    operands[:, work] = (np.cumsum(keep) - 1)[operands[:, work]]
+    operands[:, work] = (np.cumsum(keep, dtype=np.int32) - 1)[operands[:, work]]
     return kind, operands, number
 
 
 def _depths(kind: Column, operands: Column) -> Column:
     """How many operations lie on the longest way from an input to each result."""
     work = (kind > sp.CONSTANT).astype(np.int32)
-    operands = np.ascontiguousarray(np.where(work, operands, np.arange(len(kind))), np.int32)
+    operands = np.ascontiguousarray(np.where(work, operands, np.arange(len(kind), dtype=np.int32)))
     depths = np.zeros(len(kind), np.int32)
     if (count := _compiled("scalar_depths")) is not None:
         count(operands.ctypes.data, depths.ctypes.data, work.ctypes.data, len(kind))

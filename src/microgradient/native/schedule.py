@@ -8,7 +8,6 @@ in the arena and copied at the end.
 
 from __future__ import annotations
 
-import gc
 import math
 from bisect import insort
 from typing import Any, NamedTuple
@@ -52,13 +51,7 @@ class Schedule(NamedTuple):
 
 def schedule(program: Program) -> Schedule:
     """Plan a program's kernels and memory. Slots: the inputs, then the outputs, then constants."""
-    collecting = gc.isenabled()
-    gc.disable()  # nearly all that is made here is needed to the end: looking for garbage would take a fifth of the time
-    try:
-        return _Schedule(program, fuse(lower(program))).finish()
-    finally:
-        if collecting:
-            gc.enable()
+    return _Schedule(program, fuse(lower(program))).finish()
 
 
 class _Schedule:

@@ -17,6 +17,7 @@ from ..errors import ArgumentTypeError, warn_once
 from ..protocols import DEFAULT_FLOAT
 from ..tape import NOT_STORED, TAPE, recording
 from ..tensor import Tensor
+from ..tracing import collection_paused
 from ..tree import flatten
 from .build import ARRAY, FLOAT, INSIDE, STATIC, TENSOR, Traced, trace_function
 from .compiled_values import CompiledValues
@@ -176,8 +177,8 @@ class Compiled:
                 self._hits += 1
                 return result
         try:
-            with meeting_values():
-                traced = trace_function(self._function, leaves, kinds, rebuild)
+            with collection_paused():
+                variant = self._made(leaves, kinds, rebuild)
         except ValuesMetError:
             self._values = CompiledValues(self._function, self._debug)
             return self._values(*args, **options)
@@ -185,12 +186,16 @@ class Compiled:
         self._signatures = [*self._signatures[-_PATIENCE:], [_shown(leaf) for leaf in leaves]]
         if self._traced == _PATIENCE + 1:
             self._warn_of_retracing(args, options)
-        variant = Variant(traced, kinds, self._backend, self._again(traced, rebuild))
         del variants[:-3]
         variants.append(variant)
         variant.statics = [x for x, kind in zip(leaves, kinds, strict=True) if kind == STATIC]  # known by their id
         variant.guards.skip()
         return self._run(variant, leaves, args, options, repeat)
+
+    def _made(self, leaves: list[Any], kinds: list[int], rebuild: Callable[[list[Any]], Any]) -> Variant:
+        with meeting_values():
+            traced = trace_function(self._function, leaves, kinds, rebuild)
+        return Variant(traced, kinds, self._backend, self._again(traced, rebuild))
 
     def _again(self, traced: Traced, rebuild: Callable[[list[Any]], Any]) -> Callable[[list[Any]], Any]:
         """The function run eagerly, for derivatives of derivatives: without what else it changes."""

@@ -89,7 +89,7 @@ class ScalarProgram:
         if not self._open:
             raise _left_behind()
         operations = self.operations
-        sym = _new(ScalarSym)
+        sym = ScalarSym()
         sym.program = self
         sym.slot = len(operations) >> 2
         sym.never_minus_zero = never_minus_zero
@@ -142,8 +142,10 @@ def _operator(opcode: int, reflected: bool = False, truth: bool = False, neutral
             other = _operand(program, method, self, other)
             if other.__class__ is not ScalarSym:
                 return other
-        a, b = (other.slot, self.slot) if reflected else (self.slot, other.slot)
-        return program.record(opcode, a, b, a, truth)
+        if reflected:
+            self, other = other, self
+        slot = self.slot
+        return program.record(opcode, slot, other.slot, slot, truth)
 
     return method
 
@@ -253,7 +255,6 @@ class ScalarSym(TracedNumber):
         return function(*(x.item() if isinstance(x, np.ndarray | np.generic) else x for x in inputs))
 
 
-_new: Callable[[type[ScalarSym]], ScalarSym] = ScalarSym.__new__
 _PLAIN = frozenset([int, float, bool])
 
 

@@ -11,7 +11,6 @@ only the tracing thread sees the cells.
 
 from __future__ import annotations
 
-import gc
 import operator
 import threading
 from collections.abc import Callable, Iterator
@@ -26,6 +25,7 @@ from ..rules import TABLE
 from ..scalar import Value
 from ..scalar_world import SCALAR
 from ..tape import next_seq
+from ..tracing import collection_paused
 from ..tree import flatten
 from .build import random_states, refuse_hidden, warn_of_draws
 from .scalar_program import TRACED, ScalarProgram, ScalarSym
@@ -126,10 +126,8 @@ def trace_values(
         traced = Traced(ScalarProgram(keep_places))
         args, kwargs = arguments(traced.program, traced.numbers)
         draws = random_states()
-        collecting = gc.isenabled()
-        gc.disable()  # all that a trace makes is needed to its end: looking for garbage would take half of the time
         try:
-            with tracing_with(_NoTensors()), _traced_values(traced.program) as cells:
+            with collection_paused(), tracing_with(_NoTensors()), _traced_values(traced.program) as cells:
                 start = next_seq()
                 traced.results, traced.rebuild = _results(fn(*args, **kwargs), start)
             traced.cells = list(cells.values())
@@ -137,8 +135,6 @@ def trace_values(
                 cell.settle(traced.program)
         finally:
             traced.program.close()
-            if collecting:
-                gc.enable()
         warn_of_draws(fn, draws)
         return traced
 
@@ -206,13 +202,13 @@ def _put_on_value(attributes: dict[str, Any]) -> None:
 def _attribute(name: str, cells: dict[Value, Cell], program: ScalarProgram, me: int, start: int) -> property:
     """`Value.data` or `Value.grad` during a trace; Values with a lower `seq` than `start` existed before."""
     slot: Any = vars(Value)[name]
-    get, put, current = slot.__get__, slot.__set__, threading.get_ident
+    get, put, current, look = slot.__get__, slot.__set__, threading.get_ident, operator.attrgetter(name)
 
     def read(v: Value) -> Any:
         if v.seq > start or current() != me:
             return get(v)
         cell = cells.get(v) or cells.setdefault(v, Cell(v))
-        x = getattr(cell, name)
+        x = look(cell)
         if x is UNSEEN:
             x = get(v)
             if isinstance(x, int | float):
