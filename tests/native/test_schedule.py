@@ -257,3 +257,61 @@ def test_assemblies_of_assemblies_are_one() -> None:
     spread = b.index_add(outer, key=(slice(1, 15, 2), slice(0, 8, 2)), shape=(16, 9))
     plan = check(b, spread)
     assert sum(launch.spec is not None for launch in plan.launches) == 4  # the three pieces, and the copy to the output
+
+
+def natively(book: Book, *outputs: Recorded) -> list[Any]:
+    """What the machine code computes."""
+    found = [np.empty(o.shape, o.dtype) for o in outputs]
+    Executable(book.program(*outputs)).run([x.array for x in book.inputs], found)
+    return found
+
+
+def test_pieces_that_take_turns_are_one_assembly() -> None:
+    """The gradient of pooling: even and odd places of rows, then of columns; two kernels, and neither adds."""
+    b = Book()
+    x, rows, columns = b.input(real(2, 3, 4)), b.input(real(2, 3, 4) > 0), b.input(real(2, 6, 4) > 0)
+    parts = [b.where(rows, x, 0.0), b.where(rows, 0.0, x)]
+    places = [(Ellipsis, slice(k, 6, 2), slice(None)) for k in range(2)]
+    tall = b.index_add(parts[0], key=places[0], shape=(2, 6, 4)) + b.index_add(parts[1], key=places[1], shape=(2, 6, 4))
+    parts = [b.where(columns, tall, 0.0), b.where(columns, 0.0, tall)]
+    places = [(Ellipsis, slice(k, 8, 2)) for k in range(2)]
+    wide = b.index_add(parts[0], key=places[0], shape=(2, 6, 8)) + b.index_add(parts[1], key=places[1], shape=(2, 6, 8))
+    plan = check(b, wide)
+    assert len([launch for launch in plan.launches if launch.spec is not None]) == 3  # the last copies to the output
+    np.testing.assert_array_equal(natively(b, wide)[0], wide.array)
+
+
+def test_no_sum_of_assemblies_is_minus_zero() -> None:
+    b = Book()
+    x = b.input(np.full(3, -0.0, np.float32))
+    pieces = [b.index_add(b.sin(x), key=(slice(k, k + 3),), shape=(6,)) for k in (0, 3)]
+    alone = b.index_add(b.sin(x), key=(slice(0, 6, 2),), shape=(6,))
+    found, single = natively(b, pieces[0] + pieces[1], alone)
+    assert not np.signbit(found).any()
+    np.testing.assert_array_equal(np.signbit(single), np.signbit(alone.array))
+
+
+@pytest.mark.parametrize("channels", [16, 48, 5])
+def test_columns_are_summed_where_they_are_computed(channels: int) -> None:
+    """The bias gradient of a convolution: channels lie innermost, the sums over places join the group that computes them."""
+    b = Book()
+    x, y = b.input(real(9, 7, 5, channels)), b.input(real(9, 7, 5, channels))
+    z = b.permute_dims(b.tanh(x), axes=(0, 3, 1, 2)) * b.permute_dims(y, axes=(0, 3, 1, 2))
+    total = b.sum(z, axis=(3,), keepdims=False)
+    plan = check(b, z, total, tolerance=1e-4)
+    joined = [launch.spec for launch in plan.launches if any("multiply" in op.name for op in launch.spec.ops)]
+    assert any(op.name == "reduce_sum" for op in joined[0].ops) == (channels != 5)
+    for have, want in zip(natively(b, z, total), (z, total), strict=True):
+        np.testing.assert_allclose(have, want.array, rtol=1e-4, atol=1e-5)
+
+
+def test_a_small_product_of_great_depth_is_shared() -> None:
+    """The weight gradient of a first convolution: one result for each image, then their sum."""
+    b = Book()
+    x, g = b.input(real(32, 1, 24, 24)), b.input(real(32, 8, 24, 24))
+    options = {"stride": (1, 1), "padding": ((1, 1), (1, 1)), "dilation": (1, 1), "groups": 1, "window": (3, 3)}
+    w = b.conv_weight(x, g, **options)
+    plan = check(b, w, tolerance=1e-3)
+    product = next(launch.spec for launch in plan.launches if type(launch.spec).__name__ == "ContractionKernel")
+    assert product.batch == (32,)
+    np.testing.assert_allclose(natively(b, w)[0], w.array, rtol=1e-3, atol=1e-3)

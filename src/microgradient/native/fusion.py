@@ -30,9 +30,9 @@ from .groups import (
     axes_in_domain,
     conforms,
     in_place,
-    innermost_axes,
     literal_ref,
     number_of,
+    reducible,
     strides_in_domain,
     vote,
 )  # fmt: skip
@@ -222,13 +222,15 @@ class Fusion:
                 value.weak = weak
                 return self.view(Ref(value, (), there.domain), Step("reshape", shape, None))
         if group is None:
-            order = vote(refs[1:] if name == "gather" else refs, shape)
+            order = vote(refs[1:] if name == "gather" else refs, shape, natural=updates is not None)
             conforming = [
                 self._conformed(o, shape, order) if isinstance(o, Ref) and (name != "gather" or k) else o
                 for k, o in enumerate(operands)
             ]
             if any(a is not b for a, b in zip(conforming, operands, strict=True)):
                 operands = conforming
+                group = self._joinable(name, operands, shape, latest, updates)
+        if group is None:
             group = self.begin("row", shape, order)
             group.updates = updates
             if shape == ():
@@ -306,7 +308,7 @@ class Fusion:
             or group.kind != "row"
             or group.domain != ref.shape
             or not in_place(ref, group, ref.shape)
-            or (group.reduced != axes if group.reduced else not innermost_axes(group, axes))
+            or (group.reduced != axes if group.reduced else not reducible(group, axes, i.dtype.itemsize))
         ):
             order = vote([ref], ref.shape)
             if group is not None and group.order and ref.shape == group.domain:
@@ -320,9 +322,9 @@ class Fusion:
 
     def assemble(self, i: Instruction, pieces: list[Ref]) -> Ref:
         """Pieces stored side by side in one array; what they leave free is 0."""
-        order: tuple[int, ...] = tuple(range(len(i.shape)))
-        if len(pieces) == 1 and len(pieces[0].shape) == len(i.shape):
-            order = order_of(pieces[0].shape, pieces[0].layout.strides) if 0 not in pieces[0].layout.strides else order
+        full = [p for p in pieces if len(p.shape) == len(i.shape) and 0 not in p.layout.strides]
+        orders = {order_of(p.shape, p.layout.strides) for p in full} if len(full) == len(pieces) else set()
+        order = orders.pop() if len(orders) == 1 else tuple(range(len(i.shape)))
         whole = Value(i.shape, i.dtype, Layout(0, dense(i.shape, order)))
         whole.buffer = Buffer(whole.dtype, whole.size)
         whole.placed = True

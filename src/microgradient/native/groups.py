@@ -176,8 +176,12 @@ def in_place(ref: Ref, group: Group, shape: Shape) -> bool:
     return all(a == b or n == 1 for a, b, n in zip(there.strides, ref.value.domain_strides, group.domain, strict=True))
 
 
-def vote(refs: Sequence[Ref], shape: Shape) -> tuple[int, ...]:
-    """The order of axes in memory that most operands of full shape have; the natural one if there are none."""
+def vote(refs: Sequence[Ref], shape: Shape, natural: bool = False) -> tuple[int, ...]:
+    """The order of axes in memory that most operands of full shape have; the natural one if there are none.
+
+    Of two orders with as many votes the natural one is taken only if `natural`: the other comes from a contraction, and so will
+    what is met next.
+    """
     votes: dict[tuple[int, ...], int] = {}
     for ref in refs:
         if ref.shape == shape and ref.value.literal is None:
@@ -185,8 +189,8 @@ def vote(refs: Sequence[Ref], shape: Shape) -> tuple[int, ...]:
             if all(s > 0 or n == 1 for s, n in zip(strides, shape, strict=True)):
                 order = order_of(shape, strides)
                 votes[order] = votes.get(order, 0) + 1
-    natural = tuple(range(len(shape)))
-    return max(votes, key=lambda o: (votes[o], o == natural)) if votes else natural
+    given = tuple(range(len(shape)))
+    return max(votes, key=lambda o: (votes[o], (o == given) == natural)) if votes else given
 
 
 def conforms(ref: Ref, shape: Shape, group: Group) -> bool:
@@ -206,8 +210,18 @@ def along(ref: Ref, shape: Shape, order: tuple[int, ...]) -> bool:
     return all(abs(s) != 1 for s in strides)  # no order would be better: a strided slice
 
 
-def innermost_axes(group: Group, axes: frozenset[int]) -> bool:
-    """Whether the reduced axes are the innermost of the group in memory (where their length is more than 1)."""
+def reducible(group: Group, axes: frozenset[int], itemsize: int) -> bool:
+    """Whether a reduction of values of the group can join it. The reduced axes must be the innermost of the group in memory, but
+    for one kept axis of whole vectors if the first cache holds what is reduced at a time."""
     long = [a for a in group.order if group.domain[a] > 1]
+    if long and long[-1] not in axes:
+        kept = long.pop()
+        at_once = math.prod(group.domain[a] for a in axes) * group.domain[kept] * itemsize
+        if at_once > COLUMNS or group.domain[kept] * itemsize % 64 or math.prod(group.domain) * itemsize < 8 * at_once:
+            return False
     count = sum(a in axes for a in long)
     return count > 0 and all(a in axes for a in long[len(long) - count :])
+
+
+COLUMNS = 1 << 15
+"""Bytes that are reduced column by column together with what computes them."""

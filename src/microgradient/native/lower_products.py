@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from ..program.program import Instruction
@@ -48,7 +49,23 @@ def _contract(
     )
     a, la = _without(w, a, la, lb, out)
     b, lb = _without(w, b, lb, la, out)
-    return w.add("contract", (a, b), {"labels": (la, lb, out), "last": last}, old.shape, old.dtype)
+    params = {"labels": (la, lb, out), "last": last}
+    split = _split_depth(a.shape, la, lb, out, old.shape)
+    if split is None:
+        return w.add("contract", (a, b), params, old.shape, old.dtype)
+    label, n = split
+    parts = w.add("contract", (a, b), {**params, "labels": (la, lb, label + out)}, (n, *old.shape), old.dtype)
+    return w.reduce("sum", parts, (0,), False)
+
+
+def _split_depth(shape: tuple[int, ...], la: str, lb: str, out: str, result: tuple[int, ...]) -> tuple[str, int] | None:
+    """The outermost axis of a long depth, and its length, if the result is too small to share among threads: one result for each
+    of its places is computed first, and these are summed. Contractions of the first layer's weights are such."""
+    depth = [(c, n) for c, n in zip(la, shape, strict=True) if c not in out and c in lb]
+    if len(depth) < 2 or not 8 <= depth[0][1] <= 512:
+        return None
+    inner, size = math.prod(n for _, n in depth[1:]), math.prod(result)
+    return depth[0] if inner >= 128 and 16 <= size <= 1024 and size * inner * depth[0][1] >= 1 << 20 else None
 
 
 def _without(w: Lowering, x: Instruction, labels: str, others: str, out: str) -> tuple[Instruction, str]:

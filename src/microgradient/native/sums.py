@@ -6,6 +6,7 @@ up one by one, each term would read and write the whole gradient.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import Any
 
@@ -42,7 +43,7 @@ def merge_sums(made: list[Instruction], outputs: list[Instruction]) -> list[Inst
                 out += _summed(i, merged, known)
                 continue
         out.append(i)
-    return _unnested([i for i in out if id(i) not in gone], outputs)
+    return _zeros_added(_unnested([i for i in out if id(i) not in gone], outputs))
 
 
 def _unnested(made: list[Instruction], outputs: list[Instruction]) -> list[Instruction]:
@@ -55,16 +56,44 @@ def _unnested(made: list[Instruction], outputs: list[Instruction]) -> list[Instr
             continue
         pieces: list[Any] = []
         keys: list[Any] = []
-        for piece, key in zip(i.args, i.params["keys"], strict=True):
+        terms: list[bool] = []
+        for piece, key, term in zip(i.args, i.params["keys"], _terms(i), strict=True):
             if piece.op == "assemble" and uses[id(piece)] == 1 and "through" not in piece.params:
                 gone.add(id(piece))
                 pieces += piece.args
                 keys += [tuple(map(_within, key, inner)) for inner in piece.params["keys"]]
+                terms += [term or inner for inner in _terms(piece)]
             else:
                 pieces.append(piece)
                 keys.append(key)
-        i.args, i.params = tuple(pieces), {"keys": tuple(keys)}
+                terms.append(term)
+        i.args, i.params = tuple(pieces), {"keys": tuple(keys), "terms": tuple(terms)}
     return [i for i in made if id(i) not in gone]
+
+
+def _terms(i: Instruction) -> tuple[bool, ...]:
+    """For each piece of an assembly whether it was a term of a sum, to which the other terms added zeros."""
+    return i.params.get("terms", (False,) * len(i.args))
+
+
+def _zeros_added(made: list[Instruction]) -> list[Instruction]:
+    """Zero is added to the pieces that were terms of sums, which makes +0 of -0 as in the sum."""
+    out: list[Instruction] = []
+    never = set()  # what is never -0: results of sums with something that never is
+    for i in made:
+        if i.op == "assemble" and "terms" in i.params:
+            pieces = list(i.args)
+            for k, (a, term) in enumerate(zip(i.args, i.params["terms"], strict=True)):
+                if term and a.dtype.kind == "f" and id(a) not in never:
+                    pieces[k] = Instruction("add", (a, 0), {}, a.shape, a.dtype, where=i.where)
+                    out.append(pieces[k])
+            if all(i.params["terms"]):
+                never.add(id(i))
+            i.args, i.params = tuple(pieces), {"keys": i.params["keys"]}
+        elif i.op == "contract" or (i.op == "add" and any(id(a) in never for a in i.args)):
+            never.add(id(i))
+        out.append(i)
+    return out
 
 
 def _within(outer: slice, inner: slice) -> slice:
@@ -113,8 +142,9 @@ def _merged(terms: list[Instruction], uses: Counter[int]) -> tuple[list[Instruct
                     out.append(group[0])
                     continue
                 args = tuple(a for m in group for a in m.args)
-                keys = {"keys": tuple(k for m in group for k in m.params["keys"])}
-                out.append(Instruction("assemble", args, keys, first.shape, first.dtype, where=first.where))
+                keys = tuple(k for m in group for k in m.params["keys"])
+                params = {"keys": keys, "terms": (True,) * len(keys)}
+                out.append(Instruction("assemble", args, params, first.shape, first.dtype, where=first.where))
                 absorbed |= {id(m) for m in group}
     return out, absorbed
 
@@ -161,6 +191,10 @@ def _trail(x: Instruction) -> list[Any]:
 
 def _apart(first: Any, second: Any) -> bool:
     """Whether no piece of the first meets one of the second: along some axis their slices are apart."""
-    return all(
-        any(p.stop <= q.start or q.stop <= p.start for p, q in zip(a, b, strict=True)) for a in first for b in second
-    )
+    return all(any(map(_disjoint_slices, a, b)) for a in first for b in second)
+
+
+def _disjoint_slices(p: slice, q: slice) -> bool:
+    """Whether two slices are one after the other, or take turns (even and odd places)."""
+    steps = math.gcd(p.step or 1, q.step or 1)
+    return p.stop <= q.start or q.stop <= p.start or (p.start - q.start) % steps != 0
