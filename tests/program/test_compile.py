@@ -490,6 +490,16 @@ def test_debug_stops_at_the_first_number_that_is_not_finite() -> None:
         g(mg.tensor([2.0, np.nan]))
 
 
+def test_numbers_become_tensors() -> None:
+    def f(s: Any) -> Any:
+        return mg.asarray(s), mg.tensor(s), mg.full((2,), s), mg.full_like(mg.zeros(2, dtype=mg.float64), s)
+
+    for number in (0.1, np.float32(0.1)):
+        for have, want in zip(mg.compile(f)(number), f(number), strict=True):
+            assert have.dtype == want.dtype
+            assert have.tolist() == want.tolist()
+
+
 # ----------------------------------------------------------------------------------------------------------------- threads
 
 

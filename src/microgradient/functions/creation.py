@@ -42,6 +42,8 @@ def asarray(obj: ArrayLike, /, *, dtype: DType = None, device: Any = None, copy:
     """
     check_device(device)
     target = None if dtype is None else checked_dtype(dtype)
+    if isinstance(obj, Traced):  # a number given as an argument of a compiled function
+        return Tensor(obj, target)
     if copy is False:
         return _without_copy(obj, target)
     if not isinstance(obj, Tensor | np.ndarray | np.generic | list | tuple | bool | int | float | complex):

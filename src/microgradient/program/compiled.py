@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import random, tracing
+from .. import tracing
 from ..errors import ArgumentTypeError, warn_once
 from ..protocols import DEFAULT_FLOAT
 from ..tape import NOT_STORED, TAPE, recording
@@ -197,17 +197,23 @@ class Compiled:
             traced = trace_function(self._function, leaves, kinds, rebuild)
         return Variant(traced, kinds, self._backend, self._again(traced, rebuild))
 
-    def _again(self, traced: Traced, rebuild: Callable[[list[Any]], Any]) -> Callable[[list[Any]], Any]:
-        """The function run eagerly, for derivatives of derivatives: without what else it changes."""
+    def _again(self, traced: Traced, rebuild: Callable[[list[Any]], Any]) -> Callable[..., Any]:
+        """The function run eagerly, for derivatives of derivatives: on what a call read, without what else it changes."""
 
-        def run(leaves: list[Any]) -> list[Any]:
-            kept, state = kept_values(traced.effects), random.get_state()
+        def run(leaves: list[Any], before: Any) -> list[Any]:
+            read, states = before
+            now = [(generator, generator.get_state()) for generator, _ in states]
+            kept = kept_values([*(e.place for e in traced.effects), *(place for place, _ in read)])
             args, options = rebuild(leaves)
             try:
+                restore(read)
+                for generator, state in states:
+                    generator.set_state(state)
                 return flatten(self._function(*args, **options))[0]
             finally:
-                random.set_state(state)
                 restore(kept)
+                for generator, state in now:
+                    generator.set_state(state)
 
         return run
 

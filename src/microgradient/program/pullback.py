@@ -7,6 +7,7 @@ derivative of this derivative is wanted, or a tangent, the function runs again, 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
@@ -92,26 +93,25 @@ def split(whole: Program, outputs: int, seeds: set[int]) -> tuple[list[Instructi
 class Connection:
     """Gives the connected results of one variant their node. `executable` runs the backward program."""
 
-    def __init__(
-        self, pullback: Pullback, executable: Any, again: Callable[[list[Any]], Any], volatile: set[int]
-    ) -> None:
+    def __init__(self, pullback: Pullback, executable: Any, again: Callable[..., Any], volatile: set[int]) -> None:
         self.pullback = pullback
         self._volatile = volatile  # inputs whose arrays the user, or the next call, may change before the way back
         self._executable = executable
+        self._lock = threading.Lock()  # results of one variant may be differentiated by several threads at once
         self._again = again
         self._op = Primitive(
             "compiled", "special", (self._vjp,), self._vjp, self._jvp, lambda wanted: (False,) * (len(wanted) + 1)
         )
 
-    def connect(self, results: list[Any], leaves: Any, inputs: list[Any], outputs: list[Any]) -> None:
-        """Put a node under the connected results; `leaves` are the arguments of the call."""
+    def connect(self, results: list[Any], leaves: Any, inputs: list[Any], outputs: list[Any], before: Any) -> None:
+        """Put a node under the connected results; `leaves` are the arguments of the call, `before` is what else it read."""
         pullback = self.pullback
         parents = tuple([leaves[x].node if isinstance(x, int) else x for x in pullback.leaves])
         kept = [
             (inputs[k].copy() if k in self._volatile else inputs[k]) if from_input else outputs[k]
             for from_input, k in pullback.residuals
         ]
-        params = {"residuals": kept, "arguments": list(leaves)}
+        params = {"residuals": kept, "arguments": list(leaves), "before": before}
         node = Node(self._op, parents, (None,) * (len(parents) + 1), params, None, None)
         for n, k in enumerate(pullback.connected):
             results[k].node = picked(node, n, results[k].data, len(pullback.connected))
@@ -119,7 +119,7 @@ class Connection:
     def _vjp(self, xp: World, t: Any, y: Any, args: Any, wanted: Any, params: Any) -> list[Any]:
         pullback = self.pullback
         if xp is TAPED:
-            run = _Again(self._again, params["arguments"], pullback)
+            run = _Again(self._again, params, pullback)
             seeds: dict[Any, Any] = {o.node: g for o, g in zip(run.outputs, t, strict=True) if g is not None}
             found = backward(run.order, seeds, TAPED, wrap)
             return [found.get(node) for node in run.leaves]
@@ -128,28 +128,30 @@ class Connection:
             np.zeros(i.shape, i.dtype) if g is None else np.ascontiguousarray(g) for i, g in zip(given, t, strict=True)
         ]
         results = [np.empty(o.shape, o.dtype) for o in pullback.program.outputs]
-        self._executable.run([*params["residuals"], *cotangents], results)
+        with self._lock:
+            self._executable.run([*params["residuals"], *cotangents], results)
         return results
 
     def _jvp(self, xp: World, tangents: Any, y: Any, args: Any, params: Any) -> Any:
-        run = _Again(self._again, params["arguments"], self.pullback)
+        run = _Again(self._again, params, self.pullback)
         moving = {n: t for n, t in zip(run.leaves, tangents, strict=True) if t is not None}
         found = forward(run.order, moving, xp, wrap if xp is TAPED else None)
         return tuple(found.get(cast("Node", o.node), xp.zeros(o.shape, o.dtype)) for o in run.outputs)
 
 
 class _Again:
-    """The function run once more, eagerly, on the tape."""
+    """The function run once more, eagerly, on the tape, on what the call read."""
 
-    def __init__(self, again: Callable[[list[Any]], Any], arguments: list[Any], pullback: Pullback) -> None:
+    def __init__(self, again: Callable[..., Any], params: Any, pullback: Pullback) -> None:
         since = next_seq()
+        arguments: list[Any] = params["arguments"]
         inner = list(arguments)
         for n in [x for x in pullback.leaves if isinstance(x, int)]:
             x = arguments[n]
             inner[n] = TAPED.positive(x) if x.node is not None and x.node.op is not None else x
         token = recording.set(recording.get() or TAPE)
         try:
-            results = again(inner)
+            results = again(inner, params["before"])
         finally:
             recording.reset(token)
         self.outputs: list[Tensor] = [results[k] for k in pullback.connected]

@@ -68,11 +68,14 @@ class Variant:
         self._fresh += [(k, program.outputs[k].shape, program.outputs[k].dtype) for k in late]
         self._moved = [k for k, *_ in self._arguments] + [k for k, *_ in self._read]
         self._moved += [len(program.inputs) + k for k, *_ in self._fresh]  # what every call brings anew
+        draws = [i.params.get("draw") for i in program.instructions if i.op == "host"]
+        self._generators = list({id(d.generator): d.generator for d in draws if d is not None}.values())
         self._bound = False  # whether the executable knows the other arrays
         self._connection: Connection | None = None
         if pullback is not None:
             volatile = {k for k, _, kind, weak in self._arguments if weak or kind == ARRAY}
             volatile |= {k for k, *_ in self._settings}
+            volatile |= {k for k, place in enumerate(traced.sources) if isinstance(place, Reference)}
             self._connection = Connection(pullback, backend(pullback.program), again, volatile)
         only = traced.results[0] if len(traced.results) == 1 else None
         plain = only is not None and only.kind == TENSOR and not only.requires_grad and pullback is None
@@ -166,12 +169,18 @@ class Variant:
                 inputs[k].fill(rate)
         if self._held and not self._ready() and not self._take():
             return MISMATCH
+        before = None if self._connection is None else self._before()
         outputs = self.outputs
         for k, shape, dtype in self._fresh:
             outputs[k] = np.empty(shape, dtype)
         self.executable.run(inputs, outputs, repeat, self._moved if self._bound else None)
         self._bound = True
-        return self._finish(leaves)
+        return self._finish(leaves, before)
+
+    def _before(self) -> tuple[list[tuple[Any, Any]], list[tuple[Any, Any]]]:
+        """What the function is going to read besides its arguments: the values at places, and the states of generators."""
+        read = [(place, self.inputs[k]) for k, place, *_ in self._read if isinstance(place, Data)]
+        return read, [(generator, generator.get_state()) for generator in self._generators]
 
     def _ready(self) -> bool:
         """Whether every place holds the array that is owned for it, and nobody else does."""
@@ -227,7 +236,7 @@ class Variant:
                 return True
         return getrefcount(value) > h.count - _COUNTED + 3  # here also by two variables
 
-    def _finish(self, leaves: Any) -> Any:
+    def _finish(self, leaves: Any, before: Any) -> Any:
         """What the function returns, after the rest of what it changes."""
         outputs = self.outputs
         for effect in self._late:
@@ -238,7 +247,8 @@ class Variant:
         else:
             results = [self._result(r, leaves) for r in self.traced.results]
             if self._connection is not None:
-                self._connection.connect(results, leaves, self.inputs, outputs)
+                given = [x.copy() if isinstance(x, np.ndarray) else x for x in leaves]  # the user may change arrays
+                self._connection.connect(results, given, self.inputs, outputs, before)
             result = self.traced.rebuild(results)
         for k, _, _ in self._fresh:
             outputs[k] = None
@@ -280,9 +290,9 @@ def native_order(array: Array) -> Array:
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
-def kept_values(effects: list[Any]) -> list[tuple[Any, Any]]:
-    """What is in the places that these effects change, to be put back by `restore`."""
-    return [(e.place, _value(e.place)) for e in effects if isinstance(e.place, Data | Entry)]
+def kept_values(places: list[Any]) -> list[tuple[Any, Any]]:
+    """What is in tensors and optimisers' states among these places, to be put back by `restore`."""
+    return [(place, _value(place)) for place in places if isinstance(place, Data | Entry)]
 
 
 def restore(values: list[tuple[Any, Any]]) -> None:
