@@ -77,7 +77,7 @@ def test_normals_are_box_and_mullers_to_rounding(bits):
 
 
 def test_the_extreme_words_give_finite_normals():
-    for form in random._FORMATS.values():
+    for form in random.FORMATS.values():
         top = 2**form.bits - 1
         extremes = [0, 1, top, top - 1] + [x for i in (1, 2, 3) for x in (top >> i, (top >> i) + 1)]
         grid = np.array([(w, v) for w in extremes for v in extremes], form.word).ravel()

@@ -151,7 +151,7 @@ class Generator:
             raise ArgumentError("MG139", f"A standard deviation is not negative, got std = {std}.")
         if tracing.current() is not None:
             return _traced(self.normal, (shape, mean, std, dtype), shape, dtype, self._draw("normal", mean, std, dtype))
-        out = self._normals(math.prod(shape), _FORMATS[np.dtype(np.float64 if dtype == np.float64 else np.float32)])
+        out = self._normals(math.prod(shape), FORMATS[np.dtype(np.float64 if dtype == np.float64 else np.float32)])
         if std != 1.0:
             out *= out.dtype.type(std)
         if mean != 0.0:
@@ -334,7 +334,7 @@ def _format(bits: int, fraction: int, terms: int) -> _Format:
     )
 
 
-_FORMATS = {form.real: form for form in (_format(32, 23, 5), _format(64, 52, 11))}
+FORMATS = {form.real: form for form in (_format(32, 23, 5), _format(64, 52, 11))}
 
 
 def _box_muller(words: Array, form: _Format) -> Array:

@@ -114,6 +114,7 @@ def _sources() -> tuple[str, ...]:
     from .. import __version__
 
     text = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    here = Path(__file__).parent
+    for path in (*sorted(here.glob("*.py")), here.parent / "random.py"):  # whose coefficients philox.py takes
         text.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return text.hexdigest(), __version__, llvmlite.__version__, str(llvmlite.binding.llvm_version_info)

@@ -136,10 +136,10 @@ def _bernoulli(words: Value, spec: DrawKernel) -> Value:
 
 def _normal(words: Value, spec: DrawKernel) -> Value:
     """mean + std · normals, two from each pair of words as `random` makes them."""
-    from ..random import _FORMATS
+    from ..random import FORMATS
 
     mean, std = spec.numbers
-    form, f, dtype = _FORMATS[np.dtype(spec.dtype)], words.f, spec.dtype
+    form, f, dtype = FORMATS[np.dtype(spec.dtype)], words.f, spec.dtype
     w, v = (_every_second(words, k) for k in (0, 1))
     u = w.to(dtype) + 0.5
     bits = u.bits()
