@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from microgradient import errors
+from microgradient.native.executable import Executable
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -21,3 +23,27 @@ def _own_machine_code(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
 def _warn_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Warnings come once for each place in a program; every test sees its own."""
     monkeypatch.setattr(errors, "_warned", set())
+
+
+@pytest.fixture(autouse=True)
+def _dirty_arenas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a program's kernels read from its arena, they must have written in the same run: before, it is full of rubbish."""
+    plain = Executable.run
+
+    def run(self: Executable, *args: Any, **options: Any) -> None:
+        for free in _gaps(self):
+            self._arena[free] = 0xF5  # a huge negative number, whole or real
+        plain(self, *args, **options)
+
+    monkeypatch.setattr(Executable, "run", run)
+
+
+def _gaps(executable: Executable) -> list[slice]:
+    """The parts of an arena between those that hold zeros for good."""
+    if not hasattr(executable, "gaps"):
+        used = {id(o.buffer): o.buffer for launch in executable._plan.launches for o in launch.operands}
+        kept = sorted((b.offset, b.offset + b.size * b.dtype.itemsize) for b in used.values() if b.kept)
+        edges = [0, *(edge for pair in kept for edge in pair), executable._arena.size]
+        vars(executable)["gaps"] = [slice(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+    found: list[slice] = vars(executable)["gaps"]
+    return found

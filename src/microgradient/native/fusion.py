@@ -121,7 +121,7 @@ class Fusion:
         elif i.op == "assemble":
             ref = self.assemble(i, operands)
         elif i.op == "gather":
-            ref = self.pointwise("gather", [self.stored(operands[0]), *operands[1:]], i.params, i.shape, i.dtype)
+            ref = self.pointwise("gather", [self.stored(o) for o in operands], i.params, i.shape, i.dtype)
         elif i.op == "scatter":
             ref = self.scatter(i, operands)
         else:
