@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
+import pytest
 
 import microgradient as mg
 from microgradient import nn, optim
@@ -108,3 +110,117 @@ def test_an_optimiser_with_another_parameter() -> None:
     step()
     assert a.tolist() == [0.0, 0.0]
     assert b.tolist() == [0.0, 0.0]
+
+
+class Settings:
+    """What a user keeps settings in."""
+
+    def __init__(self, scale: float) -> None:
+        self.scale = scale
+
+
+class Trainer:
+    """An object with a step, as users write it."""
+
+    def __init__(self) -> None:
+        self.settings = Settings(1.0)
+        self.model = nn.Linear(2, 1)
+        self.shift = mg.ones(1)
+        self.hooks: list[Any] = []
+        self.seen = 0
+
+    @property
+    def scale(self) -> float:
+        return self.settings.scale
+
+    def step(self, x: mg.Tensor) -> mg.Tensor:
+        self.seen += 1
+        y = (self.model(x) * self.scale + self.shift).detach()
+        for hook in self.hooks:
+            y = hook(y)
+        return y
+
+
+def test_attributes_of_a_users_objects() -> None:
+    trainer = Trainer()
+    f = mg.compile(trainer.step)
+
+    def check(programs: int) -> None:
+        np.testing.assert_allclose(f(X).numpy(), trainer.step(X).numpy(), rtol=1e-6)
+        assert f.stats()["programs"] == programs
+
+    check(1)
+    trainer.unused = 3.0
+    check(1)
+    trainer.settings.scale = 2.0
+    check(2)
+    trainer.settings = Settings(5.0)
+    check(3)
+    trainer.shift = mg.ones(1) * 4
+    check(4)
+    trainer.hooks.append(mg.tanh)
+    check(5)
+    trainer.model = nn.Linear(2, 1)
+    check(6)
+    assert trainer.seen > 6
+
+
+factor, table, offset = 2.0, [1.0, 2.0], mg.ones(2)
+
+
+def scaled(x: mg.Tensor) -> mg.Tensor:
+    return x * factor + table[0]
+
+
+def test_variables_of_the_file_and_of_enclosing_functions(monkeypatch: pytest.MonkeyPatch) -> None:
+    inner = 1.0
+    f = mg.compile(lambda x: scaled(x) * inner + offset)
+    here = sys.modules[__name__]
+
+    def check(programs: int) -> None:
+        np.testing.assert_allclose(f(X).numpy(), (scaled(X) * inner + offset).numpy())
+        assert f.stats()["programs"] == programs
+
+    check(1)
+    inner = 3.0
+    check(2)
+    monkeypatch.setattr(here, "factor", 5.0)
+    check(3)
+    monkeypatch.setattr(here, "offset", mg.ones(2) * 4)
+    check(4)
+    monkeypatch.setattr(here, "scaled", lambda x: x * x)
+    check(5)
+    table[0] = 7.0  # which is not read any more
+    check(5)
+
+
+def test_a_variable_that_keeps_changing_is_named() -> None:
+    w = mg.ones(2)
+    f = mg.compile(lambda x: x * w)
+    for n in range(8):
+        w = mg.ones(2) * float(n)
+        assert f(X).tolist() == [[n, n]]
+    w = w * 2.0
+    with pytest.warns(mg.errors.MicrogradientWarning, match="`w`, which is read from outside: pass it as an argument"):
+        f(X)
+
+
+def test_functions_of_values_see_lists_and_settings_change() -> None:
+    class Model:
+        def __init__(self) -> None:
+            self.weights = [mg.Value(2.0), mg.Value(3.0)]
+            self.scale = 1.0
+
+        def __call__(self, x: float) -> mg.Value:
+            return sum((w * x for w in self.weights), mg.Value(0.0)) * self.scale
+
+    model = Model()
+    f = mg.compile(lambda x: model(x))
+    assert f(2.0).data == 10.0
+    model.scale = 10.0
+    assert f(2.0).data == 100.0
+    model.weights.append(mg.Value(1.0))
+    assert f(2.0).data == 120.0
+    model.weights[0].data = 0.0
+    assert f(2.0).data == 80.0
+    assert f.stats()["traces"] == 3

@@ -21,7 +21,9 @@ from ..tracing import collection_paused
 from ..tree import flatten
 from .build import ARRAY, FLOAT, INSIDE, STATIC, TENSOR, Traced, trace_function
 from .compiled_values import CompiledValues
+from .guards import Guards
 from .interpret import Interpreter
+from .names import NameGuard
 from .program import Program
 from .scalar_program import ScalarProgram
 from .scalar_trace import ValuesMetError, meeting_values
@@ -68,6 +70,7 @@ class Compiled:
         self._fast: Callable[[tuple[Any, ...]], bool] | None = None
         self._traced = self._hits = 0
         self._signatures: list[Any] = []
+        self._renamed: list[str] = []  # names in its code that stood for something else at the last tracing
         self._values: CompiledValues | None = None  # what runs it, once it turned out to be a function of Values
         functools.update_wrapper(self, function, updated=())
 
@@ -176,6 +179,7 @@ class Compiled:
             if result is not MISMATCH:
                 self._hits += 1
                 return result
+        self._renamed = [name for variant in variants[-1:] for name in variant.guards.names.changed()]
         try:
             with collection_paused():
                 variant = self._made(leaves, kinds, rebuild)
@@ -193,9 +197,12 @@ class Compiled:
         return self._run(variant, leaves, args, options, repeat)
 
     def _made(self, leaves: list[Any], kinds: list[int], rebuild: Callable[[list[Any]], Any]) -> Variant:
+        objects = [x for x, kind in zip(leaves, kinds, strict=True) if kind == STATIC]
+        before = NameGuard(self._function, objects)
         with meeting_values():
             traced = trace_function(self._function, leaves, kinds, rebuild)
-        return Variant(traced, kinds, self._backend, self._again(traced, rebuild))
+        guards = Guards(traced, self._function, objects, before)
+        return Variant(traced, kinds, self._backend, self._again(traced, rebuild), guards)
 
     def _again(self, traced: Traced, rebuild: Callable[[list[Any]], Any]) -> Callable[..., Any]:
         """The function run eagerly, for derivatives of derivatives: on what a call read, without what else it changes."""
@@ -236,11 +243,10 @@ class Compiled:
             shown = dict.fromkeys(leaves[n] for leaves in self._signatures if n < len(leaves))
             if len(shown) > 1:
                 changing.append(f"`{name}` ({', '.join([*shown][-3:])})")
-        what = (
-            f"What keeps changing: {', '.join(changing)}."
-            if changing
-            else "Modules, optimisers or gradients keep changing."
-        )
+        changing += [f"`{name}`, which is read from outside: pass it as an argument" for name in self._renamed]
+        what = "Modules, optimisers or gradients keep changing."
+        if changing:
+            what = f"What keeps changing: {', '.join(changing)}."
         warn_once(
             "MG206",
             f"`{getattr(self._function, '__name__', 'the function')}` has been traced and compiled {self._traced} times. {what} "

@@ -31,6 +31,7 @@ from .. import tracing
 from ..errors import ArgumentError, GradientError, NonFiniteError, TraceError, format_location, warn_once
 from ..scalar import Value
 from ..tree import flatten
+from .names import NameGuard
 from .scalar_program import ScalarProgram, ScalarSym
 from .scalar_trace import Cell, Result, trace_values
 
@@ -57,7 +58,8 @@ class CompiledValues:
     Arguments: floats and NumPy arrays are new numbers at each call, and so are Values, whose `data` and `grad` change as they
     would without compiling. Anything else (ints, strings, None, models) belongs to the signature: other ones are traced anew.
     Lists, tuples and dicts of these may be nested. What the function closes over: the `data` and `grad` of Values are read
-    and written at each call; plain numbers and arrays are what they were when it was traced.
+    and written at each call; other numbers, lists or objects than when it was traced are noticed, and it is traced anew. The
+    numbers in a closed-over array, and in lists of more than 64 entries, are what they were then.
     """
 
     def __init__(self, fn: Callable[..., Any], debug: bool = False) -> None:
@@ -110,7 +112,7 @@ class CompiledValues:
             leaves: list[Any] = []
             key = self._signature(args, kwargs, leaves)
             routine = self._made.get(key)
-            if routine is None:
+            if routine is None or not routine.names.holds():
                 routine = Routine(self.fn, args, kwargs, self._closed_over, self.debug)
                 new = {id(v): v for v in routine.closed_over if id(v) not in self._closed_over}
                 self._closed_over |= new
@@ -172,7 +174,9 @@ class Routine:
                 [self._stand_in(i, x, stand_ins, themselves, program, numbers) for i, x in enumerate(leaves)]
             )
 
+        before = NameGuard(fn, [])
         self.traced = trace_values(fn, arguments, debug)
+        self.names = NameGuard(fn, [], before)
         self.closed_over = {cell.value for cell in self.traced.cells} - self.argument_of.keys()
         self.trace_seconds = time.perf_counter() - start
         start = time.perf_counter()

@@ -1,7 +1,7 @@
 """Guards: what must still be as it was when a function was traced, or it is traced again.
 
 They are: the graph nodes of the tensors it read (is this still the leaf that it was?), whether leaves had a gradient, the
-optimisers' settings other than learning rates, and the attributes of modules that it read.
+optimisers' settings other than learning rates, the attributes of modules that it read, and what the names in its code stand for.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from ..tensor import Tensor
 from ..tracing import changes
 from .build import Traced
 from .modules import ModuleGuard
+from .names import NameGuard
 from .places import ArgumentGrad, Data, Grad
 
 _node = attrgetter("node")
@@ -21,7 +22,8 @@ _node = attrgetter("node")
 class Guards:
     """The guards of one program."""
 
-    def __init__(self, traced: Traced) -> None:
+    def __init__(self, traced: Traced, function: Any, objects: list[Any], before: NameGuard) -> None:
+        """`objects` are arguments; `before` is the guard of names before `function` was traced."""
         trace = traced.trace
         self._tensors = [seen.owner for seen in trace.tensors.values() if isinstance(seen.place, Data)]
         self._nodes = [t.node for t in self._tensors]
@@ -31,6 +33,7 @@ class Guards:
         self._arguments = [(g.place.number, g.before is None) for g in grads if isinstance(g.place, ArgumentGrad)]
         self._with_kinds = bool(self._without or self._with or self._arguments)
         self._modules = ModuleGuard(trace.modules)
+        self.names = NameGuard(function, [*objects, *(module for module, _ in trace.modules.values())], before)
         self._changes = changes[0]
         self._optimizers = [_OptimizerGuard(o) for o in trace.optimizers.values()]
         self._skipped = False
@@ -48,7 +51,7 @@ class Guards:
             return False
         if self._with_kinds and not self._kinds_hold(leaves):
             return False
-        if not self._modules.containers_hold():
+        if not self._modules.containers_hold() or not self.names.holds():
             return False
         if changes[0] != self._changes:
             now = changes[0]

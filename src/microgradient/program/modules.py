@@ -25,24 +25,24 @@ class ModuleGuard:
     def __init__(self, reads: Reads) -> None:
         held = [(vars(module), name, value) for module, seen in reads.values() for name, value in seen.items()]
         self._held = [
-            (attributes, name, value) for attributes, name, value in held if _same(value, _now(attributes, name))
+            (attributes, name, value) for attributes, name, value in held if same(value, _now(attributes, name))
         ]
         found = [x for attributes, name, _ in self._held for x in _containers(attributes, name)]
-        self._containers = [(x, _fixed(x)) for x in {id(x): x for x in found}.values()]
+        self._containers = [(x, fixed(x)) for x in {id(x): x for x in found}.values()]
 
     def holds(self) -> bool:
         """Whether every attribute is as it was: needed only after one of some module was set."""
-        return all([_same(value, _now(attributes, name)) for attributes, name, value in self._held])
+        return all([same(value, _now(attributes, name)) for attributes, name, value in self._held])
 
     def containers_hold(self) -> bool:
         """Whether lists and dicts hold what they did: they change without being set."""
-        return all([_same(value, _fixed(x)) for x, value in self._containers])
+        return all([same(value, fixed(x)) for x, value in self._containers])
 
 
 def _now(attributes: Mapping[str, Any], name: str) -> Any:
     if name != "__dict__":
-        return _fixed(attributes.get(name, _MISSING))
-    return tuple([(key, _fixed(x)) for key, x in attributes.items() if _has_parts(x)])
+        return fixed(attributes.get(name, _MISSING))
+    return tuple([(key, fixed(x)) for key, x in attributes.items() if _has_parts(x)])
 
 
 def _containers(attributes: Mapping[str, Any], name: str) -> list[Any]:
@@ -57,14 +57,15 @@ def _has_parts(value: Any) -> bool:
     return any(map(_has_parts, value)) if isinstance(value, list | tuple) else not isinstance(value, _PLAIN)
 
 
-def _fixed(value: Any, depth: int = 3) -> Any:
+def fixed(value: Any, depth: int = 3) -> Any:
     """A value that stays as it is: a tuple of what a list or dict holds."""
     if not isinstance(value, list | tuple | dict) or not depth:
         return value
-    return tuple([_fixed(x, depth - 1) for x in (value.items() if isinstance(value, dict) else value)])
+    return tuple([fixed(x, depth - 1) for x in (value.items() if isinstance(value, dict) else value)])
 
 
-def _same(a: Any, b: Any) -> bool:
+def same(a: Any, b: Any) -> bool:
+    """Whether two values from `fixed` are the same: numbers and texts if they are equal, others if they are one object."""
     if isinstance(a, tuple) and isinstance(b, tuple):
-        return len(a) == len(b) and all(map(_same, a, b))
+        return len(a) == len(b) and all(map(same, a, b))
     return a is b or (isinstance(a, _PLAIN) and type(a) is type(b) and a == b)

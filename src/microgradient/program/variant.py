@@ -44,14 +44,14 @@ class Variant:
     """A program for one signature of a function."""
 
     def __init__(
-        self, traced: Traced, kinds: list[int], backend: Callable[[Any], Any], again: Callable[[list[Any]], Any]
+        self, traced: Traced, kinds: list[int], backend: Callable[[Any], Any], again: Callable[..., Any], guards: Guards
     ) -> None:
         self.traced = traced
         self.program = program = traced.program
         self.kinds = kinds
         self.statics: list[Any] = []
         self.executable = backend(program)
-        self.guards = Guards(traced)
+        self.guards = guards
         self.inputs: list[Any] = [None] * len(program.inputs)
         self.outputs: list[Any] = [None] * len(program.outputs)
         self._sort_inputs(traced)

@@ -1,0 +1,207 @@
+"""What a program depends on besides arguments, modules and optimisers: what the names in a function's code stand for.
+
+These are the variables around a function (of enclosing functions, and of its file), and attributes of a user's own objects. The
+program holds the tensors and numbers that were there when it was traced, so another one means another program. Functions that
+the code mentions are followed, but not into this package and other libraries.
+"""
+
+from __future__ import annotations
+
+import dis
+import functools
+import sys
+from operator import itemgetter
+from types import CellType, CodeType, FunctionType, MethodType, ModuleType, NoneType
+from typing import Any
+
+import numpy as np
+
+from ..scalar import Value
+from ..tensor import Tensor
+from ..tracing import Traced
+from .modules import fixed, same
+
+_FAR = 8  # steps from the function to functions that functions mention, to objects in attributes of objects
+_LONG = 64  # a container with more entries is known by itself and its length alone
+_PLAIN = (ModuleType, type, Tensor, Value, Traced, np.ndarray, np.generic, str, bytes, int, float, complex, NoneType)
+
+
+class NameGuard:
+    """Whether the names in a function's code stand for what they did. What the function changes itself is left out."""
+
+    def __init__(self, function: Any, others: list[Any], before: NameGuard | None = None) -> None:
+        """`others`: arguments that are objects, and the modules whose `forward` ran; `before`: the guard made before it ran."""
+        spaces, cells = _Mentioned([function, *others]).found()
+        own = set() if before is None else before._moved()
+        self._cells = [(cell, cell.cell_contents, name) for name, cell in cells if (id(cell), name) not in own]
+        self._variables = [(s, n, s[n]) for s, names in spaces for n in names if (id(s), n) not in own]
+        values = [x for _, x, _ in self._cells] + [x for *_, x in self._variables]
+        containers = {id(x): x for x in values if isinstance(x, list | dict) and (id(x), "") not in own}
+        self._containers = [(x, _entries(x)) for x in containers.values()]
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """What is only equal to itself can be compared at once, many at a time; the others are compared one by one."""
+        self._slow = [x for x in self._variables if not _is_only_itself(x[2])]
+        self._quick = []
+        names: dict[int, tuple[dict[str, Any], list[str]]] = {}
+        for space, name, value in self._variables:
+            if _is_only_itself(value):
+                names.setdefault(id(space), (space, []))[1].append(name)
+        for space, several in names.values():
+            get = itemgetter(*several, several[0])  # of one name, a tuple too
+            self._quick.append((get, space, get(space)))
+        self._lists = [(x, [*x]) for x, _ in self._containers if _holds_only_such(x)]
+        lists = {id(x) for x, _ in self._lists}
+        self._slow_containers = [(x, entries) for x, entries in self._containers if id(x) not in lists]
+
+    def holds(self) -> bool:
+        """Whether they do."""
+        try:
+            for cell, value, _ in self._cells:
+                if cell.cell_contents is not value and not same(cell.cell_contents, value):
+                    return False
+            for get, space, known in self._quick:
+                if get(space) != known:
+                    return False
+            for space, name, value in self._slow:
+                if space[name] is not value and not same(space[name], value):
+                    return False
+            for x, entries in self._lists:
+                if x != entries:
+                    return False
+        except (KeyError, ValueError, TypeError):  # one was deleted, or became an array
+            return False
+        for y, held in self._slow_containers:  # noqa: SIM110 (a generator would cost more)
+            if not same(held, _entries(y)):
+                return False
+        return True
+
+    def changed(self) -> list[str]:
+        """The names that stand for something else now."""
+        moved = self._moved()
+        names = [(id(cell), name, x) for cell, x, name in self._cells] + [(id(s), n, x) for s, n, x in self._variables]
+        return list(dict.fromkeys(name for at, name, x in names if (at, name) in moved or (id(x), "") in moved))
+
+    def _moved(self) -> set[tuple[int, str]]:
+        """The cells and variables that hold something else now, and the containers that do."""
+        found = {(id(cell), name) for cell, x, name in self._cells if not same(_contents(cell), x)}
+        found |= {(id(space), name) for space, name, x in self._variables if not same(space.get(name), x)}
+        return found | {(id(x), "") for x, entries in self._containers if not same(entries, _entries(x))}
+
+
+def _is_only_itself(x: Any) -> bool:
+    """Whether `==` says whether it is the same."""
+    return getattr(type(x), "__eq__", None) == object.__eq__ or isinstance(x, str | bytes | NoneType)
+
+
+def _holds_only_such(x: Any) -> bool:
+    return isinstance(x, list) and len(x) <= _LONG and all(map(_is_only_itself, x))
+
+
+def _contents(cell: CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # deleted
+        return None
+
+
+class _Mentioned:
+    """The variables and attributes that functions mention, found by following them."""
+
+    def __init__(self, beginning: list[Any]) -> None:
+        self.beginning = beginning
+        self.attributes: set[str] = set()
+        self.cells: dict[int, tuple[str, CellType]] = {}
+        self.spaces: dict[int, tuple[dict[str, Any], set[str]]] = {}
+        self.seen: set[int] = set()
+
+    def found(self) -> tuple[list[tuple[dict[str, Any], list[str]]], list[tuple[str, CellType]]]:
+        """The names of each dict of variables or attributes, and the cells of enclosing functions with their names."""
+        known = -1
+        while len(self.attributes) > known:  # code met late may mention attributes of objects met before
+            known = len(self.attributes)
+            self.seen.clear()
+            for x in self.beginning:
+                self._follow(x, _FAR)
+        return [(space, sorted(names)) for space, names in self.spaces.values() if names], list(self.cells.values())
+
+    def _follow(self, x: Any, far: int) -> None:
+        if not far or id(x) in self.seen or isinstance(x, _PLAIN):
+            return
+        self.seen.add(id(x))
+        if isinstance(x, FunctionType):
+            self._function(x, far - 1)
+        elif isinstance(x, MethodType):
+            self._follow(x.__func__, far)
+            self._follow(x.__self__, far)
+        elif isinstance(x, functools.partial):
+            for part in (x.func, *x.args, *x.keywords.values()):
+                self._follow(part, far)
+        elif isinstance(x, list | tuple | dict) and len(x) <= _LONG:
+            for part in x.values() if isinstance(x, dict) else x:
+                self._follow(part, far - 1)
+        elif hasattr(x, "__dict__"):
+            self._object(x, far - 1)
+
+    def _function(self, f: FunctionType, far: int) -> None:
+        for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):
+            try:
+                value = cell.cell_contents
+            except ValueError:  # not assigned yet
+                continue
+            self.cells[id(cell)] = name, cell
+            self._follow(value, far)
+        if not _is_of_a_library(f):
+            variables, attributes = _names(f.__code__)
+            self.attributes |= attributes
+            self._note(f.__globals__, variables, far)
+
+    def _object(self, x: Any, far: int) -> None:
+        """A module's attributes have a guard of their own; of compiled functions, only what they compile is of interest."""
+        if _is_of_a_library(type(x)):
+            self._follow(vars(x).get("_function"), far)
+            return
+        for name in {"__call__", "forward", *self.attributes}:
+            method = getattr(type(x), name, None)
+            self._follow(method.fget if isinstance(method, property) else method, far)
+        if not hasattr(type(x), "named_parameters"):
+            self._note(vars(x), self.attributes, far)
+
+    def _note(self, space: dict[str, Any], names: set[str] | frozenset[str], far: int) -> None:
+        _, known = self.spaces.setdefault(id(space), (space, set()))
+        for name in names & space.keys():
+            if not isinstance(space[name], ModuleType | type):
+                known.add(name)
+                self._follow(space[name], far)
+
+
+@functools.cache
+def _names(code: CodeType) -> tuple[frozenset[str], frozenset[str]]:
+    """The variables of the file and the attributes that code reads, that of functions written in it included."""
+    variables, attributes = set(), set()
+    for i in dis.get_instructions(code):
+        if i.opname.startswith(("LOAD_GLOBAL", "LOAD_NAME")):
+            variables.add(i.argval)
+        elif i.opname.startswith(("LOAD_ATTR", "LOAD_METHOD")):
+            attributes.add(i.argval)
+    for part in code.co_consts:
+        if isinstance(part, CodeType):
+            more = _names(part)
+            variables |= more[0]
+            attributes |= more[1]
+    return frozenset(variables), frozenset(attributes)
+
+
+def _entries(x: Any) -> Any:
+    return fixed(x, 2) if len(x) <= _LONG else len(x)
+
+
+@functools.cache
+def _is_library(package: str) -> bool:
+    file = getattr(sys.modules.get(package), "__file__", None) or ""
+    return package in ("microgradient", "builtins", *sys.stdlib_module_names) or "site-packages" in file
+
+
+def _is_of_a_library(x: Any) -> bool:
+    return _is_library((getattr(x, "__module__", None) or "").partition(".")[0])
