@@ -8,7 +8,7 @@ import numpy as np
 
 from ..program.program import Instruction
 from ..rules import ARRAY
-from .views import full_key
+from .views import full_key, indexed_shape
 
 if TYPE_CHECKING:
     from .lower import Lowering
@@ -23,7 +23,7 @@ def _index(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction 
     if plan is None:
         return None
     base_key, places, indices, axes = plan
-    based = w.add("index", (x,), {"key": base_key}, _basic_shape(x.shape, base_key), x.dtype)
+    based = w.add("index", (x,), {"key": base_key}, indexed_shape(x.shape, base_key), x.dtype)
     return w.add("gather", (based, *indices), {"axes": axes, "places": places}, old.shape, old.dtype)
 
 
@@ -68,18 +68,6 @@ def _plan(w: Lowering, shape: tuple[int, ...], key: list[Any], indices: list[Any
         shape_i = (1,) * first + (1,) * (len(broadcast) - i.ndim) + i.shape + (1,) * (rank - first - len(broadcast))
         views.append(w.reshape(i, shape_i))
     return tuple(base_key), tuple(places), views, tuple(axes)
-
-
-def _basic_shape(shape: tuple[int, ...], key: tuple[Any, ...]) -> tuple[int, ...]:
-    out, axis = [], 0
-    for part in key:
-        if part is None:
-            out.append(1)
-            continue
-        if isinstance(part, slice):
-            out.append(len(range(*part.indices(shape[axis]))))
-        axis += 1
-    return tuple(out)
 
 
 def _take_along_axis(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction | None:

@@ -22,7 +22,7 @@ from .groups import Buffer, Entry, Group, Number, Ref, Value, spread
 from .kernel import Access, ContractionKernel, FlatKernel, RowKernel, ScatterKernel
 from .lower import lower
 from .recompute import recompute
-from .views import Layout, Step, broadcast, dense, resolve
+from .views import Layout, Step, broadcast, dense, indexed_shape, resolve
 
 _ALIGNMENT = 64
 _FOREVER = 2**62  # the number of a group that never comes
@@ -277,12 +277,9 @@ class _Schedule:
     def _scatter(self, group: Group) -> Launch:
         value, indices, target, params = group.detail
         shape = value.shape
-        at = target.layout
-        if "key" in params:
-            found = resolve(at, target.shape, [Step("index", _key_shape(target.shape, params["key"]), params["key"])])
-            assert found is not None
-            at = found
-        sizes = _key_shape(target.shape, params["key"])
+        sizes = indexed_shape(target.shape, params["key"])
+        at = resolve(target.layout, target.shape, [Step("index", sizes, params["key"])])
+        assert at is not None
         rank = len(shape)
         strides = [0] * rank
         for axis, place in enumerate(params["places"]):
@@ -398,15 +395,3 @@ def _flat(shape: tuple[int, ...], loads: Any, ops: Any, stores: Any) -> FlatKern
     if any(a is None for a in new_loads) or any(a is None or a.strides == (0,) for _, a in new_stores):
         return None
     return FlatKernel(new_loads, ops, new_stores)  # type: ignore[arg-type]
-
-
-def _key_shape(shape: tuple[int, ...], key: Any) -> tuple[int, ...]:
-    out, axis = [], 0
-    for part in key:
-        if part is None:
-            out.append(1)
-            continue
-        if isinstance(part, slice):
-            out.append(len(range(*part.indices(shape[axis]))))
-        axis += 1
-    return tuple(out)

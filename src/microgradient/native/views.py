@@ -28,6 +28,19 @@ class Step(NamedTuple):
     detail: Any
 
 
+def indexed_shape(shape: Shape, key: Sequence[Any]) -> Shape:
+    """The shape of what a key of slices, numbers and Nones, one for each axis, selects."""
+    out, axis = [], 0
+    for part in key:
+        if part is None:
+            out.append(1)
+            continue
+        if isinstance(part, slice):
+            out.append(len(range(*part.indices(shape[axis]))))
+        axis += 1
+    return tuple(out)
+
+
 def dense(shape: Shape, order: Sequence[int] | None = None) -> Strides:
     """The strides of a dense array whose axes lie in memory in this order, outermost first (None: as they come)."""
     strides = [0] * len(shape)
