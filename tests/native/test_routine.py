@@ -78,17 +78,12 @@ def test_arena_is_zero_and_aligned_and_launches_pass_values_through_it(kernels):
 
 def test_numbers_are_passed_and_the_status_is_of_the_last_call(kernels):
     launch = Launch(kernels.address("fill"), 1, [-7, (STATUS, 0), (STATUS, 0)])
-    routine = Routine([launch], 2, new_arena(0))
-    assert routine.status == 0
-    routine.run()
-    assert routine.status == -7
-    status = Routine([Launch(kernels.address("fill"), 1, [1, (ARENA, 0)])], 2, new_arena(8))
-    status.run()
-    assert status.status == 0
+    assert Routine([launch], 2, new_arena(0)).run() == -7
+    assert Routine([Launch(kernels.address("fill"), 1, [1, (ARENA, 0)])], 2, new_arena(8)).run() == 0
 
 
 def test_an_empty_list_runs():
-    Routine([], 2, new_arena(0)).run()
+    assert Routine([], 2, new_arena(0)).run() == 0
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 8])

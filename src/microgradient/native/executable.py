@@ -43,6 +43,7 @@ class Executable:
         self._constants = plan.constants  # kept alive
         self._steps = self._built(plan)
         self._routines = [step for step in self._steps if isinstance(step, Routine)]
+        self._tables = [routine.table for routine in self._routines]
         self._alone = self._routines[0] if len(self._steps) == 1 and self._routines else None
         self._plan = plan
         self._draws = plan.draws if plan.draws.known else None
@@ -56,11 +57,10 @@ class Executable:
         count = len(inputs)
         for k in range(count + len(outputs)) if moved is None else moved:
             address = id(inputs[k] if k < count else outputs[k - count])
-            for routine in self._routines:
-                routine.table[_FIRST + k] = address
+            for table in self._tables:
+                table[_FIRST + k] = address
         if self._draws is None and self._alone is not None:
-            self._alone.run(repeat)
-            if self._alone.status:
+            if self._alone.run(repeat):
                 raise self._out_of_bounds()
             return
         for _ in range(repeat):
@@ -68,8 +68,7 @@ class Executable:
                 self._draws.begin()
             for step in self._steps:
                 if isinstance(step, Routine):
-                    step.run()
-                    if step.status:
+                    if step.run():
                         raise self._out_of_bounds()
                 else:
                     step(inputs, outputs)

@@ -54,14 +54,11 @@ class Routine:
         self._address = ctypes.addressof(self._routine)
         self._run = threads.driver().run
 
-    def run(self, repeat: int = 1) -> None:
-        """Run all launches in order, `repeat` times over, up to one that leaves a status. The GIL is free meanwhile."""
-        self._run(self._address, repeat)
-
-    @property
-    def status(self) -> int:
-        """What the kernels of the last call wrote to slot 1; 0 before each call."""
-        return self._status.value
+    def run(self, repeat: int = 1) -> int:
+        """Run all launches in order, `repeat` times over, up to one that leaves a status: what a kernel wrote to slot 1, else 0.
+        The GIL is free meanwhile."""
+        status: int = self._run(self._address, repeat)
+        return status
 
     def _arguments(self, launches: Sequence[Launch]) -> tuple[list[int], list[int]]:
         """The address of each launch's args, and relocations for those that depend on the caller's slots."""

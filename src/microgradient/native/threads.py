@@ -52,12 +52,12 @@ def get_num_threads() -> int:
 
 
 class Driver:
-    """The native code below, loaded: `run(routine, repeat)`, `resize(threads)`, `reset()` after a fork."""
+    """The native code below, loaded: `run(routine, repeat)`, which returns the status, `resize(threads)`, `reset()` after a fork."""
 
     def __init__(self) -> None:
         code = engine.code_of_text(_text, ["run", "resize", "reset"], "driver " + repr(_constants()))
         self._code = code
-        self.run = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(code.address("run"))
+        self.run = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)(code.address("run"))
         self.resize = ctypes.CFUNCTYPE(None, ctypes.c_int64)(code.address("resize"))
         self.reset = ctypes.CFUNCTYPE(None)(code.address("reset"))
 
@@ -158,7 +158,7 @@ declare i32 @sched_yield()
 declare i32 @clock_gettime(i32, ptr)
 
 ; Run all launches of a routine `repeat` times, or up to the first that leaves a status other than 0.
-define void @run(ptr %routine, i64 %repeat) nounwind {
+define i64 @run(ptr %routine, i64 %repeat) nounwind {
 start:
   %launches = load ptr, ptr %routine
   %many.at = getelementptr %Routine, ptr %routine, i64 0, i32 1
@@ -221,13 +221,14 @@ round.done:
   %i.next = add i64 %i, 1
   br label %round
 finish:
+  %left = load i64, ptr %status
   br i1 %mine, label %release, label %done
 release:
   store atomic i64 0, ptr @running monotonic, align 8
   store atomic i32 0, ptr @lock release, align 4
   br label %done
 done:
-  ret void
+  ret i64 %left
 }
 
 ; Write the addresses of this call's arrays into the args of the launches, and clear the status.
