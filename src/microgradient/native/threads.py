@@ -52,7 +52,7 @@ def get_num_threads() -> int:
 
 
 class Driver:
-    """The native code below, loaded: `run(routine, repeat)`, which returns the status, `resize(threads)`, `reset()` after a fork."""
+    """The native code below, loaded: `run(routine, repeat)` returns the status; `resize(threads)`; `reset()` after a fork."""
 
     def __init__(self) -> None:
         code = engine.code_of_text(_text, ["run", "resize", "reset"], "driver " + repr(_constants()))
