@@ -315,3 +315,11 @@ def test_a_small_product_of_great_depth_is_shared() -> None:
     product = next(launch.spec for launch in plan.launches if type(launch.spec).__name__ == "ContractionKernel")
     assert product.batch == (32,)
     np.testing.assert_allclose(natively(b, w)[0], w.array, rtol=1e-3, atol=1e-3)
+
+
+def test_kernels_that_differ_in_the_sign_of_zero() -> None:
+    b = Book()
+    x, y = b.input(real(4)), b.input(real(5))
+    outputs = b.copysign(x, 0.0), b.copysign(y, -0.0)
+    for have, want in zip(natively(b, *outputs), outputs, strict=True):
+        np.testing.assert_array_equal(have, want.array)

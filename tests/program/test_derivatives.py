@@ -180,3 +180,19 @@ def test_second_derivatives_are_those_of_what_the_call_read() -> None:
         found.append(x.grad.tolist())
     assert found[0] == found[1]
     assert any(found[0])
+
+
+def test_second_derivatives_of_a_function_that_changes_what_it_reads() -> None:
+    h = mg.tensor([1.0])
+
+    def f(x: Any) -> Any:
+        y = mg.sum(x**2 * h)
+        h.data = (h + 1).data
+        return y
+
+    for g in (f, mg.compile(f)):
+        h.data = np.array([1.0], np.float32)
+        x = mg.tensor([3.0], requires_grad=True)
+        g(x).backward(create_graph=True)
+        assert x.grad.tolist() == [6.0]
+        assert h.tolist() == [2.0]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import sys
+from collections import deque
 from typing import Any
 
 import numpy as np
@@ -224,3 +226,77 @@ def test_functions_of_values_see_lists_and_settings_change() -> None:
     model.weights[0].data = 0.0
     assert f(2.0).data == 80.0
     assert f.stats()["traces"] == 3
+
+
+class Plain:
+    """Settings in slots, and one of the class."""
+
+    __slots__ = ("depth",)
+    width = 2.0
+
+
+def test_classes_slots_defaults_and_queues() -> None:
+    plain, queue = Plain(), deque([1.0])
+    plain.depth = 2.0
+
+    def step(x: mg.Tensor, more: list[float] = [1.0]) -> mg.Tensor:  # noqa: B006 (that is the point)
+        return x * plain.depth + Plain.width * queue[0] - more[0]
+
+    f = mg.compile(step)
+
+    def check(programs: int) -> None:
+        assert f(X).tolist() == step(X).tolist()
+        assert f.stats()["programs"] == programs
+
+    check(1)
+    plain.depth = 3.0
+    check(2)
+    try:
+        Plain.width = 5.0
+        check(3)
+    finally:
+        Plain.width = 2.0
+    queue[0] = 4.0
+    check(4)
+    step.__defaults__[0][0] = 9.0
+    check(5)
+
+
+def test_an_array_that_shrinks() -> None:
+    a = np.ones(1000, np.float32)
+    f = mg.compile(lambda x: mg.sum(x * mg.tensor(a)))
+    x = mg.ones(1000)
+    assert f(x).item() == 1000
+    a.resize((1,), refcheck=False)
+    assert f(x).item() == 1000
+    a[0] = 2
+    assert f(x).item() == 2000
+
+
+def test_learning_rates_in_arrays_and_set_by_the_function() -> None:
+    p = nn.Parameter(mg.tensor([1.0]))
+    optimizer = optim.SGD([p], lr=1.0)
+    rate = np.array(0.5)
+    optimizer.param_groups[0]["lr"] = rate
+
+    def step(factor: float) -> None:
+        optimizer.zero_grad()
+        mg.sum(p).backward()
+        optimizer.step()
+        if factor != 1:
+            optimizer.param_groups[0]["lr"] *= factor
+
+    f = mg.compile(functools.partial(step, 1))
+    f()
+    rate[...] = 0.25
+    f()
+    assert p.tolist() == [0.25]
+    with pytest.raises(mg.errors.TraceError, match="Setting a learning rate"):
+        mg.compile(functools.partial(step, 0))()
+
+
+def test_signatures_tell_signs_of_zero_and_types_of_keys() -> None:
+    f = mg.compile(lambda z: mg.imag(mg.sqrt(mg.asarray(z))))
+    assert [f(complex(-1, s)).item() for s in (0.0, -0.0, 0.0)] == [1, -1, 1]
+    g = mg.compile(lambda d: mg.ones(1) * (2 if True is next(iter(d)) else 3))
+    assert [g({k: 1}).item() for k in (1, True, 1)] == [3, 2, 3]

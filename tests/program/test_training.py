@@ -338,3 +338,31 @@ def test_convolutional_networks(seed: int) -> None:
         return step, everything(model, optimizer)
 
     both(build, (images,), (images * 2,), rtol=1e-9)
+
+
+def test_the_plain_average_of_batch_statistics() -> None:
+    def build() -> tuple[Step, Any]:
+        model = nn.BatchNorm1d(3, momentum=None)
+        return model, lambda: dict(model.state_dict())
+
+    both(build, *[(mg.astype(numbers(4, 3, seed=i), mg.float32),) for i in range(4)])
+
+
+def test_state_is_held_by_one_program_at_a_time() -> None:
+    """Batches of many sizes: the parameters and moments of each program would add up."""
+    model = nn.Linear(300, 300)
+    optimizer = optim.Adam(model.parameters())
+
+    def step(x: Any) -> Any:
+        optimizer.zero_grad()
+        loss = mg.mean(model(x) ** 2)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    f = mg.compile(step)
+    for n in range(1, 6):
+        f(mg.ones((n, 300)))
+        f(mg.ones((n, 300)))
+    held = [v for variants in f._variants.values() for v in variants if any(a is not None for a in v._owned)]
+    assert len(held) == 1

@@ -115,6 +115,10 @@ def _sources() -> tuple[str, ...]:
 
     text = hashlib.sha256()
     here = Path(__file__).parent
-    for path in (*sorted(here.glob("*.py")), here.parent / "random.py"):  # whose coefficients philox.py takes
+    elsewhere = [
+        here.parent / "random.py",
+        here.parent / "program" / "scalar_program.py",
+    ]  # coefficients, codes of operations
+    for path in (*sorted(here.glob("*.py")), *elsewhere):
         text.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return text.hexdigest(), __version__, llvmlite.__version__, str(llvmlite.binding.llvm_version_info)

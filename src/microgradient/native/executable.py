@@ -106,19 +106,23 @@ class Executable:
 
     def _built(self, plan: Schedule) -> list[Any]:
         """The routines and calls of NumPy, in order."""
-        names: dict[Any, str] = {}
-        for planned in plan.launches:
-            if planned.spec is not None:
-                names.setdefault(planned.spec, f"k{len(names)}")
+        texts = [
+            repr(planned.spec) for planned in plan.launches
+        ]  # in which 0.0 and -0.0 differ, unlike in specifications
+        names: dict[str, str] = {}
+        thunks: dict[str, Any] = {}
         bits = engine.host().vector_bits
-        thunks = {name: _thunk(spec, name, bits) for spec, name in names.items()}
+        for planned, text in zip(plan.launches, texts, strict=True):
+            if planned.spec is not None and text not in names:
+                names[text] = f"k{len(names)}"
+                thunks[names[text]] = _thunk(planned.spec, names[text], bits)
         self._code = engine.machine_code(thunks, repr(list(names)))
         steps: list[Any] = []
         pending: list[Launch] = []
         results: dict[int, Any] = {}
-        for planned in plan.launches:
+        for planned, text in zip(plan.launches, texts, strict=True):
             if planned.host is None:
-                pending.append(self._launch(planned, self._code.address(names[planned.spec])))
+                pending.append(self._launch(planned, self._code.address(names[text])))
                 continue
             if pending:
                 steps.append(self._routine(pending, plan))

@@ -11,16 +11,17 @@ from .schedule import Launch
 def listing(launches: list[Launch]) -> str:
     """The launches in order; a kernel that runs again on other arrays is named, not written again."""
     lines: list[str] = []
-    known: dict[Any, int] = {}
+    known: dict[str, int] = {}
     for number, launch in enumerate(launches):
+        text = repr(launch.spec)  # in which 0.0 and -0.0 differ
         if launch.spec is None:
             assert launch.host is not None
             instruction = launch.host.detail[0]
             lines.append(f"launch {number}: NumPy's {instruction.params.get('name', instruction.op)}")
-        elif launch.spec in known:
-            lines.append(f"launch {number}: as launch {known[launch.spec]}{_count(launch)}, on other arrays")
+        elif text in known:
+            lines.append(f"launch {number}: as launch {known[text]}{_count(launch)}, on other arrays")
         else:
-            known[launch.spec] = number
+            known[text] = number
             lines += [f"launch {number}: {_title(launch.spec)}{_count(launch)}", *_body(launch.spec)]
     return "\n".join(lines)
 

@@ -72,8 +72,8 @@ class _BatchNorm(Module):
         factor = 0.0 if self.momentum is None else self.momentum
         if self.training and self.num_batches_tracked is not None:
             self.num_batches_tracked.data = (self.num_batches_tracked + 1).data
-            if self.momentum is None:  # the plain average of all batches
-                factor = 1.0 / float(self.num_batches_tracked)
+            if self.momentum is None and self.running_mean is not None:  # the plain average of all batches
+                factor = 1.0 / self.num_batches_tracked.astype(self.running_mean.dtype)
         return functional.batch_norm(
             input,
             self.running_mean,

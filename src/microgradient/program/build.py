@@ -71,6 +71,8 @@ def trace_function(function: Callable[..., Any], leaves: list[Any], kinds: list[
             )
             value = function(*args, **options)
             warn_of_draws(function, draws)
+            for optimizer in trace.optimizers.values():
+                optimizer.refuse_new_rates()
             return _gathered(trace, value)
         except BaseException:
             for optimizer in trace.optimizers.values():

@@ -227,6 +227,8 @@ class Compiled:
     def _run(self, variant: Variant, leaves: list[Any], args: Any, options: Any, repeat: int) -> Any:
         result = variant.call(leaves, repeat)
         if result is not MISMATCH:
+            if self._latest is not None and self._latest is not variant:
+                self._latest.release()
             self._latest = variant
             flat = not options and len(leaves) == len(args) and all(a is b for a, b in zip(args, leaves, strict=True))
             self._fast = _fast_check(leaves, variant.kinds, variant.changes_arguments) if flat else None
@@ -282,8 +284,10 @@ def _described(leaf: Any) -> tuple[int, tuple[Any, ...]]:
         if leaf.dtype.kind in "biufc":
             return ARRAY, (ARRAY, leaf.shape, leaf.dtype)
         return STATIC, (STATIC, id(leaf))
-    if isinstance(leaf, float | np.floating):
+    if isinstance(leaf, float | np.float32 | np.float16):
         return FLOAT, (FLOAT,)
+    if isinstance(leaf, complex):
+        return STATIC, (STATIC, type(leaf), repr(leaf))  # with the signs of its zeros
     if isinstance(leaf, bool | int | str | bytes | complex | np.generic | np.dtype | type | slice):
         return STATIC, (STATIC, type(leaf), str(leaf) if isinstance(leaf, slice) else leaf)
     return STATIC, (STATIC, id(leaf))
@@ -292,7 +296,8 @@ def _described(leaf: Any) -> tuple[int, tuple[Any, ...]]:
 def _structure(tree: Any) -> Any:
     """Something hashable that says how a tree is nested."""
     if isinstance(tree, dict):
-        return type(tree), tuple(tree), tuple([_structure(x) for x in tree.values()])
+        keys = tuple([(type(k), k) for k in tree])  # 1 is not True
+        return type(tree), keys, tuple([_structure(x) for x in tree.values()])
     if isinstance(tree, list | tuple):
         return type(tree), tuple([_structure(x) for x in tree])
     return tree is None

@@ -10,6 +10,8 @@ from __future__ import annotations
 import dis
 import functools
 import sys
+from collections import deque
+from collections.abc import Iterable
 from operator import itemgetter
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType, NoneType
 from typing import Any
@@ -23,7 +25,8 @@ from .modules import fixed, same
 
 _FAR = 8  # steps from the function to functions that functions mention, to objects in attributes of objects
 _LONG = 64  # a container with more entries is known by itself and its length alone
-_PLAIN = (ModuleType, type, Tensor, Value, Traced, np.ndarray, np.generic, str, bytes, int, float, complex, NoneType)
+_PLAIN = (Tensor, Value, Traced, np.ndarray, np.generic, str, bytes, int, float, complex, NoneType)
+_CONTAINERS = (list, dict, set, deque)
 
 
 class NameGuard:
@@ -36,7 +39,7 @@ class NameGuard:
         self._cells = [(cell, cell.cell_contents, name) for name, cell in cells if (id(cell), name) not in own]
         self._variables = [(s, n, s[n]) for s, names in spaces for n in names if (id(s), n) not in own]
         values = [x for _, x, _ in self._cells] + [x for *_, x in self._variables]
-        containers = {id(x): x for x in values if isinstance(x, list | dict) and (id(x), "") not in own}
+        containers = {id(x): x for x in values if isinstance(x, _CONTAINERS) and (id(x), "") not in own}
         self._containers = [(x, _entries(x)) for x in containers.values()]
         self._prepare()
 
@@ -44,7 +47,7 @@ class NameGuard:
         """What is only equal to itself can be compared at once, many at a time; the others are compared one by one."""
         self._slow = [x for x in self._variables if not _is_only_itself(x[2])]
         self._quick = []
-        names: dict[int, tuple[dict[str, Any], list[str]]] = {}
+        names: dict[int, tuple[Any, list[str]]] = {}
         for space, name, value in self._variables:
             if _is_only_itself(value):
                 names.setdefault(id(space), (space, []))[1].append(name)
@@ -113,11 +116,11 @@ class _Mentioned:
         self.beginning = beginning
         self.attributes: set[str] = set()
         self.cells: dict[int, tuple[str, CellType]] = {}
-        self.spaces: dict[int, tuple[dict[str, Any], set[str]]] = {}
+        self.spaces: dict[int, tuple[Any, set[str]]] = {}
         self.seen: set[int] = set()
 
-    def found(self) -> tuple[list[tuple[dict[str, Any], list[str]]], list[tuple[str, CellType]]]:
-        """The names of each dict of variables or attributes, and the cells of enclosing functions with their names."""
+    def found(self) -> tuple[list[tuple[Any, list[str]]], list[tuple[str, CellType]]]:
+        """The names in each mapping of variables or attributes, and the cells of enclosing functions with their names."""
         known = -1
         while len(self.attributes) > known:  # code met late may mention attributes of objects met before
             known = len(self.attributes)
@@ -141,7 +144,10 @@ class _Mentioned:
         elif isinstance(x, list | tuple | dict) and len(x) <= _LONG:
             for part in x.values() if isinstance(x, dict) else x:
                 self._follow(part, far - 1)
-        elif hasattr(x, "__dict__"):
+        elif isinstance(x, ModuleType | type):
+            if not _is_of_a_library(x):
+                self._note(id(x), vars(x), self.attributes, far - 1)
+        elif hasattr(x, "__dict__") or hasattr(x, "__slots__"):
             self._object(x, far - 1)
 
     def _function(self, f: FunctionType, far: int) -> None:
@@ -155,25 +161,48 @@ class _Mentioned:
         if not _is_of_a_library(f):
             variables, attributes = _names(f.__code__)
             self.attributes |= attributes
-            self._note(f.__globals__, variables, far)
+            self._note(id(f.__globals__), f.__globals__, variables, far)
+            defaults = {str(k): x for k, x in enumerate(f.__defaults__ or ())} | (f.__kwdefaults__ or {})
+            self._note(id(f.__code__), defaults, defaults.keys(), far)
 
     def _object(self, x: Any, far: int) -> None:
         """A module's attributes have a guard of their own; of compiled functions, only what they compile is of interest."""
         if _is_of_a_library(type(x)):
-            self._follow(vars(x).get("_function"), far)
+            self._follow(getattr(x, "_function", None), far)
             return
         for name in {"__call__", "forward", *self.attributes}:
             method = getattr(type(x), name, None)
             self._follow(method.fget if isinstance(method, property) else method, far)
         if not hasattr(type(x), "named_parameters"):
-            self._note(vars(x), self.attributes, far)
+            self._note(id(x), vars(x) if hasattr(x, "__dict__") else _Slots(x), self.attributes, far)
+        for base in type(x).__mro__:
+            self._follow(base, far + 1)
 
-    def _note(self, space: dict[str, Any], names: set[str] | frozenset[str], far: int) -> None:
-        _, known = self.spaces.setdefault(id(space), (space, set()))
-        for name in names & space.keys():
-            if not isinstance(space[name], ModuleType | type):
-                known.add(name)
-                self._follow(space[name], far)
+    def _note(self, at: int, space: Any, names: Iterable[str], far: int) -> None:
+        _, known = self.spaces.setdefault(at, (space, set()))
+        for name in space.keys() & names:
+            known.add(name)
+            self._follow(space[name], far)
+
+
+class _Slots:
+    """The attributes of an object without a dict of them, as a mapping."""
+
+    def __init__(self, x: Any) -> None:
+        self.x = x
+
+    def keys(self) -> set[str]:
+        """The names of slots that hold something."""
+        slots = [getattr(base, "__slots__", ()) for base in type(self.x).__mro__]
+        names = {name for s in slots for name in ([s] if isinstance(s, str) else s)}
+        return {name for name in names if hasattr(self.x, name)}
+
+    def __getitem__(self, name: str) -> Any:
+        return self.get(name)
+
+    def get(self, name: str) -> Any:
+        """The attribute; None if it was deleted."""
+        return getattr(self.x, name, None)
 
 
 @functools.cache
@@ -194,7 +223,9 @@ def _names(code: CodeType) -> tuple[frozenset[str], frozenset[str]]:
 
 
 def _entries(x: Any) -> Any:
-    return fixed(x, 2) if len(x) <= _LONG else len(x)
+    if len(x) > _LONG:
+        return len(x)
+    return fixed(x if isinstance(x, list | dict) else list(x), 2)
 
 
 @functools.cache

@@ -5,10 +5,12 @@ The other settings are constants, compared at every call.
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 import numpy as np
 
+from ..tracing import Traced
 from .places import Entry, Setting
 from .sym import Sym
 from .traced_world import TRACED
@@ -25,7 +27,7 @@ class OptimizerTrace:
         self.before: dict[Any, dict[str, Any]] = {}
         self.now: dict[Any, dict[str, Any]] = {}
         self.groups: dict[int, dict[str, Any]] = {}
-        self.learning_rates: dict[int, Any] = {}
+        self.rates = [(group, group.get("lr"), copy(group.get("lr"))) for group in optimizer.param_groups]
         self.begun: list[Any] = []  # parameters whose state was made for this trace
 
     def update(self, p: Any, g: Any, group: dict[str, Any]) -> None:
@@ -61,6 +63,20 @@ class OptimizerTrace:
             rate: Sym = self.trace.input(Setting(self.optimizer, number, "lr"), (), FLOAT64, weak=True)
             self.groups[number] = {**group, "lr": rate}
         return self.groups[number]
+
+    def refuse_new_rates(self) -> None:
+        """Raise if the function has set a learning rate, which is put back: it would be set once, and not at every call."""
+        changed = [
+            (group, before)
+            for group, rate, before in self.rates
+            if group.get("lr") is not rate or isinstance(rate, Traced) or rate != before
+        ]
+        for group, before in changed:
+            group["lr"] = self.optimizer.defaults["lr"] if isinstance(before, Traced) else before
+        if changed:
+            self.trace.refuse(
+                "Setting a learning rate", "Set `optimizer.param_groups[0]['lr']` outside: the program reads it."
+            )
 
     def undo(self) -> None:
         """Forget the states that were begun: the trace failed."""

@@ -66,6 +66,7 @@ class Variant:
         if pullback is not None:
             late += [k for from_input, k in pullback.residuals if not from_input]
         self._fresh += [(k, program.outputs[k].shape, program.outputs[k].dtype) for k in late]
+        self._borrowed = [k for k, _, _, weak in self._arguments if not weak] + [k for k, *_ in self._read]
         self._moved = [k for k, *_ in self._arguments] + [k for k, *_ in self._read]
         self._moved += [len(program.inputs) + k for k, *_ in self._fresh]  # what every call brings anew
         draws = [i.params.get("draw") for i in program.instructions if i.op == "host"]
@@ -100,8 +101,6 @@ class Variant:
             elif isinstance(place, Setting):
                 self.inputs[k] = np.empty((), instruction.dtype)
                 self._settings.append((k, place.optimizer, place.group, place.name))
-            elif isinstance(place, Reference) and place.array.flags.c_contiguous and place.array.dtype.isnative:
-                self.inputs[k] = place.array
             elif place not in changed or k not in aliased or isinstance(place, ArgumentGrad):
                 self._read.append((k, place, instruction.shape, instruction.dtype))
         self._rates: list[Any] = [None] * len(self._settings)
@@ -165,7 +164,7 @@ class Variant:
         for n, (k, optimizer, group, name) in enumerate(self._settings):
             rate = optimizer.param_groups[group][name]
             if rate is not self._rates[n]:
-                self._rates[n] = rate
+                self._rates[n] = rate if isinstance(rate, float | int) else None  # an array may change by itself
                 inputs[k].fill(rate)
         if self._held and not self._ready() and not self._take():
             return MISMATCH
@@ -179,7 +178,12 @@ class Variant:
 
     def _before(self) -> tuple[list[tuple[Any, Any]], list[tuple[Any, Any]]]:
         """What the function is going to read besides its arguments: the values at places, and the states of generators."""
-        read = [(place, self.inputs[k]) for k, place, *_ in self._read if isinstance(place, Data)]
+        read: list[tuple[Any, Any]] = [
+            (place, self.inputs[k]) for k, place, *_ in self._read if isinstance(place, Data)
+        ]
+        read += [
+            (h.place, self.inputs[h.input].copy()) for h in self._data if h.input is not None
+        ]  # and is going to change
         return read, [(generator, generator.get_state()) for generator in self._generators]
 
     def _ready(self) -> bool:
@@ -252,7 +256,19 @@ class Variant:
             result = self.traced.rebuild(results)
         for k, _, _ in self._fresh:
             outputs[k] = None
+        for k in self._borrowed:
+            self.inputs[k] = None
         return result
+
+    def release(self) -> None:
+        """Let go of the arrays: another program is going to change what is in their places."""
+        self._bound = False
+        self._owned = [None] * len(self._held)
+        self._owned_grads = [None] * len(self._grads)
+        for h in self._held:
+            self.outputs[h.output] = None
+            if h.input is not None:
+                self.inputs[h.input] = None
 
     def _result(self, r: Any, leaves: Any) -> Any:
         if r.kind == STATIC:
