@@ -77,23 +77,59 @@ def _terms(i: Instruction) -> tuple[bool, ...]:
 
 
 def _zeros_added(made: list[Instruction]) -> list[Instruction]:
-    """Zero is added to the pieces that were terms of sums, which makes +0 of -0 as in the sum."""
-    out: list[Instruction] = []
-    never = set()  # what is never -0: results of sums with something that never is
+    """Zero is added to the pieces that were terms of sums, which makes +0 of -0 as in the sum. Contractions read the same, as
+    their sums begin with +0; so a piece is stored once."""
+    sums = _with_zero(made)
+    known = {id(i) for i in made}
+    out = [total for total in sums.values() if id(total.args[0]) not in known]  # of inputs
+    again: dict[int, Instruction] = {}
+
+    def instead(x: Instruction) -> Instruction:
+        """The same view of what zero was added to."""
+        if id(_below(x)) not in sums:
+            return x
+        if x.op not in VIEWS:
+            return sums[id(x)]
+        if id(x) not in again:
+            below = instead(x.args[0])
+            again[id(x)] = Instruction(x.op, (below, *x.args[1:]), x.params, x.shape, x.dtype, x.weak, x.where)
+            out.append(again[id(x)])
+        return again[id(x)]
+
     for i in made:
         if i.op == "assemble" and "terms" in i.params:
-            pieces = list(i.args)
-            for k, (a, term) in enumerate(zip(i.args, i.params["terms"], strict=True)):
-                if term and a.dtype.kind == "f" and id(a) not in never:
-                    pieces[k] = Instruction("add", (a, 0), {}, a.shape, a.dtype, where=i.where)
-                    out.append(pieces[k])
-            if all(i.params["terms"]):
-                never.add(id(i))
-            i.args, i.params = tuple(pieces), {"keys": i.params["keys"]}
-        elif i.op == "contract" or (i.op == "add" and any(id(a) in never for a in i.args)):
-            never.add(id(i))
+            i.args = tuple([instead(a) if term else a for a, term in zip(i.args, i.params["terms"], strict=True)])
+            i.params = {"keys": i.params["keys"]}
+        elif i.op == "contract":
+            i.args = tuple(map(instead, i.args))
         out.append(i)
+        if id(i) in sums:
+            out.append(sums[id(i)])
     return out
+
+
+def _with_zero(made: list[Instruction]) -> dict[int, Instruction]:
+    """The additions of zero, each by what it is added to: whatever lies below a term and may be -0."""
+    sums: dict[int, Instruction] = {}
+    never = set()  # what is never -0: results of sums with something that never is, and views of them
+    for i in made:
+        if i.op == "assemble":
+            for a, term in zip(i.args, _terms(i), strict=True):
+                x = _below(a)
+                if term and x.dtype.kind == "f" and id(x) not in never and id(x) not in sums:
+                    sums[id(x)] = Instruction("add", (x, 0), {}, x.shape, x.dtype, where=i.where)
+            if all(_terms(i)):
+                never.add(id(i))
+        elif i.op == "contract" or (i.op in ("add", *VIEWS) and any(id(a) in never for a in i.args)):
+            never.add(id(i))
+    return sums
+
+
+def _below(x: Instruction) -> Instruction:
+    """What a view is a view of."""
+    while x.op in VIEWS:
+        x = x.args[0]
+    return x
 
 
 def _within(outer: slice, inner: slice) -> slice:
