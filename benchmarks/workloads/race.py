@@ -20,7 +20,7 @@ from .numpy_ import FLOPS
 
 THREADS = 2
 TURN = 0.2  # seconds a library computes before the next one does
-REST = 0.25  # seconds between two turns, in which the threads of the last one stop spinning (those of OpenBLAS take 0.1)
+REST = 0.25  # seconds between two turns: the threads of the last library stop spinning (those of OpenBLAS take 0.1)
 BENCHMARKS = Path(__file__).parents[1]
 OURS = ("compiled", "eager")
 
