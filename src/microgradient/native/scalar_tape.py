@@ -133,9 +133,8 @@ Column = NDArray[np.signedinteger[Any]]
 
 def _live(program: ScalarProgram, outputs: list[int]) -> tuple[Column, Column, Column]:
     """Kind, operands and number of the operations that the outputs need; the operands count these alone."""
-    given = program.kind <= sp.CONSTANT
-    n = len(given)
-    operands = np.ascontiguousarray(np.where(given, np.arange(n, dtype=np.int32), program.operands))
+    n = len(program.kind)
+    operands = _on_themselves(program.kind, program.operands)
     needed = np.zeros(n, np.bool_)
     needed[outputs] = True
     if (mark := _compiled("scalar_needed")) is not None:
@@ -145,17 +144,34 @@ def _live(program: ScalarProgram, outputs: list[int]) -> tuple[Column, Column, C
             if needed[slot]:
                 needed[a] = needed[b] = needed[c] = True
     kept = np.flatnonzero(needed)
-    new = np.cumsum(needed, dtype=np.int32) - 1
-    left = np.where(given[kept], program.operands[:, kept], new[operands[:, kept]])
-    return program.kind[kept], left, kept
+    return program.kind[kept], _renumbered(program.kind, program.operands, needed, kept), kept
+
+
+def _on_themselves(kind: Column, operands: Column) -> Column:
+    """The operands, those of inputs and constants being these themselves."""
+    given = np.flatnonzero(kind <= sp.CONSTANT)
+    operands = operands.copy()
+    operands[:, given] = given
+    return operands
+
+
+def _renumbered(kind: Column, operands: Column, keep: NDArray[np.bool_], kept: Column) -> Column:
+    """The operands of the operations `kept`, those that `keep` says, when only these are counted."""
+    new = np.cumsum(keep, dtype=np.int32) - 1
+    left = operands.take(kept, axis=1)
+    given = np.flatnonzero(kind[kept] <= sp.CONSTANT)
+    theirs = left[:, given]  # which count inputs and constants, and stay
+    left = new.take(left, mode="clip")
+    left[:, given] = theirs
+    return left
 
 
 def _fuse(kind: Column, operands: Column, number: Column, outputs: list[int]) -> tuple[Column, Column, Column]:
     """Make one step of an addition and a product that only it needs."""
     n = len(kind)
-    uses = np.zeros(n, np.int64)
+    uses, arity = np.zeros(n, np.int64), _ARITY[kind]
     for position, operand in enumerate(operands):
-        uses += np.bincount(operand[_ARITY[kind] > position], minlength=n)
+        uses += np.bincount(operand.take(np.flatnonzero(arity > position)), minlength=n)
     uses[np.searchsorted(number, outputs)] += 1
     alone = (kind == sp.MULTIPLY) & (uses == 1)
     add = np.flatnonzero(kind == sp.ADD)
@@ -165,19 +181,17 @@ def _fuse(kind: Column, operands: Column, number: Column, outputs: list[int]) ->
     add, product, other = add[fused], product[fused], other[fused]
     kind, operands = kind.copy(), operands.copy()
     kind[add] = MULTIPLY_ADD
-    operands[:, add] = operands[0, product], operands[1, product], other
-    keep = np.ones(n, bool)
+    operands[0, add], operands[1, add], operands[2, add] = operands[0, product], operands[1, product], other
+    keep = np.ones(n, np.bool_)
     keep[product] = False
-    kind, operands, number = kind[keep], operands[:, keep], number[keep]
-    work = kind > sp.CONSTANT
-    operands[:, work] = (np.cumsum(keep, dtype=np.int32) - 1)[operands[:, work]]
-    return kind, operands, number
+    kept = np.flatnonzero(keep)
+    return kind[kept], _renumbered(kind, operands, keep, kept), number[kept]
 
 
 def _depths(kind: Column, operands: Column) -> Column:
     """How many operations lie on the longest way from an input to each result."""
     work = (kind > sp.CONSTANT).astype(np.int32)
-    operands = np.ascontiguousarray(np.where(work, operands, np.arange(len(kind), dtype=np.int32)))
+    operands = _on_themselves(kind, operands)
     depths = np.zeros(len(kind), np.int32)
     if (count := _compiled("scalar_depths")) is not None:
         count(operands.ctypes.data, depths.ctypes.data, work.ctypes.data, len(kind))

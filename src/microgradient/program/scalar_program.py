@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import math
 import operator
-from array import array
 from collections.abc import Callable, Iterable
+from struct import Struct
 from types import ModuleType
 from typing import Any
 
@@ -44,17 +44,20 @@ INPUT, CONSTANT, ADD, SUBTRACT, MULTIPLY, DIVIDE, NEGATIVE, ABS, SQRT = range(9)
 LESS, LESS_EQUAL, EQUAL, NOT_EQUAL, AND, OR, SELECT = range(9, 16)
 
 
+_packed = Struct("4i").pack
+
+
 class ScalarProgram:
     """Operations in an order in which they can run.
 
-    While it is traced, `operations` has four numbers for each: opcode and operands, the first in the place of those that are
-    not there. Operands are numbers of operations, except that of an input, which counts the inputs, and of a constant, which
-    counts `constants`. `close` makes columns of them: `kind[i]` is the opcode and `operands[:, i]` the operands.
+    While it is traced, `operations` has four 32-bit numbers for each: opcode and operands, the first in the place of those
+    that are not there. Operands are numbers of operations, except that of an input, which counts the inputs, and of a constant,
+    which counts `constants`. `close` makes columns of them: `kind[i]` is the opcode and `operands[:, i]` the operands.
     `places[i]`, if they are kept, is the user's line that asked for operation i.
     """
 
     def __init__(self, keep_places: bool = False) -> None:
-        self.operations: list[int] = []
+        self.operations = bytearray()
         self.constants: list[float] = []
         self.inputs = 0
         self.places: list[tuple[str, int]] | None = [] if keep_places else None
@@ -91,9 +94,9 @@ class ScalarProgram:
         operations = self.operations
         sym = ScalarSym()
         sym.program = self
-        sym.slot = len(operations) >> 2
+        sym.slot = len(operations) >> 4
         sym.never_minus_zero = never_minus_zero
-        operations += (opcode, a, b, c)
+        operations += _packed(opcode, a, b, c)
         if self.places is not None:
             self.places.append(user_location())
         return sym
@@ -101,9 +104,9 @@ class ScalarProgram:
     def close(self) -> None:
         """The trace is over: numbers that are still around can't be calculated with any more."""
         self._open = False
-        columns = np.frombuffer(array("i", self.operations), np.int32).reshape(-1, 4).T
+        columns = np.frombuffer(self.operations, np.int32).reshape(-1, 4).T
         self.kind, self.operands = columns[0].copy(), columns[1:].copy()
-        self.operations, self._numbers = [], {}
+        self.operations, self._numbers = bytearray(), {}
 
     def is_truth(self, slot: int) -> bool:
         """Whether the result of an operation is a bool."""

@@ -207,7 +207,9 @@ def _attribute(name: str, cells: dict[Value, Cell], program: ScalarProgram, me: 
     def read(v: Value) -> Any:
         if v.seq > start or current() != me:
             return get(v)
-        cell = cells.get(v) or cells.setdefault(v, Cell(v))
+        cell = cells.get(v)
+        if cell is None:
+            cell = cells[v] = Cell(v)
         x = look(cell)
         if x is UNSEEN:
             x = get(v)
