@@ -6,6 +6,7 @@ optimisers' settings other than learning rates, the attributes of modules that i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from operator import attrgetter, is_, itemgetter
 from typing import Any
 
@@ -35,7 +36,10 @@ class Guards:
         self._modules = ModuleGuard(trace.modules)
         self.names = NameGuard(function, [*objects, *(module for module, _ in trace.modules.values())], before)
         self._changes = changes[0]
-        self._optimizers = [_OptimizerGuard(o) for o in trace.optimizers.values()]
+        self._checks: list[Callable[[], bool]] = [_OptimizerGuard(o).holds for o in trace.optimizers.values()]
+        self._checks += [guard.holds for guard in (self.names,) if not guard.is_empty()]
+        if self._modules.has_containers():
+            self._checks.append(self._modules.containers_hold)
         self._skipped = False
 
     def skip(self) -> None:
@@ -51,15 +55,13 @@ class Guards:
             return False
         if self._with_kinds and not self._kinds_hold(leaves):
             return False
-        if not self._modules.containers_hold() or not self.names.holds():
-            return False
         if changes[0] != self._changes:
             now = changes[0]
             if not self._modules.holds():
                 return False
             self._changes = now
-        for optimizer in self._optimizers:  # noqa: SIM110 (a generator would cost more)
-            if not optimizer.holds():
+        for check in self._checks:  # noqa: SIM110 (a generator would cost more)
+            if not check():
                 return False
         return True
 
@@ -82,7 +84,7 @@ class _OptimizerGuard:
         self.known = []
         for group in self.groups:
             names = [k for k in group if k not in ("params", "param_names", "lr", "initial_lr")]
-            chosen = itemgetter(*names, "params")
+            chosen = itemgetter(*names) if names else len
             self.known.append((group, len(group), chosen, chosen(group), group["params"], tuple(group["params"])))
         self.parameters = list(traced.before)
         self.dicts = [self.states.get(p) for p in self.parameters]

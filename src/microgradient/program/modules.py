@@ -34,6 +34,10 @@ class ModuleGuard:
         """Whether every attribute is as it was: needed only after one of some module was set."""
         return all([same(value, _now(attributes, name)) for attributes, name, value in self._held])
 
+    def has_containers(self) -> bool:
+        """Whether there are any of these."""
+        return bool(self._containers)
+
     def containers_hold(self) -> bool:
         """Whether lists and dicts hold what they did: they change without being set."""
         return all([same(value, fixed(x)) for x, value in self._containers])

@@ -58,6 +58,10 @@ class NameGuard:
         lists = {id(x) for x, _ in self._lists}
         self._slow_containers = [(x, entries) for x, entries in self._containers if id(x) not in lists]
 
+    def is_empty(self) -> bool:
+        """Whether there are no such names."""
+        return not (self._cells or self._variables or self._containers)
+
     def holds(self) -> bool:
         """Whether they do."""
         try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import math
 from collections.abc import Callable
-from operator import getitem, is_, itemgetter
+from operator import getitem, is_
 from sys import getrefcount
 from typing import Any
 
@@ -134,11 +134,10 @@ class Variant:
         self.loops = following.isdisjoint(traced.sources)  # whether a run can follow a run without Python
         self.changes_arguments = any(isinstance(e.place, Argument | ArgumentGrad) for e in traced.effects)
         self._held = [*self._data, *self._entries, *self._grads]
-        # arrays of one entry, or none, might be equal without being the same
-        small = [n for n, h in enumerate(self._held) if h.shape.count(1) == len(h.shape) or 0 in h.shape]
-        self._small: Callable[[list[Any]], Any] = itemgetter(*small, 0) if small else lambda _: ()
-        self._owned: list[Any] = [None] * len(self._held)
-        self._owned_grads: list[Any] = [None] * len(self._grads)
+        self._owned: list[Any]
+        self._owned_ids: list[int]
+        self._owned_grads: list[Any]
+        self._disown()
         self._count = sum(h.count for h in self._held)
         self._grad_count = (_COUNTED + 2) * len(self._grads)
 
@@ -198,15 +197,7 @@ class Variant:
             if not all(map(is_, grads, self._owned_grads)) or sum(map(getrefcount, grads)) != self._grad_count:
                 return False
             current += [g.data for g in grads]
-        return self._is_owned(current) and sum(map(getrefcount, current)) == self._count
-
-    def _is_owned(self, current: list[Any]) -> bool:
-        """Whether these are the arrays that are owned. Lists compare identical elements at once, and different arrays badly."""
-        try:
-            same = current == self._owned
-        except ValueError:
-            return False
-        return same and all(map(is_, self._small(current), self._small(self._owned)))
+        return list(map(id, current)) == self._owned_ids and sum(map(getrefcount, current)) == self._count
 
     def _take(self) -> bool:
         """Bring the places to arrays of our own. False if a value has another shape or dtype than the program expects."""
@@ -230,6 +221,7 @@ class Variant:
                     self.inputs[h.input] = array
             del value
         self._owned_grads = [n.grad for n in self._nodes]
+        self._owned_ids = list(map(id, self._owned))
         return True
 
     def _shared(self, h: Held, value: Any, n: int) -> bool:
@@ -263,12 +255,16 @@ class Variant:
     def release(self) -> None:
         """Let go of the arrays: another program is going to change what is in their places."""
         self._bound = False
-        self._owned = [None] * len(self._held)
-        self._owned_grads = [None] * len(self._grads)
+        self._disown()
         for h in self._held:
             self.outputs[h.output] = None
             if h.input is not None:
                 self.inputs[h.input] = None
+
+    def _disown(self) -> None:
+        self._owned = [None] * len(self._held)
+        self._owned_ids = []
+        self._owned_grads = [None] * len(self._grads)
 
     def _result(self, r: Any, leaves: Any) -> Any:
         if r.kind == STATIC:
