@@ -22,7 +22,7 @@ def argmax(x: ArrayLike, /, *, axis: int | None = None, keepdims: bool = False) 
     >>> mg.argmax(mg.asarray([[1, 5], [7, 3]]), axis=1)
     tensor([1, 0])
     """
-    return _arg(_argmax, "argmax", x, axis, keepdims)
+    return _arg(_argmax, x, axis, keepdims)
 
 
 def argmin(x: ArrayLike, /, *, axis: int | None = None, keepdims: bool = False) -> Tensor:
@@ -32,7 +32,7 @@ def argmin(x: ArrayLike, /, *, axis: int | None = None, keepdims: bool = False) 
     >>> mg.argmin(mg.asarray([[1, 5], [7, 3]]))
     tensor(0)
     """
-    return _arg(_argmin, "argmin", x, axis, keepdims)
+    return _arg(_argmin, x, axis, keepdims)
 
 
 def count_nonzero(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
@@ -43,7 +43,7 @@ def count_nonzero(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False)
     tensor([2, 1])
     """
     x = as_tensor(x)
-    return constant_tensor(on_data(_count, x.data, axis=axes_of(axis, x.ndim), keepdims=keepdims))
+    return constant_tensor(on_data(_count_nonzero, x.data, axis=axes_of(axis, x.ndim), keepdims=keepdims))
 
 
 def nonzero(x: ArrayLike, /) -> tuple[Tensor, ...]:
@@ -76,14 +76,14 @@ def searchsorted(x1: ArrayLike, x2: ArrayLike, /, *, side: str = "left", sorter:
     b = x2 if isinstance(x2, int | float) else as_tensor(x2)
     dtype = promoted(a, b)
     order = () if sorter is None else (as_tensor(sorter).data,)
-    return constant_tensor(on_data(_places, a.data.astype(dtype), as_dtype(b, dtype).data, *order, side=side))
+    return constant_tensor(on_data(_searchsorted, a.data.astype(dtype), as_dtype(b, dtype).data, *order, side=side))
 
 
-def _count(x: Array, *, axis: tuple[int, ...], keepdims: bool) -> Any:
+def _count_nonzero(x: Array, *, axis: tuple[int, ...], keepdims: bool) -> Any:
     return np.sum(x != 0, axis=axis, dtype=np.int64, keepdims=keepdims)
 
 
-def _places(a: Array, b: Array, order: Array | None = None, *, side: Any) -> Any:
+def _searchsorted(a: Array, b: Array, order: Array | None = None, *, side: Any) -> Any:
     return np.asarray(np.searchsorted(a, b, side=side, sorter=order), np.int64)
 
 
@@ -95,10 +95,10 @@ def _argmin(x: Array, *, axis: int | None, keepdims: bool) -> Any:
     return np.asarray(np.argmin(x, axis=axis, keepdims=keepdims), np.int64)
 
 
-def _arg(function: Callable[..., Any], name: str, x: ArrayLike, axis: int | None, keepdims: bool) -> Tensor:
+def _arg(function: Callable[..., Any], x: ArrayLike, axis: int | None, keepdims: bool) -> Tensor:
     x = as_tensor(x)
     if axis is not None:
         axis = one_axis(axis, x.ndim)
     if not (math.prod(x.shape) if axis is None else x.shape[axis]):
-        raise ArgumentError("MG120", f"There is no {name} of no elements: the shape is {x.shape}, the axis {axis}.")
+        raise ArgumentError("MG120", f"There is no {function.__name__[1:]} of no elements: the shape is {x.shape}, the axis {axis}.")
     return constant_tensor(on_data(function, x.data, axis=axis, keepdims=keepdims))

@@ -346,10 +346,9 @@ class Fusion:
         return Ref(whole, (), i.shape)
 
     def scatter(self, i: Instruction, operands: list[Ref]) -> Ref:
-        """Zeros with values added where index arrays say."""
-        target = self.pointwise("copy", [Number(0, np.dtype(i.dtype))], {}, i.shape, i.dtype).value
-        assert target.group is not None
-        target.group.closed = True
+        """Values added to zeros, or set in a copy of the last operand, where index arrays say."""
+        begun = literal_ref(0, i.shape, np.dtype(i.dtype)) if i.params["add"] else operands.pop()
+        target = self.pieced(begun, range(len(i.shape))).value
         operands = [self.stored(operand) for operand in operands]
         value = operands[0]
         group = self.begin("scatter", value.shape, tuple(range(len(value.shape))))

@@ -4,7 +4,7 @@
   and sums of them). A convolution is a contraction over the sliding windows of its padded input: a view, no im2col.
 * `assemble`: zeros of a shape with pieces stored in places that do not overlap (concat, pad, the transposes of slicing).
 * views (reshape, permute_dims, broadcast_to, flip, basic index, windows), pointwise primitives, sum, max, min, prod.
-* `gather`, `scatter`: reading and adding where index arrays say.
+* `gather`, `scatter`: reading, adding and setting where index arrays say.
 * everything else stays as it is and runs on NumPy.
 """
 
@@ -21,6 +21,7 @@ from ..program.program import Instruction, Program
 from .forms import NATIVE_DTYPES
 from .lower_indexing import INDEXING
 from .lower_products import PRODUCTS, interior
+from .lower_searching import SEARCHING
 from .sums import merge_sums
 
 
@@ -108,7 +109,8 @@ def _not_empty(op: str, args: tuple[Any, ...], params: dict[str, Any], shape: tu
     if op == "assemble" and any(empty):
         kept = [k for k, nothing in enumerate(empty) if not nothing]
         args, params = tuple(args[k] for k in kept), {**params, "keys": tuple(params["keys"][k] for k in kept)}
-    if 0 in shape or (op in _OF_NOTHING and empty[0]) or (op == "assemble" and not args):
+    adds = op != "scatter" or params["add"]
+    if 0 in shape or (op in _OF_NOTHING and empty[0] and adds) or (op == "assemble" and not args):
         number = np.asarray(_OF_NOTHING.get(op, 0), dtype)
         return "constant", (), {"value": np.broadcast_to(number, shape)}
     return op, args, params
@@ -239,7 +241,7 @@ def _astype(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction
 Rule = Callable[[Lowering, Instruction, tuple[Any, ...]], "Instruction | None"]
 RULES: dict[str, Rule] = {
     "sum": _reduction, "max": _reduction, "min": _reduction, "prod": _reduction,
-    **PRODUCTS, **INDEXING, "pad": _pad, "concat": _concat, "roll": _roll, "windows_add": _windows_add,
+    **PRODUCTS, **INDEXING, **SEARCHING, "pad": _pad, "concat": _concat, "roll": _roll, "windows_add": _windows_add,
     "tril": _triangle, "triu": _triangle, "norm": _norm, "reshape": _reshape_like, "permute_dims": _reshape_like,
     "broadcast_to": _reshape_like, "astype": _astype,
 }  # fmt: skip

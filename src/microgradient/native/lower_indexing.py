@@ -98,6 +98,33 @@ def _index_add(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruct
     ) else None  # fmt: skip
 
 
+def _index_set(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction | None:
+    """The old array copied, and values set in it."""
+    a, v, *indices = args
+    key = full_key(old.params["key"], a.ndim)
+    plain = [p for p in key if p is not None]
+    if indices:
+        plan = _plan(w, a.shape, key, indices) if len(plain) == len(key) else None
+        if plan is None:
+            return None
+        base_key, places, indices, axes = plan
+        selected = list(np.broadcast_shapes(*(i.shape for i in indices)))
+        for place, n in zip(places, indexed_shape(a.shape, base_key), strict=True):
+            if place >= 0:
+                selected[place] = n
+    else:
+        base_key, axes, selected = tuple(plain), (), list(indexed_shape(a.shape, key))
+        places = tuple(range(len(indexed_shape(a.shape, plain))))
+    if 0 in selected or 0 in v.shape:
+        return a if 0 in selected else None
+    v = w.reshape(v, v.shape[max(v.ndim - len(selected), 0) :])  # what NumPy drops there is of length 1
+    v = w.view(v, "broadcast_to", tuple(selected))
+    if len(plain) < len(key):
+        v = w.reshape(v, indexed_shape(a.shape, plain))
+    params = {"axes": axes, "places": places, "key": base_key, "add": False}
+    return w.add("scatter", (v, *indices, a), params, old.shape, old.dtype)
+
+
 def _forward(key: list[slice], shape: tuple[int, ...]) -> tuple[slice, ...]:
     """Slices with all edges said."""
     return tuple(slice(*p.indices(n)) for p, n in zip(key, shape, strict=True))
@@ -114,6 +141,6 @@ def _scatter_along_axis(w: Lowering, old: Instruction, args: tuple[Any, ...]) ->
 
 
 INDEXING = {
-    "index": _index, "take_along_axis": _take_along_axis, "index_add": _index_add,
+    "index": _index, "take_along_axis": _take_along_axis, "index_add": _index_add, "index_set": _index_set,
     "scatter_along_axis": _scatter_along_axis,
 }  # fmt: skip

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from itertools import combinations
+from typing import TYPE_CHECKING, Any, cast
 
 from ..program.program import Instruction
 
@@ -27,14 +28,36 @@ def _matmul(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction
 def _einsum(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction | None:
     inputs, out = old.params["spec"].split("->")
     terms = inputs.split(",")
-    if "." in inputs or any(len(set(t)) < len(t) for t in terms) or len(set(out)) < len(out) or len(terms) > 2:
+    if any(len(set(t)) < len(t) for t in terms) or len(set(out)) < len(out):
         return None
+    if len(terms) > 2:
+        return _in_pairs(w, old, list(args), terms, out)
     if len(terms) == 2:
         return _contract(w, old, args[0], args[1], (terms[0], terms[1], out))
     summed = tuple(i for i, c in enumerate(terms[0]) if c not in out)
     x = w.reduce("sum", args[0], summed, False)
     kept = [c for c in terms[0] if c in out]
     return w.view(x, "permute_dims", old.shape, axes=tuple(kept.index(c) for c in out))
+
+
+def _in_pairs(w: Lowering, old: Instruction, args: list[Any], terms: list[str], out: str) -> Instruction | None:
+    """A product of several arrays: two at a time, those first whose product is smallest."""
+    sizes = {c: n for x, term in zip(args, terms, strict=True) for c, n in zip(term, x.shape, strict=True)}
+
+    def kept(pair: tuple[int, int]) -> str:
+        others = {*out, *"".join(term for k, term in enumerate(terms) if k not in pair)}
+        return "".join(c for c in dict.fromkeys(terms[pair[0]] + terms[pair[1]]) if c in others)
+
+    while len(terms) > 1:
+        pair = min(combinations(range(len(terms)), 2), key=lambda pair: math.prod(sizes[c] for c in kept(pair)))
+        left = kept(pair) if len(terms) > 2 else out
+        shaped = Instruction("contract", (), {}, tuple(sizes[c] for c in left), old.dtype)
+        made = _contract(w, shaped, args[pair[0]], args[pair[1]], (terms[pair[0]], terms[pair[1]], left))
+        if made is None:
+            return None
+        args = [x for k, x in enumerate(args) if k not in pair] + [made]
+        terms = [term for k, term in enumerate(terms) if k not in pair] + [left]
+    return cast("Instruction", args[0])
 
 
 def _contract(

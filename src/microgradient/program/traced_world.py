@@ -248,6 +248,8 @@ def _index_set(a: Any, v: Any, *indices: Any, key: Any) -> Any:
         mask = places[0].reshape(*places[0].shape, *(1,) * (a.ndim - places[0].ndim))
         return _pointwise("where", mask, v.astype(a.dtype), a)
     operands, key = _known_masks([a, v, *places], key, 2)
+    model = np.broadcast_to(np.zeros((), np.bool_), v.shape)
+    np.empty(_indexed_shape(a.shape, operands[2:], key), np.bool_)[...] = model  # raises ValueError as NumPy would
     return _emit_index("index_set", operands, {"key": key}, a.shape)
 
 
