@@ -414,6 +414,8 @@ class RandomProgram:
                 return
             self.known(y, e)
             if self.choose(2):
+                self.known(b.index_set(x, b.negative(y), *indices, key=tuple(key)), e)
+            if self.choose(2):
                 count = max(math.prod(shape), 1)
                 back = b.index_add(y, *indices, key=tuple(key), shape=x.shape)
                 self.exactly(back, count * e, count * self.top(x))

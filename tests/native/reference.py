@@ -8,7 +8,7 @@ import numpy as np
 
 from microgradient import kernels
 from microgradient.native.groups import Ref
-from microgradient.native.kernel import ContractionKernel, FlatKernel, RowKernel, ScatterKernel
+from microgradient.native.kernel import ContractionKernel, FlatKernel, RowKernel, ScanKernel, ScatterKernel
 from microgradient.native.schedule import Schedule, schedule
 from microgradient.program.program import Program
 
@@ -114,6 +114,14 @@ def _run(launch: Any, operands: list[Any]) -> None:
                 k = int(index[place])
                 at += (k + n if k < 0 else k) * s
             memory[at] = memory[at] + value[place] if spec.add else value[place]
+    elif isinstance(spec, ScanKernel):
+        strides = [*(a.strides for a in spec.inputs), spec.output.strides]
+        b, *a, out = (strided(*o, spec.shape, s) for o, s in zip(operands, strides, strict=True))
+        out[..., 0] = b[..., 0]
+        for i in range(1, spec.shape[-1]):
+            before = out[..., i - 1]
+            kept = {"sum": lambda: before, "prod": lambda: 0}.get(spec.name, lambda: a[0][..., i] * before)()
+            out[..., i] = before * b[..., i] if spec.name == "prod" else kept + b[..., i]
     else:
         raise AssertionError(spec)
 

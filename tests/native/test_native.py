@@ -243,6 +243,11 @@ VIEWS: dict[str, Any] = {
                                                             shape=(5, x.shape[1])),
     "index_add": lambda b, x: b.index_add(x, b.input(RNG.integers(0, 4, x.shape[0])), key=(ARRAY,), shape=(4, x.shape[1])),
     "index_set": lambda b, x: b.index_set(x, b.index(x, key=(-1,)), key=(0,)),
+    "index_set by arrays": lambda b, x: b.index_set(
+        x, b.index(x, key=(slice(0, 1), slice(0, 1))), b.input(RNG.integers(-x.shape[0], x.shape[0], (3, 1))),
+        b.input(RNG.integers(0, x.shape[1], 2)), key=(ARRAY, ARRAY)),
+    "index_set backwards": lambda b, x: b.index_set(x, b.index(x, key=(0,)), key=(slice(None, None, -2),)),
+    "cumulative_prod": lambda b, x: b.cumulative_prod(x, axis=0), "recurrence": lambda b, x: b.recurrence(x, x, axis=1),
     "windows": lambda b, x: b.windows(x, window=(1,), stride=(2,), dilation=(1,)),
     "matmul": lambda b, x: b.matmul(x, b.permute_dims(x, axes=(1, 0))),
     "einsum": lambda b, x: b.einsum(x, x, spec="ij,ij->i"), "outer": lambda b, x: b.einsum(x, x, spec="ij,kj->jki"),

@@ -1,8 +1,9 @@
-"""Row, flat and scatter kernels against NumPy: random nests, dtypes and layouts, and the kernels that matter most."""
+"""Row, flat, scatter and scan kernels against NumPy: random nests, dtypes and layouts, and the kernels that matter most."""
 
 from __future__ import annotations
 
 import ctypes
+import math
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,7 +12,7 @@ from reference import _run as run_with_numpy
 
 from microgradient.native import engine, rows
 from microgradient.native.ir import module
-from microgradient.native.kernel import Access, FlatKernel, Op, RowKernel, ScatterKernel
+from microgradient.native.kernel import Access, FlatKernel, Op, RowKernel, ScanKernel, ScatterKernel
 
 WIDTHS = (128, 256, 512)
 
@@ -384,6 +385,24 @@ def test_scatter_along_an_axis(add):
     check(spec, [(value, 0), (index, 0), (target, 0)], rtol=1e-12)
     spec = ScatterKernel((9, 3), Access("f8", (3, 1)), (), Access("f8", (1, 1)), (), (), add)
     check(spec, [(value, 0), (target, 0)], rtol=1e-12)
+
+
+@pytest.mark.parametrize("bits", WIDTHS)
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i4", "u1"])
+@pytest.mark.parametrize("name", ["sum", "prod", "recurrence"])
+def test_scan(name, dtype, bits):
+    """Along the last axis, the first, one in the middle, backwards and of broadcast entries; to the bit."""
+    rng = np.random.default_rng(13)
+    for shape, strides in [
+        ((7,), (1,)), ((5, 9), (9, 1)), ((33, 70), (1, 33)), ((16, 300), (1, 16)), ((2, 50, 6), (300, 1, 50)),
+        ((3, 4, 2, 5), (40, 1, 4, 8)), ((1000, 40), (-1, 1000)), ((300, 1), (1, 0)), ((4, 1, 8), (8, 0, 1)),
+    ]:  # fmt: skip
+        size, first = math.prod(shape), -sum(min(s, 0) * (n - 1) for s, n in zip(strides, shape, strict=True))
+        b, a, out = (memory_for(rng, dtype, size + 5) for _ in range(3))
+        given = [(Access(dtype, strides), (b, first)), (Access(dtype, (0,) * len(shape)), (a, 3))]
+        given = given[: 1 + (name == "recurrence")]
+        spec = ScanKernel(shape, name, tuple(access for access, _ in given), dense(shape, dtype))
+        check(spec, [*(operand for _, operand in given), (out, 0)], bits, rtol=0, atol=0)
 
 
 def test_pieces():

@@ -70,6 +70,30 @@ def _spd(n: int) -> Any:
     return a @ a.transpose(0, 2, 1) + n * np.eye(n)
 
 
+ON_NUMPY = {"digamma", "polygamma", "erfinv"}
+"""The rows of the rulebook besides linear algebra that have no kernel; lgamma's derivative is digamma."""
+
+
+@pytest.mark.parametrize("name", sorted({*POINTWISE, *CASES} - ON_NUMPY - {"lgamma"}))
+def test_rows_and_their_derivatives_are_machine_code(name: str) -> None:
+    cases = CASES.get(name)
+    if cases is None:
+        rest = (np.array([True, False, True]),) if name == "where" else ()
+        cases = [([rng.uniform(lo, hi, 3) for lo, hi in POINTWISE[name]], rest, PARAMS.get(name, {}))]
+    for args, rest, params in cases:
+
+        def value(*xs: Any, rest: Any = rest, params: Any = params) -> Any:
+            return mg.sum(
+                apply(
+                    TABLE[name], *(rest if name == "where" else ()), *xs, *(() if name == "where" else rest), **params
+                )
+            )
+
+        compiled = mg.compile(mg.value_and_grad(value, argnums=tuple(range(len(args)))))
+        compiled(*map(mg.tensor, args))
+        assert compiled.stats()["host_calls"] == {}
+
+
 LINEAR_ALGEBRA: dict[str, Any] = {
     "norm": lambda a: mg.linalg.vector_norm(a, axis=-1), "inv": mg.linalg.inv, "det": mg.linalg.det,
     "slogdet": lambda a: mg.linalg.slogdet(a).logabsdet, "solve": lambda a: mg.linalg.solve(a, mg.ones((2, 3, 2), dtype=a.dtype)),

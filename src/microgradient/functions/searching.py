@@ -100,5 +100,7 @@ def _arg(function: Callable[..., Any], x: ArrayLike, axis: int | None, keepdims:
     if axis is not None:
         axis = one_axis(axis, x.ndim)
     if not (math.prod(x.shape) if axis is None else x.shape[axis]):
-        raise ArgumentError("MG120", f"There is no {function.__name__[1:]} of no elements: the shape is {x.shape}, the axis {axis}.")
+        raise ArgumentError(
+            "MG120", f"There is no {function.__name__[1:]} of no elements: the shape is {x.shape}, the axis {axis}."
+        )
     return constant_tensor(on_data(function, x.data, axis=axis, keepdims=keepdims))

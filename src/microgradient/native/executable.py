@@ -20,7 +20,7 @@ from ..operators import run_kernel
 from ..program.program import Program
 from . import contraction, engine, philox, rows
 from .groups import Group, Ref, Value
-from .kernel import ContractionKernel, DrawKernel, FlatKernel, ScatterKernel
+from .kernel import ContractionKernel, DrawKernel, FlatKernel, ScanKernel, ScatterKernel
 from .listing import listing
 from .routine import STATUS, Launch, Routine, new_arena
 from .schedule import Launch as Planned
@@ -234,6 +234,8 @@ def _flops(planned: Planned) -> int:
         return (planned.number or 0) * len(spec.ops)
     if isinstance(spec, DrawKernel):
         return spec.size
+    if isinstance(spec, ScanKernel):
+        return math.prod(spec.shape) * len(spec.inputs)
     return math.prod(spec.shape) * (1 if isinstance(spec, ScatterKernel) else len(spec.ops))
 
 

@@ -124,6 +124,8 @@ class Fusion:
             ref = self.pointwise("gather", [self.stored(o) for o in operands], i.params, i.shape, i.dtype)
         elif i.op == "scatter":
             ref = self.scatter(i, operands)
+        elif i.op == "scan":
+            ref = self.scan(i, operands)
         else:
             ref = self.host(i, operands)
         self.refs[id(i)] = ref
@@ -357,6 +359,16 @@ class Fusion:
         target.ready, target.group = group.number, None
         target.buffer, target.placed = Buffer(target.dtype, target.size), True
         return Ref(target, (), i.shape)
+
+    def scan(self, i: Instruction, operands: list[Ref]) -> Ref:
+        """A running sum or product, or a recurrence."""
+        operands = [self.stored(operand) for operand in operands]
+        group = self.begin("scan", i.shape, tuple(range(len(i.shape))))
+        group.closed = True
+        value = Value(i.shape, i.dtype, Layout(0, dense(i.shape)))
+        value.ready = group.number
+        group.detail = (operands, value, i.params)
+        return Ref(value, (), i.shape)
 
     def host(self, i: Instruction, operands: list[Any]) -> Ref:
         """A call of NumPy."""

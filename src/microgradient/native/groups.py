@@ -98,7 +98,7 @@ class Entry(NamedTuple):
 
 
 class Group:
-    """What becomes one kernel: `kind` row, contract, scatter, draw or host, over `domain`, whose axes `reduced` are summed.
+    """What becomes one kernel: `kind` row, contract, scatter, scan, draw or host, over `domain`, whose axes `reduced` are summed.
 
     `order` is how the axes lie in memory, outermost first. A `closed` group takes no more entries; one that `updates` takes
     only operations that make the next values of inputs (the steps of optimisers), which so get kernels of their own.
@@ -113,7 +113,7 @@ class Group:
         self.entries: list[Entry] = []
         self.closed = False
         self.updates: int | None = None
-        self.detail: Any = None  # of a contraction, scatter, draw, host call
+        self.detail: Any = None  # of a contraction, scatter, scan, draw, host call
 
 
 class Number(NamedTuple):

@@ -82,6 +82,19 @@ class ScatterKernel(NamedTuple):
     add: bool
 
 
+class ScanKernel(NamedTuple):
+    """Running sums s_i = s_{i-1} + b_i, running products s_i = s_{i-1}·b_i, or s_i = a_i·s_{i-1} + b_i, along the last loop.
+
+    `name` is "sum", "prod" or "recurrence"; s_0 = b_0. `inputs` are b and, for a recurrence, a, all of one dtype. args: their
+    pointers, and that of the output.
+    """
+
+    shape: tuple[int, ...]
+    name: str
+    inputs: tuple[Access, ...]
+    output: Access
+
+
 class ContractionKernel(NamedTuple):
     """c[batch, rows, columns] = Σ over terms and depth of a[batch, rows, depth] · b[batch, columns, depth], then `ops` on c.
 

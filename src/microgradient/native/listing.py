@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .kernel import Access, ContractionKernel, DrawKernel, Op, RowKernel, ScatterKernel
+from .kernel import Access, ContractionKernel, DrawKernel, Op, RowKernel, ScanKernel, ScatterKernel
 from .schedule import Launch
 
 
@@ -41,6 +41,8 @@ def _title(spec: Any) -> str:
         )
     if isinstance(spec, ScatterKernel):
         return f"scatter, for each of {_times(spec.shape)}"
+    if isinstance(spec, ScanKernel):
+        return f"scan, for each of {_times(spec.shape[:-1])}, {spec.shape[-1]} steps"
     if isinstance(spec, DrawKernel):
         return f"random, {spec.size} numbers"
     return "elementwise"
@@ -57,6 +59,9 @@ def _count(launch: Launch) -> str:
 def _body(spec: Any) -> list[str]:
     if isinstance(spec, ScatterKernel):
         return [f"    value {_array(spec.value)}, target {_array(spec.target)}, {'added' if spec.add else 'set'}"]
+    if isinstance(spec, ScanKernel):
+        inputs = ", ".join(map(_array, spec.inputs))
+        return [f"    {spec.name} of {inputs}, output {_array(spec.output)}"]
     if isinstance(spec, DrawKernel):
         return [f"    {spec.kind} {spec.numbers} : {spec.dtype}"]
     lines = []

@@ -5,6 +5,7 @@
 * `assemble`: zeros of a shape with pieces stored in places that do not overlap (concat, pad, the transposes of slicing).
 * views (reshape, permute_dims, broadcast_to, flip, basic index, windows), pointwise primitives, sum, max, min, prod.
 * `gather`, `scatter`: reading, adding and setting where index arrays say.
+* `scan`: running sums and products, and recurrences.
 * everything else stays as it is and runs on NumPy.
 """
 
@@ -234,6 +235,15 @@ def _reshape_like(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instr
     return w.add(old.op, (x,), old.params, old.shape, old.dtype)
 
 
+def _scan(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction | None:
+    if old.dtype.kind == "b" or any(x.shape != old.shape or x.dtype != old.dtype for x in args):
+        return None
+    if old.shape[old.params["axis"]] == 1:
+        return args[0]
+    name = {"cumulative_sum": "sum", "cumulative_prod": "prod"}.get(old.op, old.op)
+    return w.add("scan", args, {"axis": old.params["axis"], "name": name}, old.shape, old.dtype)
+
+
 def _astype(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction | None:
     return args[0] if args[0].dtype == old.dtype and not args[0].weak else None
 
@@ -244,6 +254,7 @@ RULES: dict[str, Rule] = {
     **PRODUCTS, **INDEXING, **SEARCHING, "pad": _pad, "concat": _concat, "roll": _roll, "windows_add": _windows_add,
     "tril": _triangle, "triu": _triangle, "norm": _norm, "reshape": _reshape_like, "permute_dims": _reshape_like,
     "broadcast_to": _reshape_like, "astype": _astype,
+    "cumulative_sum": _scan, "cumulative_prod": _scan, "recurrence": _scan,
 }  # fmt: skip
 
 

@@ -89,13 +89,17 @@ def _index_add(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruct
         base_key, places, indices, axes = plan
         params = {"axes": axes, "places": places, "key": base_key, "add": True}
         return w.add("scatter", (t, *indices), params, old.shape, old.dtype)
-    key = [p for p in key if p is not None]
-    shape = tuple(len(range(*p.indices(n))) if isinstance(p, slice) else 1 for p, n in zip(key, old.shape, strict=True))
-    key = [p if isinstance(p, slice) else slice(p % n, p % n + 1) for p, n in zip(key, old.shape, strict=True)]
-    piece = w.reshape(t, shape)
-    return w.add("assemble", (piece,), {"keys": (_forward(key, old.shape),)}, old.shape, old.dtype) if all(
-        p.step is None or p.step > 0 for p in key
-    ) else None  # fmt: skip
+    places = [
+        range(*p.indices(n)) if isinstance(p, slice) else range(p % n, p % n + 1)
+        for p, n in zip((p for p in key if p is not None), old.shape, strict=True)
+    ]
+    backwards = tuple(axis for axis, r in enumerate(places) if r.step < 0)
+    piece = w.reshape(t, tuple(map(len, places)))
+    if backwards:
+        piece = w.view(piece, "flip", tuple(map(len, places)), axis=backwards)
+    forwards = (r[::-1] if r.step < 0 else r for r in places)
+    keys = (tuple(slice(r.start, r.stop, r.step) for r in forwards),)
+    return w.add("assemble", (piece,), {"keys": keys}, old.shape, old.dtype)
 
 
 def _index_set(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction | None:
@@ -123,11 +127,6 @@ def _index_set(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruct
         v = w.reshape(v, indexed_shape(a.shape, plain))
     params = {"axes": axes, "places": places, "key": base_key, "add": False}
     return w.add("scatter", (v, *indices, a), params, old.shape, old.dtype)
-
-
-def _forward(key: list[slice], shape: tuple[int, ...]) -> tuple[slice, ...]:
-    """Slices with all edges said."""
-    return tuple(slice(*p.indices(n)) for p, n in zip(key, shape, strict=True))
 
 
 def _scatter_along_axis(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction | None:

@@ -40,9 +40,7 @@ def _arg(op: str) -> Any:
     return rule
 
 
-def _count(
-    w: Lowering, old: Instruction, x: Instruction, *, axis: tuple[int, ...], keepdims: bool
-) -> Instruction:
+def _count(w: Lowering, old: Instruction, x: Instruction, *, axis: tuple[int, ...], keepdims: bool) -> Instruction:
     found = w.pointwise("not_equal", x, w.number(0, x.dtype), dtype=np.bool_)
     ones = w.add("astype", (found,), {"dtype": _INT64}, x.shape, _INT64)
     return w.reduce("sum", ones, tuple(axis), keepdims)

@@ -1,4 +1,4 @@
-"""Machine code of row, flat and scatter kernels: which generator writes which, and row kernels themselves.
+"""Machine code of row, flat, scatter and scan kernels: which generator writes which, and row kernels themselves.
 
 `generate` gives the LLVM IR of a kernel, `pieces` how many independent pieces its work is cut into. A piece computes whole points
 of the kept loops, the same ones whatever the number of threads.
@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from . import flat, scatter, transpose
+from . import flat, scan, scatter, transpose
 from .computing import Computing, Index, Place
 from .ir import Function, Val
-from .kernel import FlatKernel, RowKernel, ScatterKernel
+from .kernel import FlatKernel, RowKernel, ScanKernel, ScatterKernel
 from .passes import Pass, Plan, normalise, operation, plan, work
 from .reductions import across, combine, identity
 from .transpose import turned
@@ -28,12 +28,14 @@ MOST_COPIES = 9
 """Reduced loops of at most so many steps in all are written out."""
 
 
-def pieces(spec: RowKernel | FlatKernel | ScatterKernel, n: int = 0) -> int:
+def pieces(spec: RowKernel | FlatKernel | ScatterKernel | ScanKernel, n: int = 0) -> int:
     """How many independent pieces the kernel's work is cut into; for a flat kernel of arrays with n entries. 0: nothing to do."""
     if isinstance(spec, FlatKernel):
         return flat.pieces(spec, n)
     if isinstance(spec, ScatterKernel):
         return scatter.pieces(spec)
+    if isinstance(spec, ScanKernel):
+        return scan.pieces(spec)
     if 0 in spec.shape[: spec.kept]:
         return 0
     kernel = normalise(spec)
@@ -44,13 +46,15 @@ def pieces(spec: RowKernel | FlatKernel | ScatterKernel, n: int = 0) -> int:
     return max(1, min(work(spec) // PIECE, MOST_PIECES, points))
 
 
-def generate(spec: RowKernel | FlatKernel | ScatterKernel, name: str, vector_bits: int) -> Function:
+def generate(spec: RowKernel | FlatKernel | ScatterKernel | ScanKernel, name: str, vector_bits: int) -> Function:
     """The kernel as LLVM IR, for vectors of `vector_bits`."""
     f = Function(name)
     if isinstance(spec, FlatKernel):
         flat.write(f, spec, vector_bits)
     elif isinstance(spec, ScatterKernel):
         scatter.write(f, spec, vector_bits)
+    elif isinstance(spec, ScanKernel):
+        scan.write(f, spec, vector_bits)
     elif 0 in spec.shape[: spec.kept]:
         pass
     elif (copy := transpose.recognise(normalise(spec), vector_bits)) is not None:

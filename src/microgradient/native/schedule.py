@@ -19,7 +19,7 @@ from .draws import Draws
 from .forms import NATIVE_DTYPES
 from .fusion import Fused, copying, fuse
 from .groups import Buffer, Entry, Group, Number, Ref, Value, spread
-from .kernel import Access, ContractionKernel, FlatKernel, RowKernel, ScatterKernel
+from .kernel import Access, ContractionKernel, FlatKernel, RowKernel, ScanKernel, ScatterKernel
 from .lower import lower
 from .recompute import recompute
 from .views import Layout, Step, broadcast, dense, indexed_shape, resolve
@@ -151,7 +151,7 @@ class _Schedule:
         for ref in self.fused.outputs:
             _mark(ref.value, placed_readers)
         for group in reversed(self.groups):
-            if group.kind in ("host", "scatter"):
+            if group.kind in ("host", "scatter", "scan"):
                 for _, ref in _operands(group):
                     wanted.add(id(ref.value))
                     _mark(ref.value, placed_readers)
@@ -195,6 +195,8 @@ class _Schedule:
             return Launch(None, (), None, group, group.number)
         if group.kind == "scatter":
             return self._scatter(group)
+        if group.kind == "scan":
+            return self._scan(group)
         if group.kind == "draw":
             return self._draw(group)
         if not group.entries:
@@ -296,6 +298,16 @@ class _Schedule:
         operands.append(Operand(self._buffer(target), at.offset))
         return Launch(spec, tuple(operands), None, None, group.number)
 
+    def _scan(self, group: Group) -> Launch:
+        refs, value, params = group.detail
+        loops = [*(a for a in range(len(value.shape)) if a != params["axis"]), params["axis"]]
+        layouts = [*(ref.layout for ref in refs), value.layout]
+        *inputs, output = (Access(value.dtype.str[1:], tuple(x.strides[a] for a in loops)) for x in layouts)
+        spec = ScanKernel(tuple(value.shape[a] for a in loops), params["name"], tuple(inputs), output)
+        operands = [Operand(self._buffer(ref.value), ref.layout.offset) for ref in refs]
+        operands.append(Operand(self._buffer(value), value.layout.offset))
+        return Launch(spec, tuple(operands), None, None, group.number)
+
     # ---------------------------------------------------------------------------------------------------------- memory
 
     def _arrange(self, launches: list[Launch]) -> int:
@@ -348,6 +360,8 @@ def _operands(group: Group) -> list[tuple[Any, Ref]]:
         found += [(None, r) for r in (*group.detail.a, *group.detail.b)]
     if group.kind == "scatter":
         found += [(None, group.detail[0]), *((None, r) for r in group.detail[1])]
+    if group.kind == "scan":
+        found += [(None, r) for r in group.detail[0]]
     if group.kind == "host":
         found += [(None, o) for o in group.detail[1] if isinstance(o, Ref)]
     for entry in group.entries:
