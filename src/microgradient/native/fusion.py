@@ -22,7 +22,6 @@ from .groups import (
     Buffer,
     Entry,
     Group,
-    Number,
     Ref,
     Shape,
     Value,
