@@ -120,8 +120,10 @@ def _run(launch: Any, operands: list[Any]) -> None:
         out[..., 0] = b[..., 0]
         for i in range(1, spec.shape[-1]):
             before = out[..., i - 1]
-            kept = {"sum": lambda: before, "prod": lambda: 0}.get(spec.name, lambda: a[0][..., i] * before)()
-            out[..., i] = before * b[..., i] if spec.name == "prod" else kept + b[..., i]
+            if spec.name == "prod":
+                out[..., i] = before * b[..., i]
+            else:
+                out[..., i] = (a[0][..., i] * before if a else before) + b[..., i]
     else:
         raise AssertionError(spec)
 

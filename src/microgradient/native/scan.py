@@ -68,7 +68,8 @@ class _Scan:
 
     def _place(self, pointers: list[str], point: str) -> tuple[list[str], Index]:
         """The pointers of a point, and which run of the vectorised loop it is."""
-        f, left, run = self.f, point, 0
+        f, left = self.f, point
+        run: Index = 0
         for loop in reversed(range(len(self.spec.shape) - 1)):
             extent = self.spec.shape[loop]
             extent = -(-extent // RUN) if loop == self.vector else extent
