@@ -79,6 +79,15 @@ def test_entries_of_a_constant() -> None:
     )
 
 
+def test_entries_along_an_axis_of_what_is_the_same_along_another() -> None:
+    b = Book()
+    x, i = b.input(real(1, 5)), b.input(RNG.integers(-5, 5, (40, 2)))
+    z, j = b.input(real(4, 1, 3)), b.input(RNG.integers(0, 3, (4, 65, 7)))
+    y, w = b.take_along_axis(x, i, axis=1), b.take_along_axis(z, j, axis=2)
+    back = b.scatter_along_axis(y, i, axis=1, shape=(1, 5)), b.scatter_along_axis(w, j, axis=2, shape=(4, 1, 3))
+    exactly(b, y, w, *back)
+
+
 @pytest.mark.parametrize("shape", [(0,), (16, 0), (0, 3), (33, 2, 0)])
 def test_arrays_without_entries(shape: Any) -> None:
     b = Book()

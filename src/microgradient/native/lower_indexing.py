@@ -73,8 +73,13 @@ def _plan(w: Lowering, shape: tuple[int, ...], key: list[Any], indices: list[Any
 def _take_along_axis(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction | None:
     x, i = args
     axis = old.params["axis"]
-    places = tuple(-1 if a == axis else a for a in range(x.ndim))
-    return w.add("gather", (x, i), {"axes": (axis,), "places": places}, old.shape, old.dtype)
+    return w.add("gather", (x, i), {"axes": (axis,), "places": _along(x.shape, axis)}, old.shape, old.dtype)
+
+
+def _along(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
+    """The places of the axes of an array that is indexed along one of them. An axis of length 1 may be longer in the result:
+    its only entry is read, or added to, again and again."""
+    return tuple(-1 if a == axis or n == 1 else a for a, n in enumerate(shape))
 
 
 def _index_add(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction | None:
@@ -132,10 +137,9 @@ def _index_set(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruct
 def _scatter_along_axis(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction | None:
     t, i = args
     axis = old.params["axis"]
-    places = tuple(-1 if a == axis else a for a in range(len(old.shape)))
     if i.shape != t.shape:
         return None
-    params = {"axes": (axis,), "places": places, "key": (slice(None),) * len(old.shape), "add": True}
+    params = {"axes": (axis,), "places": _along(old.shape, axis), "key": (slice(None),) * len(old.shape), "add": True}
     return w.add("scatter", (t, i), params, old.shape, old.dtype)
 
 
