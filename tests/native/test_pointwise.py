@@ -130,9 +130,10 @@ def test_numbers_beside_vectors(dtype):
     if dtype[0] == "f":
         cases += [
             Case("clip", (values, *bounds), dtype)
-            for bounds in ((-0.0, 0.0), (0.0, np.inf), (np.nan, 1.0), (0.0, np.nan))
+            for bounds in ((-0.0, 0.0), (0.0, np.inf), (np.nan, 1.0), (0.0, np.nan), (-np.nan, 1.0), (0.0, -np.nan))
         ]
-        cases += [Case("maximum", (values, number), dtype) for number in (np.nan, np.inf, -0.0)]
+        cases += [Case("maximum", (values, number), dtype) for number in (np.nan, -np.nan, np.inf, -0.0)]
+        cases += [Case("minimum", (values, number), dtype) for number in (np.nan, -np.nan)]
     check(cases)
 
 

@@ -146,8 +146,11 @@ def _clip(a: Value, low: Value, high: Value) -> Value:
 
 
 def _is_number(a: Value) -> bool:
-    """Whether it is a literal other than NaN."""
-    return not a.text.startswith("%") and "0x7FF8" not in a.text
+    """Whether it is a literal other than NaN, whose sign may be either: ∞ - ∞ is negative on x86."""
+    if a.text.startswith("%"):
+        return False
+    digits = a.text.rpartition("0x")[2].removesuffix(")")
+    return int(digits, 16) & (2**63 - 1) <= 0x7FF << 52
 
 
 def _sign(a: Value) -> Value:
