@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -86,6 +88,15 @@ def test_entries_along_an_axis_of_what_is_the_same_along_another() -> None:
     y, w = b.take_along_axis(x, i, axis=1), b.take_along_axis(z, j, axis=2)
     back = b.scatter_along_axis(y, i, axis=1, shape=(1, 5)), b.scatter_along_axis(w, j, axis=2, shape=(4, 1, 3))
     exactly(b, y, w, *back)
+
+
+def test_pieces_are_placed_without_assertions() -> None:
+    text = (
+        "import microgradient as mg\nx = mg.ones((2, 3))\n"
+        "print(mg.compile(lambda x: mg.concat([mg.flip(x, axis=0), x * 2.0]))(x).tolist())"
+    )
+    out = subprocess.run([sys.executable, "-O", "-c", text], capture_output=True, text=True, check=True)
+    assert out.stdout == f"{[[1.0] * 3] * 2 + [[2.0] * 3] * 2}\n"
 
 
 @pytest.mark.parametrize("shape", [(0,), (16, 0), (0, 3), (33, 2, 0)])

@@ -338,7 +338,8 @@ class Fusion:
             covered += math.prod(piece.shape)
             if not put(piece, place, whole.buffer):
                 piece = self.pieced(piece, order_of(piece.shape, place.strides))
-                assert put(piece, place, whole.buffer)
+                placed = put(piece, place, whole.buffer)  # apart from the assertion: `python -O` leaves those out
+                assert placed
             whole.ready = max(whole.ready, piece.value.ready)
         if covered < whole.size:
             whole.buffer.kept = True
