@@ -225,6 +225,16 @@ def test_what_others_may_write_is_not_executed(monkeypatch, tmp_path):
     assert cache.folder() is None
 
 
+def test_a_folder_that_can_only_be_read(monkeypatch):
+    cache.store("0" * 64, b"code")
+
+    def refuse(path):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(cache.os, "utime", refuse)
+    assert cache.load("0" * 64) == b"code"
+
+
 @pytest.mark.parametrize("where", ["off", "/dev/null/cache", "/proc/no/such"])
 def test_without_a_folder_everything_works(monkeypatch, where):
     monkeypatch.setenv("MICROGRADIENT_CACHE", where)

@@ -12,6 +12,7 @@ import os
 import stat
 import tempfile
 import time
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -50,9 +51,10 @@ def load(name: str) -> bytes | None:
             if not _is_ours(os.fstat(file.fileno())):
                 return None
             content = file.read()
-        os.utime(path)  # so that it is not the first to be removed
     except OSError:
         return None
+    with suppress(OSError):  # the folder may be on a disk that can only be read
+        os.utime(path)  # so that it is not the first to be removed
     head = MAGIC + bytes.fromhex(name)
     code = content[len(head) + 32 :]
     return code if content[: len(head) + 32] == head + hashlib.sha256(head + code).digest() else None
