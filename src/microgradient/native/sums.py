@@ -15,10 +15,7 @@ from .forms import VIEWS
 
 
 def merge_sums(made: list[Instruction], outputs: list[Instruction]) -> list[Instruction]:
-    """In sums of many terms, contractions alike become one contraction with many terms, and assembled pieces one assembly.
-
-    A weight used at every step of a sequence gets its gradient as such a sum, and so does what was sliced step by step.
-    """
+    """The instructions, with contractions alike, and assembled pieces, of a sum made one."""
     uses = Counter(id(a) for i in made for a in i.args if isinstance(a, Instruction))
     uses.update(id(o) for o in outputs)
     terms: dict[int, list[Instruction]] = {}  # of each addition
