@@ -167,7 +167,7 @@ class _Schedule:
                     or (
                         value.placed
                         and value.buffer is not None
-                        and (_external(value.buffer, self) or id(value.buffer) in placed_readers)
+                        and (value.buffer.slot is not None or id(value.buffer) in placed_readers)
                     )
                 )
                 if needed:
@@ -386,10 +386,6 @@ def _is_dense(value: Value) -> bool:
 def _mark(value: Value, readers: set[int]) -> None:
     if value.buffer is not None:
         readers.add(id(value.buffer))
-
-
-def _external(buffer: Buffer, plan: _Schedule) -> bool:
-    return buffer.slot is not None
 
 
 def _flat(shape: tuple[int, ...], loads: Any, ops: Any, stores: Any) -> FlatKernel | None:
