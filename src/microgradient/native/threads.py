@@ -46,7 +46,7 @@ def get_num_threads() -> int:
 
 
 class Driver:
-    """The native code of driver.py, loaded: `run(routine, repeat)` gives the status; `resize(threads)`; `reset()` after a fork."""
+    """The code of driver.py, loaded: `run(routine, repeat)` gives the status; `resize(threads)`; `reset()` after a fork."""
 
     def __init__(self) -> None:
         code = engine.code_of_text(text, ["run", "resize", "reset"], "driver " + repr(constants()))
