@@ -15,7 +15,8 @@ EXACT = {
     "log2": lambda x: mpmath.log(x, 2), "log10": mpmath.log10, "log1p": mpmath.log1p, "sin": mpmath.sin, "cos": mpmath.cos,
     "tan": mpmath.tan, "asin": mpmath.asin, "acos": mpmath.acos, "atan": mpmath.atan, "sinh": mpmath.sinh, "cosh": mpmath.cosh,
     "tanh": mpmath.tanh, "asinh": mpmath.asinh, "acosh": mpmath.acosh, "atanh": mpmath.atanh, "erf": mpmath.erf,
-    "erfc": mpmath.erfc, "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)), "softplus": lambda x: mpmath.log1p(mpmath.exp(x)),
+    "erfc": mpmath.erfc, "erfinv": mpmath.erfinv,
+    "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)), "softplus": lambda x: mpmath.log1p(mpmath.exp(x)),
     "lgamma": lambda x: mpmath.log(abs(mpmath.gamma(x))), "atan2": mpmath.atan2, "pow": mpmath.power, "hypot": mpmath.hypot,
 }  # fmt: skip
 # where results are neither 0 nor too large: for float32, for float64
@@ -25,7 +26,7 @@ DOMAIN = {
     "softplus": ((-103, 200), (-744, 900)), "erfc": ((-10, 10), (-10, 27.2)), "log": ((0, 3e38), (0, 1e308)),
     "log2": ((0, 3e38), (0, 1e308)), "log10": ((0, 3e38), (0, 1e308)), "log1p": ((-1, 3e38), (-1, 1e308)), "asin": ((-1, 1),) * 2,
     "acos": ((-1, 1),) * 2, "atanh": ((-1, 1),) * 2, "acosh": ((1, 3e38), (1, 1e308)), "lgamma": ((1e-30, 150), (1e-300, 150)),
-    "tanh": ((-50, 50),) * 2, "erf": ((-50, 50),) * 2,
+    "tanh": ((-50, 50),) * 2, "erf": ((-50, 50),) * 2, "erfinv": ((-1, 1),) * 2,
 }  # fmt: skip
 ANY = ((-3e38, 3e38), (-1e308, 1e308))
 
@@ -98,6 +99,35 @@ def test_functions_of_two_arguments(dtype):
     for (name, args), got in zip(cases, computed([Case(name, args, dtype) for name, args in cases]), strict=True):
         worst, where = ulps(got, args, EXACT[name])
         assert worst <= 2, (name, worst, where)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_polygamma(dtype):
+    """In units of the last place of the result or, near zeros left of 0, of what it is there a difference of."""
+    rng = np.random.default_rng(5)
+    x = np.concatenate(
+        [rng.uniform(-9, 40, 150), np.ldexp(rng.uniform(1, 2, 60), rng.integers(-15, 10, 60)), [1.4616321449]]
+    )
+    x = x.astype(dtype)
+    orders = [0, 1, 2, 3, 6, 10]
+    names = [("digamma", {}), *(("polygamma", {"n": n}) for n in orders[1:])]
+    for n, got in zip(orders, computed([Case(name, (x,), dtype, params) for name, params in names]), strict=True):
+        for a, y in zip(x.tolist(), got.tolist(), strict=True):
+            true = mpmath.polygamma(n, a)
+            if abs(true) > np.finfo(dtype).max:
+                assert y == np.sign(y) * np.inf == float(mpmath.sign(true)) * np.inf
+                continue
+            size = max(abs(true), 1 if a > 0 or not n else abs(mpmath.polygamma(n, 1 - a) - (-1) ** n * true))
+            assert abs(y - true) <= 20 * np.finfo(dtype).eps * size, (n, a, y, true)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("n", [0, 1, 2, 3])
+def test_ends_and_poles_of_polygamma_are_those_of_scipy(n, dtype):
+    ends = np.array([0, -0.0, -1, -2, -33, -800, np.inf, -np.inf, np.nan], dtype)
+    case = Case("polygamma", (ends,), dtype, {"n": n}) if n else Case("digamma", (ends,), dtype)
+    with np.errstate(all="ignore"):
+        assert same(computed([case])[0], getattr(kernels, case.name)(ends, **case.params).astype(dtype))
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from . import ir, vector_logarithms, vector_math, vector_special, vector_trigonometry
+from . import ir, vector_gamma, vector_logarithms, vector_math, vector_special, vector_trigonometry
 from .ir import Val
 from .values import WIDTH, Value, literal
 
@@ -320,7 +320,8 @@ _TABLE: dict[str, _Row] = {
 for _module, _names in (
     (vector_math, "exp exp2 expm1 sinh cosh tanh sigmoid"),
     (vector_logarithms, "log log2 log10 log1p logaddexp softplus asinh acosh atanh pow"),
+    (vector_gamma, "digamma polygamma"),
     (vector_trigonometry, "sin cos tan asin acos atan atan2"),
-    (vector_special, "erf erfc hypot lgamma"),
+    (vector_special, "erf erfc erfinv hypot lgamma"),
 ):
     _TABLE.update({name: (getattr(_module, name), REALS, _as_result) for name in _names.split()})

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from .values import Value
-from .vector_math import at_most, exp_less_one, exp_parts, exp_within, in_double, per_lane, polynomial, scaled
+from .vector_logarithms import log
+from .vector_math import at_most, exp, exp_less_one, exp_parts, exp_within, in_double, per_lane, polynomial, scaled
 
 # erf x / x - 1, in x², for |x| <= 1: 2^-29, 2^-56 of erf x
 ERF = {
@@ -55,6 +56,28 @@ def _tail(x: Value) -> Value:
     q_low = ((-q).fma(d, h) - q * x.fma(2, 1 - d) + (above - (h - ERFC[0]))) / d
     e = exp_less_one(r)
     return scaled(q + q.fma(e, q_low), n)
+
+
+@in_double
+def erfinv(x: Value) -> Value:
+    """The number whose erf is x: a first guess by its series or (far from 0) Winitzki's formula, then three steps of Halley."""
+    a = x.abs()
+    beyond = 1 - a  # exact where erf is flat
+    half = log(beyond * (1 + a)) * 0.5
+    first = half + 2 / (math.pi * _WINITZKI)
+    far = (((first * first) - (half + half) / _WINITZKI).sqrt() - first).sqrt()
+    y = (a < 0.5).select(a * (math.sqrt(math.pi) / 2) * (a * a).fma(math.pi / 12, 1), far)
+    for _ in range(3):
+        t = y * y
+        missing = (a < 0.5).select(erf(y) - a, beyond - erfc(y))
+        u = missing * (math.sqrt(math.pi) / 2) * exp(t)
+        y = y - u / y.fma(u, 1)
+    y = a.compare("eq", 1).select(a.like(math.inf), y)
+    y = (a > 1).select(a.like(math.nan), y).copysign(x)
+    return x.compare("eq", 0).select(a, y)  # of -0 too, as in SciPy
+
+
+_WINITZKI = 0.147
 
 
 @in_double
