@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import sys
 from collections import deque
+from contextlib import nullcontext
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -300,3 +302,102 @@ def test_signatures_tell_signs_of_zero_and_types_of_keys() -> None:
     assert [f(complex(-1, s)).item() for s in (0.0, -0.0, 0.0)] == [1, -1, 1]
     g = mg.compile(lambda d: mg.ones(1) * (2 if True is next(iter(d)) else 3))
     assert [g({k: 1}).item() for k in (1, True, 1)] == [3, 2, 3]
+
+
+class Holder:
+    """An object of a user's, with a default in its class."""
+
+    rate = 1.0
+
+    def __init__(self, inner: Any = None) -> None:
+        self.scale = 2.0
+        self.inner = inner
+        self.table = {"a": {"b": {"c": 3.0}}}
+
+    def __getitem__(self, key: int) -> float:
+        return self.scale * key
+
+    def __len__(self) -> int:
+        return int(self.scale)
+
+
+class Configured(nn.Module):
+    """A module with its settings in an object."""
+
+    def __init__(self) -> None:
+        self.settings = Holder(Holder())
+
+    def forward(self, x: mg.Tensor) -> mg.Tensor:
+        return x * self.settings.scale * self.settings.inner.scale * self.settings.table["a"]["b"]["c"]
+
+
+def follows(function: Any, *changes: Any) -> None:
+    """Assert that a compiled function sees every change, and makes no program without one."""
+    compiled = mg.compile(function)
+    np.testing.assert_array_equal(compiled(X).numpy(), function(X).numpy())
+    for n, change in enumerate(changes):
+        change()
+        for _ in range(2):
+            np.testing.assert_array_equal(compiled(X).numpy(), function(X).numpy())
+        assert compiled.stats()["programs"] == n + 2
+
+
+def test_containers_inside_of_containers() -> None:
+    table: dict[str, Any] = {"a": {"b": {"c": [1.0]}}}
+    follows(
+        lambda x: x * table["a"]["b"]["c"][0],
+        lambda: table["a"]["b"]["c"].__setitem__(0, 5.0),
+        lambda: table["a"]["b"].__setitem__("c", [7.0]),
+    )
+    default = {"a": {"b": 1.0}}
+
+    def function(x: mg.Tensor, table: Any = default) -> mg.Tensor:
+        return x * table["a"]["b"]
+
+    follows(function, lambda: default["a"].__setitem__("b", 2.0))
+    follows(functools.partial(function, table=default), lambda: default["a"].__setitem__("b", 3.0))
+
+
+def test_a_container_inside_of_another_that_keeps_changing_is_named() -> None:
+    table = {"inner": {"rate": 0.0}}
+    f = mg.compile(lambda x: x * table["inner"]["rate"])
+    for n in range(9):
+        table["inner"]["rate"] = float(n)
+        with pytest.warns(mg.errors.MicrogradientWarning, match="`table`, which is") if n == 8 else nullcontext():
+            f(X)
+
+
+def test_settings_in_objects_that_a_module_holds() -> None:
+    model = Configured()
+    follows(
+        model,
+        lambda: setattr(model.settings, "scale", 5.0),
+        lambda: setattr(model.settings.inner, "scale", 7.0),
+        lambda: model.settings.table["a"]["b"].__setitem__("c", 9.0),
+    )
+
+
+def test_namespaces_operators_and_defaults_of_classes() -> None:
+    space = SimpleNamespace(inner=SimpleNamespace(rate=1.0))
+    follows(lambda x: x * space.inner.rate, lambda: setattr(space.inner, "rate", 3.0))
+    settings = Holder()
+    follows(lambda x: x * settings[3] * len(settings), lambda: setattr(settings, "scale", 4.0))
+    follows(lambda x: x * settings.rate, lambda: setattr(settings, "rate", 4.0))
+    follows(lambda x: x * getattr(settings, "scale"), lambda: setattr(settings, "scale", 6.0))  # noqa: B009
+    follows(lambda x: x * (2 if hasattr(settings, "more") else 1), lambda: setattr(settings, "more", 1))
+
+
+def test_arrays_that_python_reads() -> None:
+    a = np.array([1.0, 2.0])
+    for function in (
+        lambda x: x * a[0],
+        lambda x: x * float(a[0]),
+        lambda x: x * (a * 2),
+        lambda x: x if a[0] > 3 else -x,
+    ):
+        follows(function, functools.partial(a.__setitem__, 0, a[0] + 4))
+    f = mg.compile(lambda x: x * a + a[::-1])
+    for n in range(3):  # no new program for what the program reads itself
+        a[0] = n
+        np.testing.assert_array_equal(f(X).numpy(), X.numpy() * a + a[::-1])
+    assert f.stats()["programs"] == 1

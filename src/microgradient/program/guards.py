@@ -15,7 +15,7 @@ from ..tracing import changes
 from .build import Traced
 from .modules import ModuleGuard
 from .names import NameGuard
-from .places import ArgumentGrad, Data, Grad
+from .places import ArgumentGrad, Data, Grad, Reference
 
 _node = attrgetter("node")
 
@@ -34,7 +34,8 @@ class Guards:
         self._arguments = [(g.place.number, g.before is None) for g in grads if isinstance(g.place, ArgumentGrad)]
         self._with_kinds = bool(self._without or self._with or self._arguments)
         self._modules = ModuleGuard(trace.modules)
-        self.names = NameGuard(function, [*objects, *(module for module, _ in trace.modules.values())], before)
+        read = [place.array for place in traced.sources if isinstance(place, Reference)]
+        self.names = NameGuard(function, [*objects, *(module for module, _ in trace.modules.values())], before, read)
         self._changes = changes[0]
         self._checks: list[Callable[[], bool]] = [_OptimizerGuard(o).holds for o in trace.optimizers.values()]
         self._checks += [guard.holds for guard in (self.names,) if not guard.is_empty()]

@@ -25,22 +25,35 @@ from .modules import fixed, same
 
 _FAR = 8  # steps from the function to functions that functions mention, to objects in attributes of objects
 _LONG = 64  # a container with more entries is known by itself and its length alone
+_SMALL = 1 << 14  # bytes of the largest array whose values are compared if Python read them while tracing
 _PLAIN = (Tensor, Value, Traced, np.ndarray, np.generic, str, bytes, int, float, complex, NoneType)
 _CONTAINERS = (list, dict, set, deque)
+_WRITTEN_FOR_DATA = {  # by `dataclass`; they mention all attributes, of which the function may read few
+    "__init__", "__repr__", "__eq__", "__hash__", "__lt__", "__le__", "__gt__", "__ge__", "__match_args__",
+}  # fmt: skip
 
 
 class NameGuard:
     """Whether the names in a function's code stand for what they did. What the function changes itself is left out."""
 
-    def __init__(self, function: Any, others: list[Any], before: NameGuard | None = None) -> None:
-        """`others`: arguments that are objects, and the modules whose `forward` ran; `before`: the guard made before it ran."""
-        spaces, cells = _Mentioned([function, *others]).found()
+    def __init__(
+        self, function: Any, others: list[Any], before: NameGuard | None = None, read: Iterable[Any] = ()
+    ) -> None:
+        """`others`: arguments that are objects, and the modules whose `forward` ran; `before`: the guard made before it ran;
+        `read`: arrays whose values are read at every call.
+        """
+        mentioned = _Mentioned([function, *others])
+        spaces, cells = mentioned.found()
         own = set() if before is None else before._moved()
         self._cells = [(cell, cell.cell_contents, name) for name, cell in cells if (id(cell), name) not in own]
         self._variables = [(s, n, s[n]) for s, names in spaces for n in names if (id(s), n) not in own]
-        values = [x for _, x, _ in self._cells] + [x for *_, x in self._variables]
-        containers = {id(x): x for x in values if isinstance(x, _CONTAINERS) and (id(x), "") not in own}
-        self._containers = [(x, _entries(x)) for x in containers.values()]
+        self._containers = [(x, _entries(x)) for at, x in mentioned.containers.items() if (at, "") not in own]
+        inputs = {id(x) for array in read for x in (array, array.base)} - {id(None)}
+        known = {at for at, x in mentioned.arrays.items() if at in inputs or id(x.base) in inputs}
+        self._arrays = [
+            (x, x.tobytes()) for at, x in mentioned.arrays.items() if at not in known and (at, "") not in own
+        ]
+        self._absent = [(space, mentioned.attributes - space.keys()) for space in mentioned.instances.values()]
         self._prepare()
 
     def _prepare(self) -> None:
@@ -77,6 +90,12 @@ class NameGuard:
             for x, entries in self._lists:
                 if x != entries:
                     return False
+            for array, content in self._arrays:
+                if array.tobytes() != content:
+                    return False
+            for space, names in self._absent:
+                if not space.keys().isdisjoint(names):
+                    return False
         except (KeyError, ValueError, TypeError):  # one was deleted, or became an array
             return False
         for y, held in self._slow_containers:  # noqa: SIM110 (a generator would cost more)
@@ -88,13 +107,23 @@ class NameGuard:
         """The names that stand for something else now."""
         moved = self._moved()
         names = [(id(cell), name, x) for cell, x, name in self._cells] + [(id(s), n, x) for s, n, x in self._variables]
-        return list(dict.fromkeys(name for at, name, x in names if (at, name) in moved or (id(x), "") in moved))
+        return list(dict.fromkeys(name for at, name, x in names if (at, name) in moved or _reaches(x, moved)))
 
     def _moved(self) -> set[tuple[int, str]]:
         """The cells and variables that hold something else now, and the containers that do."""
         found = {(id(cell), name) for cell, x, name in self._cells if not same(_contents(cell), x)}
         found |= {(id(space), name) for space, name, x in self._variables if not same(space.get(name), x)}
+        found |= {(id(x), "") for x, content in self._arrays if x.tobytes() != content}
         return found | {(id(x), "") for x, entries in self._containers if not same(entries, _entries(x))}
+
+
+def _reaches(x: Any, moved: set[tuple[int, str]], far: int = _FAR) -> bool:
+    """Whether a container, or one inside of it, is among those that changed."""
+    if (id(x), "") in moved:
+        return True
+    if not far or not isinstance(x, list | tuple | dict) or len(x) > _LONG:
+        return False
+    return any(_reaches(part, moved, far - 1) for part in (x.values() if isinstance(x, dict) else x))
 
 
 def _is_only_itself(x: Any) -> bool:
@@ -121,6 +150,9 @@ class _Mentioned:
         self.attributes: set[str] = set()
         self.cells: dict[int, tuple[str, CellType]] = {}
         self.spaces: dict[int, tuple[Any, set[str]]] = {}
+        self.containers: dict[int, Any] = {}
+        self.arrays: dict[int, np.ndarray[Any, Any]] = {}
+        self.instances: dict[int, dict[str, Any]] = {}
         self.seen: set[int] = set()
 
     def found(self) -> tuple[list[tuple[Any, list[str]]], list[tuple[str, CellType]]]:
@@ -134,9 +166,13 @@ class _Mentioned:
         return [(space, sorted(names)) for space, names in self.spaces.values() if names], list(self.cells.values())
 
     def _follow(self, x: Any, far: int) -> None:
+        if isinstance(x, np.ndarray) and x.nbytes <= _SMALL:
+            self.arrays[id(x)] = x
         if not far or id(x) in self.seen or isinstance(x, _PLAIN):
             return
         self.seen.add(id(x))
+        if isinstance(x, _CONTAINERS):
+            self.containers[id(x)] = x
         if isinstance(x, FunctionType):
             self._function(x, far - 1)
         elif isinstance(x, MethodType):
@@ -170,15 +206,26 @@ class _Mentioned:
             self._note(id(f.__code__), defaults, defaults.keys(), far)
 
     def _object(self, x: Any, far: int) -> None:
-        """A module's attributes have a guard of their own; of compiled functions, only what they compile is of interest."""
+        """A module's attributes have a guard of their own, but objects and containers in them have not; of compiled functions,
+        only what they compile is of interest, of other objects of libraries their attributes and not their methods.
+        """
+        space = vars(x) if hasattr(x, "__dict__") else _Slots(x)
         if _is_of_a_library(type(x)):
             self._follow(getattr(x, "_function", None), far)
+            if not _is_of_a_library(type(x), "microgradient"):
+                self._note(id(x), space, self.attributes, far)
             return
-        for name in {"__call__", "forward", *self.attributes}:
-            method = getattr(type(x), name, None)
+        cls: Any = type(x)
+        for name in {"__call__", "forward", *self.attributes, *_unmentioned(cls)}:
+            method = getattr(cls, name, None)
             self._follow(method.fget if isinstance(method, property) else method, far)
-        if not hasattr(type(x), "named_parameters"):
-            self._note(id(x), vars(x) if hasattr(x, "__dict__") else _Slots(x), self.attributes, far)
+        if hasattr(type(x), "named_parameters"):
+            for name in space.keys() & self.attributes:
+                self._follow(space[name], far)
+        else:
+            self._note(id(x), space, self.attributes, far)
+            if isinstance(space, dict):
+                self.instances[id(x)] = space
         for base in type(x).__mro__:
             self._follow(base, far + 1)
 
@@ -187,6 +234,14 @@ class _Mentioned:
         for name in space.keys() & names:
             known.add(name)
             self._follow(space[name], far)
+
+
+@functools.cache
+def _unmentioned(cls: type) -> frozenset[str]:
+    """The methods of a user's class that run without being mentioned, for operators, `with`, `for`, `len`, and so on."""
+    own = [vars(base) for base in cls.__mro__ if not _is_of_a_library(base)]
+    special = {name for names in own for name in names if name.startswith("__") and name.endswith("__")}
+    return frozenset(special - _WRITTEN_FOR_DATA)
 
 
 class _Slots:
@@ -218,6 +273,8 @@ def _names(code: CodeType) -> tuple[frozenset[str], frozenset[str]]:
             variables.add(i.argval)
         elif i.opname.startswith(("LOAD_ATTR", "LOAD_METHOD")):
             attributes.add(i.argval)
+    if not variables.isdisjoint(("getattr", "hasattr")):
+        attributes |= {part for part in code.co_consts if isinstance(part, str) and part.isidentifier()}
     for part in code.co_consts:
         if isinstance(part, CodeType):
             more = _names(part)
@@ -229,7 +286,7 @@ def _names(code: CodeType) -> tuple[frozenset[str], frozenset[str]]:
 def _entries(x: Any) -> Any:
     if len(x) > _LONG:
         return len(x)
-    return fixed(x if isinstance(x, list | dict) else list(x), 2)
+    return fixed(x if isinstance(x, list | dict) else list(x), 2)  # containers in it are known by themselves
 
 
 @functools.cache
@@ -238,5 +295,7 @@ def _is_library(package: str) -> bool:
     return package in ("microgradient", "builtins", *sys.stdlib_module_names) or "site-packages" in file
 
 
-def _is_of_a_library(x: Any) -> bool:
-    return _is_library((getattr(x, "__module__", None) or "").partition(".")[0])
+def _is_of_a_library(x: Any, name: str = "") -> bool:
+    """Whether a class, function or file is of a library, or of the one with this name."""
+    package = (getattr(x, "__module__", None) or "").partition(".")[0]
+    return package == name if name else _is_library(package)
