@@ -82,6 +82,8 @@ def test_objects_around_traced_tensors_are_refused(f: Any) -> None:
 def test_comparisons_with_numbers_that_the_dtype_cannot_hold(dtype: Any, number: int) -> None:
     x = mg.tensor(np.array([0, 1, 100], dtype))
     assert_compiles(lambda x: (x < number, x >= number, number < x, x == number, x != number), x)
+    if abs(number) < 2**64:
+        assert_compiles(lambda x: (mg.logical_and(x, number), mg.logical_or(number, x), mg.logical_xor(x, number)), x)
 
 
 def test_formats_of_numbers_that_are_not_known_yet() -> None:

@@ -21,6 +21,7 @@ from .sym import UFUNCS, WORLD, Sym
 _FOLDED = 1 << 16  # bytes of the largest result that is computed while tracing
 _UNIFORM = {"broadcast_to", "reshape", "permute_dims", "astype", "flip", "roll"}  # keep all entries equal
 _COMPARISONS = {"equal", "not_equal", "less", "less_equal", "greater", "greater_equal"}
+_LOGICAL = {"logical_and", "logical_or", "logical_xor"}
 _LINEAR_ALGEBRA = {"solve", "inv", "pinv", "det", "slogdet", "cofactor", "cholesky", "eigh", "svd", "qr", "norm"}
 
 
@@ -91,6 +92,8 @@ def _operand(x: Any, trace: Any) -> Any:
 def _pointwise(name: str, *args: Any, **params: Any) -> Any:
     trace = _trace()
     operands = [_operand(x, trace) for x in args]
+    if name in _LOGICAL:  # a number that the dtype of the other can't hold is true, too
+        operands = [bool(x) if isinstance(x, int | float) else x for x in operands]
     syms = [x for x in operands if isinstance(x, Sym)]
     shape = syms[0].shape if syms else ()
     if any(s.shape != shape for s in syms):
