@@ -413,3 +413,14 @@ def test_schedules_and_going_on_with_them(make, expected):
     schedule.load_state_dict(saved)
     assert schedule.get_last_lr() == [opt.param_groups[0]["lr"]]
     np.testing.assert_allclose(rates(schedule, opt, 2), expected[3:], rtol=1e-12)
+
+
+def test_the_momentum_is_not_the_gradient_itself():
+    p = leaf([1.0])
+    opt = optim.SGD([p], lr=1.0, momentum=0.5)
+    p.grad = mg.tensor([2.0])
+    opt.step()
+    p.grad.data[:] = 100.0
+    p.grad = mg.tensor([0.0])
+    opt.step()
+    assert p.item() == 1.0 - 2.0 - 1.0

@@ -75,6 +75,6 @@ class SGD(Optimizer):
             g = g + group["weight_decay"] * p
         if momentum:
             b = state.get("momentum_buffer")
-            b = state["momentum_buffer"] = g if b is None else momentum * b + (1 - group["dampening"]) * g
+            b = state["momentum_buffer"] = g.copy() if b is None else momentum * b + (1 - group["dampening"]) * g
             g = g + momentum * b if group["nesterov"] else b
         return p - lr * g
