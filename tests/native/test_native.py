@@ -371,3 +371,20 @@ def test_programs_run_in_several_python_threads_at_once() -> None:
     for t in threads:
         t.join()
     assert not wrong
+
+
+def test_long_chains_become_several_kernels() -> None:
+    """One kernel of everything would take minutes to compile."""
+
+    def chain(x: mg.Tensor) -> mg.Tensor:
+        for _ in range(200):
+            x = mg.sin(x) * 1.01
+        return mg.sum(x)
+
+    x = mg.tensor([0.5, 1.0, 1.5])
+    f = mg.compile(mg.value_and_grad(chain))
+    for a, b in zip(f(x), mg.value_and_grad(chain)(x), strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-5)
+    longest = max(len(launch.splitlines()) for launch in f.kernels.split("launch"))
+    assert longest < 400
+    assert f.stats()["launches"] < 20

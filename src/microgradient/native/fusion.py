@@ -39,6 +39,8 @@ from .placement import lengths, put, through_windows
 from .pointwise import supported
 from .views import Layout, Step, Strides, dense, order_of, resolve
 
+_MOST = 128  # operations in a kernel: LLVM's time grows faster than their number
+
 
 class Fused(NamedTuple):
     """The groups of a program in order, its inputs as values and its outputs as views."""
@@ -247,16 +249,23 @@ class Fusion:
             candidates.append(self.scalars)
         elif self.groups and self.groups[-1].number > latest:
             candidates.append(self.groups[-1])
+        overfull = latest >= 0 and len(self.groups[latest].entries) >= _MOST
         for group in candidates:
             if (
                 group.closed
+                or len(group.entries) >= _MOST
                 or group.kind not in ("row", "contract")
                 or (group.kind == "contract" and name in ("gather", "iota"))
             ):
                 continue
             if axes_in_domain(group, shape) is None or group.updates != updates:
                 continue
-            if updates is None and group is not self.scalars and not any(_related(o, group) for o in operands):
+            if (
+                updates is None
+                and group is not self.scalars
+                and not overfull
+                and not any(_related(o, group) for o in operands)
+            ):
                 continue
             if all(self._readable(o, group, shape, name == "gather" and not k) for k, o in enumerate(operands)):
                 return group
