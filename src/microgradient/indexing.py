@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ArgumentTypeError, MicrogradientError, OutOfRangeError
+from .errors import ArgumentTypeError, MicrogradientError, OutOfRangeError, TraceError
 from .protocols import Protocols
 from .rules import ARRAY
 from .tracing import Traced, current
@@ -65,6 +65,8 @@ def _whole(part: Any) -> Any:
         return part
     try:
         return part.__index__()
+    except TraceError:
+        raise  # which says more
     except (AttributeError, TypeError):
         raise ArgumentTypeError(
             "MG128",

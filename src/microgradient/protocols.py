@@ -144,7 +144,7 @@ class Protocols:
 
     def __format__(self, spec: str) -> str:
         if isinstance(self.data, Traced):
-            return repr(self)
+            return format(self.data, spec) if spec else repr(self)
         return format(self.data.item(), spec) if self.data.ndim == 0 else format(str(self), spec)
 
     def __len__(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 import random
 import signal
 import threading
@@ -87,8 +88,30 @@ def test_comparisons_with_numbers_that_the_dtype_cannot_hold(dtype: Any, number:
 
 
 def test_formats_of_numbers_that_are_not_known_yet() -> None:
-    with pytest.raises(mg.errors.TraceError, match="MG200"):
-        mg.compile(lambda rate: f"{rate:.3f}")(0.5)
+    for f in (lambda rate: f"{rate:.3f}", lambda rate: f"{mg.exp(mg.asarray(rate)):.3f}"):
+        with pytest.raises(mg.errors.TraceError, match="MG200"):
+            mg.compile(f)(0.5)
+
+
+@pytest.mark.parametrize(
+    ("f", "advice"),
+    [
+        (lambda x, n, k: x[:n], r"int\(…\) needs the value"),
+        (lambda x, n, k: pickle.dumps(x), "pickling"),
+        (lambda x, n, k: x.data.max(), r"Write mg.max\(x\)"),
+        (lambda x, n, k: x.data.mean(axis=0), r"Write mg.mean\(x\)"),
+        (lambda x, n, k: x if k > 1 else -x, "pass an int"),
+        (lambda x, n, k: mg.ones(int(k)), "pass an int"),
+    ],
+)
+def test_values_that_are_not_known_yet_and_what_to_write(f: Any, advice: str) -> None:
+    with pytest.raises(mg.errors.TraceError, match=advice) as info:
+        mg.compile(f)(mg.ones(4), mg.tensor(2), 0.5)
+    assert "test_mistakes.py" in str(info.value)
+
+
+def test_copies_while_tracing() -> None:
+    assert_compiles(lambda x: (copy.copy(x) * 2, copy.deepcopy(x * 3), copy.deepcopy([x])), mg.ones(2))
 
 
 @pytest.mark.parametrize("n", [0, -1, 1.5, True, "3", None])

@@ -118,6 +118,24 @@ class Sym(tracing.Traced):
     def __hash__(self) -> int:
         return id(self)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Sym:
+        return self
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        self._known("pickling")
+        raise TypeError("The constants of a program can't be pickled.")
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """What an ndarray has and a Sym has not."""
+        if name.startswith("__") or not hasattr(np.ndarray, name):
+            raise AttributeError(f"'Sym' object has no attribute '{name}'")
+        function = f"mg.{name}(x)" if hasattr(WORLD[0], name) or name == "mean" else "a function of `mg.`"
+        raise _UnknownAttributeError(
+            "MG200",
+            f"{_where()}: `.{name}` of `.data` can't be had from something that `{self.trace.name}` traces: there is no array "
+            f"before the program runs. Write {function} with the tensor itself. {self._what()}",
+        )
+
     def __format__(self, spec: str) -> str:
         return format(self._known("a format such as `:.3f`"), spec) if spec else repr(self)
 
@@ -178,8 +196,16 @@ class Sym(tracing.Traced):
         return self.value
 
     def _what(self) -> str:
-        kind = "a Python number given as an argument" if self.weak else f"a {self.dtype} tensor of shape {self.shape}"
-        return f"(It is {kind}.)"
+        if not self.weak:
+            return f"(It is a {self.dtype} tensor of shape {self.shape}.)"
+        return (
+            "(It is a Python number given as an argument, or computed from one. To have a program for each value, pass an int, "
+            "a bool or a string, or close over the number.)"
+        )
+
+
+class _UnknownAttributeError(TraceError, AttributeError):
+    """So that `hasattr` says no."""
 
 
 def _where() -> str:
