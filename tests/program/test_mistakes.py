@@ -236,3 +236,13 @@ def test_loading_a_state_again_and_again_traces_once() -> None:
     optimizer.load_state_dict(state)
     step()
     assert step.stats()["programs"] == before + 1
+
+
+def test_single_numbers_of_numpy_in_the_place_of_data() -> None:
+    """`t.data + 1` of a tensor without axes is no array, and has no address."""
+    x, closed, given = mg.tensor([1.0, 2.0]), mg.tensor(1), mg.tensor(2.0)
+    closed.data = closed.data + 1
+    given.data = given.data * 2
+    f = mg.compile(lambda given: x * closed + given)
+    for _ in range(2):
+        np.testing.assert_array_equal(f(given).numpy(), [6.0, 8.0])

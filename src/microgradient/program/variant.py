@@ -154,12 +154,12 @@ class Variant:
                 inputs[k].fill(x)
             else:
                 a = x if kind == ARRAY else x.data
-                inputs[k] = a if a.flags.c_contiguous else np.ascontiguousarray(a)
+                inputs[k] = a if a.__class__ is np.ndarray and a.flags.c_contiguous else _plain(a)
         for k, place, shape, dtype in self._read:
             a = _read(place, leaves)
             if a.shape != shape or a.dtype != dtype:
                 return MISMATCH
-            inputs[k] = a if a.flags.c_contiguous else np.ascontiguousarray(a)
+            inputs[k] = a if a.__class__ is np.ndarray and a.flags.c_contiguous else _plain(a)
         for n, (k, optimizer, group, name) in enumerate(self._settings):
             rate = optimizer.param_groups[group][name]
             if rate is not self._rates[n]:
@@ -295,6 +295,11 @@ def _aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     memory = bytearray(size + 64)
     shift = -ctypes.addressof(ctypes.c_char.from_buffer(memory)) % 64
     return np.ndarray(shape, dtype, memory, shift)
+
+
+def _plain(a: Any) -> Array:
+    """The same as an array in C order: NumPy's sums of single numbers, put into `.data`, are no arrays and have no address."""
+    return np.array(a, order="C", copy=None, subok=False)
 
 
 def native_order(array: Array) -> Array:
