@@ -246,3 +246,33 @@ def test_single_numbers_of_numpy_in_the_place_of_data() -> None:
     f = mg.compile(lambda given: x * closed + given)
     for _ in range(2):
         np.testing.assert_array_equal(f(given).numpy(), [6.0, 8.0])
+
+
+def test_states_that_would_be_set_once() -> None:
+    """Names, attributes and entries that the function reads and sets: the program would begin with the old ones every time."""
+    start = mg.zeros(2)
+    variable: Any = start
+    table, entries, space = {"h": start}, [start], SimpleNamespace(h=start)
+
+    def in_variable(x: mg.Tensor) -> mg.Tensor:
+        nonlocal variable
+        variable = variable + x
+        return variable * 1
+
+    def in_pair(x: mg.Tensor) -> None:
+        nonlocal variable
+        variable = (x * 2, x)
+
+    def in_table(x: mg.Tensor) -> None:
+        table["h"] = table["h"] + x
+
+    def in_list(x: mg.Tensor) -> None:
+        entries[0] = entries[0] + x
+
+    def in_object(x: mg.Tensor) -> None:
+        space.h = space.h + x
+
+    for f in (in_variable, in_pair, in_table, in_list, in_object):
+        with pytest.raises(mg.errors.TraceError, match=r"was set to a tensor .*MG203"):
+            mg.compile(f)(mg.ones(2))
+    assert all(x is start for x in (variable, table["h"], entries[0], space.h))

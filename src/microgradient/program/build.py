@@ -15,6 +15,7 @@ from ..operators import wrap
 from ..tape import NO_PARAMS, Node, Spent, recording, topological
 from ..tensor import Tensor
 from ..tree import flatten
+from .names import NameGuard
 from .places import Argument, Entry, Place
 from .program import Alias, Instruction, Program
 from .pullback import Pullback, Seed, split, traced_cotangents
@@ -60,8 +61,10 @@ class Traced(NamedTuple):
     pullback: Pullback | None  # if there are results that can be differentiated
 
 
-def trace_function(function: Callable[..., Any], leaves: list[Any], kinds: list[int], rebuild: Any) -> Traced:
-    """Run `function` once on the arguments, traced."""
+def trace_function(
+    function: Callable[..., Any], leaves: list[Any], kinds: list[int], rebuild: Any, names: NameGuard
+) -> Traced:
+    """Run `function` once on the arguments, traced. `names` stand for what they did before."""
     trace = Trace({n: x for n, (x, kind) in enumerate(zip(leaves, kinds, strict=True)) if kind == TENSOR})
     draws = random_states()
     with tracing_with(trace):
@@ -73,6 +76,7 @@ def trace_function(function: Callable[..., Any], leaves: list[Any], kinds: list[
             warn_of_draws(function, draws)
             for optimizer in trace.optimizers.values():
                 optimizer.refuse_new_rates()
+            names.refuse_kept(_is_traced)
             return _gathered(trace, value)
         except BaseException:
             for optimizer in trace.optimizers.values():
@@ -195,8 +199,12 @@ def _result(trace: Trace, leaf: Any, outputs: list[Sym]) -> Result:
     if isinstance(leaf, Sym):
         outputs.append(leaf)
         return Result(FLOAT if leaf.weak else ARRAY, len(outputs) - 1)
-    refuse_hidden(leaf, lambda x: isinstance(x, Sym) or (isinstance(x, Tensor) and isinstance(_DATA.__get__(x), Sym)))
+    refuse_hidden(leaf, _is_traced)
     return Result(STATIC, -1, leaf)
+
+
+def _is_traced(x: Any) -> bool:
+    return isinstance(x, Sym) or (isinstance(x, Tensor) and isinstance(_DATA.__get__(x), Sym))
 
 
 def refuse_hidden(leaf: Any, is_traced: Callable[[Any], bool]) -> None:

@@ -200,7 +200,7 @@ class Compiled:
         objects = [x for x, kind in zip(leaves, kinds, strict=True) if kind == STATIC]
         before = NameGuard(self._function, objects)
         with meeting_values():
-            traced = trace_function(self._function, leaves, kinds, rebuild)
+            traced = trace_function(self._function, leaves, kinds, rebuild, before)
         guards = Guards(traced, self._function, objects, before)
         return Variant(traced, kinds, self._backend, self._again(traced, rebuild), guards)
 

@@ -11,13 +11,14 @@ import dis
 import functools
 import sys
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from operator import itemgetter
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType, NoneType
 from typing import Any
 
 import numpy as np
 
+from ..errors import TraceError
 from ..scalar import Value
 from ..tensor import Tensor
 from ..tracing import Traced
@@ -109,12 +110,47 @@ class NameGuard:
         names = [(id(cell), name, x) for cell, x, name in self._cells] + [(id(s), n, x) for s, n, x in self._variables]
         return list(dict.fromkeys(name for at, name, x in names if (at, name) in moved or _reaches(x, moved)))
 
+    def refuse_kept(self, is_traced: Callable[[Any], bool]) -> None:
+        """Raise TraceError where a name, or an entry of a container, was something else before it became a traced tensor."""
+        for cell, x, name in self._cells:
+            if _contents(cell) is not x and _holds(_contents(cell), is_traced):
+                cell.cell_contents = x
+                raise _kept(name)
+        for space, name, x in self._variables:
+            if space.get(name) is not x and _holds(space.get(name), is_traced):
+                if isinstance(space, dict):
+                    space[name] = x
+                raise _kept(name)
+        for container, entries in self._containers:
+            if not isinstance(container, list | dict) or entries.__class__ is int:
+                continue
+            for key, old in entries if isinstance(container, dict) else enumerate(entries[: len(container)]):
+                now = container.get(key) if isinstance(container, dict) else container[key]
+                if now is not old and is_traced(now):
+                    container[key] = old
+                    raise _kept(f"[{key!r}]")
+
     def _moved(self) -> set[tuple[int, str]]:
         """The cells and variables that hold something else now, and the containers that do."""
         found = {(id(cell), name) for cell, x, name in self._cells if not same(_contents(cell), x)}
         found |= {(id(space), name) for space, name, x in self._variables if not same(space.get(name), x)}
         found |= {(id(x), "") for x, content in self._arrays if x.tobytes() != content}
         return found | {(id(x), "") for x, entries in self._containers if not same(entries, _entries(x))}
+
+
+def _kept(name: str) -> TraceError:
+    return TraceError(
+        "MG203",
+        f"`{name}` was set to a tensor computed in the compiled function, which would not be set again when the program runs. "
+        f"Return the tensor and pass it in as an argument, or keep one tensor in `{name}` and write `.data = value.data` to it.",
+    )
+
+
+def _holds(x: Any, is_traced: Callable[[Any], bool], far: int = 3) -> bool:
+    """Whether something is a traced tensor, or a container around one."""
+    if not isinstance(x, list | tuple | dict):
+        return is_traced(x)
+    return far > 0 and any(_holds(part, is_traced, far - 1) for part in (x.values() if isinstance(x, dict) else x))
 
 
 def _reaches(x: Any, moved: set[tuple[int, str]], far: int = _FAR) -> bool:
