@@ -273,6 +273,16 @@ def test_states_that_would_be_set_once() -> None:
         space.h = space.h + x
 
     for f in (in_variable, in_pair, in_table, in_list, in_object):
-        with pytest.raises(mg.errors.TraceError, match=r"was set to a tensor .*MG203"):
+        with pytest.raises(mg.errors.TraceError, match=r"was set to .*MG203"):
             mg.compile(f)(mg.ones(2))
+    number = first = Value(0.0)
+
+    def in_number(x: Value) -> Value:
+        nonlocal number
+        number = number + x
+        return number * 1
+
+    with pytest.raises(mg.errors.TraceError, match=r"`number` was set to .*MG203"):
+        mg.compile(in_number)(Value(1.0))
+    assert number is first
     assert all(x is start for x in (variable, table["h"], entries[0], space.h))

@@ -176,6 +176,7 @@ class Routine:
 
         before = NameGuard(fn, [])
         self.traced = trace_values(fn, arguments, debug)
+        before.refuse_kept(lambda x: isinstance(x, Value) and isinstance(x.data, ScalarSym))
         self.names = NameGuard(fn, [], before)
         self.closed_over = {cell.value for cell in self.traced.cells} - self.argument_of.keys()
         self.trace_seconds = time.perf_counter() - start

@@ -141,8 +141,8 @@ class NameGuard:
 def _kept(name: str) -> TraceError:
     return TraceError(
         "MG203",
-        f"`{name}` was set to a tensor computed in the compiled function, which would not be set again when the program runs. "
-        f"Return the tensor and pass it in as an argument, or keep one tensor in `{name}` and write `.data = value.data` to it.",
+        f"`{name}` was set to a tensor or Value computed in the compiled function, which would not be set again when the program "
+        f"runs. Return it and pass it in as an argument, or let `{name}` be what it was and write `.data = value.data` to it.",
     )
 
 
