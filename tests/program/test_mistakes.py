@@ -286,3 +286,21 @@ def test_states_that_would_be_set_once() -> None:
         mg.compile(in_number)(Value(1.0))
     assert number is first
     assert all(x is start for x in (variable, table["h"], entries[0], space.h))
+
+
+def test_an_optimiser_with_a_state_made_inside() -> None:
+    """Eagerly every call begins with a new state; the program would go on with the one of the trace."""
+    w = mg.tensor([1.0, 2.0], requires_grad=True)
+
+    def step(make: Any) -> None:
+        optimizer = make([w], lr=0.1)
+        optimizer.zero_grad()
+        mg.sum(w * w).backward()
+        optimizer.step()
+
+    with pytest.raises(mg.errors.TraceError, match=r"Making an optimiser .*MG202"):
+        mg.compile(step)(optim.Adam)
+    f = mg.compile(step)
+    f(optim.SGD)
+    f(optim.SGD)
+    np.testing.assert_allclose(w.numpy(), [0.64, 1.28], rtol=1e-6)

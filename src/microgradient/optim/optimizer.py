@@ -44,6 +44,7 @@ class Optimizer:
         self.param_groups: list[Group] = []
         self.state: dict[Tensor, State] = {}
         self._steps = 0
+        self.made_in = getattr(tracing.current(), "start", None)  # the number of a trace
         groups = _listed(params)
         if not groups:
             raise ArgumentError(

@@ -41,6 +41,10 @@ class OptimizerTrace:
             states = self.optimizer.state
             if not states.get(p):
                 first = self.optimizer.initial_state(p, group)
+                if first and self.optimizer.made_in == self.trace.start:
+                    self.trace.refuse(
+                        "Making an optimiser", "Make it outside, or use one without a state inside: `SGD`."
+                    )
                 if first:
                     states[p] = first
                     self.begun.append(p)
