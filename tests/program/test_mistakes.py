@@ -304,3 +304,18 @@ def test_an_optimiser_with_a_state_made_inside() -> None:
     f(optim.SGD)
     f(optim.SGD)
     np.testing.assert_allclose(w.numpy(), [0.64, 1.28], rtol=1e-6)
+
+
+def test_leaves_made_inside_come_with_their_gradient() -> None:
+    def f(x: mg.Tensor) -> Any:
+        w = mg.tensor([1.0, 2.0], requires_grad=True)
+        mg.sum(w * w * x).backward()
+        return w, mg.tensor([1.0], requires_grad=True)
+
+    compiled = mg.compile(f)
+    first, without = compiled(mg.tensor([3.0, 4.0]))
+    second, _ = compiled(mg.tensor([5.0, 6.0]))
+    np.testing.assert_array_equal(first.grad.numpy(), [6.0, 16.0])
+    np.testing.assert_array_equal(second.grad.numpy(), [10.0, 24.0])
+    assert without.requires_grad
+    assert without.grad is None

@@ -22,7 +22,7 @@ from .pullback import Pullback, Seed, split, traced_cotangents
 from .simplify import simplify
 from .states import FLOAT64
 from .sym import Sym
-from .trace import _DATA, Trace, tracing_with
+from .trace import _DATA, _GRAD, Trace, tracing_with
 from .traced_world import constant
 
 ARRAY, TENSOR, INSIDE, FLOAT, STATIC = range(5)
@@ -31,7 +31,10 @@ ARRAY, TENSOR, INSIDE, FLOAT, STATIC = range(5)
 
 
 class Result(NamedTuple):
-    """A leaf of what the function returned: how to make it (TENSOR, ARRAY, FLOAT, STATIC, ARGUMENT), and from what."""
+    """A leaf of what the function returned: how to make it (TENSOR, ARRAY, FLOAT, STATIC, ARGUMENT), and from what.
+
+    `value` of a tensor is the number of the output that is its gradient.
+    """
 
     kind: int
     output: int
@@ -195,7 +198,13 @@ def _result(trace: Trace, leaf: Any, outputs: list[Sym]) -> Result:
             if leaf.node is node:
                 return Result(ARGUMENT, -1, number)
         outputs.append(datum)
-        return Result(TENSOR, len(outputs) - 1, None, leaf.node is not None and leaf.node.op is None)
+        output = len(outputs) - 1
+        is_leaf = leaf.node is not None and leaf.node.op is None
+        grad = _GRAD.__get__(leaf.node) if is_leaf else None
+        if not isinstance(grad, Tensor):
+            return Result(TENSOR, output, None, is_leaf)
+        outputs.append(_DATA.__get__(grad))
+        return Result(TENSOR, output, len(outputs) - 1, is_leaf)
     if isinstance(leaf, Sym):
         outputs.append(leaf)
         return Result(FLOAT if leaf.weak else ARRAY, len(outputs) - 1)

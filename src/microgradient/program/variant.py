@@ -62,6 +62,7 @@ class Variant:
             if r.output >= 0
         ]
         late = [e.output for e in self._late if e.output is not None]
+        late += [r.value for r in traced.results if r.kind == TENSOR and r.value is not None]
         pullback = traced.pullback
         if pullback is not None:
             late += [k for from_input, k in pullback.residuals if not from_input]
@@ -279,7 +280,7 @@ class Variant:
         tensor: Tensor = wrap(array, None)
         if r.requires_grad:
             tensor.node = Node(None, (), (), NO_PARAMS, array.shape, array.dtype)
-            tensor.node.grad = None
+            tensor.node.grad = None if r.value is None else wrap(self.outputs[r.value], None)
         return tensor
 
 
