@@ -16,7 +16,6 @@ from microgradient.native.ir import module
 from microgradient.native.kernel import Access, ContractionKernel, Op
 
 BITS = (128, 256, 512)
-ENGINE_BITS = engine.host().vector_bits if engine.host().triple.startswith("x86_64") else 0
 
 
 def compiled(spec, bits):
@@ -250,7 +249,7 @@ def test_a_long_epilogue_runs_row_by_row():
     np.testing.assert_allclose(out, 256 * (a.astype("f8") @ b), rtol=1e-5, atol=1e-3)
 
 
-@pytest.mark.parametrize("target", ["native", *(t for t, (_, b) in engine.TARGETS.items() if b <= ENGINE_BITS)])
+@pytest.mark.parametrize("target", engine.targets())
 def test_narrower_processors(target):
     """Without a fused multiply-add and with 16 registers, too."""
     with engine.forced(target):

@@ -24,7 +24,7 @@ LIMIT = 512 * 2**20
 def folder() -> Path | None:
     """The folder, made if it wasn't there; None if there is none to use."""
     name = os.environ.get("MICROGRADIENT_CACHE", "")
-    if name == "off":
+    if name.lower() == "off":
         return None
     try:
         usual = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "microgradient"

@@ -74,7 +74,7 @@ def host() -> Host:
     native = _native()
     if target == "native":
         return native
-    if not native.triple.startswith("x86_64") or target not in TARGETS or TARGETS[target][1] > native.vector_bits:
+    if target not in targets():
         raise ArgumentError(
             "MG208",
             f"The target {target!r} can't run here: this machine is {native.triple}, {native.cpu}, with vectors of "
@@ -82,6 +82,13 @@ def host() -> Host:
         )
     cpu, bits = TARGETS[target]
     return Host(native.triple, cpu, "", bits)
+
+
+def targets() -> list[str]:
+    """The targets that run on this machine: what MICROGRADIENT_TARGET may say."""
+    native = _native()
+    narrower = [t for t, (_, bits) in TARGETS.items() if bits <= native.vector_bits]
+    return ["native", *(narrower if native.triple.startswith("x86_64") else ())]
 
 
 @contextmanager
