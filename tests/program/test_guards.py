@@ -401,3 +401,30 @@ def test_arrays_that_python_reads() -> None:
         a[0] = n
         np.testing.assert_array_equal(f(X).numpy(), X.numpy() * a + a[::-1])
     assert f.stats()["programs"] == 1
+def test_an_argument_that_the_function_closes_over_as_well() -> None:
+    w, v = mg.tensor([2.0, 3.0]), mg.tensor([10.0, 10.0])
+    f = mg.compile(lambda x: x * w + 1)
+    assert [f(x).tolist() for x in (w, v, w, v)] == [[5, 10], [21, 31], [5, 10], [21, 31]]
+
+    def change(x: mg.Tensor) -> mg.Tensor:
+        x[0] = 9.0
+        return mg.sum(w)
+
+    g = mg.compile(change)
+    assert [g(v).item(), g(v).item(), g(w).item(), g(v).item()] == [5, 5, 12, 12]
+    assert (w.tolist(), v.tolist()) == ([9, 3], [9, 10])
+
+
+def test_a_leaf_that_is_an_argument_and_closed_over_gets_both_gradients() -> None:
+    w, v = mg.tensor([2.0], requires_grad=True), mg.tensor([5.0], requires_grad=True)
+
+    def descend(x: mg.Tensor) -> None:
+        w.grad = x.grad = None
+        mg.sum(x * w).backward()
+
+    f = mg.compile(descend)
+    found = []
+    for x in (v, w, v, w):
+        f(x)
+        found.append((w.grad.item(), x.grad.item()))
+    assert found == [(5, 2), (4, 4), (5, 2), (4, 4)]

@@ -68,6 +68,8 @@ def trace_function(
     function: Callable[..., Any], leaves: list[Any], kinds: list[int], rebuild: Any, names: NameGuard
 ) -> Traced:
     """Run `function` once on the arguments, traced. `names` stand for what they did before."""
+    tensors = {id(x): _doppelganger(x) for x, kind in zip(leaves, kinds, strict=True) if kind == TENSOR}
+    leaves = [tensors.get(id(x), x) for x in leaves]
     trace = Trace({n: x for n, (x, kind) in enumerate(zip(leaves, kinds, strict=True)) if kind == TENSOR})
     draws = random_states()
     with tracing_with(trace):
@@ -105,6 +107,15 @@ def warn_of_draws(function: Callable[..., Any], before: Any) -> None:
             "traced: every call of the compiled function will use these same ones. Draw outside, and pass the numbers "
             "as arguments; draws of tensors by `mg.` functions are new at every call.",
         )
+
+
+def _doppelganger(x: Tensor) -> Tensor:
+    """A tensor for the trace in the place of `x`: what the function does with `x` if it closes over it, too, is another thing."""
+    new = type(x).__new__(type(x))
+    new.data, new.node = _DATA.__get__(x), x.node
+    if hasattr(x, "__dict__"):  # of a class of the user's
+        vars(new).update(vars(x))
+    return new
 
 
 def _stand_in(trace: Trace, number: int, leaf: Any, kind: int) -> Any:

@@ -70,6 +70,7 @@ class Compiled:
         self._fast: Callable[[tuple[Any, ...]], bool] | None = None
         self._traced = self._hits = 0
         self._signatures: list[Any] = []
+        self._outside: set[int] = set()  # the ids of the tensors that it closes over
         self._renamed: list[str] = []  # names in its code that stood for something else at the last tracing
         self._values: CompiledValues | None = None  # what runs it, once it turned out to be a function of Values
         functools.update_wrapper(self, function, updated=())
@@ -166,7 +167,7 @@ class Compiled:
         """Find the program for these arguments, or make it."""
         leaves, rebuild = flatten((args, options))
         leaves = [native_order(x) if isinstance(x, np.ndarray) else x for x in leaves]
-        kinds, key = _signature(leaves, (args, options))
+        kinds, key = _signature(leaves, (args, options), self._outside)
         variants = self._variants.get(key)
         if variants is None:
             variants = self._variants[key] = []
@@ -182,26 +183,33 @@ class Compiled:
         self._renamed = [name for variant in variants[-1:] for name in variant.guards.names.changed()]
         try:
             with collection_paused():
-                variant = self._made(leaves, kinds, rebuild)
+                made = self._made(leaves, kinds, rebuild)
         except ValuesMetError:
             self._values = CompiledValues(self._function, self._debug)
             return self._values(*args, **options)
+        if made is None:
+            return self._slow(args, options, repeat)
         self._traced += 1
         self._signatures = [*self._signatures[-_PATIENCE:], [_shown(leaf) for leaf in leaves]]
         if self._traced == _PATIENCE + 1:
             self._warn_of_retracing(args, options)
         del variants[:-3]
-        variants.append(variant)
-        variant.statics = [x for x, kind in zip(leaves, kinds, strict=True) if kind == STATIC]  # known by their id
-        variant.guards.skip()
-        return self._run(variant, leaves, args, options, repeat)
+        variants.append(made)
+        self._outside = {x for several in self._variants.values() for v in several for x in v.guards.outside}
+        made.statics = [x for x, kind in zip(leaves, kinds, strict=True) if kind == STATIC]  # known by their id
+        made.guards.skip()
+        return self._run(made, leaves, args, options, repeat)
 
-    def _made(self, leaves: list[Any], kinds: list[int], rebuild: Callable[[list[Any]], Any]) -> Variant:
+    def _made(self, leaves: list[Any], kinds: list[int], rebuild: Callable[[list[Any]], Any]) -> Variant | None:
+        """A program for these arguments. None if one turned out to be closed over as well: its signature is another one, then."""
         objects = [x for x, kind in zip(leaves, kinds, strict=True) if kind == STATIC]
         before = NameGuard(self._function, objects)
         with meeting_values():
             traced = trace_function(self._function, leaves, kinds, rebuild, before)
         guards = Guards(traced, self._function, objects, before)
+        if any(kind == TENSOR and id(x) in guards.outside for x, kind in zip(leaves, kinds, strict=True)):
+            self._outside |= guards.outside
+            return None
         return Variant(traced, kinds, self._backend, self._again(traced, rebuild), guards)
 
     def _again(self, traced: Traced, rebuild: Callable[[list[Any]], Any]) -> Callable[..., Any]:
@@ -231,7 +239,7 @@ class Compiled:
                 self._latest.release()
             self._latest = variant
             flat = not options and len(leaves) == len(args) and all(a is b for a, b in zip(args, leaves, strict=True))
-            self._fast = _fast_check(leaves, variant.kinds, variant.changes_arguments) if flat else None
+            self._fast = _fast_check(leaves, variant) if flat else None
         return result
 
     def _backend(self, program: Program) -> Any:
@@ -260,12 +268,16 @@ class Compiled:
 # ------------------------------------------------------------------------------------------------------------- signatures
 
 
-def _signature(leaves: list[Any], tree: Any) -> tuple[list[int], Any]:
-    """The kinds of the leaves, and what must be equal for a program to fit."""
+def _signature(leaves: list[Any], tree: Any, outside: set[int]) -> tuple[list[int], Any]:
+    """The kinds of the leaves, and what must be equal for a program to fit.
+
+    A tensor that the function closes over (`outside`) is a constant as an argument: what the function changes through one of
+    the two names, it sees through the other.
+    """
     kinds, key = [], [_structure(tree), recording.get() is None, DEFAULT_FLOAT[0]]
     tensors: dict[int, int] = {}
     for n, leaf in enumerate(leaves):
-        kind, entry = _described(leaf)
+        kind, entry = (STATIC, (STATIC, id(leaf))) if id(leaf) in outside else _described(leaf)
         if kind == TENSOR:
             entry = (*entry, tensors.setdefault(id(leaf), n))
         kinds.append(kind)
@@ -303,15 +315,19 @@ def _structure(tree: Any) -> Any:
     return tree is None
 
 
-def _fast_check(leaves: list[Any], kinds: list[int], changed: bool) -> Callable[[tuple[Any, ...]], bool] | None:
-    """A quick look whether arguments given by position have the signature of these. `changed`: the program changes some."""
+def _fast_check(leaves: list[Any], variant: Variant) -> Callable[[tuple[Any, ...]], bool] | None:
+    """A quick look whether arguments given by position have the signature of these, which `variant` just ran on."""
+    kinds = variant.kinds
     if len({id(x) for x, k in zip(leaves, kinds, strict=True) if k == TENSOR}) < kinds.count(TENSOR):
         return None
     if INSIDE in kinds:
         return None
     off, default = recording.get() is None, DEFAULT_FLOAT[0]
     wanted = [(k, type(x), *_fast_entry(x, k)) for x, k in zip(leaves, kinds, strict=True)]
-    several = changed and kinds.count(TENSOR) > 1
+    several = variant.changes_arguments and kinds.count(TENSOR) > 1
+    outside = (
+        variant.guards.outside if variant.traced.effects else ()
+    )  # two names of one tensor that is only read are fine
     count = len(kinds)
     get = recording.get
 
@@ -322,7 +338,7 @@ def _fast_check(leaves: list[Any], kinds: list[int], changed: bool) -> Callable[
             if x.__class__ is not cls:
                 return False
             if kind == TENSOR:
-                if x.node is not node:
+                if x.node is not node or (outside and id(x) in outside):
                     return False
                 x = x.data
             if kind <= TENSOR:

@@ -28,6 +28,7 @@ class Guards:
         trace = traced.trace
         self._tensors = [seen.owner for seen in trace.tensors.values() if isinstance(seen.place, Data)]
         self._nodes = [t.node for t in self._tensors]
+        self.outside = frozenset(map(id, self._tensors))  # the tensors that the function closes over
         grads = [g for g in trace.grads.values() if g.was_read]
         self._without = [g.owner for g in grads if isinstance(g.place, Grad) and g.before is None]
         self._with = [g.owner for g in grads if isinstance(g.place, Grad) and isinstance(g.before, Tensor)]
