@@ -196,3 +196,22 @@ def test_second_derivatives_of_a_function_that_changes_what_it_reads() -> None:
         g(x).backward(create_graph=True)
         assert x.grad.tolist() == [6.0]
         assert h.tolist() == [2.0]
+
+
+def test_the_way_back_reads_what_the_call_read_though_the_call_changed_it() -> None:
+    w, x = mg.tensor([2.0], requires_grad=True), mg.tensor([1.0], requires_grad=True)
+
+    def decay(x: Any) -> Any:
+        y = mg.sum(w * x * x)
+        with mg.no_grad():
+            w.data = w.data * 0.5
+        return y
+
+    f = mg.compile(decay)
+    for k in range(4):
+        x.grad = None
+        f(x).backward()
+        assert (x.grad.item(), w.data.item()) == (4 * 0.5**k, 0.5**k)
+    x.grad = None
+    f.repeat(5, x).backward()
+    assert (x.grad.item(), w.data.item()) == (4 * 0.5**8, 0.5**8)

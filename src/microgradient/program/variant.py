@@ -74,11 +74,16 @@ class Variant:
         self._generators = list({id(d.generator): d.generator for d in draws if d is not None}.values())
         self._bound = False  # whether the executable knows the other arrays
         self._connection: Connection | None = None
+        self._overwritten: list[
+            int
+        ] = []  # inputs that the way back reads, in whose place the program puts something new
         if pullback is not None:
             volatile = {k for k, _, kind, weak in self._arguments if weak or kind == ARRAY}
             volatile |= {k for k, *_ in self._settings}
             volatile |= {k for k, place in enumerate(traced.sources) if isinstance(place, Reference)}
             self._connection = Connection(pullback, backend(pullback.program), again, volatile)
+            owned = {h.input for h in self._held}
+            self._overwritten = [k for from_input, k in pullback.residuals if from_input and k in owned]
         only = traced.results[0] if len(traced.results) == 1 else None
         plain = only is not None and only.kind == TENSOR and not only.requires_grad and pullback is None
         self._single = only.output if only is not None and plain else None
@@ -132,9 +137,11 @@ class Variant:
         following = {
             e.place for e in changed if e.output not in sources or isinstance(e.place, Argument | ArgumentGrad)
         }
-        self.loops = following.isdisjoint(traced.sources)  # whether a run can follow a run without Python
         self.changes_arguments = any(isinstance(e.place, Argument | ArgumentGrad) for e in traced.effects)
-        self._held = [*self._data, *self._entries, *self._grads]
+        self._held: list[Held] = [*self._data, *self._entries, *self._grads]
+        self.loops = following.isdisjoint(traced.sources)  # whether a run can follow a run without Python
+        if traced.pullback is not None and self._held:
+            self.loops = False  # the way back needs what the last run read
         self._owned: list[Any]
         self._owned_ids: list[int]
         self._owned_grads: list[Any]
@@ -176,15 +183,18 @@ class Variant:
         self._bound = True
         return self._finish(leaves, before)
 
-    def _before(self) -> tuple[list[tuple[Any, Any]], list[tuple[Any, Any]]]:
-        """What the function is going to read besides its arguments: the values at places, and the states of generators."""
+    def _before(self) -> tuple[list[tuple[Any, Any]], list[tuple[Any, Any]], dict[int, Array]]:
+        """What the function is going to read besides its arguments: the values at places, the states of generators, and the
+        inputs that the way back reads after the program has put something new in their place.
+        """
         read: list[tuple[Any, Any]] = [
             (place, self.inputs[k]) for k, place, *_ in self._read if isinstance(place, Data)
         ]
         read += [
             (h.place, self.inputs[h.input].copy()) for h in self._data if h.input is not None
         ]  # and is going to change
-        return read, [(generator, generator.get_state()) for generator in self._generators]
+        states = [(generator, generator.get_state()) for generator in self._generators]
+        return read, states, {k: self.inputs[k].copy() for k in self._overwritten}
 
     def _ready(self) -> bool:
         """Whether every place holds the array that is owned for it, and nobody else does."""
@@ -245,7 +255,9 @@ class Variant:
             results = [self._result(r, leaves) for r in self.traced.results]
             if self._connection is not None:
                 given = [x.copy() if isinstance(x, np.ndarray) else x for x in leaves]  # the user may change arrays
-                self._connection.connect(results, given, self.inputs, outputs, before)
+                read, states, overwritten = before
+                inputs = [overwritten.get(k, x) for k, x in enumerate(self.inputs)]
+                self._connection.connect(results, given, inputs, outputs, (read, states))
             result = self.traced.rebuild(results)
         for k, _, _ in self._fresh:
             outputs[k] = None
