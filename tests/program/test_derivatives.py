@@ -215,3 +215,26 @@ def test_the_way_back_reads_what_the_call_read_though_the_call_changed_it() -> N
     x.grad = None
     f.repeat(5, x).backward()
     assert (x.grad.item(), w.data.item()) == (4 * 0.5**8, 0.5**8)
+
+
+def test_second_derivatives_of_a_function_that_changes_gradients_or_arguments() -> None:
+    """It runs again for them, without doing again what it did to others."""
+    w = mg.tensor([2.0], requires_grad=True)
+
+    def f(x: Any, a: Any) -> Any:
+        mg.sum(w * x.detach()).backward()
+        y = mg.sum(x**3 * w * a)
+        a[0] = 7.0
+        return y
+
+    found = []
+    for g in (f, mg.compile(f)):
+        w.grad, a = None, mg.tensor([1.0])
+        for _ in range(2):
+            x = mg.tensor([3.0], requires_grad=True)
+            y = g(x, a)
+            x.grad = None
+            y.backward(create_graph=True)
+            mg.sum(x.grad).backward()
+            found.append((w.grad.item(), x.grad.item(), a.item()))
+    assert found[:2] == found[2:]

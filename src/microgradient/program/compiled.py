@@ -218,15 +218,15 @@ class Compiled:
         def run(leaves: list[Any], before: Any) -> list[Any]:
             read, states = before
             now = [(generator, generator.get_state()) for generator, _ in states]
-            kept = kept_values([*(e.place for e in traced.effects), *(place for place, _ in read)])
+            kept = kept_values([*(e.place for e in traced.effects), *(place for place, _ in read)], leaves)
             args, options = rebuild(leaves)
             try:
-                restore(read)
+                restore(read, leaves)
                 for generator, state in states:
                     generator.set_state(state)
                 return flatten(self._function(*args, **options))[0]
             finally:
-                restore(kept)
+                restore(kept, leaves)
                 for generator, state in now:
                     generator.set_state(state)
 

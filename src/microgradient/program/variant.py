@@ -175,7 +175,7 @@ class Variant:
                 inputs[k].fill(rate)
         if self._held and not self._ready() and not self._take():
             return MISMATCH
-        before = None if self._connection is None else self._before()
+        before = None if self._connection is None else self._before(leaves)
         outputs = self.outputs
         for k, shape, dtype in self._fresh:
             outputs[k] = np.empty(shape, dtype)
@@ -183,7 +183,7 @@ class Variant:
         self._bound = True
         return self._finish(leaves, before)
 
-    def _before(self) -> tuple[list[tuple[Any, Any]], list[tuple[Any, Any]], dict[int, Array]]:
+    def _before(self, leaves: Any) -> tuple[list[tuple[Any, Any]], list[tuple[Any, Any]], dict[int, Array]]:
         """What the function is going to read besides its arguments: the values at places, the states of generators, and the
         inputs that the way back reads after the program has put something new in their place.
         """
@@ -193,6 +193,7 @@ class Variant:
         read += [
             (h.place, self.inputs[h.input].copy()) for h in self._data if h.input is not None
         ]  # and is going to change
+        read += kept_values([e.place for e in self._late if isinstance(e.place, Argument)], leaves)
         states = [(generator, generator.get_state()) for generator in self._generators]
         return read, states, {k: self.inputs[k].copy() for k in self._overwritten}
 
@@ -320,15 +321,19 @@ def native_order(array: Array) -> Array:
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
-def kept_values(places: list[Any]) -> list[tuple[Any, Any]]:
-    """What is in tensors and optimisers' states among these places, to be put back by `restore`."""
-    return [(place, _value(place)) for place in places if isinstance(place, Data | Entry)]
+def kept_values(places: list[Any], leaves: list[Any]) -> list[tuple[Any, Any]]:
+    """What is at these places, to be put back by `restore`; of gradients, the tensors themselves."""
+    return [(p, _gradient(p, leaves) if isinstance(p, Grad | ArgumentGrad) else _value(p, leaves)) for p in places]
 
 
-def restore(values: list[tuple[Any, Any]]) -> None:
+def restore(values: list[tuple[Any, Any]], leaves: list[Any]) -> None:
     """Put back what `kept_values` found."""
     for place, value in values:
-        _write(place, value)
+        _write(place, value, leaves)
+
+
+def _gradient(place: Any, leaves: Any) -> Any:
+    return (place.node if isinstance(place, Grad) else leaves[place.number].node).grad
 
 
 def _read(place: Any, leaves: Any) -> Any:
@@ -342,10 +347,12 @@ def _read(place: Any, leaves: Any) -> Any:
     return np.asarray(_value(place))
 
 
-def _value(place: Any) -> Any:
+def _value(place: Any, leaves: Any = ()) -> Any:
     """What is at a place now: an array, a number, or None."""
     if isinstance(place, Data):
         return place.tensor.data
+    if isinstance(place, Argument):
+        return leaves[place.number].data
     if isinstance(place, Grad):
         return place.node.grad.data if isinstance(place.node.grad, Tensor) else None
     return place.optimizer.state.get(place.parameter, {}).get(place.key)
@@ -356,7 +363,7 @@ def _dtype(value: Any) -> Any:
 
 
 def _write(place: Any, array: Any, leaves: Any = ()) -> None:
-    """Put an array where it belongs; None for a gradient that is no more."""
+    """Put an array where it belongs; for a gradient also a tensor, or None if it is no more."""
     if isinstance(place, Data):
         place.tensor.data = array
     elif isinstance(place, Argument):
@@ -365,4 +372,4 @@ def _write(place: Any, array: Any, leaves: Any = ()) -> None:
         place.optimizer.state.setdefault(place.parameter, {})[place.key] = array
     else:
         node = place.node if isinstance(place, Grad) else leaves[place.number].node
-        node.grad = None if array is None else wrap(array, None)
+        node.grad = array if array is None or isinstance(array, Tensor) else wrap(array, None)
