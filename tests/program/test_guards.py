@@ -428,3 +428,50 @@ def test_a_leaf_that_is_an_argument_and_closed_over_gets_both_gradients() -> Non
         f(x)
         found.append((w.grad.item(), x.grad.item()))
     assert found == [(5, 2), (4, 4), (5, 2), (4, 4)]
+
+
+def test_containers_in_containers() -> None:
+    settings: dict[str, Any] = {"scale": {"of": {"x": 1.0}}, "shift": ([[0.0]],)}
+    model = Blocks()
+    model.settings = {"a": {"b": {"c": [1.0]}}, "skip": {3}}
+    model.encode = lambda x: x * (model.settings["a"]["b"]["c"][0] + len(model.settings["skip"]))
+    f = mg.compile(lambda x: model(x) * settings["scale"]["of"]["x"] + settings["shift"][0][0][0])
+
+    def found() -> float:
+        return float(f(mg.ones(1)).item())
+
+    assert found() == 2
+    settings["scale"]["of"]["x"] = 2.0
+    assert found() == 4
+    settings["shift"][0][0][0] = 1.0
+    assert found() == 5
+    model.settings["a"]["b"]["c"][0] = 3.0
+    assert found() == 9
+    model.settings["skip"].add(4)
+    assert found() == 11
+    settings["self"] = settings
+    assert found() == 11
+    assert f.stats()["programs"] == 6
+
+
+class Scaled:
+    """A method of the base class is called by `super()`, and its name stands nowhere else."""
+
+    factor = 2.0
+
+    def inherited_only(self, x: mg.Tensor) -> mg.Tensor:
+        return x * self.factor
+
+
+class Twice(Scaled):
+    """See there."""
+
+    def __call__(self, x: mg.Tensor) -> mg.Tensor:
+        return super().inherited_only(x)
+
+
+def test_a_method_that_only_super_mentions(monkeypatch: pytest.MonkeyPatch) -> None:
+    f = mg.compile(Twice())
+    assert f(X).tolist() == [[2, 2]]
+    monkeypatch.setattr(Scaled, "factor", 3.0)
+    assert f(X).tolist() == [[3, 3]]

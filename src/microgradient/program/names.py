@@ -307,7 +307,7 @@ def _names(code: CodeType) -> tuple[frozenset[str], frozenset[str]]:
     for i in dis.get_instructions(code):
         if i.opname.startswith(("LOAD_GLOBAL", "LOAD_NAME")):
             variables.add(i.argval)
-        elif i.opname.startswith(("LOAD_ATTR", "LOAD_METHOD")):
+        elif i.opname.startswith(("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR")):  # the last from Python 3.12 on
             attributes.add(i.argval)
     if not variables.isdisjoint(("getattr", "hasattr")):
         attributes |= {part for part in code.co_consts if isinstance(part, str) and part.isidentifier()}
