@@ -475,3 +475,15 @@ def test_a_method_that_only_super_mentions(monkeypatch: pytest.MonkeyPatch) -> N
     assert f(X).tolist() == [[2, 2]]
     monkeypatch.setattr(Scaled, "factor", 3.0)
     assert f(X).tolist() == [[3, 3]]
+
+
+def test_an_attribute_of_a_module_that_is_deleted() -> None:
+    model = Blocks()
+    Blocks.bias = 1.0
+    model.bias = 5.0
+    model.encode = lambda x: x + model.bias
+    f = mg.compile(model)
+    assert f(X).tolist() == [[6, 6]]
+    del model.bias
+    assert f(X).tolist() == [[2, 2]]
+    del Blocks.bias

@@ -79,6 +79,10 @@ class Module:
         tracing.changes[0] += 1
         object.__setattr__(self, name, value)
 
+    def __delattr__(self, name: str) -> None:
+        tracing.changes[0] += 1
+        object.__delattr__(self, name)
+
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Same as ``self.name = param``; ``None`` for a parameter that this module does without."""
         self._check_name(name)
