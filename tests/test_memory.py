@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 import weakref
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -184,3 +185,17 @@ def test_a_backward_pass_releases_what_the_graph_saved():
         loss.backward()
         assert saved() is None
         assert loss.item() == pytest.approx(1000 * np.e)
+
+
+def test_arguments_are_not_kept() -> None:
+    """A compiled function holds no array of the call that it was traced for."""
+    f = mg.compile(lambda x, d, *, k: mg.sum(x * d["a"] * k["b"][0]))
+    for make in (lambda: np.ones(10), lambda: mg.ones(10), lambda: mg.ones(10).requires_grad_() * 2):
+        arguments = [make() for _ in range(3)]
+        arrays = [x.data for x in arguments if isinstance(x, mg.Tensor)]
+        held = [weakref.ref(x) for x in (*arguments, *arrays)]
+        arrays.clear()
+        f(arguments[0], {"a": arguments[1]}, k=OrderedDict(b=[arguments[2]]))
+        arguments.clear()
+        gc.collect()
+        assert [r() for r in held] == [None] * len(held)

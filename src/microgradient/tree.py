@@ -18,32 +18,46 @@ def flatten(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any]]:
     """
     if tree is None:
         return [], lambda leaves: None
-    if isinstance(tree, dict):
-        keys, children = list(tree), list(tree.values())
-
-        def build(parts: list[Any]) -> Any:
-            new = copy.copy(tree)  # a defaultdict stays one
-            new.update(zip(keys, parts, strict=True))
-            return new
-    elif isinstance(tree, list | tuple):
-        children = list(tree)
-        fields = hasattr(tree, "_fields")
-
-        def build(parts: list[Any]) -> Any:
-            return type(tree)(*parts) if fields else type(tree)(parts)
-    else:
+    if not isinstance(tree, dict | list | tuple):
         return [tree], lambda leaves: leaves[0]
-    flat = [flatten(child) for child in children]
-    counts = [len(leaves) for leaves, _ in flat]
+    flat = [flatten(child) for child in (tree.values() if isinstance(tree, dict) else tree)]
+    return [leaf for leaves, _ in flat for leaf in leaves], _builder(
+        _container(tree), [child for _, child in flat], [len(leaves) for leaves, _ in flat]
+    )
+
+
+def _builder(
+    container: Callable[[list[Any]], Any], children: list[Callable[[list[Any]], Any]], counts: list[int]
+) -> Callable[[list[Any]], Any]:
+    """The function that builds a tree. It outlives the tree, and so must not hold its leaves."""
 
     def rebuild(leaves: list[Any]) -> Any:
         parts, start = [], 0
-        for (_, child), n in zip(flat, counts, strict=True):
+        for child, n in zip(children, counts, strict=True):
             parts.append(child(leaves[start : start + n]))
             start += n
-        return build(parts)
+        return container(parts)
 
-    return [leaf for leaves, _ in flat for leaf in leaves], rebuild
+    return rebuild
+
+
+def _container(tree: Any) -> Callable[[list[Any]], Any]:
+    """The function that puts parts into a container like `tree`."""
+    cls = type(tree)
+    if not isinstance(tree, dict):
+        return (lambda parts: cls(*parts)) if hasattr(tree, "_fields") else cls
+    keys = list(tree)
+    if cls is dict:
+        return lambda parts: dict(zip(keys, parts, strict=True))
+    empty = copy.copy(tree)  # a defaultdict stays one
+    empty.clear()
+
+    def build(parts: list[Any]) -> Any:
+        new = copy.copy(empty)
+        new.update(zip(keys, parts, strict=True))
+        return new
+
+    return build
 
 
 def leaves_like(tree: Any, model: Any) -> list[Any]:

@@ -401,6 +401,8 @@ def test_arrays_that_python_reads() -> None:
         a[0] = n
         np.testing.assert_array_equal(f(X).numpy(), X.numpy() * a + a[::-1])
     assert f.stats()["programs"] == 1
+
+
 def test_an_argument_that_the_function_closes_over_as_well() -> None:
     w, v = mg.tensor([2.0, 3.0]), mg.tensor([10.0, 10.0])
     f = mg.compile(lambda x: x * w + 1)

@@ -53,21 +53,23 @@ class Effect(NamedTuple):
 
 
 class Traced(NamedTuple):
-    """A program, where its inputs come from and its outputs go, and the trace it was made of."""
+    """A program, where its inputs come from and where its outputs go."""
 
     program: Program
     sources: list[Place]
     results: list[Result]
     rebuild: Callable[[list[Any]], Any]
     effects: list[Effect]
-    trace: Trace
     pullback: Pullback | None  # if there are results that can be differentiated
 
 
 def trace_function(
     function: Callable[..., Any], leaves: list[Any], kinds: list[int], rebuild: Any, names: NameGuard
-) -> Traced:
-    """Run `function` once on the arguments, traced. `names` stand for what they did before."""
+) -> tuple[Traced, Trace]:
+    """Run `function` once on the arguments, traced. `names` stand for what they did before.
+
+    The trace holds the arguments: whoever keeps it keeps them.
+    """
     tensors = {id(x): _doppelganger(x) for x, kind in zip(leaves, kinds, strict=True) if kind == TENSOR}
     leaves = [tensors.get(id(x), x) for x in leaves]
     trace = Trace({n: x for n, (x, kind) in enumerate(zip(leaves, kinds, strict=True)) if kind == TENSOR})
@@ -82,7 +84,7 @@ def trace_function(
             for optimizer in trace.optimizers.values():
                 optimizer.refuse_new_rates()
             names.refuse_kept(_is_traced)
-            return _gathered(trace, value)
+            return _gathered(trace, value), trace
         except BaseException:
             for optimizer in trace.optimizers.values():
                 optimizer.undo()
@@ -150,7 +152,7 @@ def _gathered(trace: Trace, value: Any) -> Traced:
     program, sources = _with_aliases(trace, program, effects, also)
     if pullback is not None:
         pullback = _numbered(pullback, program, len(outputs))
-    return Traced(program, sources, results, rebuild, effects, trace, pullback)
+    return Traced(program, sources, results, rebuild, effects, pullback)
 
 
 def _programs(trace: Trace, outputs: list[Sym], connected: list[tuple[int, Node]]) -> tuple[Program, Any]:

@@ -205,8 +205,8 @@ class Compiled:
         objects = [x for x, kind in zip(leaves, kinds, strict=True) if kind == STATIC]
         before = NameGuard(self._function, objects)
         with meeting_values():
-            traced = trace_function(self._function, leaves, kinds, rebuild, before)
-        guards = Guards(traced, self._function, objects, before)
+            traced, trace = trace_function(self._function, leaves, kinds, rebuild, before)
+        guards = Guards(trace, traced.sources, self._function, objects, before)
         if any(kind == TENSOR and id(x) in guards.outside for x, kind in zip(leaves, kinds, strict=True)):
             self._outside |= guards.outside
             return None

@@ -12,10 +12,10 @@ from typing import Any
 
 from ..tensor import Tensor
 from ..tracing import changes
-from .build import Traced
 from .modules import ModuleGuard
 from .names import NameGuard
-from .places import ArgumentGrad, Data, Grad, Reference
+from .places import ArgumentGrad, Data, Grad, Place, Reference
+from .trace import Trace
 
 _node = attrgetter("node")
 
@@ -23,9 +23,10 @@ _node = attrgetter("node")
 class Guards:
     """The guards of one program."""
 
-    def __init__(self, traced: Traced, function: Any, objects: list[Any], before: NameGuard) -> None:
-        """`objects` are arguments; `before` is the guard of names before `function` was traced."""
-        trace = traced.trace
+    def __init__(
+        self, trace: Trace, sources: list[Place], function: Any, objects: list[Any], before: NameGuard
+    ) -> None:
+        """`sources` are where the program's inputs come from, `objects` arguments; `before` is the guard of names before `function` was traced."""
         self._tensors = [seen.owner for seen in trace.tensors.values() if isinstance(seen.place, Data)]
         self._nodes = [t.node for t in self._tensors]
         self.outside = frozenset(map(id, self._tensors))  # the tensors that the function closes over
@@ -35,7 +36,7 @@ class Guards:
         self._arguments = [(g.place.number, g.before is None) for g in grads if isinstance(g.place, ArgumentGrad)]
         self._with_kinds = bool(self._without or self._with or self._arguments)
         self._modules = ModuleGuard(trace.modules)
-        read = [place.array for place in traced.sources if isinstance(place, Reference)]
+        read = [place.array for place in sources if isinstance(place, Reference)]
         self.names = NameGuard(function, [*objects, *(module for module, _ in trace.modules.values())], before, read)
         self._changes = changes[0]
         self._checks: list[Callable[[], bool]] = [_OptimizerGuard(o).holds for o in trace.optimizers.values()]
