@@ -489,3 +489,28 @@ def test_an_attribute_of_a_module_that_is_deleted() -> None:
     del model.bias
     assert f(X).tolist() == [[2, 2]]
     del Blocks.bias
+
+
+def test_a_failing_trace_leaves_modules_as_they_were() -> None:
+    class Memory(nn.Module):
+        def __init__(self) -> None:
+            self.seen = 0
+            self.last = None
+            self.state = mg.zeros(1)
+
+        def forward(self, x: mg.Tensor) -> mg.Tensor:
+            self.seen += 1
+            self.last = self.state = self.new = x * 2
+            if self.fails and x.sum() > 0:
+                return x
+            return self.last
+
+    for fails in (False, True):
+        model = Memory()
+        state = model.state
+        model.fails = fails
+        with pytest.raises(
+            mg.errors.TraceError, match=r"MG200" if fails else r"`Memory.last` was set to a tensor computed"
+        ):
+            mg.compile(model)(X)
+        assert (model.seen, model.last, model.state is state, hasattr(model, "new")) == (0, None, True, False)

@@ -74,12 +74,16 @@ class Module:
                 f"`{name}` of {type(self).__name__} is a parameter; a plain tensor in its place would never be trained. "
                 f"Write `{name} = nn.Parameter(...)`, or `{name}.data = array` to change its numbers.",
             )
+        if (trace := tracing.current()) is not None:
+            trace.note_write(self, name)
         if isinstance(value, _PARTS) and not isinstance(vars(self).get(name), _PARTS):
             vars(self).pop(name, None)  # a part takes its place when it is first set, not when the name was
         tracing.changes[0] += 1
         object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
+        if (trace := tracing.current()) is not None:
+            trace.note_write(self, name)
         tracing.changes[0] += 1
         object.__delattr__(self, name)
 

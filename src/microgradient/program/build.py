@@ -86,8 +86,7 @@ def trace_function(
             names.refuse_kept(_is_traced)
             return _gathered(trace, value), trace
         except BaseException:
-            for optimizer in trace.optimizers.values():
-                optimizer.undo()
+            trace.undo()
             raise
         finally:
             for seen in trace.tensors.values():
@@ -292,7 +291,6 @@ def _refuse_kept(trace: Trace) -> None:
     for module, _ in trace.modules.values():
         for name, value in vars(module).items():
             if isinstance(value, Tensor) and isinstance(_DATA.__get__(value), Sym):
-                delattr(module, name)
                 raise TraceError(
                     "MG203",
                     f"`{type(module).__name__}.{name}` was set to a tensor computed in the compiled function, which would not "

@@ -58,6 +58,9 @@ class Trace:
         self.tensors: dict[int, Written] = {}
         self.grads: dict[Node, Written] = {}
         self.modules: Reads = {}
+        self._overwritten: dict[
+            tuple[int, str], tuple[Any, Any]
+        ] = {}  # attributes of modules: these, and the values before
         self.optimizers: dict[int, states.OptimizerTrace] = {}
         self.inside: dict[int, Node] = {}  # arguments that are computed from others, and the leaves in their place
         self._arguments = {id(tensor): number for number, tensor in arguments.items()}
@@ -228,6 +231,22 @@ class Trace:
     def note_read(self, module: Any, name: str) -> None:
         """An attribute of a module is read: it must not change."""
         note_read(self.modules, module, name)
+
+    def note_write(self, module: Any, name: str) -> None:
+        """An attribute of a module is about to be set or deleted."""
+        old = object.__getattribute__(module, "__dict__").get(name, UNKNOWN)
+        self._overwritten.setdefault((id(module), name), (module, old))
+
+    def undo(self) -> None:
+        """Leave modules and optimisers as they were before: the trace failed."""
+        for optimizer in self.optimizers.values():
+            optimizer.undo()
+        tracing.changes[0] += 1
+        for (_, name), (module, old) in self._overwritten.items():
+            if old is not UNKNOWN:
+                object.__setattr__(module, name, old)
+            elif name in object.__getattribute__(module, "__dict__"):
+                object.__delattr__(module, name)
 
     def optimizer(self, optimizer: Any) -> states.OptimizerTrace:
         """What is known about an optimiser that takes a step."""

@@ -251,6 +251,10 @@ class ExampleTrace(Trace):
         if self.outer is not None:
             self.outer.note_read(module, name)
 
+    def note_write(self, module: Any, name: str) -> None:
+        if self.outer is not None:
+            self.outer.note_write(module, name)
+
     # what would change something outside
 
     def write_data(self, tensor: Any, datum: Any, value: Any) -> NoReturn:
