@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import types
 from collections import deque
 from contextlib import nullcontext
 from types import SimpleNamespace
@@ -514,3 +515,13 @@ def test_a_failing_trace_leaves_modules_as_they_were() -> None:
         ):
             mg.compile(model)(X)
         assert (model.seen, model.last, model.state is state, hasattr(model, "new")) == (0, None, True, False)
+
+
+def test_installed_libraries_are_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    from microgradient.program import names
+
+    for folder in ("site-packages", "dist-packages"):
+        library = types.ModuleType(f"library_in_{folder[:4]}")
+        library.__file__ = f"/usr/lib/python3/{folder}/library/__init__.py"
+        monkeypatch.setitem(sys.modules, library.__name__, library)
+        assert names._is_library(library.__name__)

@@ -328,7 +328,8 @@ def _entries(x: Any) -> Any:
 @functools.cache
 def _is_library(package: str) -> bool:
     file = getattr(sys.modules.get(package), "__file__", None) or ""
-    return package in ("microgradient", "builtins", *sys.stdlib_module_names) or "site-packages" in file
+    installed = "site-packages" in file or "dist-packages" in file  # the latter is Debian's and Colab's
+    return installed or package in ("microgradient", "builtins", *sys.stdlib_module_names)
 
 
 def _is_of_a_library(x: Any, name: str = "") -> bool:
