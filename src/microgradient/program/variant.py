@@ -219,30 +219,33 @@ class Variant:
             if h.input is not None and (value is None or np.shape(value) != h.shape or _dtype(value) != h.dtype):
                 return False
         del value
+        shared = self._shared(values)
         for n, h in enumerate(self._held):
-            value = values[n]
-            values[n] = None
-            mine = value is not None and value is self._owned[n]
-            if not mine or self._shared(h, value, n):
+            if values[n] is None or values[n] is not self._owned[n] or shared[n]:
                 array = _aligned(h.shape, h.dtype)
                 if h.input is not None:
-                    array[...] = value
+                    array[...] = values[n]
                 _write(h.place, array)
                 self._owned[n] = self.outputs[h.output] = array
                 if h.input is not None:
                     self.inputs[h.input] = array
-            del value
+            values[n] = None  # its memory may be free now
         self._owned_grads = [n.grad for n in self._nodes]
         self._owned_ids = list(map(id, self._owned))
         return True
 
-    def _shared(self, h: Held, value: Any, n: int) -> bool:
-        """Whether somebody else holds an array of ours, or the gradient tensor around it."""
-        if isinstance(h.place, Grad):
-            k = n - (len(self._held) - len(self._grads))
-            if getrefcount(h.place.node.grad) > 3 or h.place.node.grad is not self._owned_grads[k]:
-                return True
-        return getrefcount(value) > h.count - _COUNTED + 3  # here also by two variables
+    def _shared(self, values: list[Any]) -> list[bool]:
+        """Whether somebody else holds an array of ours, or the gradient tensor around it.
+
+        They are counted in a list, as in `_ready`: how often a variable counts differs between versions of Python.
+        """
+        shared = [n > h.count for n, h in zip(map(getrefcount, values), self._held, strict=True)]
+        grads = [node.grad for node in self._nodes]
+        first = len(shared) - len(grads)
+        for k, count in enumerate(map(getrefcount, grads)):
+            if count > _COUNTED + 2 or grads[k] is not self._owned_grads[k]:
+                shared[first + k] = True
+        return shared
 
     def _finish(self, leaves: Any, before: Any) -> Any:
         """What the function returns, after the rest of what it changes."""
