@@ -26,7 +26,7 @@ class Guards:
     def __init__(
         self, trace: Trace, sources: list[Place], function: Any, objects: list[Any], before: NameGuard
     ) -> None:
-        """`sources` are where the program's inputs come from, `objects` arguments; `before` is the guard of names before `function` was traced."""
+        """`sources`: where the program's inputs come from; `objects`: arguments; `before`: the guard made before tracing."""
         self._tensors = [seen.owner for seen in trace.tensors.values() if isinstance(seen.place, Data)]
         self._nodes = [t.node for t in self._tensors]
         self.outside = frozenset(map(id, self._tensors))  # the tensors that the function closes over
