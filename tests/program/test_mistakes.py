@@ -319,3 +319,16 @@ def test_leaves_made_inside_come_with_their_gradient() -> None:
     np.testing.assert_array_equal(second.grad.numpy(), [10.0, 24.0])
     assert without.requires_grad
     assert without.grad is None
+
+
+def test_a_caught_refusal_is_a_warning() -> None:
+    def f(x: Any) -> Any:
+        try:
+            if x[0] > 0:
+                return x
+        except Exception:
+            pass
+        return x * 0
+
+    with pytest.warns(mg.errors.MicrogradientWarning, match=r"needs? the value.*MG200.*caught this error"):
+        mg.compile(f)(mg.ones(3))

@@ -81,6 +81,7 @@ def trace_function(
             )
             value = function(*args, **options)
             warn_of_draws(function, draws)
+            _warn_of_refusal(trace)
             for optimizer in trace.optimizers.values():
                 optimizer.refuse_new_rates()
             names.refuse_kept(_is_traced)
@@ -107,6 +108,15 @@ def warn_of_draws(function: Callable[..., Any], before: Any) -> None:
             f"`{getattr(function, '__name__', function)}` draws random numbers with Python's `random` or `np.random` while it is "
             "traced: every call of the compiled function will use these same ones. Draw outside, and pass the numbers "
             "as arguments; draws of tensors by `mg.` functions are new at every call.",
+        )
+
+
+def _warn_of_refusal(trace: Trace) -> None:
+    """Warn if the function caught the error of something that needs a value: the program does what it did then, always."""
+    if trace.refused is not None:
+        warn_once(
+            "MG221",
+            f"{trace.refused} The function caught this error: whatever the value is, its program does what follows that.",
         )
 
 

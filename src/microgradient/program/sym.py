@@ -146,8 +146,7 @@ class Sym(tracing.Traced):
 
     def __bool__(self) -> bool:
         if self.value is None:
-            raise TraceError(
-                "MG200",
+            raise self._refused(
                 f"{_where()}: `if`, `while`, `and`, `or` and `not` need the value of something that `{self.trace.name}` traces, "
                 "and has none before the program runs. Choose by `mg.where(condition, a, b)`, combine by `&`, `|`, `~`, or "
                 f"return it and look at it outside the function. {self._what()}",
@@ -155,10 +154,10 @@ class Sym(tracing.Traced):
         return bool(self.value)
 
     def __float__(self) -> float:
-        return float(self._known("float(…)"))
+        return float(self._number("float(…)"))
 
     def __int__(self) -> int:
-        return int(self._known("int(…)"))
+        return int(self._number("int(…)"))
 
     def __complex__(self) -> complex:
         return complex(self._known("complex(…)"))
@@ -168,7 +167,7 @@ class Sym(tracing.Traced):
 
     def item(self) -> Any:
         """The Python number, of a constant."""
-        return self._known(".item()").item()
+        return self._number(".item()").item()
 
     def tolist(self) -> Any:
         """Nested lists of Python numbers, of a constant."""
@@ -187,13 +186,25 @@ class Sym(tracing.Traced):
 
     def _known(self, what: str) -> Any:
         if self.value is None:
-            raise TraceError(
-                "MG200",
-                f"{_where()}: {what} needs the value of something that `{self.trace.name}` traces, and it has none before the "
-                "program runs. Keep it a tensor and compute with `mg.` functions, or return it from the function and look at it "
-                f"outside. {self._what()}",
-            )
+            raise TraceError("MG200", self._needed(what))
         return self.value
+
+    def _number(self, what: str) -> Any:
+        """The value, for Python."""
+        if self.value is None:
+            raise self._refused(self._needed(what))
+        return self.value
+
+    def _refused(self, why: str) -> TraceError:
+        self.trace.refused = TraceError("MG200", why)
+        return self.trace.refused
+
+    def _needed(self, what: str) -> str:
+        return (
+            f"{_where()}: {what} needs the value of something that `{self.trace.name}` traces, and it has none before the "
+            "program runs. Keep it a tensor and compute with `mg.` functions, or return it from the function and look at it "
+            f"outside. {self._what()}"
+        )
 
     def _what(self) -> str:
         if not self.weak:

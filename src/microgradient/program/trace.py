@@ -66,6 +66,7 @@ class Trace:
         self._arguments = {id(tensor): number for number, tensor in arguments.items()}
         self.argument_nodes = {tensor.node: n for n, tensor in arguments.items() if tensor.node is not None}
         self._references: dict[int, Sym] = {}
+        self.refused: TraceError | None = None  # the last error for a Python decision or number that needs a value
 
     # ------------------------------------------------------------------------------------------------------ instructions
 
