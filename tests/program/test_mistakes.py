@@ -332,3 +332,9 @@ def test_a_caught_refusal_is_a_warning() -> None:
 
     with pytest.warns(mg.errors.MicrogradientWarning, match=r"needs? the value.*MG200.*caught this error"):
         mg.compile(f)(mg.ones(3))
+
+
+@pytest.mark.parametrize("transform", [mg.compile, mg.vmap])
+def test_layers_are_made_outside(transform: Any) -> None:
+    with pytest.raises(mg.errors.TraceError, match="Make the layer outside of the function"):
+        transform(lambda x: nn.Linear(3, 2)(x))(mg.ones((4, 3)))

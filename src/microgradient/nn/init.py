@@ -12,6 +12,7 @@ import numpy as np
 from .. import random
 from ..errors import ArgumentError, ShapeError
 from ..tensor import Tensor
+from ..tracing import Traced, current
 
 _GAINS = {
     "linear": 1.0,
@@ -205,5 +206,10 @@ def _he_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
 
 
 def _put(tensor: Tensor, drawn: Tensor | np.ndarray) -> Tensor:
-    tensor.data = np.array(drawn.data if isinstance(drawn, Tensor) else drawn, dtype=tensor.dtype)
+    data = drawn.data if isinstance(drawn, Tensor) else drawn
+    if isinstance(data, Traced):
+        current().refuse(
+            "The initialisation of a layer", "Make the layer outside of the function, which is then called."
+        )
+    tensor.data = np.array(data, dtype=tensor.dtype)
     return tensor
