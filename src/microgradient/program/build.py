@@ -115,8 +115,8 @@ def _warn_of_refusal(trace: Trace) -> None:
     """Warn if the function caught the error of something that needs a value: the program does what it did then, always."""
     if trace.refused is not None:
         warn_once(
-            "MG221",
-            f"{trace.refused} The function caught this error: whatever the value is, its program does what follows that.",
+            "MG200",
+            f"{trace.refused.message} The function caught this error: whatever the value is, its program does what follows that.",
         )
 
 
