@@ -17,6 +17,8 @@ from .vectors import advance, lanes_for, load, store, times
 PIECE = 4096
 """About how many steps a piece has."""
 MOST_PIECES = 64
+RUN = 16
+"""So many entries of the vectorised loop make one point, whatever the width of vectors."""
 
 
 def pieces(spec: ScanKernel) -> int:
@@ -29,10 +31,6 @@ def write(f: Function, spec: ScanKernel, vector_bits: int) -> None:
     """Write the kernel into `f`."""
     if math.prod(spec.shape):
         _Scan(f, spec, vector_bits).write()
-
-
-RUN = 16
-"""So many entries of the vectorised loop make one point, whatever the width of vectors."""
 
 
 def _vector(spec: ScanKernel) -> int | None:

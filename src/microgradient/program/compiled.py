@@ -146,7 +146,12 @@ class Compiled:
         return str(getattr(self._last().executable, "listing", str)())
 
     def stats(self) -> dict[str, Any]:
-        """What the program that ran last consists of, and how often functions were traced and found again."""
+        """What the program that ran last consists of, and how often functions were traced and found again.
+
+        `instructions` of the program; `launches` of `kernels` different ones; `flops`; `bytes_moved` to and from memory;
+        `arena_bytes` for what lies between; `host_calls` of NumPy by name; `compile_seconds`; `cache_hit`: whether the machine
+        code came from disk; `programs` made, how many are `cached`, and how many `calls` found one.
+        """
         if self._values is not None:
             return self._values.stats()
         last = self._last()
