@@ -62,10 +62,10 @@ def split(whole: Program, outputs: int, seeds: set[int]) -> tuple[list[Instructi
     made: list[Instruction] = []
 
     def moved(i: Any) -> Any:
-        if not isinstance(i, Instruction) or id(i) in new:
-            return i if not isinstance(i, Instruction) else new[id(i)]
-        if id(i) in seeds:
-            raise AssertionError("cotangents are inputs already")
+        if not isinstance(i, Instruction):
+            return i
+        if id(i) in new:  # also the cotangents, which are inputs
+            return new[id(i)]
         if id(i) in late or i.op in _RECOMPUTED:
             new[id(i)] = Instruction(
                 i.op, tuple([moved(a) for a in i.args]), i.params, i.shape, i.dtype, i.weak, i.where
