@@ -238,3 +238,15 @@ def test_second_derivatives_of_a_function_that_changes_gradients_or_arguments() 
             mg.sum(x.grad).backward()
             found.append((w.grad.item(), x.grad.item(), a.item()))
     assert found[:2] == found[2:]
+
+
+def test_the_way_back_through_many_operations_that_are_done_again() -> None:
+    w = mg.tensor([1.0, 2.0], requires_grad=True)
+
+    def turned(x: Any) -> Any:
+        for _ in range(1500):
+            x = mg.flip(x)
+        return mg.sum(x * w)
+
+    mg.compile(turned)(mg.tensor([3.0, 4.0])).backward()
+    assert w.grad.tolist() == [3, 4]

@@ -57,35 +57,24 @@ def split(whole: Program, outputs: int, seeds: set[int]) -> tuple[list[Instructi
     for i in whole.instructions:
         if any(id(a) in late for a in i.args if isinstance(a, Instruction)):
             late.add(id(i))
+    wanted = {id(o) for o in whole.outputs[outputs:]} | late
+    for i in reversed(whole.instructions):
+        if id(i) in late or (id(i) in wanted and i.op in _RECOMPUTED):
+            wanted.update(id(a) for a in (i, *i.args) if isinstance(a, Instruction))
     new: dict[int, Instruction] = {}
     residuals: list[Instruction] = []
+    cotangents: list[Instruction] = []
     made: list[Instruction] = []
-
-    def moved(i: Any) -> Any:
-        if not isinstance(i, Instruction):
-            return i
-        if id(i) in new:  # also the cotangents, which are inputs
-            return new[id(i)]
-        if id(i) in late or i.op in _RECOMPUTED:
-            new[id(i)] = Instruction(
-                i.op, tuple([moved(a) for a in i.args]), i.params, i.shape, i.dtype, i.weak, i.where
-            )
+    for i in [i for i in (*whole.inputs, *whole.instructions) if id(i) in wanted]:
+        if id(i) not in seeds and (id(i) in late or i.op in _RECOMPUTED):
+            args = tuple([new[id(a)] if isinstance(a, Instruction) else a for a in i.args])
+            new[id(i)] = Instruction(i.op, args, i.params, i.shape, i.dtype, i.weak, i.where)
             made.append(new[id(i)])
         else:
-            residuals.append(i)
             new[id(i)] = Instruction("input", (), {}, i.shape, i.dtype, i.weak, i.where)
-        return new[id(i)]
-
-    cotangent_inputs = []
-    for i in whole.inputs:
-        if id(i) in seeds:
-            new[id(i)] = Instruction("input", (), {}, i.shape, i.dtype, i.weak, i.where)
-            cotangent_inputs.append(new[id(i)])
-    for i in whole.instructions:
-        if id(i) in late:
-            moved(i)
-    last = [moved(o) for o in whole.outputs[outputs:]]
-    inputs = [new[id(r)] for r in residuals] + cotangent_inputs
+            (cotangents if id(i) in seeds else residuals).append(i)
+    last = [new[id(o)] for o in whole.outputs[outputs:]]
+    inputs = [new[id(i)] for i in (*residuals, *cotangents)]
     early = [i for i in whole.instructions if id(i) not in late]
     return early, Program(inputs, made, last), residuals
 
