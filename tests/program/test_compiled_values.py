@@ -7,6 +7,7 @@ import math
 import random
 import struct
 import threading
+from typing import Any
 
 import numpy as np
 import pytest
@@ -637,3 +638,21 @@ def test_mg_compile_refuses_to_mix_values_and_tensors(fn):
         mg.compile(fn)(t, v)
     assert mg.compile(lambda: t * 2)().tolist() == [2.0, 4.0]
     assert (v.data, v * 2 > 3) == (2.0, True)
+
+
+def test_attributes_of_an_argument() -> None:
+    class Line:
+        def __init__(self) -> None:
+            self.w, self.scale, self.shifts = Value(2.0), 3.0, [1.0]
+
+    def f(lines: Any, x: float) -> Value:
+        return lines[0].w * x * lines[0].scale + lines[0].shifts[0]
+
+    line, compiled = Line(), mg.compile(f)
+    assert compiled([line], 1.0).data == 7
+    line.scale = 5.0
+    assert compiled([line], 1.0).data == 11
+    line.shifts[0] = 10.0
+    assert compiled([line], 1.0).data == 20
+    line.w = Value(7.0)
+    assert compiled([line], 1.0).data == 45

@@ -174,10 +174,11 @@ class Routine:
                 [self._stand_in(i, x, stand_ins, themselves, program, numbers) for i, x in enumerate(leaves)]
             )
 
-        before = NameGuard(fn, [])
+        objects = [x for x in flatten((args, kwargs))[0] if not (isinstance(x, float | Value) or _is_array(x))]
+        before = NameGuard(fn, objects)
         self.traced = trace_values(fn, arguments, debug)
         before.refuse_kept(lambda x: isinstance(x, Value) and isinstance(x.data, ScalarSym))
-        self.names = NameGuard(fn, [], before)
+        self.names = NameGuard(fn, objects, before)
         self.closed_over = {cell.value for cell in self.traced.cells} - self.argument_of.keys()
         self.trace_seconds = time.perf_counter() - start
         start = time.perf_counter()
