@@ -656,3 +656,15 @@ def test_attributes_of_an_argument() -> None:
     assert compiled([line], 1.0).data == 20
     line.w = Value(7.0)
     assert compiled([line], 1.0).data == 45
+
+
+def test_a_gradient_that_the_function_touches_first_is_changed_once() -> None:
+    w = Value(2.0)
+
+    def f(x: float) -> Value:
+        w.grad += 1.0
+        return w * x
+
+    compiled = mg.compile(f)
+    for n in (1, 2, 3):
+        assert (compiled(3.0).data, w.grad) == (6.0, n)

@@ -96,26 +96,31 @@ class ValuesMetError(BaseException):
 
 @contextmanager
 def meeting_values() -> Iterator[None]:
-    """Inside, this thread's first look at the number of a Value raises ValuesMetError."""
+    """Inside, this thread's first look at the number or the gradient of a Value, or change of one, raises ValuesMetError."""
     me, current = threading.get_ident(), threading.get_ident
 
-    def read(v: Value) -> Any:
-        if current() == me:
-            raise ValuesMetError
-        return slot.__get__(v)
+    def refusing(slot: Any) -> property:
+        def read(v: Value) -> Any:
+            if current() == me:
+                raise ValuesMetError
+            return slot.__get__(v)
 
-    def write(v: Value, x: Any) -> None:
-        if current() == me:
-            raise ValuesMetError
-        slot.__set__(v, x)
+        def write(v: Value, x: Any) -> None:
+            if current() == me:
+                raise ValuesMetError
+            slot.__set__(v, x)
+
+        return property(read, write)
 
     with _lock:
-        slot: Any = vars(Value)["data"]  # not before: another thread may have put its own there
-        _put_on_value({"data": property(read, write)})
+        slots = {
+            name: vars(Value)[name] for name in ("data", "grad")
+        }  # not before: another thread may have put its own there
+        _put_on_value({name: refusing(slot) for name, slot in slots.items()})
         try:
             yield
         finally:
-            _put_on_value({"data": slot})
+            _put_on_value(slots)
 
 
 def trace_values(
