@@ -338,3 +338,13 @@ def test_a_caught_refusal_is_a_warning() -> None:
 def test_layers_are_made_outside(transform: Any) -> None:
     with pytest.raises(mg.errors.TraceError, match="Make the layer outside of the function"):
         transform(lambda x: nn.Linear(3, 2)(x))(mg.ones((4, 3)))
+def test_generators_and_coroutines_are_refused() -> None:
+    def one_by_one(x: Any) -> Any:
+        yield x * 2
+
+    async def later(x: Any) -> Any:
+        yield x * 2
+
+    for function in (one_by_one, later):
+        with pytest.raises(mg.errors.TraceError, match="generator, whose numbers would have no value"):
+            mg.compile(function)(mg.ones(2))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import random
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
@@ -240,7 +240,7 @@ def _is_traced(x: Any) -> bool:
 
 def refuse_hidden(leaf: Any, is_traced: Callable[[Any], bool]) -> None:
     """Raise TraceError for a result that hides something traced: in its attributes, as a set or as a generator does."""
-    if isinstance(leaf, Iterator | Coroutine) or _hides(leaf, is_traced, set()):
+    if isinstance(leaf, Iterator | AsyncIterator | Coroutine) or _hides(leaf, is_traced, set()):
         raise TraceError(
             "MG203",
             f"The compiled function returned a {type(leaf).__name__}, whose numbers would have no value when the program runs. "
