@@ -525,3 +525,41 @@ def test_installed_libraries_are_not_followed(monkeypatch: pytest.MonkeyPatch) -
         library.__file__ = f"/usr/lib/python3/{folder}/library/__init__.py"
         monkeypatch.setitem(sys.modules, library.__name__, library)
         assert names._is_library(library.__name__)
+
+
+def test_variables_of_a_module_that_the_function_imports(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = types.ModuleType("settings_of_the_test")
+    settings.scale, settings.shift = 2.0, 0.0
+    monkeypatch.setitem(sys.modules, settings.__name__, settings)
+
+    def scaled(x: mg.Tensor) -> mg.Tensor:
+        import settings_of_the_test
+        from settings_of_the_test import shift
+
+        return x * settings_of_the_test.scale + shift
+
+    f = mg.compile(scaled)
+    assert f(X).tolist() == [[2, 2]]
+    settings.scale = 3.0
+    assert f(X).tolist() == [[3, 3]]
+    settings.shift = 1.0
+    assert f(X).tolist() == [[4, 4]]
+
+
+def test_what_a_compiled_method_says_about_itself() -> None:
+    class Counter:
+        def __init__(self) -> None:
+            self.total = mg.zeros(1)
+
+        @mg.compile
+        def add(self, x: mg.Tensor, times: float = 1.0) -> mg.Tensor:
+            self.total.data = (self.total + x * times).data
+            return self.total * 1
+
+    counter = Counter()
+    assert counter.add(mg.ones(1)).tolist() == [1]
+    assert counter.add.repeat(4, mg.ones(1), times=2.0).tolist() == [9]
+    assert counter.add.stats()["programs"] == 2
+    assert "multiply" in str(counter.add.program)
+    assert counter.add.__name__ == "add"
+    assert counter.add.kernels == Counter.add.kernels

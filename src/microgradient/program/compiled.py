@@ -99,7 +99,7 @@ class Compiled:
         return Compiled, (self._function, self._debug)  # a copy compiles for itself
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        return self if instance is None else functools.partial(self.__call__, instance)
+        return self if instance is None else Method(self, instance)
 
     def repeat(self, n: int, *args: Any, **options: Any) -> Any:
         """Call it `n` times with the same arguments, and return the last result: a training loop without Python's part."""
@@ -268,6 +268,21 @@ class Compiled:
             "Every new shape, integer or string makes a new program: pad batches to one size, and pass numbers that change as "
             "floats or tensors.",
         )
+
+
+class Method(functools.partial[Any]):
+    """A compiled method of one object: `model.step(x)`, and `model.step.repeat(10, x)`, `model.step.program`."""
+
+    func: Compiled
+
+    def repeat(self, n: int, *args: Any, **options: Any) -> Any:
+        """Call it `n` times, as :meth:`Compiled.repeat` does."""
+        return self.func.repeat(n, *self.args, *args, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") and name != "__name__":
+            raise AttributeError(name)
+        return getattr(self.func, name)
 
 
 # ------------------------------------------------------------------------------------------------------------- signatures
