@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import gc
 import math
 import random
 import struct
 import threading
+import weakref
 from typing import Any
 
 import numpy as np
@@ -668,3 +670,16 @@ def test_a_gradient_that_the_function_touches_first_is_changed_once() -> None:
     compiled = mg.compile(f)
     for n in (1, 2, 3):
         assert (compiled(3.0).data, w.grad) == (6.0, n)
+
+
+def test_values_that_are_no_longer_closed_over_are_let_go() -> None:
+    class Holder:
+        w = Value(0.0)
+
+    holder, compiled, seen = Holder(), mg.compile(lambda x: holder.w * x), []
+    for k in range(4):
+        holder.w = Value(float(k))
+        seen.append(weakref.ref(holder.w))
+        assert compiled(2.0).data == 2 * k
+    gc.collect()
+    assert [r() is None for r in seen] == [True, True, True, False]

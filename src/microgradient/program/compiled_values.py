@@ -119,9 +119,12 @@ class CompiledValues:
                 if any(id(leaf) in new for leaf in leaves):
                     return self._call(times, args, kwargs)  # an argument is closed over, too: trace again, knowing that
                 self._note_trace(key)
+                dropped = self._made.pop(key, None)
                 self._made[key] = routine
                 if len(self._made) > KEPT:
-                    self._made.popitem(last=False)
+                    dropped = self._made.popitem(last=False)[1]
+                if dropped is not None:  # so that Values which only that one knew can go
+                    self._closed_over = {id(v): v for made in self._made.values() for v in made.closed_over}
             self._made.move_to_end(key)
             self._calls += 1
             return routine.run(leaves, times, args, kwargs)
