@@ -348,3 +348,16 @@ def test_generators_and_coroutines_are_refused() -> None:
     for function in (one_by_one, later):
         with pytest.raises(mg.errors.TraceError, match="generator, whose numbers would have no value"):
             mg.compile(function)(mg.ones(2))
+
+
+def test_a_method_of_arrays_that_traced_data_lacks() -> None:
+    with pytest.raises(
+        mg.errors.TraceError, match=r"test_mistakes.py:\d+: `.data` of a traced tensor has no `mean`.*mg.mean"
+    ):
+        mg.compile(lambda x: x.data.mean())(mg.ones(2))
+    assert mg.compile(lambda x: x * (2 if hasattr(x.data, "mean") else 3))(mg.ones(1)).tolist() == [3]
+
+
+def test_round_of_a_number_that_is_an_argument() -> None:
+    with pytest.raises(mg.errors.TraceError, match=r"test_mistakes.py:\d+: round\(…\) needs the value"):
+        mg.compile(lambda x, s: x * round(s))(mg.ones(2), 2.0)

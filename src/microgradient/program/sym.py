@@ -159,6 +159,9 @@ class Sym(tracing.Traced):
     def __int__(self) -> int:
         return int(self._number("int(…)"))
 
+    def __round__(self, digits: int | None = None) -> Any:
+        return round(self._known("round(…)").item(), digits)
+
     def __complex__(self) -> complex:
         return complex(self._known("complex(…)"))
 
