@@ -74,7 +74,7 @@ class NameGuard:
 
     def is_empty(self) -> bool:
         """Whether there are no such names."""
-        return not (self._cells or self._variables or self._containers)
+        return not (self._cells or self._variables or self._containers or self._arrays or self._absent)
 
     def holds(self) -> bool:
         """Whether they do."""
@@ -235,8 +235,10 @@ class _Mentioned:
             self.cells[id(cell)] = name, cell
             self._follow(value, far)
         if not _is_of_a_library(f):
-            variables, attributes = _names(f.__code__)
+            variables, attributes, imported = _names(f.__code__)
             self.attributes |= attributes
+            for name in imported:
+                self._follow(sys.modules.get(name), far)
             self._note(id(f.__globals__), f.__globals__, variables, far)
             defaults = {str(k): x for k, x in enumerate(f.__defaults__ or ())} | (f.__kwdefaults__ or {})
             self._note(id(f.__code__), defaults, defaults.keys(), far)
@@ -301,14 +303,19 @@ class _Slots:
 
 
 @functools.cache
-def _names(code: CodeType) -> tuple[frozenset[str], frozenset[str]]:
-    """The variables of the file and the attributes that code reads, that of functions written in it included."""
-    variables, attributes = set(), set()
+def _names(code: CodeType) -> tuple[frozenset[str], ...]:
+    """The variables of the file and the attributes that code reads, and the modules that it imports itself.
+
+    Those of functions written in it are included.
+    """
+    variables, attributes, imported = set(), set(), set()
     for i in dis.get_instructions(code):
         if i.opname.startswith(("LOAD_GLOBAL", "LOAD_NAME")):
             variables.add(i.argval)
-        elif i.opname.startswith(("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR")):  # the last from Python 3.12 on
+        elif i.opname.startswith(_OF_ATTRIBUTES):
             attributes.add(i.argval)
+        elif i.opname == "IMPORT_NAME":
+            imported.add(i.argval)
     if not variables.isdisjoint(("getattr", "hasattr")):
         attributes |= {part for part in code.co_consts if isinstance(part, str) and part.isidentifier()}
     for part in code.co_consts:
@@ -316,7 +323,11 @@ def _names(code: CodeType) -> tuple[frozenset[str], frozenset[str]]:
             more = _names(part)
             variables |= more[0]
             attributes |= more[1]
-    return frozenset(variables), frozenset(attributes)
+            imported |= more[2]
+    return frozenset(variables), frozenset(attributes), frozenset(imported)
+
+
+_OF_ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM", "LOAD_SUPER_ATTR")  # the last from Python 3.12 on
 
 
 def _entries(x: Any) -> Any:
