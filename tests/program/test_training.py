@@ -366,3 +366,38 @@ def test_state_is_held_by_one_program_at_a_time() -> None:
         f(mg.ones((n, 300)))
     held = [v for variants in f._variants.values() for v in variants if any(a is not None for a in v._owned)]
     assert len(held) == 1
+
+
+class Counting(optim.Optimizer):
+    """An optimiser that remembers whole numbers, one of which never changes."""
+
+    def __init__(self, params: Any) -> None:
+        super().__init__(params, {"lr": 0.1, "maximize": False})
+
+    def initial_state(self, p: Any, group: Any) -> dict[str, Any]:
+        return {"factor": 3, "n": 0}
+
+    def update(self, xp: Any, p: Any, g: Any, state: Any, group: Any) -> Any:
+        if not state:
+            state.update(self.initial_state(p, group))
+        state["n"] = state["n"] + 1
+        state["late"] = state.get("late", 1) + 1
+        return p - group["lr"] * g * state["factor"] / state["n"] / state["late"]
+
+
+def test_an_optimiser_that_remembers_whole_numbers() -> None:
+    found = []
+    for compiled in (False, True):
+        w = mg.tensor([1.0, 2.0], requires_grad=True)
+        optimizer = Counting([w])
+
+        def step(w: Any = w, optimizer: Any = optimizer) -> Any:
+            optimizer.zero_grad()
+            loss = mg.sum(w * w)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        run = mg.compile(step) if compiled else step
+        found.append([run().item() for _ in range(5)] + w.tolist())
+    np.testing.assert_allclose(*found, rtol=1e-6)

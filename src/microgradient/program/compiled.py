@@ -203,7 +203,10 @@ class Compiled:
         self._outside = {x for several in self._variants.values() for v in several for x in v.guards.outside}
         made.statics = [x for x, kind in zip(leaves, kinds, strict=True) if kind == STATIC]  # known by their id
         made.guards.skip()
-        return self._run(made, leaves, args, options, repeat)
+        result = self._run(made, leaves, args, options, repeat)
+        if result is MISMATCH:  # another thread has changed meanwhile what it reads
+            result = [self._function(*args, **options) for _ in range(repeat)][-1]
+        return result
 
     def _made(self, leaves: list[Any], kinds: list[int], rebuild: Callable[[list[Any]], Any]) -> Variant | None:
         """A program for these arguments. None if one turned out to be closed over as well: its signature is another one, then."""

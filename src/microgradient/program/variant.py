@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable
 from operator import getitem, is_
 from sys import getrefcount
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -166,7 +166,9 @@ class Variant:
         for k, place, shape, dtype in self._read:
             a = _read(place, leaves)
             if a.shape != shape or a.dtype != dtype:
-                return MISMATCH
+                if a.ndim or not self.program.inputs[k].weak:
+                    return MISMATCH
+                a = a.astype(dtype)  # a whole number that an optimiser remembers
             inputs[k] = a if a.__class__ is np.ndarray and a.flags.c_contiguous else _plain(a)
         for n, (k, optimizer, group, name) in enumerate(self._settings):
             rate = optimizer.param_groups[group][name]
@@ -216,7 +218,7 @@ class Variant:
         self._bound = False
         values = [_value(h.place) for h in self._held]
         for h, value in zip(self._held, values, strict=True):
-            if h.input is not None and (value is None or np.shape(value) != h.shape or _dtype(value) != h.dtype):
+            if h.input is not None and not self._fits(h, value):
                 return False
         del value
         shared = self._shared(values)
@@ -233,6 +235,12 @@ class Variant:
         self._owned_grads = [n.grad for n in self._nodes]
         self._owned_ids = list(map(id, self._owned))
         return True
+
+    def _fits(self, h: Held, value: Any) -> bool:
+        """Whether the program can begin with this value. Numbers become those of the input, whatever their type is."""
+        if value is None or np.shape(value) != h.shape:
+            return False
+        return self.program.inputs[cast("int", h.input)].weak or _dtype(value) == h.dtype
 
     def _shared(self, values: list[Any]) -> list[bool]:
         """Whether somebody else holds an array of ours, or the gradient tensor around it.
