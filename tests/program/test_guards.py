@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import functools
 import sys
 import types
@@ -563,3 +564,48 @@ def test_what_a_compiled_method_says_about_itself() -> None:
     assert "multiply" in str(counter.add.program)
     assert counter.add.__name__ == "add"
     assert counter.add.kernels == Counter.add.kernels
+
+
+def test_settings_in_namespaces() -> None:
+    settings = types.SimpleNamespace(scale=2.0, inner=argparse.Namespace(shift=0.0))
+    f = mg.compile(lambda x: x * settings.scale + settings.inner.shift)
+    g = mg.compile(lambda s, x: x * s.scale + s.inner.shift)
+    found = []
+    for name, value in (("scale", 3.0), ("shift", 1.0)):
+        found.append((f(X).tolist()[0][0], g(settings, X).tolist()[0][0]))
+        setattr(settings if name == "scale" else settings.inner, name, value)
+    found.append((f(X).tolist()[0][0], g(settings, X).tolist()[0][0]))
+    assert found == [(2, 2), (3, 3), (4, 4)]
+
+
+FACTOR = 2.0
+
+
+class Factors:
+    """Methods that read a variable of the file."""
+
+    @staticmethod
+    def by_static(x: mg.Tensor) -> mg.Tensor:
+        return x * FACTOR
+
+    @classmethod
+    def by_class(cls, x: mg.Tensor) -> mg.Tensor:
+        return x * FACTOR
+
+    def __getitem__(self, i: int) -> float:
+        return FACTOR
+
+    def __rmatmul__(self, x: mg.Tensor) -> mg.Tensor:
+        return x * FACTOR
+
+
+def test_variables_that_methods_of_classes_and_operators_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    factors = Factors()
+    compiled = [
+        mg.compile(f)
+        for f in (Factors.by_static, Factors.by_class, lambda x: Factors.by_static(x), lambda x: Factors.by_class(x))
+    ]
+    compiled += [mg.compile(lambda x: x * factors[0]), mg.compile(factors.__rmatmul__)]
+    assert [f(mg.ones(1)).item() for f in compiled] == [2] * 6
+    monkeypatch.setattr(sys.modules[__name__], "FACTOR", 3.0)
+    assert [f(mg.ones(1)).item() for f in compiled] == [3] * 6

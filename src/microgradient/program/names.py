@@ -214,6 +214,8 @@ class _Mentioned:
         elif isinstance(x, MethodType):
             self._follow(x.__func__, far)
             self._follow(x.__self__, far)
+        elif isinstance(x, staticmethod | classmethod):
+            self._follow(x.__func__, far)
         elif isinstance(x, functools.partial):
             for part in (x.func, *x.args, *x.keywords.values()):
                 self._follow(part, far)
