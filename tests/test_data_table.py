@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from microgradient.data.columns import learn_encoding, understand
@@ -132,6 +132,7 @@ def test_infinities_count_as_missing_and_are_said():
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=8, max_size=60), st.integers(0, 2**32))
+@example([0.0, 7.4e-162, *[0.0] * 6], 0)
 def test_training_features_are_standardised_and_nothing_is_learnt_from_the_rest(values, seed):
     training, rest = split(len(values), 0.25, seed)
     cells = [repr(value) for value in values]

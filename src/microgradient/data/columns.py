@@ -134,7 +134,7 @@ def learn_encoding(column: Column, training: NDArray[np.int64]) -> tuple[Encodin
         mean, deviation = float(filled.mean()), float(filled.std())
     if not np.isfinite([median, mean, deviation]).all():
         return None, f"its numbers are too large to reckon with (up to {np.abs(known).max():.3g})"
-    if deviation <= 1e-12 * max(1e-300, float(np.abs(known).max())):
+    if deviation <= max(1e-150, 1e-12 * float(np.abs(known).max())):  # squares of smaller deviations are denormal
         few = len(np.unique(known)) == 1
         return None, "it has one value only" if few else "its values differ too little to tell apart"
     return Encoding(column.name, column.kind, median, mean, deviation), ""
