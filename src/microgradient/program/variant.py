@@ -143,7 +143,6 @@ class Variant:
         if traced.pullback is not None and self._held:
             self.loops = False  # the way back needs what the last run read
         self._owned: list[Any]
-        self._owned_ids: list[int]
         self._owned_grads: list[Any]
         self._disown()
         self._count = sum(h.count for h in self._held)
@@ -211,7 +210,7 @@ class Variant:
             if not all(map(is_, grads, self._owned_grads)) or sum(map(getrefcount, grads)) != self._grad_count:
                 return False
             current += [g.data for g in grads]
-        return list(map(id, current)) == self._owned_ids and sum(map(getrefcount, current)) == self._count
+        return all(map(is_, current, self._owned)) and sum(map(getrefcount, current)) == self._count
 
     def _take(self) -> bool:
         """Bring the places to arrays of our own. False if a value has another shape or dtype than the program expects."""
@@ -233,7 +232,6 @@ class Variant:
                     self.inputs[h.input] = array
             values[n] = None  # its memory may be free now
         self._owned_grads = [n.grad for n in self._nodes]
-        self._owned_ids = list(map(id, self._owned))
         return True
 
     def _fits(self, h: Held, value: Any) -> bool:
@@ -288,7 +286,6 @@ class Variant:
 
     def _disown(self) -> None:
         self._owned = [None] * len(self._held)
-        self._owned_ids = []
         self._owned_grads = [None] * len(self._grads)
 
     def _result(self, r: Any, leaves: Any) -> Any:
