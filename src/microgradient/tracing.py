@@ -81,4 +81,7 @@ def collection_paused() -> Iterator[None]:
         yield
     finally:
         if collecting:
+            if not gc.get_freeze_count():  # else they are the user's, and stay so
+                gc.freeze()  # and back, which makes old ones of all that is new: nobody looks through it at once
+                gc.unfreeze()
             gc.enable()
