@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import gc
 import threading
 import warnings
 from typing import Any
@@ -618,3 +619,22 @@ def test_objects_are_known_by_identity() -> None:
     for m in (a, b, a):
         assert_same(f(m, mg.ones((1, 2))), m(mg.ones((1, 2))).detach())
     assert programs(f) == 2
+
+
+def test_a_first_call_leaves_the_collector_of_garbage_as_it_was() -> None:
+    assert gc.isenabled()
+    mg.compile(lambda x: x + 1)(mg.ones(2))
+    assert gc.isenabled()
+    assert gc.get_freeze_count() == 0
+    gc.freeze()
+    try:
+        mg.compile(lambda x: x + 2)(mg.ones(2))
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()
+    gc.disable()
+    try:
+        mg.compile(lambda x: x + 3)(mg.ones(2))
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
