@@ -388,3 +388,17 @@ def test_long_chains_become_several_kernels() -> None:
     longest = max(len(launch.splitlines()) for launch in f.kernels.split("launch"))
     assert longest < 400
     assert f.stats()["launches"] < 20
+
+
+def test_a_product_and_the_largest_of_a_few_integers_share_a_module() -> None:
+    """Both kernels call the smaller of two int64; LLVM refuses a module that declares one function twice."""
+
+    @mg.compile
+    def f(x: mg.Tensor, w: mg.Tensor) -> tuple[mg.Tensor, mg.Tensor]:
+        scores = x @ w
+        return mg.sum(scores), mg.argmax(scores, axis=1)
+
+    x, w = np.arange(64.0, dtype=np.float32).reshape(64, 1) + np.ones(64, np.float32), np.eye(64, 3, dtype=np.float32)
+    total, largest = f(x, w)
+    assert total.item() == (x @ w).sum()
+    assert largest.tolist() == (x @ w).argmax(1).tolist()

@@ -145,8 +145,8 @@ class _Writer:
     def smaller(self, x: Index, y: Index) -> Index:
         if isinstance(x, int) and isinstance(y, int):
             return min(x, y)
-        self.f.declare("smin", "declare i64 @llvm.smin.i64(i64, i64)")
-        return self.f.emit(f"call i64 @llvm.smin.i64(i64 {x}, i64 {y})")
+        symbol = self.f.declare("llvm.smin.i64", "declare i64 @llvm.smin.i64(i64, i64)")  # as other kernels declare it
+        return self.f.emit(f"call i64 @{symbol}(i64 {x}, i64 {y})")
 
     def split(self, flat: Index, sizes: Sizes) -> list[Index]:
         """The loop variables of the entry number `flat`."""
