@@ -179,7 +179,7 @@ def test_a_forked_child_makes_threads_of_its_own(kernels):
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_child_forked_during_another_threads_run(kernels):
     mg.set_num_threads(2)
-    routine, _ = counting(kernels, 100, launches=10)
+    routine, counts = counting(kernels, 100, launches=10)
     going = threading.Thread(target=lambda: [routine.run(repeat=500) for _ in range(50)])
     going.start()
     for _ in range(5):
@@ -188,6 +188,7 @@ def test_a_child_forked_during_another_threads_run(kernels):
             os._exit(0 if in_child() else 1)
         assert os.waitpid(child, 0)[1] == 0
     going.join()
+    assert (counts == 10 * 500 * 50).all()
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
