@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from same import assert_same
 
 import microgradient as mg
 from microgradient import nn, optim
@@ -516,6 +517,19 @@ def test_a_failing_trace_leaves_modules_as_they_were() -> None:
         ):
             mg.compile(model)(X)
         assert (model.seen, model.last, model.state is state, hasattr(model, "new")) == (0, None, True, False)
+
+
+def test_one_part_of_a_module_compiles_without_the_others() -> None:
+    class Pair(nn.Module):
+        def __init__(self) -> None:
+            self.encoder, self.decoder = nn.Linear(3, 2), nn.Linear(2, 3)
+
+    model = Pair()
+    for part, x in ((lambda x: model.encoder(x), mg.ones((1, 3))), (lambda x: model.decoder(x), mg.ones((1, 2)))):
+        f = mg.compile(part)
+        assert_same(f(x), part(x))
+        model.encoder, model.decoder = nn.Linear(3, 2), nn.Linear(2, 3)
+        assert_same(f(x), part(x))
 
 
 def test_installed_libraries_are_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -299,8 +299,9 @@ def _changes(trace: Trace) -> list[tuple[Place, Sym | None]]:
 def _refuse_kept(trace: Trace) -> None:
     """Raise where a module holds a tensor that has a value only in the program."""
     for module, _ in trace.modules.values():
-        for name, value in vars(module).items():
-            if isinstance(value, Tensor) and isinstance(_DATA.__get__(value), Sym):
+        for name, value in object.__getattribute__(module, "__dict__").items():
+            # the type, since `isinstance` asks a module in there for its class, and a read is noted in `trace.modules`
+            if issubclass(type(value), Tensor) and isinstance(_DATA.__get__(value), Sym):
                 raise TraceError(
                     "MG203",
                     f"`{type(module).__name__}.{name}` was set to a tensor computed in the compiled function, which would not "
