@@ -371,3 +371,21 @@ def test_rules_of_the_user_compile() -> None:
     x, w = normal(3, 2), normal(2)
     f = mg.grad(lambda x, w: mg.sum(mg.vmap(CUTS["custom_rule"], (0, None))(x, w)), argnums=(0, 1))
     assert_equal(mg.compile(f)(x, w), f(x, w))
+
+
+def test_a_module_called_with_parameters_of_each_example() -> None:
+    """`functional_call` puts tensors into a module and takes them out again, so nothing outside has changed in the end."""
+    model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
+    names, own = zip(*model.named_parameters(), strict=True)
+    before = [(p.data, p.node) for p in own]
+    x = normal(5, 3)
+    call = lambda x, *parameters: nn.utils.functional_call(model, dict(zip(names, parameters, strict=True)), x)
+    gradient = mg.grad(lambda *args: mg.sum(call(*args) ** 2), argnums=(0, 1, 2, 3, 4))
+    same, several = [p.detach() for p in own], [normal(5, *p.shape) for p in own]
+    for axis, parameters in ((None, same), (0, several)):
+        axes = (0, *[axis] * len(names))
+        for f in (call, gradient):
+            wanted = looped(f, axes)(x, *parameters)
+            assert_equal(mg.vmap(f, axes)(x, *parameters), wanted)
+            assert_equal(mg.compile(mg.vmap(f, axes))(x, *parameters), wanted)
+    assert all(p.data is data and p.node is node for p, (data, node) in zip(own, before, strict=True))

@@ -181,6 +181,7 @@ class ExampleTrace(Trace):
         super().__init__({})
         self.outer = tracing.current()
         self.untaped: set[Instruction] = set()  # what ran under no_grad, or was detached
+        self._changes: dict[int, TraceError] = {}  # for each tensor from outside that was written to, by its id
 
     def run(self, f: Function, leaves: list[Any], examples: dict[int, Tensor], rebuild: Function) -> Any:
         """The result of f, with the instructions that compute them in the place of tensors."""
@@ -191,6 +192,9 @@ class ExampleTrace(Trace):
                 args, options = rebuild([self._stand_in(k, x, kinds.get(k)) for k, x in enumerate(leaves)])
                 outputs, rebuild_outputs = flatten(f(*args, **options))
                 data: list[Any] = [(y if isinstance(y, Tensor) else Tensor(y)).data for y in outputs]
+                for seen in self.tensors.values():
+                    if seen.now is not seen.before:
+                        raise self._changes[id(seen.owner)]
                 return rebuild_outputs([self.output(datum) for datum in data])
         finally:
             recording.reset(token)
@@ -257,8 +261,10 @@ class ExampleTrace(Trace):
 
     # what would change something outside
 
-    def write_data(self, tensor: Any, datum: Any, value: Any) -> NoReturn:
-        raise _would_change(
+    def write_data(self, tensor: Any, datum: Any, value: Any) -> None:
+        """An error in the end, unless what was there is put back, as `functional_call` does."""
+        super().write_data(tensor, datum, value)
+        self._changes[id(tensor)] = _would_change(
             f"changes a tensor of shape {datum.shape} from outside. Return the new value from the function; for the running "
             "statistics of a normalisation layer, call `model.eval()` first."
         )
