@@ -105,12 +105,13 @@ def format_location(location: tuple[str, int]) -> str:
     return f"{Path(location[0]).name}:{location[1]}"
 
 
-def warn_once(code: str, message: str) -> None:
-    """Issue a :class:`MicrogradientWarning`, once for each code and place in the user's code."""
+def warn_once(code: str, message: str, everywhere: bool = False) -> None:
+    """Issue a :class:`MicrogradientWarning`, once for each code and place in the user's code, or once for all if `everywhere`."""
     filename, line = user_location()
-    if (code, filename, line) not in _warned:
+    key = (code, "", 0) if everywhere else (code, filename, line)
+    if key not in _warned:
         warnings.warn_explicit(f"{message} [{code}]", MicrogradientWarning, filename, line)
-        _warned.add((code, filename, line))
+        _warned.add(key)
 
 
 _warned: set[tuple[str, str, int]] = set()

@@ -295,3 +295,17 @@ def test_without_llvmlite_there_is_no_engine():
     )
     out = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True)
     assert (out.stdout, out.stderr) == ("False\n", "")
+
+
+def test_without_llvmlite_there_is_one_warning():
+    text = """
+import sys
+sys.modules["llvmlite"] = None
+import microgradient as mg
+print(mg.compile(lambda x: x + 1)(mg.tensor(1.0)).item())
+print(mg.compile(lambda x: x + 2)(mg.tensor(1.0)).item())
+print(mg.compile(lambda x: x + 3)(mg.Value(1.0)).data)
+"""
+    out = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True)
+    assert out.stdout == "2.0\n3.0\n4.0\n"
+    assert out.stderr.count("llvmlite could not be loaded") == out.stderr.count("Warning") == 1

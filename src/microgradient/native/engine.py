@@ -62,6 +62,7 @@ def warn_of_numpy() -> None:
         "MG207",
         "llvmlite could not be loaded, so compiled functions run on NumPy, instruction by instruction: right, but slow. Install "
         "it with `pip install llvmlite`.",
+        everywhere=True,
     )
 
 
