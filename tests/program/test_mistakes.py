@@ -183,11 +183,21 @@ def test_objects_around_traced_values_are_refused() -> None:
     assert compiled.kernels == ""
 
 
-@pytest.mark.parametrize("draw", [random.random, np.random.rand])
+OWN = SimpleNamespace(
+    old=np.random.RandomState(0), new=np.random.default_rng(0), python=random.Random(0), system=random.SystemRandom()
+)
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [random.random, np.random.rand, lambda: OWN.old.rand(), lambda: OWN.new.normal(), lambda: OWN.python.random()],
+)
 def test_draws_that_happen_once_are_warned_of(draw: Any) -> None:
     with pytest.warns(mg.errors.MicrogradientWarning, match="MG216"):
         mg.compile(lambda x: x + draw())(mg.ones(2))
-    mg.compile(lambda x: x + mg.randn(2))(mg.ones(2))  # without a warning
+    with pytest.warns(mg.errors.MicrogradientWarning, match="MG216"):
+        mg.compile(lambda v: v * draw())(Value(1.0))
+    mg.compile(lambda x: x + mg.randn(2) + (OWN.system is None))(mg.ones(2))  # without a warning
 
 
 def test_threads_that_trace_at_once_leave_values_as_they_were() -> None:

@@ -73,14 +73,15 @@ def trace_function(
     tensors = {id(x): _doppelganger(x) for x, kind in zip(leaves, kinds, strict=True) if kind == TENSOR}
     leaves = [tensors.get(id(x), x) for x in leaves]
     trace = Trace({n: x for n, (x, kind) in enumerate(zip(leaves, kinds, strict=True)) if kind == TENSOR})
-    draws = random_states()
+    draws = random_states(names.generators)
     with tracing_with(trace):
         try:
             args, options = rebuild(
                 [_stand_in(trace, n, x, kind) for n, (x, kind) in enumerate(zip(leaves, kinds, strict=True))]
             )
             value = function(*args, **options)
-            warn_of_draws(function, draws)
+            if draws != random_states(names.generators):
+                warn_of_draws(function)
             _warn_of_refusal(trace)
             for optimizer in trace.optimizers.values():
                 optimizer.refuse_new_rates()
@@ -95,20 +96,19 @@ def trace_function(
                     seen.owner.node = seen.node
 
 
-def random_states() -> Any:
-    """Where the random numbers of Python and of NumPy are."""
-    return random.getstate(), pickle.dumps(np.random.get_state(legacy=False))
+def random_states(generators: list[Any]) -> Any:
+    """Where the random numbers of Python, of NumPy and of these generators are."""
+    return random.getstate(), pickle.dumps(np.random.get_state(legacy=False)), [pickle.dumps(g) for g in generators]
 
 
-def warn_of_draws(function: Callable[..., Any], before: Any) -> None:
-    """Warn if `function` drew some of these while it was traced: they are constants of the program."""
-    if before != random_states():
-        warn_once(
-            "MG216",
-            f"`{getattr(function, '__name__', function)}` draws random numbers with Python's `random` or `np.random` while it is "
-            "traced: every call of the compiled function will use these same ones. Draw outside, and pass the numbers "
-            "as arguments; draws of tensors by `mg.` functions are new at every call.",
-        )
+def warn_of_draws(function: Callable[..., Any]) -> None:
+    """Warn that `function` drew some of these while it was traced: they are constants of the program."""
+    warn_once(
+        "MG216",
+        f"`{getattr(function, '__name__', function)}` draws random numbers with Python's `random` or `np.random` while it is "
+        "traced: every call of the compiled function will use these same ones. Draw outside, and pass the numbers "
+        "as arguments; draws of tensors by `mg.` functions are new at every call.",
+    )
 
 
 def _warn_of_refusal(trace: Trace) -> None:

@@ -31,6 +31,7 @@ from .. import tracing
 from ..errors import ArgumentError, GradientError, NonFiniteError, TraceError, format_location, warn_once
 from ..scalar import Value
 from ..tree import flatten
+from .build import random_states, warn_of_draws
 from .names import NameGuard
 from .scalar_program import ScalarProgram, ScalarSym
 from .scalar_trace import Cell, Result, trace_values
@@ -179,7 +180,10 @@ class Routine:
 
         objects = [x for x in flatten((args, kwargs))[0] if not (isinstance(x, float | Value) or _is_array(x))]
         before = NameGuard(fn, objects)
+        draws = random_states(before.generators)
         self.traced = trace_values(fn, arguments, debug)
+        if draws != random_states(before.generators):
+            warn_of_draws(fn)
         before.refuse_kept(lambda x: isinstance(x, Value) and isinstance(x.data, ScalarSym))
         self.names = NameGuard(fn, objects, before)
         self.closed_over = {cell.value for cell in self.traced.cells} - self.argument_of.keys()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dis
 import functools
+import random
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -29,6 +30,7 @@ _LONG = 64  # a container with more entries is known by itself and its length al
 _SMALL = 1 << 14  # bytes of the largest array whose values are compared if Python read them while tracing
 _PLAIN = (Tensor, Value, Traced, np.ndarray, np.generic, str, bytes, int, float, complex, NoneType)
 _CONTAINERS = (list, dict, set, deque)
+_GENERATORS = (random.Random, np.random.Generator, np.random.RandomState)
 _WRITTEN_FOR_DATA = {  # by `dataclass`; they mention all attributes, of which the function may read few
     "__init__", "__repr__", "__eq__", "__hash__", "__lt__", "__le__", "__gt__", "__ge__", "__match_args__",
 }  # fmt: skip
@@ -54,6 +56,7 @@ class NameGuard:
         self._arrays = [
             (x, x.tobytes()) for at, x in mentioned.arrays.items() if at not in known and (at, "") not in own
         ]
+        self.generators = list(mentioned.generators.values())  # of random numbers
         self._absent = [(space, mentioned.attributes - space.keys()) for space in mentioned.instances.values()]
         self._prepare()
 
@@ -189,6 +192,7 @@ class _Mentioned:
         self.containers: dict[int, Any] = {}
         self.arrays: dict[int, np.ndarray[Any, Any]] = {}
         self.instances: dict[int, dict[str, Any]] = {}
+        self.generators: dict[int, Any] = {}
         self.seen: set[int] = set()
 
     def found(self) -> tuple[list[tuple[Any, list[str]]], list[tuple[str, CellType]]]:
@@ -209,7 +213,9 @@ class _Mentioned:
         self.seen.add(id(x))
         if isinstance(x, _CONTAINERS):
             self.containers[id(x)] = x
-        if isinstance(x, FunctionType):
+        if isinstance(x, _GENERATORS) and not isinstance(x, random.SystemRandom):  # which has no state
+            self.generators[id(x)] = x
+        elif isinstance(x, FunctionType):
             self._function(x, far - 1)
         elif isinstance(x, MethodType):
             self._follow(x.__func__, far)

@@ -27,7 +27,7 @@ from ..scalar_world import SCALAR
 from ..tape import next_seq
 from ..tracing import collection_paused
 from ..tree import flatten
-from .build import random_states, refuse_hidden, warn_of_draws
+from .build import refuse_hidden
 from .scalar_program import TRACED, ScalarProgram, ScalarSym
 from .trace import Trace, tracing_with
 
@@ -130,7 +130,6 @@ def trace_values(
     with _lock:
         traced = Traced(ScalarProgram(keep_places))
         args, kwargs = arguments(traced.program, traced.numbers)
-        draws = random_states()
         try:
             with collection_paused(), tracing_with(_NoTensors()), _traced_values(traced.program) as cells:
                 start = next_seq()
@@ -140,7 +139,6 @@ def trace_values(
                 cell.settle(traced.program)
         finally:
             traced.program.close()
-        warn_of_draws(fn, draws)
         return traced
 
 
