@@ -348,9 +348,8 @@ def _fast_check(leaves: list[Any], variant: Variant) -> Callable[[tuple[Any, ...
     off, default = recording.get() is None, DEFAULT_FLOAT[0]
     wanted = [(k, type(x), *_fast_entry(x, k)) for x, k in zip(leaves, kinds, strict=True)]
     several = variant.changes_arguments and kinds.count(TENSOR) > 1
-    outside = (
-        variant.guards.outside if variant.traced.effects else ()
-    )  # two names of one tensor that is only read are fine
+    # two names of one tensor that is only read are fine
+    outside = variant.guards.outside if variant.traced.effects else ()
     count = len(kinds)
     get = recording.get
 

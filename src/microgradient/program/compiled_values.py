@@ -60,7 +60,7 @@ class CompiledValues:
     would without compiling. Anything else (ints, strings, None, models) belongs to the signature: other ones are traced anew.
     Lists, tuples and dicts of these may be nested. What the function closes over: the `data` and `grad` of Values are read
     and written at each call; other numbers, lists or objects than when it was traced are noticed, and it is traced anew. The
-    numbers in a closed-over array, and in lists of more than 64 entries, are what they were then.
+    entries of lists of more than 64, and of arrays of more than 16 kB, are what they were then.
     """
 
     def __init__(self, fn: Callable[..., Any], debug: bool = False) -> None:

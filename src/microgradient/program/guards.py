@@ -40,7 +40,8 @@ class Guards:
         self.names = NameGuard(function, [*objects, *(module for module, _ in trace.modules.values())], before, read)
         self._changes = changes[0]
         self._checks: list[Callable[[], bool]] = [_OptimizerGuard(o).holds for o in trace.optimizers.values()]
-        self._checks += [guard.holds for guard in (self.names,) if not guard.is_empty()]
+        if not self.names.is_empty():
+            self._checks.append(self.names.holds)
         if self._modules.has_containers():
             self._checks.append(self._modules.containers_hold)
         self._skipped = False

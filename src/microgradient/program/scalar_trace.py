@@ -113,9 +113,8 @@ def meeting_values() -> Iterator[None]:
         return property(read, write)
 
     with _lock:
-        slots = {
-            name: vars(Value)[name] for name in ("data", "grad")
-        }  # not before: another thread may have put its own there
+        # not before: another thread may have put its own there
+        slots = {name: vars(Value)[name] for name in ("data", "grad")}
         _put_on_value({name: refusing(slot) for name, slot in slots.items()})
         try:
             yield

@@ -58,9 +58,8 @@ class Trace:
         self.tensors: dict[int, Written] = {}
         self.grads: dict[Node, Written] = {}
         self.modules: Reads = {}
-        self._overwritten: dict[
-            tuple[int, str], tuple[Any, Any]
-        ] = {}  # attributes of modules: these, and the values before
+        # by the id of a module and the name of an attribute that was set: the module, and what the attribute was
+        self._overwritten: dict[tuple[int, str], tuple[Any, Any]] = {}
         self.optimizers: dict[int, states.OptimizerTrace] = {}
         self.inside: dict[int, Node] = {}  # arguments that are computed from others, and the leaves in their place
         self._arguments = {id(tensor): number for number, tensor in arguments.items()}

@@ -74,9 +74,8 @@ class Variant:
         self._generators = list({id(d.generator): d.generator for d in draws if d is not None}.values())
         self._bound = False  # whether the executable knows the other arrays
         self._connection: Connection | None = None
-        self._overwritten: list[
-            int
-        ] = []  # inputs that the way back reads, in whose place the program puts something new
+        # inputs that the way back reads, in whose place the program puts something new
+        self._overwritten: list[int] = []
         if pullback is not None:
             volatile = {k for k, _, kind, weak in self._arguments if weak or kind == ARRAY}
             volatile |= {k for k, *_ in self._settings}
@@ -188,12 +187,9 @@ class Variant:
         """What the function is going to read besides its arguments: the values at places, the states of generators, and the
         inputs that the way back reads after the program has put something new in their place.
         """
-        read: list[tuple[Any, Any]] = [
-            (place, self.inputs[k]) for k, place, *_ in self._read if isinstance(place, Data)
-        ]
-        read += [
-            (h.place, self.inputs[h.input].copy()) for h in self._data if h.input is not None
-        ]  # and is going to change
+        read: list[tuple[Any, Any]] = [(p, self.inputs[k]) for k, p, *_ in self._read if isinstance(p, Data)]
+        # what it is also going to change
+        read += [(h.place, self.inputs[h.input].copy()) for h in self._data if h.input is not None]
         read += kept_values([e.place for e in self._late if isinstance(e.place, Argument)], leaves)
         states = [(generator, generator.get_state()) for generator in self._generators]
         return read, states, {k: self.inputs[k].copy() for k in self._overwritten}
