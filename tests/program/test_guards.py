@@ -532,7 +532,7 @@ def test_one_part_of_a_module_compiles_without_the_others() -> None:
         assert_same(f(x), part(x))
 
 
-def test_installed_libraries_are_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_installed_libraries_only_settings_are_watched(monkeypatch: pytest.MonkeyPatch) -> None:
     from microgradient.program import names
 
     for folder in ("site-packages", "dist-packages"):
@@ -540,6 +540,13 @@ def test_installed_libraries_are_not_followed(monkeypatch: pytest.MonkeyPatch) -
         library.__file__ = f"/usr/lib/python3/{folder}/library/__init__.py"
         monkeypatch.setitem(sys.modules, library.__name__, library)
         assert names._is_library(library.__name__)
+        library.scale, library.twice = 2.0, lambda x: x * 2
+        f = mg.compile(lambda x, library=library: library.twice(x) * library.scale)
+        assert f(X).tolist() == [[4, 4]]
+        library.twice = lambda x: x * 3
+        assert f(X).tolist() == [[4, 4]]
+        library.scale = 3.0
+        assert f(X).tolist() == [[9, 9]]
 
 
 def test_variables_of_a_module_that_the_function_imports(monkeypatch: pytest.MonkeyPatch) -> None:

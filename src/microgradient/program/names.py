@@ -30,6 +30,7 @@ _LONG = 64  # a container with more entries is known by itself and its length al
 _SMALL = 1 << 14  # bytes of the largest array whose values are compared if Python read them while tracing
 _PLAIN = (Tensor, Value, Traced, np.ndarray, np.generic, str, bytes, int, float, complex, NoneType)
 _CONTAINERS = (list, dict, set, deque)
+_SETTINGS = (*_PLAIN, *_CONTAINERS, tuple)
 _GENERATORS = (random.Random, np.random.Generator, np.random.RandomState)
 _WRITTEN_FOR_DATA = {  # by `dataclass`; they mention all attributes, of which the function may read few
     "__init__", "__repr__", "__eq__", "__hash__", "__lt__", "__le__", "__gt__", "__ge__", "__match_args__",
@@ -229,8 +230,10 @@ class _Mentioned:
             for part in x.values() if isinstance(x, dict) else x:
                 self._follow(part, far - 1)
         elif isinstance(x, ModuleType | type):
-            if not _is_of_a_library(x):
-                self._note(id(x), vars(x), self.attributes, far - 1)
+            names = self.attributes
+            if _is_of_a_library(x):  # settings alone: to look at every function that is mentioned would cost more
+                names = {n for n in names if isinstance(x, ModuleType) and isinstance(vars(x).get(n, x), _SETTINGS)}
+            self._note(id(x), vars(x), names, far - 1)
         elif hasattr(x, "__dict__") or hasattr(x, "__slots__"):
             self._object(x, far - 1)
 
@@ -258,7 +261,7 @@ class _Mentioned:
         space = vars(x) if hasattr(x, "__dict__") else _Slots(x)
         if _is_of_a_library(type(x)):
             self._follow(getattr(x, "_function", None), far)
-            if not _is_of_a_library(type(x), "microgradient"):
+            if _package(type(x)) != "microgradient":
                 self._note(id(x), space, self.attributes, far)
             return
         cls: Any = type(x)
@@ -351,7 +354,11 @@ def _is_library(package: str) -> bool:
     return installed or package in ("microgradient", "builtins", *sys.stdlib_module_names)
 
 
-def _is_of_a_library(x: Any, name: str = "") -> bool:
-    """Whether a class, function or file is of a library, or of the one with this name."""
-    package = (getattr(x, "__module__", None) or "").partition(".")[0]
-    return package == name if name else _is_library(package)
+def _is_of_a_library(x: Any) -> bool:
+    """Whether a class, function or module is of a library."""
+    return _is_library(_package(x))
+
+
+def _package(x: Any) -> str:
+    name = x.__name__ if isinstance(x, ModuleType) else getattr(x, "__module__", None) or ""
+    return name.partition(".")[0]
