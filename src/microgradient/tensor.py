@@ -116,6 +116,7 @@ class Tensor(Protocols):
     @property
     def requires_grad(self) -> bool:
         """Whether operations on this tensor are recorded. Can be set on leaves of a real floating dtype."""
+        tracing.note_node(self)
         return self.node is not None
 
     @requires_grad.setter
@@ -135,11 +136,13 @@ class Tensor(Protocols):
     @property
     def is_leaf(self) -> bool:
         """Whether this tensor was made by the user rather than computed from one that requires a gradient."""
+        tracing.note_node(self)
         return self.node is None or self.node.op is None
 
     @property
     def grad(self) -> Tensor | None:
         """The gradient accumulated by `backward`: for leaves, and after :meth:`keep_grad` for any tensor."""
+        tracing.note_node(self)
         if self.node is None:
             return None
         if self.node.grad is NOT_STORED:
@@ -157,6 +160,7 @@ class Tensor(Protocols):
             raise ArgumentTypeError("MG108", f"A gradient is a Tensor or None, not {type(value).__name__}.")
         if value is not None and value.shape != self.shape:
             raise ShapeError("MG122", f"A gradient for a tensor of shape {self.shape} can't have shape {value.shape}.")
+        tracing.note_node(self)
         if self.node is not None:
             self.node.grad = value
         elif value is not None:

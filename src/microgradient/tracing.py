@@ -60,6 +60,12 @@ def detached(datum: Any) -> Any:
     return datum if trace is None else trace.detached(datum)
 
 
+def note_node(tensor: Any) -> None:
+    """What follows depends on whether a tensor requires a gradient, or on which leaf it is, even if its data are not read."""
+    if traces and (trace := active.get()) is not None:
+        trace.note_node(tensor)
+
+
 def whole_value(datum: Any, what: str) -> Any:
     """`datum`, needed by `what`, whose result has a shape that depends on it. Raises TraceError if it is not known."""
     return datum if not isinstance(datum, Traced) else current().known(datum, what)

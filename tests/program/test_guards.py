@@ -630,3 +630,28 @@ def test_variables_that_methods_of_classes_and_operators_read(monkeypatch: pytes
     assert [f(mg.ones(1)).item() for f in compiled] == [2] * 6
     monkeypatch.setattr(sys.modules[__name__], "FACTOR", 3.0)
     assert [f(mg.ones(1)).item() for f in compiled] == [3] * 6
+
+
+def test_a_leaf_that_was_frozen_for_a_while_is_noticed_where_only_its_gradient_is_read() -> None:
+    def run(wrap: Any) -> list[Any]:
+        w, v = nn.Parameter([1.0, 2.0]), nn.Parameter([3.0])
+        optimizer = optim.SGD([w, v], lr=0.1, momentum=0.9)
+
+        def update() -> mg.Tensor:
+            norm = nn.utils.clip_grad_norm_([w, v], 1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+            return norm
+
+        update, zero = wrap(update), wrap(lambda: optimizer.zero_grad())
+        asks = wrap(lambda x: x * 2 if w.requires_grad and w.is_leaf else x)
+        seen: list[Any] = []
+        for trained in (True, False, True, True):
+            w.requires_grad = trained
+            for empty in (zero, update):
+                mg.sum(w * v).backward()
+                seen += [asks(mg.ones(1)), w.detach(), v.detach()]
+                seen += [empty(), w.grad, v.grad]
+        return seen
+
+    assert_same(run(mg.compile), run(lambda f: f))

@@ -28,8 +28,9 @@ class Guards:
     ) -> None:
         """`sources`: where the program's inputs come from; `objects`: arguments; `before`: the guard made before tracing."""
         self._tensors = [seen.owner for seen in trace.tensors.values() if isinstance(seen.place, Data)]
-        self._nodes = [t.node for t in self._tensors]
         self.outside = frozenset(map(id, self._tensors))  # the tensors that the function closes over
+        self._tensors += [tensor for at, tensor in trace.nodes.items() if at not in self.outside]
+        self._nodes = [t.node for t in self._tensors]
         grads = [g for g in trace.grads.values() if g.was_read]
         self._without = [g.owner for g in grads if isinstance(g.place, Grad) and g.before is None]
         self._with = [g.owner for g in grads if isinstance(g.place, Grad) and isinstance(g.before, Tensor)]

@@ -57,6 +57,7 @@ class Trace:
         self.instructions: list[Instruction] = []
         self.tensors: dict[int, Written] = {}
         self.grads: dict[Node, Written] = {}
+        self.nodes: dict[int, Any] = {}  # those from outside whose nodes matter, by their ids
         self.modules: Reads = {}
         # by the id of a module and the name of an attribute that was set: the module, and what the attribute was
         self._overwritten: dict[tuple[int, str], tuple[Any, Any]] = {}
@@ -227,6 +228,11 @@ class Trace:
     def _grad_place(self, node: Node) -> Place:
         number = self.argument_nodes.get(node)
         return Grad(node) if number is None else ArgumentGrad(number)
+
+    def note_node(self, tensor: Any) -> None:
+        """It matters which node a tensor has: it must stay the same."""
+        if id(tensor) not in self._arguments and not is_own(_DATA.__get__(tensor), self):
+            self.nodes[id(tensor)] = tensor
 
     def note_read(self, module: Any, name: str) -> None:
         """An attribute of a module is read: it must not change."""

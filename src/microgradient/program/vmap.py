@@ -251,6 +251,10 @@ class ExampleTrace(Trace):
             known = self._references[id(x)] = self.input(Reference(x), x.shape, x.dtype, x.weak)
         return known
 
+    def note_node(self, tensor: Any) -> None:
+        if self.outer is not None:
+            self.outer.note_node(tensor)
+
     def note_read(self, module: Any, name: str) -> None:
         if self.outer is not None:
             self.outer.note_read(module, name)
