@@ -371,3 +371,26 @@ def test_a_method_of_arrays_that_traced_data_lacks() -> None:
 def test_round_of_a_number_that_is_an_argument() -> None:
     with pytest.raises(mg.errors.TraceError, match=r"test_mistakes.py:\d+: round\(…\) needs the value"):
         mg.compile(lambda x, s: x * round(s))(mg.ones(2), 2.0)
+
+
+def test_the_state_of_an_optimiser_after_its_step() -> None:
+    w = nn.Parameter([1.0, 2.0])
+    optimizer = optim.SGD([w], lr=0.1, momentum=0.9)
+
+    def step() -> Any:
+        optimizer.zero_grad()
+        mg.sum(w * w).backward()
+        optimizer.step()
+        return mg.asarray(optimizer.state[w]["momentum_buffer"])
+
+    with pytest.raises(
+        mg.errors.TraceError, match=r"Reading the state of an optimiser after its step.*Read it outside"
+    ):
+        mg.compile(step)()
+
+
+def test_a_text_of_something_traced_is_no_result() -> None:
+    with pytest.raises(mg.errors.TraceError, match="returned a str, whose numbers would have no value"):
+        mg.compile(lambda x: f"loss {mg.mean(x)}")(mg.ones(2))
+    with pytest.raises(mg.errors.TraceError, match="returned a str"):
+        mg.compile(lambda v: (v, f"{v.data}"))(Value(2.0))

@@ -239,7 +239,7 @@ def _is_traced(x: Any) -> bool:
 
 
 def refuse_hidden(leaf: Any, is_traced: Callable[[Any], bool]) -> None:
-    """Raise TraceError for a result that hides something traced: in its attributes, as a set or as a generator does."""
+    """Raise TraceError for a result that hides something traced: in its attributes, or as a set, generator or text does."""
     if isinstance(leaf, Iterator | AsyncIterator | Coroutine) or _hides(leaf, is_traced, set()):
         raise TraceError(
             "MG203",
@@ -249,7 +249,7 @@ def refuse_hidden(leaf: Any, is_traced: Callable[[Any], bool]) -> None:
 
 
 def _hides(x: Any, is_traced: Callable[[Any], bool], seen: set[int]) -> bool:
-    if is_traced(x):
+    if is_traced(x) or (isinstance(x, str) and "<traced " in x):  # which is how one is written
         return True
     if id(x) in seen or isinstance(x, type | ModuleType | FunctionType | np.ndarray | str | bytes | int | float):
         return False

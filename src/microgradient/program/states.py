@@ -68,6 +68,11 @@ class OptimizerTrace:
             self.groups[number] = {**group, "lr": rate}
         return self.groups[number]
 
+    def has_replaced(self, array: Any) -> bool:
+        """Whether an array is of a state that this trace has computed anew: the optimiser itself doesn't know yet."""
+        states = self.optimizer.state
+        return any(value is array for p in self.now for value in states.get(p, {}).values())
+
     def refuse_new_rates(self) -> None:
         """Raise if the function has set a learning rate, which is put back: it would be set once, and not at every call."""
         changed = [

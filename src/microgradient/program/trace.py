@@ -100,6 +100,11 @@ class Trace:
 
     def reference(self, array: Any) -> Sym:
         """An array of the user's as an input."""
+        if any(optimizer.has_replaced(array) for optimizer in self.optimizers.values()):
+            self.refuse(
+                "Reading the state of an optimiser after its step",
+                "Read it outside: there it has its value of after the step.",
+            )
         if not array.size:
             return constant(array.copy())
         known = self._references.get(id(array))
