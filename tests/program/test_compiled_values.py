@@ -208,7 +208,7 @@ def test_the_demo_of_micrograd_takes_the_same_steps():
         assert same([loss.data, accuracy], [fast_loss.data, fast_accuracy])
         assert same([p.data for p in eager.parameters()], [p.data for p in compiled.parameters()])
         assert same([p.grad for p in eager.parameters()], [p.grad for p in compiled.parameters()])
-    assert fast.stats()["traces"] == 1
+    assert fast.stats()["programs"] == 1
     assert all(type(p.data) is type(p.grad) is float for p in compiled.parameters())
 
 
@@ -272,7 +272,7 @@ def test_arguments_are_fresh_numbers_and_their_gradients_are_theirs():
     assert step({"a": [a]}, 0.5).data == 3.0
     assert step({"a": [b]}, 1.5).data == 12.0
     assert (a.grad, b.grad, w.grad) == (1.0, 3.0, 1.5 + 6.0)
-    assert step.stats()["traces"] == 1
+    assert step.stats()["programs"] == 1
 
 
 def test_arrays_are_numbers_one_by_one():
@@ -284,9 +284,9 @@ def test_arrays_are_numbers_one_by_one():
     for dtype in (np.float64, np.float32):
         x, y = rng.normal(size=(3, 4)).astype(dtype), rng.normal(size=4)
         assert same([fn(x, y).data], [mean_square(x.astype(float), y).data])
-    assert fn.stats()["traces"] == 1
+    assert fn.stats()["programs"] == 1
     fn(x[:2], y)
-    assert fn.stats()["traces"] == 2
+    assert fn.stats()["programs"] == 2
 
 
 def test_numpy_functions_and_numbers_work_while_tracing():
@@ -305,7 +305,7 @@ def test_the_same_value_twice_is_another_signature():
     c = Value(3.0)
     fn(c, c)
     assert c.grad == 6.0
-    assert fn.stats()["traces"] == 2
+    assert fn.stats()["programs"] == 2
 
 
 def test_an_argument_that_is_closed_over_as_well():
@@ -341,7 +341,7 @@ def test_ints_and_strings_are_static_and_floats_are_not():
     compiled = compile_values(fn)
     assert [compiled(1.5, 2), compiled(2.5, 2), compiled(1.5, 3)] == [3.5, 4.5, 4.5]
     assert compiled(1.5, 2, kind="times") == 6.0
-    assert compiled.stats()["traces"] == 3
+    assert compiled.stats()["programs"] == 3
 
 
 def test_many_signatures_warn_once_and_name_the_argument():

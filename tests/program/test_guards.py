@@ -230,7 +230,7 @@ def test_functions_of_values_see_lists_and_settings_change() -> None:
     assert f(2.0).data == 120.0
     model.weights[0].data = 0.0
     assert f(2.0).data == 80.0
-    assert f.stats()["traces"] == 3
+    assert f.stats()["programs"] == 3
 
 
 class Plain:

@@ -99,8 +99,8 @@ class CompiledValues:
         return {
             "operations": len(routine.traced.program.kind), "steps": routine.tape.size, "runs": len(routine.tape.runs),
             "host_calls": routine.tape.host_calls(), "memory_bytes": routine.tape.memory.nbytes,
-            "trace_seconds": routine.trace_seconds, "compile_seconds": routine.compile_seconds, "signatures": len(self._made),
-            "traces": self._traces, "calls": self._calls,
+            "trace_seconds": routine.trace_seconds, "compile_seconds": routine.compile_seconds, "cached": len(self._made),
+            "programs": self._traces, "calls": self._calls,
         }  # fmt: skip
 
     def _last(self) -> Routine:
