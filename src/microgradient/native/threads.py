@@ -63,7 +63,7 @@ def driver() -> Driver:
 
 
 def _initial() -> int:
-    given = os.environ.get("MICROGRADIENT_NUM_THREADS", "")
+    given = os.environ.get("MICROGRADIENT_NUM_THREADS", "").strip()
     if not given:
         return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MOST)
     if not given.isdecimal() or int(given) < 1:
