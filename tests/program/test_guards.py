@@ -383,6 +383,7 @@ def test_settings_in_objects_that_a_module_holds() -> None:
 def test_namespaces_operators_and_defaults_of_classes() -> None:
     space = SimpleNamespace(inner=SimpleNamespace(rate=1.0))
     follows(lambda x: x * space.inner.rate, lambda: setattr(space.inner, "rate", 3.0))
+    follows(lambda x: x * getattr(space, "more", 2), lambda: setattr(space, "more", 1))
     settings = Holder()
     follows(lambda x: x * settings[3] * len(settings), lambda: setattr(settings, "scale", 4.0))
     follows(lambda x: x * settings.rate, lambda: setattr(settings, "rate", 4.0))

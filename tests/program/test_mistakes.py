@@ -7,6 +7,7 @@ import pickle
 import random
 import signal
 import threading
+from collections import deque
 from types import SimpleNamespace
 from typing import Any
 
@@ -296,6 +297,46 @@ def test_states_that_would_be_set_once() -> None:
         mg.compile(in_number)(Value(1.0))
     assert number is first
     assert all(x is start for x in (variable, table["h"], entries[0], space.h))
+
+
+class Remembering(nn.Module):
+    """A module whose state begins with its first input."""
+
+    def __init__(self) -> None:
+        self.h: Any = None
+
+    def forward(self, x: mg.Tensor) -> mg.Tensor:
+        self.h = x if self.h is None else self.h + x
+        return self.h * 1
+
+
+def test_states_that_would_begin_at_every_call() -> None:
+    """Entries and attributes that were not there before, and arguments that are kept."""
+    entries: list[Any] = []
+    table: dict[str, Any] = {"first": entries}
+    queue: deque[Any] = deque([mg.zeros(2)], maxlen=2)
+    space = SimpleNamespace()
+
+    def in_list(x: Any) -> None:
+        entries.append(entries[-1] + x if entries else x)
+        entries.append(x * 2)
+
+    def in_table(x: Any) -> None:
+        table["h"] = table.get("h", 0.0) + x
+
+    def in_queue(x: Any) -> None:
+        queue.append(queue[-1] + x)
+
+    def in_object(x: Any) -> None:
+        space.h = space.h + x if hasattr(space, "h") else x
+
+    model = Remembering()
+    for f in (in_list, in_table, in_object, in_queue, model):
+        with pytest.raises(mg.errors.TraceError, match=r"was set to .*MG203"):
+            mg.compile(f)(mg.ones(2))
+    with pytest.raises(mg.errors.TraceError, match=r"was set to .*MG203"):
+        mg.compile(in_table)(Value(1.0))
+    assert (entries, table, vars(space), model.h) == ([], {"first": []}, {}, None)
 
 
 def test_an_optimiser_with_a_state_made_inside() -> None:

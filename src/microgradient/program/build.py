@@ -72,6 +72,7 @@ def trace_function(
     """
     tensors = {id(x): _doppelganger(x) for x, kind in zip(leaves, kinds, strict=True) if kind == TENSOR}
     leaves = [tensors.get(id(x), x) for x in leaves]
+    given = {id(x) for x in tensors.values()}
     trace = Trace({n: x for n, (x, kind) in enumerate(zip(leaves, kinds, strict=True)) if kind == TENSOR})
     draws = random_states(names.generators)
     with tracing_with(trace):
@@ -85,7 +86,7 @@ def trace_function(
             _warn_of_refusal(trace)
             for optimizer in trace.optimizers.values():
                 optimizer.refuse_new_rates()
-            names.refuse_kept(_is_traced)
+            names.refuse_kept(lambda x: _is_traced(x) or id(x) in given)
             return _gathered(trace, value), trace
         except BaseException:
             trace.undo()
@@ -298,10 +299,13 @@ def _changes(trace: Trace) -> list[tuple[Place, Sym | None]]:
 
 def _refuse_kept(trace: Trace) -> None:
     """Raise where a module holds a tensor that has a value only in the program."""
-    for module, _ in trace.modules.values():
+    for module, seen in trace.modules.values():
         for name, value in object.__getattribute__(module, "__dict__").items():
             # the type, since `isinstance` asks a module in there for its class, and a read is noted in `trace.modules`
-            if issubclass(type(value), Tensor) and isinstance(_DATA.__get__(value), Sym):
+            if not issubclass(type(value), Tensor):
+                continue
+            given = trace.argument_number(value) is not None and seen.get(name, value) is not value
+            if given or isinstance(_DATA.__get__(value), Sym):
                 raise TraceError(
                     "MG203",
                     f"`{type(module).__name__}.{name}` was set to a tensor computed in the compiled function, which would not "

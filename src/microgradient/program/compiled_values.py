@@ -184,7 +184,7 @@ class Routine:
         self.traced = trace_values(fn, arguments, debug)
         if draws != random_states(before.generators):
             warn_of_draws(fn)
-        before.refuse_kept(lambda x: isinstance(x, Value) and isinstance(x.data, ScalarSym))
+        before.refuse_kept(lambda x: isinstance(x, Value) and (isinstance(x.data, ScalarSym) or x in self.argument_of))
         self.names = NameGuard(fn, objects, before)
         self.closed_over = {cell.value for cell in self.traced.cells} - self.argument_of.keys()
         self.trace_seconds = time.perf_counter() - start

@@ -115,7 +115,7 @@ class NameGuard:
         return list(dict.fromkeys(name for at, name, x in names if (at, name) in moved or _reaches(x, moved)))
 
     def refuse_kept(self, is_traced: Callable[[Any], bool]) -> None:
-        """Raise TraceError where a name, or an entry of a container, was something else before it became a traced tensor."""
+        """Raise TraceError where a name, or an entry of a container, became a traced tensor."""
         for cell, x, name in self._cells:
             if _contents(cell) is not x and _holds(_contents(cell), is_traced):
                 cell.cell_contents = x
@@ -125,14 +125,29 @@ class NameGuard:
                 if isinstance(space, dict):
                     space[name] = x
                 raise _kept(name)
-        for container, entries in self._containers:
-            if not isinstance(container, list | dict) or entries.__class__ is int:
-                continue
-            for key, old in entries if isinstance(container, dict) else enumerate(entries[: len(container)]):
-                now = container.get(key) if isinstance(container, dict) else container[key]
-                if now is not old and is_traced(now):
-                    container[key] = old
+        for space, names in self._absent:
+            for name in names & space.keys():
+                if _holds(space[name], is_traced):
+                    del space[name]
+                    raise _kept(name)
+        for container, _ in self._containers:
+            for key, x in [*(container.items() if isinstance(container, dict) else enumerate(container))]:
+                if _holds(x, is_traced):
+                    self._put_back(is_traced)
                     raise _kept(f"[{key!r}]")
+
+    def _put_back(self, is_traced: Callable[[Any], bool]) -> None:
+        """Leave lists and dicts without traced tensors."""
+        for container, entries in self._containers:
+            if entries.__class__ is int or not isinstance(container, list | dict):
+                continue
+            known = dict(entries if isinstance(container, dict) else enumerate(entries))
+            now = [*(container.items() if isinstance(container, dict) else enumerate(container))]
+            for key, x in reversed(now):
+                if is_traced(x) and key in known:
+                    container[key] = known[key]
+                elif is_traced(x):
+                    del container[key]
 
     def _moved(self) -> set[tuple[int, str]]:
         """The cells and variables that hold something else now, and the containers that do."""
@@ -263,6 +278,8 @@ class _Mentioned:
             self._follow(getattr(x, "_function", None), far)
             if _package(type(x)) != "microgradient":
                 self._note(id(x), space, self.attributes, far)
+            if isinstance(space, dict) and _package(type(x)) in ("types", "argparse"):  # their namespaces
+                self.instances[id(x)] = space
             return
         cls: Any = type(x)
         for name in {"__call__", "forward", *self.attributes, *_unmentioned(cls)}:
