@@ -383,6 +383,8 @@ def test_a_caught_refusal_is_a_warning() -> None:
 
     with pytest.warns(mg.errors.MicrogradientWarning, match=r"needs? the value.*caught this error.*MG200"):
         mg.compile(f)(mg.ones(3))
+    with pytest.warns(mg.errors.MicrogradientWarning, match=r"needs? the value.*caught this error.*MG200"):
+        mg.vmap(f)(mg.ones((2, 3)))
 
 
 @pytest.mark.parametrize("transform", [mg.compile, mg.vmap])

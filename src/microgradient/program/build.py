@@ -83,7 +83,7 @@ def trace_function(
             value = function(*args, **options)
             if draws != random_states(names.generators):
                 warn_of_draws(function)
-            _warn_of_refusal(trace)
+            trace.warn_of_refusal()
             for optimizer in trace.optimizers.values():
                 optimizer.refuse_new_rates()
             names.refuse_kept(lambda x: _is_traced(x) or id(x) in given)
@@ -110,15 +110,6 @@ def warn_of_draws(function: Callable[..., Any]) -> None:
         "traced: every call of the compiled function will use these same ones. Draw outside, and pass the numbers "
         "as arguments; draws of tensors by `mg.` functions are new at every call.",
     )
-
-
-def _warn_of_refusal(trace: Trace) -> None:
-    """Warn if the function caught the error of something that needs a value: the program does what it did then, always."""
-    if trace.refused is not None:
-        warn_once(
-            "MG200",
-            f"{trace.refused.message} The function caught this error: whatever the value is, its program does what follows that.",
-        )
 
 
 def _doppelganger(x: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from .. import kernels, operators, tracing
-from ..errors import TraceError, format_location, user_location
+from ..errors import TraceError, format_location, user_location, warn_once
 from ..protocols import Protocols
 from ..rules import TABLE
 from ..tape import Node, next_seq
@@ -247,6 +247,15 @@ class Trace:
         """An attribute of a module is about to be set or deleted."""
         old = object.__getattribute__(module, "__dict__").get(name, UNKNOWN)
         self._overwritten.setdefault((id(module), name), (module, old))
+
+    def warn_of_refusal(self) -> None:
+        """Warn if the function caught the error of something that needs a value: the program does what it did then, always."""
+        if self.refused is not None:
+            warn_once(
+                "MG200",
+                f"{self.refused.message} The function caught this error: whatever the value is, its program does what follows "
+                "that.",
+            )
 
     def undo(self) -> None:
         """Leave modules and optimisers as they were before: the trace failed."""

@@ -191,6 +191,7 @@ class ExampleTrace(Trace):
             with tracing_with(self):
                 args, options = rebuild([self._stand_in(k, x, kinds.get(k)) for k, x in enumerate(leaves)])
                 outputs, rebuild_outputs = flatten(f(*args, **options))
+                self.warn_of_refusal()
                 data: list[Any] = [(y if isinstance(y, Tensor) else Tensor(y)).data for y in outputs]
                 for seen in self.tensors.values():
                     if seen.now is not seen.before:
