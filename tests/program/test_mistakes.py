@@ -437,3 +437,53 @@ def test_a_text_of_something_traced_is_no_result() -> None:
         mg.compile(lambda x: f"loss {mg.mean(x)}")(mg.ones(2))
     with pytest.raises(mg.errors.TraceError, match="returned a str"):
         mg.compile(lambda v: (v, f"{v.data}"))(Value(2.0))
+
+
+class Schedule:
+    """Counts its calls."""
+
+    def __init__(self) -> None:
+        self.n, self.calls, self.width = 0, 0, 0
+
+    def by_count(self, x: Any) -> Any:
+        self.n += 1
+        return x * self.n
+
+    def only_counted(self, x: Any) -> Any:
+        self.calls += 1
+        self.width = x.shape[0]
+        return x * self.width + self.width
+
+
+class Annealed(nn.Module):
+    """Counts its calls."""
+
+    def __init__(self) -> None:
+        self.n = 0
+
+    def forward(self, x: Any) -> Any:
+        self.n += 1
+        return x * self.n
+
+
+def counting() -> Any:
+    n = 0
+
+    def function(x: Any) -> Any:
+        nonlocal n
+        n += 1
+        return x * n
+
+    return function
+
+
+@pytest.mark.parametrize("make", [counting, Annealed, lambda: Schedule().by_count])
+def test_a_counter_that_is_read_is_a_warning(make: Any) -> None:
+    with pytest.warns(
+        mg.errors.MicrogradientWarning, match="changed `n` from 0 to 1 while it was traced, and reads it"
+    ):
+        mg.compile(make())(mg.ones(2))
+
+
+def test_a_counter_that_is_not_read_is_none() -> None:
+    assert mg.compile(Schedule().only_counted)(mg.ones(2)).tolist() == [4, 4]

@@ -21,6 +21,7 @@ from ..tracing import collection_paused
 from ..tree import flatten
 from .build import ARRAY, FLOAT, INSIDE, STATIC, TENSOR, Traced, trace_function
 from .compiled_values import CompiledValues
+from .counters import warn_of_counters
 from .guards import Guards
 from .interpret import Interpreter
 from .names import NameGuard
@@ -214,6 +215,7 @@ class Compiled:
         before = NameGuard(self._function, objects)
         with meeting_values():
             traced, trace = trace_function(self._function, leaves, kinds, rebuild, before)
+        warn_of_counters(before.changes(), trace.modules, before.codes)
         guards = Guards(trace, traced.sources, self._function, objects, before)
         if any(kind == TENSOR and id(x) in guards.outside for x, kind in zip(leaves, kinds, strict=True)):
             self._outside |= guards.outside

@@ -58,6 +58,7 @@ class NameGuard:
             (x, x.tobytes()) for at, x in mentioned.arrays.items() if at not in known and (at, "") not in own
         ]
         self.generators = list(mentioned.generators.values())  # of random numbers
+        self.codes = mentioned.codes
         self._absent = [(space, mentioned.attributes - space.keys()) for space in mentioned.instances.values()]
         self._prepare()
 
@@ -113,6 +114,12 @@ class NameGuard:
         moved = self._moved()
         names = [(id(cell), name, x) for cell, x, name in self._cells] + [(id(s), n, x) for s, n, x in self._variables]
         return list(dict.fromkeys(name for at, name, x in names if (at, name) in moved or _reaches(x, moved)))
+
+    def changes(self) -> list[tuple[str, Any, Any]]:
+        """Each variable and cell that holds something else now: its name, what it held, and what it holds."""
+        now = [(name, x, _contents(cell)) for cell, x, name in self._cells]
+        now += [(name, x, space.get(name)) for space, name, x in self._variables]
+        return [(name, before, x) for name, before, x in now if not same(before, x)]
 
     def refuse_kept(self, is_traced: Callable[[Any], bool]) -> None:
         """Raise TraceError where a name, or an entry of a container, became a traced tensor."""
@@ -209,6 +216,7 @@ class _Mentioned:
         self.arrays: dict[int, np.ndarray[Any, Any]] = {}
         self.instances: dict[int, dict[str, Any]] = {}
         self.generators: dict[int, Any] = {}
+        self.codes: set[CodeType] = set()
         self.seen: set[int] = set()
 
     def found(self) -> tuple[list[tuple[Any, list[str]]], list[tuple[str, CellType]]]:
@@ -261,6 +269,7 @@ class _Mentioned:
             self.cells[id(cell)] = name, cell
             self._follow(value, far)
         if not _is_of_a_library(f):
+            self.codes.add(f.__code__)
             variables, attributes, imported = _names(f.__code__)
             self.attributes |= attributes
             for name in imported:
