@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,15 +50,21 @@ class Executable:
         self.compile_seconds = time.perf_counter() - started
 
     def run(
-        self, inputs: Sequence[Array], outputs: Sequence[Array], repeat: int = 1, moved: Sequence[int] | None = None
+        self,
+        inputs: Sequence[Array],
+        outputs: Sequence[Array],
+        repeat: int = 1,
+        moved: tuple[Iterable[int], Iterable[int]] | None = None,
     ) -> None:
-        """Run once, or `repeat` times over the same arrays. `moved`: only these (inputs, then outputs, counted through) are other
-        arrays than in the last call. Raises OutOfRangeError for an index out of bounds."""
-        count = len(inputs)
-        for k in range(count + len(outputs)) if moved is None else moved:
-            address = id(inputs[k] if k < count else outputs[k - count])
-            for table in self._tables:
-                table[_FIRST + k] = address
+        """Run once, or `repeat` times over the same arrays. `moved`: only these inputs and outputs are other arrays than in the
+        last call. Raises OutOfRangeError for an index out of bounds."""
+        some_inputs, some_outputs = moved or (range(len(inputs)), range(len(outputs)))
+        first_output = _FIRST + len(inputs)
+        for table in self._tables:
+            for k in some_inputs:
+                table[_FIRST + k] = id(inputs[k])
+            for k in some_outputs:
+                table[first_output + k] = id(outputs[k])
         if self._draws is None and self._alone is not None:
             if self._alone.run(repeat):
                 raise self._out_of_bounds()

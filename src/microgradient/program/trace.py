@@ -93,7 +93,7 @@ class Trace:
 
     def input(self, place: Place, shape: tuple[int, ...], dtype: Any, weak: bool = False) -> Sym:
         """A new input of the program."""
-        dtype = np.dtype(dtype).newbyteorder("=")
+        dtype = np.dtype(np.dtype(dtype).type)  # in this machine's order, and the object that arrays have, too
         made = Instruction("input", (), {}, shape, dtype, weak, user_location())
         self.inputs.append((made, place))
         return Sym(self, shape, dtype, made, weak=weak)

@@ -68,8 +68,8 @@ class Variant:
             late += [k for from_input, k in pullback.residuals if not from_input]
         self._fresh += [(k, program.outputs[k].shape, program.outputs[k].dtype) for k in late]
         self._borrowed = [k for k, _, _, weak in self._arguments if not weak] + [k for k, *_ in self._read]
-        self._moved = [k for k, *_ in self._arguments] + [k for k, *_ in self._read]
-        self._moved += [len(program.inputs) + k for k, *_ in self._fresh]  # what every call brings anew
+        anew = [k for k, *_ in self._arguments] + [k for k, *_ in self._read]
+        self._moved = anew, [k for k, *_ in self._fresh]  # the inputs and outputs that every call brings anew
         draws = [i.params.get("draw") for i in program.instructions if i.op == "host"]
         self._generators = list({id(d.generator): d.generator for d in draws if d is not None}.values())
         self._bound = False  # whether the executable knows the other arrays
@@ -162,11 +162,11 @@ class Variant:
                 a = x if kind == ARRAY else x.data
                 inputs[k] = a if a.__class__ is np.ndarray and a.flags.c_contiguous else _plain(a)
         for k, place, shape, dtype in self._read:
-            a = _read(place, leaves)
-            if a.shape != shape or a.dtype != dtype:
-                if a.ndim or not self.program.inputs[k].weak:
+            a = place.tensor.data if place.__class__ is Data else _read(place, leaves)
+            if a.dtype is not dtype or a.shape != shape:
+                a = self._fitting(k, native_order(a), shape, dtype)
+                if a is MISMATCH:
                     return MISMATCH
-                a = a.astype(dtype)  # a whole number that an optimiser remembers
             inputs[k] = a if a.__class__ is np.ndarray and a.flags.c_contiguous else _plain(a)
         for n, (k, optimizer, group, name) in enumerate(self._settings):
             rate = optimizer.param_groups[group][name]
@@ -182,6 +182,12 @@ class Variant:
         self.executable.run(inputs, outputs, repeat, self._moved if self._bound else None)
         self._bound = True
         return self._finish(leaves, before)
+
+    def _fitting(self, k: int, a: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+        """The array for input k, or MISMATCH. A whole number that an optimiser remembers becomes a real one."""
+        if a.shape == shape and a.dtype == dtype:
+            return a
+        return MISMATCH if a.ndim or not self.program.inputs[k].weak else a.astype(dtype)
 
     def _before(self, leaves: Any) -> tuple[list[tuple[Any, Any]], list[tuple[Any, Any]], dict[int, Array]]:
         """What the function is going to read besides its arguments: the values at places, the states of generators, and the
@@ -341,11 +347,9 @@ def _gradient(place: Any, leaves: Any) -> Any:
 
 
 def _read(place: Any, leaves: Any) -> Any:
-    """The array at a place that is only read."""
-    if isinstance(place, Data):
-        return native_order(place.tensor.data)
+    """The array at a place that is only read and is no tensor."""
     if isinstance(place, Reference):
-        return native_order(place.array)
+        return place.array
     if isinstance(place, ArgumentGrad):
         return leaves[place.number].node.grad.data
     return np.asarray(_value(place))
