@@ -623,9 +623,10 @@ def test_objects_are_known_by_identity() -> None:
 
 def test_a_first_call_leaves_the_collector_of_garbage_as_it_was() -> None:
     assert gc.isenabled()
+    frozen = gc.get_freeze_count()  # Python 3.12 begins with some
     mg.compile(lambda x: x + 1)(mg.ones(2))
     assert gc.isenabled()
-    assert gc.get_freeze_count() == 0
+    assert gc.get_freeze_count() == frozen
     gc.freeze()
     try:
         mg.compile(lambda x: x + 2)(mg.ones(2))
