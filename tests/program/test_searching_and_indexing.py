@@ -32,6 +32,12 @@ def test_searches(dtype: str, shape: tuple[int, ...]) -> None:
                 assert_machine_code(lambda x, f=f, options=options: f(x, **options), x)
 
 
+def test_searches_for_every_example() -> None:
+    x = mg.asarray(rng.normal(size=(4, 3, 5)))
+    assert_machine_code(mg.vmap(lambda a: (mg.argmax(a, axis=1), mg.argmin(a, axis=0), mg.argmax(a))), x)
+    assert_machine_code(mg.vmap(lambda a: mg.count_nonzero(a > 0, axis=(0, 1))), x)
+
+
 @pytest.mark.parametrize(
     "values",
     [[np.nan, 1, 2], [1, np.nan, np.nan], [np.inf, -np.inf, np.inf], [-np.inf, -np.inf], [0.0, -0.0], [-0.0, 0.0]],

@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import warn_once
 from .modules import Reads
 
-Changed = Iterable[tuple[str, Any, Any]]  # (name, value before, value now)
+Changed = Iterable[tuple[int, str, Any, Any]]  # (where, name, value before, value now)
 
 
 def warn_of_counters(changed: Changed, modules: Reads, codes: Iterable[CodeType]) -> None:
@@ -26,8 +26,8 @@ def warn_of_counters(changed: Changed, modules: Reads, codes: Iterable[CodeType]
         more, read_first = _uses(code)
         uses.update(more)
         counted |= read_first
-    attributes = ((name, x, vars(module).get(name)) for module, seen in modules.values() for name, x in seen.items())
-    for name, before, now in (*changed, *attributes):
+    attributes = ((0, name, x, vars(module).get(name)) for module, seen in modules.values() for name, x in seen.items())
+    for _, name, before, now in (*changed, *attributes):
         numbers = type(before) in (int, float) and type(now) in (int, float)
         if numbers and before != now and name in counted and uses[name] > 0:
             warn_once(

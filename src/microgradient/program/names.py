@@ -115,11 +115,11 @@ class NameGuard:
         names = [(id(cell), name, x) for cell, x, name in self._cells] + [(id(s), n, x) for s, n, x in self._variables]
         return list(dict.fromkeys(name for at, name, x in names if (at, name) in moved or _reaches(x, moved)))
 
-    def changes(self) -> list[tuple[str, Any, Any]]:
-        """Each variable and cell that holds something else now: its name, what it held, and what it holds."""
-        now = [(name, x, _contents(cell)) for cell, x, name in self._cells]
-        now += [(name, x, space.get(name)) for space, name, x in self._variables]
-        return [(name, before, x) for name, before, x in now if not same(before, x)]
+    def changes(self) -> list[tuple[int, str, Any, Any]]:
+        """Each cell and variable that holds something else now: where, its name, what it held, and what it holds."""
+        now = [(id(cell), name, x, _contents(cell)) for cell, x, name in self._cells]
+        now += [(id(space), name, x, space.get(name)) for space, name, x in self._variables]
+        return [(at, name, before, x) for at, name, before, x in now if not same(before, x)]
 
     def refuse_kept(self, is_traced: Callable[[Any], bool]) -> None:
         """Raise TraceError where a name, or an entry of a container, became a traced tensor."""
@@ -158,8 +158,7 @@ class NameGuard:
 
     def _moved(self) -> set[tuple[int, str]]:
         """The cells and variables that hold something else now, and the containers that do."""
-        found = {(id(cell), name) for cell, x, name in self._cells if not same(_contents(cell), x)}
-        found |= {(id(space), name) for space, name, x in self._variables if not same(space.get(name), x)}
+        found = {(at, name) for at, name, *_ in self.changes()}
         found |= {(id(x), "") for x, content in self._arrays if x.tobytes() != content}
         return found | {(id(x), "") for x, entries in self._containers if not same(entries, _entries(x))}
 

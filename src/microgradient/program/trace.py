@@ -121,7 +121,8 @@ class Trace:
         models = [np.zeros(x.shape, x.dtype) if isinstance(x, Sym) else x for x in operands]
         with np.errstate(all="ignore"):
             found = function(*models, **params)
-        name = getattr(function, "__name__", "function").lstrip("_")
+        named = function.func if isinstance(function, functools.partial) else function
+        name = getattr(named, "__name__", "function").lstrip("_")
         call = functools.partial(function, **params) if params else function
         options = {"function": call, "name": name, "pure": True}
         if not isinstance(found, tuple | list):
