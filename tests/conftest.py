@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from microgradient import errors
-from microgradient.native.executable import Executable
+from microgradient.native.runtime.executable import Executable
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -16,10 +16,11 @@ import microgradient as mg
 PACKAGE = Path(mg.__file__).parent
 # a module may import those of its own group and of groups above it in this list
 ORDER = [
-    ["errors"], ["tracing"], ["rules", "rules_linalg"], ["kernels", "kernels_linalg"], ["tape"], ["protocols"],
+    ["errors"], ["trace_hooks"], ["rules", "rules_linalg"], ["kernels", "kernels_linalg"], ["tape"], ["interop"],
     ["indexing"], ["operators"],
-    ["tensor", "scalar_world", "tree"], ["scalar", "composite", "random"], ["functions", "transforms", "custom", "check"],
-    ["nn"], ["optim"], ["program"], ["native"], ["explain", "data"], ["train"], ["recipes"], ["cli"], ["__main__", "__init__"],
+    ["tensor", "scalar_world", "tree"], ["scalar", "composite", "random"], ["functions", "transforms", "custom_rules", "check"],
+    ["nn"], ["optim"], ["program", "native", "scalar_jit"],
+    ["explain", "data"], ["train"], ["recipes"], ["cli"], ["__main__", "__init__"],
 ]  # fmt: skip
 RANK = {name: rank for rank, group in enumerate(ORDER) for name in group}
 

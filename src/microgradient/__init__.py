@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from . import functions, random
 from .check import check_gradients
 from .composite import conv, conv_transpose, log_softmax, logsumexp, softmax, stop_gradient, windows
-from .custom import checkpoint, custom_rule
+from .custom_rules import checkpoint, custom_rule
 from .functions import *  # noqa: F403 (the functions, listed there)
 from .operators import get_default_dtype, set_default_dtype
 from .random import bernoulli, manual_seed, rand, randint, randn, randperm
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from . import data, nn, optim, recipes, scalar, train  # noqa: F401
     from .explain.trace import trace
     from .explain.why import why
-    from .native.threads import get_num_threads, set_num_threads
+    from .native.runtime.threads import get_num_threads, set_num_threads
     from .program.compiled import compile
     from .program.vmap import vmap
     from .scalar import Value
@@ -74,8 +74,8 @@ _LATE = {  # loaded when first used
     "vmap": "program.vmap",
     "why": "explain",
     "Value": "scalar",
-    "get_num_threads": "native.threads",
-    "set_num_threads": "native.threads",
+    "get_num_threads": "native.runtime.threads",
+    "set_num_threads": "native.runtime.threads",
 }
 _LATE_MODULES = ("data", "explain", "nn", "optim", "recipes", "scalar", "train")
 

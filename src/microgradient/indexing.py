@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from .errors import ArgumentTypeError, MicrogradientError, OutOfRangeError, TraceError
-from .protocols import Protocols
+from .interop import Protocols
 from .rules import ARRAY
-from .tracing import Traced, current
+from .trace_hooks import Traced, current
 
 
 def index_key(key: Any, shape: tuple[int, ...]) -> tuple[Any, list[Any]]:

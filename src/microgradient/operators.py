@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import kernels, tracing
+from . import kernels, trace_hooks
 from .errors import ArgumentError, DTypeError, RangeError, ShapeError, TraceError, warn_once
-from .protocols import DEFAULT_FLOAT
+from .interop import DEFAULT_FLOAT
 from .rules import TABLE, Primitive
 from .tape import NO_PARAMS, TAPE, Node, Shaped, picked, recording
-from .tracing import Traced, as_datum
+from .trace_hooks import Traced, as_datum
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -201,7 +201,7 @@ def apply(op: Primitive, *args: Any, **params: Any) -> Any:
 
 def world() -> Any:
     """The namespace in which rules run on data: the array world, or the traced one."""
-    trace = tracing.current()
+    trace = trace_hooks.current()
     return kernels if trace is None else trace.world
 
 
@@ -230,7 +230,7 @@ def constant(value: Any) -> Any:
     if cls is float or cls is int or cls is bool or cls is complex:
         return value
     if isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
-        trace = tracing.current()
+        trace = trace_hooks.current()
         return (
             np.asarray(value) if trace is None else trace.reference(np.asarray(value))
         )  # of np.memmap and np.matrix too

@@ -37,7 +37,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import tracing
+from . import trace_hooks
 from .errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from .operators import get_default_dtype, wrap
 from .tensor import Tensor
@@ -122,7 +122,7 @@ class Generator:
         low, high = _real(low, "low"), _real(high, "high")
         if low > high:
             raise ArgumentError("MG139", f"uniform needs low <= high, got low = {low} and high = {high}.")
-        if tracing.current() is not None:
+        if trace_hooks.current() is not None:
             return _traced(
                 self.uniform, (shape, low, high, dtype), shape, dtype, self._draw("uniform", low, high, dtype)
             )
@@ -149,7 +149,7 @@ class Generator:
         mean, std = _real(mean, "mean"), _real(std, "std")
         if std < 0:
             raise ArgumentError("MG139", f"A standard deviation is not negative, got std = {std}.")
-        if tracing.current() is not None:
+        if trace_hooks.current() is not None:
             return _traced(self.normal, (shape, mean, std, dtype), shape, dtype, self._draw("normal", mean, std, dtype))
         out = self._normals(math.prod(shape), FORMATS[np.dtype(np.float64 if dtype == np.float64 else np.float32)])
         if std != 1.0:
@@ -174,7 +174,7 @@ class Generator:
                 f"integers gives low <= k < high, so it needs low < high, within int64: got low = {low} and high = {high}. "
                 "`high` itself is never drawn.",
             )
-        if tracing.current() is not None:
+        if trace_hooks.current() is not None:
             return _traced(self.integers, (low, high, shape), shape, np.dtype(np.int64))
         n, span = math.prod(shape), high - low
         out, rejected = _scaled(self._words(n, _WORDS64), span)
@@ -196,7 +196,7 @@ class Generator:
         n = _whole(n, "n")
         if n < 0:
             raise ArgumentError("MG139", f"A permutation of n = {n} things does not exist.")
-        if tracing.current() is not None:
+        if trace_hooks.current() is not None:
             return _traced(self.permutation, (n,), (n,), np.dtype(np.int64))
         return _tensor(np.argsort(self._words(n, _WORDS64), kind="stable").astype(np.int64, copy=False), (n,))
 
@@ -211,7 +211,7 @@ class Generator:
         tensor([[1., 1.],
                 [1., 1.]])
         """
-        if tracing.current() is not None:
+        if trace_hooks.current() is not None:
             places = _shape((p.shape if isinstance(p, Tensor) else np.shape(p)) if shape is None else shape)
             draw = Draw(self, "bernoulli", (float(p),)) if type(p) in (int, float) and 0 <= p <= 1 else None
             return _traced(self.bernoulli, (p, places, dtype), places, np.dtype(dtype or get_default_dtype()), draw)
@@ -456,13 +456,13 @@ def _traced(
     first, *rest = args
     data = (first.data if isinstance(first, Tensor) else first,)
     name = function.__name__
-    drawn = tracing.current().draw(lambda x: function(x, *rest).data, name, shape, dtype, data, draw)
+    drawn = trace_hooks.current().draw(lambda x: function(x, *rest).data, name, shape, dtype, data, draw)
     out: Tensor = wrap(drawn, None)
     return out
 
 
 def _not_while_tracing() -> None:
-    trace = tracing.current()
+    trace = trace_hooks.current()
     if trace is not None:
         trace.refuse("Reading or setting the state of random numbers", "Do it outside of the compiled function.")
 

@@ -20,7 +20,7 @@ from .errors import ArgumentTypeError, GradientError
 from .rules import TABLE, Primitive, World
 from .scalar_world import SCALAR, TracedNumber
 from .tape import next_seq, note_backward
-from .tracing import Traced
+from .trace_hooks import Traced
 
 Number = int | float
 Operand = Any  # a Value, a Python or NumPy number, or an array of them

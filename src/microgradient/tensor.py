@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from . import rules_linalg, tracing  # noqa: F401 (rules_linalg adds its rows to the table)
+from . import rules_linalg, trace_hooks  # noqa: F401 (rules_linalg adds its rows to the table)
 from .errors import (
     ArgumentError,
     ArgumentTypeError,
@@ -29,8 +29,8 @@ from .errors import (
     warn_once,
 )
 from .indexing import index_error, index_key
+from .interop import DEFAULT_FLOAT, Protocols
 from .operators import Operand, apply, binary, install, run_kernel, unary, world, wrap
-from .protocols import DEFAULT_FLOAT, Protocols
 from .rules import TABLE
 from .tape import (
     CUTS,
@@ -45,7 +45,7 @@ from .tape import (
     recording,
     topological,
 )
-from .tracing import Traced, as_datum
+from .trace_hooks import Traced, as_datum
 
 _recorder = recording.get
 
@@ -116,7 +116,7 @@ class Tensor(Protocols):
     @property
     def requires_grad(self) -> bool:
         """Whether operations on this tensor are recorded. Can be set on leaves of a real floating dtype."""
-        tracing.note_node(self)
+        trace_hooks.note_node(self)
         return self.node is not None
 
     @requires_grad.setter
@@ -136,13 +136,13 @@ class Tensor(Protocols):
     @property
     def is_leaf(self) -> bool:
         """Whether this tensor was made by the user rather than computed from one that requires a gradient."""
-        tracing.note_node(self)
+        trace_hooks.note_node(self)
         return self.node is None or self.node.op is None
 
     @property
     def grad(self) -> Tensor | None:
         """The gradient accumulated by `backward`: for leaves, and after :meth:`keep_grad` for any tensor."""
-        tracing.note_node(self)
+        trace_hooks.note_node(self)
         if self.node is None:
             return None
         if self.node.grad is NOT_STORED:
@@ -160,7 +160,7 @@ class Tensor(Protocols):
             raise ArgumentTypeError("MG108", f"A gradient is a Tensor or None, not {type(value).__name__}.")
         if value is not None and value.shape != self.shape:
             raise ShapeError("MG122", f"A gradient for a tensor of shape {self.shape} can't have shape {value.shape}.")
-        tracing.note_node(self)
+        trace_hooks.note_node(self)
         if self.node is not None:
             self.node.grad = value
         elif value is not None:
@@ -226,7 +226,7 @@ class Tensor(Protocols):
         leave_graph(self, ".detach()")
         if self.node is not None:
             _detached.append(weakref.ref(self.data))
-        return cast("Tensor", wrap(tracing.detached(self.data), None))
+        return cast("Tensor", wrap(trace_hooks.detached(self.data), None))
 
     # ------------------------------------------------------------------------------------- copies, iteration
 
@@ -407,9 +407,9 @@ def to_array(data: Any, dtype: Any = None) -> Any:
     """A new ndarray with `data` and the dtype that :func:`tensor` documents."""
     if isinstance(data, Tensor):
         leave_graph(data, "mg.tensor(…)")
-        datum = tracing.detached(data.data)
+        datum = trace_hooks.detached(data.data)
         return np.array(datum, dtype=dtype, copy=True) if isinstance(datum, np.ndarray) else _traced(datum, dtype)
-    if tracing.traces and (traced := _traced_value(data)) is not None:
+    if trace_hooks.traces and (traced := _traced_value(data)) is not None:
         return _traced(traced, dtype)
     if hasattr(data, "__array__"):  # also another library's array, which keeps its dtype too
         array = np.array(np.asarray(data), dtype=dtype, copy=True)
@@ -436,7 +436,7 @@ def to_array(data: Any, dtype: Any = None) -> Any:
 
 def _traced_value(data: Any) -> Any:
     """Data that the active trace, if there is one, knows or takes as an input; None for other data."""
-    trace = tracing.current()
+    trace = trace_hooks.current()
     if trace is None:
         return None
     if isinstance(data, np.ndarray) and data.dtype.kind in "biufc" and data.size:
@@ -456,7 +456,7 @@ def _traced(datum: Any, dtype: Any) -> Any:
     if dtype is None and datum.weak:
         dtype = DEFAULT_FLOAT[0] if datum.dtype.kind == "f" else datum.dtype
     if datum.weak:
-        return tracing.current().world.astype(datum, dtype=np.dtype(dtype))
+        return trace_hooks.current().world.astype(datum, dtype=np.dtype(dtype))
     return datum if dtype is None else datum.astype(np.dtype(dtype))
 
 

@@ -19,7 +19,7 @@ from .operators import world, wrap
 from .rules import TABLE
 from .tape import CUTS, NO_PARAMS, TAPE, Node, backward, forward, next_seq, recording, topological
 from .tensor import TAPED, Tensor
-from .tracing import as_datum, detached
+from .trace_hooks import as_datum, detached
 from .tree import flatten, leaves_like
 
 Function = Callable[..., Any]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from microgradient.native.executable import Executable
+from microgradient.native.runtime.executable import Executable
 from microgradient.program.interpret import Interpreter
 from microgradient.program.program import Program
 

@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from microgradient.native import engine, pointwise
-from microgradient.native.ir import TYPES, Function, Val, vector
-from microgradient.native.values import literal
+from microgradient.native.codegen import pointwise
+from microgradient.native.codegen.ir import TYPES, Function, Val, vector
+from microgradient.native.codegen.registers import literal
+from microgradient.native.runtime import engine
 
 
 class Case(NamedTuple):

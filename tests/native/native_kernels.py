@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from microgradient.native import engine
-from microgradient.native.ir import Function
+from microgradient.native.codegen.ir import Function
+from microgradient.native.runtime import engine
 
 
 def add_index(name="add_index", per_piece=10):

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from microgradient import kernels
-from microgradient.native.groups import Ref
-from microgradient.native.kernel import ContractionKernel, FlatKernel, RowKernel, ScanKernel, ScatterKernel
-from microgradient.native.schedule import Schedule, schedule
+from microgradient.native.plan.groups import Ref
+from microgradient.native.plan.kernel import ContractionKernel, FlatKernel, RowKernel, ScanKernel, ScatterKernel
+from microgradient.native.plan.schedule import Schedule, schedule
 from microgradient.program.program import Program
 
 

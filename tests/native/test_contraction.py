@@ -10,10 +10,10 @@ import string
 import numpy as np
 import pytest
 
-from microgradient.native import engine
-from microgradient.native.contraction import generate, pieces
-from microgradient.native.ir import module
-from microgradient.native.kernel import Access, ContractionKernel, Op
+from microgradient.native.codegen.ir import module
+from microgradient.native.codegen.matmul import generate, pieces
+from microgradient.native.plan.kernel import Access, ContractionKernel, Op
+from microgradient.native.runtime import engine
 
 BITS = (128, 256, 512)
 

@@ -13,7 +13,7 @@ import pytest
 from native_kernels import add_index, vector_add
 
 from microgradient.errors import ArgumentError
-from microgradient.native import cache, engine
+from microgradient.native.runtime import cache, engine
 
 
 @pytest.fixture(autouse=True)
@@ -290,9 +290,7 @@ for k in range(200):
 
 
 def test_without_llvmlite_there_is_no_engine():
-    text = (
-        "import sys; sys.modules['llvmlite'] = None\nfrom microgradient.native import engine\nprint(engine.available())"
-    )
+    text = "import sys; sys.modules['llvmlite'] = None\nfrom microgradient.native.runtime import engine\nprint(engine.available())"
     out = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True)
     assert (out.stdout, out.stderr) == ("False\n", "")
 

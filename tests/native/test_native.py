@@ -16,8 +16,8 @@ from test_pointwise import ONE, ROUNDED, THREE, TWO, grid, special
 import microgradient as mg
 from domains import CASES, INTERNAL
 from microgradient import kernels, rules_linalg  # noqa: F401
-from microgradient.native import engine
-from microgradient.native.executable import Executable
+from microgradient.native.runtime import engine
+from microgradient.native.runtime.executable import Executable
 from microgradient.rules import ARRAY, TABLE
 
 RNG = np.random.default_rng(5)

@@ -10,8 +10,9 @@ from elementwise import same
 
 import microgradient as mg
 from microgradient import random
-from microgradient.native import engine, philox
-from microgradient.native.kernel import DrawKernel
+from microgradient.native.codegen import philox
+from microgradient.native.plan.kernel import DrawKernel
+from microgradient.native.runtime import engine
 from microgradient.random import Generator
 
 SIZES = (0, 1, 2, 3, 7, 8, 17, 511, 512, 513, 4096, 5001)

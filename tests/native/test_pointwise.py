@@ -9,7 +9,7 @@ import pytest
 from elementwise import Case, code, computed, same
 
 from microgradient import kernels, rules
-from microgradient.native import pointwise
+from microgradient.native.codegen import pointwise
 
 REALS, INTEGERS = pointwise.REALS, pointwise.INTEGERS
 

@@ -14,7 +14,7 @@ from native_kernels import code
 
 import microgradient as mg
 from microgradient.errors import ArgumentError
-from microgradient.native.routine import ARENA, STATUS, Launch, Routine, new_arena
+from microgradient.native.runtime.routine import ARENA, STATUS, Launch, Routine, new_arena
 
 
 @pytest.fixture(autouse=True)

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from reference import _run as run_with_numpy
 
-from microgradient.native import engine, rows
-from microgradient.native.ir import module
-from microgradient.native.kernel import Access, FlatKernel, Op, RowKernel, ScanKernel, ScatterKernel
+from microgradient.native.codegen import rows
+from microgradient.native.codegen.ir import module
+from microgradient.native.plan.kernel import Access, FlatKernel, Op, RowKernel, ScanKernel, ScatterKernel
+from microgradient.native.runtime import engine
 
 WIDTHS = (128, 256, 512)
 

@@ -10,8 +10,8 @@ from programs import Book, Recorded
 from reference import run_reference
 
 from microgradient import rules_linalg  # noqa: F401
-from microgradient.native.executable import Executable
-from microgradient.native.schedule import schedule
+from microgradient.native.plan.schedule import schedule
+from microgradient.native.runtime.executable import Executable
 from microgradient.program.program import Alias, Instruction, Program
 from microgradient.rules import ARRAY, TABLE
 

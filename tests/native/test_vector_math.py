@@ -8,7 +8,7 @@ import pytest
 from elementwise import Case, computed, same
 
 from microgradient import kernels
-from microgradient.native import engine
+from microgradient.native.runtime import engine
 
 EXACT = {
     "exp": mpmath.exp, "exp2": lambda x: mpmath.power(2, x), "expm1": mpmath.expm1, "log": mpmath.log,

@@ -20,10 +20,11 @@ import microgradient as mg
 from microgradient import scalar
 from microgradient.data.moons import make_moons
 from microgradient.errors import ArgumentError, GradientError, MicrogradientWarning, NonFiniteError, TraceError
-from microgradient.native import engine, scalar_tape
-from microgradient.program.compiled_values import compile_values
-from microgradient.program.scalar_program import TRACED
+from microgradient.native.runtime import engine
 from microgradient.scalar import MLP, Value
+from microgradient.scalar_jit import machine as scalar_machine
+from microgradient.scalar_jit.compiled import compile_values
+from microgradient.scalar_jit.program import TRACED
 from microgradient.scalar_world import SCALAR
 
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 1e-320, 1e308, -1e308, math.inf, -math.inf, math.nan, 3.0, 1e-8]
@@ -72,7 +73,7 @@ def backward_of(fn):
 @pytest.mark.parametrize("machine", ["native", "numpy"])
 def test_every_function_of_one_number(name, machine, monkeypatch):
     if machine == "numpy":
-        monkeypatch.setattr(scalar_tape, "_compiled", lambda name: None)
+        monkeypatch.setattr(scalar_machine, "_compiled", lambda name: None)
     fn = compile_values(backward_of(lambda v: getattr(v, name)()))
     for x in [*SPECIAL, 0.3, -0.7, 2.5, 7.25, 1e3, -1e3]:
         eager, compiled = Value(x), Value(x)
@@ -242,13 +243,13 @@ def test_narrower_processors_take_the_same_steps(target, monkeypatch):
             engine.host()
         except ArgumentError:
             return  # wider than this machine
-        machine = {name: scalar_tape._compiled.__wrapped__(name) for name in scalar_tape._MACHINE}
-    monkeypatch.setattr(scalar_tape, "_compiled", machine.__getitem__)
+        machine = {name: scalar_machine._compiled.__wrapped__(name) for name in scalar_machine._MACHINE}
+    monkeypatch.setattr(scalar_machine, "_compiled", machine.__getitem__)
     test_the_demo_of_micrograd_takes_the_same_steps()
 
 
 def test_without_llvm_the_demo_runs_in_numpy(monkeypatch):
-    monkeypatch.setattr(scalar_tape, "_compiled", lambda name: None)
+    monkeypatch.setattr(scalar_machine, "_compiled", lambda name: None)
     test_the_demo_of_micrograd_takes_the_same_steps()
     test_repeat_is_as_many_calls()
 

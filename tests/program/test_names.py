@@ -314,13 +314,13 @@ def test_a_method_that_only_super_mentions(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_of_installed_libraries_only_settings_are_watched(monkeypatch: pytest.MonkeyPatch) -> None:
-    from microgradient.program import names
+    from microgradient.program import globals_guard
 
     for folder in ("site-packages", "dist-packages"):
         library = types.ModuleType(f"library_in_{folder[:4]}")
         library.__file__ = f"/usr/lib/python3/{folder}/library/__init__.py"
         monkeypatch.setitem(sys.modules, library.__name__, library)
-        assert names._is_library(library.__name__)
+        assert globals_guard._is_library(library.__name__)
         library.scale, library.twice = 2.0, lambda x: x * 2
         f = mg.compile(lambda x, library=library: library.twice(x) * library.scale)
         assert f(X).tolist() == [[4, 4]]

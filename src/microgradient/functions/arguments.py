@@ -8,11 +8,11 @@ from typing import Any, cast
 import numpy as np
 
 from ..errors import ArgumentError, ArgumentTypeError, DTypeError, OutOfRangeError, ShapeError
+from ..interop import DEFAULT_FLOAT
 from ..operators import apply, run_kernel, wrap
-from ..protocols import DEFAULT_FLOAT
 from ..rules import TABLE
 from ..tensor import Tensor
-from ..tracing import Traced, as_datum
+from ..trace_hooks import Traced, as_datum
 
 ArrayLike = Any
 """What the functions accept as an array: a Tensor, an ndarray, a Python or NumPy number, nested sequences of these."""

@@ -8,21 +8,12 @@ from typing import Any, cast
 import numpy as np
 
 from ..errors import ArgumentError, ShapeError
+from ..interop import DEFAULT_FLOAT
 from ..operators import apply
-from ..protocols import DEFAULT_FLOAT
 from ..rules import TABLE
 from ..tensor import Tensor
-from ..tracing import Traced
-from .arguments import (
-    ArrayLike,
-    DType,
-    as_tensor,
-    cast_to,
-    check_device,
-    checked_dtype,
-    constant_tensor,
-    new_shape,
-)
+from ..trace_hooks import Traced
+from .arguments import ArrayLike, DType, as_tensor, cast_to, check_device, checked_dtype, constant_tensor, new_shape
 from .elementwise import positive
 from .manipulation import broadcast_to, reshape
 

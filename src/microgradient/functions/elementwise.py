@@ -10,7 +10,7 @@ import numpy as np
 from ..operators import apply, binary, unary
 from ..rules import TABLE
 from ..tensor import Tensor
-from ..tracing import Traced, on_data
+from ..trace_hooks import Traced, on_data
 from .arguments import ArrayLike, as_dtype, as_tensor, cast_to, constant_tensor, inexact, number_as, promoted
 from .manipulation import broadcast_shapes, reshape
 

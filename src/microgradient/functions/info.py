@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError
-from ..protocols import DEFAULT_FLOAT
+from ..interop import DEFAULT_FLOAT
 from . import dtypes
 from .arguments import check_device
 from .data_types import isdtype

@@ -23,7 +23,7 @@ from ..kernels_linalg import lapack
 from ..tape import recording
 from ..tensor import TAPED as xp
 from ..tensor import Tensor
-from ..tracing import on_data
+from ..trace_hooks import on_data
 from .arguments import ArrayLike, Axis, as_tensor, axes_of, constant_tensor, inexact
 from .products import cross, diagonal, matmul, matrix_transpose, operands, outer, tensordot, trace, vecdot
 

@@ -13,17 +13,8 @@ from ..errors import ArgumentError, ShapeError
 from ..operators import apply
 from ..rules import ARRAY, TABLE
 from ..tensor import Tensor
-from ..tracing import whole_value
-from .arguments import (
-    ArrayLike,
-    as_dtype,
-    as_tensor,
-    as_tensors,
-    axes_of,
-    constant_tensor,
-    one_axis,
-    shape_tuple,
-)
+from ..trace_hooks import whole_value
+from .arguments import ArrayLike, as_dtype, as_tensor, as_tensors, axes_of, constant_tensor, one_axis, shape_tuple
 
 
 def broadcast_shapes(*shapes: tuple[int, ...]) -> tuple[int, ...]:

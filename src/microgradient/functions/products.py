@@ -19,7 +19,7 @@ from ..operators import apply, binary
 from ..rules import TABLE
 from ..tensor import TAPED as xp
 from ..tensor import Tensor
-from ..tracing import on_data
+from ..trace_hooks import on_data
 from .arguments import ArrayLike, as_tensor, cast_to, checked_dtype, constant_tensor, promoted
 
 _EINSUM = TABLE["einsum"]

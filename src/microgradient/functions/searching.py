@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import ArgumentError, ShapeError
 from ..kernels import Array
 from ..tensor import Tensor
-from ..tracing import on_data, whole_value
+from ..trace_hooks import on_data, whole_value
 from .arguments import ArrayLike, Axis, as_dtype, as_tensor, axes_of, constant_tensor, one_axis, promoted
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..tensor import Tensor
-from ..tracing import on_data, whole_value
+from ..trace_hooks import on_data, whole_value
 from .arguments import ArrayLike, as_dtype, as_tensor, constant_tensor, promoted
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import ArgumentError
 from ..kernels import Array
 from ..tensor import Tensor
-from ..tracing import on_data
+from ..trace_hooks import on_data
 from .arguments import ArrayLike, as_tensor, constant_tensor, one_axis
 from .indexing import take_along_axis
 

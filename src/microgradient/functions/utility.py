@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import tracing
+from .. import trace_hooks
 from ..errors import ArgumentError
 from ..tensor import Tensor
-from ..tracing import Traced
+from ..trace_hooks import Traced
 from .arguments import ArrayLike, Axis, as_tensor, axes_of, constant_tensor, one_axis
 from .elementwise import not_equal, subtract
 from .manipulation import concat, reshape
@@ -42,9 +42,9 @@ def _truth(function: Callable[..., Any], reduction: str, x: Tensor, axes: tuple[
     """Traced, "all" is the smallest and "any" the largest of the truths, if there are any."""
     data: Any = x.data
     if isinstance(data, Traced) and 0 not in [x.shape[i] for i in axes]:
-        world = tracing.current().world
+        world = trace_hooks.current().world
         return constant_tensor(getattr(world, reduction)(world.not_equal(data, 0), axis=axes, keepdims=keepdims))
-    return constant_tensor(tracing.on_data(function, data, axis=axes, keepdims=keepdims))
+    return constant_tensor(trace_hooks.on_data(function, data, axis=axes, keepdims=keepdims))
 
 
 def diff(

@@ -12,7 +12,7 @@ import numpy as np
 from .. import random
 from ..errors import ArgumentError, ShapeError
 from ..tensor import Tensor
-from ..tracing import Traced, current
+from ..trace_hooks import Traced, current
 
 _GAINS = {
     "linear": 1.0,

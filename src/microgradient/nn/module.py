@@ -7,12 +7,12 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from .. import tracing
+from .. import trace_hooks
 from ..errors import ArgumentError, ArgumentTypeError, MicrogradientError
 from ..operators import wrap
 from ..tensor import Tensor
+from .error_context import add_whereabouts
 from .parameter import Parameter
-from .whereabouts import add_whereabouts
 
 
 class LoadResult(NamedTuple):
@@ -74,17 +74,17 @@ class Module:
                 f"`{name}` of {type(self).__name__} is a parameter; a plain tensor in its place would never be trained. "
                 f"Write `{name} = nn.Parameter(...)`, or `{name}.data = array` to change its numbers.",
             )
-        if (trace := tracing.current()) is not None:
+        if (trace := trace_hooks.current()) is not None:
             trace.note_write(self, name)
         if isinstance(value, _PARTS) and not isinstance(vars(self).get(name), _PARTS):
             vars(self).pop(name, None)  # a part takes its place when it is first set, not when the name was
-        tracing.changes[0] += 1
+        trace_hooks.changes[0] += 1
         object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
-        if (trace := tracing.current()) is not None:
+        if (trace := trace_hooks.current()) is not None:
             trace.note_write(self, name)
-        tracing.changes[0] += 1
+        trace_hooks.changes[0] += 1
         object.__delattr__(self, name)
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
@@ -316,7 +316,7 @@ class Module:
 
 
 _PARTS = (Parameter, Module, list, tuple, dict)
-tracing.watched.append(Module)
+trace_hooks.watched.append(Module)
 
 
 def _join(prefix: str, name: str) -> str:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .. import tracing
+from .. import trace_hooks
 from ..errors import ArgumentError
 from .optimizer import Optimizer
 
@@ -36,7 +36,7 @@ class LRScheduler:
 
     def step(self) -> None:
         """Go on to the next epoch."""
-        trace = tracing.current()
+        trace = trace_hooks.current()
         if trace is not None:
             trace.refuse(
                 "A scheduler's step", "Call `scheduler.step()` outside: the program reads the new learning rate."

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import kernels, tracing
+from .. import kernels, trace_hooks
 from ..errors import ArgumentError, ArgumentTypeError, ShapeError, warn_once
 from ..operators import wrap
 from ..tape import enable_grad
@@ -44,7 +44,7 @@ class Optimizer:
         self.param_groups: list[Group] = []
         self.state: dict[Tensor, State] = {}
         self._steps = 0
-        self.made_in = getattr(tracing.current(), "start", None)  # the number of a trace
+        self.made_in = getattr(trace_hooks.current(), "start", None)  # the number of a trace
         groups = _listed(params)
         if not groups:
             raise ArgumentError(
@@ -188,7 +188,7 @@ class Optimizer:
     # ------------------------------------------------------------------------------------------------------ one parameter
 
     def _update(self, p: Tensor, g: Array, group: Group) -> None:
-        trace = tracing.current()
+        trace = trace_hooks.current()
         data = p.data
         if g.shape != data.shape:
             raise ShapeError(

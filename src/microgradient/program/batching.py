@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import tracing
+from .. import trace_hooks
 from ..operators import apply, world, wrap
 from ..rules import ARRAY, TABLE
 from ..tensor import TAPED as xp
@@ -351,7 +351,7 @@ def _host(n: int, i: Instruction, args: list[Any], mapped: Mapped) -> Any:
 
 def _called(i: Instruction, data: list[Any]) -> Any:
     """What a host instruction gives: pure functions may be folded by an outer trace, draws of random numbers may not."""
-    trace, function = tracing.current(), i.params["function"]
+    trace, function = trace_hooks.current(), i.params["function"]
     if trace is None:
         found = function(*data)
     elif i.params["pure"]:
@@ -359,7 +359,11 @@ def _called(i: Instruction, data: list[Any]) -> Any:
     else:
         found = trace.draw(function, i.params["name"], i.shape, i.dtype, tuple(data), i.params["draw"])
     several = isinstance(found, tuple | list)
-    return tuple(wrap(tracing.as_datum(x), None) for x in found) if several else wrap(tracing.as_datum(found), None)
+    return (
+        tuple(wrap(trace_hooks.as_datum(x), None) for x in found)
+        if several
+        else wrap(trace_hooks.as_datum(found), None)
+    )
 
 
 RULES: dict[str, Callable[[int, Instruction, list[Any], Mapped], Any]] = {

@@ -12,23 +12,23 @@ from typing import Any
 
 import numpy as np
 
-from .. import tracing
+from .. import trace_hooks
 from ..errors import ArgumentTypeError, warn_once
-from ..protocols import DEFAULT_FLOAT
+from ..interop import DEFAULT_FLOAT
+from ..scalar_jit.compiled import CompiledValues
+from ..scalar_jit.program import ScalarProgram
+from ..scalar_jit.trace import ValuesMetError, meeting_values
 from ..tape import NOT_STORED, TAPE, recording
 from ..tensor import Tensor
-from ..tracing import collection_paused
+from ..trace_hooks import collection_paused
 from ..tree import flatten
-from .build import ARRAY, FLOAT, INSIDE, STATIC, TENSOR, Traced, trace_function
-from .compiled_values import CompiledValues
+from .capture import ARRAY, FLOAT, INSIDE, STATIC, TENSOR, Traced, trace_function
 from .counters import warn_of_counters
+from .globals_guard import NameGuard
 from .guards import Guards
 from .interpret import Interpreter
-from .names import NameGuard
 from .program import Program
-from .scalar_program import ScalarProgram
-from .scalar_trace import ValuesMetError, meeting_values
-from .variant import MISMATCH, Variant, kept_values, native_order, restore
+from .specialization import MISMATCH, Variant, kept_values, native_order, restore
 
 _KEPT = 64  # programs that a compiled function remembers
 _A_MOMENT = 0.05  # seconds of native code after which `repeat` looks up
@@ -78,7 +78,7 @@ class Compiled:
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         recorder = recording.get()
-        if (tracing.traces and tracing.current() is not None) or not (recorder is TAPE or recorder is None):
+        if (trace_hooks.traces and trace_hooks.current() is not None) or not (recorder is TAPE or recorder is None):
             return self._function(*args, **options)  # a part of the program being traced, or looked at by `mg.trace`
         if self._values is not None:
             return self._values(*args, **options)
@@ -398,8 +398,8 @@ def _shown(leaf: Any) -> str:
 
 def native(program: Program) -> Any:
     """The program as machine code, or run by NumPy where llvmlite does not load."""
-    engine = importlib.import_module("..native.engine", __package__)  # which is built upon this package
+    engine = importlib.import_module("..native.runtime.engine", __package__)  # which is built upon this package
     if engine.available():
-        return importlib.import_module("..native.executable", __package__).Executable(program)
+        return importlib.import_module("..native.runtime.executable", __package__).Executable(program)
     engine.warn_of_numpy()
     return Interpreter(program)

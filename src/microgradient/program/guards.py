@@ -11,10 +11,10 @@ from operator import attrgetter, is_, itemgetter
 from typing import Any
 
 from ..tensor import Tensor
-from ..tracing import changes
+from ..trace_hooks import changes
+from .bindings import ArgumentGrad, Data, Grad, Place, Reference
+from .globals_guard import NameGuard
 from .modules import ModuleGuard
-from .names import NameGuard
-from .places import ArgumentGrad, Data, Grad, Place, Reference
 from .trace import Trace
 
 _node = attrgetter("node")

@@ -12,9 +12,9 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from .. import tracing
+from .. import trace_hooks
 from ..errors import TraceError, format_location, user_location
-from ..protocols import Protocols
+from ..interop import Protocols
 from ..rules import ARRAY
 from .program import Instruction
 
@@ -22,7 +22,7 @@ WORLD: list[Any] = []
 """The traced world, put here by traced_world.py, which is written in terms of Sym."""
 
 
-class Sym(tracing.Traced):
+class Sym(trace_hooks.Traced):
     """A value of the program being traced. `value` is an ndarray if it is a constant, else None."""
 
     __slots__ = ("__weakref__", "dtype", "instruction", "ndim", "shape", "size", "trace", "value", "weak")

@@ -16,14 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from .. import kernels, operators, tracing
+from .. import kernels, operators, trace_hooks
 from ..errors import TraceError, format_location, user_location, warn_once
-from ..protocols import Protocols
+from ..interop import Protocols
 from ..rules import TABLE
 from ..tape import Node, next_seq
-from . import states
+from . import traced_optimizer
+from .bindings import Argument, ArgumentGrad, Data, Grad, Place, Reference
 from .modules import Reads, note_read
-from .places import Argument, ArgumentGrad, Data, Grad, Place, Reference
 from .program import Instruction
 from .sym import Sym
 from .traced_world import TRACED, constant, data_dependent
@@ -61,7 +61,7 @@ class Trace:
         self.modules: Reads = {}
         # by the id of a module and the name of an attribute that was set: the module, and what the attribute was
         self._overwritten: dict[tuple[int, str], tuple[Any, Any]] = {}
-        self.optimizers: dict[int, states.OptimizerTrace] = {}
+        self.optimizers: dict[int, traced_optimizer.OptimizerTrace] = {}
         self.inside: dict[int, Node] = {}  # arguments that are computed from others, and the leaves in their place
         self._arguments = {id(tensor): number for number, tensor in arguments.items()}
         self.argument_nodes = {tensor.node: n for n, tensor in arguments.items() if tensor.node is not None}
@@ -262,18 +262,18 @@ class Trace:
         """Leave modules and optimisers as they were before: the trace failed."""
         for optimizer in self.optimizers.values():
             optimizer.undo()
-        tracing.changes[0] += 1
+        trace_hooks.changes[0] += 1
         for (_, name), (module, old) in self._overwritten.items():
             if old is not UNKNOWN:
                 object.__setattr__(module, name, old)
             elif name in object.__getattribute__(module, "__dict__"):
                 object.__delattr__(module, name)
 
-    def optimizer(self, optimizer: Any) -> states.OptimizerTrace:
+    def optimizer(self, optimizer: Any) -> traced_optimizer.OptimizerTrace:
         """What is known about an optimiser that takes a step."""
         known = self.optimizers.get(id(optimizer))
         if known is None:
-            known = self.optimizers[id(optimizer)] = states.OptimizerTrace(self, optimizer)
+            known = self.optimizers[id(optimizer)] = traced_optimizer.OptimizerTrace(self, optimizer)
         return known
 
     def refuse(self, what: str, instead: str) -> None:
@@ -298,41 +298,41 @@ _lock = threading.Lock()
 @contextmanager
 def tracing_with(trace: Trace) -> Iterator[None]:
     """Make `trace` the active trace of this thread."""
-    token = tracing.active.set(trace)
+    token = trace_hooks.active.set(trace)
     _install(1)
     try:
         yield
     finally:
         _install(-1)
-        tracing.active.reset(token)
+        trace_hooks.active.reset(token)
 
 
 def _install(change: int) -> None:
     cls: Any = Protocols
     node: Any = Node
     with _lock:
-        tracing.traces += change
-        if tracing.traces == 1 and change == 1:
+        trace_hooks.traces += change
+        if trace_hooks.traces == 1 and change == 1:
             cls.data, node.grad = property(_get_data, _set_data), property(_get_grad, _set_grad)
             operators._run_silently = _run
-            for watched in tracing.watched:
+            for watched in trace_hooks.watched:
                 watched.__getattribute__ = _get_attribute
-        elif not tracing.traces:
+        elif not trace_hooks.traces:
             cls.data, node.grad = _DATA, _GRAD
             operators._run_silently = operators._silent.run
-            for watched in tracing.watched:
+            for watched in trace_hooks.watched:
                 if "__getattribute__" in vars(watched):  # not if it was loaded by what was traced
                     del watched.__getattribute__
 
 
 def _get_data(self: Any) -> Any:
     datum = _DATA.__get__(self)
-    trace = tracing.active.get()
+    trace = trace_hooks.active.get()
     return datum if trace is None or is_own(datum, trace) else trace.read_data(self, datum)
 
 
 def _set_data(self: Any, value: Any) -> None:
-    trace = tracing.active.get()
+    trace = trace_hooks.active.get()
     if trace is not None:
         if not isinstance(value, Sym):
             value = constant(np.asarray(value))
@@ -353,12 +353,12 @@ def is_own(datum: Any, trace: Trace) -> bool:
 
 def _get_grad(self: Any) -> Any:
     grad = _GRAD.__get__(self)
-    trace = tracing.active.get()
+    trace = trace_hooks.active.get()
     return grad if trace is None or self.seq > trace.start else trace.read_grad(self, grad)
 
 
 def _set_grad(self: Any, value: Any) -> None:
-    trace = tracing.active.get()
+    trace = trace_hooks.active.get()
     if trace is None or self.seq > trace.start:
         _GRAD.__set__(self, value)
     else:
@@ -367,7 +367,7 @@ def _set_grad(self: Any, value: Any) -> None:
 
 def _get_attribute(module: Any, name: str) -> Any:
     value = object.__getattribute__(module, name)
-    trace = tracing.active.get()
+    trace = trace_hooks.active.get()
     if trace is not None:
         trace.note_read(module, name)
     return value
@@ -378,7 +378,7 @@ _NAMES = {getattr(kernels, name): name for name in TABLE}
 
 def _run(kernel: Callable[..., Any], *args: Any, **params: Any) -> Any:
     """A kernel on data: traced if one of them is."""
-    if tracing.active.get() is None:
+    if trace_hooks.active.get() is None:
         return operators._silent.run(kernel, *args, **params)
     if kernel in _NAMES and any(isinstance(a, Sym) for a in args):
         return getattr(TRACED, _NAMES[kernel])(*args, **params)

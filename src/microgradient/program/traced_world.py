@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import kernels, tracing
+from .. import kernels, trace_hooks
 from ..errors import TraceError, format_location, user_location
 from ..rules import ARRAY, TABLE
 from .shapes import shape_of
@@ -67,7 +67,7 @@ def constant(value: Any) -> Sym:
 
 
 def _trace() -> Any:
-    trace = tracing.current()
+    trace = trace_hooks.current()
     if trace is None:
         raise TraceError(
             "MG203",

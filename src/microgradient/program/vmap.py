@@ -13,8 +13,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from .. import operators, tracing
-from ..custom import with_rule
+from .. import operators, trace_hooks
+from ..custom_rules import with_rule
 from ..errors import (
     ArgumentError,
     ArgumentTypeError,
@@ -29,8 +29,8 @@ from ..tape import TAPE, Node, recording
 from ..tensor import TAPED, Tensor
 from ..tree import flatten
 from .batching import alone, batched, front
+from .bindings import Argument, Data, Grad, Place, Reference
 from .interpret import out_of_bounds
-from .places import Argument, Data, Grad, Place, Reference
 from .program import Instruction
 from .sym import Sym
 from .trace import Trace, Written, is_own, tracing_with
@@ -126,7 +126,7 @@ def _examples(leaves: list[Any], axes: list[Any], labels: list[str]) -> tuple[in
     for number, (leaf, axis, label) in enumerate(zip(leaves, axes, labels, strict=True)):
         if axis is None:
             continue
-        shape = leaf.shape if isinstance(leaf, Tensor | np.ndarray | tracing.Traced) else ()
+        shape = leaf.shape if isinstance(leaf, Tensor | np.ndarray | trace_hooks.Traced) else ()
         if not -len(shape) <= axis < len(shape):
             raise ShapeError(
                 "MG133",
@@ -179,7 +179,7 @@ class ExampleTrace(Trace):
 
     def __init__(self) -> None:
         super().__init__({})
-        self.outer = tracing.current()
+        self.outer = trace_hooks.current()
         self.untaped: set[Instruction] = set()  # what ran under no_grad, or was detached
         self._changes: dict[int, TraceError] = {}  # for each tensor from outside that was written to, by its id
 

@@ -12,8 +12,8 @@ from ... import random
 from ...errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
 from ...operators import wrap
 from ...tensor import Tensor
-from ...tracing import whole_value
-from ..whereabouts import FeatureError
+from ...trace_hooks import whole_value
+from ..error_context import FeatureError
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

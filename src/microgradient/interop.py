@@ -1,0 +1,156 @@
+"""How a Tensor meets the rest of Python and NumPy: attributes, numbers, arrays, DLPack, printing."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+
+from .errors import ArgumentError, ArgumentTypeError
+from .kernels import Array
+from .tape import Node, leave_graph
+from .trace_hooks import Traced
+
+DEFAULT_FLOAT = [np.dtype(np.float32)]
+"""The dtype that Python floats become: a list of one, changed by `set_default_dtype`."""
+
+
+class Protocols:
+    """The side of a Tensor that needs neither the tape nor the rulebook: `data` is an ndarray, `node` its Node or None."""
+
+    __slots__ = ("__weakref__", "data", "node")
+    data: Array
+    node: Node | None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The length of each axis."""
+        return self.data.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the entries."""
+        return self.data.dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self.data.ndim
+
+    @property
+    def size(self) -> int:
+        """The number of entries."""
+        return self.data.size
+
+    @property
+    def device(self) -> str:
+        """Where the data lie: always "cpu"."""
+        return "cpu"
+
+    def numpy(self) -> Array:
+        """A copy of the value as a NumPy array. Use `np.asarray(x)` for a read-only view without a copy."""
+        leave_graph(self, ".numpy()")
+        return np.array(self.data)
+
+    def item(self) -> Any:
+        """The value of a tensor with one entry as a Python number."""
+        if self.data.size != 1:
+            raise ArgumentError("MG123", f"Only one entry can become a number; this tensor has shape {self.shape}.")
+        return self.data.item()
+
+    def tolist(self) -> Any:
+        """The values as nested Python lists."""
+        return self.data.tolist()
+
+    def to_device(self, device: str, /, *, stream: Any = None) -> Self:
+        """Self: the only device is "cpu"."""
+        if device != "cpu" or stream is not None:
+            raise ArgumentError("MG124", f"The only device is 'cpu', not {device!r}.")
+        return self
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        leave_graph(self, "np.asarray(…)")
+        if isinstance(self.data, Traced):
+            return np.asarray(self.data, dtype)
+        if copy or (dtype is not None and np.dtype(dtype) != self.dtype):
+            if copy is False:
+                raise ValueError(f"A change from {self.dtype} to {np.dtype(dtype)} needs a copy.")
+            return self.data.astype(dtype or self.dtype, copy=True)
+        view = self.data.view()
+        view.flags.writeable = False
+        return view
+
+    def __dlpack__(
+        self,
+        /,
+        *,
+        stream: Any = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[Any, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
+        leave_graph(self, "DLPack")
+        if isinstance(self.data, Traced):
+            return np.asarray(self.data).__dlpack__()
+        data = self.data if self.data.flags.writeable or copy is False else self.data.copy()
+        return data.__dlpack__(stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
+
+    def __dlpack_device__(self, /) -> tuple[Any, int]:
+        return self.data.__dlpack_device__()
+
+    def __array_namespace__(self, /, *, api_version: str | None = None) -> Any:
+        if api_version not in (None, "2021.12", "2022.12", "2023.12", "2024.12", "2025.12"):
+            raise ArgumentError(
+                "MG124", f"Version {api_version!r} of the array API standard is not supported; 2025.12 is."
+            )
+        import microgradient
+
+        return microgradient
+
+    def __complex__(self, /) -> complex:
+        return complex(self.item())
+
+    def __float__(self, /) -> float:
+        leave_graph(self, "float(…)")
+        return float(self.data if isinstance(self.data, Traced) else self.item())
+
+    def __int__(self, /) -> int:
+        return int(self.data if isinstance(self.data, Traced) else self.item())
+
+    def __index__(self, /) -> int:
+        if self.data.dtype.kind not in "iu" or self.data.ndim:
+            raise ArgumentTypeError(
+                "MG125", f"Only an integer tensor of shape () is an index, not {self.dtype} {self.shape}."
+            )
+        return int(self.data)
+
+    def __bool__(self, /) -> bool:
+        if self.data.size != 1:
+            raise ArgumentError(
+                "MG123", f"The truth of a tensor of shape {self.shape} is ambiguous. Write `mg.any(x)` or `mg.all(x)`."
+            )
+        return bool(self.data if isinstance(self.data, Traced) else self.data.item())
+
+    def __repr__(self) -> str:
+        if isinstance(self.data, Traced):
+            return f"tensor({self.data!r})"
+        body = np.array2string(self.data, separator=", ", prefix="tensor(")
+        plain = self.data.dtype in (np.bool_, np.int64, DEFAULT_FLOAT[0])
+        dtype = "" if plain and self.data.size else f", dtype={self.dtype}"
+        how = (
+            "" if self.node is None else ", requires_grad=True" if self.node.op is None else f", op={self.node.op.name}"
+        )
+        return f"tensor({body}{dtype}{how})"
+
+    def __format__(self, spec: str) -> str:
+        if isinstance(self.data, Traced):
+            return format(self.data, spec) if spec else repr(self)
+        return format(self.data.item(), spec) if self.data.ndim == 0 else format(str(self), spec)
+
+    def __len__(self) -> int:
+        if not self.data.ndim:
+            raise ArgumentTypeError("MG125", "A tensor of shape () has no length.")
+        return len(self.data)
+
+    def __contains__(self, value: Any) -> bool:
+        return bool(np.any(self.data == (value.data if isinstance(value, Protocols) else value)))

@@ -1,0 +1,70 @@
+"""Machine code of a FlatKernel: one loop over the entries, whose number is known only when it runs.
+
+A piece is a block of entries. What depends on no array is computed once; the last entries, fewer than a vector, have a mask.
+"""
+
+from __future__ import annotations
+
+from ..plan.kernel import FlatKernel, RowKernel
+from .emitter import Computing
+from .ir import Function, Val
+from .loop_plan import plan, work
+from .registers import Value
+from .vectors import counting
+
+_ENDLESS = 1 << 40
+
+
+def pieces(spec: FlatKernel, n: int) -> int:
+    """How many blocks n entries are cut into."""
+    return -(-n // _block(spec))
+
+
+def _block(spec: FlatKernel) -> int:
+    """How many entries a piece has: a power of two, fewer the more there is to compute for each."""
+    heavy = work(_as_rows(spec, 1))
+    return 16384 if heavy <= 4 else 8192 if heavy <= 12 else 4096 if heavy <= 60 else 2048
+
+
+def _as_rows(spec: FlatKernel, n: int) -> RowKernel:
+    return RowKernel((n,), 1, 0, spec.loads, spec.ops, spec.stores)
+
+
+def write(f: Function, spec: FlatKernel, vector_bits: int) -> None:
+    """Write the kernel into `f`."""
+    made = plan(_as_rows(spec, _ENDLESS), vector_bits)
+    count = len(spec.loads) + len(spec.stores)
+    computing = Computing(f, made, count + 1)
+    n = f.load_argument(count, "i64")
+    place = computing.root()
+    computing.compute(place, [v for v in made.points if made.levels[v] == 0])
+    block, lanes = _block(spec), made.lanes
+    first = f.emit(f"mul nsw i64 %begin, {block}")
+    end = f.emit(f"mul nsw i64 %end, {block}")
+    less = f.emit(f"icmp slt i64 {end}, {n}")
+    end = f.emit(f"select i1 {less}, i64 {end}, i64 {n}")
+
+    def step(start: str, vectors: int, last: int | str) -> None:
+        here = computing.enter_vectors(place, start, vectors, last)
+        computing.compute(here, made.points)
+        for k in made.point_stores:
+            computing.store(here, k)
+
+    begin_of_rest = first
+    if made.together > 1:
+        begin_of_rest = _whole(f, first, end, made.together * lanes)
+        with f.loop(first, begin_of_rest, made.together * lanes, unroll=False) as i:
+            step(i, made.together, lanes)
+    begin_of_tail = _whole(f, begin_of_rest, end, lanes)
+    with f.loop(begin_of_rest, begin_of_tail, lanes, unroll=False) as i:
+        step(i, 1, lanes)
+    with f.loop(begin_of_tail, end, lanes, unroll=False) as i:  # at most once
+        left = Value(f, Val(f.emit(f"sub nsw i64 {end}, {i}"), "i8", 1))
+        step(i, 1, (Value(f, counting(lanes)) < left).text)
+
+
+def _whole(f: Function, first: str, end: str, size: int) -> str:
+    """The end of the whole groups of `size` (a power of two) entries between `first` and `end`."""
+    length = f.emit(f"sub nsw i64 {end}, {first}")
+    groups = f.emit(f"and i64 {length}, {-size}")
+    return f.emit(f"add nsw i64 {first}, {groups}")

@@ -1,0 +1,220 @@
+"""Logarithms and what is made of them, powers and inverse hyperbolic functions. See `vector_math` for what they promise."""
+
+from __future__ import annotations
+
+import math
+from typing import cast
+
+from ..registers import Value, literal
+from .exponential import FRACTION, LN2, SMALLEST, exp, exp2, in_double, per_lane, polynomial, two_to
+
+# (ln(1 + f) - f + f²/2) / f³ for √½ <= 1 + f <= √2: 2^-27 of ln(1 + f)
+LOG_F4 = (0.3333333, -0.25000823, 0.20001261, -0.16623332, 0.14200935, -0.13159528, 0.12767106, -0.07643277)
+# (ln((1 + s) / (1 - s)) / s - 2) / s², in s², for |s| <= 0.1716: 2^-58
+LOG_F8 = (0.6666666666666734, 0.3999999999941625, 0.28571428742179644, 0.2222219858403191, 0.1818356418970712,
+          0.15314044992098538, 0.147960831709457)  # fmt: skip
+# each the nearest float64 and the rest
+PER_LN2 = (1.4426950408889634, 2.0355273740931033e-17)
+PER_LN10 = (0.4342944819032518, 1.098319650216765e-17)
+LOG10_2 = (0.30102999566361177, 3.694239077158931e-13)  # the first with trailing zero bits
+
+
+# ------------------------------------------------------------------------------------------------------------- reduction
+
+
+def _parts(x: Value) -> tuple[Value, Value, Value]:
+    """m, the real e and the integer e with x = 2^e m, √½ <= m < √2, for positive numbers."""
+    tiny = x < SMALLEST[x.dtype]
+    bits = tiny.select(x * 2.0 ** FRACTION[x.dtype], x).bits()
+    e = (bits - x.like(math.sqrt(0.5)).bits()) >> FRACTION[x.dtype]
+    m = (bits - (e << FRACTION[x.dtype])).reinterpret(x.dtype)
+    return m, _real(e) - tiny.select(x.like(FRACTION[x.dtype]), 0.0), e
+
+
+def _real(n: Value) -> Value:
+    """A small integer as a real of the same width. Few processors convert vectors of int64, so that goes by the bits."""
+    if n.dtype == "i4":
+        return n.to("f4")
+    magic = Value(n.f, literal(1.5 * 2.0**52, "f8", n.lanes))
+    return (n + magic.bits()).reinterpret("f8") - magic
+
+
+def _series(f: Value) -> tuple[Value, Value]:
+    """ln(1 + f) = a + b for √½ <= 1 + f <= √2; |b| is less than a quarter of |a|."""
+    if f.dtype == "f4":
+        return f, f * f * f.fma(polynomial(f, LOG_F4), -0.5)
+    s = f / (f + 2)
+    z = s * s
+    half = f * f * 0.5
+    return f, s * z.fma(polynomial(z, LOG_F8), half) - half
+
+
+def _at_ends(y: Value, x: Value, zero: float) -> Value:
+    """The logarithm y where x > zero; -∞ at `zero`, NaN below, ∞ at ∞."""
+    below = x.compare("eq", zero).select(x.like(-math.inf), x.like(math.nan))
+    return (x > zero).select((x < math.inf).select(y, x), below)
+
+
+# -------------------------------------------------------------------------------------------------------------- logarithms
+
+
+def log(x: Value) -> Value:
+    """ln x."""
+    m, e, _ = _parts(x)
+    high, low = LN2[x.dtype]
+    a, b = _series(m - 1)
+    return _at_ends(e.fma(high, a + e.fma(low, b)), x, 0.0)
+
+
+@in_double
+def log2(x: Value) -> Value:
+    """log₂ x."""
+    m, e, _ = _parts(x)
+    v, low = _pair_times(*_series(m - 1), PER_LN2)
+    y = e + v
+    return _at_ends(y + ((e - y) + v + low), x, 0.0)
+
+
+@in_double
+def log10(x: Value) -> Value:
+    """log₁₀ x."""
+    m, e, _ = _parts(x)
+    v, low = _pair_times(*_series(m - 1), PER_LN10)
+    whole = e * LOG10_2[0]
+    y = whole + v
+    return _at_ends(y + ((whole - y) + v + e.fma(LOG10_2[1], low)), x, 0.0)
+
+
+def _pair_times(a: Value, b: Value, factor: tuple[float, float]) -> tuple[Value, Value]:
+    """(a + b) · a constant in two parts, as two parts. |b| is less than |a|."""
+    high = a + b
+    low = b - (high - a)
+    y = high * factor[0]
+    return y, low.fma(factor[0], high.fma(factor[1], high.fma(factor[0], -y)))
+
+
+def log1p(x: Value) -> Value:
+    """ln(1 + x)."""
+    return _at_ends(log_of_sum(x), x, -1.0).copysign(x)
+
+
+def log_of_sum(x: Value, low: Value | None = None) -> Value:
+    """ln(1 + x + low) for -1 < x < ∞ (0 may come out for -0); `low` is what rounding has taken from x."""
+    u = x + 1
+    less = x < 1
+    lost = less.select(x, 1.0) - (u - less.select(x.like(1.0), x))  # 1 + x = u + lost
+    if low is not None:
+        lost = lost + low
+    m, e, whole = _parts(u)
+    lost = lost * two_to((-whole).call("llvm.smax", whole.like(-64)))  # lost / 2^e, negligible from 2^64 on
+    f = m - 1
+    a, b = _series(f)
+    inverse = polynomial(f, (1.0, -1.0, 1.0, -1.0))  # of 1 + f, nearly
+    high, rest = LN2[x.dtype]
+    return e.fma(high, a + e.fma(rest, lost.fma(inverse, b)))
+
+
+def softplus(x: Value) -> Value:
+    """ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|)."""
+    return (x > 0).select(x, 0.0) + log_of_sum(exp(-x.abs()))
+
+
+def logaddexp(a: Value, b: Value) -> Value:
+    """ln(e^a + e^b)."""
+    y = (a > b).select(a, b) + log_of_sum(exp(-(a - b).abs()))
+    return a.compare("eq", b).select(a + math.log(2), y)
+
+
+# ----------------------------------------------------------------------------------------------- inverse hyperbolic functions
+
+HUGE = 2.0**500
+"""From here on x² + 1 is x²."""
+
+
+@in_double
+def asinh(x: Value) -> Value:
+    """ln(x + √(x² + 1)) = ln(1 + x + x² / (1 + √(x² + 1))) for positive x."""
+    a = x.abs()
+    z = a * a
+    near = log_of_sum(a + z / ((z + 1).sqrt() + 1))
+    return (a < HUGE).select(near, log(a) + math.log(2)).copysign(x)
+
+
+@in_double
+def acosh(x: Value) -> Value:
+    """ln(x + √(x² - 1)) = ln(1 + t + √(t (t + 2))) with t = x - 1."""
+    t = x - 1
+    factor = t + 2
+    square = t * factor
+    root = square.sqrt()
+    lost = (-root).fma(root, square) + t.fma(factor, -square) + t * (t - (factor - 2))
+    y = root + t
+    low = t - (y - root) + root.compare("eq", 0).select(root, lost / (root + root))
+    near = log_of_sum(y, low)
+    return (x >= 1).select((x < HUGE).select(near, log(x) + math.log(2)), math.nan)
+
+
+@in_double
+def atanh(x: Value) -> Value:
+    """½ ln((1 + x) / (1 - x)) = ½ ln(1 + 2x / (1 - x)) for positive x."""
+    a = x.abs()
+    q = (a + a) / (1 - a)
+    return (_at_ends(log_of_sum(q), q, -1.0) * 0.5).copysign(x)
+
+
+# ------------------------------------------------------------------------------------------------------------------ powers
+
+
+def pow(x: Value, y: Value) -> Value:
+    """x^y, as C defines it at the ends. In float32 it is 2^(y log₂ x), computed in float64."""
+    if x.dtype == "f8":
+        return per_lane("pow", x, y)
+    x, y = x.to("f8"), y.to("f8")
+    power = exp2(y * (log(x.abs()) * PER_LN2[0]))
+    whole = y.call("llvm.trunc").compare("eq", y)
+    odd = whole & (y * 0.5).call("llvm.trunc").compare("ne", y * 0.5)
+    power = (odd & (x.bits() < 0)).select(-power, power)
+    power = ((x < 0) & ~whole & (x > -math.inf)).select(x.like(math.nan), power)
+    one = x.compare("eq", 1) | y.compare("eq", 0) | (x.compare("eq", -1) & y.abs().compare("eq", math.inf))
+    return one.select(x.like(1.0), power).to("f4")
+
+
+def power(a: Value, n: float) -> Value:
+    """a^n for a number n: by multiplication, division and square roots where these are as exact."""
+    if n == 0:
+        return a.like(1)
+    if a.kind != "f":
+        return _product(a, int(n))
+    if n in (1, 2, 3, 4):
+        return _product(a, int(n))
+    if n == -1:
+        return 1 / a
+    if 2 * n % 1 or abs(n) > (7.5 if a.dtype == "f4" else 2):
+        return pow(a, a.like(n))
+    if a.dtype == "f4" and n not in (0.5, -0.5):
+        return _multiplied(a.to("f8"), n).to("f4")
+    return _multiplied(a, n)
+
+
+def _multiplied(a: Value, n: float) -> Value:
+    """a^n for n ≠ 0, a multiple of ½, of which no part overflows before the result does."""
+    whole = int(abs(n))
+    if n == int(n):
+        return _product(a if n > 0 else 1 / a, whole)
+    base = a.compare("eq", -math.inf).select(a.like(math.inf), a + 0.0)
+    root = base.sqrt()
+    if not whole:
+        return root if n > 0 else 1 / root
+    return _product(base, whole) * root if n > 0 else _product(1 / base, whole) / root
+
+
+def _product(a: Value, n: int) -> Value:
+    """a^n by squaring, n > 0."""
+    result: Value | None = None
+    while True:
+        if n & 1:
+            result = a if result is None else result * a
+        n >>= 1
+        if not n:
+            return cast("Value", result)
+        a = a * a

@@ -1,0 +1,491 @@
+"""Machine code of a ContractionKernel: register tiles over rows × vectors of columns, an innermost loop over the depth.
+
+For each piece, for each panel of columns, for each tile of rows: the accumulators stay in registers while the depth is walked
+(each step reads one number of `a` per row and one vector of `b` per column vector), then the epilogue runs on the tile's rows
+and stores them. All sizes are known, so the tiles at the edges are code of their own with constant masks. Each sum is
+added up in the same order whatever the number of threads.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from typing import NamedTuple
+
+from microgradient.native.codegen import pointwise, vectors
+from microgradient.native.codegen.ir import TYPES, Function, Val, vector
+from microgradient.native.codegen.loop_plan import CHEAP
+from microgradient.native.codegen.tiling import (
+    Cut,
+    Nest,
+    Sizes,
+    Tile,
+    choose_tile,
+    copies_panels,
+    cut,
+    depth_step,
+    innermost,
+    is_regular,
+    normalise,
+    power_of_two,
+    vector_registers,
+)
+from microgradient.native.plan.kernel import Access, ContractionKernel
+
+Index = str | int  # an i64: a register or a number known now
+
+DIRECT = 200
+"""An epilogue of at most so many cheap vector operations per tile runs on the accumulators themselves."""
+
+
+def pieces(spec: ContractionKernel) -> int:
+    """How many independent pieces the work is cut into; 0 if there is nothing to compute."""
+    nest = normalise(spec)
+    if _nothing(nest):
+        return 0
+    sizes = cut(nest, spec.terms)
+    return math.prod(_counts(nest, sizes))
+
+
+def generate(spec: ContractionKernel, name: str, vector_bits: int) -> Function:
+    """The kernel as LLVM IR, for vectors of `vector_bits`."""
+    function = Function(name)
+    nest = normalise(spec)
+    if not _nothing(nest):
+        _Writer(function, spec, nest, vector_bits).write()
+    return function
+
+
+def _nothing(nest: Nest) -> bool:
+    return 0 in (*nest.batch, *nest.rows, nest.columns)
+
+
+def _counts(nest: Nest, sizes: Cut) -> tuple[int, int, int]:
+    """Blocks of the batch, of the columns, of the rows."""
+    batch, rows = math.prod(nest.batch), math.prod(nest.rows)
+    return -(-batch // sizes.batch_block), -(-nest.columns // sizes.column_block), -(-rows // sizes.row_block)
+
+
+class _Vector(NamedTuple):
+    """A vector of a tile: its first column in the tile, its lanes, and how many of them exist."""
+
+    at: int
+    lanes: int
+    active: int
+
+
+class _Panel(NamedTuple):
+    """The columns that tiles are working on: the first one, their vectors, and where b's numbers for them begin and how
+    far apart they lie (terms > 1: unknown yet)."""
+
+    column: Index
+    vectors: list[_Vector]
+    b: str = ""
+    b_depth: Sizes = ()
+    whole: bool = False  # all lanes of b's vectors may be read
+
+
+class _Partial(NamedTuple):
+    """Sums of a block over a part of the depth, in memory: `line` columns a row, from the block's first row and column on."""
+
+    memory: str
+    line: int
+    row: Index
+    column: Index
+
+
+class _Writer:
+    """One kernel being written. The pointers are those of the current batch entry."""
+
+    def __init__(self, f: Function, spec: ContractionKernel, nest: Nest, vector_bits: int) -> None:
+        self.f, self.spec, self.nest = f, spec, nest
+        self.dtype = spec.a.dtype
+        self.type = TYPES[self.dtype]
+        self.width = int(self.dtype[1:])
+        self.cut = cut(nest, spec.terms)
+        lanes = vector_bits // (8 * self.width)
+        self.tile: Tile = choose_tile(nest, self.cut, spec.terms, lanes, vector_registers(vector_bits))
+        self.regular = is_regular(nest, self.cut, self.tile.rows)
+        self.row_count = math.prod(nest.rows)
+        self.accesses: list[Access] = [*spec.loads, *(where for _, where in spec.stores)]
+        self.others: list[str] = []
+        self.arguments = (spec.terms, 0) if nest.swapped else (0, spec.terms)  # a's and b's pointers
+        self.a = self.b = ""
+        self.a_offset: Index = 0
+        self.b_offset: Index = 0
+        self.nested = innermost(nest.depth)
+        self.depth_step = depth_step(nest, self.cut, self.tile, spec.terms, self.width)
+        self.copied = copies_panels(nest, self.cut, self.tile, spec.terms, self.width, self.depth_step)
+        self.copy = ""  # the memory for it
+        self.depth_range: tuple[Index, Index] = 0, math.prod(nest.depth[:1])
+        costs = [0 if op.name == "constant" else 1 if op.name in CHEAP else 20 for op in spec.ops]
+        self.operations = len(spec.loads) + len(spec.stores) + sum(costs)
+        self.row_dependent = self._row_dependent()
+
+    # Index arithmetic, folded where both sides are known ------------------------------------------------------------
+
+    def add(self, x: Index, y: Index) -> Index:
+        if isinstance(x, int) and isinstance(y, int):
+            return x + y
+        return y if x == 0 else x if y == 0 else self.f.emit(f"add nsw i64 {x}, {y}")
+
+    def times(self, x: Index, factor: int) -> Index:
+        return vectors.times(self.f, x, factor)
+
+    def divide(self, x: Index, divisor: int) -> tuple[Index, Index]:
+        """Quotient and remainder."""
+        if isinstance(x, int):
+            return divmod(x, divisor)
+        if divisor == 1:
+            return x, 0
+        quotient = self.f.emit(f"udiv i64 {x}, {divisor}")
+        return quotient, self.f.emit(f"sub nsw i64 {x}, {self.times(quotient, divisor)}")
+
+    def smaller(self, x: Index, y: Index) -> Index:
+        if isinstance(x, int) and isinstance(y, int):
+            return min(x, y)
+        symbol = self.f.declare("llvm.smin.i64", "declare i64 @llvm.smin.i64(i64, i64)")  # as other kernels declare it
+        return self.f.emit(f"call i64 @{symbol}(i64 {x}, i64 {y})")
+
+    def split(self, flat: Index, sizes: Sizes) -> list[Index]:
+        """The loop variables of the entry number `flat`."""
+        indices: list[Index] = []
+        for size in reversed(sizes[1:]):
+            flat, rest = self.divide(flat, size)
+            indices.insert(0, rest)
+        return [flat, *indices] if sizes else []
+
+    def offset(self, indices: list[Index], strides: Sizes) -> Index:
+        total: Index = 0
+        for index, stride in zip(indices, strides, strict=True):
+            total = self.add(total, self.times(index, stride))
+        return total
+
+    def at(self, pointer: str, offset: Index, dtype: str) -> str:
+        return vectors.advance(self.f, pointer, dtype, offset)
+
+    # Pieces, blocks, panels, tiles ----------------------------------------------------------------------------------
+
+    def write(self) -> None:
+        """The loop over pieces."""
+        f, nest, terms = self.f, self.nest, self.spec.terms
+        pointers = [f.load_argument(2 * terms + k) for k in range(len(self.accesses))]
+        if terms == 1:
+            self.a, self.b = (f.load_argument(k) for k in self.arguments)
+        _, across_columns, across_rows = _counts(nest, self.cut)
+        batch = math.prod(nest.batch)
+        with f.loop("%begin", "%end", unroll=False) as piece:
+            rest, row_block = self.divide(piece, across_rows)
+            batch_block, column_block = self.divide(rest, across_columns)
+            row = self.times(row_block, self.cut.row_block)
+            column = self.times(column_block, self.cut.column_block)
+            start = self.times(batch_block, self.cut.batch_block)
+            stop = self.smaller(self.add(start, self.cut.batch_block), batch)
+            with self.each(start, stop, 1, batch, self.cut.batch_block) as entry:
+                indices = self.split(entry, nest.batch)
+                self.a_offset = self.offset(indices, nest.a_batch)
+                self.b_offset = self.offset(indices, nest.b_batch)
+                self.others = [
+                    self.at(pointer, self.offset(indices, strides[0]), access.dtype)
+                    for pointer, access, strides in zip(pointers, self.accesses, nest.others, strict=True)
+                ]
+                self.block(row, column)
+
+    @contextmanager
+    def each(self, start: Index, stop: Index, step: int, size: int, block: int) -> Iterator[Index]:
+        """A loop, or no loop where there is one step at most."""
+        if block == 1 or size == 1:
+            yield start
+        else:
+            with self.f.loop(start, stop, step, unroll=False) as i:
+                yield i
+
+    def block(self, row: Index, column: Index) -> None:
+        """A block of rows and columns of one batch entry: panels of columns, and in each the tiles of rows."""
+        if self.depth_step == 0:
+            self.tiles(row, column, ("zero", "products", "epilogue"))
+            return
+        f, depth = self.f, self.nest.depth[0]
+        line = -(-self.cut.column_block // self.tile.lanes) * self.tile.lanes
+        memory = f.alloca(self.type, self.cut.row_block * line)
+        self.partial = _Partial(memory, line, row, column)
+        with f.loop(0, self.cut.row_block * line, self.tile.lanes, unroll=False) as i:
+            zero = f"store {vector(self.type, self.tile.lanes)} zeroinitializer"
+            f.do(f"{zero}, ptr {self.at(memory, i, self.dtype)}, align {self.width}")
+        with f.loop(0, depth, self.depth_step, unroll=False) as start:
+            self.depth_range = start, self.smaller(self.add(start, self.depth_step), depth)
+            self.tiles(row, column, ("load", "products", "save"))
+        self.tiles(row, column, ("load", "epilogue"))
+
+    def tiles(self, row: Index, column: Index, parts: tuple[str, ...]) -> None:
+        """Do these parts of the work for all tiles of a block."""
+        for start, width, columns in self.steps(
+            column, self.nest.columns, self.cut.column_block, self.tile.vectors * self.tile.lanes
+        ):
+            with columns as first:
+                panel = _Panel(self.opaque(start if first is None else first), _vectors(width, self.tile.lanes))
+                if "products" in parts:
+                    panel = self.with_b(panel)
+                for row_start, height, tiles in self.steps(row, self.row_count, self.cut.row_block, self.tile.rows):
+                    with tiles as row_first:
+                        self.one_tile(self.opaque(row_start if row_first is None else row_first), height, panel, parts)
+
+    def with_b(self, panel: _Panel) -> _Panel:
+        """Where the panel's part of b is; copied to where its lines lie next to each other if they are pages apart."""
+        f, nest = self.f, self.nest
+        if self.spec.terms > 1:
+            return panel._replace(b_depth=nest.b_depth)
+        b = self.at(self.b, self.add(self.b_offset, panel.column), self.dtype)
+        if not self.copied:
+            return panel._replace(b=b, b_depth=nest.b_depth)
+        line = sum(v.lanes for v in panel.vectors)
+        inner = nest.depth[1:]
+        strides = tuple(line * math.prod(nest.depth[d + 1 :]) for d in range(len(nest.depth)))
+        if not self.copy:
+            widest = strides[0] // line * self.tile.vectors * self.tile.lanes
+            self.copy = f.alloca(self.type, (self.depth_step or nest.depth[0]) * widest)
+        start, stop = self.depth_range
+        copy = self.at(self.copy, self.times(start, -strides[0]), self.dtype)
+        with ExitStack() as loops:
+            steps: list[Index] = [loops.enter_context(f.loop(start, stop, unroll=False))]
+            steps += [loops.enter_context(f.loop(0, size, unroll=False)) for size in inner]
+            origin = self.at(b, self.offset(steps, nest.b_depth), self.dtype)
+            target = self.at(copy, self.offset(steps, strides), self.dtype)
+            for v in panel.vectors:
+                value = vectors.load(f, self.at(origin, v.at, self.dtype), self.dtype, 1, v.lanes, v.active)
+                vectors.store(f, value, self.at(target, v.at, self.dtype), 1)
+        return panel._replace(b=copy, b_depth=strides, whole=True)
+
+    def steps(self, start: Index, size: int, block: int, step: int):  # type: ignore[no-untyped-def]
+        """The tiles of a block that begins at `start`: (start, size, context that is a loop or a condition) for each
+        kind of tile: the whole ones, then what remains in blocks of full size and in the last block."""
+        whole_blocks, last = divmod(size, block)
+        kinds = {k % step for k in ([block] * (whole_blocks > 0) + [last] * (last > 0))}
+        most = block if whole_blocks else last
+        uniform = not (whole_blocks and last)
+        stop: Index = self.add(start, most) if uniform else self.smaller(self.add(start, most), size)
+        if uniform:
+            whole: Index = most // step * step
+        else:
+            length = self.f.emit(f"sub nsw i64 {stop}, {start}")
+            whole = self.times(self.divide(length, step)[0], step)
+        middle = self.add(start, whole)
+        if most >= step:
+            if uniform and most < 2 * step:
+                yield start, step, nullcontext()
+            else:
+                yield start, step, self.f.loop(start, middle, step, unroll=False)
+        for rest in sorted(kinds - {0}):
+            if uniform or len(kinds) == 1:
+                yield middle, rest, nullcontext()
+            else:
+                left = self.f.emit(f"sub nsw i64 {stop}, {middle}")
+                yield middle, rest, self.when(self.f.emit(f"icmp eq i64 {left}, {rest}"))
+
+    @contextmanager
+    def when(self, condition: str) -> Iterator[None]:
+        f = self.f
+        yes, after = f.label("then"), f.label("after")
+        f.do(f"br i1 {condition}, label %{yes}, label %{after}")
+        f.place(yes)
+        yield
+        f.do(f"br label %{after}")
+        f.place(after)
+
+    def one_tile(self, row: Index, height: int, panel: _Panel, parts: tuple[str, ...]) -> None:
+        """The sums of one tile: 0 or loaded; products added to them in registers; saved, or through the epilogue."""
+        f = self.f
+        types = [vector(self.type, v.lanes) for v in panel.vectors]
+        sums = [[f.alloca(t) for t in types] for _ in range(height)]
+        if "zero" in parts:
+            for register, type_ in ((r, t) for line in sums for r, t in zip(line, types, strict=True)):
+                f.do(f"store {type_} zeroinitializer, ptr {register}, align 64")
+        else:
+            self.move(row, sums, panel, to_memory=False)
+        indices = [self.split(self.add(row, i), self.nest.rows) for i in range(1 if self.regular else height)]
+        if "products" in parts and 0 not in self.nest.depth:
+            self.terms([self.offset(i, self.nest.a_rows) for i in indices], sums, panel)
+        if "save" in parts:
+            self.move(row, sums, panel, to_memory=True)
+        elif height * len(types) * self.operations <= DIRECT or height == 1:
+            self.direct_epilogue(height, indices, sums, panel)
+        else:
+            self.looped_epilogue(row, height, indices, sums, panel)
+
+    def move(self, row: Index, sums: list[list[str]], panel: _Panel, to_memory: bool) -> None:
+        """Save the accumulators of a tile among the block's partial sums, or load them."""
+        f, partial = self.f, self.partial
+        down, right = (
+            f.emit(f"sub nsw i64 {x}, {origin}") for x, origin in ((row, partial.row), (panel.column, partial.column))
+        )
+        start = self.at(partial.memory, self.add(self.times(down, partial.line), right), self.dtype)
+        for i, line in enumerate(sums):
+            for v, register in zip(panel.vectors, line, strict=True):
+                pointer = self.at(start, i * partial.line + v.at, self.dtype)
+                source, target = (register, pointer) if to_memory else (pointer, register)
+                t = vector(self.type, v.lanes)
+                value = f.emit(f"load {t}, ptr {source}, align {self.width}")
+                f.do(f"store {t} {value}, ptr {target}, align {self.width}")
+
+    # The sum over the depth -----------------------------------------------------------------------------------------
+
+    def terms(self, offsets: list[Index], sums: list[list[str]], panel: _Panel) -> None:
+        """Add the products of all terms to the accumulators, from the entries of `a` at these offsets on: one for each row, or
+        only the first row's if they lie at one distance."""
+        f = self.f
+        with ExitStack() as loops:
+            a, b = self.a, panel.b
+            if self.spec.terms > 1:
+                term = loops.enter_context(f.loop(0, self.spec.terms, unroll=False))
+                a, b = (f.emit(f"getelementptr ptr, ptr %args, i64 {self.add(term, k)}") for k in self.arguments)
+                a, b = (f.emit(f"load ptr, ptr {pointer}, align 8") for pointer in (a, b))
+                b = self.at(b, self.add(self.b_offset, panel.column), self.dtype)
+            rows = [self.at(a, self.add(self.a_offset, offset), self.dtype) for offset in offsets]
+            in_a: Index = 0
+            in_b: Index = 0
+            depth, nested = self.nest.depth, self.nested
+            for d in range(nested):
+                k = loops.enter_context(f.loop(*(self.depth_range if d == 0 else (0, depth[d])), unroll=False))
+                in_a = self.add(in_a, self.times(k, self.nest.a_depth[d]))
+                in_b = self.add(in_b, self.times(k, panel.b_depth[d]))
+            if depth:
+                whole = 0, math.prod(depth[nested:])
+                k = loops.enter_context(f.loop(*(self.depth_range if len(depth) == 1 else whole), unroll=False))
+                in_a = self.add(in_a, self.walk(k, depth[nested:], self.nest.a_depth[nested:], "a"))
+                in_b = self.add(in_b, self.walk(k, depth[nested:], panel.b_depth[nested:], "b"))
+            self.products(rows, b, self.opaque(in_a), self.opaque(in_b), sums, panel)
+
+    def opaque(self, x: Index) -> Index:
+        """x itself, but LLVM can't know: else it spends most of its time on finding better addresses, and finds none."""
+        return x if isinstance(x, int) else self.f.emit(f'call i64 asm "", "=r,0"(i64 {x})')
+
+    def walk(self, k: str, sizes: Sizes, strides: Sizes, which: str) -> Index:
+        """The offset of entry k of these loops: a multiple of k, or read from a table."""
+        if all(outer == n * inner for outer, n, inner in zip(strides, sizes[1:], strides[1:], strict=False)):
+            return self.times(k, strides[-1])
+        table = [0]
+        for size, stride in zip(sizes, strides, strict=True):
+            table = [at + i * stride for at in table for i in range(size)]
+        symbol = f"@{self.f.name}.{which}"
+        entries = ", ".join(f"i64 {at}" for at in table)
+        self.f.declare(symbol, f"{symbol} = private unnamed_addr constant [{len(table)} x i64] [{entries}], align 64")
+        return self.f.emit(f"load i64, ptr {self.at(symbol, k, 'i8')}, align 8")
+
+    def products(self, rows: list[str], b: str, in_a: Index, in_b: Index, sums: list[list[str]], panel: _Panel) -> None:
+        """One step of the depth: a number of each row times each vector of b."""
+        f = self.f
+        here = self.at(b, in_b, self.dtype)
+        factors = []
+        for v in panel.vectors:
+            active = v.lanes if panel.whole else v.active
+            factors.append(vectors.load(f, self.at(here, v.at, self.dtype), self.dtype, 1, v.lanes, active))
+        regular = self.at(rows[0], in_a, self.dtype) if self.regular else ""
+        stride = self.nest.a_rows[-1] if self.nest.rows else 0
+        for i, line in enumerate(sums):
+            pointer = self.at(regular, i * stride, self.dtype) if regular else self.at(rows[i], in_a, self.dtype)
+            number = f.emit(f"load {self.type}, ptr {pointer}, align {self.width}")
+            spread = {v.lanes: vectors.splat(f, Val(number, self.dtype, 1), v.lanes) for v in panel.vectors}
+            for register, v, value in zip(line, panel.vectors, factors, strict=True):
+                t = vector(self.type, v.lanes)
+                mangled = f"llvm.fmuladd.{vectors.short(self.type, v.lanes)}"
+                f.declare(mangled, f"declare {t} @{mangled}({t}, {t}, {t})")
+                old = f.emit(f"load {t}, ptr {register}, align 64")
+                new = f.emit(f"call {t} @{mangled}({t} {spread[v.lanes].text}, {t} {value.text}, {t} {old})")
+                f.do(f"store {t} {new}, ptr {register}, align 64")
+
+    # The epilogue ---------------------------------------------------------------------------------------------------
+
+    def _row_dependent(self) -> list[bool]:
+        """Of each value: does it differ between rows?"""
+        known = [True, *(any(strides[1]) for strides in self.nest.others[: len(self.spec.loads)])]
+        for op in self.spec.ops:
+            known.append(any(known[k] for k in op.args))
+        return known
+
+    def direct_epilogue(self, height: int, indices: list[list[Index]], sums: list[list[str]], panel: _Panel) -> None:
+        """The epilogue on the accumulators, row after row."""
+        common = self.row_free_values(panel)
+        for i in range(height):
+            here = self.below(indices[0], i) if self.regular else indices[i]
+            for v, register, values in zip(panel.vectors, sums[i], common, strict=True):
+                t = vector(self.type, v.lanes)
+                total = Val(self.f.emit(f"load {t}, ptr {register}, align 64"), self.dtype, v.lanes)
+                self.finish(here, panel, v, total, values)
+
+    def looped_epilogue(
+        self, row: Index, height: int, indices: list[list[Index]], sums: list[list[str]], panel: _Panel
+    ) -> None:
+        """The epilogue as a loop over the rows, on a copy of the accumulators in memory."""
+        f = self.f
+        line = sum(v.lanes for v in panel.vectors)
+        memory = f.alloca(self.type, line * height)
+        types = [vector(self.type, v.lanes) for v in panel.vectors]
+        for k in range(height):
+            for v, t, register in zip(panel.vectors, types, sums[k], strict=True):
+                value = f.emit(f"load {t}, ptr {register}, align 64")
+                f.do(f"store {t} {value}, ptr {self.at(memory, k * line + v.at, self.dtype)}, align {self.width}")
+        common = self.row_free_values(panel)
+        with f.loop(0, height, unroll=False) as i:
+            here = self.below(indices[0], i) if self.regular else self.split(self.add(row, i), self.nest.rows)
+            start = self.at(memory, self.times(i, line), self.dtype)
+            for v, values in zip(panel.vectors, common, strict=True):
+                total = vectors.load(f, self.at(start, v.at, self.dtype), self.dtype, 1, v.lanes)
+                self.finish(here, panel, v, total, values)
+
+    def below(self, indices: list[Index], i: Index) -> list[Index]:
+        """The row i rows further in the innermost row loop."""
+        return [*indices[:-1], self.add(indices[-1], i)] if indices else []
+
+    def row_free_values(self, panel: _Panel) -> list[dict[int, Val]]:
+        """For each vector of the panel, the loads and operations that are the same for all rows."""
+        result = []
+        for v in panel.vectors:
+            values: dict[int, Val] = {}
+            for number, dependent in enumerate(self.row_dependent):
+                if not dependent:
+                    values[number] = self.value(number, [], panel, v, values)
+            result.append(values)
+        return result
+
+    def value(self, number: int, row: list[Index], panel: _Panel, v: _Vector, values: dict[int, Val]) -> Val:
+        """Value `number` of the kernel for one vector: a load or an operation."""
+        load = number - 1
+        if load < len(self.spec.loads):
+            _, row_strides, stride = self.nest.others[load]
+            pointer = self.place(load, row, row_strides, panel, v, stride)
+            return vectors.load(self.f, pointer, self.accesses[load].dtype, stride, v.lanes, v.active)
+        op = self.spec.ops[load - len(self.spec.loads)]
+        value = pointwise.emit(self.f, op.name, [values[k] for k in op.args], op.dtype, dict(op.params))
+        return value
+
+    def place(self, other: int, row: list[Index], row_strides: Sizes, panel: _Panel, v: _Vector, stride: int) -> str:
+        """The address of a load's or store's entry at this row and this vector's first column."""
+        in_row = self.offset(row, row_strides) if row else 0
+        dtype = self.accesses[other].dtype
+        start = self.at(self.others[other], self.add(in_row, self.times(panel.column, stride)), dtype)
+        return self.at(start, v.at * stride, dtype)
+
+    def finish(self, row: list[Index], panel: _Panel, v: _Vector, total: Val, known: dict[int, Val]) -> None:
+        """All that depends on the row, for one vector; then the stores."""
+        values = {**known, 0: total}
+        for number, dependent in enumerate(self.row_dependent):
+            if dependent and number > 0:
+                values[number] = self.value(number, row, panel, v, values)
+        for k, (number, access) in enumerate(self.spec.stores):
+            other = len(self.spec.loads) + k
+            _, row_strides, stride = self.nest.others[other]
+            value = values[number]
+            if value.dtype != access.dtype:
+                value = pointwise.emit(self.f, "astype", [value], access.dtype, {})
+            value = vectors.splat(self.f, value, v.lanes)
+            vectors.store(self.f, value, self.place(other, row, row_strides, panel, v, stride), stride, v.active)
+
+
+def _vectors(width: int, lanes: int) -> list[_Vector]:
+    """`width` columns as vectors; the last one may be narrower, and partly empty."""
+    found = []
+    for at in range(0, width, lanes):
+        active = min(lanes, width - at)
+        found.append(_Vector(at, power_of_two(active), active))
+    return found

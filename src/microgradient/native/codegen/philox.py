@@ -1,0 +1,174 @@
+"""Machine code of a DrawKernel: random numbers with the very bits that `microgradient.random` draws.
+
+A piece makes whole blocks of Philox4x64-10: first the words of some blocks, lying on the stack, then vectors of numbers from
+these. Additions, multiplications, divisions and roots are those of `random`, in its order, and none is fused.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..plan.kernel import DrawKernel
+from .ir import Function, Val
+from .registers import Value, literal
+from .vectors import advance, counting, load, shuffle, store
+
+CHUNK = 64
+"""So many blocks of 32 bytes have their words on the stack at once."""
+PIECE = 8
+"""So many chunks make a piece."""
+MULTIPLIERS = (0xD2E7470EE14C6C93, 0xCA5A826395121157)
+KEY_STEPS = (0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B)
+ROUNDS = 10
+
+
+def blocks(spec: DrawKernel) -> int:
+    """How many blocks the draw uses: by so much the counter moves on."""
+    return -(-spec.size // per_block(spec))
+
+
+def per_block(spec: DrawKernel) -> int:
+    """How many numbers come from a block: float64 takes 64-bit words, all else 32-bit ones."""
+    return 4 if spec.dtype == "f8" and spec.kind != "bernoulli" else 8
+
+
+def pieces(spec: DrawKernel) -> int:
+    """How many independent pieces the draw is cut into."""
+    return -(-blocks(spec) // (CHUNK * PIECE))
+
+
+def generate(spec: DrawKernel, name: str, vector_bits: int) -> Function:
+    """The kernel as LLVM IR, for vectors of `vector_bits`."""
+    f = Function(name)
+    state, out = f.load_argument(0), f.load_argument(1)
+    seed = _load(f, state, 0)
+    counter = _load(f, state, 1) + 1
+    words = f.alloca("i64", CHUNK * 4)
+    total, chunks = blocks(spec), -(-blocks(spec) // CHUNK)
+    first, last = _integer(f, "%begin") * PIECE, _at_most(_integer(f, "%end") * PIECE, chunks)
+    with f.loop(first.text, last.text, unroll=False) as chunk:
+        start = _integer(f, chunk) * CHUNK
+        count = _at_most(total - start, CHUNK)
+        with f.loop(0, count.text, unroll=False) as block:
+            number = counter + start + _integer(f, block)
+            for k, word in enumerate(_block(seed, number)):
+                at = f.emit(f"getelementptr [4 x i64], ptr {words}, i64 {block}, i64 {k}")
+                f.do(f"store i64 {word.text}, ptr {at}, align 8")
+        _numbers(f, spec, words, start * per_block(spec), out, vector_bits)
+    return f
+
+
+def _load(f: Function, pointer: str, index: int) -> Value:
+    at = f.emit(f"getelementptr i64, ptr {pointer}, i64 {index}")
+    return _integer(f, f.emit(f"load i64, ptr {at}, align 8"))
+
+
+def _integer(f: Function, text: str) -> Value:
+    return Value(f, Val(text, "i8", 1))
+
+
+def _at_most(a: Value, bound: int) -> Value:
+    return (a < bound).select(a, bound)
+
+
+# ------------------------------------------------------------------------------------------------------------ raw words
+
+
+def _block(seed: Value, number: Value) -> list[Value]:
+    """The four words of Philox4x64-10 at counter (number, 0, 0, 0) with the key (seed, 0)."""
+    zero = _integer(seed.f, "0")
+    c = [number, zero, zero, zero]
+    for turn in range(ROUNDS):
+        keys = seed + (turn * KEY_STEPS[0]) % 2**64, zero.like(turn * KEY_STEPS[1])
+        high0, low0 = _product(c[0], MULTIPLIERS[0])
+        high1, low1 = _product(c[2], MULTIPLIERS[1])
+        c = [high1 ^ c[1] ^ keys[0], low1, high0 ^ c[3] ^ keys[1], low0]
+    return c
+
+
+def _product(a: Value, factor: int) -> tuple[Value, Value]:
+    """The high and the low half of a 128-bit product."""
+    wide = a.f.emit(f"zext i64 {a.text} to i128")
+    product = a.f.emit(f"mul i128 {wide}, {factor}")
+    high = a.f.emit(f"lshr i128 {product}, 64")
+    return a.make(f"trunc i128 {high} to i64"), a.make(f"trunc i128 {product} to i64")
+
+
+# --------------------------------------------------------------------------------------------------------------- numbers
+
+
+def _numbers(f: Function, spec: DrawKernel, words: str, start: Value, out: str, vector_bits: int) -> None:
+    """The numbers of a chunk, of which the first is number `start` of the draw, stored where they belong."""
+    word = "u8" if per_block(spec) == 4 else "u4"
+    lanes = vector_bits // (64 if word == "u8" else 32)
+    step = 2 * lanes if spec.kind == "normal" else lanes
+    count = _at_most(spec.size - start, CHUNK * per_block(spec))
+    with f.loop(0, count.text, step, unroll=False) as i:
+        drawn = Value(f, load(f, advance(f, words, word, i), word, 1, step))
+        made = {"uniform": _uniform, "normal": _normal, "bernoulli": _bernoulli}[spec.kind](drawn, spec)
+        number = start + _integer(f, i)
+        place = advance(f, out, made.dtype, number.text)
+        active = Value(f, counting(step)) < count - _integer(f, i)
+        store(f, made.val, place, 1, active.text)
+
+
+def _uniform(words: Value, spec: DrawKernel) -> Value:
+    """low + (high - low) · the first 24 or 53 bits of a word, less than high."""
+    low, high = spec.numbers
+    real = np.dtype(spec.dtype).type
+    bits = 24 if words.dtype == "u4" else 53
+    signed = (words >> (int(words.dtype[1]) * 8 - bits)).reinterpret("i" + words.dtype[1])
+    u = signed.to(spec.dtype) * 2.0**-bits
+    if (low, high) == (0.0, 1.0):
+        return u
+    u = u * (high - low) + low
+    top = np.nextafter(real(high), real(-np.inf)) if low < high else real(high)
+    return (u < float(top)).select(u, float(top))
+
+
+def _bernoulli(words: Value, spec: DrawKernel) -> Value:
+    """1 where the first 24 bits of a word are less than p · 2^24."""
+    (p,) = spec.numbers
+    return ((words >> 8).reinterpret("i4") < math.ceil(p * 2.0**24)).to(spec.dtype)
+
+
+def _normal(words: Value, spec: DrawKernel) -> Value:
+    """mean + std · normals, two from each pair of words as `random` makes them."""
+    from ...random import FORMATS
+
+    mean, std = spec.numbers
+    form, f, dtype = FORMATS[np.dtype(spec.dtype)], words.f, spec.dtype
+    w, v = (_every_second(words, k) for k in (0, 1))
+    u = w.to(dtype) + 0.5
+    bits = u.bits()
+    e = (bits - form.root_half) >> form.fraction
+    m = (bits - (e << form.fraction)).reinterpret(dtype)
+    s = (m - 1.0) / (m + 1.0)
+    a = (v << 2).reinterpret("i" + dtype[1]).to(dtype) * (math.pi / 4 * 2.0 ** (1 - form.bits))
+    log, cos, sin = (_horner(x, [float(c[k, 0]) for c in form.series]) for k, x in enumerate((s * s, a * a, a * a)))
+    r = ((e - form.bits).to(dtype) * -math.log(2.0) - log * s).sqrt()
+    sine = sin * a
+    pair = []
+    for k, z in enumerate(((cos + sine) * r, (cos - sine) * r)):
+        sign = (v << k) & (1 << (form.bits - 1))
+        pair.append((z.bits() ^ sign.reinterpret("i" + dtype[1])).reinterpret(dtype))
+    order = [k // 2 + (k % 2) * w.lanes for k in range(words.lanes)]
+    z = Value(f, Val(shuffle(f, pair[0].text, pair[1].text, pair[0].type, order), dtype, words.lanes))
+    if std != 1.0:
+        z = z * std
+    return z + mean if mean != 0.0 else z
+
+
+def _every_second(words: Value, first: int) -> Value:
+    lanes = list(range(first, words.lanes, 2))
+    return Value(words.f, Val(shuffle(words.f, words.text, None, words.type, lanes), words.dtype, len(lanes)))
+
+
+def _horner(x: Value, coefficients: list[float]) -> Value:
+    """By Horner's rule, the highest power first, not fused."""
+    result = Value(x.f, literal(coefficients[0], x.dtype, x.lanes))
+    for c in coefficients[1:]:
+        result = result * x + c
+    return result

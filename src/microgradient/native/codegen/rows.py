@@ -1,0 +1,398 @@
+"""Machine code of row, flat, scatter and scan kernels: which generator writes which, and row kernels themselves.
+
+`generate` gives the LLVM IR of a kernel, `pieces` how many independent pieces its work is cut into. A piece computes whole points
+of the kept loops, the same ones whatever the number of threads.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from ..plan.kernel import FlatKernel, RowKernel, ScanKernel, ScatterKernel
+from . import elementwise, scan, scatter, transpose
+from .emitter import Computing, Index, Place
+from .ir import Function, Val
+from .loop_plan import Pass, Plan, normalise, operation, plan, work
+from .reductions import across, combine, identity
+from .registers import Value
+from .transpose import turned
+from .vectors import advance, load, splat, times
+
+PIECE = 32768
+"""About how many instructions on single numbers a piece takes."""
+MOST_PIECES = 64
+BLOCKS = 64, 1024
+"""A float sum is added up in blocks, so that rounding errors stay small: as many steps to a block as blocks, in these bounds."""
+MOST_COPIES = 9
+"""Reduced loops of at most so many steps in all are written out."""
+
+
+def pieces(spec: RowKernel | FlatKernel | ScatterKernel | ScanKernel, n: int = 0) -> int:
+    """How many independent pieces the kernel's work is cut into; for a flat kernel of arrays with n entries. 0: nothing to do."""
+    if isinstance(spec, FlatKernel):
+        return elementwise.pieces(spec, n)
+    if isinstance(spec, ScatterKernel):
+        return scatter.pieces(spec)
+    if isinstance(spec, ScanKernel):
+        return scan.pieces(spec)
+    if 0 in spec.shape[: spec.kept]:
+        return 0
+    kernel = normalise(spec)
+    points = math.prod(kernel.shape[: kernel.kept])
+    if kernel.vector < kernel.kept:
+        extent = kernel.shape[kernel.vector]
+        points = points // extent * -(-extent // 64)
+    return max(1, min(work(spec) // PIECE, MOST_PIECES, points))
+
+
+def generate(spec: RowKernel | FlatKernel | ScatterKernel | ScanKernel, name: str, vector_bits: int) -> Function:
+    """The kernel as LLVM IR, for vectors of `vector_bits`."""
+    f = Function(name)
+    if isinstance(spec, FlatKernel):
+        elementwise.write(f, spec, vector_bits)
+    elif isinstance(spec, ScatterKernel):
+        scatter.write(f, spec, vector_bits)
+    elif isinstance(spec, ScanKernel):
+        scan.write(f, spec, vector_bits)
+    elif 0 in spec.shape[: spec.kept]:
+        pass
+    elif (copy := transpose.recognise(normalise(spec), vector_bits)) is not None:
+        transpose.write(f, copy, pieces(spec))
+    else:
+        _Rows(f, plan(spec, vector_bits), pieces(spec)).write()
+    return f
+
+
+class _Accumulators:
+    """Where a reduction is added up: `inner` within a block of steps, `outer` over all blocks (None: there is one block)."""
+
+    def __init__(self, f: Function, name: str, dtype: str, lanes: int, count: int, blocked: bool) -> None:
+        self.f, self.name, self.start = f, name, identity(name, dtype, lanes)
+        self.inner = [f.alloca(self.start.type) for _ in range(count)]
+        self.outer = [f.alloca(self.start.type) for _ in range(count)] if blocked else []
+        for at in self.inner + self.outer:
+            self._write(at, self.start)
+
+    def add(self, u: int, value: Val) -> None:
+        """Reduce one more value into accumulator u."""
+        self._write(self.inner[u], combine(self.f, self.name, self._read(self.inner[u]), value))
+
+    def flush(self) -> None:
+        """The end of a block."""
+        for inner, outer in zip(self.inner, self.outer, strict=False):
+            self._write(outer, combine(self.f, self.name, self._read(outer), self._read(inner)))
+            self._write(inner, self.start)
+
+    def totals(self) -> list[Val]:
+        """The results."""
+        self.flush()
+        return [self._read(at) for at in self.outer or self.inner]
+
+    def _read(self, at: str) -> Val:
+        return self.start._replace(text=self.f.emit(f"load {self.start.type}, ptr {at}, align 64"))
+
+    def _write(self, at: str, value: Val) -> None:
+        self.f.do(f"store {value.type} {value.text}, ptr {at}, align 64")
+
+
+class _Rows(Computing):
+    """Writes a row kernel."""
+
+    def __init__(self, f: Function, plan: Plan, pieces: int) -> None:
+        kernel = plan.kernel
+        super().__init__(f, plan, len(kernel.loads) + len(kernel.stores))
+        self.pieces = pieces
+        self.shape, self.kept = kernel.shape, kernel.kept
+        self.size = plan.together * plan.lanes  # entries of a group of vectors
+        self.groups = -(-kernel.shape[kernel.vector] // self.size)
+        self.block_depth, self.block = self._blocks()
+
+    def write(self) -> None:
+        """The whole kernel: pieces, then loops inside them."""
+        place = self.root()
+        self._points_at(place, 0)
+        loops = list(self.shape[: self.kept])
+        if self.plan.vector_kept:
+            loops[-1] = self.groups
+        if self.pieces == 1:
+            with self.f.loop("%begin", "%end", unroll=False):
+                self._nest(place, 0)
+            return
+        depth = 1
+        while depth < len(loops) and math.prod(loops[:depth]) < 4 * self.pieces:
+            depth += 1
+        total = math.prod(loops[:depth])
+        first, last = (self._share(total, x) for x in ("%begin", "%end"))
+        with self.f.loop(first, last, unroll=False) as unit:
+            self._unit(place, loops[:depth], unit)
+
+    def _share(self, total: int, piece: str) -> str:
+        """Where a piece begins among `total` equal units."""
+        product = self.f.emit(f"mul nuw nsw i64 {piece}, {total}")
+        return self.f.emit(f"udiv i64 {product}, {self.pieces}")
+
+    def _unit(self, place: Place, loops: list[int], unit: str) -> None:
+        """One step of the outermost loops, taken as a single loop."""
+        indices: list[str] = []
+        for extent in loops[:0:-1]:
+            indices.append(self.f.emit(f"urem i64 {unit}, {extent}"))
+            unit = self.f.emit(f"udiv i64 {unit}, {extent}")
+        indices.append(unit)
+        for depth, index in enumerate(reversed(indices)):
+            if depth == self.kept - 1 and self.plan.vector_kept:
+                self._one_group(place, index)
+                return
+            place = self.enter(place, depth, index)
+            self._points_at(place, depth + 1)
+        self._nest(place, len(loops))
+
+    def _nest(self, place: Place, depth: int) -> None:
+        """The kept loops from `depth` on."""
+        if depth == self.kept:
+            self._point(place)
+        elif depth == self.kept - 1 and self.plan.vector_kept:
+            self._all_groups(place, self._vector_point)
+        else:
+            with self.f.loop(0, self.shape[depth], unroll=False) as i:
+                inner = self.enter(place, depth, i)
+                self._points_at(inner, depth + 1)
+                self._nest(inner, depth + 1)
+
+    # ------------------------------------------------------------------------------------------------ groups of vectors
+
+    def _tail(self) -> int:
+        """How many entries are in no whole group."""
+        return self.shape[self.plan.kernel.vector] % self.size
+
+    def _group(self, place: Place, start: Index, entries: int) -> Place:
+        lanes = self.plan.lanes
+        vectors = -(-entries // lanes)
+        return self.enter_vectors(place, start, vectors, entries - (vectors - 1) * lanes)
+
+    def _one_group(self, place: Place, number: str) -> None:
+        """Group `number` of the vectorised kept loop: a whole one or the rest."""
+        whole, tail = self.groups - (self._tail() > 0), self._tail()
+        if not whole:
+            self._vector_point(self._group(place, 0, tail))
+            return
+        if not tail:
+            self._vector_point(self._group(place, times(self.f, number, self.size), self.size))
+            return
+        inner = self.f.emit(f"icmp slt i64 {number}, {whole}")
+        self.f.choose(
+            inner,
+            lambda: self._vector_point(self._group(place, times(self.f, number, self.size), self.size)),
+            lambda: self._vector_point(self._group(place, whole * self.size, tail)),
+        )
+
+    def _all_groups(
+        self, place: Place, body: Callable[[Place], None], block: int = 0, flush: Callable[[], None] = lambda: None
+    ) -> None:
+        """The whole vectorised loop."""
+        tail = self._tail()
+        whole = self.groups - (tail > 0)
+
+        def at(number: Index) -> None:
+            body(self._group(place, times(self.f, number, self.size), self.size))
+
+        if whole == 1:
+            at(0)
+        elif whole:
+            self._each(whole, block, at, flush, False)
+        if tail:
+            body(self._group(place, whole * self.size, tail))
+
+    def _each(
+        self, count: int, block: int, body: Callable[[Index], None], flush: Callable[[], None], copies: bool
+    ) -> None:
+        """`body` for 0 … count - 1, each a copy of the code or a loop; `flush` after each `block` of them (0: never)."""
+        if copies:
+            for number in range(count):
+                body(number)
+            return
+        if not block:
+            with self.f.loop(0, count, unroll=False) as step:
+                body(step)
+            return
+        with self.f.loop(0, count, block, unroll=False) as first:
+            end = self.f.emit(f"add nsw i64 {first}, {block}")
+            if count % block:
+                less = self.f.emit(f"icmp slt i64 {end}, {count}")
+                end = self.f.emit(f"select i1 {less}, i64 {end}, i64 {count}")
+            with self.f.loop(first, end, unroll=False) as step:
+                body(step)
+            flush()
+
+    # ----------------------------------------------------------------------------------------------- one point, its passes
+
+    def _points_at(self, place: Place, level: int) -> None:
+        """The point values that are known once `level` loops have been entered."""
+        self.compute(place, [v for v in self.plan.points if self.plan.levels[v] == level and not self.plan.stage[v]])
+
+    def _vector_point(self, place: Place) -> None:
+        self._points_at(place, self.kept)
+        self._point(place)
+
+    def _point(self, place: Place) -> None:
+        """All passes at one point of the kept loops, or at some vectors of such points."""
+        inner = place
+        if self.plan.resident:
+            entered = self._group(place, 0, self.shape[-1])
+            inner = entered._replace(values=place.values)
+        for number, one in enumerate(self.plan.passes):
+            if self.plan.resident:
+                self._resident_pass(inner, one)
+            else:
+                self._pass(place, one)
+            self.compute(place, [v for v in self.plan.points if self.plan.stage[v] == number + 1])
+        for k in self.plan.point_stores:
+            self.store(place, k)
+
+    def _resident_pass(self, place: Place, one: Pass) -> None:
+        """A pass over a row that is in registers."""
+        self.compute(place, one.compute)
+        for v in one.reductions:
+            name, vectors = self._reduction(place, v)
+            while len(vectors) > 1:
+                pairs = zip(vectors[::2], vectors[1::2], strict=False)
+                vectors = [combine(self.f, name, a, b) for a, b in pairs] + vectors[len(vectors) // 2 * 2 :]
+            total = across(self.f, name, vectors[0])
+            if name == "reduce_sum":  # as from 0: the sum of -0 is 0
+                total = combine(self.f, name, total, identity(name, total.dtype))
+            place.values[v] = [total]
+        for k in one.stores:
+            self.store(place, k)
+
+    def _reduction(self, place: Place, v: int) -> tuple[str, list[Val]]:
+        """What is to be reduced here, with the identity in lanes that don't count."""
+        op = operation(self.plan.kernel, v)
+        assert op is not None
+        vectors = place.values[op.args[0]]
+        if self.plan.vector_kept:
+            return op.name, vectors
+        lanes = self.plan.lanes
+        vectors = [splat(self.f, vectors[min(u, len(vectors) - 1)], lanes) for u in range(place.vectors)]
+        if self.active(place, place.vectors - 1) != lanes:
+            counts = Value(self.f, self.counted(place, place.vectors - 1))
+            nothing = Value(self.f, identity(op.name, op.dtype, lanes))
+            vectors[-1] = counts.select(Value(self.f, vectors[-1]), nothing).val
+        return op.name, vectors
+
+    def _pass(self, place: Place, one: Pass) -> None:
+        """A pass over the reduced loops."""
+        sums = {v: self._accumulators(place, v) for v in one.reductions}
+        if 0 not in self.shape[self.kept :]:
+            self._walk(place, self.kept, one, sums)
+        for v, accumulators in sums.items():
+            totals = accumulators.totals()
+            if not self.plan.vector_kept:
+                while len(totals) > 1:
+                    half = len(totals) // 2
+                    pairs = zip(totals[:half], totals[half : 2 * half], strict=True)
+                    totals = [combine(self.f, accumulators.name, a, b) for a, b in pairs] + totals[2 * half :]
+                totals = [across(self.f, accumulators.name, totals[0])]
+            place.values[v] = totals
+
+    def _accumulators(self, place: Place, v: int) -> _Accumulators:
+        op = operation(self.plan.kernel, v)
+        assert op is not None
+        blocked = self.block > 0 and op.name == "reduce_sum" and op.dtype[0] == "f"
+        varies = self.plan.kernel.vector in self.plan.depends[op.args[0]]
+        if self.plan.vector_kept and not varies:
+            return _Accumulators(self.f, op.name, op.dtype, 1, 1, blocked)
+        count = place.vectors if self.plan.vector_kept else self.plan.together
+        return _Accumulators(self.f, op.name, op.dtype, self.plan.lanes, count, blocked)
+
+    def _blocks(self) -> tuple[int, int]:
+        """The reduced loop that is cut into blocks of sums, and how many of its steps make a block (0: none)."""
+        counts = list(self.shape)
+        counts[self.plan.kernel.vector] = self.groups
+        size = min(max(math.isqrt(math.prod(counts[self.kept :])), BLOCKS[0]), BLOCKS[1])
+        inside = 1
+        for depth in range(len(self.shape) - 1, self.kept - 1, -1):
+            if inside * counts[depth] > size:
+                return depth, max(1, size // inside)
+            inside *= counts[depth]
+        return -1, 0
+
+    def _walk(self, place: Place, depth: int, one: Pass, sums: dict[int, _Accumulators]) -> None:
+        """The reduced loops from `depth` on."""
+
+        def flush() -> None:
+            for accumulators in sums.values():
+                accumulators.flush()
+
+        block = self.block if depth == self.block_depth and any(a.outer for a in sums.values()) else 0
+        if depth == len(self.shape):
+            self._body(place, one, sums)
+        elif depth == self.plan.kernel.vector:
+            self._all_groups(place, lambda inner: self._body(inner, one, sums), block, flush)
+        elif self.plan.turned and depth == len(self.shape) - 1:
+            self._turned_loop(place, depth, one)
+        else:
+
+            def step(i: Index) -> None:
+                inner = self.enter(place, depth, i)
+                if depth + 1 < len(self.shape):
+                    self._early(inner, depth + 1, one)
+                self._walk(inner, depth + 1, one, sums)
+
+            self._each(self.shape[depth], block, step, flush, self._copies(depth))
+
+    def _turned_loop(self, place: Place, depth: int, one: Pass) -> None:
+        """The last loop, in blocks of as many steps as there are lanes: their loads are read along the loop and transposed."""
+        lanes = self.plan.lanes
+        whole, rest = divmod(self.shape[depth], lanes)
+        if whole:
+            with self.f.loop(0, whole, unroll=False) as number:
+                self._turned_block(place, depth, times(self.f, number, lanes), lanes, one)
+        if rest:
+            self._turned_block(place, depth, whole * lanes, rest, one)
+
+    def _turned_block(self, place: Place, depth: int, start: Index, steps: int, one: Pass) -> None:
+        here = self.enter(place, depth, start)
+        vector = self.plan.kernel.vector
+        blocks: dict[int, list[Val]] = {}
+        for v in self.plan.turned:
+            access, rows = self.accesses[v], []
+            for lane in range(int(place.last)):
+                at = advance(self.f, here.pointers[v], access.dtype, lane * access.strides[vector])
+                rows.append(load(self.f, at, access.dtype, 1, self.plan.lanes, steps))
+            blocks[v] = turned(self.f, rows)
+        counts = any(op.name == "iota" for op in self.plan.kernel.ops)
+        for step in range(steps):
+            inner = self.enter(here, depth, step)
+            if counts:
+                inner.indices[depth] = (Value(self.f, Val(str(start), "i8", 1)) + step).text
+            inner.values.update({v: [columns[step]] for v, columns in blocks.items()})
+            self._body(inner, one, {})
+
+    def _early(self, place: Place, level: int, one: Pass) -> None:
+        """Compute what is known outside the innermost loop already. What follows from a scratch row is not."""
+        for v in sorted(one.compute - one.reread):
+            op = operation(self.plan.kernel, v)
+            if self.plan.levels[v] == level and all(a in place.values for a in (op.args if op else ())):
+                self.compute(place, [v])
+
+    def _copies(self, depth: int) -> bool:
+        """Whether the reduced loops from `depth` on are so short that each step is written out."""
+        steps = math.prod(self.shape[depth:])
+        if self.plan.kernel.vector >= depth:
+            steps = steps // self.shape[-1] * self.groups
+        return steps <= MOST_COPIES
+
+    def _body(self, place: Place, one: Pass, sums: dict[int, _Accumulators]) -> None:
+        """The innermost place of a pass."""
+        for v in sorted(one.compute):
+            if v in one.reread:
+                self.reread(place, v)
+            else:
+                self.compute(place, [v])
+        for v, accumulators in sums.items():
+            for u, value in enumerate(self._reduction(place, v)[1]):
+                accumulators.add(u, value)
+        for v in one.keep:
+            self.keep(place, v)
+        for k in one.stores:
+            self.store(place, k)

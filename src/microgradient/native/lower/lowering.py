@@ -1,0 +1,273 @@
+"""Lowering: the primitives of a program rewritten into the few forms that kernels have.
+
+* `contract`: args a₁ … aₙ, b₁ … bₙ; out = Σₖ Σ aₖ·bₖ over the labels that are not in the output (matmul, einsum, convolutions
+  and sums of them). A convolution is a contraction over the sliding windows of its padded input: a view, no im2col.
+* `assemble`: zeros of a shape with pieces stored in places that do not overlap (concat, pad, the transposes of slicing).
+* views (reshape, permute_dims, broadcast_to, flip, basic index, windows), pointwise primitives, sum, max, min, prod.
+* `gather`, `scatter`: reading, adding and setting where index arrays say.
+* `scan`: running sums and products, and recurrences.
+* everything else stays as it is and runs on NumPy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ...program.program import Instruction, Program
+from .indexing import INDEXING
+from .merge_sums import merge_sums
+from .ops import NATIVE_DTYPES
+from .products import PRODUCTS, interior
+from .searching import SEARCHING
+
+
+def lower(program: Program) -> Program:
+    """The same program in kernels' forms; inputs, outputs and aliases keep their places."""
+    lowering = Lowering(program)
+    new = {id(i): i for i in program.inputs}
+    for instruction in program.instructions:
+        args = tuple(new[id(a)] if isinstance(a, Instruction) else a for a in instruction.args)
+        lowering.where = instruction.where
+        new[id(instruction)] = lowering.lowered(instruction, args)
+    outputs = [new[id(o)] for o in program.outputs]
+    merged = merge_sums(lowering.made, outputs)
+    return Program(program.inputs, merged, outputs, program.aliases)
+
+
+class Lowering:
+    """Writes the new instructions, in order, into `made`."""
+
+    def __init__(self, program: Program) -> None:
+        self.made: list[Instruction] = []
+        self.uses = Counter(id(a) for i in program.instructions for a in i.args if isinstance(a, Instruction))
+        self.uses.update(id(o) for o in program.outputs)
+        self.where: Any = None
+
+    def lowered(self, old: Instruction, args: tuple[Any, ...]) -> Instruction:
+        """What takes the place of `old`, whose arguments are lowered already."""
+        rule = RULES.get(old.op)
+        if rule is not None and old.shape is not None and _native_dtypes(old, args):
+            new = rule(self, old, args)
+            if new is not None:
+                return new
+        return self.add(old.op, args, old.params, old.shape, old.dtype, old.weak)
+
+    def add(
+        self, op: str, args: tuple[Any, ...], params: dict[str, Any], shape: Any, dtype: Any, weak: bool = False
+    ) -> Instruction:
+        """Append an instruction."""
+        if shape is not None and op not in ("host", "constant"):
+            op, args, params = _not_empty(op, args, params, shape, dtype)
+        made = Instruction(op, args, params, shape, dtype, weak, self.where)
+        self.made.append(made)
+        return made
+
+    def view(self, x: Instruction, op: str, shape: tuple[int, ...], **params: Any) -> Instruction:
+        """Append a view of x."""
+        return self.add(op, (x,), params, shape, x.dtype)
+
+    def reshape(self, x: Instruction, shape: tuple[int, ...]) -> Instruction:
+        """Append a reshape of x, if it is one."""
+        return x if x.shape == shape else self.add("reshape", (x,), {"shape": shape}, shape, x.dtype)
+
+    def number(self, value: Any, dtype: Any) -> Instruction:
+        """Append a 0-d constant."""
+        return self.add("constant", (), {"value": np.asarray(value, dtype)}, (), np.dtype(dtype))
+
+    def pointwise(self, op: str, *args: Any, dtype: Any = None, **params: Any) -> Instruction:
+        """Append a pointwise primitive; its shape is what its arguments broadcast to."""
+        shape = np.broadcast_shapes(*(a.shape for a in args if isinstance(a, Instruction)))
+        return self.add(op, args, params, shape, args[0].dtype if dtype is None else np.dtype(dtype))
+
+    def reduce(self, op: str, x: Instruction, axis: tuple[int, ...], keepdims: bool) -> Instruction:
+        """Append a reduction, in two if one would leave too little to do at once for more than one thread."""
+        axis = tuple(sorted(axis))
+        if not axis:
+            return x
+        outer, inner = _two_stages(x.shape, axis)
+        if outer:
+            first = self._reduce(op, x, inner, True)
+            x, axis = first, outer
+            first_axes = {*inner, *outer}
+            done = self._reduce(op, x, axis, True)
+            shape = tuple(n for i, n in enumerate(done.shape) if keepdims or i not in first_axes)
+            return self.reshape(done, shape)
+        return self._reduce(op, x, axis, keepdims)
+
+    def _reduce(self, op: str, x: Instruction, axis: tuple[int, ...], keepdims: bool) -> Instruction:
+        shape = tuple(1 if i in axis else n for i, n in enumerate(x.shape) if keepdims or i not in axis)
+        return self.add(op, (x,), {"axis": axis, "keepdims": keepdims}, shape, x.dtype)
+
+
+def _not_empty(op: str, args: tuple[Any, ...], params: dict[str, Any], shape: tuple[int, ...], dtype: Any) -> Any:
+    """(op, args, params) that do the same without kernels over nothing: what is made of no entries is a constant."""
+    empty = [isinstance(a, Instruction) and a.shape is not None and 0 in a.shape for a in args]
+    if op == "assemble" and any(empty):
+        kept = [k for k, nothing in enumerate(empty) if not nothing]
+        args, params = tuple(args[k] for k in kept), {**params, "keys": tuple(params["keys"][k] for k in kept)}
+    adds = op != "scatter" or params["add"]
+    if 0 in shape or (op in _OF_NOTHING and empty[0] and adds) or (op == "assemble" and not args):
+        number = np.asarray(_OF_NOTHING.get(op, 0), dtype)
+        return "constant", (), {"value": np.broadcast_to(number, shape)}
+    return op, args, params
+
+
+_OF_NOTHING = {"sum": 0, "prod": 1, "contract": 0, "scatter": 0}
+
+
+# ------------------------------------------------------------------------------------------------- one rule per primitive
+
+
+def _reduction(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction:
+    (x,) = args
+    axis = old.params["axis"]
+    if x.dtype != old.dtype:
+        x = w.add("astype", (x,), {"dtype": old.dtype}, x.shape, old.dtype)
+    return w.reduce(old.op, x, (axis,) if isinstance(axis, int) else tuple(axis), old.params["keepdims"])
+
+
+def _pad(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction:
+    (x,) = args
+    keys = (interior(old.params["widths"], x.shape),)
+    return w.add("assemble", (x,), {"keys": keys}, old.shape, old.dtype)
+
+
+def _concat(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction:
+    axis = old.params["axis"]
+    keys, start = [], 0
+    pieces = []
+    for x in args:
+        if x.dtype != old.dtype:
+            x = w.add("astype", (x,), {"dtype": old.dtype}, x.shape, old.dtype)
+        stop = start + x.shape[axis]
+        if stop > start:
+            keys.append(tuple(slice(start, stop) if a == axis else slice(0, n) for a, n in enumerate(old.shape)))
+            pieces.append(x)
+        start = stop
+    return w.add("assemble", tuple(pieces), {"keys": tuple(keys)}, old.shape, old.dtype)
+
+
+def _roll(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction | None:
+    (x,) = args
+    for shift, axis in zip(old.params["shift"], old.params["axis"], strict=True):
+        n = x.shape[axis]
+        shift = shift % n if n else 0
+        if not shift:
+            continue
+        rest = (slice(None),) * axis
+        parts = []
+        for a, b in ((n - shift, n), (0, n - shift)):
+            shape = (*x.shape[:axis], b - a, *x.shape[axis + 1 :])
+            parts.append(w.add("index", (x,), {"key": (*rest, slice(a, b))}, shape, x.dtype))
+        x = _concat(w, Instruction("concat", (), {"axis": axis}, x.shape, x.dtype), tuple(parts))
+    return x
+
+
+def _windows_add(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction | None:
+    """Windows that do not overlap are pieces side by side; overlapping ones are added up, one place in the window at a time."""
+    (t,) = args
+    p = old.params
+    k = len(p["window"])
+    lead = t.ndim - 2 * k
+    counts = t.shape[lead : lead + k]
+    if not t.size:
+        return None
+    apart = all(d == 1 and s >= m for s, d, m in zip(p["stride"], p["dilation"], p["window"], strict=True))
+    key: list[Any] = [slice(0, n) for n in old.shape[:lead]]
+    if apart:
+        whole = tuple(slice(0, n) for n in old.shape)
+        params = {"keys": (whole,), "through": (p["window"], p["stride"], p["dilation"], counts)}
+        return w.add("assemble", (t,), params, old.shape, old.dtype)
+    total: Any = None
+    for place in np.ndindex(*p["window"]):
+        part_key = (*(slice(None),) * (lead + k), *place)
+        part = w.add("index", (t,), {"key": part_key}, t.shape[: lead + k], t.dtype)
+        where = tuple(
+            slice(o * d, o * d + (n - 1) * s + 1, s)
+            for o, d, n, s in zip(place, p["dilation"], counts, p["stride"], strict=True)
+        )
+        piece = w.add("assemble", (part,), {"keys": ((*key, *where),)}, old.shape, old.dtype)
+        total = piece if total is None else w.pointwise("add", total, piece)
+    return total
+
+
+def _triangle(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction:
+    """tril and triu: an entry is kept by its row and column."""
+    (x,) = args
+    rows = w.add("iota", (), {"loop": x.ndim - 2}, x.shape, np.dtype(np.int64))
+    columns = w.add("iota", (), {"loop": x.ndim - 1}, x.shape, np.dtype(np.int64))
+    reach = w.pointwise("subtract", columns, rows)
+    inside = w.pointwise("less_equal" if old.op == "tril" else "greater_equal", reach, old.params["k"], dtype=np.bool_)
+    return w.pointwise("where", inside, x, w.number(0, x.dtype), dtype=x.dtype)
+
+
+def _norm(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction:
+    """√Σa², with the largest entry divided out first, so that no square over- or underflows."""
+    (x,) = args
+    axis, keepdims = tuple(old.params["axis"]), old.params["keepdims"]
+    if not axis:
+        return w.pointwise("abs", x)
+    if any(x.shape[a] == 0 for a in axis):
+        return w.pointwise("sqrt", w.reduce("sum", x, axis, keepdims))
+    top = w.reduce("max", w.pointwise("abs", x), axis, True)
+    usable = w.pointwise(
+        "logical_and", w.pointwise("isfinite", top, dtype=np.bool_), w.pointwise("greater", top, 0, dtype=np.bool_)
+    )
+    top = w.pointwise("where", usable, top, w.number(1, x.dtype), dtype=x.dtype)
+    total = w.reduce("sum", w.pointwise("square", w.pointwise("divide", x, top)), axis, True)
+    y = w.pointwise("multiply", w.pointwise("sqrt", total), top)
+    return y if keepdims else w.reshape(y, old.shape)
+
+
+def _reshape_like(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction:
+    (x,) = args
+    if old.shape == x.shape and (old.op != "permute_dims" or tuple(old.params["axes"]) == tuple(range(x.ndim))):
+        return x if old.op != "flip" else w.view(x, "flip", old.shape, **old.params)
+    if old.op == "permute_dims" and x.op == "contract" and w.uses[id(old.args[0])] == 1:
+        la, lb, out = x.params["labels"]
+        labels = (la, lb, "".join(out[a] for a in old.params["axes"]))
+        return w.add("contract", x.args, {**x.params, "labels": labels}, old.shape, x.dtype)
+    return w.add(old.op, (x,), old.params, old.shape, old.dtype)
+
+
+def _scan(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction | None:
+    if old.dtype.kind == "b" or any(x.shape != old.shape or x.dtype != old.dtype for x in args):
+        return None
+    if old.shape[old.params["axis"]] == 1:
+        return args[0]
+    name = {"cumulative_sum": "sum", "cumulative_prod": "prod"}.get(old.op, old.op)
+    return w.add("scan", args, {"axis": old.params["axis"], "name": name}, old.shape, old.dtype)
+
+
+def _astype(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction | None:
+    return args[0] if args[0].dtype == old.dtype and not args[0].weak else None
+
+
+Rule = Callable[[Lowering, Instruction, tuple[Any, ...]], "Instruction | None"]
+RULES: dict[str, Rule] = {
+    "sum": _reduction, "max": _reduction, "min": _reduction, "prod": _reduction,
+    **PRODUCTS, **INDEXING, **SEARCHING, "pad": _pad, "concat": _concat, "roll": _roll, "windows_add": _windows_add,
+    "tril": _triangle, "triu": _triangle, "norm": _norm, "reshape": _reshape_like, "permute_dims": _reshape_like,
+    "broadcast_to": _reshape_like, "astype": _astype,
+    "cumulative_sum": _scan, "cumulative_prod": _scan, "recurrence": _scan,
+}  # fmt: skip
+
+
+def _native_dtypes(old: Instruction, args: tuple[Any, ...]) -> bool:
+    return all(d.str[1:] in NATIVE_DTYPES for d in (old.dtype, *(a.dtype for a in args if isinstance(a, Instruction))))
+
+
+def _two_stages(shape: tuple[int, ...], axis: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Split the axes of a big reduction that leaves little: (second stage, first stage); the second is empty if one will do."""
+    kept = math.prod(n for i, n in enumerate(shape) if i not in axis)
+    reduced = math.prod(shape[i] for i in axis)
+    if (kept * 64 > 4096 and kept >= 256) or reduced * kept < 16384 or len(axis) < 2:
+        return (), axis
+    inner = [axis[-1]] if axis[-1] == len(shape) - 1 else list(axis[1:])
+    outer = [a for a in axis if a not in inner]
+    return tuple(outer), tuple(inner)

@@ -1,0 +1,187 @@
+"""The inside of a kernel: a group's operations as loads, operations on single numbers, and stores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..lower.views import Layout
+from .groups import Buffer, Entry, Group, Number, Ref, Value, axes_in_domain, spread
+from .kernel import Access, Op
+
+
+class Operand(NamedTuple):
+    """An array of a kernel: the buffer and the entry where all its loops are at 0."""
+
+    buffer: Buffer
+    entry: int
+
+
+class Body:
+    """The loads, operations and stores of a kernel while they are being listed. `first`: values 0 … first - 1 are given."""
+
+    def __init__(
+        self,
+        group: Group,
+        over: Callable[[Layout], tuple[int, ...]],
+        buffer_of: Callable[[Value], Buffer],
+        first: int = 0,
+    ) -> None:
+        self.buffer_of = buffer_of
+        self.group = group
+        self.over = over
+        self.first = first
+        self.loads: list[Access] = []
+        self.sources: list[Operand] = []
+        self.known: dict[Any, int] = {}
+        self.count = 0  # operations
+        self.pending: list[tuple[Value | None, str, tuple[Any, ...], str, tuple[tuple[str, Any], ...]]] = []
+
+    def written(self, stored: list[Value]) -> tuple[Any, Any, Any, tuple[Operand, ...]]:
+        """(loads, ops, stores, operands) of the kernel."""
+        for entry in self.group.entries:
+            self._enter(entry)
+        base = self.first + len(self.loads)
+        numbers: dict[int, int] = {}
+        ops: list[Op] = []
+        for value, name, args, dtype, params in self.pending:
+            if name == "product":
+                numbers[id(value)] = 0
+                continue
+            resolved = tuple(
+                numbers[a[1]] if a[0] == "value" else self.first + a[1] if a[0] == "load" else base + a[1] for a in args
+            )
+            if name == "alias":
+                numbers[id(value)] = resolved[0]
+                # keep the numbering of ("op", n) references: an alias is an operation that does nothing
+                ops.append(Op("astype", resolved, dtype))
+                continue
+            if value is not None:
+                numbers[id(value)] = base + len(ops)
+            ops.append(Op(name, resolved, dtype, params))
+        stores = []
+        operands = list(self.sources)
+        for value in stored:
+            layout = spread(Ref(value, (), value.shape), self.group, value.shape)
+            stores.append((numbers[id(value)], Access(value.dtype.str[1:], self.over(layout))))
+            operands.append(Operand(self.buffer_of(value), layout.offset))
+        return tuple(self.loads), tuple(ops), tuple(stores), tuple(operands)
+
+    def _op(
+        self, value: Value | None, name: str, args: tuple[Any, ...], dtype: str, params: Any = ()
+    ) -> tuple[str, int]:
+        self.pending.append((value, name, args, dtype, params))
+        self.count += 1
+        return ("op", self.count - 1)
+
+    def _enter(self, entry: Entry) -> None:
+        value, name = entry.value, entry.name
+        dtype = value.dtype.str[1:]
+        if name == "product":
+            self.pending.append((value, "product", (), dtype, ()))
+            return
+        if name == "gather":
+            self._gather(entry)
+            return
+        wanted = _computing_dtype(entry)
+        args = tuple(self._argument(o, value.shape, wanted) for o in entry.operands)
+        if name == "copy":
+            self._op(value, "alias", args, dtype)
+            return
+        if name == "iota":
+            axis = entry.params["loop"]
+            marker = Layout(0, tuple(int(a == axis) for a in range(len(self.group.domain))))
+            places = self.over(marker)
+            if 1 in places:
+                self._op(value, "iota", (), "i8", (("loop", places.index(1)),))
+            else:
+                self._op(value, "constant", (), "i8", (("value", 0),))
+            return
+        params = () if name.startswith("reduce_") or name == "astype" else tuple(sorted(entry.params.items()))
+        self._op(value, name, args, dtype, params)
+
+    def _argument(self, operand: Any, shape: Any, wanted: Any) -> tuple[str, int]:
+        """The number of an operand's value, converted where it is a Python number without a dtype."""
+        if not isinstance(operand, Ref):
+            number, own = (operand.value, operand.dtype) if isinstance(operand, Number) else (operand, None)
+            dtype = (np.dtype(own) if own is not None else wanted or np.result_type(type(number))).str[1:]
+            key = ("constant", repr(number), dtype)
+            if key not in self.known:
+                item = number.item() if isinstance(number, np.generic) else number
+                self.known[key] = self._op(None, "constant", (), dtype, (("value", _typed(item, dtype)),))[1]
+            return ("op", self.known[key])
+        if operand.value.group is self.group:
+            got: tuple[str, int] = ("value", id(operand.value))
+        else:
+            got = self._load(operand, spread(operand, self.group, _reading_shape(operand, self.group, shape)))
+        if operand.value.weak and wanted is not None and operand.value.dtype != wanted:
+            converted = ("weak", got, wanted.str)
+            if converted not in self.known:
+                self.known[converted] = self._op(None, "astype", (got,), wanted.str[1:])[1]
+            return ("op", self.known[converted])
+        return got
+
+    def _load(self, operand: Ref, layout: Layout) -> tuple[str, int]:
+        buffer = self.buffer_of(operand.value)
+        access = Access(operand.value.dtype.str[1:], self.over(layout))
+        key = (id(buffer), layout.offset, access)
+        if key not in self.known:
+            self.known[key] = len(self.loads)
+            self.loads.append(access)
+            self.sources.append(Operand(buffer, layout.offset))
+        return ("load", self.known[key])
+
+    def _gather(self, entry: Entry) -> None:
+        source, *indices = entry.operands
+        params = entry.params
+        layout = source.layout
+        shape = entry.value.shape
+        axes = axes_in_domain(self.group, shape)
+        assert axes is not None
+        strides = [0] * len(self.group.domain)
+        for axis, place in enumerate(params["places"]):
+            if place >= 0 and shape[place] > 1:
+                strides[axes[place]] = layout.strides[axis]
+        buffer = self.buffer_of(source.value)
+        self.loads.append(Access(source.value.dtype.str[1:], self.over(Layout(0, tuple(strides)))))
+        self.sources.append(Operand(buffer, layout.offset))
+        number = len(self.loads) - 1
+        args = tuple(self._argument(i, shape, None) for i in indices)
+        details = (
+            ("load", number),
+            ("strides", tuple(layout.strides[a] for a in params["axes"])),
+            ("sizes", tuple(source.shape[a] for a in params["axes"])),
+        )
+        self._op(entry.value, "gather", args, entry.value.dtype.str[1:], details)
+
+
+_COMPARISONS = frozenset({"equal", "not_equal", "less", "less_equal", "greater", "greater_equal"})
+
+
+def _reading_shape(operand: Ref, group: Group, shape: Any) -> Any:
+    """A reduction reads its operand over the whole domain."""
+    return operand.shape if operand.shape == group.domain else shape
+
+
+def _computing_dtype(entry: Entry) -> Any:
+    """The dtype that operands without one of their own take."""
+    typed = [
+        o.value.dtype if isinstance(o, Ref) else o.dtype
+        for o in entry.operands
+        if (isinstance(o, Ref) and not o.value.weak) or isinstance(o, Number)
+    ]
+    if entry.name in _COMPARISONS:
+        numbers: list[Any] = [o for o in entry.operands if not isinstance(o, Ref | Number)]
+        weak = [o.value.dtype for o in entry.operands if isinstance(o, Ref) and o.value.weak]
+        numbers += [{"f": 0.0, "i": 0}.get(dtype.kind, False) for dtype in weak]
+        return np.result_type(*typed, *numbers) if typed else np.dtype(np.float64)
+    if entry.name.startswith("logical") or entry.value.dtype.kind == "b":
+        return np.result_type(*typed) if typed else None
+    return entry.value.dtype
+
+
+def _typed(number: Any, dtype: str) -> Any:
+    """A constant as a Python number of its dtype's kind."""
+    return bool(number) if dtype == "b1" else float(number) if dtype[0] == "f" else int(number)

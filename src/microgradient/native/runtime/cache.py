@@ -1,0 +1,123 @@
+"""Machine code on disk, in the user's cache folder, so that a second process need not compile.
+
+The folder is $MICROGRADIENT_CACHE, or microgradient in $XDG_CACHE_HOME or ~/.cache; MICROGRADIENT_CACHE=off turns it off.
+What is read here is executed, so a folder or file that others may write to is not used. Whatever goes wrong (a full disk, a
+damaged file), the answer is only that nothing is there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import tempfile
+import time
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+MAGIC = b"microgradient machine code 1\n"
+LIMIT = 512 * 2**20
+"""Bytes in the folder above which those not used for longest are removed."""
+
+
+def folder() -> Path | None:
+    """The folder, made if it wasn't there; None if there is none to use."""
+    name = os.environ.get("MICROGRADIENT_CACHE", "")
+    if name.lower() == "off":
+        return None
+    try:
+        usual = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "microgradient"
+        path = Path(name) if name else usual
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return path if _is_ours(path.stat()) else None
+    except (OSError, RuntimeError):  # can't be made; there is no home
+        return None
+
+
+def digest(*what: object) -> str:
+    """The name under which code is stored: a digest of `what`, this package's generators and LLVM's version."""
+    return hashlib.sha256(repr((what, _sources())).encode()).hexdigest()
+
+
+def load(name: str) -> bytes | None:
+    """What was stored under `name`, if it is there and sound."""
+    where = folder()
+    if where is None:
+        return None
+    path = where / name
+    try:
+        with open(path, "rb") as file:
+            if not _is_ours(os.fstat(file.fileno())):
+                return None
+            content = file.read()
+    except OSError:
+        return None
+    with suppress(OSError):  # the folder may be on a disk that can only be read
+        os.utime(path)  # so that it is not the first to be removed
+    head = MAGIC + bytes.fromhex(name)
+    code = content[len(head) + 32 :]
+    return code if content[: len(head) + 32] == head + hashlib.sha256(head + code).digest() else None
+
+
+def store(name: str, code: bytes) -> None:
+    """Keep `code` under `name`. Processes that do so at once don't harm each other: a file appears whole or not at all."""
+    where = folder()
+    if where is None:
+        return
+    head = MAGIC + bytes.fromhex(name)
+    try:
+        number, temporary = tempfile.mkstemp(prefix="new-", dir=where)
+        try:
+            with os.fdopen(number, "wb") as file:
+                file.write(head + hashlib.sha256(head + code).digest() + code)
+            os.replace(temporary, where / name)
+        except OSError:
+            os.unlink(temporary)
+            return
+        _shrink(where)
+    except OSError:
+        return
+
+
+def _shrink(where: Path) -> None:
+    """Remove the files not used for longest until a quarter of the room is free, and what broken processes left behind."""
+    files = []
+    with os.scandir(where) as entries:
+        for entry in entries:
+            known = entry.stat(follow_symlinks=False)
+            if entry.name.startswith("new-") and time.time() - known.st_mtime > 3600:
+                os.unlink(entry.path)
+            elif len(entry.name) == 64:
+                files.append((known.st_mtime, known.st_size, entry.path))
+    total = sum(size for _, size, _ in files)
+    if total <= LIMIT:
+        return
+    for _, size, path in sorted(files):
+        os.unlink(path)
+        total -= size
+        if total <= LIMIT * 3 // 4:
+            return
+
+
+def _is_ours(known: os.stat_result) -> bool:
+    """Whether a file or folder belongs to this user and nobody else may change it."""
+    if not hasattr(os, "geteuid"):
+        return True
+    return known.st_uid == os.geteuid() and not known.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+@cache
+def _sources() -> tuple[str, ...]:
+    """The source of the generators, and the versions of this package and of LLVM."""
+    import llvmlite
+    import llvmlite.binding
+
+    from ... import __version__
+
+    text = hashlib.sha256()
+    package = Path(__file__).parents[2]
+    folders = [package / "native", package / "scalar_jit"]
+    for path in (*(path for folder in folders for path in sorted(folder.rglob("*.py"))), package / "random.py"):
+        text.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return text.hexdigest(), __version__, llvmlite.__version__, str(llvmlite.binding.llvm_version_info)

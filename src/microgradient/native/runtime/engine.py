@@ -1,0 +1,219 @@
+"""LLVM: from the text of kernels to addresses of machine code, for the processor of this machine or a narrower one.
+
+llvmlite is loaded when the first of these functions is called, never by importing this module. The vectors are already in
+the kernels' text, so few passes are run over it: a kernel takes 5 ms to compile, and by LLVM's own -O2 10.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, NamedTuple
+
+from ...errors import ArgumentError, warn_once
+from ..codegen.ir import Function, module
+from . import cache as disk
+
+TARGETS = {"sse": ("x86-64", 128), "avx2": ("x86-64-v3", 256), "avx512": ("x86-64-v4", 512)}
+"""What MICROGRADIENT_TARGET may say besides "native": a processor in LLVM's words and the bits of its vectors."""
+
+
+class Host(NamedTuple):
+    """The processor that code is made for: LLVM's triple, name and features of it, and the bits of a vector."""
+
+    triple: str
+    cpu: str
+    features: str
+    vector_bits: int
+
+
+class Code:
+    """Machine code in memory; it stays there as long as this object does."""
+
+    def __init__(self, tracker: Any, from_disk: bool) -> None:
+        self._tracker = tracker
+        self.from_disk = from_disk
+
+    def address(self, name: str) -> int:
+        """Where the function `name` begins."""
+        return int(self._tracker[name])
+
+
+@cache
+def available() -> bool:
+    """Whether llvmlite can be loaded here and knows this processor. Who finds that it can't warns and computes with NumPy."""
+    try:
+        _jit()
+        host()
+    except (ImportError, OSError, RuntimeError, AttributeError):  # missing, broken, not for this processor, too old
+        return False
+    return True
+
+
+def warn_of_numpy() -> None:
+    """Say, once, that machine code is not to be had."""
+    warn_once(
+        "MG207",
+        "llvmlite could not be loaded, so compiled functions run on NumPy, instruction by instruction: right, but slow. Install "
+        "it with `pip install llvmlite`.",
+        everywhere=True,
+    )
+
+
+def host() -> Host:
+    """The processor of this machine, or the narrower one of `forced` or the variable MICROGRADIENT_TARGET.
+
+    :raises ArgumentError: a target that this machine does not have.
+    """
+    target = _forced or os.environ.get("MICROGRADIENT_TARGET", "") or "native"
+    native = _native()
+    if target == "native":
+        return native
+    if target not in targets():
+        raise ArgumentError(
+            "MG208",
+            f"The target {target!r} can't run here: this machine is {native.triple}, {native.cpu}, with vectors of "
+            f"{native.vector_bits} bits. There are 'native' and, on x86-64, {', '.join(TARGETS)}, if not wider than that.",
+        )
+    cpu, bits = TARGETS[target]
+    return Host(native.triple, cpu, "", bits)
+
+
+def targets() -> list[str]:
+    """The targets that run on this machine: what MICROGRADIENT_TARGET may say."""
+    native = _native()
+    narrower = [t for t, (_, bits) in TARGETS.items() if bits <= native.vector_bits]
+    return ["native", *(narrower if native.triple.startswith("x86_64") else ())]
+
+
+@contextmanager
+def forced(target: str) -> Iterator[None]:
+    """Inside, code is made for `target`: "sse", "avx2", "avx512" or "native". For tests."""
+    global _forced
+    before, _forced = _forced, target
+    try:
+        yield
+    finally:
+        _forced = before
+
+
+def machine_code(kernels: dict[str, Callable[[], Function]], key: str) -> Code:
+    """The machine code of these kernels, by the names of their functions: from memory or disk if there, else made now.
+
+    `key` must say all that the kernels depend on besides the processor and this package's source.
+    """
+    return code_of_text(lambda: module([make() for make in kernels.values()]), list(kernels), key)
+
+
+def code_of_text(text: Callable[[], str], names: list[str], key: str) -> Code:
+    """The same for a whole module's text that defines the functions `names`."""
+    target = host()
+    digest = disk.digest(target, names, key)
+    with _lock:
+        code = _loaded.get(digest) or _from_disk(names, digest)
+        if code is None:
+            object_code = compile_text(text(), target)
+            code = Code(_link(object_code, names), from_disk=False)
+            disk.store(digest, object_code)
+        _loaded[digest] = code
+    return code
+
+
+def compile_text(text: str, target: Host) -> bytes:
+    """The object file of a module's text."""
+    parsed, machine = _optimised(text, target)
+    return bytes(machine.emit_object(parsed))
+
+
+def assembly(function: Function) -> str:
+    """What a kernel is compiled to, to read."""
+    parsed, machine = _optimised(module([function]), host())
+    return str(machine.emit_assembly(parsed))
+
+
+def _optimised(text: str, target: Host) -> tuple[Any, Any]:
+    import llvmlite.binding as llvm
+
+    _jit()
+    parsed = llvm.parse_assembly(text)
+    machine = _machine(target)
+    parsed.triple, parsed.data_layout = target.triple, str(machine.target_data)
+    parsed.verify()
+    passes = llvm.create_new_module_pass_manager()
+    passes.add_always_inliner_pass()
+    passes.add_sroa_pass()
+    passes.add_instruction_combine_pass()
+    passes.add_simplify_cfg_pass()
+    passes.run(parsed, llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=2)))
+    return parsed, machine
+
+
+_forced = ""
+_lock = threading.RLock()
+if hasattr(os, "register_at_fork"):  # a child must not inherit a lock that some other thread held
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+_loaded: weakref.WeakValueDictionary[str, Code] = weakref.WeakValueDictionary()
+_numbers = itertools.count()
+
+
+def _from_disk(names: list[str], digest: str) -> Code | None:
+    object_code = disk.load(digest)
+    if object_code is None:
+        return None
+    try:
+        return Code(_link(object_code, names), from_disk=True)
+    except RuntimeError:  # no such code after all: make it anew
+        return None
+
+
+def _link(object_code: bytes, names: list[str]) -> Any:
+    """Load an object file; the answer maps names to addresses and keeps it loaded."""
+    import llvmlite.binding as llvm
+
+    jit, _ = _jit()
+    library = llvm.JITLibraryBuilder().add_object_img(object_code).add_current_process()
+    for name in names:
+        library.export_symbol(name)
+    return library.link(jit, f"kernels{next(_numbers)}")
+
+
+@cache
+def _jit() -> tuple[Any, Any]:
+    """The process's loader of machine code, and its target machine, which must live as long."""
+    import llvmlite.binding as llvm
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    for library in ("libm.so.6", "libgcc_s.so.1") if sys.platform == "linux" else ():
+        try:
+            llvm.load_library_permanently(library)  # expf, pow; conversions of float16
+        except RuntimeError:
+            pass
+    machine = _machine(_native())
+    return llvm.create_lljit_compiler(machine, use_jit_link=True, suppress_errors=True), machine
+
+
+@cache
+def _native() -> Host:
+    import llvmlite.binding as llvm
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    features = llvm.get_host_cpu_features()
+    wide = [features.get(f) for f in ("avx512f", "avx512bw", "avx512dq", "avx512vl")]
+    bits = 512 if all(wide) else 256 if features.get("avx2") and features.get("fma") else 128
+    return Host(llvm.get_process_triple(), llvm.get_host_cpu_name(), features.flatten(), bits)
+
+
+def _machine(target: Host) -> Any:
+    import llvmlite.binding as llvm
+
+    return llvm.Target.from_triple(target.triple).create_target_machine(
+        cpu=target.cpu, features=target.features, opt=2, reloc="pic", codemodel="small"
+    )

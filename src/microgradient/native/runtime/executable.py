@@ -1,0 +1,262 @@
+"""Executable: a program as machine code, ready to run.
+
+A program becomes a few routines (lists of kernels that run one after the other in native code) with calls of NumPy between them
+for what has no kernel. All share one arena.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ... import kernels
+from ...errors import OutOfRangeError, format_location
+from ...operators import run_kernel
+from ...program.program import Program
+from ..codegen import matmul, philox, rows
+from ..plan.groups import Group, Ref, Value
+from ..plan.kernel import ContractionKernel, DrawKernel, FlatKernel, ScanKernel, ScatterKernel
+from ..plan.schedule import Launch as Planned
+from ..plan.schedule import Schedule, schedule
+from . import engine
+from .listing import listing
+from .routine import STATUS, Launch, Routine, new_arena
+
+Array = np.ndarray[Any, Any]
+
+
+class Executable:
+    """Runs a program natively: `run(inputs, outputs)` reads C-contiguous arrays and writes into such arrays.
+
+    An output that is the next value of an input may be the same array.
+    """
+
+    def __init__(self, program: Program) -> None:
+        started = time.perf_counter()
+        self.program = program
+        plan = schedule(program)
+        self._arena = new_arena(plan.arena_bytes)
+        self._constants = plan.constants  # kept alive
+        self._steps = self._built(plan)
+        self._routines = [step for step in self._steps if isinstance(step, Routine)]
+        self._tables = [routine.table for routine in self._routines]
+        self._alone = self._routines[0] if len(self._steps) == 1 and self._routines else None
+        self._plan = plan
+        self._draws = plan.draws if plan.draws.known else None
+        self.compile_seconds = time.perf_counter() - started
+
+    def run(
+        self,
+        inputs: Sequence[Array],
+        outputs: Sequence[Array],
+        repeat: int = 1,
+        moved: tuple[Iterable[int], Iterable[int]] | None = None,
+    ) -> None:
+        """Run once, or `repeat` times over the same arrays. `moved`: only these inputs and outputs are other arrays than in the
+        last call. Raises OutOfRangeError for an index out of bounds."""
+        some_inputs, some_outputs = moved or (range(len(inputs)), range(len(outputs)))
+        first_output = _FIRST + len(inputs)
+        for table in self._tables:
+            for k in some_inputs:
+                table[_FIRST + k] = id(inputs[k])
+            for k in some_outputs:
+                table[first_output + k] = id(outputs[k])
+        if self._draws is None and self._alone is not None:
+            if self._alone.run(repeat):
+                raise self._out_of_bounds()
+            return
+        for _ in range(repeat):
+            if self._draws is not None:
+                self._draws.begin()
+            for step in self._steps:
+                if isinstance(step, Routine):
+                    if step.run():
+                        raise self._out_of_bounds()
+                else:
+                    step(inputs, outputs)
+
+    def _out_of_bounds(self) -> OutOfRangeError:
+        found = [i for i in self.program.instructions if i.op in _INDEXING and len(i.args) > 1]
+        lines = dict.fromkeys(format_location(i.where) for i in found if i.where)
+        return OutOfRangeError(
+            "MG127", "An index in the compiled function is out of bounds. It is used at one of these places: "
+            f"{', '.join(lines)}. Call the function without mg.compile to see which index it is.",
+        )  # fmt: skip
+
+    def stats(self) -> dict[str, Any]:
+        """What the program costs: kernels, FLOPs, bytes moved, the arena, calls of NumPy."""
+        launches = self._plan.launches
+        kinds = Counter(type(p.spec).__name__ for p in launches if p.spec is not None)
+        return {
+            "instructions": len(self.program.instructions),
+            "launches": len(launches),
+            "kernels": len({repr(p.spec) for p in launches if p.spec is not None}),
+            "kinds": dict(kinds),
+            "flops": sum(_flops(p) for p in launches),
+            "bytes_moved": sum(_bytes_moved(p) for p in launches),
+            "arena_bytes": self._plan.arena_bytes,
+            "host_calls": dict(Counter(_host_name(p.host) for p in launches if p.host is not None)),
+            "compile_seconds": self.compile_seconds,
+            "cache_hit": self._code.from_disk,
+        }
+
+    def listing(self) -> str:
+        """The kernels in order, as text."""
+        return listing(self._plan.launches)
+
+    # ------------------------------------------------------------------------------------------------------- building
+
+    def _built(self, plan: Schedule) -> list[Any]:
+        """The routines and calls of NumPy, in order."""
+        texts = [
+            repr(planned.spec) for planned in plan.launches
+        ]  # in which 0.0 and -0.0 differ, unlike in specifications
+        names: dict[str, str] = {}
+        thunks: dict[str, Any] = {}
+        bits = engine.host().vector_bits
+        for planned, text in zip(plan.launches, texts, strict=True):
+            if planned.spec is not None and text not in names:
+                names[text] = f"k{len(names)}"
+                thunks[names[text]] = _thunk(planned.spec, names[text], bits)
+        self._code = engine.machine_code(thunks, repr(list(names)))
+        steps: list[Any] = []
+        pending: list[Launch] = []
+        results: dict[int, Any] = {}
+        for planned, text in zip(plan.launches, texts, strict=True):
+            if planned.host is None:
+                pending.append(self._launch(planned, self._code.address(names[text])))
+                continue
+            if pending:
+                steps.append(self._routine(pending, plan))
+                pending = []
+            steps.append(_Call(self, planned.host, results))
+        if pending:
+            steps.append(self._routine(pending, plan))
+        return steps
+
+    def _routine(self, launches: list[Launch], plan: Schedule) -> Routine:
+        routine = Routine(launches, _FIRST + plan.slots, self._arena)
+        for slot, array in plan.constants:
+            routine.table[_FIRST + slot] = id(array)
+        return routine
+
+    def _launch(self, planned: Planned, address: int) -> Launch:
+        spec = planned.spec
+        operands: list[Any] = []
+        for buffer, entry in planned.operands:
+            offset = entry * buffer.dtype.itemsize
+            operands.append((0, buffer.offset + offset) if buffer.slot is None else (_FIRST + buffer.slot, offset))
+        if isinstance(spec, FlatKernel):
+            assert planned.number is not None
+            operands.append(planned.number)
+            count = rows.pieces(spec, planned.number)
+        else:
+            count = _generator(spec).pieces(spec)
+        operands.append((STATUS, 0))
+        return Launch(address, count, operands, parallel=count > 1)
+
+    def array(self, value: Value, inputs: Sequence[Array], outputs: Sequence[Array]) -> Array:
+        """The flat array behind a value."""
+        buffer = value.buffer
+        assert buffer is not None
+        if buffer.slot is None:
+            end = buffer.offset + buffer.size * buffer.dtype.itemsize
+            return self._arena[buffer.offset : end].view(buffer.dtype)
+        if buffer.array is not None:
+            flat: Array = buffer.array.reshape(-1)
+            return flat
+        known = [*inputs, *outputs][buffer.slot]
+        return known.reshape(-1)
+
+
+_INDEXING = frozenset({"index", "index_add", "index_set", "take_along_axis", "scatter_along_axis"})
+_FIRST = 2  # slots 0 and 1 are the arena and the status
+
+
+class _Call:
+    """A call of NumPy between routines."""
+
+    def __init__(self, owner: Executable, group: Group, results: dict[int, Any]) -> None:
+        self.owner = owner
+        self.instruction, self.operands, self.value = group.detail
+        self.results = results  # of primitives with several results, until they are picked
+
+    def __call__(self, inputs: Sequence[Array], outputs: Sequence[Array]) -> None:
+        args = [self._argument(o, inputs, outputs) for o in self.operands]
+        i = self.instruction
+        if i.op == "host":
+            y = run_kernel(i.params["function"], *args)
+        else:
+            y = run_kernel(getattr(kernels, i.op), *args, **i.params)
+        if i.shape is None:
+            self.results[id(self.value)] = tuple(
+                map(np.array, y)
+            )  # views of the arena would change before they are picked
+        else:
+            self.owner.array(self.value, inputs, outputs)[...] = np.asarray(y).reshape(-1)
+
+    def _argument(self, operand: Any, inputs: Sequence[Array], outputs: Sequence[Array]) -> Any:
+        if not isinstance(operand, Ref):
+            return operand
+        value = operand.value
+        if value.literal is not None:
+            return np.full(operand.shape, value.literal, value.dtype)
+        if id(value) in self.results:
+            return self.results[id(value)]
+        if 0 in operand.shape:
+            return np.empty(operand.shape, value.dtype)
+        flat = self.owner.array(value, inputs, outputs)
+        offset, strides = operand.layout
+        steps = tuple(s * flat.itemsize for s in strides)
+        view: Array = np.ndarray(operand.shape, flat.dtype, flat.data, offset * flat.itemsize, steps)
+        if value.weak:
+            return view.item()
+        view.flags.writeable = False
+        return view
+
+
+def _thunk(spec: Any, name: str, bits: int) -> Any:
+    return lambda: _generator(spec).generate(spec, name, bits)
+
+
+def _generator(spec: Any) -> Any:
+    """The module that writes such kernels."""
+    return matmul if isinstance(spec, ContractionKernel) else philox if isinstance(spec, DrawKernel) else rows
+
+
+def _flops(planned: Planned) -> int:
+    """Additions and multiplications of contractions; one for each other operation on a number."""
+    spec = planned.spec
+    if spec is None:
+        return 0
+    if isinstance(spec, ContractionKernel):
+        size = math.prod(spec.batch + spec.rows + spec.columns)
+        return 2 * size * math.prod(spec.depth) * spec.terms + size * len(spec.ops)
+    if isinstance(spec, FlatKernel):
+        return (planned.number or 0) * len(spec.ops)
+    if isinstance(spec, DrawKernel):
+        return spec.size
+    if isinstance(spec, ScanKernel):
+        return math.prod(spec.shape) * len(spec.inputs)
+    return math.prod(spec.shape) * (1 if isinstance(spec, ScatterKernel) else len(spec.ops))
+
+
+def _bytes_moved(planned: Planned) -> int:
+    """What a launch reads and writes, each operand counted once."""
+    spec = planned.spec
+    if spec is None:
+        return 0
+    if isinstance(spec, FlatKernel):
+        accesses = [*spec.loads, *(a for _, a in spec.stores)]
+        return sum((planned.number or 0) * int(a.dtype[1:]) for a in accesses if any(a.strides))
+    return sum(o.buffer.size * o.buffer.dtype.itemsize for o in planned.operands)
+
+
+def _host_name(group: Group) -> str:
+    i = group.detail[0]
+    return str(i.params.get("name", "host")) if i.op == "host" else str(i.op)

@@ -1,0 +1,94 @@
+"""The threads that share the work of kernels.
+
+Work is cut into pieces that don't depend on the number of threads (`pieces` in kernel.py), so results don't either. The threads
+are native: no Python runs in them, and the GIL is free while they work. They are started when the first launch needs them.
+Each has a range of the pieces of a launch, takes some at a time, and when its range is used up takes from the others' ranges;
+so a thread that the operating system holds up delays nobody for longer than the pieces it has taken. Between launches threads
+spin for a moment, then sleep.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+from functools import cache
+
+from ...errors import ArgumentError
+from . import engine
+from .threadpool_ir import MOST, constants, text
+
+
+def set_num_threads(n: int) -> None:
+    """Compiled functions run on `n` threads from now on, the calling one included. Results are the same for any `n`, bit for bit.
+
+    At first `n` is the variable MICROGRADIENT_NUM_THREADS or the number of processors that this process may use.
+
+    :raises ArgumentError: `n` is not a whole number from 1 on.
+
+    >>> before = get_num_threads()
+    >>> set_num_threads(1)
+    >>> get_num_threads()
+    1
+    >>> set_num_threads(before)
+    """
+    global _wanted
+    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+        raise ArgumentError("MG209", f"set_num_threads({n!r}): the number of threads is a whole number from 1 on.")
+    _wanted = min(n, MOST)
+    if _driver.cache_info().currsize:
+        driver().resize(_wanted)
+
+
+def get_num_threads() -> int:
+    """On how many threads compiled functions run."""
+    return _wanted
+
+
+class Driver:
+    """The code of driver.py, loaded: `run(routine, repeat)` gives the status; `resize(threads)`; `reset()` after a fork."""
+
+    def __init__(self) -> None:
+        code = engine.code_of_text(text, ["run", "resize", "reset"], "driver " + repr(constants()))
+        self._code = code
+        self.run = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)(code.address("run"))
+        self.resize = ctypes.CFUNCTYPE(None, ctypes.c_int64)(code.address("resize"))
+        self.reset = ctypes.CFUNCTYPE(None)(code.address("reset"))
+
+
+def driver() -> Driver:
+    """The process's driver. It is never unloaded: threads may be in it until the process ends."""
+    with _lock:
+        return _driver()
+
+
+def _initial() -> int:
+    given = os.environ.get("MICROGRADIENT_NUM_THREADS", "").strip()
+    if not given:
+        return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MOST)
+    if not given.isdecimal() or int(given) < 1:
+        raise ArgumentError("MG209", f"MICROGRADIENT_NUM_THREADS={given!r} is not a whole number from 1 on.")
+    return min(int(given), MOST)
+
+
+_lock = threading.RLock()
+
+
+@cache
+def _driver() -> Driver:
+    made = Driver()
+    made.reset()
+    made.resize(_wanted)
+    return made
+
+
+def _after_fork() -> None:
+    """A child process has none of the threads."""
+    if _driver.cache_info().currsize:
+        _driver().reset()
+    _lock.release()
+
+
+_wanted = _initial()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_after_fork)

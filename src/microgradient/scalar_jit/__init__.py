@@ -1,0 +1,4 @@
+"""Compiled functions of `Value`s: traced into a program of numbers that a small machine runs.
+
+Loaded only when a function that `mg.compile` traces meets a Value. In: a function of Values. Out: a `CompiledValues`.
+"""

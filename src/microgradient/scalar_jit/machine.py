@@ -1,0 +1,430 @@
+"""The machine for programs of single numbers: a flat tape of runs of equal operations, and the loop that executes it.
+
+A program of 200,000 operations would take LLVM minutes as one function. Here the machine code is the same for all programs: a
+loop over *runs*. A run is many operations of one kind that don't need each other's results; its operands are numbers of places
+in one array of floats, its results lie side by side. So there is one branch per run instead of one per operation.
+
+`Tape` makes the runs: only what the outputs need; a·b + c in one step (rounded twice, as separate steps are); operations sorted
+by depth, then by kind. Everything takes time linear in the number of operations (times its logarithm, in NumPy's sort).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..native.codegen.ir import Function
+from ..native.runtime import engine
+from ..scalar_world import SCALAR
+from . import program as sp
+from .program import NAMES, ScalarProgram
+
+MULTIPLY_ADD = len(NAMES)
+LANES = 8  # operations per turn of the inner loop
+_ARITY = np.array([*sp.ARITY, 3])
+
+
+class Tape:
+    """A program ready to run. `memory` is its array of floats: the inputs first, then constants, then results.
+
+    `places(slots)` says where the results of operations of the program lie. `runs` has a row (opcode, count, place of the
+    first result, place of the first operand in `operands`) for each run; operands come as all first, all second, all third.
+    """
+
+    def __init__(self, program: ScalarProgram, outputs: Iterable[int]) -> None:
+        outputs = list(outputs)
+        kind, operands, number = _live(program, outputs)
+        kind, operands, number = _fuse(kind, operands, number, outputs)
+        constants = np.flatnonzero(kind == sp.CONSTANT)
+        work = np.flatnonzero(kind > sp.CONSTANT)
+        key = _depths(kind, operands)[work] * (MULTIPLY_ADD + 1) + kind[work]
+        order = np.argsort(key, kind="stable")
+        work, key = work[order], key[order]
+        place = np.zeros(len(kind), np.int64)
+        inputs = np.flatnonzero(kind == sp.INPUT)
+        place[inputs] = operands[0, inputs]
+        place[constants] = program.inputs + np.arange(len(constants))
+        first = program.inputs + len(constants)
+        place[work] = first + np.arange(len(work))
+        self._place = np.full(len(program.kind), -1)
+        self._place[number] = place
+        self.memory = np.zeros(first + len(work))
+        self.memory[place[constants]] = np.array(program.constants, np.float64)[operands[0, constants]]
+        self.runs, self.operands = _runs(key, kind[work], place[operands[:, work]], first)
+        self.feed_back(np.zeros((2, 0), np.int32))
+        self.number, self._first = (
+            number[work],
+            first,
+        )  # which operation of the program lies at a place from the first result on
+
+    def places(self, slots: Iterable[int]) -> NDArray[np.int64]:
+        """Where the results of these operations are in `memory`."""
+        return self._place[list(slots)]
+
+    def value(self, slot: int) -> float:
+        """The result of an operation, after `run`."""
+        return float(self.memory[self._place[slot]])
+
+    def first_non_finite(self) -> int | None:
+        """The first operation of the program whose result is infinite or NaN, though its operands were finite."""
+        finite = np.isfinite(self.memory)
+        found = []
+        for opcode, count, to, at in self.runs.tolist():
+            bad = np.flatnonzero(~finite[to : to + count])
+            for k in bad.tolist():
+                operands = self.operands[at + k : at + k + _ARITY[opcode] * count : count]
+                if finite[operands].all():
+                    found.append(int(self.number[to + k - self._first]))
+        return min(found, default=None)
+
+    def host_calls(self) -> dict[str, int]:
+        """How often Python is called, by function."""
+        calls: dict[str, int] = {}
+        for opcode, count in self.runs[:, :2].tolist():
+            if sp.FIRST_FUNCTION <= opcode < MULTIPLY_ADD and NAMES[opcode] not in _FROM_C:
+                calls[NAMES[opcode]] = calls.get(NAMES[opcode], 0) + count
+        return calls
+
+    @property
+    def size(self) -> int:
+        """How many operations are carried out."""
+        return int(self.runs[:, 1].sum())
+
+    def feed_back(self, moves: NDArray[np.int32]) -> None:
+        """Between two times, `memory[moves[0]] = memory[moves[1]]`: how the state goes on to the next."""
+        self.moves = np.ascontiguousarray(moves, np.int32)
+        self._spare = np.empty(moves.shape[1])
+        self._addresses: tuple[int, ...] = ()
+
+    def run(self, times: int = 1) -> None:
+        """Compute all results, `times` times over."""
+        execute = _compiled("scalar_tape")
+        if execute is None:
+            self.run_with_numpy(times)
+        elif len(self.runs) or times > 1:
+            if not self._addresses:
+                self._addresses = (
+                    self.memory.ctypes.data, self.runs.ctypes.data, len(self.runs), self.operands.ctypes.data,
+                    _functions()[0].ctypes.data, self.moves.ctypes.data, self.moves.shape[1], self._spare.ctypes.data,
+                )  # fmt: skip
+            execute(*self._addresses, times)
+
+    def run_with_numpy(self, times: int = 1) -> None:
+        """The same with NumPy, run by run, bit for bit."""
+        memory, operands = self.memory, self.operands
+        with np.errstate(all="ignore"):
+            for turn in range(times):
+                if turn:
+                    memory[self.moves[0]] = memory[self.moves[1]]
+                for opcode, count, to, at in self.runs.tolist():
+                    arguments = [memory[operands[at + k * count : at + (k + 1) * count]] for k in range(_ARITY[opcode])]
+                    memory[to : to + count] = _IN_NUMPY[opcode](*arguments)
+
+
+# -------------------------------------------------------------------------------------------------------------- making the runs
+
+Column = NDArray[np.signedinteger[Any]]
+
+
+def _live(program: ScalarProgram, outputs: list[int]) -> tuple[Column, Column, Column]:
+    """Kind, operands and number of the operations that the outputs need; the operands count these alone."""
+    n = len(program.kind)
+    operands = _on_themselves(program.kind, program.operands)
+    needed = np.zeros(n, np.bool_)
+    needed[outputs] = True
+    if (mark := _compiled("scalar_needed")) is not None:
+        mark(operands.ctypes.data, needed.ctypes.data, n)
+    else:
+        for slot, a, b, c in zip(range(n - 1, -1, -1), *operands[:, ::-1].tolist(), strict=True):
+            if needed[slot]:
+                needed[a] = needed[b] = needed[c] = True
+    kept = np.flatnonzero(needed)
+    return program.kind[kept], _renumbered(program.kind, program.operands, needed, kept), kept
+
+
+def _on_themselves(kind: Column, operands: Column) -> Column:
+    """The operands, those of inputs and constants being these themselves."""
+    given = np.flatnonzero(kind <= sp.CONSTANT)
+    operands = operands.copy()
+    operands[:, given] = given
+    return operands
+
+
+def _renumbered(kind: Column, operands: Column, keep: NDArray[np.bool_], kept: Column) -> Column:
+    """The operands of the operations `kept`, those that `keep` says, when only these are counted."""
+    new = np.cumsum(keep, dtype=np.int32) - 1
+    left = operands.take(kept, axis=1)
+    given = np.flatnonzero(kind[kept] <= sp.CONSTANT)
+    theirs = left[:, given]  # which count inputs and constants, and stay
+    left = new.take(left, mode="clip")
+    left[:, given] = theirs
+    return left
+
+
+def _fuse(kind: Column, operands: Column, number: Column, outputs: list[int]) -> tuple[Column, Column, Column]:
+    """Make one step of an addition and a product that only it needs."""
+    n = len(kind)
+    uses, arity = np.zeros(n, np.int64), _ARITY[kind]
+    for position, operand in enumerate(operands):
+        uses += np.bincount(operand.take(np.flatnonzero(arity > position)), minlength=n)
+    uses[np.searchsorted(number, outputs)] += 1
+    alone = (kind == sp.MULTIPLY) & (uses == 1)
+    add = np.flatnonzero(kind == sp.ADD)
+    left, right = operands[0, add], operands[1, add]
+    product, other = np.where(alone[left], left, right), np.where(alone[left], right, left)
+    fused = alone[product]
+    add, product, other = add[fused], product[fused], other[fused]
+    kind, operands = kind.copy(), operands.copy()
+    kind[add] = MULTIPLY_ADD
+    operands[0, add], operands[1, add], operands[2, add] = operands[0, product], operands[1, product], other
+    keep = np.ones(n, np.bool_)
+    keep[product] = False
+    kept = np.flatnonzero(keep)
+    return kind[kept], _renumbered(kind, operands, keep, kept), number[kept]
+
+
+def _depths(kind: Column, operands: Column) -> Column:
+    """How many operations lie on the longest way from an input to each result."""
+    work = (kind > sp.CONSTANT).astype(np.int32)
+    operands = _on_themselves(kind, operands)
+    depths = np.zeros(len(kind), np.int32)
+    if (count := _compiled("scalar_depths")) is not None:
+        count(operands.ctypes.data, depths.ctypes.data, work.ctypes.data, len(kind))
+    else:
+        for slot, (a, b, c) in enumerate(operands.T.tolist()):
+            depths[slot] = max(depths[a], depths[b], depths[c]) + work[slot]
+    return depths.astype(np.int64)
+
+
+def _runs(key: Column, kind: Column, operands: Column, first: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """The table of runs, and their operands in the order in which they are read."""
+    n = len(key)
+    starts = np.flatnonzero(np.diff(key, prepend=-1))
+    counts = np.diff(starts, append=n)
+    arity = _ARITY[kind[starts]]
+    offsets = np.concatenate([[0], np.cumsum(counts * arity)])
+    runs = np.stack([kind[starts], counts, first + starts, offsets[:-1]], axis=1).astype(np.int32)
+    flat = np.zeros(offsets[-1], np.int32)
+    own = np.repeat(np.arange(len(starts)), counts)
+    at = offsets[own] + np.arange(n) - starts[own]
+    for position, operand in enumerate(operands):
+        has = arity[own] > position
+        flat[at[has] + position * counts[own][has]] = operand[has]
+    return np.ascontiguousarray(runs), flat
+
+
+# ------------------------------------------------------------------------------------------------------------- the machine itself
+
+_BINARY = {sp.ADD: "fadd", sp.SUBTRACT: "fsub", sp.MULTIPLY: "fmul", sp.DIVIDE: "fdiv"}
+_COMPARISONS = {sp.LESS: "olt", sp.LESS_EQUAL: "ole", sp.EQUAL: "oeq", sp.NOT_EQUAL: "une"}
+_INLINE = range(sp.ADD, sp.SELECT + 1)
+
+
+def machine() -> Function:
+    """The machine in LLVM's words: `void scalar_tape(memory, runs, n, operands, functions, moves, n_moves, spare, times)`."""
+    f = Function(
+        "scalar_tape",
+        "ptr %memory, ptr %runs, i64 %n, ptr %operands, ptr %functions, ptr %moves, i64 %n_moves, ptr %spare, i64 %times",
+    )
+    with f.loop(0, "%times") as turn:
+        again, start = f.label("again"), f.label("start")
+        f.do(f"br i1 {f.emit(f'icmp sgt i64 {turn}, 0')}, label %{again}, label %{start}")
+        f.place(again)
+        _move(f)
+        f.do(f"br label %{start}")
+        f.place(start)
+        with f.loop(0, "%n") as run:
+            row = f.emit(f"getelementptr [4 x i32], ptr %runs, i64 {run}")
+            opcode, count, to, at = (_int(f, row, k) for k in range(4))
+            result = f.emit(f"getelementptr double, ptr %memory, i64 {to}")
+            operands = [f.emit(f"getelementptr i32, ptr %operands, i64 {at}")]
+            operands += [f.emit(f"getelementptr i32, ptr {operands[0]}, i64 {count}")]
+            operands += [f.emit(f"getelementptr i32, ptr {operands[1]}, i64 {count}")]
+            done = f.label("done")
+            cases = {opcode: f.label("case") for opcode in (*_INLINE, MULTIPLY_ADD)}
+            of_one, of_two = f.label("of_one"), f.label("of_two")
+            cases |= {opcode: of_two for opcode in range(sp.FIRST_OF_TWO, MULTIPLY_ADD)}
+            targets = " ".join(f"i64 {number}, label %{label}" for number, label in cases.items())
+            f.do(f"switch i64 {opcode}, label %{of_one} [ {targets} ]")
+            for number in (*_INLINE, MULTIPLY_ADD):
+                f.place(cases[number])
+                _inline_run(f, number, count, result, operands)
+                f.do(f"br label %{done}")
+            for label, arity in ((of_one, 1), (of_two, 2)):
+                f.place(label)
+                _called_run(f, opcode, arity, count, result, operands)
+                f.do(f"br label %{done}")
+            f.place(done)
+    return f
+
+
+def needed_machine() -> Function:
+    """`void scalar_needed(operands, needed, n)`: what a needed operation reads is needed, from the last to the first."""
+    f = Function("scalar_needed", "ptr %operands, ptr %needed, i64 %n")
+    last = f.emit("sub i64 %n, 1")
+    with f.loop(0, "%n", unroll=False) as i:
+        slot = f.emit(f"sub i64 {last}, {i}")
+        need = f.emit(f"load i8, ptr {f.emit(f'getelementptr i8, ptr %needed, i64 {slot}')}, align 1")
+        for operand in _operands(f, slot):
+            place = f.emit(f"getelementptr i8, ptr %needed, i64 {operand}")
+            before = f.emit(f"load i8, ptr {place}, align 1")
+            f.do(f"store i8 {f.emit(f'or i8 {need}, {before}')}, ptr {place}, align 1")
+    return f
+
+
+def depths_machine() -> Function:
+    """`void scalar_depths(operands, depths, work, n)`: the largest depth among the operands, and `work` more."""
+    f = Function("scalar_depths", "ptr %operands, ptr %depths, ptr %work, i64 %n")
+    with f.loop(0, "%n", unroll=False) as slot:
+        deepest, *others = [_int(f, "%depths", operand) for operand in _operands(f, slot)]
+        for other in others:
+            more = f.emit(f"icmp sgt i64 {other}, {deepest}")
+            deepest = f.emit(f"select i1 {more}, i64 {other}, i64 {deepest}")
+        depth = f.emit(f"add i64 {deepest}, {_int(f, '%work', slot)}")
+        depth = f.emit(f"trunc i64 {depth} to i32")
+        f.do(f"store i32 {depth}, ptr {f.emit(f'getelementptr i32, ptr %depths, i64 {slot}')}, align 4")
+    return f
+
+
+def _operands(f: Function, slot: str) -> list[str]:
+    """The three operands of an operation, which lie `n` apart."""
+    places = [slot, f.emit(f"add i64 {slot}, %n")]
+    return [_int(f, "%operands", place) for place in (*places, f.emit(f"add i64 {places[1]}, %n"))]
+
+
+def _move(f: Function) -> None:
+    """memory[moves[0]] = memory[moves[1]], all read before any is written."""
+    with f.loop(0, "%n_moves") as i:
+        at = f.emit(f"add i64 {i}, %n_moves")
+        x = _load(f, "%memory", _int(f, "%moves", at))
+        f.do(f"store double {x}, ptr {f.emit(f'getelementptr double, ptr %spare, i64 {i}')}, align 8")
+    with f.loop(0, "%n_moves") as i:
+        to = f.emit(f"getelementptr double, ptr %memory, i64 {_int(f, '%moves', i)}")
+        f.do(f"store double {_load(f, '%spare', i)}, ptr {to}, align 8")
+
+
+def _inline_run(f: Function, opcode: int, count: str, result: str, operands: list[str]) -> None:
+    """A run of an operation that is an instruction or two: LANES at a time, and the rest one by one."""
+    whole = f.emit(f"and i64 {count}, {-LANES}")
+    for lanes, start, stop in ((LANES, "0", whole), (1, whole, count)):
+        with f.loop(start, stop, lanes, unroll=False) as i:
+            arguments = [_gather(f, operand, i, lanes) for operand in operands[: _ARITY[opcode]]]
+            y = _step(f, opcode, arguments, "double" if lanes == 1 else f"<{lanes} x double>", lanes)
+            to = f.emit(f"getelementptr double, ptr {result}, i64 {i}")
+            f.do(f"store {'double' if lanes == 1 else f'<{lanes} x double>'} {y}, ptr {to}, align 8")
+
+
+def _step(f: Function, opcode: int, x: list[str], type_: str, lanes: int) -> str:
+    """One operation of arithmetic on numbers or vectors in registers."""
+    suffix = "f64" if lanes == 1 else f"v{lanes}f64"
+    zero = "0.0" if lanes == 1 else "zeroinitializer"
+    bit = "i1" if lanes == 1 else f"<{lanes} x i1>"
+    one = "1.0" if lanes == 1 else f"<{', '.join(['double 1.0'] * lanes)}>"
+    if opcode in _BINARY:
+        return f.emit(f"{_BINARY[opcode]} {type_} {x[0]}, {x[1]}")
+    if opcode in _COMPARISONS:
+        truth = f.emit(f"fcmp {_COMPARISONS[opcode]} {type_} {x[0]}, {x[1]}")
+        return f.emit(f"uitofp {bit} {truth} to {type_}")
+    if opcode == MULTIPLY_ADD:
+        return f.emit(f"fadd {type_} {f.emit(f'fmul {type_} {x[0]}, {x[1]}')}, {x[2]}")
+    if opcode == sp.NEGATIVE:
+        return f.emit(f"fneg {type_} {x[0]}")
+    if opcode in (sp.ABS, sp.SQRT):
+        name = f"llvm.{'fabs' if opcode == sp.ABS else 'sqrt'}.{suffix}"
+        f.declare(name, f"declare {type_} @{name}({type_})")
+        return f.emit(f"call {type_} @{name}({type_} {x[0]})")
+    truth = f.emit(f"fcmp une {type_} {x[0]}, {zero}")  # and, or, where
+    yes, no = {sp.AND: (x[1], zero), sp.OR: (one, x[1]), sp.SELECT: (x[1], x[-1])}[opcode]
+    return f.emit(f"select {bit} {truth}, {type_} {yes}, {type_} {no}")
+
+
+def _called_run(f: Function, opcode: str, arity: int, count: str, result: str, operands: list[str]) -> None:
+    """A run of calls of a function of the table."""
+    function = f.emit(f"load ptr, ptr {f.emit(f'getelementptr ptr, ptr %functions, i64 {opcode}')}, align 8")
+    with f.loop(0, count, unroll=False) as i:
+        arguments = ", ".join(f"double {_gather(f, operand, i, 1)}" for operand in operands[:arity])
+        y = f.emit(f"call double {function}({arguments})")
+        f.do(f"store double {y}, ptr {f.emit(f'getelementptr double, ptr {result}, i64 {i}')}, align 8")
+
+
+def _gather(f: Function, operand: str, i: str, lanes: int) -> str:
+    """memory[operand[i]], or a vector of `lanes` such numbers."""
+    if lanes == 1:
+        return _load(f, "%memory", _int(f, operand, i))
+    vector, indices = "poison", f.emit(f"getelementptr i32, ptr {operand}, i64 {i}")
+    for lane in range(lanes):
+        x = _load(f, "%memory", _int(f, indices, lane))
+        vector = f.emit(f"insertelement <{lanes} x double> {vector}, double {x}, i32 {lane}")
+    return vector
+
+
+def _int(f: Function, array: str, i: str | int) -> str:
+    """array[i] of 32-bit numbers, as i64."""
+    at = f.emit(f"getelementptr i32, ptr {array}, i64 {i}")
+    return f.emit(f"sext i32 {f.emit(f'load i32, ptr {at}, align 4')} to i64")
+
+
+def _load(f: Function, array: str, i: str) -> str:
+    return f.emit(f"load double, ptr {f.emit(f'getelementptr double, ptr {array}, i64 {i}')}, align 8")
+
+
+@functools.cache
+def _compiled(name: str) -> Any:
+    """One of the machine's functions, of addresses and counts; None where there is no LLVM."""
+    if not engine.available():
+        engine.warn_of_numpy()
+        return None
+    code = engine.machine_code(_MACHINE, "scalar_tape")
+    function = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * _MACHINE_ARGUMENTS[name])(code.address(name))
+    function.code = code  # type: ignore[attr-defined]  # it stays loaded as long
+    return function
+
+
+_MACHINE = {"scalar_tape": machine, "scalar_needed": needed_machine, "scalar_depths": depths_machine}
+_MACHINE_ARGUMENTS = {"scalar_tape": 9, "scalar_needed": 3, "scalar_depths": 4}
+
+
+@functools.cache
+def _functions() -> tuple[NDArray[np.int64], list[Any]]:
+    """The addresses of the functions by opcode, those of the C library where `math` has the same; and what keeps them alive."""
+    addresses, kept = np.zeros(MULTIPLY_ADD, np.int64), []
+    library = ctypes.CDLL(None)
+    for opcode in range(sp.FIRST_FUNCTION, MULTIPLY_ADD):
+        name = NAMES[opcode]
+        function = getattr(library, name, None) if name in _FROM_C else None
+        if function is None:
+            plain = SCALAR.polygamma if name == "polygamma" else getattr(SCALAR, name)
+            call = (lambda n, x: SCALAR.polygamma(x, n=int(n))) if name == "polygamma" else _as_float(plain)
+            function = ctypes.CFUNCTYPE(*[ctypes.c_double] * (_ARITY[opcode] + 1))(call)
+        kept.append(function)
+        addresses[opcode] = ctypes.cast(function, ctypes.c_void_p).value or 0
+    return addresses, kept
+
+
+_FROM_C = frozenset([
+    "exp", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh",
+    "acosh", "atanh", "erf", "erfc", "floor", "ceil", "trunc", "pow", "atan2", "copysign",
+])  # fmt: skip
+"""Where Python's `math` is the C library's. `math.lgamma`, `math.hypot` and `%` are Python's own."""
+
+
+def _as_float(function: Callable[..., Any]) -> Callable[..., float]:
+    return lambda *args: float(function(*args))
+
+
+def _each(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *columns: [function(*row) for row in zip(*(c.tolist() for c in columns), strict=True)]
+
+
+_IN_NUMPY: list[Any] = [
+    None, None, np.add, np.subtract, np.multiply, np.divide, np.negative, np.abs, np.sqrt, np.less, np.less_equal, np.equal,
+    np.not_equal, lambda a, b: np.where(a != 0, b, 0), lambda a, b: np.where(a != 0, 1, b),
+    lambda c, a, b: np.where(c != 0, a, b),
+    *(_each(getattr(SCALAR, name)) for name in (*sp.FUNCTIONS_OF_ONE, *sp.FUNCTIONS_OF_TWO[:-1])),
+    _each(lambda n, x: SCALAR.polygamma(x, n=int(n))), lambda a, b, c: a * b + c,
+]  # fmt: skip
