@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from microgradient.rules import ARRAY
+from microgradient.rules import INDEX
 
 # Pointwise rows: an open interval per differentiable argument on which the function is smooth, kinks left out.
 POINTWISE: dict[str, tuple[tuple[float, float], ...]] = {
@@ -67,17 +67,17 @@ CASES: dict[str, list[tuple[tuple[Any, ...], tuple[Any, ...], dict[str, Any]]]] 
     "pad": [((_a(2, 3),), (), {"widths": ((1, 0), (2, 1))})],
     "concat": [((_a(2, 1), _a(2, 3), _a(2, 0)), (), {"axis": 1})],
     "index": [
-        ((_a(3, 4),), (), {"key": (slice(None, None, -1), 1)}), ((_a(3, 4),), (_i,), {"key": (ARRAY,)}),
-        ((_a(3, 4),), (_i, _i), {"key": (ARRAY, ARRAY)}), ((_a(3, 4),), (_mask,), {"key": (ARRAY,)}),
-        ((_a(3, 4, 2),), (_i,), {"key": (Ellipsis, ARRAY, slice(0, 1))}), ((_a(3,),), (), {"key": (None, slice(1, 3))}),
+        ((_a(3, 4),), (), {"key": (slice(None, None, -1), 1)}), ((_a(3, 4),), (_i,), {"key": (INDEX,)}),
+        ((_a(3, 4),), (_i, _i), {"key": (INDEX, INDEX)}), ((_a(3, 4),), (_mask,), {"key": (INDEX,)}),
+        ((_a(3, 4, 2),), (_i,), {"key": (Ellipsis, INDEX, slice(0, 1))}), ((_a(3,),), (), {"key": (None, slice(1, 3))}),
     ],
     "index_add": [
         ((_a(3),), (), {"key": (slice(None, None, -1), 1), "shape": (3, 4)}),
-        ((_a(4, 4),), (_i,), {"key": (ARRAY,), "shape": (3, 4)}), ((_a(4),), (_i, _i), {"key": (ARRAY, ARRAY), "shape": (3, 4)}),
+        ((_a(4, 4),), (_i,), {"key": (INDEX,), "shape": (3, 4)}), ((_a(4),), (_i, _i), {"key": (INDEX, INDEX), "shape": (3, 4)}),
     ],
     "index_set": [
         ((_a(3, 4), _a(3)), (), {"key": (slice(None), 1)}), ((_a(3, 4), _a()), (), {"key": (0,)}),
-        ((_a(3, 4), _a(2, 4)), (np.array([2, 0]),), {"key": (ARRAY,)}), ((_a(3, 4), _a(1)), (_mask,), {"key": (ARRAY,)}),
+        ((_a(3, 4), _a(2, 4)), (np.array([2, 0]),), {"key": (INDEX,)}), ((_a(3, 4), _a(1)), (_mask,), {"key": (INDEX,)}),
     ],
     "take_along_axis": [((_a(3, 4),), (np.array([[2, 0, 2, 1]]),), {"axis": 0})],
     "scatter_along_axis": [((_a(2, 4),), (np.array([[2, 0, 2, 1], [2, 1, 0, 0]]),), {"axis": 0, "shape": (3, 4)})],

@@ -8,7 +8,7 @@ import pytest
 
 import microgradient.rules_linalg  # noqa: F401 (completes the table)
 from microgradient.errors import ArgumentError, GradientError
-from microgradient.explain.symbolic import SYMBOLIC, arguments, away_from_kinks, expression, partial
+from microgradient.explain.symbolic_world import SYMBOLIC, arguments, away_from_kinks, expression, partial
 from microgradient.rules import TABLE
 from microgradient.scalar_world import SCALAR
 
@@ -115,7 +115,7 @@ def test_what_has_no_symbolic_form():
 def test_without_sympy_an_error_names_the_extra():
     code = (
         "import sys; sys.modules['sympy'] = None\n"
-        "from microgradient.explain.symbolic import partial\n"
+        "from microgradient.explain.symbolic_world import partial\n"
         "try: partial('tanh')\n"
         "except ImportError as e: print(e)"
     )

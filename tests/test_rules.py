@@ -12,8 +12,8 @@ from hypothesis.extra import numpy as hnp
 
 import microgradient as mg
 from domains import CASES, INTERNAL, POINTWISE, WITHOUT_DERIVATIVE
-from microgradient import kernels
-from microgradient.explain.symbolic import expression, partial
+from microgradient.array_world import ARRAY
+from microgradient.explain.symbolic_world import expression, partial
 from microgradient.operators import apply
 from microgradient.rules import TABLE
 from microgradient.scalar_world import SCALAR
@@ -48,7 +48,7 @@ def test_every_row_has_a_test_domain():
 
 
 def test_every_row_has_a_kernel_in_the_array_world():
-    assert [name for name in TABLE if not callable(getattr(kernels, name, None))] == []
+    assert [name for name in TABLE if not callable(getattr(ARRAY, name, None))] == []
 
 
 @pytest.mark.parametrize("name", SMOOTH)
@@ -123,14 +123,14 @@ def test_scalar_and_array_worlds_agree(name):
         if name == "where":
             point, arrays = [True, *point], [np.asarray(True), *arrays]
         y = getattr(SCALAR, name)(*point, **params)
-        y_array = getattr(kernels, name)(*arrays, **params)
+        y_array = getattr(ARRAY, name)(*arrays, **params)
         assert math.isclose(y, float(y_array), rel_tol=1e-12, abs_tol=1e-12)
         for rule in op.maps:
             if rule is not None:
                 scalar = rule(SCALAR, 1.7, y, *point, **params)
                 assert math.isclose(
                     scalar,
-                    float(rule(kernels, np.asarray(1.7), y_array, *arrays, **params)),
+                    float(rule(ARRAY, np.asarray(1.7), y_array, *arrays, **params)),
                     rel_tol=1e-11,
                     abs_tol=1e-12,
                 )

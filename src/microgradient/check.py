@@ -10,7 +10,8 @@ import numpy as np
 from .errors import ArgumentError, GradientError
 from .operators import wrap
 from .random import Generator
-from .tensor import TAPED, Tensor
+from .taped_world import TAPED
+from .tensor import Tensor
 from .transforms import jvp, vjp
 from .tree import flatten
 

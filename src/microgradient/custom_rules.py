@@ -13,7 +13,8 @@ from .errors import ArgumentTypeError, GradientError, ShapeError
 from .operators import wrap
 from .rules import Primitive, World
 from .tape import NO_PARAMS, TAPE, Node, backward, forward, next_seq, picked, recording, topological
-from .tensor import TAPED, Tensor
+from .taped_world import TAPED
+from .tensor import Tensor
 from .trace_hooks import as_datum, current
 from .tree import flatten
 

@@ -8,12 +8,12 @@ import numpy as np
 
 from .errors import ArgumentTypeError, MicrogradientError, OutOfRangeError, TraceError
 from .interop import Protocols
-from .rules import ARRAY
+from .rules import INDEX
 from .trace_hooks import Traced, current
 
 
 def index_key(key: Any, shape: tuple[int, ...]) -> tuple[Any, list[Any]]:
-    """Split `x[key]` into a pattern (integers, slices, None, Ellipsis, ARRAY) and the arrays that stand at ARRAY.
+    """Split `x[key]` into a pattern (integers, slices, None, Ellipsis, INDEX) and the arrays that stand at INDEX.
 
     Tensors and lists become arrays, integers in any clothing Python ints. Raises TypeError for floats.
     """
@@ -31,7 +31,7 @@ def index_key(key: Any, shape: tuple[int, ...]) -> tuple[Any, list[Any]]:
         elif part is None or part is Ellipsis:
             pattern.append(part)
         elif isinstance(part, bool | np.bool_):
-            pattern.append(ARRAY)
+            pattern.append(INDEX)
             arrays.append(np.asarray(part))
         elif isinstance(part, np.ndarray | Traced):
             if part.dtype.kind not in "biu":
@@ -39,7 +39,7 @@ def index_key(key: Any, shape: tuple[int, ...]) -> tuple[Any, list[Any]]:
             if part.ndim == 0 and part.dtype.kind != "b" and isinstance(part, np.ndarray):
                 pattern.append(int(part))
             else:
-                pattern.append(ARRAY)
+                pattern.append(INDEX)
                 arrays.append(_own(part) if given is part else part)
         else:
             pattern.append(_whole(part))

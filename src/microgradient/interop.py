@@ -6,8 +6,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from .array_world import Array
 from .errors import ArgumentError, ArgumentTypeError
-from .kernels import Array
 from .tape import Node, leave_graph
 from .trace_hooks import Traced
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import kernels, trace_hooks
+from . import trace_hooks
+from .array_world import ARRAY
 from .errors import ArgumentError, DTypeError, RangeError, ShapeError, TraceError, warn_once
 from .interop import DEFAULT_FLOAT
 from .rules import TABLE, Primitive
@@ -57,7 +58,7 @@ def run_kernel(kernel: Callable[..., Any], *args: Any, **params: Any) -> Any:
 
 def unary(name: str) -> Callable[[Tensor], Tensor]:
     """The Tensor method of a pointwise primitive of one argument."""
-    op, kernel = TABLE[name], getattr(kernels, name)
+    op, kernel = TABLE[name], getattr(ARRAY, name)
     keep_y, keep_a = op.reads([True])
     floats, varies = op.floats, op.maps[0] is not None
 
@@ -94,7 +95,7 @@ def unary(name: str) -> Callable[[Tensor], Tensor]:
 
 def binary(name: str, reflected: bool = False) -> Callable[[Tensor, Operand], Tensor]:
     """The operator method of a pointwise primitive of two arguments; `reflected`: self is the second."""
-    op, kernel = TABLE[name], getattr(kernels, name)
+    op, kernel = TABLE[name], getattr(ARRAY, name)
     keep = {(p, q): op.reads([p, q]) for p in (True, False) for q in (True, False) if p or q}
     both, first, second = keep[True, True], keep[True, False], keep[False, True]
     floats, varies, lift = op.floats, op.maps[0] is not None, name == "pow" and reflected
@@ -171,7 +172,7 @@ def apply(op: Primitive, *args: Any, **params: Any) -> Any:
     """Run any primitive on tensors, arrays and numbers: one Tensor, or a tuple where the primitive has several results."""
     data = [arg.data if isinstance(arg, Tensor) else arg for arg in args]
     nodes = tuple([arg.node if isinstance(arg, Tensor) else None for arg in args])
-    kernel = getattr(kernels, op.name)
+    kernel = getattr(ARRAY, op.name)
     try:
         y = _run_silently(kernel, *data, **params)
     except RuntimeError:
@@ -199,10 +200,20 @@ def apply(op: Primitive, *args: Any, **params: Any) -> Any:
     return out
 
 
+def is_tensor(x: Any) -> bool:
+    """Whether `x` is a Tensor."""
+    return isinstance(x, Tensor)
+
+
+def as_operand(x: Operand) -> Tensor:
+    """`x` if it is a tensor, else a constant with its value."""
+    return x if isinstance(x, Tensor) else Tensor(x)
+
+
 def world() -> Any:
     """The namespace in which rules run on data: the array world, or the traced one."""
     trace = trace_hooks.current()
-    return kernels if trace is None else trace.world
+    return ARRAY if trace is None else trace.world
 
 
 def wrap(datum: Any, node: Node | None) -> Any:

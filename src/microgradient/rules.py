@@ -409,7 +409,7 @@ def _index_set_transposes(xp: World, t: Any, a: Any, v: Any, *indices: Any, key:
 
 linear("pad", _pad_transpose)
 jointly("concat", _concat_transposes)
-# `key` is an indexing expression with ARRAY in the places of the index arrays, which follow as arguments
+# `key` is an indexing expression with INDEX in the places of the index arrays, which follow as arguments
 linear("index", lambda xp, t, a, *idx, key: xp.index_add(t, *idx, key=key, shape=a.shape))
 linear("index_add", lambda xp, t, a, *idx, key, shape: xp.index(t, *idx, key=key))
 jointly("index_set", _index_set_transposes, varied=2)
@@ -420,7 +420,7 @@ linear("scatter_along_axis", lambda xp, t, a, i, *, axis, shape: xp.take_along_a
 linear("windows", lambda xp, t, a, **w: xp.windows_add(t, **w, size=a.shape[a.ndim - len(w["window"]) :]))
 linear("windows_add", lambda xp, t, a, *, size, **w: xp.windows(t, **w))
 
-ARRAY = "<array>"
+INDEX = "<array>"
 """Stands in an index key for an index array."""
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from . import kernels
+from .array_world import ARRAY
 
 
 class TracedNumber:
@@ -107,7 +107,7 @@ def _from_arrays(name: str) -> Callable[..., float]:
         import numpy as np
 
         with np.errstate(all="ignore"):
-            return float(getattr(kernels, name)(*(np.float64(a) for a in args), **params))
+            return float(getattr(ARRAY, name)(*(np.float64(a) for a in args), **params))
 
     return total
 

@@ -4,7 +4,7 @@ A tape is a graph of `Node`s, held alive by the tensors computed from it. Nodes 
 to tensors: there are no reference cycles, and memory goes back when the loss goes out of scope. `seq` grows with every
 node, so descending `seq` is a topological order and no sweep recurses.
 
-Both sweeps apply the rows of the rulebook. They run on raw arrays with `xp = kernels`; where the sweep itself is to be
+Both sweeps apply the rows of the rulebook. They run on raw arrays with `xp = ARRAY`; where the sweep itself is to be
 differentiated, they run on Tensors with `xp` the Tensor functions, rebuilt by `wrap` from (saved datum, node).
 """
 

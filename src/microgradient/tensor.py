@@ -7,8 +7,6 @@ if an argument has a node, makes a node with what the rule will read. `Tensor.ba
 
 from __future__ import annotations
 
-import functools
-import operator
 import threading
 import weakref
 from collections import deque
@@ -17,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from . import rules_linalg, trace_hooks  # noqa: F401 (rules_linalg adds its rows to the table)
+from . import trace_hooks
 from .errors import (
     ArgumentError,
     ArgumentTypeError,
@@ -45,6 +43,7 @@ from .tape import (
     recording,
     topological,
 )
+from .taped_world import TAPED
 from .trace_hooks import Traced, as_datum
 
 _recorder = recording.get
@@ -324,65 +323,6 @@ class Tensor(Protocols):
 
 install(Tensor)
 _square, _pow = unary("square"), binary("pow")
-_METHODS: dict[str, Callable[..., Any]] = {}
-_REFLECTED: dict[str, Callable[..., Any]] = {}
-for _name, _op in TABLE.items():
-    if _op.kind == "pointwise" and len(_op.maps) == 2:
-        _METHODS[_name], _REFLECTED[_name] = binary(_name), binary(_name, reflected=True)
-    elif _op.kind == "pointwise" and len(_op.maps) == 1 and _name != "polygamma":  # which has a parameter
-        _METHODS[_name] = unary(_name)
-
-
-def pointwise_function(name: str) -> Callable[..., Any]:
-    """The function of a pointwise primitive on tensors, arrays and numbers: `pointwise_function("exp")(x)`."""
-    op = TABLE[name]
-    if len(op.maps) == 1:
-        method = _METHODS[name]
-        return lambda x: method(x if isinstance(x, Tensor) else Tensor(x))
-    first, second = _METHODS[name], _REFLECTED[name]
-
-    def function(a: Any, b: Any) -> Any:
-        if isinstance(a, Tensor):
-            return _implemented(first(a, b), name, b)
-        if isinstance(b, Tensor):
-            return _implemented(second(b, a), name, a)
-        return _implemented(first(Tensor(a), b), name, b)
-
-    return function
-
-
-def _implemented(result: Any, name: str, operand: Any) -> Any:
-    if result is NotImplemented:
-        raise ArgumentTypeError("MG111", f"`{name}` can't work with a {type(operand).__name__}.")
-    return result
-
-
-class TensorWorld:
-    """The taped world: the namespace `xp` in which rules run on Tensors, so that derivatives have derivatives."""
-
-    def __init__(self) -> None:
-        for name, op in TABLE.items():
-            setattr(self, name, pointwise_function(name) if name in _METHODS else functools.partial(apply, op))
-        self.pow = operator.pow  # `**` knows a cheaper row for a number as exponent
-
-    if TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any: ...
-
-    def zeros(self, shape: tuple[int, ...], dtype: Any) -> Any:
-        """A constant tensor of zeros."""
-        return wrap(np.zeros(shape, dtype), None)
-
-    def zeros_like(self, a: Any) -> Any:
-        """A constant tensor of zeros with the shape and dtype of `a`."""
-        return wrap(np.zeros(a.shape, a.dtype), None)
-
-    def eye(self, n: int, dtype: Any) -> Any:
-        """The identity matrix as a constant tensor."""
-        return wrap(np.eye(n, dtype=dtype), None)
-
-
-TAPED = TensorWorld()
 
 # ------------------------------------------------------------------------------------------------- making tensors, leaves
 

@@ -18,7 +18,8 @@ from .errors import ArgumentTypeError, DTypeError, GradientError, ShapeError, fo
 from .operators import world, wrap
 from .rules import TABLE
 from .tape import CUTS, NO_PARAMS, TAPE, Node, backward, forward, next_seq, recording, topological
-from .tensor import TAPED, Tensor
+from .taped_world import TAPED
+from .tensor import Tensor
 from .trace_hooks import as_datum, detached
 from .tree import flatten, leaves_like
 

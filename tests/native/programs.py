@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from microgradient import kernels
+from microgradient.array_world import ARRAY
 from microgradient.program.program import Instruction, Program
 
 
@@ -47,7 +47,7 @@ class Book:
     def __getattr__(self, name: str) -> Any:
         def call(*args: Any, **params: Any) -> Any:
             with np.errstate(all="ignore"):
-                y = getattr(kernels, name)(*map(_operand, args), **params)
+                y = getattr(ARRAY, name)(*map(_operand, args), **params)
             parts = tuple(a.instruction if isinstance(a, Recorded) else a for a in args)
             if isinstance(y, tuple):
                 i = Instruction(name, parts, params, None, None)

@@ -14,7 +14,7 @@ import numpy as np
 from programs import Book, Recorded
 
 from microgradient.program.program import Alias, Program
-from microgradient.rules import ARRAY
+from microgradient.rules import INDEX
 
 Choose = Callable[[int], int]  # choose(n): one of 0 … n - 1
 _SIZES = (1, 2, 3, 5, 4, 7, 8, 16, 17, 33, 0, 61)
@@ -402,11 +402,11 @@ class RandomProgram:
             shape = (self.one((1, 2, 5, 9, 0)), *(() if self.choose(2) else (3,)))
             i = b.input(self.rng.integers(-n, n, shape).astype(self.one((np.int64, np.int32))))
             key: list[Any] = [slice(None)] * x.ndim
-            key[axis] = ARRAY
+            key[axis] = INDEX
             indices = [i]
             if kind == 1 and x.ndim > 1 and self.choose(2):
                 other = (axis + 1) % x.ndim
-                key[other] = ARRAY
+                key[other] = INDEX
                 j = b.input(self.rng.integers(0, x.shape[other], shape[-1:]))
                 indices = [i, j] if other > axis else [j, i]
             y = b.index(x, *indices, key=tuple(key))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from microgradient import kernels
+from microgradient.array_world import ARRAY
 from microgradient.native.plan.groups import Ref
 from microgradient.native.plan.kernel import ContractionKernel, FlatKernel, RowKernel, ScanKernel, ScatterKernel
 from microgradient.native.plan.schedule import Schedule, schedule
@@ -76,7 +76,7 @@ def _call(group: Any, flat: Any, results: dict[int, Any]) -> None:
         params = {k: v for k, v in i.params.items() if k not in ("function", "name", "pure")}
         y = i.params["function"](*args, **params)
     else:
-        y = getattr(kernels, i.op)(*args, **i.params)
+        y = getattr(ARRAY, i.op)(*args, **i.params)
     if i.shape is None:
         results[id(value)] = y
     else:
@@ -160,7 +160,7 @@ def _pointwise(shape: Any, kept: Any, spec: Any, operands: list[Any], values: li
             name = op.name[7:]
             y = getattr(np, name)(full, axis=axes, keepdims=True)
         else:
-            y = np.asarray(getattr(kernels, op.name)(*args, **params)).astype(dtype)
+            y = np.asarray(getattr(ARRAY, op.name)(*args, **params)).astype(dtype)
         values.append(y)
     for (number, access), (memory, entry) in zip(spec.stores, operands[len(loads) :], strict=True):
         where = tuple(

@@ -290,7 +290,8 @@ for k in range(200):
 
 
 def test_without_llvmlite_there_is_no_engine():
-    text = "import sys; sys.modules['llvmlite'] = None\nfrom microgradient.native.runtime import engine\nprint(engine.available())"
+    text = "import sys; sys.modules['llvmlite'] = None\n"
+    text += "from microgradient.native.runtime import engine\nprint(engine.available())"
     out = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True)
     assert (out.stdout, out.stderr) == ("False\n", "")
 

@@ -15,10 +15,10 @@ from test_pointwise import ONE, ROUNDED, THREE, TWO, grid, special
 
 import microgradient as mg
 from domains import CASES, INTERNAL
-from microgradient import kernels, rules_linalg  # noqa: F401
+from microgradient import rules_linalg  # noqa: F401
 from microgradient.native.runtime import engine
 from microgradient.native.runtime.executable import Executable
-from microgradient.rules import ARRAY, TABLE
+from microgradient.rules import INDEX, TABLE
 
 RNG = np.random.default_rng(5)
 EXACT = [*ONE, *TWO, *THREE]
@@ -237,15 +237,15 @@ VIEWS: dict[str, Any] = {
     "tril": lambda b, x: b.tril(x, k=0), "triu": lambda b, x: b.triu(x, k=1),
     "cumulative_sum": lambda b, x: b.cumulative_sum(x, axis=1),
     "slice": lambda b, x: b.index(x, key=(slice(None, None, -2), None, slice(0, None, 3))),
-    "take": lambda b, x: b.index(x, b.input(RNG.integers(-x.shape[0], x.shape[0], 7)), key=(ARRAY,)),
+    "take": lambda b, x: b.index(x, b.input(RNG.integers(-x.shape[0], x.shape[0], 7)), key=(INDEX,)),
     "take_along_axis": lambda b, x: b.take_along_axis(x, b.input(RNG.integers(0, x.shape[1], (x.shape[0], 3))), axis=1),
     "scatter_along_axis": lambda b, x: b.scatter_along_axis(x, b.input(RNG.integers(0, 5, x.shape)), axis=0,
                                                             shape=(5, x.shape[1])),
-    "index_add": lambda b, x: b.index_add(x, b.input(RNG.integers(0, 4, x.shape[0])), key=(ARRAY,), shape=(4, x.shape[1])),
+    "index_add": lambda b, x: b.index_add(x, b.input(RNG.integers(0, 4, x.shape[0])), key=(INDEX,), shape=(4, x.shape[1])),
     "index_set": lambda b, x: b.index_set(x, b.index(x, key=(-1,)), key=(0,)),
     "index_set by arrays": lambda b, x: b.index_set(
         x, b.index(x, key=(slice(0, 1), slice(0, 1))), b.input(RNG.integers(-x.shape[0], x.shape[0], (3, 1))),
-        b.input(RNG.integers(0, x.shape[1], 2)), key=(ARRAY, ARRAY)),
+        b.input(RNG.integers(0, x.shape[1], 2)), key=(INDEX, INDEX)),
     "index_set backwards": lambda b, x: b.index_set(x, b.index(x, key=(0,)), key=(slice(None, None, -2),)),
     "cumulative_prod": lambda b, x: b.cumulative_prod(x, axis=0), "recurrence": lambda b, x: b.recurrence(x, x, axis=1),
     "windows": lambda b, x: b.windows(x, window=(1,), stride=(2,), dilation=(1,)),
@@ -314,8 +314,8 @@ def varied(dtype: str = "f4") -> tuple[Book, dict[str, Recorded]]:
     options = {"stride": (1, 1), "padding": ((1, 1), (1, 1)), "dilation": (1, 1), "groups": 1}
     c = b.relu(b.conv(images, kernel, **options))
     pooled = b.max(b.windows(c, window=(2, 2), stride=(2, 2), dilation=(1, 1)), axis=(4, 5), keepdims=False)
-    rows = b.index(p, i, key=(ARRAY,))
-    found = {"p": p, "gw": gw, "rows": rows, "added": b.index_add(rows, i, key=(ARRAY,), shape=(64, 33)), "pooled": pooled,
+    rows = b.index(p, i, key=(INDEX,))
+    found = {"p": p, "gw": gw, "rows": rows, "added": b.index_add(rows, i, key=(INDEX,), shape=(64, 33)), "pooled": pooled,
              "gk": b.conv_weight(images, c, **options, window=(3, 3)), "total": b.sum(p, axis=(0, 1), keepdims=False),
              "turned": b.permute_dims(b.erf(h), axes=(1, 0)), "joined": b.concat(h, p, axis=1)}  # fmt: skip
     return b, found

@@ -17,7 +17,7 @@ from random_programs import random_case
 from microgradient import rules_linalg  # noqa: F401
 from microgradient.program.program import Alias
 from microgradient.program.simplify import simplify
-from microgradient.rules import ARRAY
+from microgradient.rules import INDEX
 
 RNG = np.random.default_rng(1)
 
@@ -50,7 +50,7 @@ def test_inputs_that_change_places() -> None:
 def test_an_input_is_replaced_by_entries_of_itself() -> None:
     b = Book()
     x, i = b.input(real(5)), b.input(np.array([4, 3, 3, 0, 1]))
-    exactly(b, b.index(x, i, key=(ARRAY,)), aliases=[Alias(0, 0)])
+    exactly(b, b.index(x, i, key=(INDEX,)), aliases=[Alias(0, 0)])
 
 
 def test_an_input_that_is_wanted_as_it_was() -> None:
@@ -66,8 +66,8 @@ def test_entries_chosen_by_a_maximum() -> None:
     b = Book()
     x, y = b.input(real(6, 7)), b.input(np.arange(40, dtype=np.float32).reshape(10, 4))
     i = b.astype(b.maximum(b.minimum(b.max(x, axis=(1,), keepdims=False), 9), 0), dtype=np.dtype(np.int64))
-    exactly(b, b.index(y, i, key=(ARRAY,)))
-    exactly(b, b.index(b.index(y, key=(slice(None), 1)), i, key=(ARRAY,)))
+    exactly(b, b.index(y, i, key=(INDEX,)))
+    exactly(b, b.index(b.index(y, key=(slice(None), 1)), i, key=(INDEX,)))
 
 
 def test_entries_of_a_constant() -> None:
@@ -77,7 +77,7 @@ def test_entries_of_a_constant() -> None:
     exactly(
         b,
         b.take_along_axis(same, i, axis=0),
-        b.index_add(b.broadcast_to(same, shape=(3,)), i, key=(ARRAY,), shape=(2,)),
+        b.index_add(b.broadcast_to(same, shape=(3,)), i, key=(INDEX,), shape=(2,)),
     )
 
 

@@ -13,7 +13,7 @@ from microgradient import rules_linalg  # noqa: F401
 from microgradient.native.plan.schedule import schedule
 from microgradient.native.runtime.executable import Executable
 from microgradient.program.program import Alias, Instruction, Program
-from microgradient.rules import ARRAY, TABLE
+from microgradient.rules import INDEX, TABLE
 
 RNG = np.random.default_rng(0)
 
@@ -119,13 +119,13 @@ def test_max_pooling_and_its_gradient(window: Any, stride: Any) -> None:
     check(b, y, b.windows_add(g, **options, size=(7, 6)))
 
 
-@pytest.mark.parametrize("key", [(ARRAY,), (slice(None), ARRAY), (ARRAY, ARRAY), (slice(1, 3), ARRAY, 0),
-                                 (ARRAY, slice(None), ARRAY),
-                                 (0, ARRAY), (None, ARRAY), (Ellipsis, ARRAY)])  # fmt: skip
+@pytest.mark.parametrize("key", [(INDEX,), (slice(None), INDEX), (INDEX, INDEX), (slice(1, 3), INDEX, 0),
+                                 (INDEX, slice(None), INDEX),
+                                 (0, INDEX), (None, INDEX), (Ellipsis, INDEX)])  # fmt: skip
 def test_indexing_with_arrays(key: Any) -> None:
     b = Book()
     x = b.input(real(4, 3, 5))
-    n = sum(k == ARRAY and isinstance(k, str) for k in key)
+    n = sum(k == INDEX and isinstance(k, str) for k in key)
     indices = [b.input(RNG.integers(-3, 3, (2, 3) if i == 0 else (3,))) for i in range(n)]
     y = b.index(x, *indices, key=key)
     check(b, y * 2.0)

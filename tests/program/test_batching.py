@@ -15,7 +15,7 @@ import microgradient as mg
 from domains import CASES, INTERNAL, POINTWISE, WITHOUT_DERIVATIVE
 from microgradient.operators import apply
 from microgradient.program.batching import RULES
-from microgradient.rules import ARRAY, TABLE
+from microgradient.rules import INDEX, TABLE
 
 PARAMS: dict[str, dict[str, Any]] = {"polygamma": {"n": 1}, "power": {"n": 2.5}}
 LINEAR_ALGEBRA = {"cholesky", "cofactor", "inv", "det", "slogdet", "solve", "pinv", "eigh", "svd", "qr", "norm"}
@@ -144,7 +144,7 @@ def indexing(draw: Any) -> tuple[Any, Any, list[Any]]:
         if kind == "array":
             lengths = tuple(draw(st.sampled_from([1, m])) for m in common[draw(st.integers(0, rank)) :])
             arrays.append(np.array(rng.integers(-n, n, lengths)))
-            key.append(ARRAY)
+            key.append(INDEX)
         elif kind == "slice":
             key.append(draw(st.sampled_from([slice(None), slice(None, None, -1), slice(1, None), slice(0, 1)])))
         else:
@@ -172,7 +172,7 @@ def test_indexing_puts_axes_where_numpy_does(case: Any, data: Any) -> None:
     places = _mapped_arrays(arrays, choice[2:])
     a = rng.normal(size=(3, *shape) if choice[0] else shape)
     of_places = axes[2:]
-    model = np.empty(shape)[tuple(next(it) if p is ARRAY else p for it in [iter(arrays)] for p in key)]
+    model = np.empty(shape)[tuple(next(it) if p is INDEX else p for it in [iter(arrays)] for p in key)]
     assert_maps(lambda a, *i: apply(TABLE["index"], a, *i, key=key), [a, *places], (axes[0], *of_places), 1)
     t = rng.normal(size=(3, *model.shape) if choice[0] else model.shape)
     assert_maps(
@@ -186,13 +186,13 @@ def test_indexing_puts_axes_where_numpy_does(case: Any, data: Any) -> None:
 
 
 @pytest.mark.parametrize("key", [
-    (ARRAY, ARRAY), (slice(None), ARRAY, ARRAY), (ARRAY, slice(None), ARRAY), (1, slice(0, 2), ARRAY), (ARRAY, None, 1),
-    (slice(None), slice(1, 3), ARRAY),
+    (INDEX, INDEX), (slice(None), INDEX, INDEX), (INDEX, slice(None), INDEX), (1, slice(0, 2), INDEX), (INDEX, None, 1),
+    (slice(None), slice(1, 3), INDEX),
 ])  # fmt: skip
 def test_setting_entries_puts_axes_where_numpy_does(key: Any) -> None:
-    shape, count = (3, 4, 5), key.count(ARRAY)
+    shape, count = (3, 4, 5), key.count(INDEX)
     arrays = [np.array([[2, 0, 1]]), np.array([[1, 2, 0]])][:count]
-    model = np.empty(shape)[tuple(next(it) if p is ARRAY else p for it in [iter(arrays)] for p in key)]
+    model = np.empty(shape)[tuple(next(it) if p is INDEX else p for it in [iter(arrays)] for p in key)]
     for v_shape in (model.shape, model.shape[1:], ()):
         args = [rng.normal(size=shape), rng.normal(size=v_shape), *arrays]
         for choice in mappings(len(args)):

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import kernels
+from ..array_world import ARRAY
 from ..rules import unbroadcast
 from ..tape import Node, _operands
 from .trace import Sweep
@@ -48,8 +48,8 @@ class Views:
             assert node.op is not None
             assert parent is not None
             y, args = _operands(node, node.saved, None)
-            (g,) = node.op.vjp(kernels, g, y, args, [True], node.params)
-            g = unbroadcast(kernels, g, parent.shape).astype(parent.dtype)
+            (g,) = node.op.vjp(ARRAY, g, y, args, [True], node.params)
+            g = unbroadcast(ARRAY, g, parent.shape).astype(parent.dtype)
             node = parent
         return g
 
@@ -122,7 +122,7 @@ def tangent(node: Node, i: int, t: Any) -> Any:
     incoming = [t if k == i else None for k in range(len(node.parents))]
     y, args = _operands(node, node.saved, None)
     with np.errstate(all="ignore"):
-        moved = node.op.jvp(kernels, incoming, y, args, node.params)
+        moved = node.op.jvp(ARRAY, incoming, y, args, node.params)
     if node.shape is None:
         return moved
     return np.broadcast_to(np.asarray(moved), node.shape)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import kernels
+from ..array_world import ARRAY
 from ..rules import TABLE
 from ..scalar import Value
 from ..scalar_world import SCALAR
@@ -119,7 +119,7 @@ def _recomputed(node: Node, trace: Trace, data: dict[Node, Any]) -> Any:
     params = node.params
     if "dtype" in params and np.dtype(params["dtype"]).kind == "f":
         params = params | {"dtype": np.dtype(np.float64)}
-    return getattr(kernels, node.op.name)(*args, **params)
+    return getattr(ARRAY, node.op.name)(*args, **params)
 
 
 def _wide(a: Any) -> Any:

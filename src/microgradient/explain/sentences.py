@@ -70,7 +70,7 @@ def sentence(op: Primitive | None) -> str:
 
 
 def _formula(op: Primitive) -> str:
-    from .symbolic import arguments, away_from_kinks, partial
+    from .symbolic_world import arguments, away_from_kinks, partial
 
     try:
         parts = [

@@ -13,7 +13,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from .. import kernels
+from ..array_world import ARRAY
 from ..errors import ArgumentTypeError, GradientError, format_location
 from ..operators import wrap
 from ..rules import TABLE
@@ -162,7 +162,7 @@ class Sweep:
         self.adjoints: dict[Node, Any] = {root: seed}
         self.edges: list[tuple[Node, int, Any, Any]] = []
         with np.errstate(all="ignore"):
-            backward(latest_first, {root: seed}, kernels, observe=self._observe)
+            backward(latest_first, {root: seed}, ARRAY, observe=self._observe)
         known = dict(node_names(variables or {}))
         known.update(trace.names if trace is not None else {})
         self.names = name_graph(self.order, root, known)

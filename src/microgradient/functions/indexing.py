@@ -6,7 +6,7 @@ from typing import cast
 
 from ..errors import ArgumentError, ArgumentTypeError, OutOfRangeError
 from ..operators import apply
-from ..rules import ARRAY, TABLE
+from ..rules import INDEX, TABLE
 from ..tensor import Tensor
 from .arguments import ArrayLike, as_tensor, one_axis
 
@@ -26,7 +26,7 @@ def take(x: ArrayLike, indices: ArrayLike, /, *, axis: int | None = None) -> Ten
         raise ArgumentError("MG124", f"A tensor with {x.ndim} axes needs `axis` to take from.")
     i = one_axis(0 if axis is None else axis, x.ndim)
     try:
-        return cast("Tensor", apply(TABLE["index"], x, places.data, key=(slice(None),) * i + (ARRAY,)))
+        return cast("Tensor", apply(TABLE["index"], x, places.data, key=(slice(None),) * i + (INDEX,)))
     except IndexError as error:
         raise OutOfRangeError("MG127", f"{error}: taken from the shape {x.shape}.") from None
 

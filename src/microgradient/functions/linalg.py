@@ -18,10 +18,10 @@ from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 
+from ..array_linalg import lapack
 from ..errors import ArgumentError, DTypeError, GradientError, ShapeError
-from ..kernels_linalg import lapack
 from ..tape import recording
-from ..tensor import TAPED as xp
+from ..taped_world import TAPED as xp
 from ..tensor import Tensor
 from ..trace_hooks import on_data
 from .arguments import ArrayLike, Axis, as_tensor, axes_of, constant_tensor, inexact

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import ArgumentError, ShapeError
 from ..operators import apply
-from ..rules import ARRAY, TABLE
+from ..rules import INDEX, TABLE
 from ..tensor import Tensor
 from ..trace_hooks import whole_value
 from .arguments import ArrayLike, as_dtype, as_tensor, as_tensors, axes_of, constant_tensor, one_axis, shape_tuple
@@ -275,7 +275,7 @@ def repeat(x: ArrayLike, repeats: int | ArrayLike, /, *, axis: int | None = None
             "MG120", f"Axis {i} of length {x.shape[i]} needs as many repeats; these have shape {counts.shape}."
         )
     places = np.repeat(np.arange(x.shape[i]), counts.astype(np.int64))
-    return cast("Tensor", apply(TABLE["index"], x, places, key=(slice(None),) * i + (ARRAY,)))
+    return cast("Tensor", apply(TABLE["index"], x, places, key=(slice(None),) * i + (INDEX,)))
 
 
 def tile(x: ArrayLike, repetitions: tuple[int, ...], /) -> Tensor:

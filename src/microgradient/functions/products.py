@@ -17,7 +17,7 @@ import numpy as np
 from ..errors import ArgumentError, ArgumentTypeError, ShapeError
 from ..operators import apply, binary
 from ..rules import TABLE
-from ..tensor import TAPED as xp
+from ..taped_world import TAPED as xp
 from ..tensor import Tensor
 from ..trace_hooks import on_data
 from .arguments import ArrayLike, as_tensor, cast_to, checked_dtype, constant_tensor, promoted

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ..array_world import Array
 from ..errors import ArgumentError, ShapeError
-from ..kernels import Array
 from ..tensor import Tensor
 from ..trace_hooks import on_data, whole_value
 from .arguments import ArrayLike, Axis, as_dtype, as_tensor, axes_of, constant_tensor, one_axis, promoted

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ..array_world import Array
 from ..errors import ArgumentError
-from ..kernels import Array
 from ..tensor import Tensor
 from ..trace_hooks import on_data
 from .arguments import ArrayLike, as_tensor, constant_tensor, one_axis

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from .. import kernels, trace_hooks
+from .. import trace_hooks
+from ..array_world import ARRAY
 from ..errors import ArgumentError, ArgumentTypeError, ShapeError, warn_once
 from ..operators import wrap
 from ..tape import enable_grad
@@ -205,7 +206,7 @@ class Optimizer:
         elif isinstance(state.get("step"), np.ndarray):  # a compiled step keeps it so
             state["step"] = float(state["step"])
         if data.nbytes <= _BLOCK or not self.elementwise:
-            new = self.update(kernels, data, g, state, group)
+            new = self.update(ARRAY, data, g, state, group)
         else:
             new = self._update_in_blocks(data, g, state, group)
         p.data = np.asarray(new, data.dtype)
@@ -223,7 +224,7 @@ class Optimizer:
         for start in range(0, p.size, entries):
             block = slice(start, start + entries)
             part = {k: v[block] for k, v in arrays.items()} | numbers
-            flat_new[block] = self.update(kernels, flat_p[block], flat_g[block], part, group)
+            flat_new[block] = self.update(ARRAY, flat_p[block], flat_g[block], part, group)
             for k, v in part.items():
                 if not _is_array(v):
                     state[k] = v

@@ -17,8 +17,8 @@ import numpy as np
 
 from .. import trace_hooks
 from ..operators import apply, world, wrap
-from ..rules import ARRAY, TABLE
-from ..tensor import TAPED as xp
+from ..rules import INDEX, TABLE
+from ..taped_world import TAPED as xp
 from ..tensor import Tensor
 from .program import Instruction
 
@@ -133,7 +133,7 @@ def _index(n: int, i: Instruction, args: list[Any], mapped: Mapped) -> Any:
     if not mapped[0]:
         y = xp.index(a, *_same_rank(places, mapped[1:]), key=key)
         return _moved(y, _batch_place_of_arrays(rank, key, places, mapped[1:]), 0)
-    y = xp.index(a, *_numbered(n, places, mapped[1:]), key=(ARRAY, *key))
+    y = xp.index(a, *_numbered(n, places, mapped[1:]), key=(INDEX, *key))
     k, start = _array_axes(rank, key, places, mapped[1:])
     return xp.permute_dims(y, axes=(0, *range(k + 1, k + 1 + start), *range(1, k + 1), *range(k + 1 + start, y.ndim)))
 
@@ -144,7 +144,7 @@ def _index_add(n: int, i: Instruction, args: list[Any], mapped: Mapped) -> Any:
         t = _moved(t, 0, _batch_place(len(shape), key, places))
         return xp.index_add(t, *places, key=(slice(None), *key), shape=(n, *shape))
     t = _arrays_first(front(t, mapped[0], n), len(shape), key, places, mapped[1:])
-    return xp.index_add(t, *_numbered(n, places, mapped[1:]), key=(ARRAY, *key), shape=(n, *shape))
+    return xp.index_add(t, *_numbered(n, places, mapped[1:]), key=(INDEX, *key), shape=(n, *shape))
 
 
 def _index_set(n: int, i: Instruction, args: list[Any], mapped: Mapped) -> Any:
@@ -158,7 +158,7 @@ def _index_set(n: int, i: Instruction, args: list[Any], mapped: Mapped) -> Any:
         v = _moved(v, 0, _batch_place(rank, key, places)) if isinstance(v, Tensor) else v
         return xp.index_set(a, v, *places, key=(slice(None), *key))
     v = _arrays_first(v, rank, key, places, mapped[2:]) if isinstance(v, Tensor) else v
-    return xp.index_set(a, v, *_numbered(n, places, mapped[2:]), key=(ARRAY, *key))
+    return xp.index_set(a, v, *_numbered(n, places, mapped[2:]), key=(INDEX, *key))
 
 
 def _same_rank(places: list[Any], mapped: Mapped) -> list[Any]:
@@ -190,7 +190,7 @@ def _model(shape: Shape, key: Any, arrays: list[Any]) -> Shape:
     rest = iter(arrays)
 
     def simple(part: Any) -> Any:
-        if part is ARRAY:
+        if part is INDEX:
             return next(rest)
         return slice(None) if isinstance(part, slice) else part if part is None or part is Ellipsis else 0
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import kernels
+from ..array_world import ARRAY
 from ..errors import NonFiniteError, OutOfRangeError, format_location
 from ..operators import run_kernel
 from ..rules import TABLE
@@ -60,7 +60,7 @@ class Interpreter:
             if TABLE[i.op].kind != "pointwise":
                 args = [a if isinstance(a, tuple) else np.asarray(a) for a in args]
             try:
-                value = run_kernel(getattr(kernels, i.op), *args, **i.params)
+                value = run_kernel(getattr(ARRAY, i.op), *args, **i.params)
             except IndexError as error:
                 raise out_of_bounds(error, i) from None
         if self.check and not isinstance(value, tuple | list):

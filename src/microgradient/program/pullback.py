@@ -16,7 +16,8 @@ import numpy as np
 from ..operators import wrap
 from ..rules import Primitive, World
 from ..tape import TAPE, Node, backward, forward, next_seq, picked, recording, topological
-from ..tensor import TAPED, Tensor
+from ..taped_world import TAPED
+from ..tensor import Tensor
 from .program import Instruction, Program
 from .sym import Sym
 from .traced_world import TRACED

@@ -15,7 +15,7 @@ import numpy as np
 from .. import trace_hooks
 from ..errors import TraceError, format_location, user_location
 from ..interop import Protocols
-from ..rules import ARRAY
+from ..rules import INDEX
 from .program import Instruction
 
 WORLD: list[Any] = []
@@ -96,7 +96,7 @@ class Sym(trace_hooks.Traced):
         pattern, indices = [], []
         for part in key if isinstance(key, tuple) else (key,):
             if isinstance(part, Sym | np.ndarray | list):
-                pattern.append(ARRAY)
+                pattern.append(INDEX)
                 indices.append(np.asarray(part) if isinstance(part, list) else part)
             else:
                 pattern.append(part)

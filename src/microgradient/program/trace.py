@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from .. import kernels, operators, trace_hooks
+from .. import operators, trace_hooks
+from ..array_world import ARRAY
 from ..errors import TraceError, format_location, user_location, warn_once
 from ..interop import Protocols
 from ..rules import TABLE
@@ -373,7 +374,7 @@ def _get_attribute(module: Any, name: str) -> Any:
     return value
 
 
-_NAMES = {getattr(kernels, name): name for name in TABLE}
+_NAMES = {getattr(ARRAY, name): name for name in TABLE}
 
 
 def _run(kernel: Callable[..., Any], *args: Any, **params: Any) -> Any:

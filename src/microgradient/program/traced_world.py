@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import kernels, trace_hooks
+from .. import trace_hooks
+from ..array_world import ARRAY
 from ..errors import TraceError, format_location, user_location
-from ..rules import ARRAY, TABLE
+from ..rules import INDEX, TABLE
 from .shapes import shape_of
 from .sym import UFUNCS, WORLD, Sym
 
@@ -100,7 +101,7 @@ def _pointwise(name: str, *args: Any, **params: Any) -> Any:
         shape = np.broadcast_shapes(*(s.shape for s in syms))
     if name in _COMPARISONS and _out_of_range(operands):
         samples = [np.zeros(1, x.dtype) if isinstance(x, Sym) else x for x in operands]
-        return full(shape, getattr(kernels, name)(*samples)[0], np.bool_)  # whatever the values are
+        return full(shape, getattr(ARRAY, name)(*samples)[0], np.bool_)  # whatever the values are
     values = _values(operands)
     if values is not None:
         folded = _fold_pointwise(name, values, params, shape)
@@ -127,7 +128,7 @@ def _values(operands: list[Any]) -> list[Any] | None:
 
 
 def _fold_pointwise(name: str, values: list[Any], params: dict[str, Any], shape: tuple[int, ...]) -> Any:
-    kernel = getattr(kernels, name)
+    kernel = getattr(ARRAY, name)
     with np.errstate(all="ignore"):
         if not any(isinstance(v, np.ndarray) for v in values):
             return kernel(*values, **params)
@@ -171,7 +172,7 @@ def _pointwise_dtype(name: str, kinds: tuple[Any, ...], params: tuple[Any, ...])
         else:
             samples.append(kind[1](1))
     with np.errstate(all="ignore"):
-        return np.asarray(getattr(kernels, name)(*samples, **dict(params))).dtype
+        return np.asarray(getattr(ARRAY, name)(*samples, **dict(params))).dtype
 
 
 # ---------------------------------------------------------------------------------------------- what has a shape rule
@@ -196,7 +197,7 @@ def _shaped(name: str, *args: Any, **params: Any) -> Any:
             return constant(np.broadcast_to(np.asarray(entry), shapes))
         if math.prod(shapes) * dtype.itemsize <= _FOLDED and name not in _LINEAR_ALGEBRA:
             with np.errstate(all="ignore"):
-                return constant(np.asarray(getattr(kernels, name)(*values, **params)))
+                return constant(np.asarray(getattr(ARRAY, name)(*values, **params)))
     if not several:
         return trace.emit(name, operands, params, shapes, dtype)
     return tuple(
@@ -218,7 +219,7 @@ def _dtype(name: str, dtypes: tuple[np.dtype[Any], ...], target: Any) -> np.dtyp
     if target is not None:
         return target
     if name in ("sum", "prod"):
-        return getattr(kernels, name)(np.ones((1,), dtypes[0]), axis=(0,) if name == "sum" else 0, keepdims=True).dtype
+        return getattr(ARRAY, name)(np.ones((1,), dtypes[0]), axis=(0,) if name == "sum" else 0, keepdims=True).dtype
     if name in ("take_along_axis", "scatter_along_axis"):
         return dtypes[0]
     if name in _LINEAR_ALGEBRA:
@@ -247,7 +248,7 @@ def _index_add(t: Any, *indices: Any, key: Any, shape: tuple[int, ...]) -> Any:
 def _index_set(a: Any, v: Any, *indices: Any, key: Any) -> Any:
     trace = _trace()
     a, v, *places = (_strong(_operand(x, trace)) for x in (a, v, *indices))
-    if len(places) == 1 and places[0].dtype.kind == "b" and places[0].value is None and not v.ndim and key == (ARRAY,):
+    if len(places) == 1 and places[0].dtype.kind == "b" and places[0].value is None and not v.ndim and key == (INDEX,):
         mask = places[0].reshape(*places[0].shape, *(1,) * (a.ndim - places[0].ndim))
         return _pointwise("where", mask, v.astype(a.dtype), a)
     operands, key = _known_masks([a, v, *places], key, 2)
@@ -259,7 +260,7 @@ def _index_set(a: Any, v: Any, *indices: Any, key: Any) -> Any:
 def _emit_index(name: str, operands: list[Sym], params: dict[str, Any], shape: tuple[int, ...]) -> Any:
     values = _values(operands)
     if values is not None and math.prod(shape) * operands[0].dtype.itemsize <= _FOLDED:
-        return constant(np.asarray(getattr(kernels, name)(*values, **params)))
+        return constant(np.asarray(getattr(ARRAY, name)(*values, **params)))
     return operands[0].trace.emit(name, operands, params, shape, operands[0].dtype)
 
 
@@ -269,12 +270,12 @@ def _known_masks(operands: list[Sym], key: Any, first: int) -> tuple[list[Sym], 
         return operands, key
     arrays, places, pattern = iter(operands[first:]), [], []
     for part in key:
-        if part is not ARRAY:
+        if part is not INDEX:
             pattern.append(part)
             continue
         mask = next(arrays)
         if mask.dtype.kind != "b":
-            pattern.append(ARRAY)
+            pattern.append(INDEX)
             places.append(mask)
         elif mask.value is None:
             raise data_dependent("Indexing by a mask")
@@ -282,7 +283,7 @@ def _known_masks(operands: list[Sym], key: Any, first: int) -> tuple[list[Sym], 
             raise data_dependent("Indexing by a single boolean")
         else:
             found = np.nonzero(mask.value)
-            pattern += [ARRAY] * len(found)
+            pattern += [INDEX] * len(found)
             places += [constant(p) for p in found]
     return [*operands[:first], *places], tuple(pattern)
 
@@ -300,7 +301,7 @@ def _indexed_shape(shape: tuple[int, ...], places: list[Sym], key: Any) -> tuple
     """The shape of x[key], found on an array that takes the memory of one entry."""
     model = np.broadcast_to(np.zeros((), np.bool_), shape)
     arrays = iter(np.broadcast_to(np.zeros((), np.int64), p.shape) for p in places)
-    return model[tuple(next(arrays) if part is ARRAY else part for part in key)].shape
+    return model[tuple(next(arrays) if part is INDEX else part for part in key)].shape
 
 
 TRACED = TracedWorld()
@@ -308,7 +309,7 @@ WORLD.append(TRACED)
 UFUNCS.update(
     (kernel, name)
     for name in TABLE
-    for kernel in [getattr(kernels, name)]
+    for kernel in [getattr(ARRAY, name)]
     if isinstance(kernel, np.ufunc) and kernel.nout == 1
 )
 for _name in ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal"):

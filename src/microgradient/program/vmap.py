@@ -26,7 +26,8 @@ from ..errors import (
 )
 from ..rules import Primitive, World
 from ..tape import TAPE, Node, recording
-from ..tensor import TAPED, Tensor
+from ..taped_world import TAPED
+from ..tensor import Tensor
 from ..tree import flatten
 from .batching import alone, batched, front
 from .bindings import Argument, Data, Grad, Place, Reference

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...program.program import Instruction
-from ...rules import ARRAY
+from ...rules import INDEX
 from .views import full_key, indexed_shape
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def _plan(w: Lowering, shape: tuple[int, ...], key: list[Any], indices: list[Any
     Returns (basic key, places, index arrays, axes): the result's axis number `places[i]` runs along axis i of the basic
     view, or -1 for the axes that the arrays `axes` index; each array is viewed so that it broadcasts to the result.
     """
-    kinds = ["array" if p == ARRAY and isinstance(p, str) else "int" if isinstance(p, int) else "other" for p in key]
+    kinds = ["array" if p == INDEX and isinstance(p, str) else "int" if isinstance(p, int) else "other" for p in key]
     advanced = [i for i, kind in enumerate(kinds) if kind != "other"]
     if any(i.dtype.kind == "b" for i in indices):
         return None

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ... import kernels
+from ...array_world import ARRAY
 from ...errors import OutOfRangeError, format_location
 from ...operators import run_kernel
 from ...program.program import Program
@@ -192,7 +192,7 @@ class _Call:
         if i.op == "host":
             y = run_kernel(i.params["function"], *args)
         else:
-            y = run_kernel(getattr(kernels, i.op), *args, **i.params)
+            y = run_kernel(getattr(ARRAY, i.op), *args, **i.params)
         if i.shape is None:
             self.results[id(self.value)] = tuple(
                 map(np.array, y)

@@ -1,6 +1,6 @@
 """The array world: every primitive of the rulebook as a function of NumPy arrays, under the primitive's own name.
 
-This module *is* the namespace `xp` of that world. Most kernels are NumPy's own functions; below are those that NumPy
+This module *is* the namespace `xp` of that world, `ARRAY`. Most kernels are NumPy's own functions; below are those that NumPy
 lacks. Parameters are canonical here (axes are tuples of non-negative numbers, shapes are tuples): the functions that
 users call bring them to this form. Kernels never write into their arguments.
 """
@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import math
 import operator
+import sys
 from collections.abc import Callable
 from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from .kernels_linalg import cholesky, cofactor, det, eigh, eye, inv, norm, pinv, qr, slogdet, solve, svd  # noqa: F401
-from .rules import ARRAY
+from . import rules_linalg  # noqa: F401 (adds its rows to the table)
+from .array_linalg import cholesky, cofactor, det, eigh, eye, inv, norm, pinv, qr, slogdet, solve, svd  # noqa: F401
+from .rules import INDEX, World
 
 Array = npt.NDArray[Any]
+ARRAY: World = sys.modules[__name__]
+"""This module, which is the namespace `xp` of NumPy arrays."""
 
 # ----------------------------------------------------------------------------------------------------------- from NumPy
 
@@ -179,7 +183,7 @@ def index_add(t: Array, *indices: Array, key: Any, shape: tuple[int, ...]) -> Ar
     out = np.zeros(shape, t.dtype)
     if not indices:
         out[key] = t  # slices and integers meet every place at most once
-    elif len(indices) == 1 and key == (ARRAY,) and indices[0].dtype != np.bool_ and t.ndim > indices[0].ndim:
+    elif len(indices) == 1 and key == (INDEX,) and indices[0].dtype != np.bool_ and t.ndim > indices[0].ndim:
         _add_rows(out, indices[0].ravel(), t.reshape(indices[0].size, *shape[1:]))
     else:
         np.add.at(out, _filled(key, indices), t)
@@ -207,7 +211,7 @@ def _filled(key: Any, indices: tuple[Array, ...]) -> Any:
     if not indices:
         return key
     arrays = iter(indices)
-    return tuple(next(arrays) if part is ARRAY else part for part in key)
+    return tuple(next(arrays) if part is INDEX else part for part in key)
 
 
 def _add_rows(out: Array, rows: Array, t: Array) -> None:

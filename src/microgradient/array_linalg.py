@@ -1,6 +1,6 @@
 """The array world, continued: matrices and stacks of them, on LAPACK through NumPy.
 
-`kernels.py` takes these into its namespace. Each works on the last two axes. What LAPACK refuses is raised as LinAlgError
+`array_world.py` takes these into its namespace. Each works on the last two axes. What LAPACK refuses is raised as LinAlgError
 with the numbers that say why.
 """
 
