@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from microgradient.array_world import ARRAY
-from microgradient.native.plan.groups import Ref
+from microgradient.native.plan.groups import View
 from microgradient.native.plan.kernel import ContractionKernel, FlatKernel, RowKernel, ScanKernel, ScatterKernel
 from microgradient.native.plan.schedule import Schedule, schedule
 from microgradient.program.program import Program
@@ -62,7 +62,7 @@ def _call(group: Any, flat: Any, results: dict[int, Any]) -> None:
     i, operands, value = group.detail
     args = []
     for o in operands:
-        if isinstance(o, Ref):
+        if isinstance(o, View):
             if o.value.literal is not None:
                 args.append(np.full(o.shape, o.value.literal, o.value.dtype))
             elif id(o.value) in results:

@@ -11,6 +11,7 @@ from elementwise import same
 import microgradient as mg
 from microgradient import random
 from microgradient.native.codegen import philox
+from microgradient.native.codegen.dispatch import generate, pieces
 from microgradient.native.plan.kernel import DrawKernel
 from microgradient.native.runtime import engine
 from microgradient.random import Generator
@@ -22,7 +23,7 @@ def drawn(specs, seed, counter, target="native", cut=None):
     """What the kernels write."""
     with engine.forced(target):
         bits = engine.host().vector_bits
-        kernels = {f"draw{k}": (lambda k=k, s=s: philox.generate(s, f"draw{k}", bits)) for k, s in enumerate(specs)}
+        kernels = {f"draw{k}": (lambda k=k, s=s: generate(s, f"draw{k}", bits)) for k, s in enumerate(specs)}
         code = engine.machine_code(kernels, repr(specs))
     found = []
     for k, spec in enumerate(specs):
@@ -30,7 +31,7 @@ def drawn(specs, seed, counter, target="native", cut=None):
         out = np.full(spec.size + 64, 77, spec.dtype)
         args = np.array([state.ctypes.data, out.ctypes.data, 0], np.int64)
         call = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)(code.address(f"draw{k}"))
-        count = philox.pieces(spec)
+        count = pieces(spec)
         for piece in reversed(range(count)) if cut else [None]:  # in any order
             call(args.ctypes.data, *((0, count) if piece is None else (piece, piece + 1)))
         assert (out[spec.size :] == np.array(77).astype(spec.dtype)).all()
@@ -127,4 +128,4 @@ def test_pieces_in_any_order_and_vectors_of_any_width():
     for target in engine.targets():
         for spec, got in zip(specs, drawn(specs, 3, 3, target, cut=True), strict=True):
             assert same(got, expected(spec, 3, 3))
-            assert philox.pieces(spec) > 1
+            assert pieces(spec) > 1

@@ -14,7 +14,7 @@ from native_kernels import code
 
 import microgradient as mg
 from microgradient.errors import ArgumentError
-from microgradient.native.runtime.routine import ARENA, STATUS, Launch, Routine, new_arena
+from microgradient.native.runtime.routine import ARENA, STATUS, BoundLaunch, NativeRoutine, new_arena
 
 
 @pytest.fixture(autouse=True)
@@ -32,16 +32,16 @@ def kernels():
 def counting(kernels, pieces, launches=1, parallel=True):
     """A routine that counts how often each piece is done, in slot 2, and the array."""
     counts = np.zeros(pieces, np.int64)
-    launch = Launch(kernels.address("count"), pieces, [(2, 0), (STATUS, 0)], parallel)
-    routine = Routine([launch] * launches, 3, new_arena(0))
+    launch = BoundLaunch(kernels.address("count"), pieces, [(2, 0), (STATUS, 0)], parallel)
+    routine = NativeRoutine([launch] * launches, 3, new_arena(0))
     routine.table[2] = id(counts)
     return routine, counts
 
 
 def test_reads_arrays_by_their_objects_and_by_address(kernels):
     x, out = np.arange(100), np.zeros(100, np.int64)
-    launch = Launch(kernels.address("add_index"), 10, [(2, 0), (3, 0), (STATUS, 0)])
-    routine = Routine([launch], 4, new_arena(0), raw=[3])
+    launch = BoundLaunch(kernels.address("add_index"), 10, [(2, 0), (3, 0), (STATUS, 0)])
+    routine = NativeRoutine([launch], 4, new_arena(0), raw=[3])
     routine.table[2], routine.table[3] = id(x), out.ctypes.data
     routine.run()
     assert (out == 2 * np.arange(100)).all()
@@ -54,7 +54,9 @@ def test_reads_arrays_by_their_objects_and_by_address(kernels):
 def test_views_begin_where_they_begin_and_offsets_are_added(kernels):
     x, out = np.arange(300), np.zeros(100, np.int64)
     view = x[100:]
-    routine = Routine([Launch(kernels.address("add_index"), 10, [(2, 400), (3, 0), (STATUS, 0)])], 4, new_arena(0))
+    routine = NativeRoutine(
+        [BoundLaunch(kernels.address("add_index"), 10, [(2, 400), (3, 0), (STATUS, 0)])], 4, new_arena(0)
+    )
     routine.table[2], routine.table[3] = id(view), id(out)
     routine.run()
     assert (out == x[150:250] + np.arange(100)).all()
@@ -66,8 +68,8 @@ def test_arena_is_zero_and_aligned_and_launches_pass_values_through_it(kernels):
     assert len(arena) == 1600
     assert not arena.any()
     address = kernels.address("add_index")
-    launches = [Launch(address, 10, [(ARENA, a), (ARENA, b), (STATUS, 0)]) for a, b in ((0, 800), (800, 0))]
-    routine = Routine(launches, 2, arena)
+    launches = [BoundLaunch(address, 10, [(ARENA, a), (ARENA, b), (STATUS, 0)]) for a, b in ((0, 800), (800, 0))]
+    routine = NativeRoutine(launches, 2, arena)
     routine.run()
     numbers = arena.view(np.int64)
     assert (numbers[100:] == np.arange(100)).all()
@@ -77,13 +79,13 @@ def test_arena_is_zero_and_aligned_and_launches_pass_values_through_it(kernels):
 
 
 def test_numbers_are_passed_and_the_status_is_of_the_last_call(kernels):
-    launch = Launch(kernels.address("fill"), 1, [-7, (STATUS, 0), (STATUS, 0)])
-    assert Routine([launch], 2, new_arena(0)).run() == -7
-    assert Routine([Launch(kernels.address("fill"), 1, [1, (ARENA, 0)])], 2, new_arena(8)).run() == 0
+    launch = BoundLaunch(kernels.address("fill"), 1, [-7, (STATUS, 0), (STATUS, 0)])
+    assert NativeRoutine([launch], 2, new_arena(0)).run() == -7
+    assert NativeRoutine([BoundLaunch(kernels.address("fill"), 1, [1, (ARENA, 0)])], 2, new_arena(8)).run() == 0
 
 
 def test_an_empty_list_runs():
-    assert Routine([], 2, new_arena(0)).run() == 0
+    assert NativeRoutine([], 2, new_arena(0)).run() == 0
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 8])
@@ -117,7 +119,7 @@ def test_the_number_of_threads_may_change_at_any_time(kernels):
 
 def test_threads_share_the_work(kernels):
     done_by = np.zeros(400, np.int64)
-    routine = Routine([Launch(kernels.address("who"), 400, [(2, 0), (STATUS, 0)], True)], 3, new_arena(0))
+    routine = NativeRoutine([BoundLaunch(kernels.address("who"), 400, [(2, 0), (STATUS, 0)], True)], 3, new_arena(0))
     routine.table[2] = id(done_by)
     mg.set_num_threads(1)
     routine.run()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from reference import _run as run_with_numpy
 
-from microgradient.native.codegen import rows
+from microgradient.native.codegen.dispatch import generate, pieces
 from microgradient.native.codegen.ir import module
 from microgradient.native.plan.kernel import Access, FlatKernel, Op, RowKernel, ScanKernel, ScatterKernel
 from microgradient.native.runtime import engine
@@ -20,7 +20,7 @@ WIDTHS = (128, 256, 512)
 
 def compiled(spec, bits):
     """The kernel as a Python callable (args, begin, end)."""
-    text = module([rows.generate(spec, "kernel", bits)])
+    text = module([generate(spec, "kernel", bits)])
     table = engine._link(engine.compile_text(text, engine.host()), ["kernel"])
     function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)(table["kernel"])
     function.code = table
@@ -31,7 +31,7 @@ def run(spec, operands, bits=512, n=None):
     """Run all pieces, the last first, on (flat array, first entry) pairs; the status."""
     status = np.zeros(1, np.int64)
     addresses = [memory.ctypes.data + entry * memory.itemsize for memory, entry in operands]
-    count = rows.pieces(spec) if n is None else rows.pieces(spec, n)
+    count = pieces(spec) if n is None else pieces(spec, n)
     arguments = np.array([*addresses, *([] if n is None else [n]), status.ctypes.data], np.int64)
     kernel = compiled(spec, bits)
     for piece in reversed(range(count)):
@@ -382,7 +382,7 @@ def test_scatter_along_an_axis(add):
     spec = ScatterKernel(
         (40, 300), Access("f8", (300, 1)), (Access("i8", (300, 1)),), Access("f8", (11, 0)), (1,), (11,), add
     )
-    assert rows.pieces(spec) > 1 or 40 * 300 < 16_384
+    assert pieces(spec) > 1 or 40 * 300 < 16_384
     check(spec, [(value, 0), (index, 0), (target, 0)], rtol=1e-12)
     spec = ScatterKernel((9, 3), Access("f8", (3, 1)), (), Access("f8", (1, 1)), (), (), add)
     check(spec, [(value, 0), (target, 0)], rtol=1e-12)
@@ -413,9 +413,9 @@ def test_pieces():
         every = dense(shape)
         return RowKernel(shape, len(shape), len(shape) - 1, (every, every), (Op("add", (0, 1), "f4"),), ((2, every),))
 
-    assert rows.pieces(add(10, 10)) == 1
-    assert rows.pieces(add(0, 10)) == 0
-    assert 8 < rows.pieces(add(1000, 1000)) <= 64
+    assert pieces(add(10, 10)) == 1
+    assert pieces(add(0, 10)) == 0
+    assert 8 < pieces(add(1000, 1000)) <= 64
 
 
 @pytest.mark.parametrize("bits", WIDTHS)

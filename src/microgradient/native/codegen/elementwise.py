@@ -6,10 +6,10 @@ A piece is a block of entries. What depends on no array is computed once; the la
 from __future__ import annotations
 
 from ..plan.kernel import FlatKernel, RowKernel
-from .emitter import Computing
+from .emitter import Emitter
 from .ir import Function, Val
-from .loop_plan import plan, work
-from .registers import Value
+from .loop_plan import plan_loops, work
+from .registers import Register
 from .vectors import counting
 
 _ENDLESS = 1 << 40
@@ -32,12 +32,12 @@ def _as_rows(spec: FlatKernel, n: int) -> RowKernel:
 
 def write(f: Function, spec: FlatKernel, vector_bits: int) -> None:
     """Write the kernel into `f`."""
-    made = plan(_as_rows(spec, _ENDLESS), vector_bits)
+    made = plan_loops(_as_rows(spec, _ENDLESS), vector_bits)
     count = len(spec.loads) + len(spec.stores)
-    computing = Computing(f, made, count + 1)
+    emitter = Emitter(f, made, count + 1)
     n = f.load_argument(count, "i64")
-    place = computing.root()
-    computing.compute(place, [v for v in made.points if made.levels[v] == 0])
+    context = emitter.root()
+    emitter.compute(context, [v for v in made.points if made.levels[v] == 0])
     block, lanes = _block(spec), made.lanes
     first = f.emit(f"mul nsw i64 %begin, {block}")
     end = f.emit(f"mul nsw i64 %end, {block}")
@@ -45,22 +45,22 @@ def write(f: Function, spec: FlatKernel, vector_bits: int) -> None:
     end = f.emit(f"select i1 {less}, i64 {end}, i64 {n}")
 
     def step(start: str, vectors: int, last: int | str) -> None:
-        here = computing.enter_vectors(place, start, vectors, last)
-        computing.compute(here, made.points)
+        here = emitter.enter_vectors(context, start, vectors, last)
+        emitter.compute(here, made.points)
         for k in made.point_stores:
-            computing.store(here, k)
+            emitter.store(here, k)
 
     begin_of_rest = first
-    if made.together > 1:
-        begin_of_rest = _whole(f, first, end, made.together * lanes)
-        with f.loop(first, begin_of_rest, made.together * lanes, unroll=False) as i:
-            step(i, made.together, lanes)
+    if made.unroll > 1:
+        begin_of_rest = _whole(f, first, end, made.unroll * lanes)
+        with f.loop(first, begin_of_rest, made.unroll * lanes, unroll=False) as i:
+            step(i, made.unroll, lanes)
     begin_of_tail = _whole(f, begin_of_rest, end, lanes)
     with f.loop(begin_of_rest, begin_of_tail, lanes, unroll=False) as i:
         step(i, 1, lanes)
     with f.loop(begin_of_tail, end, lanes, unroll=False) as i:  # at most once
-        left = Value(f, Val(f.emit(f"sub nsw i64 {end}, {i}"), "i8", 1))
-        step(i, 1, (Value(f, counting(lanes)) < left).text)
+        left = Register(f, Val(f.emit(f"sub nsw i64 {end}, {i}"), "i8", 1))
+        step(i, 1, (Register(f, counting(lanes)) < left).text)
 
 
 def _whole(f: Function, first: str, end: str, size: int) -> str:

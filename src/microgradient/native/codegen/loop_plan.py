@@ -1,9 +1,9 @@
 """What a RowKernel does in which order: loops merged, values sorted by where in the loop nest they are computed.
 
-The nest is: kept loops, the vectorised one last if it is kept; then, once per pass, the reduced loops, the vectorised one last
+The nest is: kept loops, the vectorised one last if it is kept; then, once per sweep, the reduced loops, the vectorised one last
 if it is reduced. A value that varies along no reduced loop is a *point value*: it is computed once per point of the kept loops,
-at the outermost level where all it depends on is known. Other values are computed within passes. What follows from a reduction
-belongs to the pass after it; an earlier value that a later pass needs is computed again, or kept in a scratch row if
+at the outermost level where all it depends on is known. Other values are computed within sweeps. What follows from a reduction
+belongs to the sweep after it; an earlier value that a later sweep needs is computed again, or kept in a scratch row if
 that costs more than memory.
 """
 
@@ -33,11 +33,11 @@ SCRATCH_BYTES = 32768
 RESIDENT = 8
 """A reduced row of at most so many vectors stays in registers."""
 
-MOST_TURNED = 640
+MOST_TRANSPOSED = 640
 """A kernel of at most so many instructions for a square of lanes × lanes numbers may read transposed blocks."""
 
 
-class Pass(NamedTuple):
+class Sweep(NamedTuple):
     """One walk over the reduced loops: the values it computes, of these the ones read from scratch and those written to it, the
     reductions that it completes, the stores (by their place in the kernel's list)."""
 
@@ -48,22 +48,22 @@ class Pass(NamedTuple):
     stores: tuple[int, ...]
 
 
-class Plan(NamedTuple):
+class LoopPlan(NamedTuple):
     """A kernel ready to be written. `depends[v]`: the loops along which value v varies; `levels[v]`: how many loops enclose it;
     `stage[v]`: how many reductions in a row it follows from; `scratch[v]`: the strides and size of its scratch row."""
 
     kernel: RowKernel
     lanes: int
-    together: int  # vectors that are worked on at once
+    unroll: int  # vectors that are worked on at once
     depends: tuple[frozenset[int], ...]
     levels: tuple[int, ...]
     stage: tuple[int, ...]
     points: tuple[int, ...]  # the point values
-    passes: tuple[Pass, ...]
+    sweeps: tuple[Sweep, ...]
     point_stores: tuple[int, ...]
     scratch: dict[int, tuple[tuple[int, ...], int]]
-    resident: bool  # a reduced row stays in registers: passes share their values
-    turned: frozenset[int]  # loads that are contiguous along the last loop: read as blocks and transposed
+    resident: bool  # a reduced row stays in registers: sweeps share their values
+    transposed: frozenset[int]  # loads that are contiguous along the last loop: read as blocks and transposed
 
     @property
     def vector_kept(self) -> bool:
@@ -71,20 +71,20 @@ class Plan(NamedTuple):
         return self.kernel.vector < self.kernel.kept
 
 
-def plan(spec: RowKernel, vector_bits: int) -> Plan:
+def plan_loops(spec: RowKernel, vector_bits: int) -> LoopPlan:
     """Decide how the kernel is computed with vectors of `vector_bits`."""
     kernel = normalise(spec)
     needed = _needed(kernel)
     lanes = lanes_for([dtype_of(kernel, v) for v in needed], vector_bits, kernel.shape[kernel.vector])
     cost = sum(op_cost(kernel, v) for v in needed)
-    kernel, turned = _turn(kernel, needed, lanes) if cost * lanes <= MOST_TURNED else (kernel, frozenset())
-    together, resident = (1, False) if turned else _together(kernel, lanes, cost)
-    passes = _Passes(kernel, needed)
-    scratch = {} if resident else passes.choose_scratch(lanes, together)
-    return Plan(
-        kernel, lanes, together, passes.depends, tuple(max(d, default=-1) + 1 for d in passes.depends), passes.stage,
-        tuple(sorted(needed - passes.inside)), passes.listed(scratch, resident),
-        tuple(k for k, p in enumerate(passes.placed) if p < 0), scratch, resident, turned,
+    kernel, transposed = _transpose(kernel, needed, lanes) if cost * lanes <= MOST_TRANSPOSED else (kernel, frozenset())
+    unroll, resident = (1, False) if transposed else _unroll(kernel, lanes, cost)
+    sweeps = _Sweeps(kernel, needed)
+    scratch = {} if resident else sweeps.choose_scratch(lanes, unroll)
+    return LoopPlan(
+        kernel, lanes, unroll, sweeps.depends, tuple(max(d, default=-1) + 1 for d in sweeps.depends), sweeps.stage,
+        tuple(sorted(needed - sweeps.inside)), sweeps.listed(scratch, resident),
+        tuple(k for k, p in enumerate(sweeps.placed) if p < 0), scratch, resident, transposed,
     )  # fmt: skip
 
 
@@ -139,7 +139,7 @@ def _pruned(spec: RowKernel) -> RowKernel:
     return spec._replace(ops=tuple(ops), stores=tuple((number[v], a) for v, a in spec.stores))
 
 
-def _turn(kernel: RowKernel, needed: frozenset[int], lanes: int) -> tuple[RowKernel, frozenset[int]]:
+def _transpose(kernel: RowKernel, needed: frozenset[int], lanes: int) -> tuple[RowKernel, frozenset[int]]:
     """If loads of an elementwise kernel are contiguous along another loop than the vectorised one: the kernel with that loop as
     the last, as if it were reduced, and these loads."""
     if kernel.kept != len(kernel.shape) or lanes < 4 or any(is_reduction(op) for op in kernel.ops):
@@ -156,8 +156,8 @@ def _turn(kernel: RowKernel, needed: frozenset[int], lanes: int) -> tuple[RowKer
     last = max(found, key=lambda d: len(found[d]))
     order = [d for d in range(kernel.kept) if d != last] + [last]
     steps = {d: [a.strides[d] for a in _accesses(kernel)] for d in order}
-    turned = _reordered(kernel, order, kernel.kept - 1, order.index(kernel.vector), list(kernel.shape), steps)
-    return turned, frozenset(found[last])
+    transposed = _reordered(kernel, order, kernel.kept - 1, order.index(kernel.vector), list(kernel.shape), steps)
+    return transposed, frozenset(found[last])
 
 
 def _merge(loops: list[int], shape: list[int], steps: dict[int, list[int]], counted: set[int], vector: int) -> int:
@@ -266,21 +266,21 @@ def _dependences(kernel: RowKernel) -> tuple[tuple[frozenset[int], ...], tuple[i
     return tuple(depends), tuple(stage)
 
 
-def _together(kernel: RowKernel, lanes: int, cost: int) -> tuple[int, bool]:
+def _unroll(kernel: RowKernel, lanes: int, cost: int) -> tuple[int, bool]:
     """How many vectors are worked on at once, and whether these are a whole reduced row."""
     vectors = -(-kernel.shape[kernel.vector] // lanes)
     alone = kernel.vector == kernel.kept == len(kernel.shape) - 1
     if alone and 0 < vectors <= RESIDENT and vectors * cost <= 600:
         return vectors, True
-    together = 4 if cost <= 8 else 2 if cost <= 32 else 1
-    return max(1, min(together, vectors)), False
+    unroll = 4 if cost <= 8 else 2 if cost <= 32 else 1
+    return max(1, min(unroll, vectors)), False
 
 
-# -------------------------------------------------------------------------------------------------------------- the passes
+# -------------------------------------------------------------------------------------------------------------- the sweeps
 
 
-class _Passes:
-    """Which values and stores belong to which pass."""
+class _Sweeps:
+    """Which values and stores belong to which sweep."""
 
     def __init__(self, kernel: RowKernel, needed: frozenset[int]) -> None:
         self.kernel = kernel
@@ -293,14 +293,14 @@ class _Passes:
         self._delay_stores()
 
     def _first_pass(self, v: int, access: Access) -> int:
-        """The pass after which value v is known, -1 for a store that happens once per point."""
+        """The sweep after which value v is known, -1 for a store that happens once per point."""
         varies = any(access.strides[self.kernel.kept :])
         if v in self.inside and not varies:
             raise ValueError(f"value {v} varies along the reduced loops, its store does not: {self.kernel}")
         return self.stage[v] if varies else -1
 
     def _delay_stores(self) -> None:
-        """What is stored may take the place of what was read the same way: a store waits for the last pass that reads so."""
+        """What is stored may take the place of what was read the same way: a store waits for the last sweep that reads so."""
         loads = self.kernel.loads
         changed = True
         while changed:
@@ -313,7 +313,7 @@ class _Passes:
                         changed = True
 
     def _within(self, p: int, known: frozenset[int] = frozenset()) -> frozenset[int]:
-        """The values computed within pass p, if those in `known` can be read."""
+        """The values computed within sweep p, if those in `known` can be read."""
         todo = [operation(self.kernel, v).args[0] for v in self.reductions if self.stage[v] == p + 1]  # type: ignore[union-attr]
         todo += [v for k, (v, _) in enumerate(self.kernel.stores) if self.placed[k] == p]
         found: set[int] = set()
@@ -325,14 +325,14 @@ class _Passes:
                 todo += () if v in known or op is None else op.args
         return frozenset(found)
 
-    def choose_scratch(self, lanes: int, together: int) -> dict[int, tuple[tuple[int, ...], int]]:
-        """The values kept in scratch rows: those that cost much and that more than one pass needs."""
+    def choose_scratch(self, lanes: int, unroll: int) -> dict[int, tuple[tuple[int, ...], int]]:
+        """The values kept in scratch rows: those that cost much and that more than one sweep needs."""
         found: dict[int, tuple[tuple[int, ...], int]] = {}
         left = SCRATCH_BYTES
         for v in sorted(self.inside, reverse=True):
             if op_cost(self.kernel, v) < EXPENSIVE:
                 continue
-            strides, size = _scratch_row(self.kernel, self.depends[v], lanes, together)
+            strides, size = _scratch_row(self.kernel, self.depends[v], lanes, unroll)
             size_bytes = size * itemsize(dtype_of(self.kernel, v))
             uses = sum(v in one.compute for one in self.listed(found))
             if uses > 1 and size_bytes <= left:
@@ -340,27 +340,27 @@ class _Passes:
                 found[v] = strides, size
         return found
 
-    def listed(self, scratch: Collection[int], resident: bool = False) -> tuple[Pass, ...]:
-        """All passes. The first one that computes a value of `scratch` keeps it, those after it read it."""
+    def listed(self, scratch: Collection[int], resident: bool = False) -> tuple[Sweep, ...]:
+        """All sweeps. The first one that computes a value of `scratch` keeps it, those after it read it."""
         kept = frozenset(scratch)
         known: frozenset[int] = frozenset()
-        passes = []
+        sweeps = []
         for p in range(self.count):
             compute = frozenset(v for v in self.inside if self.stage[v] == p) if resident else self._within(p, known)
             reductions = tuple(v for v in self.reductions if self.stage[v] == p + 1)
             stores = tuple(k for k, q in enumerate(self.placed) if q == p)
-            passes.append(Pass(compute, compute & known, (compute & kept) - known, reductions, stores))
+            sweeps.append(Sweep(compute, compute & known, (compute & kept) - known, reductions, stores))
             known |= compute & kept
-        return tuple(passes)
+        return tuple(sweeps)
 
 
-def _scratch_row(kernel: RowKernel, depends: frozenset[int], lanes: int, together: int) -> tuple[tuple[int, ...], int]:
+def _scratch_row(kernel: RowKernel, depends: frozenset[int], lanes: int, unroll: int) -> tuple[tuple[int, ...], int]:
     """Strides of a scratch row and how many entries it has, with room for whole groups of vectors."""
     strides = [0] * len(kernel.shape)
     size = 1
     if kernel.vector in depends:
         strides[kernel.vector] = 1
-        size = lanes * together
+        size = lanes * unroll
     for d in range(len(kernel.shape) - 1, kernel.kept - 1, -1):
         if d == kernel.vector and d in depends:
             size = -(-kernel.shape[d] // size) * size

@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from typing import NamedTuple
 
-from microgradient.native.codegen import pointwise, vectors
-from microgradient.native.codegen.ir import TYPES, Function, Val, vector
-from microgradient.native.codegen.loop_plan import CHEAP
-from microgradient.native.codegen.tiling import (
+from ..plan.kernel import Access, ContractionKernel
+from . import pointwise, vectors
+from .ir import TYPES, Function, Val, vector
+from .loop_plan import CHEAP
+from .tiling import (
     Cut,
     Nest,
     Sizes,
@@ -31,7 +32,6 @@ from microgradient.native.codegen.tiling import (
     power_of_two,
     vector_registers,
 )
-from microgradient.native.plan.kernel import Access, ContractionKernel
 
 Index = str | int  # an i64: a register or a number known now
 
@@ -48,13 +48,11 @@ def pieces(spec: ContractionKernel) -> int:
     return math.prod(_counts(nest, sizes))
 
 
-def generate(spec: ContractionKernel, name: str, vector_bits: int) -> Function:
-    """The kernel as LLVM IR, for vectors of `vector_bits`."""
-    function = Function(name)
+def write(f: Function, spec: ContractionKernel, vector_bits: int) -> None:
+    """Write the kernel into `f`."""
     nest = normalise(spec)
     if not _nothing(nest):
-        _Writer(function, spec, nest, vector_bits).write()
-    return function
+        _Writer(f, spec, nest, vector_bits).write()
 
 
 def _nothing(nest: Nest) -> bool:

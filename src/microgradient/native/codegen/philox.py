@@ -12,7 +12,7 @@ import numpy as np
 
 from ..plan.kernel import DrawKernel
 from .ir import Function, Val
-from .registers import Value, literal
+from .registers import Register, literal
 from .vectors import advance, counting, load, shuffle, store
 
 CHUNK = 64
@@ -39,9 +39,8 @@ def pieces(spec: DrawKernel) -> int:
     return -(-blocks(spec) // (CHUNK * PIECE))
 
 
-def generate(spec: DrawKernel, name: str, vector_bits: int) -> Function:
-    """The kernel as LLVM IR, for vectors of `vector_bits`."""
-    f = Function(name)
+def write(f: Function, spec: DrawKernel, vector_bits: int) -> None:
+    """Write the kernel into `f`."""
     state, out = f.load_argument(0), f.load_argument(1)
     seed = _load(f, state, 0)
     counter = _load(f, state, 1) + 1
@@ -57,26 +56,25 @@ def generate(spec: DrawKernel, name: str, vector_bits: int) -> Function:
                 at = f.emit(f"getelementptr [4 x i64], ptr {words}, i64 {block}, i64 {k}")
                 f.do(f"store i64 {word.text}, ptr {at}, align 8")
         _numbers(f, spec, words, start * per_block(spec), out, vector_bits)
-    return f
 
 
-def _load(f: Function, pointer: str, index: int) -> Value:
+def _load(f: Function, pointer: str, index: int) -> Register:
     at = f.emit(f"getelementptr i64, ptr {pointer}, i64 {index}")
     return _integer(f, f.emit(f"load i64, ptr {at}, align 8"))
 
 
-def _integer(f: Function, text: str) -> Value:
-    return Value(f, Val(text, "i8", 1))
+def _integer(f: Function, text: str) -> Register:
+    return Register(f, Val(text, "i8", 1))
 
 
-def _at_most(a: Value, bound: int) -> Value:
+def _at_most(a: Register, bound: int) -> Register:
     return (a < bound).select(a, bound)
 
 
 # ------------------------------------------------------------------------------------------------------------ raw words
 
 
-def _block(seed: Value, number: Value) -> list[Value]:
+def _block(seed: Register, number: Register) -> list[Register]:
     """The four words of Philox4x64-10 at counter (number, 0, 0, 0) with the key (seed, 0)."""
     zero = _integer(seed.f, "0")
     c = [number, zero, zero, zero]
@@ -88,7 +86,7 @@ def _block(seed: Value, number: Value) -> list[Value]:
     return c
 
 
-def _product(a: Value, factor: int) -> tuple[Value, Value]:
+def _product(a: Register, factor: int) -> tuple[Register, Register]:
     """The high and the low half of a 128-bit product."""
     wide = a.f.emit(f"zext i64 {a.text} to i128")
     product = a.f.emit(f"mul i128 {wide}, {factor}")
@@ -99,22 +97,22 @@ def _product(a: Value, factor: int) -> tuple[Value, Value]:
 # --------------------------------------------------------------------------------------------------------------- numbers
 
 
-def _numbers(f: Function, spec: DrawKernel, words: str, start: Value, out: str, vector_bits: int) -> None:
+def _numbers(f: Function, spec: DrawKernel, words: str, start: Register, out: str, vector_bits: int) -> None:
     """The numbers of a chunk, of which the first is number `start` of the draw, stored where they belong."""
     word = "u8" if per_block(spec) == 4 else "u4"
     lanes = vector_bits // (64 if word == "u8" else 32)
     step = 2 * lanes if spec.kind == "normal" else lanes
     count = _at_most(spec.size - start, CHUNK * per_block(spec))
     with f.loop(0, count.text, step, unroll=False) as i:
-        drawn = Value(f, load(f, advance(f, words, word, i), word, 1, step))
+        drawn = Register(f, load(f, advance(f, words, word, i), word, 1, step))
         made = {"uniform": _uniform, "normal": _normal, "bernoulli": _bernoulli}[spec.kind](drawn, spec)
         number = start + _integer(f, i)
         place = advance(f, out, made.dtype, number.text)
-        active = Value(f, counting(step)) < count - _integer(f, i)
+        active = Register(f, counting(step)) < count - _integer(f, i)
         store(f, made.val, place, 1, active.text)
 
 
-def _uniform(words: Value, spec: DrawKernel) -> Value:
+def _uniform(words: Register, spec: DrawKernel) -> Register:
     """low + (high - low) · the first 24 or 53 bits of a word, less than high."""
     low, high = spec.numbers
     real = np.dtype(spec.dtype).type
@@ -128,13 +126,13 @@ def _uniform(words: Value, spec: DrawKernel) -> Value:
     return (u < float(top)).select(u, float(top))
 
 
-def _bernoulli(words: Value, spec: DrawKernel) -> Value:
+def _bernoulli(words: Register, spec: DrawKernel) -> Register:
     """1 where the first 24 bits of a word are less than p · 2^24."""
     (p,) = spec.numbers
     return ((words >> 8).reinterpret("i4") < math.ceil(p * 2.0**24)).to(spec.dtype)
 
 
-def _normal(words: Value, spec: DrawKernel) -> Value:
+def _normal(words: Register, spec: DrawKernel) -> Register:
     """mean + std · normals, two from each pair of words as `random` makes them."""
     from ...random import FORMATS
 
@@ -155,20 +153,20 @@ def _normal(words: Value, spec: DrawKernel) -> Value:
         sign = (v << k) & (1 << (form.bits - 1))
         pair.append((z.bits() ^ sign.reinterpret("i" + dtype[1])).reinterpret(dtype))
     order = [k // 2 + (k % 2) * w.lanes for k in range(words.lanes)]
-    z = Value(f, Val(shuffle(f, pair[0].text, pair[1].text, pair[0].type, order), dtype, words.lanes))
+    z = Register(f, Val(shuffle(f, pair[0].text, pair[1].text, pair[0].type, order), dtype, words.lanes))
     if std != 1.0:
         z = z * std
     return z + mean if mean != 0.0 else z
 
 
-def _every_second(words: Value, first: int) -> Value:
+def _every_second(words: Register, first: int) -> Register:
     lanes = list(range(first, words.lanes, 2))
-    return Value(words.f, Val(shuffle(words.f, words.text, None, words.type, lanes), words.dtype, len(lanes)))
+    return Register(words.f, Val(shuffle(words.f, words.text, None, words.type, lanes), words.dtype, len(lanes)))
 
 
-def _horner(x: Value, coefficients: list[float]) -> Value:
+def _horner(x: Register, coefficients: list[float]) -> Register:
     """By Horner's rule, the highest power first, not fused."""
-    result = Value(x.f, literal(coefficients[0], x.dtype, x.lanes))
+    result = Register(x.f, literal(coefficients[0], x.dtype, x.lanes))
     for c in coefficients[1:]:
         result = result * x + c
     return result

@@ -14,9 +14,9 @@ import numpy as np
 from . import ir
 from .ir import Val
 from .math import exponential, gamma, logarithms, special, trigonometry
-from .registers import WIDTH, Value, literal
+from .registers import WIDTH, Register, literal
 
-Emitter = Callable[..., Value]
+Emitter = Callable[..., Register]
 
 REALS = ("f4", "f8")
 INTEGERS = ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")
@@ -41,7 +41,7 @@ def emit(f: ir.Function, name: str, args: list[Val], dtype: str, params: dict[st
     """
     if name == "constant":
         return literal(params["value"], dtype)
-    values = [Value(f, a) for a in args]
+    values = [Register(f, a) for a in args]
     if name == "astype":
         return values[0].to(dtype).val
     if name in COMPARISONS:
@@ -56,25 +56,25 @@ def emit(f: ir.Function, name: str, args: list[Val], dtype: str, params: dict[st
 # ------------------------------------------------------------------------------------------------- dtypes before the work
 
 
-def _together(values: list[Value]) -> list[Value]:
+def _together(values: list[Register]) -> list[Register]:
     """All with the same number of lanes."""
     lanes = max(v.lanes for v in values)
     return [v.spread(lanes) for v in values]
 
 
-def _as_result(values: list[Value], dtype: str) -> list[Value]:
+def _as_result(values: list[Register], dtype: str) -> list[Register]:
     return [v.to(dtype) for v in values]
 
 
-def _as_is(values: list[Value], dtype: str) -> list[Value]:
+def _as_is(values: list[Register], dtype: str) -> list[Register]:
     return values
 
 
-def _as_bool(values: list[Value], dtype: str) -> list[Value]:
+def _as_bool(values: list[Register], dtype: str) -> list[Register]:
     return [v.to("b1") for v in values]
 
 
-def _branches(values: list[Value], dtype: str) -> list[Value]:
+def _branches(values: list[Register], dtype: str) -> list[Register]:
     return [values[0].to("b1"), *(v.to(dtype) for v in values[1:])]
 
 
@@ -88,7 +88,7 @@ COMPARISONS = {
 }
 
 
-def _compared(predicate: str, a: Value, b: Value) -> Value:
+def _compared(predicate: str, a: Register, b: Register) -> Register:
     """A comparison in the dtype that both promote to; uint64 beside signed whole numbers exactly, as NumPy does."""
     if a.dtype == b.dtype:
         return a.compare(predicate, b)
@@ -106,25 +106,25 @@ def _compared(predicate: str, a: Value, b: Value) -> Value:
 # --------------------------------------------------------------------------------------------------------- arithmetic
 
 
-def _add(a: Value, b: Value) -> Value:
+def _add(a: Register, b: Register) -> Register:
     return a | b if a.kind == "b" else a + b
 
 
-def _multiply(a: Value, b: Value) -> Value:
+def _multiply(a: Register, b: Register) -> Register:
     return a & b if a.kind == "b" else a * b
 
 
-def maximum(a: Value, b: Value) -> Value:
+def maximum(a: Register, b: Register) -> Register:
     """The greater one, NaN if one is NaN, `b` at a tie."""
     return _extreme("gt", a, b)
 
 
-def minimum(a: Value, b: Value) -> Value:
+def minimum(a: Register, b: Register) -> Register:
     """The lesser one, NaN if one is NaN, `b` at a tie."""
     return _extreme("lt", a, b)
 
 
-def _extreme(predicate: str, a: Value, b: Value) -> Value:
+def _extreme(predicate: str, a: Register, b: Register) -> Register:
     if a.kind != "f":
         if a.kind == "b":
             return a | b if predicate == "gt" else a & b
@@ -134,11 +134,11 @@ def _extreme(predicate: str, a: Value, b: Value) -> Value:
     return a.isnan().select(a, a.compare(predicate, b).select(a, b))
 
 
-def _relu(a: Value) -> Value:
+def _relu(a: Register) -> Register:
     return a if a.kind in "ub" else maximum(a, a.like(0))
 
 
-def _clip(a: Value, low: Value, high: Value) -> Value:
+def _clip(a: Register, low: Register, high: Register) -> Register:
     """min(max(a, low), high). At a tie a bound counts if the bounds are arrays, `a` itself if they are numbers: as in NumPy."""
     if a.kind == "f" and _is_number(low) and _is_number(high):
         raised = (a < low).select(low, a)
@@ -146,7 +146,7 @@ def _clip(a: Value, low: Value, high: Value) -> Value:
     return minimum(maximum(a, low), high)
 
 
-def _is_number(a: Value) -> bool:
+def _is_number(a: Register) -> bool:
     """Whether it is a literal other than NaN, whose sign may be either: ∞ - ∞ is negative on x86."""
     if a.text.startswith("%"):
         return False
@@ -154,7 +154,7 @@ def _is_number(a: Value) -> bool:
     return int(digits, 16) & (2**63 - 1) <= 0x7FF << 52
 
 
-def _sign(a: Value) -> Value:
+def _sign(a: Register) -> Register:
     if a.kind == "b":
         return a
     positive = (a > 0).select(a.like(1), a.like(0) if a.kind != "f" else a + a.like(0))
@@ -165,11 +165,11 @@ def _floor(how: str) -> Emitter:
     return lambda a: a.call(f"llvm.{how}") if a.kind == "f" else a
 
 
-def _where(condition: Value, a: Value, b: Value) -> Value:
+def _where(condition: Register, a: Register, b: Register) -> Register:
     return condition.select(a, b)
 
 
-def floor_divide(a: Value, b: Value) -> Value:
+def floor_divide(a: Register, b: Register) -> Register:
     """⌊a / b⌋; 0 for a whole number divided by 0."""
     if a.kind == "f":
         return _real_quotient(a, b)
@@ -181,7 +181,7 @@ def floor_divide(a: Value, b: Value) -> Value:
     return b.compare("eq", 0).select(b.like(0), q)
 
 
-def remainder(a: Value, b: Value) -> Value:
+def remainder(a: Register, b: Register) -> Register:
     """a - b ⌊a / b⌋, with the sign of b; 0 for a whole number and b = 0."""
     if a.kind == "f":
         return _real_remainder(a, b)[0]
@@ -192,13 +192,13 @@ def remainder(a: Value, b: Value) -> Value:
     return b.compare("eq", 0).select(b.like(0), r)
 
 
-def _divisor(a: Value, b: Value) -> tuple[Value, Value]:
+def _divisor(a: Register, b: Register) -> tuple[Register, Register]:
     """`b`, but 1 where a / b is not a number of the dtype: for b = 0, and b = -1, which is the second result."""
     minus_one = b.compare("eq", -1) if a.kind == "i" else _false(b)
     return (b.compare("eq", 0) | minus_one).select(b.like(1), b), minus_one
 
 
-def _real_remainder(a: Value, b: Value) -> tuple[Value, Value]:
+def _real_remainder(a: Register, b: Register) -> tuple[Register, Register]:
     """The remainder of reals, and where the divisor was added to C's fmod to get it."""
     r = a.rest(b)
     turned = r.compare("ne", 0) & ((b < 0) ^ (r < 0)) & ~r.isnan()
@@ -206,7 +206,7 @@ def _real_remainder(a: Value, b: Value) -> tuple[Value, Value]:
     return turned.select(r + b, signed), turned
 
 
-def _real_quotient(a: Value, b: Value) -> Value:
+def _real_quotient(a: Register, b: Register) -> Register:
     """The quotient that fits the remainder, to the nearest whole number; a / b where either is 0 or infinite."""
     r = a.rest(b)
     _, turned = _real_remainder(a, b)
@@ -220,7 +220,7 @@ def _real_quotient(a: Value, b: Value) -> Value:
     return plain.select(ratio, whole)
 
 
-def nextafter(a: Value, b: Value) -> Value:
+def nextafter(a: Register, b: Register) -> Register:
     """The number next to `a` in the direction of `b`."""
     bits = a.bits()
     outward = (a < b) ^ (bits < 0)
@@ -233,13 +233,13 @@ def nextafter(a: Value, b: Value) -> Value:
 # -------------------------------------------------------------------------------------------------------- bits and tests
 
 
-def _left(a: Value, b: Value) -> Value:
+def _left(a: Register, b: Register) -> Register:
     """a << b; 0 where b is not less than the number of bits."""
     inside = _unsigned(b) < WIDTH[a.dtype]
     return inside.select(a << inside.select(b, 0), 0)
 
 
-def _right(a: Value, b: Value) -> Value:
+def _right(a: Register, b: Register) -> Register:
     """a >> b; only the sign is left where b is not less than the number of bits."""
     inside = _unsigned(b) < WIDTH[a.dtype]
     if a.kind == "u":
@@ -247,31 +247,31 @@ def _right(a: Value, b: Value) -> Value:
     return a >> inside.select(b, WIDTH[a.dtype] - 1)
 
 
-def _unsigned(a: Value) -> Value:
+def _unsigned(a: Register) -> Register:
     return a.reinterpret("u" + a.dtype[1])
 
 
-def _isinf(a: Value) -> Value:
+def _isinf(a: Register) -> Register:
     return a.abs().compare("eq", float("inf")) if a.kind == "f" else _false(a)
 
 
-def _isfinite(a: Value) -> Value:
+def _isfinite(a: Register) -> Register:
     return a.abs() < float("inf") if a.kind == "f" else ~_false(a)
 
 
-def _isnan(a: Value) -> Value:
+def _isnan(a: Register) -> Register:
     return a.isnan() if a.kind == "f" else _false(a)
 
 
-def _signbit(a: Value) -> Value:
+def _signbit(a: Register) -> Register:
     return (a.bits() if a.kind == "f" else a) < 0 if a.kind in "fi" else _false(a)
 
 
-def _false(a: Value) -> Value:
-    return Value(a.f, literal(False, "b1", a.lanes))
+def _false(a: Register) -> Register:
+    return Register(a.f, literal(False, "b1", a.lanes))
 
 
-_Row = tuple[Emitter, tuple[str, ...], Callable[[list[Value], str], list[Value]]]
+_Row = tuple[Emitter, tuple[str, ...], Callable[[list[Register], str], list[Register]]]
 
 _NUMBERS = (*REALS, *INTEGERS)
 _ALL = (*_NUMBERS, "b1")
@@ -286,8 +286,8 @@ _TABLE: dict[str, _Row] = {
     "divide": (lambda a, b: a / b, REALS, _as_result),
     "square": (lambda a: a * a, _NUMBERS, _as_result),
     "reciprocal": (lambda a: 1 / a, REALS, _as_result),
-    "sqrt": (Value.sqrt, REALS, _as_result),
-    "abs": (Value.abs, _ALL, _as_result),
+    "sqrt": (Register.sqrt, REALS, _as_result),
+    "abs": (Register.abs, _ALL, _as_result),
     "sign": (_sign, _NUMBERS, _as_result),
     "floor": (_floor("floor"), _ALL, _as_result),
     "ceil": (_floor("ceil"), _ALL, _as_result),
@@ -297,7 +297,7 @@ _TABLE: dict[str, _Row] = {
     "remainder": (remainder, _NUMBERS, _as_result),
     "power": (logarithms.power, _NUMBERS, _as_result),
     "nextafter": (nextafter, REALS, _as_result),
-    "copysign": (Value.copysign, REALS, _as_result),
+    "copysign": (Register.copysign, REALS, _as_result),
     "maximum": (maximum, _ALL, _as_result),
     "minimum": (minimum, _ALL, _as_result),
     "relu": (_relu, _NUMBERS, _as_result),

@@ -1,6 +1,6 @@
 """Numbers in registers as Python objects: `x * y + 1.0` on them writes LLVM IR.
 
-A `Value` is an `ir.Val` together with the function being written. Python numbers beside one take its dtype and lanes.
+A `Register` is an `ir.Val` together with the function being written. Python numbers beside one take its dtype and lanes.
 Nothing is rounded otherwise than IEEE says, and nothing is fused unless `fma` asks for it.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 from . import ir
 from .ir import Val
 
-Other = Any  # a Value of the same dtype and lanes, or a Python number
+Other = Any  # a Register of the same dtype and lanes, or a Python number
 
 WIDTH = {
     "i1": 8,
@@ -31,7 +31,7 @@ WIDTH = {
 """How many bits a number of each dtype has in a register."""
 
 
-class Value:
+class Register:
     """A number or vector in a register of the function `f`, with the operators of arithmetic."""
 
     __slots__ = ("dtype", "f", "lanes", "text")
@@ -57,31 +57,31 @@ class Value:
 
     # ---------------------------------------------------------------------------------------------------- making values
 
-    def make(self, text: str, dtype: str | None = None) -> Value:
+    def make(self, text: str, dtype: str | None = None) -> Register:
         """The value that the instruction `text` gives, of this or another dtype, with these lanes."""
-        return Value(self.f, Val(self.f.emit(text), dtype or self.dtype, self.lanes))
+        return Register(self.f, Val(self.f.emit(text), dtype or self.dtype, self.lanes))
 
-    def like(self, other: Other) -> Value:
+    def like(self, other: Other) -> Register:
         """`other` with this dtype and these lanes: a number as a literal, a single value spread over the lanes."""
-        if not isinstance(other, Value):
-            return Value(self.f, literal(other, self.dtype, self.lanes))
+        if not isinstance(other, Register):
+            return Register(self.f, literal(other, self.dtype, self.lanes))
         return other.spread(self.lanes)
 
-    def spread(self, lanes: int) -> Value:
+    def spread(self, lanes: int) -> Register:
         """This single value in every lane."""
         if self.lanes == lanes:
             return self
         if not self.text.startswith("%"):
             scalar = ir.TYPES[self.dtype]
-            return Value(self.f, Val(f"splat ({scalar} {self.text})", self.dtype, lanes))
+            return Register(self.f, Val(f"splat ({scalar} {self.text})", self.dtype, lanes))
         type_ = ir.vector(ir.TYPES[self.dtype], lanes)
         one = self.f.emit(f"insertelement {type_} poison, {self.type} {self.text}, i64 0")
         mask = f"<{lanes} x i32> zeroinitializer"
-        return Value(
+        return Register(
             self.f, Val(self.f.emit(f"shufflevector {type_} {one}, {type_} poison, {mask}"), self.dtype, lanes)
         )
 
-    def _two(self, operation: str, other: Other, reverse: bool = False) -> Value:
+    def _two(self, operation: str, other: Other, reverse: bool = False) -> Register:
         b = self.like(other)
         a = b.like(self)  # `self` may be the single one
         if reverse:
@@ -90,62 +90,62 @@ class Value:
 
     # ------------------------------------------------------------------------------------------------------- arithmetic
 
-    def __add__(self, other: Other) -> Value:
+    def __add__(self, other: Other) -> Register:
         return self._two("fadd" if self.kind == "f" else "add", other)
 
-    def __radd__(self, other: Other) -> Value:
+    def __radd__(self, other: Other) -> Register:
         return self._two("fadd" if self.kind == "f" else "add", other, reverse=True)
 
-    def __sub__(self, other: Other) -> Value:
+    def __sub__(self, other: Other) -> Register:
         return self._two("fsub" if self.kind == "f" else "sub", other)
 
-    def __rsub__(self, other: Other) -> Value:
+    def __rsub__(self, other: Other) -> Register:
         return self._two("fsub" if self.kind == "f" else "sub", other, reverse=True)
 
-    def __mul__(self, other: Other) -> Value:
+    def __mul__(self, other: Other) -> Register:
         return self._two("fmul" if self.kind == "f" else "mul", other)
 
-    def __rmul__(self, other: Other) -> Value:
+    def __rmul__(self, other: Other) -> Register:
         return self._two("fmul" if self.kind == "f" else "mul", other, reverse=True)
 
-    def __truediv__(self, other: Other) -> Value:
+    def __truediv__(self, other: Other) -> Register:
         return self._two("fdiv", other)
 
-    def __rtruediv__(self, other: Other) -> Value:
+    def __rtruediv__(self, other: Other) -> Register:
         return self._two("fdiv", other, reverse=True)
 
-    def __neg__(self) -> Value:
+    def __neg__(self) -> Register:
         return self.make(f"fneg {self.type} {self.text}") if self.kind == "f" else self._two("sub", 0, reverse=True)
 
-    def __and__(self, other: Other) -> Value:
+    def __and__(self, other: Other) -> Register:
         return self._two("and", other)
 
-    def __or__(self, other: Other) -> Value:
+    def __or__(self, other: Other) -> Register:
         return self._two("or", other)
 
-    def __xor__(self, other: Other) -> Value:
+    def __xor__(self, other: Other) -> Register:
         return self._two("xor", other)
 
-    def __invert__(self) -> Value:
+    def __invert__(self) -> Register:
         return self._two("xor", True if self.kind == "b" else -1)
 
-    def __lshift__(self, other: Other) -> Value:
+    def __lshift__(self, other: Other) -> Register:
         """Bits shifted left, by fewer than there are."""
         return self._two("shl", other)
 
-    def __rshift__(self, other: Other) -> Value:
+    def __rshift__(self, other: Other) -> Register:
         """Bits shifted right, by fewer than there are; the sign fills in if there is one."""
         return self._two("ashr" if self.kind == "i" else "lshr", other)
 
-    def quotient(self, other: Other) -> Value:
+    def quotient(self, other: Other) -> Register:
         """Whole-number division toward 0. The divisor isn't 0."""
         return self._two("sdiv" if self.kind == "i" else "udiv", other)
 
-    def rest(self, other: Other) -> Value:
+    def rest(self, other: Other) -> Register:
         """What division toward 0 leaves, of whole numbers or reals (C's fmod)."""
         return self._two({"f": "frem", "i": "srem"}.get(self.kind, "urem"), other)
 
-    def fma(self, b: Other, c: Other) -> Value:
+    def fma(self, b: Other, c: Other) -> Register:
         """self · b + c, rounded once."""
         b, c = self.like(b), self.like(c)
         lanes = max(self.lanes, b.lanes, c.lanes)
@@ -153,7 +153,7 @@ class Value:
 
     # ------------------------------------------------------------------------------------------------------ comparisons
 
-    def compare(self, predicate: str, other: Other) -> Value:
+    def compare(self, predicate: str, other: Other) -> Register:
         """`eq ne lt le gt ge`: of reals, all false for NaN but `ne`."""
         b = self.like(other)
         a = b.like(self)
@@ -164,25 +164,25 @@ class Value:
             how = f"icmp {sign}{predicate}"
         return a.make(f"{how} {a.type} {a.text}, {b.text}", "b1")
 
-    def __lt__(self, other: Other) -> Value:
+    def __lt__(self, other: Other) -> Register:
         return self.compare("lt", other)
 
-    def __le__(self, other: Other) -> Value:
+    def __le__(self, other: Other) -> Register:
         return self.compare("le", other)
 
-    def __gt__(self, other: Other) -> Value:
+    def __gt__(self, other: Other) -> Register:
         return self.compare("gt", other)
 
-    def __ge__(self, other: Other) -> Value:
+    def __ge__(self, other: Other) -> Register:
         return self.compare("ge", other)
 
-    def isnan(self) -> Value:
+    def isnan(self) -> Register:
         """Where it is not a number."""
         return self.make(f"fcmp uno {self.type} {self.text}, {self.text}", "b1")
 
-    def select(self, a: Other, b: Other) -> Value:
-        """`a` where this b1 is true, else `b`. One of them must be a Value."""
-        if not isinstance(a, Value):
+    def select(self, a: Other, b: Other) -> Register:
+        """`a` where this b1 is true, else `b`. One of them must be a Register."""
+        if not isinstance(a, Register):
             a = b.like(a)
         b = a.like(b)
         lanes = max(self.lanes, a.lanes, b.lanes)
@@ -191,7 +191,7 @@ class Value:
 
     # ---------------------------------------------------------------------------------------------- functions and bits
 
-    def call(self, name: str, *others: Value | str, dtype: str | None = None) -> Value:
+    def call(self, name: str, *others: Register | str, dtype: str | None = None) -> Register:
         """An LLVM intrinsic such as `llvm.fma`, of operands of this type. A `str` is an operand `type value` as it is."""
         suffix = (f"v{self.lanes}" if self.lanes > 1 else "") + _short(self.dtype)
         result = ir.vector(ir.TYPES[dtype or self.dtype], self.lanes)
@@ -202,37 +202,37 @@ class Value:
         symbol = self.f.declare(f"{name}.{suffix}", f"declare {result} @{name}.{suffix}({types})")
         return self.make(f"call {result} @{symbol}({', '.join(operands)})", dtype)
 
-    def abs(self) -> Value:
+    def abs(self) -> Register:
         """|self|; the most negative whole number stays."""
         if self.kind == "f":
             return self.call("llvm.fabs")
         return self.call("llvm.abs", "i1 false") if self.kind == "i" else self
 
-    def sqrt(self) -> Value:
+    def sqrt(self) -> Register:
         """The square root."""
         return self.call("llvm.sqrt")
 
-    def rint(self) -> Value:
+    def rint(self) -> Register:
         """The nearest whole number, the even one of two."""
         return self.call("llvm.rint")
 
-    def copysign(self, other: Other) -> Value:
+    def copysign(self, other: Other) -> Register:
         """|self| with the sign of `other`."""
         b = self.like(other)
         a = b.like(self)
         return a.call("llvm.copysign", b)
 
-    def bits(self) -> Value:
+    def bits(self) -> Register:
         """The bits of a real as a signed whole number of the same width."""
         return self.reinterpret("i" + self.dtype[1])
 
-    def reinterpret(self, dtype: str) -> Value:
+    def reinterpret(self, dtype: str) -> Register:
         """The same bits as another dtype of the same width."""
         if ir.TYPES[dtype] == ir.TYPES[self.dtype]:
-            return Value(self.f, Val(self.text, dtype, self.lanes))
+            return Register(self.f, Val(self.text, dtype, self.lanes))
         return self.make(f"bitcast {self.type} {self.text} to {ir.vector(ir.TYPES[dtype], self.lanes)}", dtype)
 
-    def to(self, dtype: str) -> Value:
+    def to(self, dtype: str) -> Register:
         """Converted to `dtype` as NumPy's astype does; what a whole number can't hold becomes some number, never poison."""
         if dtype == self.dtype:
             return self
@@ -250,10 +250,10 @@ class Value:
             return self._cast("trunc", dtype)
         return self._cast("sext" if self.kind == "i" else "zext", dtype)
 
-    def _cast(self, operation: str, dtype: str) -> Value:
+    def _cast(self, operation: str, dtype: str) -> Register:
         return self.make(f"{operation} {self.type} {self.text} to {ir.vector(ir.TYPES[dtype], self.lanes)}", dtype)
 
-    def _truncated(self, dtype: str) -> Value:
+    def _truncated(self, dtype: str) -> Register:
         """A real as a whole number: through int32 or int64, saturating there, and cut to narrower dtypes."""
         if dtype == "u8":
             return self.call("llvm.fptoui.sat", dtype="u8")

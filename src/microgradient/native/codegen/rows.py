@@ -1,7 +1,6 @@
-"""Machine code of row, flat, scatter and scan kernels: which generator writes which, and row kernels themselves.
+"""Machine code of a RowKernel: kept loops, and at each of their points sweeps over the reduced loops.
 
-`generate` gives the LLVM IR of a kernel, `pieces` how many independent pieces its work is cut into. A piece computes whole points
-of the kept loops, the same ones whatever the number of threads.
+A piece computes whole points of the kept loops.
 """
 
 from __future__ import annotations
@@ -9,14 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from ..plan.kernel import FlatKernel, RowKernel, ScanKernel, ScatterKernel
-from . import elementwise, scan, scatter, transpose
-from .emitter import Computing, Index, Place
+from ..plan.kernel import RowKernel
+from . import transpose
+from .emitter import Emitter, Index, LoopContext
 from .ir import Function, Val
-from .loop_plan import Pass, Plan, normalise, operation, plan, work
+from .loop_plan import LoopPlan, Sweep, normalise, operation, plan_loops, work
 from .reductions import across, combine, identity
-from .registers import Value
-from .transpose import turned
+from .registers import Register
+from .transpose import transposed
 from .vectors import advance, load, splat, times
 
 PIECE = 32768
@@ -28,14 +27,8 @@ MOST_COPIES = 9
 """Reduced loops of at most so many steps in all are written out."""
 
 
-def pieces(spec: RowKernel | FlatKernel | ScatterKernel | ScanKernel, n: int = 0) -> int:
-    """How many independent pieces the kernel's work is cut into; for a flat kernel of arrays with n entries. 0: nothing to do."""
-    if isinstance(spec, FlatKernel):
-        return elementwise.pieces(spec, n)
-    if isinstance(spec, ScatterKernel):
-        return scatter.pieces(spec)
-    if isinstance(spec, ScanKernel):
-        return scan.pieces(spec)
+def pieces(spec: RowKernel) -> int:
+    """How many independent pieces the kernel's work is cut into. 0: nothing to do."""
     if 0 in spec.shape[: spec.kept]:
         return 0
     kernel = normalise(spec)
@@ -46,22 +39,14 @@ def pieces(spec: RowKernel | FlatKernel | ScatterKernel | ScanKernel, n: int = 0
     return max(1, min(work(spec) // PIECE, MOST_PIECES, points))
 
 
-def generate(spec: RowKernel | FlatKernel | ScatterKernel | ScanKernel, name: str, vector_bits: int) -> Function:
-    """The kernel as LLVM IR, for vectors of `vector_bits`."""
-    f = Function(name)
-    if isinstance(spec, FlatKernel):
-        elementwise.write(f, spec, vector_bits)
-    elif isinstance(spec, ScatterKernel):
-        scatter.write(f, spec, vector_bits)
-    elif isinstance(spec, ScanKernel):
-        scan.write(f, spec, vector_bits)
-    elif 0 in spec.shape[: spec.kept]:
-        pass
-    elif (copy := transpose.recognise(normalise(spec), vector_bits)) is not None:
+def write(f: Function, spec: RowKernel, vector_bits: int) -> None:
+    """Write the kernel into `f`."""
+    if 0 in spec.shape[: spec.kept]:
+        return
+    if (copy := transpose.recognise(normalise(spec), vector_bits)) is not None:
         transpose.write(f, copy, pieces(spec))
     else:
-        _Rows(f, plan(spec, vector_bits), pieces(spec)).write()
-    return f
+        _Rows(f, plan_loops(spec, vector_bits), pieces(spec)).write()
 
 
 class _Accumulators:
@@ -96,28 +81,28 @@ class _Accumulators:
         self.f.do(f"store {value.type} {value.text}, ptr {at}, align 64")
 
 
-class _Rows(Computing):
+class _Rows(Emitter):
     """Writes a row kernel."""
 
-    def __init__(self, f: Function, plan: Plan, pieces: int) -> None:
+    def __init__(self, f: Function, plan: LoopPlan, pieces: int) -> None:
         kernel = plan.kernel
         super().__init__(f, plan, len(kernel.loads) + len(kernel.stores))
         self.pieces = pieces
         self.shape, self.kept = kernel.shape, kernel.kept
-        self.size = plan.together * plan.lanes  # entries of a group of vectors
+        self.size = plan.unroll * plan.lanes  # entries of a group of vectors
         self.groups = -(-kernel.shape[kernel.vector] // self.size)
         self.block_depth, self.block = self._blocks()
 
     def write(self) -> None:
         """The whole kernel: pieces, then loops inside them."""
-        place = self.root()
-        self._points_at(place, 0)
+        context = self.root()
+        self._points_at(context, 0)
         loops = list(self.shape[: self.kept])
         if self.plan.vector_kept:
             loops[-1] = self.groups
         if self.pieces == 1:
             with self.f.loop("%begin", "%end", unroll=False):
-                self._nest(place, 0)
+                self._nest(context, 0)
             return
         depth = 1
         while depth < len(loops) and math.prod(loops[:depth]) < 4 * self.pieces:
@@ -125,14 +110,14 @@ class _Rows(Computing):
         total = math.prod(loops[:depth])
         first, last = (self._share(total, x) for x in ("%begin", "%end"))
         with self.f.loop(first, last, unroll=False) as unit:
-            self._unit(place, loops[:depth], unit)
+            self._unit(context, loops[:depth], unit)
 
     def _share(self, total: int, piece: str) -> str:
         """Where a piece begins among `total` equal units."""
         product = self.f.emit(f"mul nuw nsw i64 {piece}, {total}")
         return self.f.emit(f"udiv i64 {product}, {self.pieces}")
 
-    def _unit(self, place: Place, loops: list[int], unit: str) -> None:
+    def _unit(self, context: LoopContext, loops: list[int], unit: str) -> None:
         """One step of the outermost loops, taken as a single loop."""
         indices: list[str] = []
         for extent in loops[:0:-1]:
@@ -141,21 +126,21 @@ class _Rows(Computing):
         indices.append(unit)
         for depth, index in enumerate(reversed(indices)):
             if depth == self.kept - 1 and self.plan.vector_kept:
-                self._one_group(place, index)
+                self._one_group(context, index)
                 return
-            place = self.enter(place, depth, index)
-            self._points_at(place, depth + 1)
-        self._nest(place, len(loops))
+            context = self.enter(context, depth, index)
+            self._points_at(context, depth + 1)
+        self._nest(context, len(loops))
 
-    def _nest(self, place: Place, depth: int) -> None:
+    def _nest(self, context: LoopContext, depth: int) -> None:
         """The kept loops from `depth` on."""
         if depth == self.kept:
-            self._point(place)
+            self._point(context)
         elif depth == self.kept - 1 and self.plan.vector_kept:
-            self._all_groups(place, self._vector_point)
+            self._all_groups(context, self._vector_point)
         else:
             with self.f.loop(0, self.shape[depth], unroll=False) as i:
-                inner = self.enter(place, depth, i)
+                inner = self.enter(context, depth, i)
                 self._points_at(inner, depth + 1)
                 self._nest(inner, depth + 1)
 
@@ -165,43 +150,47 @@ class _Rows(Computing):
         """How many entries are in no whole group."""
         return self.shape[self.plan.kernel.vector] % self.size
 
-    def _group(self, place: Place, start: Index, entries: int) -> Place:
+    def _group(self, context: LoopContext, start: Index, entries: int) -> LoopContext:
         lanes = self.plan.lanes
         vectors = -(-entries // lanes)
-        return self.enter_vectors(place, start, vectors, entries - (vectors - 1) * lanes)
+        return self.enter_vectors(context, start, vectors, entries - (vectors - 1) * lanes)
 
-    def _one_group(self, place: Place, number: str) -> None:
+    def _one_group(self, context: LoopContext, number: str) -> None:
         """Group `number` of the vectorised kept loop: a whole one or the rest."""
         whole, tail = self.groups - (self._tail() > 0), self._tail()
         if not whole:
-            self._vector_point(self._group(place, 0, tail))
+            self._vector_point(self._group(context, 0, tail))
             return
         if not tail:
-            self._vector_point(self._group(place, times(self.f, number, self.size), self.size))
+            self._vector_point(self._group(context, times(self.f, number, self.size), self.size))
             return
         inner = self.f.emit(f"icmp slt i64 {number}, {whole}")
         self.f.choose(
             inner,
-            lambda: self._vector_point(self._group(place, times(self.f, number, self.size), self.size)),
-            lambda: self._vector_point(self._group(place, whole * self.size, tail)),
+            lambda: self._vector_point(self._group(context, times(self.f, number, self.size), self.size)),
+            lambda: self._vector_point(self._group(context, whole * self.size, tail)),
         )
 
     def _all_groups(
-        self, place: Place, body: Callable[[Place], None], block: int = 0, flush: Callable[[], None] = lambda: None
+        self,
+        context: LoopContext,
+        body: Callable[[LoopContext], None],
+        block: int = 0,
+        flush: Callable[[], None] = lambda: None,
     ) -> None:
         """The whole vectorised loop."""
         tail = self._tail()
         whole = self.groups - (tail > 0)
 
         def at(number: Index) -> None:
-            body(self._group(place, times(self.f, number, self.size), self.size))
+            body(self._group(context, times(self.f, number, self.size), self.size))
 
         if whole == 1:
             at(0)
         elif whole:
             self._each(whole, block, at, flush, False)
         if tail:
-            body(self._group(place, whole * self.size, tail))
+            body(self._group(context, whole * self.size, tail))
 
     def _each(
         self, count: int, block: int, body: Callable[[Index], None], flush: Callable[[], None], copies: bool
@@ -224,66 +213,66 @@ class _Rows(Computing):
                 body(step)
             flush()
 
-    # ----------------------------------------------------------------------------------------------- one point, its passes
+    # ----------------------------------------------------------------------------------------------- one point, its sweeps
 
-    def _points_at(self, place: Place, level: int) -> None:
+    def _points_at(self, context: LoopContext, level: int) -> None:
         """The point values that are known once `level` loops have been entered."""
-        self.compute(place, [v for v in self.plan.points if self.plan.levels[v] == level and not self.plan.stage[v]])
+        self.compute(context, [v for v in self.plan.points if self.plan.levels[v] == level and not self.plan.stage[v]])
 
-    def _vector_point(self, place: Place) -> None:
-        self._points_at(place, self.kept)
-        self._point(place)
+    def _vector_point(self, context: LoopContext) -> None:
+        self._points_at(context, self.kept)
+        self._point(context)
 
-    def _point(self, place: Place) -> None:
-        """All passes at one point of the kept loops, or at some vectors of such points."""
-        inner = place
+    def _point(self, context: LoopContext) -> None:
+        """All sweeps at one point of the kept loops, or at some vectors of such points."""
+        inner = context
         if self.plan.resident:
-            entered = self._group(place, 0, self.shape[-1])
-            inner = entered._replace(values=place.values)
-        for number, one in enumerate(self.plan.passes):
+            entered = self._group(context, 0, self.shape[-1])
+            inner = entered._replace(values=context.values)
+        for number, one in enumerate(self.plan.sweeps):
             if self.plan.resident:
-                self._resident_pass(inner, one)
+                self._resident_sweep(inner, one)
             else:
-                self._pass(place, one)
-            self.compute(place, [v for v in self.plan.points if self.plan.stage[v] == number + 1])
+                self._sweep(context, one)
+            self.compute(context, [v for v in self.plan.points if self.plan.stage[v] == number + 1])
         for k in self.plan.point_stores:
-            self.store(place, k)
+            self.store(context, k)
 
-    def _resident_pass(self, place: Place, one: Pass) -> None:
-        """A pass over a row that is in registers."""
-        self.compute(place, one.compute)
+    def _resident_sweep(self, context: LoopContext, one: Sweep) -> None:
+        """A sweep over a row that is in registers."""
+        self.compute(context, one.compute)
         for v in one.reductions:
-            name, vectors = self._reduction(place, v)
+            name, vectors = self._reduction(context, v)
             while len(vectors) > 1:
                 pairs = zip(vectors[::2], vectors[1::2], strict=False)
                 vectors = [combine(self.f, name, a, b) for a, b in pairs] + vectors[len(vectors) // 2 * 2 :]
             total = across(self.f, name, vectors[0])
             if name == "reduce_sum":  # as from 0: the sum of -0 is 0
                 total = combine(self.f, name, total, identity(name, total.dtype))
-            place.values[v] = [total]
+            context.values[v] = [total]
         for k in one.stores:
-            self.store(place, k)
+            self.store(context, k)
 
-    def _reduction(self, place: Place, v: int) -> tuple[str, list[Val]]:
+    def _reduction(self, context: LoopContext, v: int) -> tuple[str, list[Val]]:
         """What is to be reduced here, with the identity in lanes that don't count."""
         op = operation(self.plan.kernel, v)
         assert op is not None
-        vectors = place.values[op.args[0]]
+        vectors = context.values[op.args[0]]
         if self.plan.vector_kept:
             return op.name, vectors
         lanes = self.plan.lanes
-        vectors = [splat(self.f, vectors[min(u, len(vectors) - 1)], lanes) for u in range(place.vectors)]
-        if self.active(place, place.vectors - 1) != lanes:
-            counts = Value(self.f, self.counted(place, place.vectors - 1))
-            nothing = Value(self.f, identity(op.name, op.dtype, lanes))
-            vectors[-1] = counts.select(Value(self.f, vectors[-1]), nothing).val
+        vectors = [splat(self.f, vectors[min(u, len(vectors) - 1)], lanes) for u in range(context.vectors)]
+        if self.active(context, context.vectors - 1) != lanes:
+            counts = Register(self.f, self.counted(context, context.vectors - 1))
+            nothing = Register(self.f, identity(op.name, op.dtype, lanes))
+            vectors[-1] = counts.select(Register(self.f, vectors[-1]), nothing).val
         return op.name, vectors
 
-    def _pass(self, place: Place, one: Pass) -> None:
-        """A pass over the reduced loops."""
-        sums = {v: self._accumulators(place, v) for v in one.reductions}
+    def _sweep(self, context: LoopContext, one: Sweep) -> None:
+        """A sweep over the reduced loops."""
+        sums = {v: self._accumulators(context, v) for v in one.reductions}
         if 0 not in self.shape[self.kept :]:
-            self._walk(place, self.kept, one, sums)
+            self._walk(context, self.kept, one, sums)
         for v, accumulators in sums.items():
             totals = accumulators.totals()
             if not self.plan.vector_kept:
@@ -292,16 +281,16 @@ class _Rows(Computing):
                     pairs = zip(totals[:half], totals[half : 2 * half], strict=True)
                     totals = [combine(self.f, accumulators.name, a, b) for a, b in pairs] + totals[2 * half :]
                 totals = [across(self.f, accumulators.name, totals[0])]
-            place.values[v] = totals
+            context.values[v] = totals
 
-    def _accumulators(self, place: Place, v: int) -> _Accumulators:
+    def _accumulators(self, context: LoopContext, v: int) -> _Accumulators:
         op = operation(self.plan.kernel, v)
         assert op is not None
         blocked = self.block > 0 and op.name == "reduce_sum" and op.dtype[0] == "f"
         varies = self.plan.kernel.vector in self.plan.depends[op.args[0]]
         if self.plan.vector_kept and not varies:
             return _Accumulators(self.f, op.name, op.dtype, 1, 1, blocked)
-        count = place.vectors if self.plan.vector_kept else self.plan.together
+        count = context.vectors if self.plan.vector_kept else self.plan.unroll
         return _Accumulators(self.f, op.name, op.dtype, self.plan.lanes, count, blocked)
 
     def _blocks(self) -> tuple[int, int]:
@@ -316,7 +305,7 @@ class _Rows(Computing):
             inside *= counts[depth]
         return -1, 0
 
-    def _walk(self, place: Place, depth: int, one: Pass, sums: dict[int, _Accumulators]) -> None:
+    def _walk(self, context: LoopContext, depth: int, one: Sweep, sums: dict[int, _Accumulators]) -> None:
         """The reduced loops from `depth` on."""
 
         def flush() -> None:
@@ -325,55 +314,55 @@ class _Rows(Computing):
 
         block = self.block if depth == self.block_depth and any(a.outer for a in sums.values()) else 0
         if depth == len(self.shape):
-            self._body(place, one, sums)
+            self._body(context, one, sums)
         elif depth == self.plan.kernel.vector:
-            self._all_groups(place, lambda inner: self._body(inner, one, sums), block, flush)
-        elif self.plan.turned and depth == len(self.shape) - 1:
-            self._turned_loop(place, depth, one)
+            self._all_groups(context, lambda inner: self._body(inner, one, sums), block, flush)
+        elif self.plan.transposed and depth == len(self.shape) - 1:
+            self._transposed_loop(context, depth, one)
         else:
 
             def step(i: Index) -> None:
-                inner = self.enter(place, depth, i)
+                inner = self.enter(context, depth, i)
                 if depth + 1 < len(self.shape):
                     self._early(inner, depth + 1, one)
                 self._walk(inner, depth + 1, one, sums)
 
             self._each(self.shape[depth], block, step, flush, self._copies(depth))
 
-    def _turned_loop(self, place: Place, depth: int, one: Pass) -> None:
+    def _transposed_loop(self, context: LoopContext, depth: int, one: Sweep) -> None:
         """The last loop, in blocks of as many steps as there are lanes: their loads are read along the loop and transposed."""
         lanes = self.plan.lanes
         whole, rest = divmod(self.shape[depth], lanes)
         if whole:
             with self.f.loop(0, whole, unroll=False) as number:
-                self._turned_block(place, depth, times(self.f, number, lanes), lanes, one)
+                self._transposed_block(context, depth, times(self.f, number, lanes), lanes, one)
         if rest:
-            self._turned_block(place, depth, whole * lanes, rest, one)
+            self._transposed_block(context, depth, whole * lanes, rest, one)
 
-    def _turned_block(self, place: Place, depth: int, start: Index, steps: int, one: Pass) -> None:
-        here = self.enter(place, depth, start)
+    def _transposed_block(self, context: LoopContext, depth: int, start: Index, steps: int, one: Sweep) -> None:
+        here = self.enter(context, depth, start)
         vector = self.plan.kernel.vector
         blocks: dict[int, list[Val]] = {}
-        for v in self.plan.turned:
+        for v in self.plan.transposed:
             access, rows = self.accesses[v], []
-            for lane in range(int(place.last)):
+            for lane in range(int(context.last)):
                 at = advance(self.f, here.pointers[v], access.dtype, lane * access.strides[vector])
                 rows.append(load(self.f, at, access.dtype, 1, self.plan.lanes, steps))
-            blocks[v] = turned(self.f, rows)
+            blocks[v] = transposed(self.f, rows)
         counts = any(op.name == "iota" for op in self.plan.kernel.ops)
         for step in range(steps):
             inner = self.enter(here, depth, step)
             if counts:
-                inner.indices[depth] = (Value(self.f, Val(str(start), "i8", 1)) + step).text
+                inner.indices[depth] = (Register(self.f, Val(str(start), "i8", 1)) + step).text
             inner.values.update({v: [columns[step]] for v, columns in blocks.items()})
             self._body(inner, one, {})
 
-    def _early(self, place: Place, level: int, one: Pass) -> None:
+    def _early(self, context: LoopContext, level: int, one: Sweep) -> None:
         """Compute what is known outside the innermost loop already. What follows from a scratch row is not."""
         for v in sorted(one.compute - one.reread):
             op = operation(self.plan.kernel, v)
-            if self.plan.levels[v] == level and all(a in place.values for a in (op.args if op else ())):
-                self.compute(place, [v])
+            if self.plan.levels[v] == level and all(a in context.values for a in (op.args if op else ())):
+                self.compute(context, [v])
 
     def _copies(self, depth: int) -> bool:
         """Whether the reduced loops from `depth` on are so short that each step is written out."""
@@ -382,17 +371,17 @@ class _Rows(Computing):
             steps = steps // self.shape[-1] * self.groups
         return steps <= MOST_COPIES
 
-    def _body(self, place: Place, one: Pass, sums: dict[int, _Accumulators]) -> None:
-        """The innermost place of a pass."""
+    def _body(self, context: LoopContext, one: Sweep, sums: dict[int, _Accumulators]) -> None:
+        """The innermost point of a sweep."""
         for v in sorted(one.compute):
             if v in one.reread:
-                self.reread(place, v)
+                self.reread(context, v)
             else:
-                self.compute(place, [v])
+                self.compute(context, [v])
         for v, accumulators in sums.items():
-            for u, value in enumerate(self._reduction(place, v)[1]):
+            for u, value in enumerate(self._reduction(context, v)[1]):
                 accumulators.add(u, value)
         for v in one.keep:
-            self.keep(place, v)
+            self.keep(context, v)
         for k in one.stores:
-            self.store(place, k)
+            self.store(context, k)

@@ -13,7 +13,7 @@ from ..plan.kernel import Access, ScatterKernel
 from . import pointwise
 from .emitter import Index, checked, report
 from .ir import Function, Val
-from .registers import Value, literal
+from .registers import Register, literal
 from .vectors import advance, lanes_for, load, store, times
 
 PIECE = 8192
@@ -122,10 +122,10 @@ class _Scatter:
     def _indexed(self, pointers: list[str], first: Index, end: Index) -> None:
         """One set of indices, and the vectorised loop if there is one."""
         f, spec = self.f, self.spec
-        offset = Value(f, literal(0, "i8"))
-        wrong = Value(f, literal(False, "b1"))
+        offset = Register(f, literal(0, "i8"))
+        wrong = Register(f, literal(False, "b1"))
         for n, access in enumerate(spec.indices):
-            index = Value(f, load(f, pointers[1 + n], access.dtype, 0, 1))
+            index = Register(f, load(f, pointers[1 + n], access.dtype, 0, 1))
             place, bad = checked(index, spec.sizes[n])
             offset, wrong = offset + place * spec.index_strides[n], wrong | bad
         status = len(self.accesses)

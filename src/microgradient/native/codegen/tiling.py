@@ -111,23 +111,23 @@ def cut(nest: Nest, terms: int) -> Cut:
     batch, rows, columns = math.prod(nest.batch), math.prod(nest.rows), nest.columns
     depth = math.prod(nest.depth) * terms
     work = 2.0 * batch * rows * columns * max(depth, 1)
-    wanted = int(max(1, min(64, math.sqrt(work / 1e5))))
+    target = int(max(1, min(64, math.sqrt(work / 1e5))))
     if depth >= LONG:
-        wanted = max(wanted, batch * rows * columns * 8 // LARGEST_BLOCK // 2)
-    wanted = 1 << (wanted.bit_length() - 1)  # a power of two: whole shares for 2, 4, 8 … threads
-    if batch >= wanted:
-        return Cut(-(-batch // wanted), rows, columns)
+        target = max(target, batch * rows * columns * 8 // LARGEST_BLOCK // 2)
+    target = 1 << (target.bit_length() - 1)  # a power of two: whole shares for 2, 4, 8 … threads
+    if batch >= target:
+        return Cut(-(-batch // target), rows, columns)
     best, best_cost = Cut(1, rows, columns), math.inf
-    for across_rows, row_block in _row_blocks(nest.rows, 2 * wanted):
-        for across_columns, column_block in _column_blocks(columns, 2 * wanted):
+    for across_rows, row_block in _row_blocks(nest.rows, 2 * target):
+        for across_columns, column_block in _column_blocks(columns, 2 * target):
             count = batch * across_rows * across_columns
-            if count > 2 * wanted:
+            if count > 2 * target:
                 continue
             wasted = (
                 across_rows * row_block * across_columns * column_block / (rows * columns) - 1
             )  # the last is smaller
             operands = 2 / row_block + 2 / column_block  # reading b once for each block of rows, and a of columns
-            distance = abs(math.log2(count / wanted)) + 0.3 * (count % min(wanted, 4) != 0)
+            distance = abs(math.log2(count / target)) + 0.3 * (count % min(target, 4) != 0)
             narrow = 0.3 * (row_block < 8 and across_rows > 1)
             cost = wasted + operands + 0.2 * distance + narrow
             if cost < best_cost:

@@ -95,12 +95,12 @@ def _block(f: Function, turn: Turn, arrays: tuple[str, str], rows: int, columns:
     for r in range(rows):
         at = advance(f, arrays[0], dtype, r * turn.read.strides[turn.along])
         vectors.append(load(f, at, dtype, 1, side, columns))
-    for c, column in enumerate(turned(f, vectors)[:columns]):
+    for c, column in enumerate(transposed(f, vectors)[:columns]):
         at = advance(f, arrays[1], dtype, c * turn.written.strides[turn.across])
         store(f, column, at, 1, rows)
 
 
-def turned(f: Function, rows: list[Val]) -> list[Val]:
+def transposed(f: Function, rows: list[Val]) -> list[Val]:
     """The columns of a square of vectors whose last rows may be missing: they are 0."""
     first = rows[0]
     texts = [row.text for row in rows] + ["zeroinitializer"] * (first.lanes - len(rows))

@@ -7,7 +7,7 @@ lanes, or the register of a mask. The other lanes are 0.
 from __future__ import annotations
 
 from .ir import TYPES, Function, Val, vector
-from .registers import Value
+from .registers import Register
 
 
 def itemsize(dtype: str) -> int:
@@ -28,7 +28,7 @@ def counting(lanes: int) -> Val:
 
 def splat(f: Function, value: Val, lanes: int) -> Val:
     """One number in all lanes; a vector is returned as it is."""
-    return Value(f, value).spread(lanes).val
+    return Register(f, value).spread(lanes).val
 
 
 def shuffle(f: Function, a: str, b: str | None, type_: str, lanes: list[int]) -> str:
@@ -63,8 +63,8 @@ def load(f: Function, pointer: str, dtype: str, stride: int, lanes: int, active:
     if stride == -1:
         first = advance(f, pointer, dtype, 1 - active)
         run = _load_run(f, first, dtype, lanes, active)
-        turned = list(range(active - 1, -1, -1)) + list(range(active, lanes))
-        return _from_memory(f, shuffle(f, run, None, type_, turned), dtype, lanes)
+        reverse_lanes = list(range(active - 1, -1, -1)) + list(range(active, lanes))
+        return _from_memory(f, shuffle(f, run, None, type_, reverse_lanes), dtype, lanes)
     if stride in (2, -2) and lanes >= 4 and itemsize(dtype) >= 4:
         return _load_every_second(f, pointer, dtype, stride, lanes, active)
     text = "zeroinitializer"
@@ -89,8 +89,8 @@ def store(f: Function, value: Val, pointer: str, stride: int, active: int | str 
         return
     assert isinstance(active, int)
     if stride == -1:
-        turned = list(range(active - 1, -1, -1)) + list(range(active, lanes))
-        reverse = Val(shuffle(f, text, None, type_, turned), "u1" if dtype == "b1" else dtype, lanes)
+        reverse_lanes = list(range(active - 1, -1, -1)) + list(range(active, lanes))
+        reverse = Val(shuffle(f, text, None, type_, reverse_lanes), "u1" if dtype == "b1" else dtype, lanes)
         store(f, reverse, advance(f, pointer, dtype, 1 - active), 1, active)
         return
     if stride == 2 and lanes >= 4 and itemsize(dtype) >= 4:
@@ -182,9 +182,9 @@ def _load_every_second(f: Function, pointer: str, dtype: str, stride: int, lanes
     high = "zeroinitializer"
     if reach > lanes:
         high = _load_run(f, advance(f, first, dtype, lanes), dtype, lanes, reach - lanes)
-    wanted = [2 * i for i in range(active)]
+    taken = [2 * i for i in range(active)]
     unused = [2 * i + 1 for i in range(active, lanes)]  # in the part that was not read: 0
-    text = shuffle(f, low, high, type_, (wanted if stride > 0 else wanted[::-1]) + unused)
+    text = shuffle(f, low, high, type_, (taken if stride > 0 else taken[::-1]) + unused)
     return _from_memory(f, text, dtype, lanes)
 
 

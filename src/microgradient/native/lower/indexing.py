@@ -51,18 +51,18 @@ def _plan(w: Lowering, shape: tuple[int, ...], key: list[Any], indices: list[Any
         else:
             base_key.append(part)
             basic_axis += kind != "int"
-    together = "other" not in kinds[advanced[0] : advanced[-1] + 1]
+    adjacent = "other" not in kinds[advanced[0] : advanced[-1] + 1]
     broadcast = np.broadcast_shapes(*(i.shape for i in indices))
-    first = axes[0] if together else 0
+    first = axes[0] if adjacent else 0
     places, where = [], 0
     for axis in range(basic_axis):
         if axis in axes:
             places.append(-1)
             continue
-        places.append(where + (len(broadcast) if axis > first or not together else 0))
+        places.append(where + (len(broadcast) if axis > first or not adjacent else 0))
         where += 1
     rank = where + len(broadcast)
-    first = first if together else 0
+    first = first if adjacent else 0
     views = []
     for i in indices:
         shape_i = (1,) * first + (1,) * (len(broadcast) - i.ndim) + i.shape + (1,) * (rank - first - len(broadcast))

@@ -49,13 +49,13 @@ def _unnested(made: list[Instruction], outputs: list[Instruction]) -> list[Instr
     uses.update(id(o) for o in outputs)
     gone: set[int] = set()
     for i in made:
-        if i.op != "assemble" or "through" in i.params:
+        if i.op != "assemble" or "windows" in i.params:
             continue
         pieces: list[Any] = []
         keys: list[Any] = []
         terms: list[bool] = []
         for piece, key, term in zip(i.args, i.params["keys"], _terms(i), strict=True):
-            if piece.op == "assemble" and uses[id(piece)] == 1 and "through" not in piece.params:
+            if piece.op == "assemble" and uses[id(piece)] == 1 and "windows" not in piece.params:
                 gone.add(id(piece))
                 pieces += piece.args
                 keys += [tuple(map(_within, key, inner)) for inner in piece.params["keys"]]
@@ -156,7 +156,7 @@ def _merged(terms: list[Instruction], uses: Counter[int]) -> tuple[list[Instruct
         if uses[id(t)] == 1 and t.op == "contract":
             n = len(t.args) // 2
             key = ("contract", repr(t.params), repr(_trail(t.args[0])), repr(_trail(t.args[n])))
-        elif uses[id(t)] == 1 and t.op == "assemble" and "through" not in t.params:
+        elif uses[id(t)] == 1 and t.op == "assemble" and "windows" not in t.params:
             key = "assemble"
         kinds.setdefault(key, []).append(t)
     out, absorbed = [], set()

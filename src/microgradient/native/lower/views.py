@@ -166,10 +166,10 @@ def reshaped(shape: Shape, strides: Strides, target: Shape) -> Strides | None:
     return tuple(out)
 
 
-def _run(old: list[tuple[int, int]], i: int, wanted: int) -> tuple[int, int, int]:
-    """Old axes from number i on, merged as long as they are contiguous and too short for `wanted`: (entries, stride, next)."""
+def _run(old: list[tuple[int, int]], i: int, least: int) -> tuple[int, int, int]:
+    """Old axes from number i on, merged as long as they are contiguous and too short for `least`: (entries, stride, next)."""
     n, stride = old[i]
     i += 1
-    while n < wanted and i < len(old) and stride == old[i][0] * old[i][1]:
+    while n < least and i < len(old) and stride == old[i][0] * old[i][1]:
         n, stride, i = n * old[i][0], old[i][1], i + 1
     return n, stride, i

@@ -15,14 +15,14 @@ from ..lower.views import Layout, dense
 if TYPE_CHECKING:
     from ...program.program import Instruction
     from .fusion import Fusion
-from .groups import Ref
+from .groups import View
 
 
 class Contraction(NamedTuple):
     """The operands (one pair for each term) and the labels of each loop, in order."""
 
-    a: list[Ref]
-    b: list[Ref]
+    a: list[View]
+    b: list[View]
     a_labels: str
     b_labels: str
     batch: str
@@ -32,53 +32,53 @@ class Contraction(NamedTuple):
     out: str
 
 
-def contract(fusion: Fusion, i: Instruction, operands: list[Any]) -> Ref:
+def contract(fusion: Fusion, i: Instruction, operands: list[Any]) -> View:
     """Make a group of a contraction."""
 
     n = len(operands) // 2
     la, lb, out = i.params["labels"]
-    a = _alike(fusion, [fusion.stored(x) for x in operands[:n]])
-    b = _alike(fusion, [fusion.stored(x) for x in operands[n:]])
+    a = _same_layout(fusion, [fusion.stored(x) for x in operands[:n]])
+    b = _same_layout(fusion, [fusion.stored(x) for x in operands[n:]])
     sizes = {c: m for c, m in zip(la + lb, (*a[0].shape, *b[0].shape), strict=True)}
     free_a, free_b = ([c for c in out if c in mine and c not in other] for mine, other in ((la, lb), (lb, la)))
-    wanted = _vector_label(i, sizes, out, la, lb, a[0].layout.strides, b[0].layout.strides, free_a, free_b)
+    vectorised = _vector_label(i, sizes, out, la, lb, a[0].layout.strides, b[0].layout.strides, free_a, free_b)
     depth = [c for c in la if c in lb and c not in out]
-    if n == 1 and (not depth or _thin(wanted, sizes, free_a, free_b, la, lb, a[0], b[0], depth)):
+    if n == 1 and (not depth or _thin(vectorised, sizes, free_a, free_b, la, lb, a[0], b[0], depth)):
         return _by_rows(fusion, i, a[0], b[0], la, lb, out, depth, sizes)
-    if wanted in free_a:
+    if vectorised in free_a:
         a, b, la, lb, free_a, free_b = b, a, lb, la, free_b, free_a
     batch = [c for c in out if c in la and c in lb]
-    columns = [c for c in free_b if c != wanted] + ([wanted] if wanted else [])
-    if wanted and sizes[wanted] > 1 and b[0].layout.strides[lb.index(wanted)] != 1:
+    columns = [c for c in free_b if c != vectorised] + ([vectorised] if vectorised else [])
+    if vectorised and sizes[vectorised] > 1 and b[0].layout.strides[lb.index(vectorised)] != 1:
         order = [lb.index(c) for c in lb if c in batch] + [lb.index(c) for c in lb if c in depth]
         order += [lb.index(c) for c in columns]
         b = [fusion.copy(x, order) for x in b]
     if n > 1:
         _promise([*a, *b])
-    elif wanted:
-        _promise(b, lb.index(wanted))
+    elif vectorised:
+        _promise(b, lb.index(vectorised))
     depth.sort(key=lambda c: -abs(a[0].layout.strides[la.index(c)]))
-    order_out = [out.index(c) for c in out if c != wanted] + ([out.index(wanted)] if wanted else [])
+    order_out = [out.index(c) for c in out if c != vectorised] + ([out.index(vectorised)] if vectorised else [])
     group = fusion.begin("contract", i.shape, tuple(order_out))
     rows = [out[k] for k in order_out if out[k] in free_a]
     columns = [out[k] for k in order_out if out[k] in columns]
     group.detail = Contraction(a, b, la, lb, "".join(batch), "".join(rows), "".join(columns), "".join(depth), out)
     value = fusion.enter(group, "product", [], {}, i.shape, i.dtype, _own_strides(i.shape))
-    return Ref(value, (), i.shape)
+    return View(value, (), i.shape)
 
 
 def _own_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(s if n > 1 else 0 for s, n in zip(dense(shape), shape, strict=True))
 
 
-def _alike(fusion: Fusion, refs: list[Any]) -> list[Any]:
+def _same_layout(fusion: Fusion, refs: list[Any]) -> list[Any]:
     """The operands of all terms with the same strides; copies where they differ."""
     if len({r.layout.strides for r in refs}) > 1:
         return [fusion.copy(r, range(len(r.shape))) for r in refs]
     return refs
 
 
-def _promise(refs: list[Ref], only: int | None = None) -> None:
+def _promise(refs: list[View], only: int | None = None) -> None:
     """The kernel relies on these operands' strides (along one axis only): they may not be placed otherwise later."""
     for ref in refs:
         for axis, (n, stride) in enumerate(zip(ref.shape, ref.layout.strides, strict=True)):
@@ -105,9 +105,9 @@ def _vector_label(
     def ready(c: str) -> bool:
         return bool((strides_a[la.index(c)] if c in free_a else strides_b[lb.index(c)]) == 1)
 
-    wanted = str(i.params["last"])
-    if wanted in free and sizes[wanted] >= 4:
-        return wanted
+    vectorised = str(i.params["last"])
+    if vectorised in free and sizes[vectorised] >= 4:
+        return vectorised
     last = next((c for c in reversed(out) if c in free and sizes[c] > 1), free[-1])
     if ready(last):
         return last
@@ -120,28 +120,36 @@ def _vector_label(
 
 
 def _thin(
-    wanted: str,
+    vectorised: str,
     sizes: dict[str, int],
     free_a: list[str],
     free_b: list[str],
     la: str,
     lb: str,
-    a: Ref,
-    b: Ref,
+    a: View,
+    b: View,
     depth: list[str],
 ) -> bool:
     """Whether this is a matrix times a vector along memory, or a dot product: a row kernel's business."""
-    if not wanted:
+    if not vectorised:
         return True
-    mine, labels, other = (a, la, free_b) if wanted in free_a else (b, lb, free_a)
-    if math.prod(sizes[c] for c in other) > 1 or mine.layout.strides[labels.index(wanted)] == 1:
+    mine, labels, other = (a, la, free_b) if vectorised in free_a else (b, lb, free_a)
+    if math.prod(sizes[c] for c in other) > 1 or mine.layout.strides[labels.index(vectorised)] == 1:
         return False
     return math.prod(sizes[c] for c in depth) > 1
 
 
 def _by_rows(
-    fusion: Fusion, i: Instruction, a: Ref, b: Ref, la: str, lb: str, out: str, depth: list[str], sizes: dict[str, int]
-) -> Ref:
+    fusion: Fusion,
+    i: Instruction,
+    a: View,
+    b: View,
+    la: str,
+    lb: str,
+    out: str,
+    depth: list[str],
+    sizes: dict[str, int],
+) -> View:
     """The sum of the elementwise product."""
     from ...program.program import Instruction as Made
     from ..lower.views import Step

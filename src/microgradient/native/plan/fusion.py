@@ -21,11 +21,11 @@ from ..lower.views import Layout, Step, Strides, dense, order_of, resolve
 from .contract_layout import contract
 from .groups import (
     Buffer,
-    Entry,
-    Group,
-    Ref,
+    BufferValue,
+    FusedOp,
+    FusionGroup,
     Shape,
-    Value,
+    View,
     along,
     axes_in_domain,
     conforms,
@@ -36,7 +36,7 @@ from .groups import (
     strides_in_domain,
     vote,
 )
-from .in_place_concat import lengths, put, through_windows
+from .in_place_concat import compute_in_place, in_windows, lengths
 from .rng_plan import Draws, draw
 
 _MOST = 128  # operations in a kernel: LLVM's time grows faster than their number
@@ -45,9 +45,9 @@ _MOST = 128  # operations in a kernel: LLVM's time grows faster than their numbe
 class Fused(NamedTuple):
     """The groups of a program in order, its inputs as values and its outputs as views."""
 
-    groups: list[Group]
-    inputs: list[Value]
-    outputs: list[Ref]
+    groups: list[FusionGroup]
+    inputs: list[BufferValue]
+    outputs: list[View]
     draws: Draws
 
 
@@ -57,12 +57,12 @@ def fuse(program: Program) -> Fused:
     fusion = Fusion(updating(program))
     inputs = []
     for number, i in enumerate(program.inputs):
-        value = Value(i.shape, i.dtype, Layout(0, dense(i.shape)))
+        value = BufferValue(i.shape, i.dtype, Layout(0, dense(i.shape)))
         value.buffer = Buffer(i.dtype, value.size)
         value.buffer.slot = number
         value.placed, value.weak = True, i.weak
         inputs.append(value)
-        fusion.refs[id(i)] = Ref(value, (), i.shape)
+        fusion.refs[id(i)] = View(value, (), i.shape)
     for i in program.instructions:
         if id(i) in draws.known:
             fusion.refs[id(i)] = draw(fusion, i, draws.known[id(i)])
@@ -99,10 +99,10 @@ def updating(program: Program) -> dict[int, int]:
 class Fusion:
     def __init__(self, updates: dict[int, int]) -> None:
         self.updates = updates
-        self.groups: list[Group] = []
-        self.refs: dict[int, Ref] = {}
-        self.scalars: Group | None = None  # the latest group of single numbers
-        self.copies: dict[Any, Ref] = {}  # what has been copied already, into which order
+        self.groups: list[FusionGroup] = []
+        self.refs: dict[int, View] = {}
+        self.scalars: FusionGroup | None = None  # the latest group of single numbers
+        self.copies: dict[Any, View] = {}  # what has been copied already, into which order
 
     # ------------------------------------------------------------------------------------------------ one instruction
 
@@ -131,7 +131,7 @@ class Fusion:
             ref = self.host(i, operands)
         self.refs[id(i)] = ref
 
-    def view(self, ref: Ref, step: Step) -> Ref:
+    def view(self, ref: View, step: Step) -> View:
         """A view of a view; a copy first where memory can't be read that way."""
         if ref.value.literal is not None:
             return literal_ref(ref.value.literal, step.shape, ref.value.dtype)
@@ -140,9 +140,9 @@ class Fusion:
             ref = self.copy(ref, range(len(ref.shape)))
             steps = (step,)
         ref.value.views.append(steps)
-        return Ref(ref.value, steps, step.shape)
+        return View(ref.value, steps, step.shape)
 
-    def copy(self, ref: Ref, order: Sequence[int]) -> Ref:
+    def copy(self, ref: View, order: Sequence[int]) -> View:
         """The same entries in memory of their own, dense in this order of axes."""
         key = (id(ref.value), ref.layout, ref.shape, tuple(order))
         if key not in self.copies and ref.value.dtype.str[1:] not in NATIVE_DTYPES:
@@ -152,41 +152,41 @@ class Fusion:
             value = self.enter(group, "copy", [ref], {}, ref.shape, ref.value.dtype, dense(ref.shape))
             group.closed = True
             value.weak = ref.value.weak
-            self.copies[key] = Ref(value, (), ref.shape)
+            self.copies[key] = View(value, (), ref.shape)
         return self.copies[key]
 
-    def stored(self, ref: Ref) -> Ref:
+    def stored(self, ref: View) -> View:
         """An operand that lies in memory."""
         if ref.value.literal is None:
             return ref
         return self.pointwise("copy", [ref], {}, ref.shape, ref.value.dtype)
 
-    def pieced(self, ref: Ref, order: Sequence[int]) -> Ref:
+    def pieced(self, ref: View, order: Sequence[int]) -> View:
         """A copy that nobody else uses, to be stored in a place of its own."""
         group = self.begin("row", ref.shape, tuple(order))
         operand: Any = ref if ref.value.literal is None else number_of(ref)
         value = self.enter(group, "copy", [operand], {}, ref.shape, ref.value.dtype, dense(ref.shape))
         group.closed = True
-        return Ref(value, (), ref.shape)
+        return View(value, (), ref.shape)
 
-    def begin(self, kind: str, domain: Shape, order: tuple[int, ...]) -> Group:
+    def begin(self, kind: str, domain: Shape, order: tuple[int, ...]) -> FusionGroup:
         """Begin a new group."""
-        group = Group(len(self.groups), kind, domain, order)
+        group = FusionGroup(len(self.groups), kind, domain, order)
         self.groups.append(group)
         return group
 
     def enter(
-        self, group: Group, name: str, operands: Sequence[Any], params: dict[str, Any], shape: Shape, dtype: Any,
+        self, group: FusionGroup, name: str, operands: Sequence[Any], params: dict[str, Any], shape: Shape, dtype: Any,
         domain_strides: Strides,
-    ) -> Value:  # fmt: skip
+    ) -> BufferValue:  # fmt: skip
         """Append an operation to a group."""
         axes = axes_in_domain(group, shape)
         assert axes is not None
         rank = {axis: place for place, axis in enumerate(group.order)}
         order = sorted(range(len(shape)), key=lambda a: rank[axes[a]])
-        value = Value(shape, dtype, Layout(0, dense(shape, order)))
+        value = BufferValue(shape, dtype, Layout(0, dense(shape, order)))
         value.group, value.ready, value.domain_strides = group, group.number, domain_strides
-        group.entries.append(Entry(value, name, tuple(operands), params))
+        group.entries.append(FusedOp(value, name, tuple(operands), params))
         return value
 
     # ------------------------------------------------------------------------------------------------------ pointwise
@@ -200,13 +200,13 @@ class Fusion:
         dtype: Any,
         weak: bool = False,
         updates: int | None = None,
-    ) -> Ref:
+    ) -> View:
         """An elementwise operation (or gather, whose first operand is read where the others say)."""
         operands = [
-            number_of(o) if isinstance(o, Ref) and o.value.literal is not None and name != "gather" else o
+            number_of(o) if isinstance(o, View) and o.value.literal is not None and name != "gather" else o
             for o in operands
         ]
-        refs = [o for o in operands if isinstance(o, Ref)]
+        refs = [o for o in operands if isinstance(o, View)]
         latest = max((r.value.ready for r in refs), default=-1)
         group = self._joinable(name, operands, shape, latest, updates)
         if (
@@ -217,17 +217,17 @@ class Fusion:
             there = self._joinable(name, flat, self.groups[latest].domain, latest, updates)
             if there is self.groups[latest] and name not in ("gather", "iota"):
                 for o in flat:
-                    if isinstance(o, Ref):
+                    if isinstance(o, View):
                         o.value.views.append(o.steps)  # whoever places the value later must keep the view
                 value = self.enter(
                     there, name, flat, params, there.domain, dtype, strides_in_domain(there, there.domain)
                 )
                 value.weak = weak
-                return self.view(Ref(value, (), there.domain), Step("reshape", shape, None))
+                return self.view(View(value, (), there.domain), Step("reshape", shape, None))
         if group is None:
             order = vote(refs[1:] if name == "gather" else refs, shape, natural=updates is not None)
             conforming = [
-                self._conformed(o, shape, order) if isinstance(o, Ref) and (name != "gather" or k) else o
+                self._conformed(o, shape, order) if isinstance(o, View) and (name != "gather" or k) else o
                 for k, o in enumerate(operands)
             ]
             if any(a is not b for a, b in zip(conforming, operands, strict=True)):
@@ -240,9 +240,11 @@ class Fusion:
                 self.scalars = group
         value = self.enter(group, name, operands, params, shape, dtype, strides_in_domain(group, shape))
         value.weak = weak
-        return Ref(value, (), shape)
+        return View(value, (), shape)
 
-    def _joinable(self, name: str, operands: list[Any], shape: Shape, latest: int, updates: int | None) -> Group | None:
+    def _joinable(
+        self, name: str, operands: list[Any], shape: Shape, latest: int, updates: int | None
+    ) -> FusionGroup | None:
         """The group that an operation may join."""
         candidates = [self.groups[latest]] if latest >= 0 else []
         if shape == () and self.scalars is not None and self.scalars.number >= latest:
@@ -271,7 +273,7 @@ class Fusion:
                 return group
         return None
 
-    def _in_domain(self, operands: list[Any], shape: Shape, group: Group) -> list[Any] | None:
+    def _in_domain(self, operands: list[Any], shape: Shape, group: FusionGroup) -> list[Any] | None:
         """The operands reshaped to the domain of a group with as many entries, where that needs no copy.
 
         Layers work on all rows at once, and what lies between them on batches of rows.
@@ -280,17 +282,17 @@ class Fusion:
             return None
         found: list[Any] = []
         for o in operands:
-            if isinstance(o, Ref):
+            if isinstance(o, View):
                 steps = (*o.steps, Step("broadcast_to", shape, None), Step("reshape", group.domain, None))
                 if resolve(o.value.layout, o.value.shape, steps) is None:
                     return None
-                o = Ref(o.value, steps, group.domain)
+                o = View(o.value, steps, group.domain)
             found.append(o)
         return found
 
-    def _readable(self, operand: Any, group: Group, shape: Shape, apart: bool) -> bool:
+    def _readable(self, operand: Any, group: FusionGroup, shape: Shape, apart: bool) -> bool:
         """Whether an operation of this shape in `group` can read the operand: at its own place, or from memory."""
-        if not isinstance(operand, Ref):
+        if not isinstance(operand, View):
             return True
         if operand.value.group is group:
             return not apart and in_place(operand, group, shape)
@@ -298,7 +300,7 @@ class Fusion:
             return False  # assembled from what this group computes
         return apart or conforms(operand, shape, group)
 
-    def _conformed(self, ref: Ref, shape: Shape, order: tuple[int, ...]) -> Ref:
+    def _conformed(self, ref: View, shape: Shape, order: tuple[int, ...]) -> View:
         """A large operand that lies in memory otherwise is copied first, by blocks, which is faster than reading it across."""
         if ref.shape != shape or along(ref, shape, order):
             return ref
@@ -306,10 +308,10 @@ class Fusion:
 
     # ------------------------------------------------------------------------------------------------------ reductions
 
-    def reduction(self, i: Instruction, ref: Ref) -> Ref:
+    def reduction(self, i: Instruction, ref: View) -> View:
         """sum, max, min or prod over some axes."""
         axes = frozenset(i.params["axis"])
-        if not isinstance(ref, Ref) or ref.value.literal is not None:
+        if not isinstance(ref, View) or ref.value.literal is not None:
             ref = self.pointwise("copy", [ref], {}, ref.shape, i.dtype)
         group = ref.value.group
         if (
@@ -326,40 +328,42 @@ class Fusion:
             group = self.begin("row", ref.shape, order)
         group.reduced = axes
         value = self.enter(group, f"reduce_{i.op}", [ref], {}, i.shape, i.dtype, strides_in_domain(group, i.shape))
-        return Ref(value, (), i.shape)
+        return View(value, (), i.shape)
 
     # ------------------------------------------------------------------------------------ assembling, scattering, NumPy
 
-    def assemble(self, i: Instruction, pieces: list[Ref]) -> Ref:
+    def assemble(self, i: Instruction, pieces: list[View]) -> View:
         """Pieces stored side by side in one array; what they leave free is 0."""
         full = [p for p in pieces if len(p.shape) == len(i.shape) and 0 not in p.layout.strides]
         orders = {order_of(p.shape, p.layout.strides) for p in full} if len(full) == len(pieces) else set()
         order = orders.pop() if len(orders) == 1 else tuple(range(len(i.shape)))
-        whole = Value(i.shape, i.dtype, Layout(0, dense(i.shape, order)))
+        whole = BufferValue(i.shape, i.dtype, Layout(0, dense(i.shape, order)))
         whole.buffer = Buffer(whole.dtype, whole.size)
         whole.placed = True
         covered = 0
         for piece, key in zip(pieces, i.params["keys"], strict=True):
             place = resolve(whole.layout, whole.shape, [Step("index", lengths(key), key)])
             assert place is not None
-            if "through" in i.params:
-                place = through_windows(place, i.params["through"], lengths(key))
+            if "windows" in i.params:
+                place = in_windows(place, i.params["windows"], lengths(key))
             covered += math.prod(piece.shape)
-            if not put(piece, place, whole.buffer):
+            if not compute_in_place(piece, place, whole.buffer):
                 piece = self.pieced(piece, order_of(piece.shape, place.strides))
-                placed = put(piece, place, whole.buffer)  # apart from the assertion: `python -O` leaves those out
+                placed = compute_in_place(
+                    piece, place, whole.buffer
+                )  # apart from the assertion: `python -O` leaves those out
                 assert placed
             whole.ready = max(whole.ready, piece.value.ready)
         if covered < whole.size:
             whole.buffer.kept = True
         if whole.ready < 0:  # no pieces at all
             return literal_ref(0, i.shape, i.dtype)
-        return Ref(whole, (), i.shape)
+        return View(whole, (), i.shape)
 
-    def scatter(self, i: Instruction, operands: list[Ref]) -> Ref:
+    def scatter(self, i: Instruction, operands: list[View]) -> View:
         """Values added to zeros, or set in a copy of the last operand, where index arrays say."""
-        begun = literal_ref(0, i.shape, np.dtype(i.dtype)) if i.params["add"] else operands.pop()
-        target = self.pieced(begun, range(len(i.shape))).value
+        initial = literal_ref(0, i.shape, np.dtype(i.dtype)) if i.params["add"] else operands.pop()
+        target = self.pieced(initial, range(len(i.shape))).value
         operands = [self.stored(operand) for operand in operands]
         value = operands[0]
         group = self.begin("scatter", value.shape, tuple(range(len(value.shape))))
@@ -367,40 +371,40 @@ class Fusion:
         group.detail = (operands[0], list(operands[1:]), target, i.params)
         target.ready, target.group = group.number, None
         target.buffer, target.placed = Buffer(target.dtype, target.size), True
-        return Ref(target, (), i.shape)
+        return View(target, (), i.shape)
 
-    def scan(self, i: Instruction, operands: list[Ref]) -> Ref:
+    def scan(self, i: Instruction, operands: list[View]) -> View:
         """A running sum or product, or a recurrence."""
         operands = [self.stored(operand) for operand in operands]
         group = self.begin("scan", i.shape, tuple(range(len(i.shape))))
         group.closed = True
-        value = Value(i.shape, i.dtype, Layout(0, dense(i.shape)))
+        value = BufferValue(i.shape, i.dtype, Layout(0, dense(i.shape)))
         value.ready = group.number
         group.detail = (operands, value, i.params)
-        return Ref(value, (), i.shape)
+        return View(value, (), i.shape)
 
-    def host(self, i: Instruction, operands: list[Any]) -> Ref:
+    def host(self, i: Instruction, operands: list[Any]) -> View:
         """A call of NumPy."""
         group = self.begin("host", i.shape or (), tuple(range(len(i.shape or ()))))
         group.closed = True
-        value = Value(i.shape or (), i.dtype or np.dtype(np.float64), Layout(0, dense(i.shape or ())))
+        value = BufferValue(i.shape or (), i.dtype or np.dtype(np.float64), Layout(0, dense(i.shape or ())))
         value.ready = group.number
         value.weak = i.weak
         group.detail = (i, operands, value)
-        return Ref(value, (), i.shape or ())
+        return View(value, (), i.shape or ())
 
 
 # --------------------------------------------------------------------------------------------------------------- helpers
 
 
-def copying(ref: Ref) -> Instruction:
+def copying(ref: View) -> Instruction:
     """The call of NumPy that copies what no kernel can: complex numbers, halves."""
     options = {"function": np.array, "name": "copy", "pure": True}
     return Instruction("host", (), options, ref.shape, ref.value.dtype)
 
 
 def _native(i: Instruction, operands: list[Any]) -> bool:
-    dtypes = [(o.value.dtype if isinstance(o, Ref) else None) for o in operands]
+    dtypes = [(o.value.dtype if isinstance(o, View) else None) for o in operands]
     codes = tuple(d.str[1:] for d in dtypes if d is not None)
     if i.dtype is None or i.dtype.str[1:] not in NATIVE_DTYPES or any(c not in NATIVE_DTYPES for c in codes):
         return False
@@ -420,23 +424,23 @@ def _step(i: Instruction) -> Step:
     return Step(i.op, i.shape, detail)
 
 
-def _constant(i: Instruction) -> Ref:
+def _constant(i: Instruction) -> View:
     array = i.params["value"]
     if array.size <= 1 or not any(array.strides):
         return literal_ref(array.flat[0] if array.size else 0, i.shape, i.dtype)
-    value = Value(i.shape, i.dtype, Layout(0, dense(i.shape)))
+    value = BufferValue(i.shape, i.dtype, Layout(0, dense(i.shape)))
     value.buffer = Buffer(i.dtype, value.size)
     value.buffer.array = np.ascontiguousarray(array)
     value.placed = True
-    return Ref(value, (), i.shape)
+    return View(value, (), i.shape)
 
 
-def _related(operand: Any, group: Group) -> bool:
+def _related(operand: Any, group: FusionGroup) -> bool:
     """Whether an operand comes from the group or is read by it."""
-    if not isinstance(operand, Ref):
+    if not isinstance(operand, View):
         return False
     if operand.value.group is group:
         return True
     if group.kind != "row" or len(group.entries) > 24:
         return False
-    return any(isinstance(o, Ref) and o.value is operand.value for entry in group.entries for o in entry.operands)
+    return any(isinstance(o, View) and o.value is operand.value for entry in group.entries for o in entry.operands)

@@ -31,7 +31,7 @@ class Buffer:
         self.first = self.last = -1  # the groups between which it is needed
 
 
-class Value:
+class BufferValue:
     """What an instruction computes: shape, dtype and, if it is stored, where. `group` made it; it can be read when group number
     `ready` has run. `domain_strides`: how the dense value lies in its group's domain. `views` must exist, and `promised`
     strides (view, axis, stride) must stay, wherever the value is placed: kernels rely on them."""
@@ -55,7 +55,7 @@ class Value:
         self.shape = shape
         self.dtype = np.dtype(dtype)
         self.layout = layout
-        self.group: Group | None = None
+        self.group: FusionGroup | None = None
         self.ready = -1
         self.domain_strides: Strides = ()
         self.buffer: Buffer | None = None
@@ -71,10 +71,10 @@ class Value:
         return math.prod(self.shape)
 
 
-class Ref(NamedTuple):
+class View(NamedTuple):
     """A view of a value."""
 
-    value: Value
+    value: BufferValue
     steps: tuple[Step, ...]
     shape: Shape
 
@@ -88,16 +88,16 @@ class Ref(NamedTuple):
         return found
 
 
-class Entry(NamedTuple):
-    """An operation in a group: operands are Refs (of the group's own values too) and numbers."""
+class FusedOp(NamedTuple):
+    """An operation in a group: operands are views (of the group's own values too) and numbers."""
 
-    value: Value
+    value: BufferValue
     name: str
     operands: tuple[Any, ...]
     params: dict[str, Any]
 
 
-class Group:
+class FusionGroup:
     """What becomes one kernel: `kind` row, contract, scatter, scan, draw or host, over `domain`, whose axes `reduced` are summed.
 
     `order` is how the axes lie in memory, outermost first. A `closed` group takes no more entries; one that `updates` takes
@@ -110,7 +110,7 @@ class Group:
         self.domain = domain
         self.order = order
         self.reduced: frozenset[int] = frozenset()
-        self.entries: list[Entry] = []
+        self.entries: list[FusedOp] = []
         self.closed = False
         self.updates: int | None = None
         self.detail: Any = None  # of a contraction, scatter, scan, draw, host call
@@ -123,17 +123,17 @@ class Number(NamedTuple):
     dtype: Any
 
 
-def literal_ref(number: Any, shape: Shape, dtype: Any) -> Ref:
-    value = Value(shape, dtype, Layout(0, (0,) * len(shape)))
+def literal_ref(number: Any, shape: Shape, dtype: Any) -> View:
+    value = BufferValue(shape, dtype, Layout(0, (0,) * len(shape)))
     value.literal = number
-    return Ref(value, (), shape)
+    return View(value, (), shape)
 
 
-def number_of(ref: Ref) -> Number:
+def number_of(ref: View) -> Number:
     return Number(ref.value.literal, ref.value.dtype)
 
 
-def axes_in_domain(group: Group, shape: Shape) -> tuple[int, ...] | None:
+def axes_in_domain(group: FusionGroup, shape: Shape) -> tuple[int, ...] | None:
     """Which axis of the domain each axis of a value of the group is; None if the shape does not fit."""
     if shape == group.domain:
         return tuple(range(len(shape)))
@@ -145,7 +145,7 @@ def axes_in_domain(group: Group, shape: Shape) -> tuple[int, ...] | None:
     return kept if shape == tuple(group.domain[a] for a in kept) else None
 
 
-def strides_in_domain(group: Group, shape: Shape) -> Strides:
+def strides_in_domain(group: FusionGroup, shape: Shape) -> Strides:
     """For each axis of the domain the stride of a dense value of this shape."""
     axes = axes_in_domain(group, shape)
     assert axes is not None
@@ -155,7 +155,7 @@ def strides_in_domain(group: Group, shape: Shape) -> Strides:
     return tuple(strides)
 
 
-def spread(ref: Ref, group: Group, shape: Shape, layout: Layout | None = None) -> Layout:
+def spread(ref: View, group: FusionGroup, shape: Shape, layout: Layout | None = None) -> Layout:
     """The layout of an operand over the group's domain, for an operation whose result has this shape."""
     axes = axes_in_domain(group, shape)
     assert axes is not None
@@ -167,7 +167,7 @@ def spread(ref: Ref, group: Group, shape: Shape, layout: Layout | None = None) -
     return Layout(there.offset, tuple(strides))
 
 
-def in_place(ref: Ref, group: Group, shape: Shape) -> bool:
+def in_place(ref: View, group: FusionGroup, shape: Shape) -> bool:
     """Whether an operation of this shape reads, of a value of its own group, just the entry that belongs to its own place."""
     as_dense = resolve(Layout(0, dense(ref.value.shape)), ref.value.shape, ref.steps)
     if as_dense is None or as_dense.offset:
@@ -176,7 +176,7 @@ def in_place(ref: Ref, group: Group, shape: Shape) -> bool:
     return all(a == b or n == 1 for a, b, n in zip(there.strides, ref.value.domain_strides, group.domain, strict=True))
 
 
-def vote(refs: Sequence[Ref], shape: Shape, natural: bool = False) -> tuple[int, ...]:
+def vote(refs: Sequence[View], shape: Shape, natural: bool = False) -> tuple[int, ...]:
     """The order of axes in memory that most operands of full shape have; the natural one if there are none.
 
     Of two orders with as many votes the natural one is taken only if `natural`: the other comes from a contraction, and so will
@@ -193,13 +193,13 @@ def vote(refs: Sequence[Ref], shape: Shape, natural: bool = False) -> tuple[int,
     return max(votes, key=lambda o: (votes[o], (o == given) == natural)) if votes else given
 
 
-def conforms(ref: Ref, shape: Shape, group: Group) -> bool:
+def conforms(ref: View, shape: Shape, group: FusionGroup) -> bool:
     if ref.shape != shape or shape != group.domain:
         return True
     return along(ref, shape, group.order)
 
 
-def along(ref: Ref, shape: Shape, order: tuple[int, ...]) -> bool:
+def along(ref: View, shape: Shape, order: tuple[int, ...]) -> bool:
     """Whether the innermost loop reads the operand along memory, or it is too small to matter."""
     if math.prod(shape) <= 512:
         return True
@@ -210,7 +210,7 @@ def along(ref: Ref, shape: Shape, order: tuple[int, ...]) -> bool:
     return all(abs(s) != 1 for s in strides)  # no order would be better: a strided slice
 
 
-def reducible(group: Group, axes: frozenset[int], itemsize: int) -> bool:
+def reducible(group: FusionGroup, axes: frozenset[int], itemsize: int) -> bool:
     """Whether a reduction of values of the group can join it. The reduced axes must be the innermost of the group in memory, but
     for one kept axis of whole vectors if the first cache holds what is reduced at a time."""
     long = [a for a in group.order if group.domain[a] > 1]

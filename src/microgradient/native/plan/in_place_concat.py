@@ -6,22 +6,22 @@ import math
 from typing import Any
 
 from ..lower.views import Layout, Step, Strides, order_of, resolve
-from .groups import Buffer, Ref, Shape, Value
+from .groups import Buffer, BufferValue, Shape, View
 
 
 def lengths(key: Any) -> Shape:
     return tuple(len(range(p.start, p.stop, p.step or 1)) for p in key)
 
 
-def through_windows(place: Layout, through: Any, shape: Shape) -> Layout:
-    window, stride, dilation, counts = through
+def in_windows(place: Layout, windows: Any, shape: Shape) -> Layout:
+    window, stride, dilation, counts = windows
     lead = len(shape) - len(window)
     found = resolve(place, shape, [Step("windows", (*shape[:lead], *counts, *window), (window, stride, dilation))])
     assert found is not None
     return found
 
 
-def put(piece: Ref, place: Layout, buffer: Buffer) -> bool:
+def compute_in_place(piece: View, place: Layout, buffer: Buffer) -> bool:
     """Let the value behind a piece be computed right into its place; False if it has one already, or is not a whole value."""
     value = piece.value
     if value.placed or value.group is None or value.literal is not None or value.size != math.prod(piece.shape):
@@ -42,7 +42,7 @@ def put(piece: Ref, place: Layout, buffer: Buffer) -> bool:
     return True
 
 
-def _keeps(value: Value, layout: Layout) -> bool:
+def _keeps(value: BufferValue, layout: Layout) -> bool:
     """Whether all that kernels rely on is still so with this layout."""
     if any(resolve(layout, value.shape, steps) is None for steps in value.views):
         return False
@@ -53,6 +53,6 @@ def _keeps(value: Value, layout: Layout) -> bool:
     return True
 
 
-def _similar(value: Value, strides: Strides) -> bool:
+def _similar(value: BufferValue, strides: Strides) -> bool:
     """Whether the innermost axis stays the innermost."""
     return order_of(value.shape, value.layout.strides)[-1:] == order_of(value.shape, strides)[-1:]

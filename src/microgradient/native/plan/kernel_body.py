@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..lower.views import Layout
-from .groups import Buffer, Entry, Group, Number, Ref, Value, axes_in_domain, spread
+from .groups import Buffer, BufferValue, FusedOp, FusionGroup, Number, View, axes_in_domain, spread
 from .kernel import Access, Op
 
 
@@ -24,9 +24,9 @@ class Body:
 
     def __init__(
         self,
-        group: Group,
+        group: FusionGroup,
         over: Callable[[Layout], tuple[int, ...]],
-        buffer_of: Callable[[Value], Buffer],
+        buffer_of: Callable[[BufferValue], Buffer],
         first: int = 0,
     ) -> None:
         self.buffer_of = buffer_of
@@ -37,9 +37,9 @@ class Body:
         self.sources: list[Operand] = []
         self.known: dict[Any, int] = {}
         self.count = 0  # operations
-        self.pending: list[tuple[Value | None, str, tuple[Any, ...], str, tuple[tuple[str, Any], ...]]] = []
+        self.pending: list[tuple[BufferValue | None, str, tuple[Any, ...], str, tuple[tuple[str, Any], ...]]] = []
 
-    def written(self, stored: list[Value]) -> tuple[Any, Any, Any, tuple[Operand, ...]]:
+    def written(self, stored: list[BufferValue]) -> tuple[Any, Any, Any, tuple[Operand, ...]]:
         """(loads, ops, stores, operands) of the kernel."""
         for entry in self.group.entries:
             self._enter(entry)
@@ -64,19 +64,19 @@ class Body:
         stores = []
         operands = list(self.sources)
         for value in stored:
-            layout = spread(Ref(value, (), value.shape), self.group, value.shape)
+            layout = spread(View(value, (), value.shape), self.group, value.shape)
             stores.append((numbers[id(value)], Access(value.dtype.str[1:], self.over(layout))))
             operands.append(Operand(self.buffer_of(value), layout.offset))
         return tuple(self.loads), tuple(ops), tuple(stores), tuple(operands)
 
     def _op(
-        self, value: Value | None, name: str, args: tuple[Any, ...], dtype: str, params: Any = ()
+        self, value: BufferValue | None, name: str, args: tuple[Any, ...], dtype: str, params: Any = ()
     ) -> tuple[str, int]:
         self.pending.append((value, name, args, dtype, params))
         self.count += 1
         return ("op", self.count - 1)
 
-    def _enter(self, entry: Entry) -> None:
+    def _enter(self, entry: FusedOp) -> None:
         value, name = entry.value, entry.name
         dtype = value.dtype.str[1:]
         if name == "product":
@@ -85,8 +85,8 @@ class Body:
         if name == "gather":
             self._gather(entry)
             return
-        wanted = _computing_dtype(entry)
-        args = tuple(self._argument(o, value.shape, wanted) for o in entry.operands)
+        common = _computing_dtype(entry)
+        args = tuple(self._argument(o, value.shape, common) for o in entry.operands)
         if name == "copy":
             self._op(value, "alias", args, dtype)
             return
@@ -102,11 +102,11 @@ class Body:
         params = () if name.startswith("reduce_") or name == "astype" else tuple(sorted(entry.params.items()))
         self._op(value, name, args, dtype, params)
 
-    def _argument(self, operand: Any, shape: Any, wanted: Any) -> tuple[str, int]:
+    def _argument(self, operand: Any, shape: Any, common: Any) -> tuple[str, int]:
         """The number of an operand's value, converted where it is a Python number without a dtype."""
-        if not isinstance(operand, Ref):
+        if not isinstance(operand, View):
             number, own = (operand.value, operand.dtype) if isinstance(operand, Number) else (operand, None)
-            dtype = (np.dtype(own) if own is not None else wanted or np.result_type(type(number))).str[1:]
+            dtype = (np.dtype(own) if own is not None else common or np.result_type(type(number))).str[1:]
             key = ("constant", repr(number), dtype)
             if key not in self.known:
                 item = number.item() if isinstance(number, np.generic) else number
@@ -116,14 +116,14 @@ class Body:
             got: tuple[str, int] = ("value", id(operand.value))
         else:
             got = self._load(operand, spread(operand, self.group, _reading_shape(operand, self.group, shape)))
-        if operand.value.weak and wanted is not None and operand.value.dtype != wanted:
-            converted = ("weak", got, wanted.str)
+        if operand.value.weak and common is not None and operand.value.dtype != common:
+            converted = ("weak", got, common.str)
             if converted not in self.known:
-                self.known[converted] = self._op(None, "astype", (got,), wanted.str[1:])[1]
+                self.known[converted] = self._op(None, "astype", (got,), common.str[1:])[1]
             return ("op", self.known[converted])
         return got
 
-    def _load(self, operand: Ref, layout: Layout) -> tuple[str, int]:
+    def _load(self, operand: View, layout: Layout) -> tuple[str, int]:
         buffer = self.buffer_of(operand.value)
         access = Access(operand.value.dtype.str[1:], self.over(layout))
         key = (id(buffer), layout.offset, access)
@@ -133,7 +133,7 @@ class Body:
             self.sources.append(Operand(buffer, layout.offset))
         return ("load", self.known[key])
 
-    def _gather(self, entry: Entry) -> None:
+    def _gather(self, entry: FusedOp) -> None:
         source, *indices = entry.operands
         params = entry.params
         layout = source.layout
@@ -160,21 +160,21 @@ class Body:
 _COMPARISONS = frozenset({"equal", "not_equal", "less", "less_equal", "greater", "greater_equal"})
 
 
-def _reading_shape(operand: Ref, group: Group, shape: Any) -> Any:
+def _reading_shape(operand: View, group: FusionGroup, shape: Any) -> Any:
     """A reduction reads its operand over the whole domain."""
     return operand.shape if operand.shape == group.domain else shape
 
 
-def _computing_dtype(entry: Entry) -> Any:
+def _computing_dtype(entry: FusedOp) -> Any:
     """The dtype that operands without one of their own take."""
     typed = [
-        o.value.dtype if isinstance(o, Ref) else o.dtype
+        o.value.dtype if isinstance(o, View) else o.dtype
         for o in entry.operands
-        if (isinstance(o, Ref) and not o.value.weak) or isinstance(o, Number)
+        if (isinstance(o, View) and not o.value.weak) or isinstance(o, Number)
     ]
     if entry.name in _COMPARISONS:
-        numbers: list[Any] = [o for o in entry.operands if not isinstance(o, Ref | Number)]
-        weak = [o.value.dtype for o in entry.operands if isinstance(o, Ref) and o.value.weak]
+        numbers: list[Any] = [o for o in entry.operands if not isinstance(o, View | Number)]
+        weak = [o.value.dtype for o in entry.operands if isinstance(o, View) and o.value.weak]
         numbers += [{"f": 0.0, "i": 0}.get(dtype.kind, False) for dtype in weak]
         return np.result_type(*typed, *numbers) if typed else np.dtype(np.float64)
     if entry.name.startswith("logical") or entry.value.dtype.kind == "b":

@@ -11,7 +11,7 @@ from typing import Any
 from ...program.program import Program
 from ..lower.views import Layout, dense, resolve
 from .fusion import Fused
-from .groups import Entry, Group, Ref, Value
+from .groups import BufferValue, FusedOp, FusionGroup, View
 
 _CHEAP = frozenset({
     "add", "subtract", "multiply", "negative", "where", "relu", "square", "equal", "less", "less_equal", "greater",
@@ -20,7 +20,7 @@ _CHEAP = frozenset({
 _LONGEST = 40  # entries of a kernel
 _MOST_READERS = 2
 
-Reads = Callable[[Group], list[tuple[Any, Ref]]]
+Reads = Callable[[FusionGroup], list[tuple[Any, View]]]
 
 
 def recompute(program: Program, fused: Fused, reads: Reads) -> None:
@@ -32,7 +32,7 @@ def recompute(program: Program, fused: Fused, reads: Reads) -> None:
     outputs = {id(ref.value) for ref in fused.outputs}
     changing = {id(fused.inputs[alias.input]) for alias in program.aliases}  # inputs that are overwritten at some time
 
-    def stored(value: Value) -> bool:
+    def stored(value: BufferValue) -> bool:
         return value.placed or value.group is None or id(value) in outputs or len(readers.get(id(value), ())) > 1
 
     for group in reversed(fused.groups):
@@ -42,7 +42,7 @@ def recompute(program: Program, fused: Fused, reads: Reads) -> None:
             users = readers.get(id(entry.value), set())
             if not _may_go(entry, group, users, outputs):
                 continue
-            own = [o for o in entry.operands if isinstance(o, Ref)]
+            own = [o for o in entry.operands if isinstance(o, View)]
             if any(not stored(o.value) or id(o.value) in changing for o in own):
                 continue
             targets = [fused.groups[user] for user in users]
@@ -57,7 +57,7 @@ def recompute(program: Program, fused: Fused, reads: Reads) -> None:
                     readers[id(o.value)].discard(group.number)
 
 
-def _may_go(entry: Entry, group: Group, users: set[int], outputs: set[int]) -> bool:
+def _may_go(entry: FusedOp, group: FusionGroup, users: set[int], outputs: set[int]) -> bool:
     value = entry.value
     return (
         entry.name in _CHEAP
@@ -70,14 +70,14 @@ def _may_go(entry: Entry, group: Group, users: set[int], outputs: set[int]) -> b
     )
 
 
-def _may_come(entry: Entry, target: Group, own: list[Ref]) -> bool:
+def _may_come(entry: FusedOp, target: FusionGroup, own: list[View]) -> bool:
     """Whether the target reads the value entry by entry, in the order of its own loops."""
     value = entry.value
     if target.kind != "row" or target.domain != value.shape or len(target.entries) > _LONGEST:
         return False
     for other in target.entries:
         for o in other.operands:
-            if isinstance(o, Ref) and o.value is value:
+            if isinstance(o, View) and o.value is value:
                 there = resolve(Layout(0, dense(value.shape)), value.shape, o.steps)
                 if other.name in ("gather", "copy") or o.shape != value.shape or there != Layout(0, dense(value.shape)):
                     return False
@@ -85,17 +85,17 @@ def _may_come(entry: Entry, target: Group, own: list[Ref]) -> bool:
     return all(o.shape != target.domain or innermost is None or abs(o.layout.strides[innermost]) <= 1 for o in own)
 
 
-def _move(entry: Entry, target: Group) -> None:
+def _move(entry: FusedOp, target: FusionGroup) -> None:
     """Compute an entry's value again in another group, as a value of its own there."""
     old = entry.value
-    new = Value(old.shape, old.dtype, old.layout)
+    new = BufferValue(old.shape, old.dtype, old.layout)
     new.group, new.ready, new.domain_strides, new.weak = target, target.number, old.domain_strides, old.weak
 
     def replaced(o: Any) -> Any:
-        return Ref(new, o.steps, o.shape) if isinstance(o, Ref) and o.value is old else o
+        return View(new, o.steps, o.shape) if isinstance(o, View) and o.value is old else o
 
     place = next(
-        k for k, e in enumerate(target.entries) if any(isinstance(o, Ref) and o.value is old for o in e.operands)
+        k for k, e in enumerate(target.entries) if any(isinstance(o, View) and o.value is old for o in e.operands)
     )
-    target.entries = [Entry(e.value, e.name, tuple(map(replaced, e.operands)), e.params) for e in target.entries]
-    target.entries.insert(place, Entry(new, entry.name, entry.operands, entry.params))
+    target.entries = [FusedOp(e.value, e.name, tuple(map(replaced, e.operands)), e.params) for e in target.entries]
+    target.entries.insert(place, FusedOp(new, entry.name, entry.operands, entry.params))

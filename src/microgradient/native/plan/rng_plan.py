@@ -14,7 +14,7 @@ from ...program.program import Instruction, Program
 from ..codegen import philox
 from ..lower.ops import NATIVE_DTYPES
 from ..lower.views import Layout, dense
-from .groups import Buffer, Ref, Value
+from .groups import Buffer, BufferValue, View
 from .kernel import DrawKernel
 
 
@@ -30,15 +30,15 @@ class Draws:
 
     def __init__(self, program: Program) -> None:
         found = [i for i in program.instructions if i.op == "host" and not i.params["pure"]]
-        wanted = [i.params["draw"] for i in found]
-        native = all(d is not None and d.generator is wanted[0].generator for d in wanted) and all(
+        specs = [i.params["draw"] for i in found]
+        native = all(d is not None and d.generator is specs[0].generator for d in specs) and all(
             i.dtype.str[1:] in NATIVE_DTYPES for i in found
         )
-        self.generator: Any = wanted[0].generator if wanted and native else None
+        self.generator: Any = specs[0].generator if specs and native else None
         self.known: dict[int, Draw] = {}
         before = []  # for each draw, how many blocks those before it use
         self.blocks = 0
-        for n, (i, d) in enumerate(zip(found, wanted, strict=True) if native else ()):
+        for n, (i, d) in enumerate(zip(found, specs, strict=True) if native else ()):
             spec = DrawKernel(d.kind, i.size, i.dtype.str[1:], d.numbers)
             self.known[id(i)] = Draw(spec, 2 * n)
             before.append(self.blocks)
@@ -55,11 +55,11 @@ class Draws:
         self.state[:, 1] = self._before + np.uint64(counter)
 
 
-def draw(fusion: Any, i: Instruction, made: Draw) -> Ref:
+def draw(fusion: Any, i: Instruction, made: Draw) -> View:
     """Make a group of a draw."""
     group = fusion.begin("draw", i.shape, tuple(range(len(i.shape))))
     group.closed = True
-    value = Value(i.shape, i.dtype, Layout(0, dense(i.shape)))
+    value = BufferValue(i.shape, i.dtype, Layout(0, dense(i.shape)))
     value.ready = group.number
     group.detail = (made, value)
-    return Ref(value, (), i.shape)
+    return View(value, (), i.shape)

@@ -18,7 +18,7 @@ from ..lower.ops import NATIVE_DTYPES
 from ..lower.views import Layout, Step, broadcast, dense, indexed_shape, resolve
 from .contract_layout import Contraction, strides_over
 from .fusion import Fused, copying, fuse
-from .groups import Buffer, Entry, Group, Number, Ref, Value, spread
+from .groups import Buffer, BufferValue, FusedOp, FusionGroup, Number, View, spread
 from .kernel import Access, ContractionKernel, FlatKernel, RowKernel, ScanKernel, ScatterKernel
 from .kernel_body import Body, Operand
 from .recompute import recompute
@@ -34,7 +34,7 @@ class Launch(NamedTuple):
     spec: Any
     operands: tuple[Operand, ...]
     number: int | None
-    host: Group | None
+    host: FusionGroup | None
     group: int
 
 
@@ -45,7 +45,7 @@ class Schedule(NamedTuple):
     arena_bytes: int
     slots: int  # inputs, then outputs, then constants
     constants: list[tuple[int, Any]]  # (slot, array)
-    groups: list[Group]
+    groups: list[FusionGroup]
     draws: Draws
 
 
@@ -60,11 +60,11 @@ class _Schedule:
         self.fused = fused
         self.groups = fused.groups
         self.constants: list[tuple[int, Any]] = []
-        self.readers: dict[int, list[tuple[int, Any, Ref]]] = {}  # of each value: (group, shape, operand)
+        self.readers: dict[int, list[tuple[int, Any, View]]] = {}  # of each value: (group, shape, operand)
         for group in self.groups:
             for shape, ref in _operands(group):
                 self.readers.setdefault(id(ref.value), []).append((group.number, shape, ref))
-        self.wanted = {id(ref.value) for ref in fused.outputs}
+        self.needed = {id(ref.value) for ref in fused.outputs}
         self.slots = len(program.inputs) + len(program.outputs)
 
     def finish(self) -> Schedule:
@@ -79,7 +79,7 @@ class _Schedule:
     def _place_outputs(self) -> None:
         """Have outputs computed where they are wanted, or copied there at the end."""
         sources = {a.output: a.input for a in self.program.aliases}
-        late = []
+        deferred = []
         for number, ref in enumerate(self.fused.outputs):
             target = Buffer(ref.value.dtype, math.prod(ref.shape))
             target.slot = len(self.program.inputs) + number
@@ -98,21 +98,21 @@ class _Schedule:
             if direct:
                 value.buffer, value.placed = target, True
             else:
-                late.append((ref, target))
-        for ref, target in self._saved(late, sources):
+                deferred.append((ref, target))
+        for ref, target in self._saved(deferred, sources):
             self._copy_at_end(ref, target)
 
-    def _saved(self, late: list[tuple[Ref, Buffer]], sources: dict[int, int]) -> list[tuple[Ref, Buffer]]:
+    def _saved(self, deferred: list[tuple[View, Buffer]], sources: dict[int, int]) -> list[tuple[View, Buffer]]:
         """What is still to be copied into outputs. Of inputs that are overwritten, what is wanted is copied elsewhere first."""
         changing = {id(self.fused.inputs[source]) for source in sources.values()}
         rest = []
-        for ref, target in late:
+        for ref, target in deferred:
             if id(ref.value) in changing:
                 ref = self._copy_at_end(ref, Buffer(ref.value.dtype, target.size))
             rest.append((ref, target))
         return rest
 
-    def _may_overwrite(self, value: Value, source: int | None) -> bool:
+    def _may_overwrite(self, value: BufferValue, source: int | None) -> bool:
         """Whether the old value of an input may go when `value` is computed: nobody reads it later, or elsewhere at that time."""
         if source is None:
             return True
@@ -121,48 +121,48 @@ class _Schedule:
         old = self.fused.inputs[source]
         group = value.group
         readers = self.readers.get(id(old), [])
-        if id(old) in self.wanted or any(number > group.number for number, _, _ in readers):
+        if id(old) in self.needed or any(number > group.number for number, _, _ in readers):
             return False
         passes = group.kind == "row" and group.reduced and value.shape == group.domain  # which may read it again
         own = Layout(0, _strides_of(value, group))
         reading = [(shape, ref) for number, shape, ref in readers if number == group.number]
         return not any(passes or shape is None or spread(ref, group, shape) != own for shape, ref in reading)
 
-    def _copy_at_end(self, ref: Ref, target: Buffer) -> Ref:
+    def _copy_at_end(self, ref: View, target: Buffer) -> View:
         if ref.value.dtype.str[1:] not in NATIVE_DTYPES:
-            group = Group(len(self.groups), "host", ref.shape, ())
-            value = Value(ref.shape, ref.value.dtype, Layout(0, dense(ref.shape)))
+            group = FusionGroup(len(self.groups), "host", ref.shape, ())
+            value = BufferValue(ref.shape, ref.value.dtype, Layout(0, dense(ref.shape)))
             value.ready, value.buffer, value.placed = group.number, target, True
             group.detail = (copying(ref), [ref], value)
             self.groups.append(group)
-            return Ref(value, (), ref.shape)
-        group = Group(len(self.groups), "row", ref.shape, tuple(range(len(ref.shape))))
-        value = Value(ref.shape, ref.value.dtype, Layout(0, dense(ref.shape)))
+            return View(value, (), ref.shape)
+        group = FusionGroup(len(self.groups), "row", ref.shape, tuple(range(len(ref.shape))))
+        value = BufferValue(ref.shape, ref.value.dtype, Layout(0, dense(ref.shape)))
         value.group, value.ready, value.buffer, value.placed = group, group.number, target, True
         operand: Any = ref if ref.value.literal is None else Number(ref.value.literal, ref.value.dtype)
-        group.entries.append(Entry(value, "copy", (operand,), {}))
+        group.entries.append(FusedOp(value, "copy", (operand,), {}))
         self.groups.append(group)
-        return Ref(value, (), ref.shape)
+        return View(value, (), ref.shape)
 
     def _drop_unused(self) -> None:
         """Remove operations whose results nobody reads."""
-        wanted = set(self.wanted)
+        needed = set(self.needed)
         placed_readers: set[int] = set()
         for ref in self.fused.outputs:
             _mark(ref.value, placed_readers)
         for group in reversed(self.groups):
             if group.kind in ("host", "scatter", "scan"):
                 for _, ref in _operands(group):
-                    wanted.add(id(ref.value))
+                    needed.add(id(ref.value))
                     _mark(ref.value, placed_readers)
                 if group.kind == "scatter":
                     _mark(group.detail[2], placed_readers)
                 continue
-            kept: list[Entry] = []
+            kept: list[FusedOp] = []
             for entry in reversed(group.entries):
                 value = entry.value
-                needed = (
-                    id(value) in wanted
+                keep = (
+                    id(value) in needed
                     or (entry.name == "product" and bool(kept))
                     or (
                         value.placed
@@ -170,25 +170,25 @@ class _Schedule:
                         and (value.buffer.slot is not None or id(value.buffer) in placed_readers)
                     )
                 )
-                if needed:
+                if keep:
                     kept.append(entry)
                     for o in entry.operands:
-                        if isinstance(o, Ref):
-                            wanted.add(id(o.value))
+                        if isinstance(o, View):
+                            needed.add(id(o.value))
                             _mark(o.value, placed_readers)
             group.entries = kept[::-1]
             if group.kind == "contract" and group.entries:
                 for ref in (*group.detail.a, *group.detail.b):
-                    wanted.add(id(ref.value))
+                    needed.add(id(ref.value))
                     _mark(ref.value, placed_readers)
 
     # --------------------------------------------------------------------------------------------------------- kernels
 
-    def _launch(self, group: Group) -> Launch | None:
+    def _launch(self, group: FusionGroup) -> Launch | None:
         if group.kind == "host":
             instruction, operands, value = group.detail
             for o in operands:
-                if isinstance(o, Ref):
+                if isinstance(o, View):
                     self._buffer(o.value)
             if instruction.shape is not None:
                 self._buffer(value)
@@ -205,12 +205,12 @@ class _Schedule:
             return self._contraction(group)
         return self._row(group)
 
-    def _draw(self, group: Group) -> Launch:
+    def _draw(self, group: FusionGroup) -> Launch:
         (spec, entry), value = group.detail
         operands = (Operand(self._taken(self.fused.draws.buffer), entry), Operand(self._buffer(value), 0))
         return Launch(spec, operands, None, None, group.number)
 
-    def _stored(self, group: Group) -> list[Value]:
+    def _stored(self, group: FusionGroup) -> list[BufferValue]:
         """The values of a group that must be in memory: read by other groups, or outputs."""
         read = self._read_elsewhere()
         return [e.value for e in group.entries if e.value.placed or id(e.value) in read.get(group.number, ())]
@@ -227,7 +227,7 @@ class _Schedule:
             self._elsewhere = found
         return self._elsewhere
 
-    def _buffer(self, value: Value) -> Buffer:
+    def _buffer(self, value: BufferValue) -> Buffer:
         if value.buffer is None:
             value.buffer = Buffer(value.dtype, value.size)
         return self._taken(value.buffer)
@@ -240,7 +240,7 @@ class _Schedule:
             self.constants.append((buffer.slot, buffer.array))
         return buffer
 
-    def _row(self, group: Group) -> Launch:
+    def _row(self, group: FusionGroup) -> Launch:
         kept = [a for a in group.order if a not in group.reduced]
         loops = [a for a in kept if group.domain[a] != 1]
         inner = [a for a in group.order if a in group.reduced and group.domain[a] != 1]
@@ -255,7 +255,7 @@ class _Schedule:
         spec = RowKernel(shape, len(shape) - len(inner), vector, loads, ops, stores)
         return Launch(spec, operands, None, None, group.number)
 
-    def _contraction(self, group: Group) -> Launch:
+    def _contraction(self, group: FusionGroup) -> Launch:
         c: Contraction = group.detail
         loops = c.batch + c.rows + c.columns
         axes = [c.out.index(label) for label in loops]
@@ -276,7 +276,7 @@ class _Schedule:
         pairs = tuple(Operand(self._buffer(r.value), r.layout.offset) for r in (*c.a, *c.b))
         return Launch(spec, pairs + operands, None, None, group.number)
 
-    def _scatter(self, group: Group) -> Launch:
+    def _scatter(self, group: FusionGroup) -> Launch:
         value, indices, target, params = group.detail
         shape = value.shape
         sizes = indexed_shape(target.shape, params["key"])
@@ -298,7 +298,7 @@ class _Schedule:
         operands.append(Operand(self._buffer(target), at.offset))
         return Launch(spec, tuple(operands), None, None, group.number)
 
-    def _scan(self, group: Group) -> Launch:
+    def _scan(self, group: FusionGroup) -> Launch:
         refs, value, params = group.detail
         loops = [*(a for a in range(len(value.shape)) if a != params["axis"]), params["axis"]]
         layouts = [*(ref.layout for ref in refs), value.layout]
@@ -317,7 +317,7 @@ class _Schedule:
             used = [o.buffer for o in launch.operands]
             if launch.host is not None:
                 _, operands, value = launch.host.detail
-                used = [o.value.buffer for o in operands if isinstance(o, Ref) and o.value.buffer is not None]
+                used = [o.value.buffer for o in operands if isinstance(o, View) and o.value.buffer is not None]
                 used += [value.buffer] if value.buffer is not None else []
             for buffer in used:
                 if buffer.slot is None:
@@ -338,8 +338,8 @@ def arrange(buffers: list[Buffer]) -> int:
         size = _rounded(buffer.size * buffer.dtype.itemsize)
         first, last = (-1, _FOREVER) if buffer.kept else (buffer.first, buffer.last)
         start = 0
-        for offset, stop, begun, done in placed:
-            if begun <= last and first <= done and stop > start:
+        for offset, stop, since, done in placed:
+            if since <= last and first <= done and stop > start:
                 if start + size <= offset:
                     break
                 start = stop
@@ -353,9 +353,9 @@ def _rounded(size: int) -> int:
     return max(-(-size // _ALIGNMENT), 1) * _ALIGNMENT
 
 
-def _operands(group: Group) -> list[tuple[Any, Ref]]:
+def _operands(group: FusionGroup) -> list[tuple[Any, View]]:
     """(shape of the reading operation, operand) for all that a group reads; shape None where it is read anywhere."""
-    found: list[tuple[Any, Ref]] = []
+    found: list[tuple[Any, View]] = []
     if group.kind == "contract":
         found += [(None, r) for r in (*group.detail.a, *group.detail.b)]
     if group.kind == "scatter":
@@ -363,27 +363,27 @@ def _operands(group: Group) -> list[tuple[Any, Ref]]:
     if group.kind == "scan":
         found += [(None, r) for r in group.detail[0]]
     if group.kind == "host":
-        found += [(None, o) for o in group.detail[1] if isinstance(o, Ref)]
+        found += [(None, o) for o in group.detail[1] if isinstance(o, View)]
     for entry in group.entries:
         for k, o in enumerate(entry.operands):
-            if isinstance(o, Ref):
+            if isinstance(o, View):
                 reading = entry.value.shape if not entry.name.startswith("reduce_") else o.shape
                 found.append((None if entry.name == "gather" and not k else reading, o))
     return found
 
 
-def _strides_of(value: Value, group: Group) -> tuple[int, ...]:
-    return spread(Ref(value, (), value.shape), group, value.shape).strides
+def _strides_of(value: BufferValue, group: FusionGroup) -> tuple[int, ...]:
+    return spread(View(value, (), value.shape), group, value.shape).strides
 
 
-def _is_dense(value: Value) -> bool:
+def _is_dense(value: BufferValue) -> bool:
     natural = dense(value.shape)
     return value.layout.offset == 0 and all(
         a == b or n == 1 for a, b, n in zip(value.layout.strides, natural, value.shape, strict=True)
     )
 
 
-def _mark(value: Value, readers: set[int]) -> None:
+def _mark(value: BufferValue, readers: set[int]) -> None:
     if value.buffer is not None:
         readers.add(id(value.buffer))
 

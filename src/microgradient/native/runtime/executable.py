@@ -18,14 +18,13 @@ from ...array_world import ARRAY
 from ...errors import OutOfRangeError, format_location
 from ...operators import run_kernel
 from ...program.program import Program
-from ..codegen import matmul, philox, rows
-from ..plan.groups import Group, Ref, Value
+from ..codegen import dispatch
+from ..plan.groups import BufferValue, FusionGroup, View
 from ..plan.kernel import ContractionKernel, DrawKernel, FlatKernel, ScanKernel, ScatterKernel
-from ..plan.schedule import Launch as Planned
-from ..plan.schedule import Schedule, schedule
+from ..plan.schedule import Launch, Schedule, schedule
 from . import engine
 from .listing import listing
-from .routine import STATUS, Launch, Routine, new_arena
+from .routine import STATUS, BoundLaunch, NativeRoutine, new_arena
 
 Array = np.ndarray[Any, Any]
 
@@ -43,7 +42,7 @@ class Executable:
         self._arena = new_arena(plan.arena_bytes)
         self._constants = plan.constants  # kept alive
         self._steps = self._built(plan)
-        self._routines = [step for step in self._steps if isinstance(step, Routine)]
+        self._routines = [step for step in self._steps if isinstance(step, NativeRoutine)]
         self._tables = [routine.table for routine in self._routines]
         self._alone = self._routines[0] if len(self._steps) == 1 and self._routines else None
         self._plan = plan
@@ -74,7 +73,7 @@ class Executable:
             if self._draws is not None:
                 self._draws.begin()
             for step in self._steps:
-                if isinstance(step, Routine):
+                if isinstance(step, NativeRoutine):
                     if step.run():
                         raise self._out_of_bounds()
                 else:
@@ -125,7 +124,7 @@ class Executable:
                 thunks[names[text]] = _thunk(planned.spec, names[text], bits)
         self._code = engine.machine_code(thunks, repr(list(names)))
         steps: list[Any] = []
-        pending: list[Launch] = []
+        pending: list[BoundLaunch] = []
         results: dict[int, Any] = {}
         for planned, text in zip(plan.launches, texts, strict=True):
             if planned.host is None:
@@ -139,28 +138,25 @@ class Executable:
             steps.append(self._routine(pending, plan))
         return steps
 
-    def _routine(self, launches: list[Launch], plan: Schedule) -> Routine:
-        routine = Routine(launches, _FIRST + plan.slots, self._arena)
+    def _routine(self, launches: list[BoundLaunch], plan: Schedule) -> NativeRoutine:
+        routine = NativeRoutine(launches, _FIRST + plan.slots, self._arena)
         for slot, array in plan.constants:
             routine.table[_FIRST + slot] = id(array)
         return routine
 
-    def _launch(self, planned: Planned, address: int) -> Launch:
+    def _launch(self, planned: Launch, address: int) -> BoundLaunch:
         spec = planned.spec
         operands: list[Any] = []
         for buffer, entry in planned.operands:
             offset = entry * buffer.dtype.itemsize
             operands.append((0, buffer.offset + offset) if buffer.slot is None else (_FIRST + buffer.slot, offset))
-        if isinstance(spec, FlatKernel):
-            assert planned.number is not None
+        if planned.number is not None:
             operands.append(planned.number)
-            count = rows.pieces(spec, planned.number)
-        else:
-            count = _generator(spec).pieces(spec)
+        count = dispatch.pieces(spec, planned.number)
         operands.append((STATUS, 0))
-        return Launch(address, count, operands, parallel=count > 1)
+        return BoundLaunch(address, count, operands, parallel=count > 1)
 
-    def array(self, value: Value, inputs: Sequence[Array], outputs: Sequence[Array]) -> Array:
+    def array(self, value: BufferValue, inputs: Sequence[Array], outputs: Sequence[Array]) -> Array:
         """The flat array behind a value."""
         buffer = value.buffer
         assert buffer is not None
@@ -181,7 +177,7 @@ _FIRST = 2  # slots 0 and 1 are the arena and the status
 class _Call:
     """A call of NumPy between routines."""
 
-    def __init__(self, owner: Executable, group: Group, results: dict[int, Any]) -> None:
+    def __init__(self, owner: Executable, group: FusionGroup, results: dict[int, Any]) -> None:
         self.owner = owner
         self.instruction, self.operands, self.value = group.detail
         self.results = results  # of primitives with several results, until they are picked
@@ -201,7 +197,7 @@ class _Call:
             self.owner.array(self.value, inputs, outputs)[...] = np.asarray(y).reshape(-1)
 
     def _argument(self, operand: Any, inputs: Sequence[Array], outputs: Sequence[Array]) -> Any:
-        if not isinstance(operand, Ref):
+        if not isinstance(operand, View):
             return operand
         value = operand.value
         if value.literal is not None:
@@ -221,15 +217,10 @@ class _Call:
 
 
 def _thunk(spec: Any, name: str, bits: int) -> Any:
-    return lambda: _generator(spec).generate(spec, name, bits)
+    return lambda: dispatch.generate(spec, name, bits)
 
 
-def _generator(spec: Any) -> Any:
-    """The module that writes such kernels."""
-    return matmul if isinstance(spec, ContractionKernel) else philox if isinstance(spec, DrawKernel) else rows
-
-
-def _flops(planned: Planned) -> int:
+def _flops(planned: Launch) -> int:
     """Additions and multiplications of contractions; one for each other operation on a number."""
     spec = planned.spec
     if spec is None:
@@ -246,7 +237,7 @@ def _flops(planned: Planned) -> int:
     return math.prod(spec.shape) * (1 if isinstance(spec, ScatterKernel) else len(spec.ops))
 
 
-def _bytes_moved(planned: Planned) -> int:
+def _bytes_moved(planned: Launch) -> int:
     """What a launch reads and writes, each operand counted once."""
     spec = planned.spec
     if spec is None:
@@ -257,6 +248,6 @@ def _bytes_moved(planned: Planned) -> int:
     return sum(o.buffer.size * o.buffer.dtype.itemsize for o in planned.operands)
 
 
-def _host_name(group: Group) -> str:
+def _host_name(group: FusionGroup) -> str:
     i = group.detail[0]
     return str(i.params.get("name", "host")) if i.op == "host" else str(i.op)

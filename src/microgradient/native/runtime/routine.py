@@ -17,7 +17,7 @@ ARENA, STATUS = 0, 1
 """The slots of a routine's own memory; those from 2 on are for the caller."""
 
 
-class Launch(NamedTuple):
+class BoundLaunch(NamedTuple):
     """One kernel to run: its address, how many pieces its work has, its args, and whether threads should share it.
 
     An operand is (slot, bytes from the slot's beginning), or a number that is passed as it is.
@@ -29,14 +29,14 @@ class Launch(NamedTuple):
     parallel: bool = False
 
 
-class Routine:
+class NativeRoutine:
     """Launches, ready to run. `table[slot]` is for the caller to fill: `id(array)`, or an address for the slots in `raw`.
 
     `arena` is memory for what lies between launches (see `new_arena`); several routines may share it. One call at a time; what
     is in the table must stay alive during it, and the machine code as long as this object is used.
     """
 
-    def __init__(self, launches: Sequence[Launch], slots: int, arena: Array, raw: Collection[int] = ()) -> None:
+    def __init__(self, launches: Sequence[BoundLaunch], slots: int, arena: Array, raw: Collection[int] = ()) -> None:
         slots = max(slots, 2)
         self.arena = arena
         self._status = ctypes.c_int64(0)
@@ -61,7 +61,7 @@ class Routine:
         status: int = self._run(self._address, repeat)
         return status
 
-    def _arguments(self, launches: Sequence[Launch]) -> tuple[list[int], list[int]]:
+    def _arguments(self, launches: Sequence[BoundLaunch]) -> tuple[list[int], list[int]]:
         """The address of each launch's args, and relocations for those that depend on the caller's slots."""
         count = sum(len(launch.operands) for launch in launches)
         self._arguments_memory = memory = _int64s([0] * max(count, 1))

@@ -1,6 +1,6 @@
 """Exponentials, logarithms and what is made of them, on numbers and vectors of float32 and float64.
 
-Each function takes `Value`s of one dtype and writes IR for the result, within 2 ulp (units in the last place) of the true one
+Each function takes `Register`s of one dtype and writes IR for the result, within 2 ulp (units in the last place) of the true one
 over the whole range, denormals, infinities and NaN included; the tests say how near each comes. Arguments are reduced by
 exponent bits, then a polynomial is summed by Horner's rule. The polynomials minimise the largest relative error (Remez' method);
 comments give it. There are no tables, so a number has the same result in any lane and with vectors of any width. Functions that
@@ -14,7 +14,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from ..ir import Function, Val
-from ..registers import Value
+from ..registers import Register
 
 FRACTION = {"f4": 23, "f8": 52}
 """Bits behind the point."""
@@ -54,7 +54,7 @@ SINH = (0.16666666666666666, 0.008333333333333573, 0.00019841269841061165, 2.755
 # ------------------------------------------------------------------------------------------------------------ common parts
 
 
-def polynomial(x: Value, coefficients: Sequence[float]) -> Value:
+def polynomial(x: Register, coefficients: Sequence[float]) -> Register:
     """c₀ + c₁ x + c₂ x² + … by Horner's rule, fused."""
     result = x.like(coefficients[-1])
     for c in reversed(coefficients[:-1]):
@@ -62,11 +62,11 @@ def polynomial(x: Value, coefficients: Sequence[float]) -> Value:
     return result
 
 
-def in_double(function: Callable[..., Value]) -> Callable[..., Value]:
+def in_double(function: Callable[..., Register]) -> Callable[..., Register]:
     """`function` for float32 too: computed in float64, and rounded."""
 
     @functools.wraps(function)
-    def through(*args: Value) -> Value:
+    def through(*args: Register) -> Register:
         if args[0].dtype == "f8":
             return function(*args)
         return function(*(a.to("f8") for a in args)).to("f4")
@@ -74,13 +74,13 @@ def in_double(function: Callable[..., Value]) -> Callable[..., Value]:
     return through
 
 
-def per_lane(symbol: str, *args: Value) -> Value:
+def per_lane(symbol: str, *args: Register) -> Register:
     """The function `symbol` of the C library, from double to double, for one lane after the other."""
     f, lanes = args[0].f, args[0].lanes
     wide = [a.to("f8") for a in args]
     f.declare(symbol, f"declare double @{symbol}({', '.join('double' for _ in args)})")
     if lanes == 1:
-        return Value(f, Val(_call(f, symbol, [a.text for a in wide]), "f8", 1)).to(args[0].dtype)
+        return Register(f, Val(_call(f, symbol, [a.text for a in wide]), "f8", 1)).to(args[0].dtype)
     places = [f.alloca(a.type) for a in wide]
     for a, place in zip(wide, places, strict=True):
         f.do(f"store {a.type} {a.text}, ptr {place}, align 64")
@@ -95,7 +95,7 @@ def _call(f: Function, symbol: str, args: list[str]) -> str:
     return f.emit(f"call double @{symbol}({', '.join('double ' + a for a in args)})")
 
 
-def rarely(where: Value, y: Value, otherwise: Callable[[], Value]) -> Value:
+def slow_path(where: Register, y: Register, otherwise: Callable[[], Register]) -> Register:
     """`y`, and `otherwise()` in the lanes `where` that holds; its code runs only if there are any."""
     f = y.f
     place = f.alloca(y.type)
@@ -115,17 +115,17 @@ def rarely(where: Value, y: Value, otherwise: Callable[[], Value]) -> Value:
     return y.make(f"load {y.type}, ptr {place}, align 64")
 
 
-def at_most(x: Value, bound: float) -> Value:
+def at_most(x: Register, bound: float) -> Register:
     """The lesser one; NaN stays."""
     return (x > bound).select(x.like(bound), x)
 
 
-def at_least(x: Value, bound: float) -> Value:
+def at_least(x: Register, bound: float) -> Register:
     """The greater one; NaN stays."""
     return (x < bound).select(x.like(bound), x)
 
 
-def nearest(x: Value, factor: float = 1.0) -> tuple[Value, Value]:
+def nearest(x: Register, factor: float = 1.0) -> tuple[Register, Register]:
     """The whole number nearest to x · factor, as a real and as the bits of an integer. It must be less than 2^20 or so; of NaN
     and more come any bits."""
     magic = 1.5 * 2.0 ** FRACTION[x.dtype]
@@ -133,19 +133,19 @@ def nearest(x: Value, factor: float = 1.0) -> tuple[Value, Value]:
     return shifted - magic, shifted.bits() - shifted.like(magic).bits()
 
 
-def two_to(n: Value) -> Value:
+def two_to(n: Register) -> Register:
     """2^n for an integer n, where that is a number and not denormal."""
     dtype = "f" + n.dtype[1]
     return ((n + BIAS[dtype]) << FRACTION[dtype]).reinterpret(dtype)
 
 
-def scaled(x: Value, n: Value) -> Value:
+def scaled(x: Register, n: Register) -> Register:
     """x · 2^n, rounded once though it be denormal, or infinite: for x in [½, 4) and |n| up to twice the largest exponent."""
     half = n >> 1
     return x * two_to(half) * two_to(n - half)
 
 
-def exp_parts(x: Value, low: Value | None = None) -> tuple[Value, Value]:
+def exp_parts(x: Register, low: Register | None = None) -> tuple[Register, Register]:
     """r and the integer n with x + low = r + n ln 2, |r| <= ½ ln 2."""
     n, whole = nearest(x, 1 / math.log(2))
     high, rest = LN2[x.dtype]
@@ -153,7 +153,7 @@ def exp_parts(x: Value, low: Value | None = None) -> tuple[Value, Value]:
     return (r if low is None else r + low), whole
 
 
-def exp_less_one(r: Value) -> Value:
+def exp_less_one(r: Register) -> Register:
     """e^r - 1 for |r| <= ½ ln 2."""
     return (r * r).fma(polynomial(r, EXP[r.dtype]), r)
 
@@ -164,20 +164,20 @@ _EXP2_ENDS = {"f4": (-151.0, 129.0), "f8": (-1076.0, 1025.0)}
 # ------------------------------------------------------------------------------------------------------------ exponentials
 
 
-def exp(x: Value) -> Value:
+def exp(x: Register) -> Register:
     """e^x."""
     low, high = _EXP_ENDS[x.dtype]
     r, n = exp_parts(at_most(at_least(x, low), high))
     return scaled(exp_less_one(r) + 1, n)
 
 
-def exp_within(x: Value) -> Value:
+def exp_within(x: Register) -> Register:
     """e^x for |x| < 80 (NaN stays): cheaper."""
     r, n = exp_parts(x)
     return (exp_less_one(r) + 1) * two_to(n)
 
 
-def exp2(x: Value) -> Value:
+def exp2(x: Register) -> Register:
     """2^x."""
     low, high = _EXP2_ENDS[x.dtype]
     x = at_most(at_least(x, low), high)
@@ -186,7 +186,7 @@ def exp2(x: Value) -> Value:
     return scaled(r.fma(polynomial(r, EXP2[x.dtype]), 1), whole)
 
 
-def expm1(x: Value) -> Value:
+def expm1(x: Register) -> Register:
     """e^x - 1 = 2^n (e^r - 1) + (2^n - 1)."""
     low, high = (-18.0, 89.0) if x.dtype == "f4" else (-38.0, 710.0)
     r, n = exp_parts(at_most(at_least(x, low), high))
@@ -197,7 +197,7 @@ def expm1(x: Value) -> Value:
 
 
 @in_double
-def sinh(x: Value) -> Value:
+def sinh(x: Register) -> Register:
     """½ (e^x - e^-x), near 0 by its series."""
     a, z = x.abs(), x * x
     half = _half_exp(a)
@@ -205,19 +205,19 @@ def sinh(x: Value) -> Value:
 
 
 @in_double
-def cosh(x: Value) -> Value:
+def cosh(x: Register) -> Register:
     """½ (e^x + e^-x)."""
     half = _half_exp(x.abs())
     return half + 0.25 / half
 
 
-def _half_exp(a: Value) -> Value:
+def _half_exp(a: Register) -> Register:
     """½ e^a for a >= 0."""
     r, n = exp_parts(at_most(a, 712.0))
     return scaled(exp_less_one(r) + 1, n - 1)
 
 
-def tanh(x: Value) -> Value:
+def tanh(x: Register) -> Register:
     """1 - 2 / (e^2x + 1), near 0 by its series."""
     a, z = x.abs(), x * x
     small = (a * z).fma(polynomial(z, TANH[x.dtype]), a)
@@ -231,7 +231,7 @@ def tanh(x: Value) -> Value:
     return (a < 0.55).select(small, 1 - q).copysign(x)
 
 
-def sigmoid(x: Value) -> Value:
+def sigmoid(x: Register) -> Register:
     """1 / (1 + e^-x), for negative x e^x / (1 + e^x)."""
     e = exp(-x.abs())
     d = e + 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from ..registers import Value
+from ..registers import Register
 from .exponential import in_double, polynomial
 from .logarithms import log
 from .trigonometry import tan
@@ -18,17 +18,17 @@ BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 
 """B₂, B₄, …"""
 
 
-def digamma(x: Value) -> Value:
+def digamma(x: Register) -> Register:
     """ψ(x) = Γ'(x) / Γ(x); NaN at whole numbers below 0, ∓∞ at ±0."""
     return polygamma(x, n=0)
 
 
-def polygamma(x: Value, *, n: int) -> Value:
+def polygamma(x: Register, *, n: int) -> Register:
     """ψ⁽ⁿ⁾(x), the derivative number n of digamma; infinite at whole numbers up to 0, with the sign from their right."""
     return in_double(lambda x: _everywhere(x, n))(x)
 
 
-def _everywhere(x: Value, n: int) -> Value:
+def _everywhere(x: Register, n: int) -> Register:
     left = x <= 0
     y = _right(left.select(1 - x, x), n)
     rest = x - x.call("llvm.rint")
@@ -41,7 +41,7 @@ def _everywhere(x: Value, n: int) -> Value:
     return pole.select(x.compare("eq", 0).select(at_zero, x.like(math.nan)), y)
 
 
-def _right(x: Value, n: int) -> Value:
+def _right(x: Register, n: int) -> Register:
     """ψ⁽ⁿ⁾(x) for x > 0."""
     bound, total = 10 + n, x.like(0)
     for _ in range(bound):  # ψ⁽ⁿ⁾(x) = ψ⁽ⁿ⁾(x + 1) - (-1)ⁿ n! / xⁿ⁺¹
@@ -57,9 +57,9 @@ def _right(x: Value, n: int) -> Value:
     return (total + series * _inverse_power(x, n)) * ((-1) ** (n + 1) * math.factorial(n))
 
 
-def _inverse_power(x: Value, n: int) -> Value:
+def _inverse_power(x: Register, n: int) -> Register:
     """x⁻ⁿ, by squaring."""
-    power: Value | None = None
+    power: Register | None = None
     while n:
         if n % 2:
             power = x if power is None else power * x

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import cast
 
-from ..registers import Value, literal
+from ..registers import Register, literal
 from .exponential import FRACTION, LN2, SMALLEST, exp, exp2, in_double, per_lane, polynomial, two_to
 
 # (ln(1 + f) - f + f²/2) / f³ for √½ <= 1 + f <= √2: 2^-27 of ln(1 + f)
@@ -22,7 +22,7 @@ LOG10_2 = (0.30102999566361177, 3.694239077158931e-13)  # the first with trailin
 # ------------------------------------------------------------------------------------------------------------- reduction
 
 
-def _parts(x: Value) -> tuple[Value, Value, Value]:
+def _parts(x: Register) -> tuple[Register, Register, Register]:
     """m, the real e and the integer e with x = 2^e m, √½ <= m < √2, for positive numbers."""
     tiny = x < SMALLEST[x.dtype]
     bits = tiny.select(x * 2.0 ** FRACTION[x.dtype], x).bits()
@@ -31,15 +31,15 @@ def _parts(x: Value) -> tuple[Value, Value, Value]:
     return m, _real(e) - tiny.select(x.like(FRACTION[x.dtype]), 0.0), e
 
 
-def _real(n: Value) -> Value:
+def _real(n: Register) -> Register:
     """A small integer as a real of the same width. Few processors convert vectors of int64, so that goes by the bits."""
     if n.dtype == "i4":
         return n.to("f4")
-    magic = Value(n.f, literal(1.5 * 2.0**52, "f8", n.lanes))
+    magic = Register(n.f, literal(1.5 * 2.0**52, "f8", n.lanes))
     return (n + magic.bits()).reinterpret("f8") - magic
 
 
-def _series(f: Value) -> tuple[Value, Value]:
+def _series(f: Register) -> tuple[Register, Register]:
     """ln(1 + f) = a + b for √½ <= 1 + f <= √2; |b| is less than a quarter of |a|."""
     if f.dtype == "f4":
         return f, f * f * f.fma(polynomial(f, LOG_F4), -0.5)
@@ -49,7 +49,7 @@ def _series(f: Value) -> tuple[Value, Value]:
     return f, s * z.fma(polynomial(z, LOG_F8), half) - half
 
 
-def _at_ends(y: Value, x: Value, zero: float) -> Value:
+def _at_ends(y: Register, x: Register, zero: float) -> Register:
     """The logarithm y where x > zero; -∞ at `zero`, NaN below, ∞ at ∞."""
     below = x.compare("eq", zero).select(x.like(-math.inf), x.like(math.nan))
     return (x > zero).select((x < math.inf).select(y, x), below)
@@ -58,7 +58,7 @@ def _at_ends(y: Value, x: Value, zero: float) -> Value:
 # -------------------------------------------------------------------------------------------------------------- logarithms
 
 
-def log(x: Value) -> Value:
+def log(x: Register) -> Register:
     """ln x."""
     m, e, _ = _parts(x)
     high, low = LN2[x.dtype]
@@ -67,7 +67,7 @@ def log(x: Value) -> Value:
 
 
 @in_double
-def log2(x: Value) -> Value:
+def log2(x: Register) -> Register:
     """log₂ x."""
     m, e, _ = _parts(x)
     v, low = _pair_times(*_series(m - 1), PER_LN2)
@@ -76,7 +76,7 @@ def log2(x: Value) -> Value:
 
 
 @in_double
-def log10(x: Value) -> Value:
+def log10(x: Register) -> Register:
     """log₁₀ x."""
     m, e, _ = _parts(x)
     v, low = _pair_times(*_series(m - 1), PER_LN10)
@@ -85,7 +85,7 @@ def log10(x: Value) -> Value:
     return _at_ends(y + ((whole - y) + v + e.fma(LOG10_2[1], low)), x, 0.0)
 
 
-def _pair_times(a: Value, b: Value, factor: tuple[float, float]) -> tuple[Value, Value]:
+def _pair_times(a: Register, b: Register, factor: tuple[float, float]) -> tuple[Register, Register]:
     """(a + b) · a constant in two parts, as two parts. |b| is less than |a|."""
     high = a + b
     low = b - (high - a)
@@ -93,12 +93,12 @@ def _pair_times(a: Value, b: Value, factor: tuple[float, float]) -> tuple[Value,
     return y, low.fma(factor[0], high.fma(factor[1], high.fma(factor[0], -y)))
 
 
-def log1p(x: Value) -> Value:
+def log1p(x: Register) -> Register:
     """ln(1 + x)."""
     return _at_ends(log_of_sum(x), x, -1.0).copysign(x)
 
 
-def log_of_sum(x: Value, low: Value | None = None) -> Value:
+def log_of_sum(x: Register, low: Register | None = None) -> Register:
     """ln(1 + x + low) for -1 < x < ∞ (0 may come out for -0); `low` is what rounding has taken from x."""
     u = x + 1
     less = x < 1
@@ -114,12 +114,12 @@ def log_of_sum(x: Value, low: Value | None = None) -> Value:
     return e.fma(high, a + e.fma(rest, lost.fma(inverse, b)))
 
 
-def softplus(x: Value) -> Value:
+def softplus(x: Register) -> Register:
     """ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|)."""
     return (x > 0).select(x, 0.0) + log_of_sum(exp(-x.abs()))
 
 
-def logaddexp(a: Value, b: Value) -> Value:
+def logaddexp(a: Register, b: Register) -> Register:
     """ln(e^a + e^b)."""
     y = (a > b).select(a, b) + log_of_sum(exp(-(a - b).abs()))
     return a.compare("eq", b).select(a + math.log(2), y)
@@ -132,7 +132,7 @@ HUGE = 2.0**500
 
 
 @in_double
-def asinh(x: Value) -> Value:
+def asinh(x: Register) -> Register:
     """ln(x + √(x² + 1)) = ln(1 + x + x² / (1 + √(x² + 1))) for positive x."""
     a = x.abs()
     z = a * a
@@ -141,7 +141,7 @@ def asinh(x: Value) -> Value:
 
 
 @in_double
-def acosh(x: Value) -> Value:
+def acosh(x: Register) -> Register:
     """ln(x + √(x² - 1)) = ln(1 + t + √(t (t + 2))) with t = x - 1."""
     t = x - 1
     factor = t + 2
@@ -155,7 +155,7 @@ def acosh(x: Value) -> Value:
 
 
 @in_double
-def atanh(x: Value) -> Value:
+def atanh(x: Register) -> Register:
     """½ ln((1 + x) / (1 - x)) = ½ ln(1 + 2x / (1 - x)) for positive x."""
     a = x.abs()
     q = (a + a) / (1 - a)
@@ -165,7 +165,7 @@ def atanh(x: Value) -> Value:
 # ------------------------------------------------------------------------------------------------------------------ powers
 
 
-def pow(x: Value, y: Value) -> Value:
+def pow(x: Register, y: Register) -> Register:
     """x^y, as C defines it at the ends. In float32 it is 2^(y log₂ x), computed in float64."""
     if x.dtype == "f8":
         return per_lane("pow", x, y)
@@ -179,7 +179,7 @@ def pow(x: Value, y: Value) -> Value:
     return one.select(x.like(1.0), power).to("f4")
 
 
-def power(a: Value, n: float) -> Value:
+def power(a: Register, n: float) -> Register:
     """a^n for a number n: by multiplication, division and square roots where these are as exact."""
     if n == 0:
         return a.like(1)
@@ -196,7 +196,7 @@ def power(a: Value, n: float) -> Value:
     return _multiplied(a, n)
 
 
-def _multiplied(a: Value, n: float) -> Value:
+def _multiplied(a: Register, n: float) -> Register:
     """a^n for n ≠ 0, a multiple of ½, of which no part overflows before the result does."""
     whole = int(abs(n))
     if n == int(n):
@@ -208,13 +208,13 @@ def _multiplied(a: Value, n: float) -> Value:
     return _product(base, whole) * root if n > 0 else _product(1 / base, whole) / root
 
 
-def _product(a: Value, n: int) -> Value:
+def _product(a: Register, n: int) -> Register:
     """a^n by squaring, n > 0."""
-    result: Value | None = None
+    result: Register | None = None
     while True:
         if n & 1:
             result = a if result is None else result * a
         n >>= 1
         if not n:
-            return cast("Value", result)
+            return cast("Register", result)
         a = a * a

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ..registers import Value
+from ..registers import Register
 from .exponential import at_most, exp, exp_less_one, exp_parts, exp_within, in_double, per_lane, polynomial, scaled
 from .logarithms import log
 
@@ -25,7 +25,7 @@ ERFC = (1.2329951186255526, -0.1396211168405625, 0.01537965210261893, 0.06809705
         1.0443890894771651e-07, -1.2138860347926986e-08, -1.0068517921689892e-08)  # fmt: skip
 
 
-def erf(x: Value) -> Value:
+def erf(x: Register) -> Register:
     """The error function 2/√π ∫ e^(-t²) dt from 0 to x."""
     a = x.abs()
     near = x.fma(polynomial(x * x, ERF[x.dtype]), x)
@@ -37,14 +37,14 @@ def erf(x: Value) -> Value:
 
 
 @in_double
-def erfc(x: Value) -> Value:
+def erfc(x: Register) -> Register:
     """1 - erf x, without loss where that is small."""
     tail = _tail(at_most(x.abs(), 28.0))
     near = 1 - x.fma(polynomial(x * x, ERF["f8"]), x)
     return (x.abs() < 0.5).select(near, (x < 0).select(2 - tail, tail))
 
 
-def _tail(x: Value) -> Value:
+def _tail(x: Register) -> Register:
     """erfc x for x >= ½."""
     z = x * x
     r, n = exp_parts(-z, -x.fma(x, -z))
@@ -59,7 +59,7 @@ def _tail(x: Value) -> Value:
 
 
 @in_double
-def erfinv(x: Value) -> Value:
+def erfinv(x: Register) -> Register:
     """The number whose erf is x: a first guess by its series or (far from 0) Winitzki's formula, then three steps of Halley."""
     a = x.abs()
     beyond = 1 - a  # exact where erf is flat
@@ -81,7 +81,7 @@ _WINITZKI = 0.147
 
 
 @in_double
-def hypot(a: Value, b: Value) -> Value:
+def hypot(a: Register, b: Register) -> Register:
     """√(a² + b²), not overflowing before its time; ∞ if one is infinite."""
     a, b = a.abs(), b.abs()
     larger = (a > b).select(a, b)
@@ -98,6 +98,6 @@ def hypot(a: Value, b: Value) -> Value:
     return infinite.select(a.like(math.inf), exact * back)
 
 
-def lgamma(x: Value) -> Value:
+def lgamma(x: Register) -> Register:
     """ln |Γ(x)|, by the C library."""
     return per_lane("lgamma", x)

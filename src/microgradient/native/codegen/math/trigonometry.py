@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from ..registers import Value
-from .exponential import in_double, nearest, per_lane, polynomial, rarely
+from ..registers import Register
+from .exponential import in_double, nearest, per_lane, polynomial, slow_path
 
 # (sin r / r - 1) / r² and (cos r - 1 + r²/2) / r⁴, in r², for |r| <= π/4: 2^-32, 2^-58 of sin r, 2^-33, 2^-64 of cos r
 SIN = {
@@ -36,17 +36,17 @@ ATAN = (-0.333333333333332, 0.1999999999995368, -0.1428571428020072, 0.111111107
         -0.017908477743160064)  # fmt: skip
 
 
-def sin(x: Value) -> Value:
+def sin(x: Register) -> Register:
     """The sine."""
     return _sine(x, 0, "sin")
 
 
-def cos(x: Value) -> Value:
+def cos(x: Register) -> Register:
     """The cosine."""
     return _sine(x, 1, "cos")
 
 
-def _sine(x: Value, ahead: int, symbol: str) -> Value:
+def _sine(x: Register, ahead: int, symbol: str) -> Register:
     """sin(x + ahead · π/2)."""
     n, whole = nearest(x, 2 / math.pi)
     a, b, c = HALF_PI[x.dtype]
@@ -60,11 +60,11 @@ def _sine(x: Value, ahead: int, symbol: str) -> Value:
     y = (y.bits() ^ sign).reinterpret(x.dtype)
     if ahead == 0:
         y = x.compare("eq", 0).select(x, y)  # -0
-    return rarely(x.abs() > MODERATE[x.dtype], y, lambda: per_lane(symbol, x))
+    return slow_path(x.abs() > MODERATE[x.dtype], y, lambda: per_lane(symbol, x))
 
 
 @in_double
-def tan(x: Value) -> Value:
+def tan(x: Register) -> Register:
     """The tangent, a quotient of sine and cosine that are known to more digits than float64 has."""
     n, whole = nearest(x, 2 / math.pi)
     a, b, c = HALF_PI["f8"]
@@ -87,10 +87,10 @@ def tan(x: Value) -> Value:
     q = above / below
     y = q + ((-q).fma(below, above) + (-q).fma(below_low, above_low)) / below
     y = x.compare("eq", 0).select(x, y)
-    return rarely(x.abs() > MODERATE["f8"], y, lambda: per_lane("tan", x))
+    return slow_path(x.abs() > MODERATE["f8"], y, lambda: per_lane("tan", x))
 
 
-def _pair(a: Value, b: Value) -> tuple[Value, Value]:
+def _pair(a: Register, b: Register) -> tuple[Register, Register]:
     """a + b rounded, and what that lost, for |a| >= |b|."""
     y = a + b
     return y, b - (y - a)
@@ -99,12 +99,12 @@ def _pair(a: Value, b: Value) -> tuple[Value, Value]:
 # ------------------------------------------------------------------------------------------------------- inverse functions
 
 
-def _asin_series(z: Value) -> Value:
+def _asin_series(z: Register) -> Register:
     """asin(√z) / √z - 1 for z <= ¼."""
     return z * polynomial(z, ASIN)
 
 
-def _half_angle(a: Value) -> tuple[Value, Value, Value]:
+def _half_angle(a: Register) -> tuple[Register, Register, Register]:
     """z = (1 - a) / 2, its root s and what s lacks: asin a = π/2 - 2 asin √z."""
     z = (1 - a) * 0.5
     s = z.sqrt()
@@ -113,7 +113,7 @@ def _half_angle(a: Value) -> tuple[Value, Value, Value]:
 
 
 @in_double
-def asin(x: Value) -> Value:
+def asin(x: Register) -> Register:
     """The inverse of the sine, in [-π/2, π/2]."""
     a = x.abs()
     small = a.fma(_asin_series(a * a), a)
@@ -125,7 +125,7 @@ def asin(x: Value) -> Value:
 
 
 @in_double
-def acos(x: Value) -> Value:
+def acos(x: Register) -> Register:
     """The inverse of the cosine, in [0, π]."""
     high, low, _ = HALF_PI["f8"]
     a = x.abs()
@@ -137,13 +137,13 @@ def acos(x: Value) -> Value:
 
 
 @in_double
-def atan(x: Value) -> Value:
+def atan(x: Register) -> Register:
     """The inverse of the tangent."""
     return _angle(x.abs(), x.like(1.0)).copysign(x)
 
 
 @in_double
-def atan2(y: Value, x: Value) -> Value:
+def atan2(y: Register, x: Register) -> Register:
     """The angle of the point (x, y), in [-π, π]."""
     a, b = y.abs(), x.abs()
     larger = (a > b).select(a, b)
@@ -156,7 +156,7 @@ def atan2(y: Value, x: Value) -> Value:
     return (y.isnan() | x.isnan()).select(x.like(math.nan), angle).copysign(y)
 
 
-def _angle(y: Value, x: Value) -> Value:
+def _angle(y: Register, x: Register) -> Register:
     """The angle of (x, y) for x, y >= 0, not both 0: that of a point nearer the x-axis, turned by π/4 or π/2."""
     t = math.sqrt(2) - 1
     flat, steep = y < x * t, x < y * t

@@ -10,8 +10,8 @@ import string
 import numpy as np
 import pytest
 
+from microgradient.native.codegen.dispatch import generate, pieces
 from microgradient.native.codegen.ir import module
-from microgradient.native.codegen.matmul import generate, pieces
 from microgradient.native.plan.kernel import Access, ContractionKernel, Op
 from microgradient.native.runtime import engine
 
