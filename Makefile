@@ -1,19 +1,22 @@
 # make run    train the digits recipe on real data and show the result   (make run ARGS="--epochs 1 --model cnn")
-# make test   the test suite, without PyTorch
-# make lint oracle bench overhead scaling clean   see below
+# make test   the test suite, without PyTorch and without what is marked slow
+# make test-all lint oracle bench overhead scaling clean   see below
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 ARGS ?=
 
-.PHONY: run test lint oracle bench overhead scaling clean
+.PHONY: run test test-all lint oracle bench overhead scaling clean
 
 run: $(VENV)/installed-recipes
 	$(BIN)/microgradient train digits $(ARGS)
 
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest --numprocesses 2 --ignore tests/oracle
+	$(BIN)/python -m pytest --numprocesses 2 --ignore tests/oracle -m "not slow" $(ARGS)
+
+test-all: $(VENV)/installed-test
+	$(BIN)/python -m pytest --numprocesses 2 --ignore tests/oracle $(ARGS)
 
 lint: $(VENV)/installed-lint
 	$(BIN)/ruff check .

@@ -125,6 +125,7 @@ def test_what_was_done_to_a_csv_file_is_said(run):
         assert said in out
 
 
+@pytest.mark.slow
 def test_text_learns_a_file(run):
     Path("t.txt").write_text("to be or not to be, that is the question. " * 60)
     code, out, _ = run("train", "text", "--text", "t.txt", "--epochs", "1", "--batch-size", "16")
@@ -334,7 +335,7 @@ def start(*words: str, **options) -> subprocess.Popen:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path, number):
     """The run stopped in the middle and gone on with by the printed command is the unbroken run, bit by bit."""
     long = ["train", "two-layer", "--epochs", "1500"]
@@ -362,6 +363,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path, number):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "parts" / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_the_number_of_threads_changes_no_bit(tmp_path):
     for threads in ("1", "2"):
         with start("train", "digits", "--epochs", "1", "--out", threads, cwd=tmp_path,

@@ -35,6 +35,12 @@ def only_reference_counts() -> Iterator[None]:
 # ---------------------------------------------------------------------------------------------------------------- long chains
 
 
+LEAVES = [
+    pytest.param(Value, id="Value"),
+    pytest.param(lambda x: mg.tensor(x, requires_grad=True), id="Tensor", marks=pytest.mark.slow),
+]
+
+
 def chain(y: Any, x: Any, n: int) -> Any:
     """y + n x, in n operations."""
     for _ in range(n):
@@ -42,7 +48,7 @@ def chain(y: Any, x: Any, n: int) -> Any:
     return y
 
 
-@pytest.mark.parametrize("leaf", [Value, lambda x: mg.tensor(x, requires_grad=True)], ids=["Value", "Tensor"])
+@pytest.mark.parametrize("leaf", LEAVES)
 def test_a_chain_of_a_million_operations(leaf):
     with only_reference_counts():
         x = leaf(2.0)
@@ -53,7 +59,7 @@ def test_a_chain_of_a_million_operations(leaf):
         del y  # after the backward pass
 
 
-@pytest.mark.parametrize("leaf", [Value, lambda x: mg.tensor(x, requires_grad=True)], ids=["Value", "Tensor"])
+@pytest.mark.parametrize("leaf", LEAVES)
 def test_a_chain_of_a_million_operations_can_be_dropped(leaf):
     with only_reference_counts():
         x = leaf(2.0)
@@ -63,6 +69,7 @@ def test_a_chain_of_a_million_operations_can_be_dropped(leaf):
         assert end() is None
 
 
+@pytest.mark.slow
 def test_a_long_chain_can_be_differentiated_in_every_way():
     n = 5_000
 
@@ -131,7 +138,12 @@ def scalar_training() -> Callable[[], Any]:
 
 
 @pytest.mark.parametrize(
-    ("training", "steps"), [(tensor_training, 100_000), (scalar_training, 20_000), (network_training, 2_000)]
+    ("training", "steps"),
+    [
+        pytest.param(tensor_training, 100_000, marks=pytest.mark.slow),
+        pytest.param(network_training, 2_000, marks=pytest.mark.slow),
+        (scalar_training, 20_000),
+    ],
 )
 def test_many_steps_use_the_memory_of_the_first_thousand(training, steps):
     step = training()

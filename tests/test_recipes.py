@@ -132,6 +132,7 @@ def test_moons_learn_and_their_state_is_whole(tmp_path):
 # ---------------------------------------------------------------------------------------------------------------- digits
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "least", "epochs"), [("mlp", 0.97, 50), ("cnn", 0.98, 20)])
 def test_digits_reach_their_accuracy_on_held_out_pictures(tmp_path, model, least, epochs):
     session, said = trained("digits", tmp_path, model=model, epochs=epochs)
@@ -178,6 +179,7 @@ def test_names_are_encoded_one_letter_ahead():
     np.testing.assert_array_equal(targets, [[1, 2, END], [3, END, -100]])
 
 
+@pytest.mark.slow
 def test_names_fall_below_the_bigram_model_and_make_up_new_ones(tmp_path):
     session, said = trained("names", tmp_path, epochs=2)
     recipe = session.recipe
@@ -217,6 +219,7 @@ def test_text_looks_at_no_later_character():
     assert np.abs(before[:, 40:] - after[:, 40:]).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_text_falls_below_the_bigram_model(tmp_path):
     (tmp_path / "t.txt").write_text(load_text(None)[:120_000])
     session, said = trained("text", tmp_path, text=str(tmp_path / "t.txt"), epochs=2, batch_size=8)

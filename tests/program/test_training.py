@@ -302,6 +302,7 @@ def test_random_numbers_are_those_of_eager_mode() -> None:
     assert_same([compiled() for _ in range(3)], wanted, 0)
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 9999))
 @settings(max_examples=25, deadline=None)
 def test_convolutional_networks(seed: int) -> None:
