@@ -190,7 +190,7 @@ def test_a_sound_file_under_a_wrong_name_is_foreign(monkeypatch, tmp_path):
 def test_sound_but_not_object_code(monkeypatch, tmp_path):
     make()
     (file,) = stored(tmp_path)
-    cache.store(file.name, b"not object code")
+    cache.store(file.stem, b"not object code")
     monkeypatch.setattr(engine, "_loaded", {})
     code = make()
     assert not code.from_disk
@@ -202,12 +202,12 @@ def test_what_others_may_write_is_not_executed(monkeypatch, tmp_path):
     (file,) = stored(tmp_path)
     assert (tmp_path / "cache").stat().st_mode & 0o777 == 0o700
     file.chmod(0o666)
-    assert cache.load(file.name) is None
+    assert cache.load(file.stem) is None
     file.chmod(0o600)
-    assert cache.load(file.name) is not None
+    assert cache.load(file.stem) is not None
     (tmp_path / "cache").chmod(0o777)
     assert cache.folder() is None
-    assert cache.load(file.name) is None
+    assert cache.load(file.stem) is None
     (tmp_path / "cache").chmod(0o700)
     monkeypatch.setattr(os, "geteuid", lambda: 12345)
     assert cache.folder() is None
@@ -244,12 +244,12 @@ def test_the_folder_is_bounded_and_the_oldest_go_first(monkeypatch, tmp_path):
     names = [f"{k:064x}" for k in range(12)]
     for age, name in enumerate(names):
         cache.store(name, bytes(1000))
-        path = tmp_path / "cache" / name
+        path = tmp_path / "cache" / (name + cache.SUFFIX)
         if path.exists():
             os.utime(path, (1000 + age, 1000 + age))
         if age == 5:
             assert cache.load(names[0]) == bytes(1000)  # used: now the youngest
-    left = {path.name for path in stored(tmp_path)}
+    left = {path.stem for path in stored(tmp_path)}
     assert names[0] in left
     assert names[1] not in left
     assert names[-1] in left
@@ -258,13 +258,68 @@ def test_the_folder_is_bounded_and_the_oldest_go_first(monkeypatch, tmp_path):
 
 def test_leavings_of_a_broken_process_are_swept_away(tmp_path):
     cache.store("0" * 64, b"")
-    old, new = tmp_path / "cache" / "new-old", tmp_path / "cache" / "new-new"
+    old, new = (tmp_path / "cache" / f"new-{age}{cache.SUFFIX}" for age in ("old", "new"))
     old.write_bytes(b"")
     new.write_bytes(b"")
     os.utime(old, (1000, 1000))
     cache.store("1" * 64, b"")
     assert not old.exists()
     assert new.exists()
+
+
+@pytest.mark.parametrize("planted", ["pipe", "folder", "link", "loop", "device"])
+def test_what_lies_in_the_place_of_a_file_is_not_read_or_written_through(monkeypatch, tmp_path, planted):
+    make()
+    (file,) = stored(tmp_path)
+    content = file.read_bytes()
+    target = tmp_path / "target"
+    file.rename(target)
+    {"pipe": lambda: os.mkfifo(file), "folder": file.mkdir, "link": lambda: file.symlink_to(target),
+     "loop": lambda: file.symlink_to(file), "device": lambda: file.symlink_to("/dev/zero")}[planted]()  # fmt: skip
+    for _ in range(2):
+        monkeypatch.setattr(engine, "_loaded", {})
+        code = make()
+        assert works(code)
+    assert code.from_disk == (planted != "folder")  # all but a folder is replaced by a file of ours
+    assert target.read_bytes() == content
+
+
+def test_only_what_is_ours_is_removed(monkeypatch, tmp_path):
+    monkeypatch.setattr(cache, "LIMIT", 3000)
+    cache.store("0" * 64, b"")
+    folder = tmp_path / "cache"
+    theirs = [folder / name for name in ("f" * 64, "new-photo.jpg", "notes.txt", "e" * 64 + ".o")]
+    for path in theirs:
+        path.write_bytes(bytes(5000))
+        os.utime(path, (1000, 1000))
+    for name in ("folder", "new-folder"):
+        (folder / (name + cache.SUFFIX)).mkdir()
+        os.utime(folder / (name + cache.SUFFIX), (1000, 1000))
+    (folder / ("link" + cache.SUFFIX)).symlink_to(theirs[0])
+    before = stored(tmp_path)
+    for k in range(1, 6):
+        cache.store(f"{k:064x}", bytes(1000))
+    left = stored(tmp_path)
+    assert [path for path in before if path.name[:64] != "0" * 64] == [path for path in left if path.name[0] != "0"]
+    assert sum(path.stat().st_size for path in left if path.name[0] == "0") <= 3000
+
+
+def test_a_file_that_another_process_has_just_removed_stops_nothing(monkeypatch, tmp_path):
+    monkeypatch.setattr(cache, "LIMIT", 3000)
+    gone = os.unlink
+    monkeypatch.setattr(cache.os, "unlink", lambda path: (gone(path), gone(path)))  # the other one was first
+    for k in range(9):
+        cache.store(f"{k:064x}", bytes(1000))
+    assert sum(path.stat().st_size for path in stored(tmp_path)) <= 3000
+
+
+def test_a_full_disk_leaves_nothing(monkeypatch, tmp_path):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(cache.os, "replace", full)
+    assert works(make())
+    assert stored(tmp_path) == []
 
 
 def test_threads_and_processes_writing_at_once():

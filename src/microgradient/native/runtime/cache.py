@@ -17,6 +17,8 @@ from functools import cache
 from pathlib import Path
 
 MAGIC = b"microgradient machine code 1\n"
+SUFFIX, NEW = ".microgradient", "new-"
+_PLAIN = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # a link leads elsewhere, a pipe makes us wait
 LIMIT = 512 * 2**20
 """Bytes in the folder above which those not used for longest are removed."""
 
@@ -45,16 +47,16 @@ def load(name: str) -> bytes | None:
     where = folder()
     if where is None:
         return None
-    path = where / name
     try:
-        with open(path, "rb") as file:
-            if not _is_ours(os.fstat(file.fileno())):
+        with open(os.open(where / (name + SUFFIX), os.O_RDONLY | _PLAIN), "rb") as file:
+            known = os.fstat(file.fileno())
+            if not _is_ours(known) or not stat.S_ISREG(known.st_mode) or known.st_size > LIMIT:
                 return None
             content = file.read()
+            with suppress(OSError):  # the folder may be on a disk that can only be read
+                os.utime(file.fileno())  # so that it is not the first to be removed
     except OSError:
         return None
-    with suppress(OSError):  # the folder may be on a disk that can only be read
-        os.utime(path)  # so that it is not the first to be removed
     head = MAGIC + bytes.fromhex(name)
     code = content[len(head) + 32 :]
     return code if content[: len(head) + 32] == head + hashlib.sha256(head + code).digest() else None
@@ -66,35 +68,40 @@ def store(name: str, code: bytes) -> None:
     if where is None:
         return
     head = MAGIC + bytes.fromhex(name)
-    try:
-        number, temporary = tempfile.mkstemp(prefix="new-", dir=where)
+    with suppress(OSError):
+        number, temporary = tempfile.mkstemp(prefix=NEW, suffix=SUFFIX, dir=where)
         try:
-            with os.fdopen(number, "wb") as file:
+            with open(number, "wb") as file:
                 file.write(head + hashlib.sha256(head + code).digest() + code)
-            os.replace(temporary, where / name)
+            os.replace(temporary, where / (name + SUFFIX))
         except OSError:
             os.unlink(temporary)
-            return
-        _shrink(where)
-    except OSError:
-        return
+        else:
+            _shrink(where)
 
 
 def _shrink(where: Path) -> None:
-    """Remove the files not used for longest until a quarter of the room is free, and what broken processes left behind."""
+    """Remove the files not used for longest until a quarter of the room is free, and what broken processes left behind.
+
+    Only plain files of this user with our suffix, whatever else lies in the folder; others may be removing them, too.
+    """
     files = []
     with os.scandir(where) as entries:
         for entry in entries:
-            known = entry.stat(follow_symlinks=False)
-            if entry.name.startswith("new-") and time.time() - known.st_mtime > 3600:
-                os.unlink(entry.path)
-            elif len(entry.name) == 64:
-                files.append((known.st_mtime, known.st_size, entry.path))
+            with suppress(OSError):
+                known = entry.stat(follow_symlinks=False)
+                if not entry.name.endswith(SUFFIX) or not stat.S_ISREG(known.st_mode) or not _is_ours(known):
+                    continue
+                if not entry.name.startswith(NEW):
+                    files.append((known.st_mtime, known.st_size, entry.path))
+                elif time.time() - known.st_mtime > 3600:
+                    os.unlink(entry.path)
     total = sum(size for _, size, _ in files)
     if total <= LIMIT:
         return
     for _, size, path in sorted(files):
-        os.unlink(path)
+        with suppress(OSError):
+            os.unlink(path)
         total -= size
         if total <= LIMIT * 3 // 4:
             return
