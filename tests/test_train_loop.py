@@ -183,7 +183,11 @@ def test_the_result_and_how_to_repeat_it_are_written(tmp_path):
     assert run.result.keys() == {"error"}
     assert run.versions["numpy"] == np.__version__
     model, metadata = safetensors.load(tmp_path / "r" / MODEL)
-    assert metadata == {"recipe": "noisy", "step": "5"}
+    assert metadata == {"recipe": "noisy", "step": "5", "run": run.id}
+    lines = (tmp_path / "r" / METRICS).read_text().splitlines()
+    assert [json.loads(line)["run"] for line in lines] == [run.id]
+    assert run.id == begin(tmp_path / "same", epochs=3, lr=0.01).folder.run.id
+    assert run.id != begin(tmp_path / "other", epochs=1, lr=0.02).folder.run.id
     assert list(model["0.weight"].shape) == [8, 3]
 
 
@@ -236,6 +240,8 @@ def test_a_model_of_other_shapes_is_refused(tmp_path):
     begin(tmp_path / "r", epochs=1).run(quiet)
     path = tmp_path / "r" / MODEL
     arrays, metadata = safetensors.load(path)
+    run = json.loads((tmp_path / "r" / "run.json").read_text())
+    (tmp_path / "r" / "run.json").write_text(json.dumps({**run, "sha256": {}}))
     safetensors.save(path, {**arrays, "0.weight": np.zeros((8, 4), np.float32)}, metadata)
     with pytest.raises(DataError, match=r"`0\.weight` has the shape \(8, 4\), expected \(8, 3\)"):
         resume(tmp_path / "r")

@@ -2,12 +2,16 @@
 
 import json
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from microgradient.errors import ArgumentError, DataError
+from microgradient.train.lock import LOCK
 from microgradient.train.run_folder import (
     METRICS,
     MODEL,
@@ -138,6 +142,52 @@ def test_a_run_json_with_wrong_fields_is_damaged(tmp_path, change):
         RunFolder.open(folder.path)
 
 
+@pytest.mark.parametrize("name", [MODEL, OPTIMIZER])
+def test_a_flipped_bit_is_refused_by_name(tmp_path, name):
+    folder = new_folder(tmp_path / "r")
+    save_step(folder, 1)
+    content = bytearray((folder.path / name).read_bytes())
+    content[-1] ^= 1  # in the numbers: the file is a whole one
+    (folder.path / name).write_bytes(content)
+    with pytest.raises(DataError, match=rf"{name} is damaged: .*SHA-256.*MG185"):
+        RunFolder.open(folder.path).load()
+
+
+@pytest.mark.parametrize("name", [MODEL, OPTIMIZER])
+def test_files_of_another_run_are_refused(tmp_path, name):
+    folders = [new_folder(tmp_path / name) for name in "ab"]
+    for folder, folder.run.id in zip(folders, ["one", "two"], strict=True):
+        save_step(folder, 1)
+    (tmp_path / "a" / name).write_bytes((tmp_path / "b" / name).read_bytes())
+    with pytest.raises(DataError, match=rf"{name} is of run two, and run\.json of run one"):
+        RunFolder.open(tmp_path / "a").load()
+
+
+def test_metrics_of_another_run_are_refused(tmp_path):
+    folder = new_folder(tmp_path / "r")
+    folder.run.id = "one"
+    folder.append_metrics({"epoch": 1})
+    save_step(folder, 1)
+    with open(folder.path / METRICS, "a") as file:
+        file.write('{"epoch": 1, "run": "two"}\n')
+    with pytest.raises(DataError, match=r"metrics\.jsonl, line 2, is of run two, and run\.json of run one"):
+        RunFolder.open(folder.path).trim_metrics()
+
+
+def test_a_run_from_before_there_were_ids_and_checksums_goes_on(tmp_path):
+    folder = new_folder(tmp_path / "r")
+    folder.append_metrics({"epoch": 0})
+    save_step(folder, 1)
+    run = json.loads((folder.path / RUN).read_text())
+    del run["id"], run["sha256"]
+    (folder.path / RUN).write_text(json.dumps(run))
+    again = RunFolder.open(folder.path)
+    assert again.load()[0]["count"] == 1
+    assert again.metrics() == [{"epoch": 0}]
+    save_step(again, 2)
+    assert RunFolder.open(folder.path).load()[0]["count"] == 2
+
+
 def test_files_of_different_steps_are_refused(tmp_path):
     folder = new_folder(tmp_path / "r")
     save_step(folder, 1)
@@ -181,6 +231,72 @@ def test_folders_that_can_not_be_made(tmp_path):
         new_folder(tmp_path / "file")
     with pytest.raises(ArgumentError, match="Can't make the run folder"):
         new_folder(tmp_path / "file" / "below")
+
+
+HOLD = """
+import os, sys, signal
+from pathlib import Path
+from microgradient.train.lock import lock
+held = lock(Path(sys.argv[1]))
+if os.fork() == 0:
+    os.close(1)
+    signal.pause()  # a child that outlives the process has no part in its lock
+print(os.getpid(), flush=True)
+signal.pause()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_folder_in_use_is_refused_until_its_process_is_dead(tmp_path, number):
+    folder = new_folder(tmp_path / "r")
+    save_step(folder, 1)
+    folder.release()
+    with subprocess.Popen([sys.executable, "-c", HOLD, folder.path], stdout=subprocess.PIPE, text=True,
+                          start_new_session=True) as process:  # fmt: skip
+        try:
+            holder = process.stdout.readline().strip()
+            for use in (new_folder, RunFolder.open):
+                with pytest.raises(ArgumentError, match=rf"r is in use by process {holder} on .*--out\. \[MG186\]"):
+                    use(folder.path)
+            process.send_signal(number)
+            process.wait(timeout=60)
+            again = RunFolder.open(folder.path)
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+    assert again.load()[0]["count"] == 1
+    again.release()
+    assert sorted(path.name for path in folder.path.iterdir()) == sorted([MODEL, OPTIMIZER, METRICS, RUN])
+
+
+def test_two_uses_in_one_process_share_the_lock(tmp_path):
+    first = new_folder(tmp_path / "r")
+    save_step(first, 1)
+    RunFolder.open(first.path).release()
+    assert (first.path / LOCK).read_text().startswith(f"{os.getpid()} on ")
+    first.release()
+    assert not (first.path / LOCK).exists()
+
+
+@pytest.mark.parametrize("name", [MODEL, OPTIMIZER, METRICS, RUN, LOCK])
+@pytest.mark.parametrize("planted", ["link", "pipe", "folder"])
+def test_what_was_planted_in_the_folder_leads_no_write_elsewhere(tmp_path, name, planted):
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    folder = new_folder(tmp_path / "r")
+    save_step(folder, 1)
+    folder.release()
+    place = folder.path / name
+    place.unlink(missing_ok=True)
+    {"link": lambda: place.symlink_to(victim), "pipe": lambda: os.mkfifo(place), "folder": place.mkdir}[planted]()
+    try:
+        again = RunFolder.open(folder.path)
+        again.load()
+        again.append_metrics({"epoch": 1})
+        save_step(again, 2)
+        again.trim_metrics()
+    except (DataError, ArgumentError):  # refused, or replaced by a file of ours
+        pass
+    assert victim.read_text() == "mine"
 
 
 def test_nothing_to_open(tmp_path):

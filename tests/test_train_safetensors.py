@@ -1,6 +1,7 @@
 """The safetensors reader and writer against the reference package, and against damage."""
 
 import json
+import os
 import struct
 from pathlib import Path
 
@@ -109,6 +110,21 @@ def entry(dtype="F32", shape=(2,), offsets=(0, 8)):
         (rebuilt({"w": entry(), "v": entry(offsets=(4, 12))}, bytes(12)), "`v` begins at byte 4"),
         (rebuilt({"w": entry()}, bytes(7)), "only 7"),
         (rebuilt({"w": entry()}, bytes(9)), "1 bytes follow"),
+        (rebuilt(b'{"w":{"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]}}'), "twice"),
+        (rebuilt(b'{"\\ud800":1}'), "not JSON"),  # half of a surrogate pair could not even be printed
+        (rebuilt(b'{"__metadata__":{"a":"\\udfff"}}', b""), "not JSON"),
+        (rebuilt(b'{"w":' + b"9" * 5000 + b"}"), "not JSON"),
+        (rebuilt({"w": entry(shape=(2**62,) * 20_000)}), "shape"),
+        (rebuilt({"w": entry(shape=(10**4000,) * 100)}), "shape"),
+        (rebuilt({"w": entry(shape=(1,) * 65, offsets=(0, 4))}, bytes(4)), "shape"),  # NumPy has 64 axes
+        (rebuilt({"w": entry(shape=(0, 2**62, 2**62), offsets=(0, 0))}, b""), "shape"),  # and 2^63 bytes
+        (rebuilt({"w": entry(shape=(0, 2**63), offsets=(0, 0))}, b""), "shape"),
+        (rebuilt({"w": entry(offsets=(10**4000, 10**4000 + 8))}), "offsets"),
+        (rebuilt({"w": entry(offsets=(2**62, 2**62 + 8))}), "`w` begins at byte 4,6"),
+        (rebuilt({"w": entry(offsets=(-8, 0))}), "offsets"),
+        (rebuilt({"w": entry(shape=(True, 2))}), "shape"),
+        (rebuilt({"w": entry(shape={"0": 2})}), "shape|offsets"),
+        (rebuilt({"w" * 10_000: entry(dtype="F" * 10_000)}), "dtype 'FFFF"),
     ],
 )
 def test_damage_is_named(content, why):
@@ -116,6 +132,7 @@ def test_damage_is_named(content, why):
         ours.from_bytes(content, "m.safetensors")
     assert caught.value.code == "MG185"
     assert str(caught.value).startswith("m.safetensors is not a whole safetensors file")
+    assert len(str(caught.value)) < 600
 
 
 @given(st.data())
@@ -132,6 +149,66 @@ def test_any_cut_or_changed_byte_loads_or_is_refused_never_crashes(data):
             ours.from_bytes(bytes(content))
         except DataError:
             pass
+
+
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.integers(-1, 70) | st.floats() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=5,
+)
+
+
+@given(arrays, st.data())
+def test_any_changed_header_loads_what_it_says_or_is_refused(tensors, data):
+    content = ours.to_bytes(tensors)
+    length = struct.unpack_from("<Q", content)[0]
+    header, body = json.loads(content[8 : 8 + length]), content[8 + length :]
+    for _ in range(data.draw(st.integers(1, 3))):
+        holder = header
+        while True:  # put something else, or nothing, at a place of any depth
+            places = list(holder) if isinstance(holder, dict) else list(range(len(holder)))
+            place = data.draw(st.sampled_from([*places, "new"])) if places else "new"
+            if place != "new" and isinstance(holder[place], (dict, list)) and data.draw(st.booleans()):
+                holder = holder[place]
+            else:
+                break
+        if isinstance(holder, list):
+            holder[place if place != "new" else len(holder) :] = [data.draw(JUNK)]
+        elif place in holder and data.draw(st.booleans()):
+            del holder[place]
+        else:
+            holder[place] = data.draw(JUNK | st.sampled_from(sorted(ours._DTYPES)))
+    content = rebuilt(header, data.draw(st.sampled_from([body, body[:-1], body + b"\0"])))
+    try:
+        loaded, _ = ours.from_bytes(content)
+    except DataError:
+        pass
+    else:
+        header.pop("__metadata__", None)
+        assert loaded.keys() == header.keys()
+        for name, array in loaded.items():
+            assert list(array.shape) == header[name]["shape"]
+            if header[name]["dtype"] not in ("BF16", "BOOL"):
+                assert array.tobytes() == body[slice(*header[name]["data_offsets"])]
+
+
+def test_a_byte_that_is_no_boolean_is_true():
+    loaded, _ = ours.from_bytes(rebuilt({"b": entry("BOOL", (3,), (0, 3))}, b"\0\1\2"))
+    assert loaded["b"].view(np.uint8).tolist() == [0, 1, 1]
+
+
+def test_a_pipe_in_the_place_of_a_file_is_refused(tmp_path: Path):
+    os.mkfifo(tmp_path / "m.safetensors")
+    with pytest.raises(DataError, match=r"Can't read .*m\.safetensors: it is not a plain file"):
+        ours.load(tmp_path / "m.safetensors")
+
+
+def test_a_link_is_replaced_and_never_written_through(tmp_path: Path):
+    (tmp_path / "elsewhere").write_text("mine")
+    (tmp_path / "m.safetensors").symlink_to(tmp_path / "elsewhere")
+    ours.save(tmp_path / "m.safetensors", {"w": np.ones(3)})
+    assert (tmp_path / "elsewhere").read_text() == "mine"
+    assert ours.load(tmp_path / "m.safetensors")[0]["w"].shape == (3,)
 
 
 def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path, monkeypatch):

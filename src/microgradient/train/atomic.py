@@ -1,14 +1,21 @@
-"""Writing files so that a crash, a full disk or a pulled plug never leaves half of one under its name."""
+"""Writing files so that a crash, a full disk or a pulled plug never leaves half of one under its name.
+
+Nothing is written through a symbolic link, a pipe or a device that lies where the file should be.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
+import secrets
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
 from microgradient.errors import DataError
 
 PENDING = ".new"
+_PLAIN = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -20,45 +27,62 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def write_all_atomically(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Replace several files of one folder: all are safely on the disk, as ``NAME.new``, before the first is renamed.
+    """Replace several files of one folder: all are safely on the disk, as ``NAME.TOKEN.new``, before the first is renamed.
 
     Should the machine stop between two renames, the reader can tell it from the ``.new`` files that are left.
     """
+    token = secrets.token_hex(4)  # two writers at once don't write into each other's files
+    pending = {name: folder / f"{name}.{token}{PENDING}" for name in files}
     try:
         for name, content in files.items():
-            with open(folder / (name + PENDING), "wb") as file:
+            with open(open_plain(pending[name], os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
         for name in files:
-            os.replace(folder / (name + PENDING), folder / name)
+            os.replace(pending[name], folder / name)
         if os.name == "posix":  # elsewhere a folder can't be opened
             sync(folder)
     except OSError as error:
-        _remove_pending(folder, files)
+        for path in pending.values():
+            try:
+                path.unlink(missing_ok=True)
+            except OSError:
+                pass
         raise DataError("MG186", f"Can't write {', '.join(files)} in {folder}: {reason(error)}.") from error
+
+
+def open_plain(path: Path, flags: int) -> int:
+    """A descriptor of the plain file at ``path``. Raises :class:`OSError` for a link, a pipe or a device, and never waits."""
+    descriptor = os.open(path, flags | _PLAIN, 0o666)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is not a plain file")
+    return descriptor
+
+
+def read_plain(path: Path) -> bytes:
+    """The content of a file. Raises :class:`DataError` (MG185) if it can't be read, or is a pipe or a device."""
+    try:
+        if path.exists() and not path.is_file():
+            raise OSError(errno.EINVAL, "it is not a plain file")
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError("MG185", f"Can't read {path}: {reason(error)}.") from error
 
 
 def reason(error: OSError) -> str:
     """The system's own words for an error, without the number: ``No space left on device``."""
-    return error.strerror or str(error)
+    return "it is a symbolic link" if error.errno == errno.ELOOP else error.strerror or str(error)
 
 
 def sync(path: Path) -> None:
     """Wait until a file, or the list of a folder's files, is safely on the disk."""
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        descriptor = os.open(path, os.O_RDONLY | _PLAIN)
         try:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
     except OSError as error:
         raise DataError("MG186", f"Can't write {path}: {reason(error)}.") from error
-
-
-def _remove_pending(folder: Path, files: Mapping[str, bytes]) -> None:
-    for name in files:
-        try:
-            (folder / (name + PENDING)).unlink(missing_ok=True)
-        except OSError:
-            pass

@@ -7,13 +7,15 @@
 | ``optimizer.safetensors`` | the optimiser's ``state_dict``: its arrays, and its numbers as JSON in the metadata |
 | ``metrics.jsonl`` | one line of JSON for each finished epoch |
 
-The first three carry the number of steps done. They are replaced together: all are written as ``NAME.new``, then
-renamed, the optimiser first and ``run.json`` last. A crash between two renames is noticed by that number and finished
-when the folder is opened again. A step's state is the same however often it is saved, or the run interrupted.
+All carry the run's id, the first three the number of steps done, and ``run.json`` the others' SHA-256. They are replaced
+together: all are written as ``NAME.TOKEN.new``, then renamed, the optimiser first and ``run.json`` last. A crash between two
+renames is noticed by the step and finished when the folder is opened again. A step's state is the same however often it is
+saved, or the run interrupted. While a :class:`RunFolder` lives, ``run.lock`` keeps other processes out.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -25,7 +27,16 @@ import numpy as np
 
 from microgradient.errors import ArgumentError, DataError
 from microgradient.train import safetensors
-from microgradient.train.atomic import PENDING, reason, sync, write_all_atomically, write_atomically
+from microgradient.train.atomic import (
+    PENDING,
+    open_plain,
+    read_plain,
+    reason,
+    sync,
+    write_all_atomically,
+    write_atomically,
+)
+from microgradient.train.lock import Lock, lock
 
 MODEL, OPTIMIZER, RUN, METRICS = "model.safetensors", "optimizer.safetensors", "run.json", "metrics.jsonl"
 _COMMITTED = (OPTIMIZER, MODEL, RUN)
@@ -57,84 +68,105 @@ class Run:
     details: dict[str, Any]
     position: Position
     result: dict[str, float | None] = field(default_factory=dict)
+    id: str = ""  # a digest of what decides the run's numbers; "" in a run from before there were ids
+    sha256: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def stamp(self) -> dict[str, str]:
+        """What the other files say of the run that they are of."""
+        return {"run": self.id} if self.id else {}
 
 
 class RunFolder:
     """A run folder on the disk. Make one with :meth:`create` or :meth:`open`."""
 
-    def __init__(self, path: Path, run: Run) -> None:
+    def __init__(self, path: Path, run: Run, held: Lock) -> None:
         self.path = path
         self.run = run
+        self._held: Lock | None = held
 
     @classmethod
     def create(cls, path: Path, run: Run) -> RunFolder:
-        """Make the folder. Raises :class:`ArgumentError` (MG186) if it holds a run or can't be written."""
-        metrics = path / METRICS
-        if any((path / name).exists() for name in _COMMITTED) or (metrics.exists() and metrics.stat().st_size):
-            raise ArgumentError(
-                "MG186", f"{path} already holds a run: go on with it by --resume, or choose another folder with --out."
-            )
+        """Make the folder. Raises :class:`ArgumentError` (MG186) if it holds a run, is in use or can't be written."""
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:  # also when it is a file, or a folder above it is one
             raise ArgumentError("MG186", f"Can't make the run folder {path}: {reason(error)}.") from error
         if not os.access(path, os.W_OK | os.X_OK):
             raise ArgumentError("MG186", f"The run folder {path} can't be written: choose another with --out.")
-        write_atomically(path / METRICS, b"")
-        return cls(path, run)
+        held = lock(path)
+        metrics = path / METRICS
+        if any((path / name).exists() for name in _COMMITTED) or (metrics.exists() and metrics.stat().st_size):
+            raise ArgumentError(
+                "MG186", f"{path} already holds a run: go on with it by --resume, or choose another folder with --out."
+            )
+        write_atomically(metrics, b"")
+        return cls(path, run, held)
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
         """Open a folder to go on with its run. Raises :class:`ArgumentError` or :class:`DataError` if that can't be."""
-        if not (path / RUN).is_file() and not (path / (RUN + PENDING)).is_file():
+        if not any(file.is_file() for file in (path / RUN, *_pending(path, RUN))):
             raise ArgumentError("MG187", f"There is no run to resume in {path}: it has no {RUN}.")
+        held = lock(path)
         _finish_interrupted_save(path)
-        return cls(path, _read_run(path / RUN))
+        return cls(path, _read_run(path / RUN), held)
+
+    def release(self) -> None:
+        """Let other processes use the folder: this one has written all it has to write."""
+        self._held = None
 
     def save(self, model: Mapping[str, Any], optimizer: Mapping[str, Any]) -> None:
         """Write model, optimiser and ``run.json`` as one: after a crash the folder holds all of a save or none."""
         sync(self.path / METRICS)
-        stamp = {"recipe": self.run.recipe, "step": str(self.run.position.step)}
-        write_all_atomically(self.path, {
-            OPTIMIZER: _optimizer_to_bytes(optimizer, stamp),
-            MODEL: safetensors.to_bytes(model, stamp),
-            RUN: json.dumps(asdict(self.run), indent=2, ensure_ascii=False).encode(),
-        })  # fmt: skip
+        stamp = {"recipe": self.run.recipe, "step": str(self.run.position.step), **self.run.stamp}
+        files = {OPTIMIZER: _optimizer_to_bytes(optimizer, stamp), MODEL: safetensors.to_bytes(model, stamp)}
+        self.run.sha256 = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+        files[RUN] = json.dumps(asdict(self.run), indent=2, ensure_ascii=False).encode()
+        write_all_atomically(self.path, files)
 
     def load(self) -> tuple[safetensors.Arrays, dict[str, Any]]:
-        """The saved model's and the saved optimiser's ``state_dict``."""
-        model, model_stamp = safetensors.load(self.path / MODEL)
-        optimizer, optimizer_stamp = _load_optimizer(self.path / OPTIMIZER)
+        """The saved model's and the saved optimiser's ``state_dict``, if they are what was saved with ``run.json``."""
+        files = {name: read_plain(self.path / name) for name in (MODEL, OPTIMIZER)}
+        model, model_stamp = safetensors.from_bytes(files[MODEL], str(self.path / MODEL))
+        optimizer, optimizer_stamp = _read_optimizer(files[OPTIMIZER], str(self.path / OPTIMIZER))
         for name, stamp in ((MODEL, model_stamp), (OPTIMIZER, optimizer_stamp)):
-            if stamp.get("step") != str(self.run.position.step):
-                raise DataError(
-                    "MG185", f"{self.path / name} is of step {stamp.get('step')}, and {RUN} of step "
-                    f"{self.run.position.step}: they do not belong together. Restore the folder from a copy."
-                )  # fmt: skip
+            for what, expected in {"step": str(self.run.position.step), **self.run.stamp}.items():
+                if stamp.get(what) != expected:
+                    raise DataError(
+                        "MG185", f"{self.path / name} is of {what} {stamp.get(what)}, and {RUN} of {what} {expected}: "
+                        "they do not belong together. Restore the folder from a copy."
+                    )  # fmt: skip
+            digest = hashlib.sha256(files[name]).hexdigest()
+            if self.run.sha256.get(name, digest) != digest:
+                raise DataError("MG185", f"{self.path / name} is damaged: it is not what the run saved, by its SHA-256 in "
+                                         f"{RUN}. Restore it from a copy.")  # fmt: skip
         return model, optimizer
 
     def append_metrics(self, line: Mapping[str, Any]) -> None:
         """Add one epoch's line to ``metrics.jsonl``."""
         try:
-            with open(self.path / METRICS, "a", encoding="utf-8") as file:
-                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            descriptor = open_plain(self.path / METRICS, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+            with open(descriptor, "a", encoding="utf-8") as file:
+                file.write(json.dumps({**line, **self.run.stamp}, ensure_ascii=False) + "\n")
         except OSError as error:
             raise DataError("MG186", f"Can't write {self.path / METRICS}: {reason(error)}.") from error
 
     def metrics(self) -> list[dict[str, Any]]:
         """The whole lines of ``metrics.jsonl`` that belong to the saved state, which may be older than the file."""
-        try:
-            text = (self.path / METRICS).read_text(encoding="utf-8", errors="replace")
-        except FileNotFoundError:
+        if not (self.path / METRICS).exists():
             return []
-        except OSError as error:
-            raise DataError("MG186", f"Can't read {self.path / METRICS}: {reason(error)}.") from error
         lines = []
-        for row in text.splitlines():
+        for number, row in enumerate(read_plain(self.path / METRICS).decode(errors="replace").splitlines(), 1):
             try:
                 line = json.loads(row)
-            except ValueError:  # cut while it was written
+            except (ValueError, RecursionError):  # cut while it was written
                 continue
+            if isinstance(line, dict) and line.get("run", self.run.id) != self.run.id:
+                raise DataError(
+                    "MG185", f"{self.path / METRICS}, line {number}, is of run {line['run']}, and {RUN} of run {self.run.id}: "
+                    "they do not belong together. Restore the folder from a copy."
+                )  # fmt: skip
             if isinstance(line, dict) and line.get("epoch", np.inf) <= self.run.position.epoch:
                 lines.append(line)
         return lines
@@ -146,12 +178,18 @@ class RunFolder:
 
 
 def free_folder(name: str, parent: Path = Path("runs")) -> Path:
-    """``runs/NAME``, or the first of ``runs/NAME-2``, ``runs/NAME-3``, … that is not there yet."""
+    """``runs/NAME``, or the first of ``runs/NAME-2``, ``runs/NAME-3``, … that is not there yet. It is made, and thereby taken."""
     path, count = parent / name, 1
-    while path.exists():
-        count += 1
-        path = parent / f"{name}-{count}"
-    return path
+    while True:
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            count += 1
+            path = parent / f"{name}-{count}"
+        except OSError as error:
+            raise ArgumentError("MG186", f"Can't make the run folder {path}: {reason(error)}.") from error
+        else:
+            return path
 
 
 def latest_folder(name: str, parent: Path = Path("runs")) -> Path:
@@ -164,13 +202,14 @@ def latest_folder(name: str, parent: Path = Path("runs")) -> Path:
 
 
 def _read_run(path: Path) -> Run:
+    text = read_plain(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(text.decode())
         run = Run(**{**content, "position": Position(**content["position"])})
         numbers = [run.position.epoch, run.position.batch, run.position.step, run.position.examples]
         reals = [run.position.loss_sum, run.position.seconds]
-        texts = [run.recipe, run.source, run.fingerprint]
-        tables = [run.options, run.details, run.versions, run.position.rng]
+        texts = [run.recipe, run.source, run.fingerprint, run.id]
+        tables = [run.options, run.details, run.versions, run.position.rng, run.sha256]
         whole = (
             all(type(number) is int and number >= 0 for number in numbers)
             and all(type(real) in (int, float) for real in reals)
@@ -179,30 +218,31 @@ def _read_run(path: Path) -> Run:
         )
         if not whole:
             raise ValueError("a field is of the wrong type")
-    except OSError as error:
-        raise DataError("MG186", f"Can't read {path}: {reason(error)}.") from error
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise DataError("MG185", f"{path} is damaged: {error}. Restore it from a copy.") from error
     return run
 
 
+def _pending(path: Path, name: str) -> list[Path]:
+    """What a save that was cut has left of this file."""
+    return [file for file in path.glob(f"{name}.*") if file.name.endswith(PENDING)]
+
+
 def _finish_interrupted_save(path: Path) -> None:
     """Finish a save that was cut between its renames; forget one that was cut before the first of them."""
-    pending = [name for name in _COMMITTED if (path / (name + PENDING)).exists()]
-    if not pending:
-        return
     try:
-        step = _read_run(path / (RUN + PENDING)).position.step  # written last: if it is whole, so were the others
+        run = _read_run(_pending(path, RUN)[0])  # written last: if it is whole, so were the others
         _, stamp = safetensors.load(path / OPTIMIZER)  # renamed first
-        begun = stamp.get("step") == str(step)
-    except DataError:
+        begun = stamp.get("step") == str(run.position.step) and stamp.get("run", "") == run.id
+    except (DataError, IndexError):
         begun = False
     try:
-        for name in pending:
-            if begun:
-                os.replace(path / (name + PENDING), path / name)
-            else:
-                (path / (name + PENDING)).unlink()
+        for name in _COMMITTED:
+            for file in _pending(path, name):
+                if begun:
+                    os.replace(file, path / name)
+                else:
+                    file.unlink()
     except OSError as error:
         raise DataError("MG186", f"Can't write in {path}: {reason(error)}.") from error
 
@@ -222,8 +262,8 @@ def _optimizer_to_bytes(state: Mapping[str, Any], stamp: dict[str, str]) -> byte
     return safetensors.to_bytes(arrays, {**stamp, "numbers": text})
 
 
-def _load_optimizer(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    arrays, metadata = safetensors.load(path)
+def _read_optimizer(content: bytes, path: str) -> tuple[dict[str, Any], dict[str, str]]:
+    arrays, metadata = safetensors.from_bytes(content, path)
     try:
         numbers = json.loads(metadata["numbers"])
         state = {int(index): dict(entries) for index, entries in numbers["state"].items()}
@@ -237,6 +277,6 @@ def _load_optimizer(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
             }
             for group in numbers["param_groups"]
         ]
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise DataError("MG185", f"{path} does not hold an optimiser's state ({error!r}).") from error
     return {"state": state, "param_groups": groups}, metadata

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import json
 import math
+import reprlib
 import struct
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
 from microgradient.errors import DataError, DTypeError
-from microgradient.train.atomic import reason, write_atomically
+from microgradient.train.atomic import read_plain, write_atomically
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -28,6 +29,7 @@ _DTYPES = {
 }  # fmt: skip
 _CODES = {np.dtype(text): code for code, text in _DTYPES.items()}
 _LARGEST_HEADER = 100_000_000
+_LARGEST = int(np.iinfo(np.intp).max)  # number of bytes in an array
 
 
 def save(path: Path, arrays: Mapping[str, Any], metadata: Mapping[str, str] | None = None) -> None:
@@ -45,11 +47,7 @@ def save(path: Path, arrays: Mapping[str, Any], metadata: Mapping[str, str] | No
 
 def load(path: Path) -> tuple[Arrays, dict[str, str]]:
     """Read a file: its arrays and its metadata. Raises :class:`DataError` (MG185) if it is damaged or not there."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError("MG185", f"Can't read {path}: {reason(error)}.") from error
-    return from_bytes(content, str(path))
+    return from_bytes(read_plain(path), str(path))
 
 
 def to_bytes(arrays: Mapping[str, Any], metadata: Mapping[str, str] | None = None) -> bytes:
@@ -83,12 +81,16 @@ def from_bytes(content: bytes, name: str = "the file") -> tuple[Arrays, dict[str
     end = 0
     for key, (dtype, shape, start, stop) in _entries(header, name):
         if start != end:
-            raise _damaged(name, f"`{key}` begins at byte {start:,} of the data, the array before it ends at {end:,}")
+            raise _damaged(
+                name, f"`{key:.100}` begins at byte {start:,} of the data, the array before it ends at {end:,}"
+            )
         if stop > len(body):
-            raise _damaged(name, f"`{key}` ends at byte {stop:,} of the data, and there are only {len(body):,}")
+            raise _damaged(name, f"`{key:.100}` ends at byte {stop:,} of the data, and there are only {len(body):,}")
         if dtype == "BF16":  # the upper half of a float32
             widened = np.frombuffer(body[start:stop], "<u2").astype(np.uint32) << 16
             arrays[key] = widened.view(np.float32).reshape(shape)
+        elif dtype == "BOOL":  # a byte that is neither 0 nor 1 is no NumPy bool
+            arrays[key] = np.frombuffer(body[start:stop], np.uint8).reshape(shape) != 0
         else:
             array = np.frombuffer(body[start:stop], _DTYPES[dtype]).reshape(shape)
             arrays[key] = array.astype(array.dtype.newbyteorder("="))  # a copy: writable, in the machine's order
@@ -109,33 +111,41 @@ def _split(content: bytes, name: str) -> tuple[dict[str, Any], bytes]:
         raise _damaged(name, "its header is not JSON")
     try:
         header = json.loads(text.decode("utf-8"), object_pairs_hook=_without_duplicates)
+        json.dumps(header, ensure_ascii=False).encode()  # halves of surrogate pairs are no text
     except (ValueError, RecursionError) as error:
         raise _damaged(name, f"its header is not JSON ({error})") from error
     return header, content[8 + length :]
 
 
 def _entries(header: dict[str, Any], name: str) -> list[tuple[str, tuple[str, list[int], int, int]]]:
-    """The arrays the header announces, checked one by one, in the order of their bytes."""
+    """The arrays that the header announces, checked one by one, in the order of their bytes."""
     entries = []
     for key, entry in header.items():
         if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
-            raise _damaged(name, f"`{key}` is not described by dtype, shape and data_offsets")
+            raise _damaged(name, f"`{key:.100}` is not described by dtype, shape and data_offsets")
         dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
         if not isinstance(dtype, str) or (dtype != "BF16" and dtype not in _DTYPES):
-            raise _damaged(name, f"`{key}` has the dtype {dtype!r}, which is not known here")
-        if not _are_counts(shape) or not _are_counts(offsets) or len(offsets) != 2:
-            raise _damaged(name, f"`{key}` has the shape {shape} and the offsets {offsets}")
+            raise _damaged(name, f"`{key:.100}` has the dtype {reprlib.repr(dtype)}, which is not known here")
+        if not _is_shape(shape) or not _are_counts(offsets) or len(offsets) != 2:
+            raise _damaged(
+                name, f"`{key:.100}` has the shape {reprlib.repr(shape)} and the offsets {reprlib.repr(offsets)}"
+            )
         size = 2 if dtype == "BF16" else np.dtype(_DTYPES[dtype]).itemsize
         start, stop = offsets
         if math.prod(shape) * size != stop - start:
-            raise _damaged(name, f"`{key}` needs {math.prod(shape) * size:,} bytes for shape {shape} "
+            raise _damaged(name, f"`{key:.100}` needs {math.prod(shape) * size:,} bytes for shape {reprlib.repr(shape)} "
                                  f"of {dtype}, and has {stop - start:,}")  # fmt: skip
         entries.append((key, (dtype, shape, start, stop)))
     return sorted(entries, key=lambda item: item[1][2:])
 
 
-def _are_counts(value: object) -> bool:
-    return isinstance(value, list) and all(type(item) is int and item >= 0 for item in value)
+def _is_shape(value: object) -> bool:
+    """Whether NumPy can make an array of it, which an axis of length 0 doesn't change."""
+    return _are_counts(value) and len(value) <= 64 and math.prod(filter(None, value)) <= _LARGEST // 8
+
+
+def _are_counts(value: object) -> TypeGuard[list[int]]:
+    return isinstance(value, list) and all(type(item) is int and 0 <= item <= _LARGEST for item in value)
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import platform
 import shlex
 from collections.abc import Callable, Mapping
@@ -52,6 +54,7 @@ class Session:
             details=recipe.details(),
             position=Position(rng=random.get_state()),
         )
+        run.id = _run_id(run)
         folder = RunFolder.create(out or free_folder(_label(source)), run)
         save(recipe, folder, optimizer)
         return cls(source, recipe, folder, optimizer)
@@ -93,6 +96,8 @@ class Session:
         except TraceError as error:
             why = f"{self.recipe.name} can't be compiled: {error.message} Or run it as it is with --no-compile."
             raise TraceError(error.code, why) from error
+        finally:
+            self.folder.release()
 
     def _run(self, say: Say) -> None:
         recipe, options, position = self.recipe, self.recipe.options, self.folder.run.position
@@ -193,6 +198,12 @@ def _command(source: str, options: Options) -> str:
         elif value is not None:
             words += ["--" + name.replace("_", "-"), str(value)]
     return shlex.join(words)
+
+
+def _run_id(run: Run) -> str:
+    """The same for runs that compute the same numbers, however many epochs of them."""
+    options = {name: value for name, value in run.options.items() if name not in ("epochs", "compile")}
+    return hashlib.sha256(json.dumps([run.recipe, options, run.fingerprint]).encode()).hexdigest()[:16]
 
 
 def _versions() -> dict[str, str]:
