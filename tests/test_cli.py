@@ -16,6 +16,7 @@ from microgradient import __version__
 from microgradient.cli import main
 from microgradient.train.run_folder import METRICS, MODEL, OPTIMIZER, RUN
 
+PACKAGES = Path(__file__).parents[1] / "src"
 COLOUR = r"\x1b\[(\d+;)*[34]\d(;\d+)*m"
 QUICK = ["train", "two-layer", "--epochs", "3"]
 
@@ -361,6 +362,32 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path, number):
     assert whole.communicate(timeout=60)[1] == ""
     for name in (MODEL, OPTIMIZER, METRICS):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "parts" / name).read_bytes()
+
+
+@pytest.mark.parametrize("how", ["module", "script"])
+def test_ctrl_c_while_numpy_loads_gets_one_line(tmp_path, how):
+    (tmp_path / "numpy.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGINT); signal.pause()")
+    (tmp_path / "microgradient").write_text("from microgradient.cli import main\nimport sys\nsys.exit(main())")
+    words = ["-m", "microgradient"] if how == "module" else [tmp_path / "microgradient"]
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{PACKAGES}"}
+    done = subprocess.run(
+        [sys.executable, *words, "recipes"], capture_output=True, text=True, env=environment, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "Error: Stopped.\n")
+
+
+def test_a_program_that_imports_the_library_keeps_its_ctrl_c(tmp_path):
+    code = "import signal, microgradient; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "True\n"
+
+
+def test_two_runs_begun_at_once_get_folders_of_their_own(tmp_path):
+    runs = [start(*QUICK, cwd=tmp_path) for _ in range(3)]
+    assert [process.communicate(timeout=60)[1] for process in runs] == [""] * 3
+    names = ["two-layer", "two-layer-2", "two-layer-3"]
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == names
+    for name in (MODEL, OPTIMIZER, METRICS):
+        assert len({(tmp_path / "runs" / folder / name).read_bytes() for folder in names}) == 1
 
 
 @pytest.mark.slow

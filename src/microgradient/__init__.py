@@ -1,5 +1,8 @@
 """Microgradient: automatic differentiation you can see through, fast on a CPU."""
 
+from . import startup  # noqa: F401
+
+# isort: split
 import importlib
 from typing import TYPE_CHECKING, Any
 
