@@ -41,7 +41,7 @@ def _dirty_arenas(monkeypatch: pytest.MonkeyPatch) -> None:
 def _gaps(executable: Executable) -> list[slice]:
     """The parts of an arena between those that hold zeros for good."""
     if not hasattr(executable, "gaps"):
-        used = {id(o.buffer): o.buffer for launch in executable._plan.launches for o in launch.operands}
+        used = {id(b): b for launch in executable._plan.launches for b in launch.buffers}
         kept = sorted((b.offset, b.offset + b.size * b.dtype.itemsize) for b in used.values() if b.kept)
         edges = [0, *(edge for pair in kept for edge in pair), executable._arena.size]
         vars(executable)["gaps"] = [slice(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True)]

@@ -7,15 +7,17 @@ from typing import Any
 import numpy as np
 
 from microgradient.array_world import ARRAY
-from microgradient.native.plan.groups import View
+from microgradient.native.codegen.pointwise import supported
+from microgradient.native.plan.groups import HostCall
 from microgradient.native.plan.kernel import ContractionKernel, FlatKernel, RowKernel, ScanKernel, ScatterKernel
 from microgradient.native.plan.schedule import Schedule, schedule
+from microgradient.native.plan.values import View
 from microgradient.program.program import Program
 
 
 def run_reference(program: Program, inputs: list[Any], plan: Schedule | None = None) -> list[Any]:
     """The outputs of a program by way of its schedule."""
-    plan = plan or schedule(program)
+    plan = plan or schedule(program, supported)
     arena = np.zeros(plan.arena_bytes, np.uint8)
     arrays: dict[int, Any] = {k: np.array(a, copy=True).reshape(-1) for k, a in enumerate(inputs)}
     sources = {a.output: a.input for a in program.aliases}
@@ -35,8 +37,8 @@ def run_reference(program: Program, inputs: list[Any], plan: Schedule | None = N
             for k, a in enumerate(inputs):
                 arrays[k][...] = np.asarray(a).reshape(-1)
             for launch in plan.launches:
-                if launch.host is not None:
-                    _call(launch.host, flat, results)
+                if isinstance(launch, HostCall):
+                    _call(launch, flat, results)
                 else:
                     _run(launch, [(flat(o.buffer), o.entry) for o in launch.operands])
     return [arrays[len(program.inputs) + k].reshape(o.shape) for k, o in enumerate(program.outputs)]
@@ -58,8 +60,8 @@ def strided(memory: Any, entry: int, shape: tuple[int, ...], strides: tuple[int,
     )
 
 
-def _call(group: Any, flat: Any, results: dict[int, Any]) -> None:
-    i, operands, value = group.detail
+def _call(call: HostCall, flat: Any, results: dict[int, Any]) -> None:
+    i, operands, value = call.instruction, call.args, call.value
     args = []
     for o in operands:
         if isinstance(o, View):
@@ -86,7 +88,7 @@ def _call(group: Any, flat: Any, results: dict[int, Any]) -> None:
 def _run(launch: Any, operands: list[Any]) -> None:
     spec = launch.spec
     if isinstance(spec, FlatKernel):
-        spec = RowKernel((launch.number,), 1, 0, *spec)
+        spec = RowKernel((launch.entries,), 1, 0, *spec)
     if isinstance(spec, RowKernel):
         _pointwise(spec.shape, spec.shape[: spec.kept], spec, operands, [])
     elif isinstance(spec, ContractionKernel):

@@ -24,19 +24,9 @@ KEY_STEPS = (0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B)
 ROUNDS = 10
 
 
-def blocks(spec: DrawKernel) -> int:
-    """How many blocks the draw uses: by so much the counter moves on."""
-    return -(-spec.size // per_block(spec))
-
-
-def per_block(spec: DrawKernel) -> int:
-    """How many numbers come from a block: float64 takes 64-bit words, all else 32-bit ones."""
-    return 4 if spec.dtype == "f8" and spec.kind != "bernoulli" else 8
-
-
 def pieces(spec: DrawKernel) -> int:
     """How many independent pieces the draw is cut into."""
-    return -(-blocks(spec) // (CHUNK * PIECE))
+    return -(-spec.blocks // (CHUNK * PIECE))
 
 
 def write(f: Function, spec: DrawKernel, vector_bits: int) -> None:
@@ -45,7 +35,7 @@ def write(f: Function, spec: DrawKernel, vector_bits: int) -> None:
     seed = _load(f, state, 0)
     counter = _load(f, state, 1) + 1
     words = f.alloca("i64", CHUNK * 4)
-    total, chunks = blocks(spec), -(-blocks(spec) // CHUNK)
+    total, chunks = spec.blocks, -(-spec.blocks // CHUNK)
     first, last = _integer(f, "%begin") * PIECE, _at_most(_integer(f, "%end") * PIECE, chunks)
     with f.loop(first.text, last.text, unroll=False) as chunk:
         start = _integer(f, chunk) * CHUNK
@@ -55,7 +45,7 @@ def write(f: Function, spec: DrawKernel, vector_bits: int) -> None:
             for k, word in enumerate(_block(seed, number)):
                 at = f.emit(f"getelementptr [4 x i64], ptr {words}, i64 {block}, i64 {k}")
                 f.do(f"store i64 {word.text}, ptr {at}, align 8")
-        _numbers(f, spec, words, start * per_block(spec), out, vector_bits)
+        _numbers(f, spec, words, start * spec.per_block, out, vector_bits)
 
 
 def _load(f: Function, pointer: str, index: int) -> Register:
@@ -99,10 +89,10 @@ def _product(a: Register, factor: int) -> tuple[Register, Register]:
 
 def _numbers(f: Function, spec: DrawKernel, words: str, start: Register, out: str, vector_bits: int) -> None:
     """The numbers of a chunk, of which the first is number `start` of the draw, stored where they belong."""
-    word = "u8" if per_block(spec) == 4 else "u4"
+    word = "u8" if spec.per_block == 4 else "u4"
     lanes = vector_bits // (64 if word == "u8" else 32)
     step = 2 * lanes if spec.kind == "normal" else lanes
-    count = _at_most(spec.size - start, CHUNK * per_block(spec))
+    count = _at_most(spec.size - start, CHUNK * spec.per_block)
     with f.loop(0, count.text, step, unroll=False) as i:
         drawn = Register(f, load(f, advance(f, words, word, i), word, 1, step))
         made = {"uniform": _uniform, "normal": _normal, "bernoulli": _bernoulli}[spec.kind](drawn, spec)

@@ -1,227 +1,247 @@
-"""Values, views of them, and groups: what fusion works with, and how values lie in the domain of a group."""
+"""The kinds of group, each of which knows what it reads and becomes a launch: of a kernel, or of NumPy."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
+from ...program.program import Instruction
+from ..lower.views import Layout, Step, broadcast, dense, indexed_shape, resolve
+from .fusion_group import COLUMNS, FusionGroup
+from .kernel import Access, ContractionKernel, DrawKernel, FlatKernel, RowKernel, ScanKernel, ScatterKernel
+from .kernel_body import KernelBody
+from .launch import Launch, Operand
+from .memory import Memory
+from .values import BufferValue, Group, Shape, View
 
-from ..lower.views import Layout, Step, Strides, broadcast, dense, order_of, resolve
-
-Shape = tuple[int, ...]
-
-
-class Buffer:
-    """Memory: `size` entries of a dtype. `slot` says whose: None the arena's, else that of an input, output or constant.
-
-    `kept`: nobody else may use this part of the arena, since it holds zeros that are never written.
-    """
-
-    __slots__ = ("array", "dtype", "first", "kept", "last", "offset", "size", "slot")
-
-    def __init__(self, dtype: Any, size: int) -> None:
-        self.dtype = dtype
-        self.size = size
-        self.slot: int | None = None
-        self.kept = False
-        self.array: Any = None  # of a constant
-        self.offset = -1  # bytes in the arena
-        self.first = self.last = -1  # the groups between which it is needed
+Operands = list[tuple[Shape | None, View]]
 
 
-class BufferValue:
-    """What an instruction computes: shape, dtype and, if it is stored, where. `group` made it; it can be read when group number
-    `ready` has run. `domain_strides`: how the dense value lies in its group's domain. `views` must exist, and `promised`
-    strides (view, axis, stride) must stay, wherever the value is placed: kernels rely on them."""
+class RowGroup(FusionGroup):
+    """Elementwise operations and reductions, gathers and copies."""
 
-    __slots__ = (
-        "buffer",
-        "domain_strides",
-        "dtype",
-        "group",
-        "layout",
-        "literal",
-        "placed",
-        "promised",
-        "ready",
-        "shape",
-        "views",
-        "weak",
-    )
+    def reducible(self, axes: frozenset[int], itemsize: int) -> bool:
+        """Whether a reduction of values of the group can join it. The reduced axes must be the innermost of the group in memory,
+        but for one kept axis of whole vectors if the first cache holds what is reduced at a time."""
+        if self.reduced:
+            return self.reduced == axes
+        domain = self.domain
+        long = [a for a in self.order if domain[a] > 1]
+        if long and long[-1] not in axes:
+            kept = long.pop()
+            at_once = math.prod(domain[a] for a in axes) * domain[kept] * itemsize
+            if at_once > COLUMNS or domain[kept] * itemsize % 64 or math.prod(domain) * itemsize < 8 * at_once:
+                return False
+        count = sum(a in axes for a in long)
+        return count > 0 and all(a in axes for a in long[len(long) - count :])
 
-    def __init__(self, shape: Shape, dtype: Any, layout: Layout) -> None:
-        self.shape = shape
-        self.dtype = np.dtype(dtype)
-        self.layout = layout
-        self.group: FusionGroup | None = None
-        self.ready = -1
-        self.domain_strides: Strides = ()
-        self.buffer: Buffer | None = None
-        self.literal: Any = None  # every entry is this number
-        self.placed = False  # its place in memory is given
-        self.views: list[tuple[Step, ...]] = []
-        self.promised: list[tuple[tuple[Step, ...], int, int]] = []
-        self.weak = False
+    def related(self, operand: Any) -> bool:
+        """Whether an operand comes from the group or is read by it."""
+        if not isinstance(operand, View):
+            return False
+        if operand.value.group is self:
+            return True
+        return len(self.ops) <= 24 and any(o.value is operand.value for op in self.ops for o in op.views)
 
-    @property
-    def size(self) -> int:
-        """How many entries it has."""
-        return math.prod(self.shape)
-
-
-class View(NamedTuple):
-    """A view of a value."""
-
-    value: BufferValue
-    steps: tuple[Step, ...]
-    shape: Shape
-
-    @property
-    def layout(self) -> Layout:
-        """Where the entries lie in the value's buffer."""
-        if not self.steps:
-            return self.value.layout
-        found = resolve(self.value.layout, self.value.shape, self.steps)
-        assert found is not None
-        return found
+    def launch(self, memory: Memory) -> Launch:
+        """One loop nest, or a flat loop where all arrays allow it."""
+        loops = [a for a in self.order if a not in self.reduced and self.domain[a] != 1]
+        inner = [a for a in self.order if a in self.reduced and self.domain[a] != 1]
+        nest: list[int | None] = [*loops, *inner] or [None]
+        body = KernelBody(self, lambda layout: tuple([0 if a is None else layout.strides[a] for a in nest]), memory)
+        loads, ops, stores, operands = body.written()
+        shape = tuple(1 if a is None else self.domain[a] for a in nest)
+        if not self.reduced and (flat := _flat(shape, loads, ops, stores)) is not None:
+            return Launch(flat, operands, self, math.prod(shape))
+        innermost = next((a for a in reversed(self.order) if a in loops or a in inner), None)
+        spec = RowKernel(shape, len(shape) - len(inner), nest.index(innermost), loads, ops, stores)
+        return Launch(spec, operands, self)
 
 
-class FusedOp(NamedTuple):
-    """An operation in a group: operands are views (of the group's own values too) and numbers."""
+class ContractionGroup(FusionGroup):
+    """A contraction, and operations on its result as it is stored."""
 
-    value: BufferValue
-    name: str
-    operands: tuple[Any, ...]
+    excluded = frozenset({"gather", "iota"})
+    a: list[View]  # the operands of each term
+    b: list[View]
+    a_labels: str
+    b_labels: str
+    batch: str  # the labels of each loop, in order
+    rows: str
+    columns: str
+    depth: str
+    out: str
+
+    def operands(self) -> Operands:
+        """What it reads."""
+        return [(None, view) for view in (*self.a, *self.b)] + super().operands()
+
+    def launch(self, memory: Memory) -> Launch:
+        """The product, and what is done with its tiles."""
+        axes = [self.out.index(label) for label in self.batch + self.rows + self.columns]
+        body = KernelBody(self, lambda layout: tuple([layout.strides[a] for a in axes]), memory, first=1)
+        loads, ops, stores, operands = body.written()
+        a, b = self.a[0], self.b[0]
+        sizes = dict(zip(self.a_labels + self.b_labels, (*a.shape, *b.shape), strict=True))
+        batch, rows, columns, depth = (
+            tuple(sizes[label] for label in labels) for labels in (self.batch, self.rows, self.columns, self.depth)
+        )
+        spec = ContractionKernel(
+            batch, rows, columns, depth, len(self.a),
+            Access(_code(a), _strides_over(a.layout, self.a_labels, self.batch + self.rows + self.depth)),
+            Access(_code(b), _strides_over(b.layout, self.b_labels, self.batch + self.columns + self.depth)),
+            loads, ops, stores,
+        )  # fmt: skip
+        return Launch(spec, (*map(memory.operand, (*self.a, *self.b)), *operands), self)
+
+
+@dataclass(eq=False)
+class ScatterGroup(Group):
+    """Values added to zeros, or set in a copy that is `target` already, where index arrays say."""
+
+    number: int
+    value: View
+    indices: list[View]
+    target: BufferValue
     params: dict[str, Any]
 
+    def operands(self) -> Operands:
+        """What it reads."""
+        return [(None, self.value), *((None, index) for index in self.indices)]
 
-class FusionGroup:
-    """What becomes one kernel: `kind` row, contract, scatter, scan, draw or host, over `domain`, whose axes `reduced` are summed.
-
-    `order` is how the axes lie in memory, outermost first. A `closed` group takes no more entries; one that `updates` takes
-    only operations that make the next values of inputs (the steps of optimisers), which so get kernels of their own.
-    """
-
-    def __init__(self, number: int, kind: str, domain: Shape, order: tuple[int, ...]) -> None:
-        self.number = number
-        self.kind = kind
-        self.domain = domain
-        self.order = order
-        self.reduced: frozenset[int] = frozenset()
-        self.entries: list[FusedOp] = []
-        self.closed = False
-        self.updates: int | None = None
-        self.detail: Any = None  # of a contraction, scatter, scan, draw, host call
-
-
-class Number(NamedTuple):
-    """An operand that is one number of a dtype."""
-
-    value: Any
-    dtype: Any
+    def launch(self, memory: Memory) -> Launch:
+        """A loop over the values."""
+        shape, target, params = self.value.shape, self.target, self.params
+        sizes = indexed_shape(target.shape, params["key"])
+        at = resolve(target.layout, target.shape, [Step("index", sizes, params["key"])])
+        assert at is not None
+        strides = [0] * len(shape)
+        for axis, place in enumerate(params["places"]):
+            if place >= 0:
+                strides[place] = at.strides[axis]
+        spec = ScatterKernel(
+            shape or (1,), Access(_code(self.value), self.value.layout.strides or (0,)),
+            tuple(Access(_code(r), broadcast(r.layout, r.shape, shape).strides or (0,)) for r in self.indices),
+            Access(target.dtype.str[1:], tuple(strides) or (0,)),
+            tuple(at.strides[a] for a in params["axes"]), tuple(sizes[a] for a in params["axes"]), params["add"],
+        )  # fmt: skip
+        read = map(memory.operand, (self.value, *self.indices))
+        return Launch(spec, (*read, Operand(memory.buffer(target), at.offset)), self)
 
 
-def literal_ref(number: Any, shape: Shape, dtype: Any) -> View:
-    value = BufferValue(shape, dtype, Layout(0, (0,) * len(shape)))
-    value.literal = number
-    return View(value, (), shape)
+@dataclass(eq=False)
+class ScanGroup(Group):
+    """A running sum or product, or a recurrence."""
+
+    number: int
+    inputs: list[View]
+    value: BufferValue
+    params: dict[str, Any]
+
+    def operands(self) -> Operands:
+        """What it reads."""
+        return [(None, view) for view in self.inputs]
+
+    def launch(self, memory: Memory) -> Launch:
+        """A loop along the axis for each place of the others."""
+        shape, axis, views = self.value.shape, self.params["axis"], [*self.inputs, View(self.value)]
+        loops = [*(a for a in range(len(shape)) if a != axis), axis]
+        *inputs, output = (Access(_code(View(self.value)), tuple(v.layout.strides[a] for a in loops)) for v in views)
+        spec = ScanKernel(tuple(shape[a] for a in loops), self.params["name"], tuple(inputs), output)
+        return Launch(spec, tuple(map(memory.operand, views)), self)
 
 
-def number_of(ref: View) -> Number:
-    return Number(ref.value.literal, ref.value.dtype)
+@dataclass(eq=False)
+class DrawGroup(Group):
+    """Random numbers. `entry` is where in the state its seed and its counter are."""
+
+    number: int
+    spec: DrawKernel
+    state: BufferValue
+    entry: int
+    value: BufferValue
+
+    def operands(self) -> Operands:
+        """What it reads."""
+        return []
+
+    def launch(self, memory: Memory) -> Launch:
+        """Its kernel."""
+        state = Operand(memory.buffer(self.state), self.entry)
+        return Launch(self.spec, (state, memory.operand(View(self.value))), self)
 
 
-def axes_in_domain(group: FusionGroup, shape: Shape) -> tuple[int, ...] | None:
-    """Which axis of the domain each axis of a value of the group is; None if the shape does not fit."""
-    if shape == group.domain:
-        return tuple(range(len(shape)))
-    if not group.reduced:
+@dataclass(eq=False)
+class HostCall(Group):
+    """A call of NumPy; it is its own launch."""
+
+    number: int
+    instruction: Instruction
+    args: Sequence[Any]  # views, and what is passed as it is
+    value: BufferValue
+
+    @property
+    def name(self) -> str:
+        """NumPy's name, or the primitive's."""
+        i = self.instruction
+        return str(i.params.get("name", "host")) if i.op == "host" else str(i.op)
+
+    def operands(self) -> Operands:
+        """What it reads."""
+        return [(None, o) for o in self.args if isinstance(o, View)]
+
+    def launch(self, memory: Memory) -> HostCall:
+        """The same, with all that it needs in memory."""
+        for _, view in self.operands():
+            memory.buffer(view.value)
+        if self.instruction.shape is not None:
+            memory.buffer(self.value)
+        return self
+
+    @property
+    def buffers(self) -> list[Any]:
+        """All memory that it reads or writes."""
+        values = [*(view.value for _, view in self.operands()), self.value]
+        return [value.buffer for value in values if value.buffer is not None]
+
+    @property
+    def group(self) -> HostCall:
+        """What it was made from."""
+        return self
+
+    @property
+    def title(self) -> str:
+        """What it is, in a line."""
+        return f"NumPy's {self.name}"
+
+    flops = bytes_moved = 0  # nobody knows
+
+
+def _code(view: View) -> str:
+    return view.value.dtype.str[1:]
+
+
+def _strides_over(layout: Layout, labels: str, loops: str) -> tuple[int, ...]:
+    """The strides of an operand over these loops; 0 where it does not have the label."""
+    return tuple([layout.strides[labels.index(c)] if c in labels else 0 for c in loops])
+
+
+def _flat(shape: tuple[int, ...], loads: Any, ops: Any, stores: Any) -> FlatKernel | None:
+    """The kernel as a flat one, if all of its arrays lie in memory alike and without gaps, or are single numbers."""
+    n = math.prod(shape)
+    if n <= 1 or any(op.name in ("iota", "gather") or op.name.startswith("reduce_") for op in ops):
         return None
-    if shape == tuple(1 if a in group.reduced else n for a, n in enumerate(group.domain)):
-        return tuple(range(len(shape)))
-    kept = tuple(a for a in range(len(group.domain)) if a not in group.reduced)
-    return kept if shape == tuple(group.domain[a] for a in kept) else None
+    natural = tuple(s if m > 1 else 0 for s, m in zip(dense(shape), shape, strict=True))
 
+    def flattened(access: Access) -> Access | None:
+        if not any(access.strides):
+            return Access(access.dtype, (0,))
+        return Access(access.dtype, (1,)) if access.strides == natural else None
 
-def strides_in_domain(group: FusionGroup, shape: Shape) -> Strides:
-    """For each axis of the domain the stride of a dense value of this shape."""
-    axes = axes_in_domain(group, shape)
-    assert axes is not None
-    strides = [0] * len(group.domain)
-    for axis, n, stride in zip(axes, shape, dense(shape), strict=True):
-        strides[axis] = stride if n > 1 else 0
-    return tuple(strides)
-
-
-def spread(ref: View, group: FusionGroup, shape: Shape, layout: Layout | None = None) -> Layout:
-    """The layout of an operand over the group's domain, for an operation whose result has this shape."""
-    axes = axes_in_domain(group, shape)
-    assert axes is not None
-    own = ref.layout if layout is None else layout
-    there = own if ref.shape == shape else broadcast(own, ref.shape, shape)
-    strides = [0] * len(group.domain)
-    for axis, n, stride in zip(axes, shape, there.strides, strict=True):
-        strides[axis] = stride if n > 1 else 0
-    return Layout(there.offset, tuple(strides))
-
-
-def in_place(ref: View, group: FusionGroup, shape: Shape) -> bool:
-    """Whether an operation of this shape reads, of a value of its own group, just the entry that belongs to its own place."""
-    as_dense = resolve(Layout(0, dense(ref.value.shape)), ref.value.shape, ref.steps)
-    if as_dense is None or as_dense.offset:
-        return False
-    there = spread(ref, group, shape, as_dense)
-    return all(a == b or n == 1 for a, b, n in zip(there.strides, ref.value.domain_strides, group.domain, strict=True))
-
-
-def vote(refs: Sequence[View], shape: Shape, natural: bool = False) -> tuple[int, ...]:
-    """The order of axes in memory that most operands of full shape have; the natural one if there are none.
-
-    Of two orders with as many votes the natural one is taken only if `natural`: the other comes from a contraction, and so will
-    what is met next.
-    """
-    votes: dict[tuple[int, ...], int] = {}
-    for ref in refs:
-        if ref.shape == shape and ref.value.literal is None:
-            strides = ref.layout.strides
-            if all(s > 0 or n == 1 for s, n in zip(strides, shape, strict=True)):
-                order = order_of(shape, strides)
-                votes[order] = votes.get(order, 0) + 1
-    given = tuple(range(len(shape)))
-    return max(votes, key=lambda o: (votes[o], (o == given) == natural)) if votes else given
-
-
-def conforms(ref: View, shape: Shape, group: FusionGroup) -> bool:
-    if ref.shape != shape or shape != group.domain:
-        return True
-    return along(ref, shape, group.order)
-
-
-def along(ref: View, shape: Shape, order: tuple[int, ...]) -> bool:
-    """Whether the innermost loop reads the operand along memory, or it is too small to matter."""
-    if math.prod(shape) <= 512:
-        return True
-    strides = ref.layout.strides
-    innermost = next((a for a in reversed(order) if shape[a] > 1), None)
-    if innermost is None or abs(strides[innermost]) <= 1:
-        return True
-    return all(abs(s) != 1 for s in strides)  # no order would be better: a strided slice
-
-
-def reducible(group: FusionGroup, axes: frozenset[int], itemsize: int) -> bool:
-    """Whether a reduction of values of the group can join it. The reduced axes must be the innermost of the group in memory, but
-    for one kept axis of whole vectors if the first cache holds what is reduced at a time."""
-    long = [a for a in group.order if group.domain[a] > 1]
-    if long and long[-1] not in axes:
-        kept = long.pop()
-        at_once = math.prod(group.domain[a] for a in axes) * group.domain[kept] * itemsize
-        if at_once > COLUMNS or group.domain[kept] * itemsize % 64 or math.prod(group.domain) * itemsize < 8 * at_once:
-            return False
-    count = sum(a in axes for a in long)
-    return count > 0 and all(a in axes for a in long[len(long) - count :])
-
-
-COLUMNS = 1 << 15
-"""Bytes that are reduced column by column together with what computes them."""
+    new_loads = tuple(flattened(a) for a in loads)
+    new_stores = tuple((v, flattened(a)) for v, a in stores)
+    if any(a is None for a in new_loads) or any(a is None or a.strides == (0,) for _, a in new_stores):
+        return None
+    return FlatKernel(new_loads, ops, new_stores)  # type: ignore[arg-type]

@@ -1,24 +1,49 @@
-"""Placement: values computed right where an assembled array wants them, so that concatenating and padding copy nothing."""
+"""Assembling: values are computed right where the assembled array wants them, so that concatenating and padding copy nothing."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-from ..lower.views import Layout, Step, Strides, order_of, resolve
-from .groups import Buffer, BufferValue, Shape, View
+from ...program.program import Instruction
+from ..lower.views import Layout, Step, Strides, dense, order_of, resolve
+from .fusion import Fusion
+from .values import Buffer, BufferValue, Shape, View, literal_view
 
 
-def lengths(key: Any) -> Shape:
-    return tuple(len(range(p.start, p.stop, p.step or 1)) for p in key)
+def assemble(fusion: Fusion, i: Instruction, pieces: list[View]) -> View:
+    """Pieces stored side by side in one array; what they leave free is 0."""
+    full = [p for p in pieces if len(p.shape) == len(i.shape) and 0 not in p.layout.strides]
+    orders = {order_of(p.shape, p.layout.strides) for p in full} if len(full) == len(pieces) else set()
+    order = orders.pop() if len(orders) == 1 else tuple(range(len(i.shape)))
+    whole = BufferValue(i.shape, i.dtype, Layout(0, dense(i.shape, order)))
+    whole.place(buffer := Buffer(whole.dtype, whole.size))
+    covered = 0
+    for piece, key in zip(pieces, i.params["keys"], strict=True):
+        place = _place(whole, key, i.params.get("windows"))
+        covered += math.prod(piece.shape)
+        if not compute_in_place(piece, place, buffer):
+            piece = fusion.pieced(piece, order_of(piece.shape, place.strides))
+            placed = compute_in_place(piece, place, buffer)  # apart from the assertion: `python -O` leaves those out
+            assert placed
+        whole.ready = max(whole.ready, piece.value.ready)
+    buffer.kept = covered < whole.size
+    if whole.ready < 0:  # no pieces at all
+        return literal_view(0, i.shape, i.dtype)
+    return View(whole)
 
 
-def in_windows(place: Layout, windows: Any, shape: Shape) -> Layout:
-    window, stride, dilation, counts = windows
-    lead = len(shape) - len(window)
-    found = resolve(place, shape, [Step("windows", (*shape[:lead], *counts, *window), (window, stride, dilation))])
-    assert found is not None
-    return found
+def _place(whole: BufferValue, key: Any, windows: Any) -> Layout:
+    """Where in `whole` a piece belongs: the entries that `key` selects, or the windows that slide over these."""
+    lengths: Shape = tuple([len(range(p.start, p.stop, p.step or 1)) for p in key])
+    steps = [Step("index", lengths, key)]
+    if windows is not None:
+        window, stride, dilation, counts = windows
+        lead = len(lengths) - len(window)
+        steps.append(Step("windows", (*lengths[:lead], *counts, *window), (window, stride, dilation)))
+    place = resolve(whole.layout, whole.shape, steps)
+    assert place is not None
+    return place
 
 
 def compute_in_place(piece: View, place: Layout, buffer: Buffer) -> bool:
@@ -38,7 +63,8 @@ def compute_in_place(piece: View, place: Layout, buffer: Buffer) -> bool:
         return False
     if not _keeps(value, layout):
         return False
-    value.layout, value.buffer, value.placed = layout, buffer, True
+    value.layout = layout
+    value.place(buffer)
     return True
 
 

@@ -8,6 +8,7 @@ depends on the specification alone, never on the number of threads, so results d
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 
@@ -17,6 +18,9 @@ class Access(NamedTuple):
 
     dtype: str
     strides: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"{self.dtype} strides {self.strides}"
 
 
 class Op(NamedTuple):
@@ -38,6 +42,10 @@ class Op(NamedTuple):
     dtype: str
     params: tuple[tuple[str, Any], ...] = ()
 
+    def __str__(self) -> str:
+        params = " ".join(f"{name}={value}" for name, value in self.params)
+        return " ".join(filter(None, [self.name, *(f"v{a}" for a in self.args), params, f": {self.dtype}"]))
+
 
 class RowKernel(NamedTuple):
     """Elementwise operations and reductions over a loop nest.
@@ -55,6 +63,23 @@ class RowKernel(NamedTuple):
     ops: tuple[Op, ...]
     stores: tuple[tuple[int, Access], ...]  # (value, where)
 
+    @property
+    def title(self) -> str:
+        """What it is, in a line."""
+        kept, reduced = self.shape[: self.kept], self.shape[self.kept :]
+        over = f"for each of {_times(kept)}" if kept else "once"
+        return f"rows, {over}{f', reducing {_times(reduced)}' if reduced else ''}; vectors along loop {self.vector}"
+
+    @property
+    def body(self) -> list[str]:
+        """What it computes, line by line."""
+        return _lines(self.loads, self.ops, self.stores)
+
+    @property
+    def flops(self) -> int:
+        """One for each operation on a number."""
+        return math.prod(self.shape) * len(self.ops)
+
 
 class FlatKernel(NamedTuple):
     """Elementwise operations on arrays that all lie in memory alike. The number of entries is known only when it runs, so that
@@ -65,6 +90,21 @@ class FlatKernel(NamedTuple):
     loads: tuple[Access, ...]
     ops: tuple[Op, ...]
     stores: tuple[tuple[int, Access], ...]
+
+    @property
+    def title(self) -> str:
+        """What it is, in a line."""
+        return "elementwise"
+
+    @property
+    def body(self) -> list[str]:
+        """What it computes, line by line."""
+        return _lines(self.loads, self.ops, self.stores)
+
+    @property
+    def flops(self) -> int:
+        """Operations for each entry."""
+        return len(self.ops)
 
 
 class ScatterKernel(NamedTuple):
@@ -81,6 +121,21 @@ class ScatterKernel(NamedTuple):
     sizes: tuple[int, ...]
     add: bool
 
+    @property
+    def title(self) -> str:
+        """What it is, in a line."""
+        return f"scatter, for each of {_times(self.shape)}"
+
+    @property
+    def body(self) -> list[str]:
+        """What it computes."""
+        return [f"value {self.value}, target {self.target}, {'added' if self.add else 'set'}"]
+
+    @property
+    def flops(self) -> int:
+        """One for each value."""
+        return math.prod(self.shape)
+
 
 class ScanKernel(NamedTuple):
     """Running sums s_i = s_{i-1} + b_i, running products s_i = s_{i-1}·b_i, or s_i = a_i·s_{i-1} + b_i, along the last loop.
@@ -93,6 +148,21 @@ class ScanKernel(NamedTuple):
     name: str
     inputs: tuple[Access, ...]
     output: Access
+
+    @property
+    def title(self) -> str:
+        """What it is, in a line."""
+        return f"scan, for each of {_times(self.shape[:-1])}, {self.shape[-1]} steps"
+
+    @property
+    def body(self) -> list[str]:
+        """What it computes."""
+        return [f"{self.name} of {', '.join(map(str, self.inputs))}, output {self.output}"]
+
+    @property
+    def flops(self) -> int:
+        """One for each number read."""
+        return math.prod(self.shape) * len(self.inputs)
 
 
 class ContractionKernel(NamedTuple):
@@ -115,6 +185,24 @@ class ContractionKernel(NamedTuple):
     ops: tuple[Op, ...]
     stores: tuple[tuple[int, Access], ...]
 
+    @property
+    def title(self) -> str:
+        """What it is, in a line."""
+        parts = {"batch": self.batch, "rows": self.rows, "columns": self.columns, "depth": self.depth}
+        sizes = ", ".join(f"{name} {_times(sizes)}" for name, sizes in parts.items() if sizes)
+        return f"contraction, {sizes}" + (f", {self.terms} terms" if self.terms > 1 else "")
+
+    @property
+    def body(self) -> list[str]:
+        """What it computes, line by line."""
+        return [f"v0 = Σ a·b, a {self.a}, b {self.b}", *_lines(self.loads, self.ops, self.stores, first=1)]
+
+    @property
+    def flops(self) -> int:
+        """Multiplications and additions, and one for each operation on a finished number."""
+        size = math.prod(self.batch + self.rows + self.columns)
+        return 2 * size * math.prod(self.depth) * self.terms + size * len(self.ops)
+
 
 class DrawKernel(NamedTuple):
     """`size` random numbers as `microgradient.random` draws them, in C order, from the blocks that follow the counter.
@@ -131,3 +219,38 @@ class DrawKernel(NamedTuple):
     size: int
     dtype: str
     numbers: tuple[float, ...]
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks it uses: by so much the counter moves on."""
+        return -(-self.size // self.per_block)
+
+    @property
+    def per_block(self) -> int:
+        """How many numbers come from a block: float64 takes 64-bit words, all else 32-bit ones."""
+        return 4 if self.dtype == "f8" and self.kind != "bernoulli" else 8
+
+    @property
+    def title(self) -> str:
+        """What it is, in a line."""
+        return f"random, {self.size} numbers"
+
+    @property
+    def body(self) -> list[str]:
+        """What it computes."""
+        return [f"{self.kind} {self.numbers} : {self.dtype}"]
+
+    @property
+    def flops(self) -> int:
+        """One for each number."""
+        return self.size
+
+
+def _times(sizes: tuple[int, ...]) -> str:
+    return "×".join(map(str, sizes))
+
+
+def _lines(loads: Any, ops: Any, stores: Any, first: int = 0) -> list[str]:
+    lines = [f"v{first + k} = load {a}" for k, a in enumerate(loads)]
+    start = first + len(lines)
+    return lines + [f"v{start + k} = {op}" for k, op in enumerate(ops)] + [f"store v{v} {a}" for v, a in stores]

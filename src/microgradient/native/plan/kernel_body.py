@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ..lower.views import Layout
-from .groups import Buffer, BufferValue, FusedOp, FusionGroup, Number, View, axes_in_domain, spread
+from .fusion_group import FusionGroup
 from .kernel import Access, Op
+from .launch import Operand
+from .memory import Memory
+from .values import BufferValue, FusedOp, Number, View
 
 
-class Operand(NamedTuple):
-    """An array of a kernel: the buffer and the entry where all its loops are at 0."""
-
-    buffer: Buffer
-    entry: int
-
-
-class Body:
+class KernelBody:
     """The loads, operations and stores of a kernel while they are being listed. `first`: values 0 … first - 1 are given."""
 
     def __init__(
-        self,
-        group: FusionGroup,
-        over: Callable[[Layout], tuple[int, ...]],
-        buffer_of: Callable[[BufferValue], Buffer],
-        first: int = 0,
+        self, group: FusionGroup, over: Callable[[Layout], tuple[int, ...]], memory: Memory, first: int = 0
     ) -> None:
-        self.buffer_of = buffer_of
+        self.memory = memory
         self.group = group
         self.over = over
         self.first = first
@@ -39,10 +31,10 @@ class Body:
         self.count = 0  # operations
         self.pending: list[tuple[BufferValue | None, str, tuple[Any, ...], str, tuple[tuple[str, Any], ...]]] = []
 
-    def written(self, stored: list[BufferValue]) -> tuple[Any, Any, Any, tuple[Operand, ...]]:
+    def written(self) -> tuple[Any, Any, Any, tuple[Operand, ...]]:
         """(loads, ops, stores, operands) of the kernel."""
-        for entry in self.group.entries:
-            self._enter(entry)
+        for op in self.group.ops:
+            self._enter(op)
         base = self.first + len(self.loads)
         numbers: dict[int, int] = {}
         ops: list[Op] = []
@@ -63,10 +55,10 @@ class Body:
             ops.append(Op(name, resolved, dtype, params))
         stores = []
         operands = list(self.sources)
-        for value in stored:
-            layout = spread(View(value, (), value.shape), self.group, value.shape)
+        for value in self.group.stored:
+            layout = self.group.layout_of(View(value), value.shape)
             stores.append((numbers[id(value)], Access(value.dtype.str[1:], self.over(layout))))
-            operands.append(Operand(self.buffer_of(value), layout.offset))
+            operands.append(Operand(self.memory.buffer(value), layout.offset))
         return tuple(self.loads), tuple(ops), tuple(stores), tuple(operands)
 
     def _op(
@@ -76,22 +68,22 @@ class Body:
         self.count += 1
         return ("op", self.count - 1)
 
-    def _enter(self, entry: FusedOp) -> None:
-        value, name = entry.value, entry.name
+    def _enter(self, op: FusedOp) -> None:
+        value, name = op.value, op.name
         dtype = value.dtype.str[1:]
         if name == "product":
             self.pending.append((value, "product", (), dtype, ()))
             return
         if name == "gather":
-            self._gather(entry)
+            self._gather(op)
             return
-        common = _computing_dtype(entry)
-        args = tuple(self._argument(o, value.shape, common) for o in entry.operands)
+        common = _computing_dtype(op)
+        args = tuple(self._argument(o, value.shape, common) for o in op.operands)
         if name == "copy":
             self._op(value, "alias", args, dtype)
             return
         if name == "iota":
-            axis = entry.params["loop"]
+            axis = op.params["loop"]
             marker = Layout(0, tuple(int(a == axis) for a in range(len(self.group.domain))))
             places = self.over(marker)
             if 1 in places:
@@ -99,7 +91,7 @@ class Body:
             else:
                 self._op(value, "constant", (), "i8", (("value", 0),))
             return
-        params = () if name.startswith("reduce_") or name == "astype" else tuple(sorted(entry.params.items()))
+        params = () if name.startswith("reduce_") or name == "astype" else tuple(sorted(op.params.items()))
         self._op(value, name, args, dtype, params)
 
     def _argument(self, operand: Any, shape: Any, common: Any) -> tuple[str, int]:
@@ -115,7 +107,7 @@ class Body:
         if operand.value.group is self.group:
             got: tuple[str, int] = ("value", id(operand.value))
         else:
-            got = self._load(operand, spread(operand, self.group, _reading_shape(operand, self.group, shape)))
+            got = self._load(operand, self.group.layout_of(operand, _reading_shape(operand, self.group, shape)))
         if operand.value.weak and common is not None and operand.value.dtype != common:
             converted = ("weak", got, common.str)
             if converted not in self.known:
@@ -124,7 +116,7 @@ class Body:
         return got
 
     def _load(self, operand: View, layout: Layout) -> tuple[str, int]:
-        buffer = self.buffer_of(operand.value)
+        buffer = self.memory.buffer(operand.value)
         access = Access(operand.value.dtype.str[1:], self.over(layout))
         key = (id(buffer), layout.offset, access)
         if key not in self.known:
@@ -133,18 +125,18 @@ class Body:
             self.sources.append(Operand(buffer, layout.offset))
         return ("load", self.known[key])
 
-    def _gather(self, entry: FusedOp) -> None:
-        source, *indices = entry.operands
-        params = entry.params
+    def _gather(self, op: FusedOp) -> None:
+        source, *indices = op.operands
+        params = op.params
         layout = source.layout
-        shape = entry.value.shape
-        axes = axes_in_domain(self.group, shape)
+        shape = op.value.shape
+        axes = self.group.axes_of(shape)
         assert axes is not None
         strides = [0] * len(self.group.domain)
         for axis, place in enumerate(params["places"]):
             if place >= 0 and shape[place] > 1:
                 strides[axes[place]] = layout.strides[axis]
-        buffer = self.buffer_of(source.value)
+        buffer = self.memory.buffer(source.value)
         self.loads.append(Access(source.value.dtype.str[1:], self.over(Layout(0, tuple(strides)))))
         self.sources.append(Operand(buffer, layout.offset))
         number = len(self.loads) - 1
@@ -154,7 +146,7 @@ class Body:
             ("strides", tuple(layout.strides[a] for a in params["axes"])),
             ("sizes", tuple(source.shape[a] for a in params["axes"])),
         )
-        self._op(entry.value, "gather", args, entry.value.dtype.str[1:], details)
+        self._op(op.value, "gather", args, op.value.dtype.str[1:], details)
 
 
 _COMPARISONS = frozenset({"equal", "not_equal", "less", "less_equal", "greater", "greater_equal"})
@@ -165,21 +157,21 @@ def _reading_shape(operand: View, group: FusionGroup, shape: Any) -> Any:
     return operand.shape if operand.shape == group.domain else shape
 
 
-def _computing_dtype(entry: FusedOp) -> Any:
+def _computing_dtype(op: FusedOp) -> Any:
     """The dtype that operands without one of their own take."""
     typed = [
         o.value.dtype if isinstance(o, View) else o.dtype
-        for o in entry.operands
+        for o in op.operands
         if (isinstance(o, View) and not o.value.weak) or isinstance(o, Number)
     ]
-    if entry.name in _COMPARISONS:
-        numbers: list[Any] = [o for o in entry.operands if not isinstance(o, View | Number)]
-        weak = [o.value.dtype for o in entry.operands if isinstance(o, View) and o.value.weak]
+    if op.name in _COMPARISONS:
+        numbers: list[Any] = [o for o in op.operands if not isinstance(o, View | Number)]
+        weak = [o.value.dtype for o in op.operands if isinstance(o, View) and o.value.weak]
         numbers += [{"f": 0.0, "i": 0}.get(dtype.kind, False) for dtype in weak]
         return np.result_type(*typed, *numbers) if typed else np.dtype(np.float64)
-    if entry.name.startswith("logical") or entry.value.dtype.kind == "b":
+    if op.name.startswith("logical") or op.value.dtype.kind == "b":
         return np.result_type(*typed) if typed else None
-    return entry.value.dtype
+    return op.value.dtype
 
 
 def _typed(number: Any, dtype: str) -> Any:

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...program.program import Instruction, Program
-from ..codegen import philox
 from ..lower.ops import NATIVE_DTYPES
-from ..lower.views import Layout, dense
-from .groups import Buffer, BufferValue, View
+from .fusion import Fusion
+from .groups import DrawGroup
 from .kernel import DrawKernel
+from .values import Buffer, BufferValue, View
 
 
 class Draw(NamedTuple):
@@ -42,11 +42,11 @@ class Draws:
             spec = DrawKernel(d.kind, i.size, i.dtype.str[1:], d.numbers)
             self.known[id(i)] = Draw(spec, 2 * n)
             before.append(self.blocks)
-            self.blocks += philox.blocks(spec)
+            self.blocks += spec.blocks
         self._before = np.array(before, np.uint64)
         self.state = np.zeros((len(before), 2), np.uint64)
-        self.buffer = Buffer(self.state.dtype, self.state.size)
-        self.buffer.array = self.state
+        self.value = BufferValue(self.state.shape, self.state.dtype)
+        self.value.place(Buffer(self.state.dtype, self.state.size, array=self.state))
 
     def begin(self) -> None:
         """Take the blocks of one run from the generator."""
@@ -55,11 +55,8 @@ class Draws:
         self.state[:, 1] = self._before + np.uint64(counter)
 
 
-def draw(fusion: Any, i: Instruction, made: Draw) -> View:
+def draw(fusion: Fusion, draws: Draws, i: Instruction, made: Draw) -> View:
     """Make a group of a draw."""
-    group = fusion.begin("draw", i.shape, tuple(range(len(i.shape))))
-    group.closed = True
-    value = BufferValue(i.shape, i.dtype, Layout(0, dense(i.shape)))
-    value.ready = group.number
-    group.detail = (made, value)
-    return View(value, (), i.shape)
+    value = BufferValue(i.shape, i.dtype, ready=len(fusion.groups))
+    fusion.begin(DrawGroup(value.ready, made.spec, draws.value, made.entry, value))
+    return View(value)

@@ -6,10 +6,10 @@ for what has no kernel. All share one arena.
 
 from __future__ import annotations
 
-import math
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,11 +19,12 @@ from ...errors import OutOfRangeError, format_location
 from ...operators import run_kernel
 from ...program.program import Program
 from ..codegen import dispatch
-from ..plan.groups import BufferValue, FusionGroup, View
-from ..plan.kernel import ContractionKernel, DrawKernel, FlatKernel, ScanKernel, ScatterKernel
-from ..plan.schedule import Launch, Schedule, schedule
+from ..codegen.pointwise import supported
+from ..plan.groups import HostCall
+from ..plan.launch import Launch, listing
+from ..plan.schedule import Schedule, schedule
+from ..plan.values import BufferValue, View
 from . import engine
-from .listing import listing
 from .routine import STATUS, BoundLaunch, NativeRoutine, new_arena
 
 Array = np.ndarray[Any, Any]
@@ -38,7 +39,7 @@ class Executable:
     def __init__(self, program: Program) -> None:
         started = time.perf_counter()
         self.program = program
-        plan = schedule(program)
+        plan = schedule(program, supported)
         self._arena = new_arena(plan.arena_bytes)
         self._constants = plan.constants  # kept alive
         self._steps = self._built(plan)
@@ -90,16 +91,16 @@ class Executable:
     def stats(self) -> dict[str, Any]:
         """What the program costs: kernels, FLOPs, bytes moved, the arena, calls of NumPy."""
         launches = self._plan.launches
-        kinds = Counter(type(p.spec).__name__ for p in launches if p.spec is not None)
+        specs = [launch.spec for launch in launches if isinstance(launch, Launch)]
         return {
             "instructions": len(self.program.instructions),
             "launches": len(launches),
-            "kernels": len({repr(p.spec) for p in launches if p.spec is not None}),
-            "kinds": dict(kinds),
-            "flops": sum(_flops(p) for p in launches),
-            "bytes_moved": sum(_bytes_moved(p) for p in launches),
+            "kernels": len(set(map(repr, specs))),
+            "kinds": dict(Counter(type(spec).__name__ for spec in specs)),
+            "flops": sum(launch.flops for launch in launches),
+            "bytes_moved": sum(launch.bytes_moved for launch in launches),
             "arena_bytes": self._plan.arena_bytes,
-            "host_calls": dict(Counter(_host_name(p.host) for p in launches if p.host is not None)),
+            "host_calls": dict(Counter(p.name for p in launches if isinstance(p, HostCall))),
             "compile_seconds": self.compile_seconds,
             "cache_hit": self._code.from_disk,
         }
@@ -112,28 +113,25 @@ class Executable:
 
     def _built(self, plan: Schedule) -> list[Any]:
         """The routines and calls of NumPy, in order."""
-        texts = [
-            repr(planned.spec) for planned in plan.launches
-        ]  # in which 0.0 and -0.0 differ, unlike in specifications
-        names: dict[str, str] = {}
+        names: dict[str, str] = {}  # of kernels by their text, in which 0.0 and -0.0 differ, unlike in specifications
         thunks: dict[str, Any] = {}
         bits = engine.host().vector_bits
-        for planned, text in zip(plan.launches, texts, strict=True):
-            if planned.spec is not None and text not in names:
-                names[text] = f"k{len(names)}"
-                thunks[names[text]] = _thunk(planned.spec, names[text], bits)
+        for launch in plan.launches:
+            if isinstance(launch, Launch) and (text := repr(launch.spec)) not in names:
+                names[text] = name = f"k{len(names)}"
+                thunks[name] = partial(dispatch.generate, launch.spec, name, bits)
         self._code = engine.machine_code(thunks, repr(list(names)))
         steps: list[Any] = []
         pending: list[BoundLaunch] = []
         results: dict[int, Any] = {}
-        for planned, text in zip(plan.launches, texts, strict=True):
-            if planned.host is None:
-                pending.append(self._launch(planned, self._code.address(names[text])))
+        for launch in plan.launches:
+            if isinstance(launch, Launch):
+                pending.append(self._bound(launch, self._code.address(names[repr(launch.spec)])))
                 continue
             if pending:
                 steps.append(self._routine(pending, plan))
                 pending = []
-            steps.append(_Call(self, planned.host, results))
+            steps.append(_Call(self, launch, results))
         if pending:
             steps.append(self._routine(pending, plan))
         return steps
@@ -144,16 +142,15 @@ class Executable:
             routine.table[_FIRST + slot] = id(array)
         return routine
 
-    def _launch(self, planned: Launch, address: int) -> BoundLaunch:
-        spec = planned.spec
+    def _bound(self, launch: Launch, address: int) -> BoundLaunch:
         operands: list[Any] = []
-        for buffer, entry in planned.operands:
+        for buffer, entry in launch.operands:
             offset = entry * buffer.dtype.itemsize
             operands.append((0, buffer.offset + offset) if buffer.slot is None else (_FIRST + buffer.slot, offset))
-        if planned.number is not None:
-            operands.append(planned.number)
-        count = dispatch.pieces(spec, planned.number)
+        if launch.entries is not None:
+            operands.append(launch.entries)
         operands.append((STATUS, 0))
+        count = dispatch.pieces(launch.spec, launch.entries)
         return BoundLaunch(address, count, operands, parallel=count > 1)
 
     def array(self, value: BufferValue, inputs: Sequence[Array], outputs: Sequence[Array]) -> Array:
@@ -177,9 +174,9 @@ _FIRST = 2  # slots 0 and 1 are the arena and the status
 class _Call:
     """A call of NumPy between routines."""
 
-    def __init__(self, owner: Executable, group: FusionGroup, results: dict[int, Any]) -> None:
+    def __init__(self, owner: Executable, call: HostCall, results: dict[int, Any]) -> None:
         self.owner = owner
-        self.instruction, self.operands, self.value = group.detail
+        self.instruction, self.operands, self.value = call.instruction, call.args, call.value
         self.results = results  # of primitives with several results, until they are picked
 
     def __call__(self, inputs: Sequence[Array], outputs: Sequence[Array]) -> None:
@@ -214,40 +211,3 @@ class _Call:
             return view.item()
         view.flags.writeable = False
         return view
-
-
-def _thunk(spec: Any, name: str, bits: int) -> Any:
-    return lambda: dispatch.generate(spec, name, bits)
-
-
-def _flops(planned: Launch) -> int:
-    """Additions and multiplications of contractions; one for each other operation on a number."""
-    spec = planned.spec
-    if spec is None:
-        return 0
-    if isinstance(spec, ContractionKernel):
-        size = math.prod(spec.batch + spec.rows + spec.columns)
-        return 2 * size * math.prod(spec.depth) * spec.terms + size * len(spec.ops)
-    if isinstance(spec, FlatKernel):
-        return (planned.number or 0) * len(spec.ops)
-    if isinstance(spec, DrawKernel):
-        return spec.size
-    if isinstance(spec, ScanKernel):
-        return math.prod(spec.shape) * len(spec.inputs)
-    return math.prod(spec.shape) * (1 if isinstance(spec, ScatterKernel) else len(spec.ops))
-
-
-def _bytes_moved(planned: Launch) -> int:
-    """What a launch reads and writes, each operand counted once."""
-    spec = planned.spec
-    if spec is None:
-        return 0
-    if isinstance(spec, FlatKernel):
-        accesses = [*spec.loads, *(a for _, a in spec.stores)]
-        return sum((planned.number or 0) * int(a.dtype[1:]) for a in accesses if any(a.strides))
-    return sum(o.buffer.size * o.buffer.dtype.itemsize for o in planned.operands)
-
-
-def _host_name(group: FusionGroup) -> str:
-    i = group.detail[0]
-    return str(i.params.get("name", "host")) if i.op == "host" else str(i.op)

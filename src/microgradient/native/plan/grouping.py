@@ -1,0 +1,140 @@
+"""The instructions of a lowered program gathered into groups, each of which becomes one launch: a rule for each form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...program.program import Instruction, Program
+from ..lower.ops import POINTWISE, REDUCTIONS, VIEWS
+from ..lower.views import Step
+from .contraction import contract
+from .fusion import Fusion, Supported
+from .groups import ScanGroup, ScatterGroup
+from .in_place_concat import assemble
+from .rng_plan import Draws, draw
+from .values import Buffer, BufferValue, View, literal_view
+
+
+class Fused(NamedTuple):
+    """The groups of a program in order, its inputs as values and its outputs as views."""
+
+    groups: list[Any]
+    inputs: list[BufferValue]
+    outputs: list[View]
+    draws: Draws
+
+
+def fuse(program: Program, supported: Supported) -> Fused:
+    """Group the instructions of a lowered program."""
+    draws = Draws(program)
+    fusion = Fusion(updating(program), supported)
+    inputs = []
+    for number, i in enumerate(program.inputs):
+        value = BufferValue(i.shape, i.dtype)
+        value.place(Buffer(i.dtype, value.size, number))
+        value.weak = i.weak
+        inputs.append(value)
+        fusion.views[id(i)] = View(value)
+    for i in program.instructions:
+        operands = [fusion.views[id(a)] if isinstance(a, Instruction) else a for a in i.args]
+        if (known := draws.known.get(id(i))) is not None:
+            fusion.views[id(i)] = draw(fusion, draws, i, known)
+        else:
+            fusion.views[id(i)] = _RULES.get(i.op, Fusion.host)(fusion, i, operands)
+    return Fused(fusion.groups, inputs, [fusion.views[id(o)] for o in program.outputs], draws)
+
+
+def updating(program: Program) -> dict[int, int]:
+    """The elementwise operations on arrays that lead to the next values of inputs and to nothing else: what optimisers do.
+
+    Each is mapped to a number that those of one formula share.
+    """
+    users: dict[int, list[Instruction]] = {}
+    for i in program.instructions:
+        for a in i.args:
+            if isinstance(a, Instruction):
+                users.setdefault(id(a), []).append(i)
+    numbers = {alias.output for alias in program.aliases}
+    aliased = {id(program.outputs[k]) for k in numbers}
+    others = {id(o) for k, o in enumerate(program.outputs) if k not in numbers}
+    found: dict[int, int] = {}
+    for i in reversed(program.instructions):
+        uses = users.get(id(i), [])
+        if i.op not in POINTWISE or not i.shape or id(i) in others or (not uses and id(i) not in aliased):
+            continue
+        if all([id(u) in found and u.shape == i.shape for u in uses]):
+            formulas = sorted({found[id(u)] for u in uses})
+            found[id(i)] = formulas[0] if formulas else len(found)
+            if len(formulas) > 1:
+                found.update({k: formulas[0] for k, n in found.items() if n in formulas})
+    return found
+
+
+# ------------------------------------------------------------------------------------------------------ one rule per form
+
+
+def _constant(fusion: Fusion, i: Instruction, operands: list[Any]) -> View:
+    array = i.params["value"]
+    if array.size <= 1 or not any(array.strides):
+        return literal_view(array.flat[0] if array.size else 0, i.shape, i.dtype)
+    value = BufferValue(i.shape, i.dtype)
+    value.place(Buffer(i.dtype, value.size, array=np.ascontiguousarray(array)))
+    return View(value)
+
+
+def _view(fusion: Fusion, i: Instruction, operands: list[Any]) -> View:
+    if len(operands) > 1:  # an index by arrays that is no gather
+        return fusion.host(i, operands)
+    p = i.params
+    detail: Any = None
+    if i.op == "permute_dims":
+        detail = tuple(p["axes"])
+    elif i.op == "flip":
+        detail = tuple(p["axis"])
+    elif i.op == "index":
+        detail = tuple(p["key"]) if isinstance(p["key"], tuple) else (p["key"],)
+    elif i.op == "windows":
+        detail = (p["window"], p["stride"], p["dilation"])
+    return fusion.view(operands[0], Step(i.op, i.shape, detail))
+
+
+def _pointwise(fusion: Fusion, i: Instruction, operands: list[Any]) -> View:
+    if not fusion.native(i, operands):
+        return fusion.host(i, operands)
+    return fusion.pointwise(i.op, operands, i.params, i.shape, i.dtype, i.weak, fusion.updates.get(id(i)))
+
+
+def _reduction(fusion: Fusion, i: Instruction, operands: list[Any]) -> View:
+    return fusion.reduction(i, operands[0]) if fusion.native(i, operands) else fusion.host(i, operands)
+
+
+def _gather(fusion: Fusion, i: Instruction, operands: list[Any]) -> View:
+    return fusion.pointwise("gather", [fusion.stored(o) for o in operands], i.params, i.shape, i.dtype)
+
+
+def _scatter(fusion: Fusion, i: Instruction, operands: list[Any]) -> View:
+    initial = literal_view(0, i.shape, np.dtype(i.dtype)) if i.params["add"] else operands.pop()
+    target = fusion.pieced(initial, range(len(i.shape))).value
+    values, *indices = [fusion.stored(operand) for operand in operands]
+    group = fusion.begin(ScatterGroup(len(fusion.groups), values, indices, target, i.params))
+    target.ready, target.group = group.number, None
+    target.place(Buffer(target.dtype, target.size))
+    return View(target)
+
+
+def _scan(fusion: Fusion, i: Instruction, operands: list[Any]) -> View:
+    operands = [fusion.stored(operand) for operand in operands]
+    value = BufferValue(i.shape, i.dtype, ready=len(fusion.groups))
+    fusion.begin(ScanGroup(value.ready, operands, value, i.params))
+    return View(value)
+
+
+Rule = Callable[[Fusion, Instruction, list[Any]], View]
+_RULES: dict[str, Rule] = {
+    "constant": _constant, "index": _view, "contract": contract, "assemble": assemble, "gather": _gather,
+    "scatter": _scatter, "scan": _scan, **dict.fromkeys(VIEWS, _view), **dict.fromkeys(POINTWISE, _pointwise),
+    **dict.fromkeys(REDUCTIONS, _reduction),
+}  # fmt: skip
