@@ -55,6 +55,67 @@ def test_imports_point_one_way(path):
     assert wrong == []
 
 
+# the same inside of compiled mode, from what a program is to what runs it; imports within functions and for types count, too
+FLOORS = [
+    ["program.program", "program.bindings", "program.shapes", "program.modules"],
+    ["program.sym"], ["program.traced_world"], ["program.traced_optimizer"], ["program.trace"],
+    ["program.simplify", "program.pullback"],
+    ["program.interpret", "program.batching"], ["program.vmap"],
+    ["native.lower"], ["native.plan"], ["native.codegen"], ["native.runtime"],
+    ["program.globals_guard", "program.counters"], ["program.guards", "program.capture"], ["program.specialization"],
+    ["scalar_jit"], ["program.compiled"],
+]  # fmt: skip
+HIGHER = {"native.codegen": "native.plan.kernel"}
+"""Of the floor before it, which plans what it writes, code generation knows the descriptions of kernels alone."""
+
+
+def compiled_mode():
+    """The modules of compiled mode by name, without `microgradient.` in front."""
+    names = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in modules()}
+    parts = ("program", "native", "scalar_jit")
+    return {name: path for name, path in names.items() if name.split(".")[0] in parts and "__init__" not in name}
+
+
+def all_imports(name, path, known):
+    """Modules among `known` that a module imports anywhere."""
+    package = name.split(".")[:-1]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            found = [*package[: len(package) - node.level + 1], *filter(None, [node.module])]
+            full = {".".join([*found, alias.name]) for alias in node.names} | {".".join(found)}
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "import_module":
+            said = node.args[0].value
+            level = len(said) - len(said.lstrip("."))
+            full = {".".join([*package[: len(package) - level + 1], said.lstrip(".")])}
+        else:
+            continue
+        yield from full & known.keys()
+
+
+def floor(name):
+    """The number of the floor that a module is on."""
+    found = [k for k, group in enumerate(FLOORS) for x in group if name == x or name.startswith(x + ".")]
+    assert len(found) == 1, f"{name} has no place among the floors of compiled mode"
+    return found[0]
+
+
+def test_floors_of_compiled_mode():
+    """Each imports from those before it, and within a floor no imports go round in a circle."""
+    known = compiled_mode()
+    arrows = {name: set(all_imports(name, path, known)) for name, path in known.items()}
+    upward = [f"{a} imports {b}" for a, targets in arrows.items() for b in targets if floor(b) > floor(a)]
+    assert upward == []
+    for name, only in HIGHER.items():
+        above = ".".join(only.split(".")[:2])
+        found = {b for a, bs in arrows.items() if a.startswith(name) for b in bs if b.startswith(above)}
+        assert found == {only}
+    rest = dict(arrows)
+    while free := [name for name, targets in rest.items() if not targets & rest.keys() - {name}]:
+        for name in free:
+            del rest[name]
+    assert list(rest) == [], "imports in a circle"
+
+
 def test_importing_loads_nothing_heavy():
     code = "import sys, microgradient; print([m for m in sys.modules if m.split('.')[0] in "
     code += "('scipy', 'llvmlite', 'matplotlib', 'sympy', 'rich', 'click', 'sklearn', 'torch', 'pandas')])"

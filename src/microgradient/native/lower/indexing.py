@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ...program.program import Instruction
 from ...rules import INDEX
 from .views import full_key, indexed_shape
-
-if TYPE_CHECKING:
-    from .lowering import Lowering
+from .writer import Lowering
 
 
 def _index(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction | None:

@@ -11,9 +11,6 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,6 +21,7 @@ from .merge_sums import merge_sums
 from .ops import NATIVE_DTYPES
 from .products import PRODUCTS, interior
 from .searching import SEARCHING
+from .writer import Lowering, Rule
 
 
 def lower(program: Program) -> Program:
@@ -33,91 +31,24 @@ def lower(program: Program) -> Program:
     for instruction in program.instructions:
         args = tuple(new[id(a)] if isinstance(a, Instruction) else a for a in instruction.args)
         lowering.where = instruction.where
-        new[id(instruction)] = lowering.lowered(instruction, args)
+        new[id(instruction)] = _lowered(lowering, instruction, args)
     outputs = [new[id(o)] for o in program.outputs]
     merged = merge_sums(lowering.made, outputs)
     return Program(program.inputs, merged, outputs, program.aliases)
 
 
-class Lowering:
-    """Writes the new instructions, in order, into `made`."""
-
-    def __init__(self, program: Program) -> None:
-        self.made: list[Instruction] = []
-        self.uses = Counter(id(a) for i in program.instructions for a in i.args if isinstance(a, Instruction))
-        self.uses.update(id(o) for o in program.outputs)
-        self.where: Any = None
-
-    def lowered(self, old: Instruction, args: tuple[Any, ...]) -> Instruction:
-        """What takes the place of `old`, whose arguments are lowered already."""
-        rule = RULES.get(old.op)
-        if rule is not None and old.shape is not None and _native_dtypes(old, args):
-            new = rule(self, old, args)
-            if new is not None:
-                return new
-        return self.add(old.op, args, old.params, old.shape, old.dtype, old.weak)
-
-    def add(
-        self, op: str, args: tuple[Any, ...], params: dict[str, Any], shape: Any, dtype: Any, weak: bool = False
-    ) -> Instruction:
-        """Append an instruction."""
-        if shape is not None and op not in ("host", "constant"):
-            op, args, params = _not_empty(op, args, params, shape, dtype)
-        made = Instruction(op, args, params, shape, dtype, weak, self.where)
-        self.made.append(made)
-        return made
-
-    def view(self, x: Instruction, op: str, shape: tuple[int, ...], **params: Any) -> Instruction:
-        """Append a view of x."""
-        return self.add(op, (x,), params, shape, x.dtype)
-
-    def reshape(self, x: Instruction, shape: tuple[int, ...]) -> Instruction:
-        """Append a reshape of x, if it is one."""
-        return x if x.shape == shape else self.add("reshape", (x,), {"shape": shape}, shape, x.dtype)
-
-    def number(self, value: Any, dtype: Any) -> Instruction:
-        """Append a 0-d constant."""
-        return self.add("constant", (), {"value": np.asarray(value, dtype)}, (), np.dtype(dtype))
-
-    def pointwise(self, op: str, *args: Any, dtype: Any = None, **params: Any) -> Instruction:
-        """Append a pointwise primitive; its shape is what its arguments broadcast to."""
-        shape = np.broadcast_shapes(*(a.shape for a in args if isinstance(a, Instruction)))
-        return self.add(op, args, params, shape, args[0].dtype if dtype is None else np.dtype(dtype))
-
-    def reduce(self, op: str, x: Instruction, axis: tuple[int, ...], keepdims: bool) -> Instruction:
-        """Append a reduction, in two if one would leave too little to do at once for more than one thread."""
-        axis = tuple(sorted(axis))
-        if not axis:
-            return x
-        outer, inner = _two_stages(x.shape, axis)
-        if outer:
-            first = self._reduce(op, x, inner, True)
-            x, axis = first, outer
-            first_axes = {*inner, *outer}
-            done = self._reduce(op, x, axis, True)
-            shape = tuple(n for i, n in enumerate(done.shape) if keepdims or i not in first_axes)
-            return self.reshape(done, shape)
-        return self._reduce(op, x, axis, keepdims)
-
-    def _reduce(self, op: str, x: Instruction, axis: tuple[int, ...], keepdims: bool) -> Instruction:
-        shape = tuple(1 if i in axis else n for i, n in enumerate(x.shape) if keepdims or i not in axis)
-        return self.add(op, (x,), {"axis": axis, "keepdims": keepdims}, shape, x.dtype)
+def _lowered(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction:
+    """What takes the place of `old`, whose arguments are lowered already."""
+    rule = RULES.get(old.op)
+    if rule is not None and old.shape is not None and _native_dtypes(old, args):
+        new = rule(w, old, args)
+        if new is not None:
+            return new
+    return w.add(old.op, args, old.params, old.shape, old.dtype, old.weak)
 
 
-def _not_empty(op: str, args: tuple[Any, ...], params: dict[str, Any], shape: tuple[int, ...], dtype: Any) -> Any:
-    """(op, args, params) that do the same without kernels over nothing: what is made of no entries is a constant."""
-    empty = [isinstance(a, Instruction) and a.shape is not None and 0 in a.shape for a in args]
-    if op == "assemble" and any(empty):
-        kept = [k for k, nothing in enumerate(empty) if not nothing]
-        args, params = tuple(args[k] for k in kept), {**params, "keys": tuple(params["keys"][k] for k in kept)}
-    adds = op != "scatter" or params["add"]
-    if 0 in shape or (op in _OF_NOTHING and empty[0] and adds) or (op == "assemble" and not args):
-        number = np.asarray(_OF_NOTHING.get(op, 0), dtype)
-        return "constant", (), {"value": np.broadcast_to(number, shape)}
-    return op, args, params
-
-
-_OF_NOTHING = {"sum": 0, "prod": 1, "contract": 0, "scatter": 0}
+def _native_dtypes(old: Instruction, args: tuple[Any, ...]) -> bool:
+    return all(d.str[1:] in NATIVE_DTYPES for d in (old.dtype, *(a.dtype for a in args if isinstance(a, Instruction))))
 
 
 # ------------------------------------------------------------------------------------------------- one rule per primitive
@@ -126,8 +57,7 @@ _OF_NOTHING = {"sum": 0, "prod": 1, "contract": 0, "scatter": 0}
 def _reduction(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction:
     (x,) = args
     axis = old.params["axis"]
-    if x.dtype != old.dtype:
-        x = w.add("astype", (x,), {"dtype": old.dtype}, x.shape, old.dtype)
+    x = w.astype(x, old.dtype)
     return w.reduce(old.op, x, (axis,) if isinstance(axis, int) else tuple(axis), old.params["keepdims"])
 
 
@@ -142,8 +72,7 @@ def _concat(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction
     keys, start = [], 0
     pieces = []
     for x in args:
-        if x.dtype != old.dtype:
-            x = w.add("astype", (x,), {"dtype": old.dtype}, x.shape, old.dtype)
+        x = w.astype(x, old.dtype)
         stop = start + x.shape[axis]
         if stop > start:
             keys.append(tuple(slice(start, stop) if a == axis else slice(0, n) for a, n in enumerate(old.shape)))
@@ -248,7 +177,6 @@ def _astype(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction
     return args[0] if args[0].dtype == old.dtype and not args[0].weak else None
 
 
-Rule = Callable[[Lowering, Instruction, tuple[Any, ...]], "Instruction | None"]
 RULES: dict[str, Rule] = {
     "sum": _reduction, "max": _reduction, "min": _reduction, "prod": _reduction,
     **PRODUCTS, **INDEXING, **SEARCHING, "pad": _pad, "concat": _concat, "roll": _roll, "windows_add": _windows_add,
@@ -256,18 +184,3 @@ RULES: dict[str, Rule] = {
     "broadcast_to": _reshape_like, "astype": _astype,
     "cumulative_sum": _scan, "cumulative_prod": _scan, "recurrence": _scan,
 }  # fmt: skip
-
-
-def _native_dtypes(old: Instruction, args: tuple[Any, ...]) -> bool:
-    return all(d.str[1:] in NATIVE_DTYPES for d in (old.dtype, *(a.dtype for a in args if isinstance(a, Instruction))))
-
-
-def _two_stages(shape: tuple[int, ...], axis: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Split the axes of a big reduction that leaves little: (second stage, first stage); the second is empty if one will do."""
-    kept = math.prod(n for i, n in enumerate(shape) if i not in axis)
-    reduced = math.prod(shape[i] for i in axis)
-    if (kept * 64 > 4096 and kept >= 256) or reduced * kept < 16384 or len(axis) < 2:
-        return (), axis
-    inner = [axis[-1]] if axis[-1] == len(shape) - 1 else list(axis[1:])
-    outer = [a for a in axis if a not in inner]
-    return tuple(outer), tuple(inner)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 from itertools import combinations
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from ...program.program import Instruction
-
-if TYPE_CHECKING:
-    from .lowering import Lowering
+from .writer import Lowering
 
 _CONTRACTED = ("f4", "f8")
 
@@ -67,9 +65,7 @@ def _contract(
     la, lb, out = labels
     if old.dtype.str[1:] not in _CONTRACTED or not all(isinstance(x, Instruction) for x in (a, b)):
         return None
-    a, b = (
-        x if x.dtype == old.dtype else w.add("astype", (x,), {"dtype": old.dtype}, x.shape, old.dtype) for x in (a, b)
-    )
+    a, b = w.astype(a, old.dtype), w.astype(b, old.dtype)
     a, la = _without(w, a, la, lb, out)
     b, lb = _without(w, b, lb, la, out)
     params = {"labels": (la, lb, out), "last": last}

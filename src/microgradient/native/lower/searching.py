@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ...program.program import Instruction
-
-if TYPE_CHECKING:
-    from .lowering import Lowering
+from .writer import Lowering
 
 _INT64 = np.dtype(np.int64)
 
