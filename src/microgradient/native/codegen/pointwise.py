@@ -1,7 +1,7 @@
 """Every pointwise primitive of the rulebook as LLVM IR on numbers and vectors, with NumPy's results.
 
 `emit` writes one primitive; `supported` says for which dtypes it can. Exact operations give NumPy's bits; functions such as exp,
-made in `vector_math`, are within 2 ulp. A number gives the same bits whatever lane it is in.
+made in `math`, are within 2 ulp. A number gives the same bits whatever lane it is in.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 from . import ir
 from .ir import Val
-from .math import exponential, gamma, logarithms, special, trigonometry
+from .math import erf, exponential, gamma, logarithms, trigonometry
 from .registers import WIDTH, Register, literal
 
 Emitter = Callable[..., Register]
@@ -321,8 +321,8 @@ _TABLE: dict[str, _Row] = {
 for _module, _names in (
     (exponential, "exp exp2 expm1 sinh cosh tanh sigmoid"),
     (logarithms, "log log2 log10 log1p logaddexp softplus asinh acosh atanh pow"),
-    (gamma, "digamma polygamma"),
-    (trigonometry, "sin cos tan asin acos atan atan2"),
-    (special, "erf erfc erfinv hypot lgamma"),
+    (gamma, "lgamma digamma polygamma"),
+    (trigonometry, "sin cos tan asin acos atan atan2 hypot"),
+    (erf, "erf erfc erfinv"),
 ):
     _TABLE.update({name: (getattr(_module, name), REALS, _as_result) for name in _names.split()})

@@ -1,4 +1,4 @@
-"""Derivatives of ln Γ, of any order: the digamma function and the polygamma functions. Computed in float64, for float32 too.
+"""ln Γ, and its derivatives of any order: the digamma function and the polygamma functions. Computed in float64, for float32 too.
 
 The argument is reflected to the right half, raised by the recurrence to where the asymptotic series converges, and summed there
 (Abramowitz & Stegun 6.3.5, 6.3.18, 6.4.6, 6.4.7, 6.4.11). The error is a few ulp of the result or of 1, whichever is larger: near
@@ -10,12 +10,17 @@ from __future__ import annotations
 import math
 
 from ..registers import Register
-from .exponential import in_double, polynomial
+from .common import in_double, per_lane, polynomial
 from .logarithms import log
 from .trigonometry import tan
 
 BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510, 43867 / 798, -174611 / 330)
 """B₂, B₄, …"""
+
+
+def lgamma(x: Register) -> Register:
+    """ln |Γ(x)|, by the C library."""
+    return per_lane("lgamma", x)
 
 
 def digamma(x: Register) -> Register:
