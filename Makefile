@@ -1,31 +1,54 @@
 # make run    train the digits recipe on real data and show the result   (make run ARGS="--epochs 1 --model cnn")
-# make test   the test suite, without PyTorch and without what is marked slow
-# make test-all lint oracle bench overhead scaling clean   see below
+# make test   the test suite, without PyTorch and without what is marked slow   (make test ARGS="tests/native -x")
+# make test-all lint oracle widths pythons docs bench overhead scaling clean   see below
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 ARGS ?=
+PYTHONS ?= python3.11 python3.12 python3.13 python3.14
+PYTEST = $(BIN)/python -m pytest --numprocesses 2
 
-.PHONY: run test test-all lint oracle bench overhead scaling clean
+.PHONY: run test test-all lint oracle widths pythons core docs bench overhead scaling clean
 
 run: $(VENV)/installed-recipes
 	$(BIN)/microgradient train digits $(ARGS)
 
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest --numprocesses 2 --ignore tests/oracle -m "not slow" $(ARGS)
+	$(PYTEST) --ignore tests/oracle -m "not slow" $(ARGS)
 
 test-all: $(VENV)/installed-test
-	$(BIN)/python -m pytest --numprocesses 2 --ignore tests/oracle $(ARGS)
+	$(PYTEST) --ignore tests/oracle $(ARGS)
 
 lint: $(VENV)/installed-lint
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks tools
 	$(BIN)/mypy
 
 # The same numbers as PyTorch (CPU build), in tests that have no place in `make test`
 oracle: $(VENV)/installed-peers
-	$(BIN)/python -m pytest --numprocesses 2 tests/oracle
+	$(PYTEST) tests/oracle
+
+# The compiler's tests as on processors with narrower vectors than this one's
+widths: $(VENV)/installed-test
+	MICROGRADIENT_TARGET=avx2 $(PYTEST) tests/native tests/program -m "not slow"
+	MICROGRADIENT_TARGET=sse $(PYTEST) tests/native tests/program -m "not slow"
+
+# What may depend on the version of Python, under each that is here   (make pythons PYTHONS=/path/to/python3.13)
+pythons:
+	@for python in $(PYTHONS); do \
+		if $$python -c '' 2>/dev/null; then \
+			$(MAKE) --no-print-directory core PYTHON=$$python VENV=.venvs/$$(basename $$python) || exit 1; \
+		else echo "$$python: not found, skipped"; fi; \
+	done
+
+core: $(VENV)/installed-test
+	$(PYTEST) --ignore tests/oracle --ignore tests/native -m "not slow"
+
+# The site of docs/, into site/
+docs: $(VENV)/installed-docs
+	$(BIN)/python tools/import_graph.py --check
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 # What whole training steps cost beside PyTorch, JAX, TensorFlow and micrograd; these go into .bench
 bench:
@@ -40,7 +63,7 @@ overhead: $(VENV)/installed-peers
 scaling: $(VENV)/installed-recipes
 	$(BIN)/python benchmarks/scaling.py $(ARGS)
 
-$(VENV)/installed-recipes $(VENV)/installed-test $(VENV)/installed-lint $(VENV)/installed-peers $(VENV)/installed-bench: pyproject.toml
+$(VENV)/installed-recipes $(VENV)/installed-test $(VENV)/installed-lint $(VENV)/installed-peers $(VENV)/installed-docs $(VENV)/installed-bench: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Microgradient needs Python 3.11 or later: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -51,7 +74,8 @@ $(VENV)/installed-recipes: EXTRAS = recipes
 $(VENV)/installed-test: EXTRAS = test
 $(VENV)/installed-lint: EXTRAS = test,lint
 $(VENV)/installed-peers: EXTRAS = test,peers
+$(VENV)/installed-docs: EXTRAS = docs
 $(VENV)/installed-bench: EXTRAS = bench
 
 clean:
-	rm -rf $(VENV) .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venvs .bench site .mypy_cache .ruff_cache .pytest_cache .hypothesis

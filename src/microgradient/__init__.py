@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .program.vmap import vmap
     from .scalar import Value
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Tensor",

@@ -341,5 +341,10 @@ def set_default_dtype(dtype: Any) -> None:
 
 
 def get_default_dtype() -> np.dtype[Any]:
-    """The dtype that Python floats become."""
+    """The dtype that Python floats become.
+
+    >>> import microgradient as mg
+    >>> mg.get_default_dtype()
+    dtype('float32')
+    """
     return _default_float[0]

@@ -42,6 +42,9 @@ from .errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from .operators import get_default_dtype, wrap
 from .tensor import Tensor
 
+__all__ = ["Generator", "bernoulli", "get_state", "integers", "manual_seed", "normal", "permutation"]
+__all__ += ["rand", "randint", "randn", "randperm", "set_state", "uniform"]
+
 Shape = int | Sequence[int]
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -76,12 +79,26 @@ class Generator:
     # --------------------------------------------------------------------------------------------------------- state
 
     def manual_seed(self, seed: int) -> None:
-        """Start again from `seed`: any whole number from -2^63 to 2^64 - 1."""
+        """Start again from `seed`: any whole number from -2^63 to 2^64 - 1.
+
+        >>> import microgradient as mg
+        >>> mg.manual_seed(0)
+        >>> x = mg.rand(3)
+        >>> mg.manual_seed(0)
+        >>> mg.all(mg.rand(3) == x)
+        tensor(True)
+        """
         _not_while_tracing()
         self.set_state({"seed": seed, "counter": 0})
 
     def get_state(self) -> dict[str, int]:
-        """The seed and the number of blocks used so far: all there is to know, ready for JSON."""
+        """The seed and the number of blocks used so far: all there is to know, ready for JSON.
+
+        >>> import microgradient as mg
+        >>> mg.manual_seed(5)
+        >>> mg.random.get_state()
+        {'seed': 5, 'counter': 0}
+        """
         _not_while_tracing()
         with self._lock:
             return {"seed": self._seed, "counter": self._counter}
@@ -513,7 +530,12 @@ def randint(low: int, high: Any, shape: Shape | None = None) -> Tensor:
 
 
 def randperm(n: int) -> Tensor:
-    """The numbers 0 … n-1 in random order; PyTorch's name for :func:`permutation`."""
+    """The numbers 0 … n-1 in random order; PyTorch's name for :func:`permutation`.
+
+    >>> import microgradient as mg
+    >>> sorted(mg.randperm(4).tolist())
+    [0, 1, 2, 3]
+    """
     return permutation(n)
 
 

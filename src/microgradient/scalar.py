@@ -22,6 +22,8 @@ from .scalar_world import SCALAR, TracedNumber
 from .tape import next_seq, note_backward
 from .trace_hooks import Traced
 
+__all__ = ["MLP", "Layer", "Module", "Neuron", "Value"]
+
 Number = int | float
 Operand = Any  # a Value, a Python or NumPy number, or an array of them
 
@@ -419,7 +421,15 @@ def _follow_ieee(v: Value, op: Primitive) -> None:
 
 
 class Module:
-    """Something with parameters: micrograd's base class."""
+    """Something with parameters: micrograd's base class.
+
+    >>> layer = Layer(2, 3)
+    >>> len(layer.parameters())
+    9
+    >>> layer.zero_grad()
+    >>> {p.grad for p in layer.parameters()}
+    {0}
+    """
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0."""
@@ -432,7 +442,14 @@ class Module:
 
 
 class Neuron(Module):
-    """relu(w·x + b), without the relu if not `nonlin`; w uniform in [-1, 1] from Python's `random`, b = 0."""
+    """relu(w·x + b), without the relu if not `nonlin`; w uniform in [-1, 1] from Python's `random`, b = 0.
+
+    >>> neuron = Neuron(2)
+    >>> for w, value in zip(neuron.w, [0.5, -1.0]):
+    ...     w.data = value
+    >>> neuron([4.0, 1.0]).data
+    1.0
+    """
 
     def __init__(self, nin: int, nonlin: bool = True) -> None:
         self.w = [Value(random.uniform(-1, 1)) for _ in range(nin)]
@@ -454,7 +471,11 @@ class Neuron(Module):
 
 
 class Layer(Module):
-    """`nout` neurons with `nin` inputs each; one neuron gives a Value, several a list."""
+    """`nout` neurons with `nin` inputs each; one neuron gives a Value, several a list.
+
+    >>> len(Layer(2, 3)([1.0, -1.0]))
+    3
+    """
 
     def __init__(self, nin: int, nout: int, **kwargs: Any) -> None:
         self.neurons = [Neuron(nin, **kwargs) for _ in range(nout)]

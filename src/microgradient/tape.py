@@ -137,13 +137,28 @@ class no_grad:  # noqa: N801 (PyTorch's name)
 
 
 class enable_grad(no_grad):  # noqa: N801 (PyTorch's name)
-    """The opposite of :class:`no_grad`, to record inside of it."""
+    """The opposite of :class:`no_grad`, to record inside of it.
+
+    >>> import microgradient as mg
+    >>> x = mg.tensor(3.0, requires_grad=True)
+    >>> with mg.no_grad():
+    ...     with mg.enable_grad():
+    ...         y = x * x
+    >>> y.requires_grad
+    True
+    """
 
     _mode = TAPE
 
 
 def is_grad_enabled() -> bool:
-    """Whether operations are being recorded."""
+    """Whether operations are being recorded.
+
+    >>> import microgradient as mg
+    >>> with mg.no_grad():
+    ...     mg.is_grad_enabled()
+    False
+    """
     return recording.get() is not None
 
 

@@ -14,6 +14,10 @@ def load_digits() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Pictures (1797, 8, 8) with ink between 0 and 1, and the digit each shows, (1797,).
 
     The test part of the UCI "Optical Recognition of Handwritten Digits" (Alpaydin and Kaynak, 1998).
+
+    >>> pictures, digits = load_digits()
+    >>> pictures.shape, digits[:4].tolist()
+    ((1797, 8, 8), [0, 1, 2, 3])
     """
     try:
         from sklearn.datasets import load_digits as load

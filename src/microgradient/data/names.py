@@ -6,7 +6,11 @@ from microgradient.data.extra import missing_extra
 
 
 def load_names() -> list[str]:
-    """Names in lower case, sorted, only those written with the letters a to z."""
+    """Names in lower case, sorted, only those written with the letters a to z.
+
+    >>> "grace" in load_names()
+    True
+    """
     try:
         from faker.providers.person.en import Provider
     except ImportError as error:

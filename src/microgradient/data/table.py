@@ -26,6 +26,15 @@ _MOST_NUMBER_CLASSES = 10
 class Table:
     """A table of numbers. ``x`` is (rows, features) float32, standardised; ``y`` is (rows,) int64 classes for a
     classification, or (rows,) float32, standardised by ``target_mean`` and ``target_deviation``, for a regression.
+
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "t.csv")
+    ...     _ = path.write_text("size,kind\\n" + "1.5,small\\n2.5,large\\n" * 30)
+    ...     table = read_table(path, None, seed=0)
+    >>> table.is_classification, table.classes, table.x.shape
+    (True, ['large', 'small'], (60, 1))
     """
 
     x: NDArray[np.float32]
@@ -49,6 +58,15 @@ def read_table(path: Path, target: str | None, seed: int) -> Table:
 
     One fifth of the rows is held out, drawn by ``seed`` (of each class, in a classification). Whatever is learnt from
     the data (medians, means, categories) is learnt from the other rows. Raises :class:`DataError` (MG180 to MG183).
+
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "t.csv")
+    ...     _ = path.write_text("colour,size,price\\n" + "red,1.5,10\\nblue,2.5,12\\n" * 30)
+    ...     table = read_table(path, target="price", seed=0)
+    >>> table.x.shape, table.target, len(table.held_out)
+    ((60, 3), 'price', 12)
     """
     file = read_csv(path)
     name = _find_target(file, target, path)

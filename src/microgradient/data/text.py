@@ -12,6 +12,13 @@ def load_text(path: str | None) -> str:
     paragraphs occur in several topics; here each is kept once, so that held-out text is not text that was learnt.
 
     Raises :class:`DataError` (MG180) for a file that is missing, empty or not UTF-8 text.
+
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "a.txt").write_text("Call me Ishmael.")
+    ...     load_text(str(Path(folder, "a.txt")))
+    'Call me Ishmael.'
     """
     if path is None:
         from pydoc_data.topics import topics

@@ -19,6 +19,14 @@ class Edge:
     `via` is the name of what was computed from x and `formula` how, `op` the primitive that did it, `rule` what it does with
     a gradient in words, `where` the source line and `layer` the nn layer, where they are known. For a whole tensor the
     numbers are arrays; `local` is then None unless the primitive works entry by entry.
+
+    >>> import microgradient as mg
+    >>> a = mg.Value(2.0)
+    >>> y = a * 3.0
+    >>> y.backward()
+    >>> edge = mg.why(a).edges[0]
+    >>> edge.op, edge.upstream, edge.local, edge.contribution
+    ('*', 1.0, 3.0, 3.0)
     """
 
     via: str
@@ -38,6 +46,14 @@ class Why:
     `name` and `of` are the names of x and of what was differentiated, `value` and `gradient` the numbers, `edges` the
     paths (the largest, where there are many), `more` how many are left out and what they add, `sum` all contributions
     added up: it is the gradient. `check` is the central difference, `where` the source line that made x.
+
+    >>> import microgradient as mg
+    >>> a = mg.Value(2.0, label="a")
+    >>> y = a * a
+    >>> y.backward()
+    >>> found = mg.why(a)
+    >>> found.gradient, [edge.contribution for edge in found.edges], found.sum
+    (4.0, [2.0, 2.0], 4.0)
     """
 
     def __init__(self, name: str, of: str, value: Any, gradient: Any, where: str = "") -> None:

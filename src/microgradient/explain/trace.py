@@ -27,6 +27,13 @@ class Step:
     """One recorded operation: its node, the raw data of its arguments and of its result, and where it was written.
 
     `location` is (file, line), `layer` the nn.Module that ran it and `model` the outermost one, if any.
+
+    >>> import microgradient as mg
+    >>> x = mg.tensor([1.0, 2.0], requires_grad=True)
+    >>> with mg.trace() as t:
+    ...     y = mg.sum(x * x)
+    >>> [step.node.op.name for step in t.steps.values()]
+    ['multiply', 'sum']
     """
 
     __slots__ = ("args", "layer", "location", "model", "node", "saved", "value")
@@ -45,6 +52,14 @@ class Trace(Recorder):
     """What :func:`trace` returns: the steps recorded under it. It keeps their data until the next trace begins.
 
     Under a trace `backward` releases nothing and stores the gradient of every intermediate tensor in its `grad`.
+
+    >>> import microgradient as mg
+    >>> x = mg.tensor([1.0, 2.0], requires_grad=True)
+    >>> with mg.trace() as t:
+    ...     h = x * x
+    ...     mg.sum(h).backward()
+    >>> t.grad_of(h)
+    tensor([1., 1.])
     """
 
     def __init__(self, names: Mapping[Node, str] | None = None) -> None:

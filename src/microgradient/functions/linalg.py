@@ -36,35 +36,61 @@ __all__ = [
 
 
 class EighResult(NamedTuple):
-    """What :func:`eigh` returns."""
+    """What :func:`eigh` returns.
+
+    >>> import microgradient as mg
+    >>> mg.linalg.eigh(mg.tensor([[2.0, 0.0], [0.0, 3.0]])).eigenvalues
+    tensor([2., 3.])
+    """
 
     eigenvalues: Tensor
     eigenvectors: Tensor
 
 
 class EigResult(NamedTuple):
-    """What :func:`eig` returns."""
+    """What :func:`eig` returns.
+
+    >>> import microgradient as mg
+    >>> mg.linalg.eig(mg.tensor([[2.0, 0.0], [0.0, 3.0]])).eigenvalues
+    tensor([2.+0.j, 3.+0.j], dtype=complex64)
+    """
 
     eigenvalues: Tensor
     eigenvectors: Tensor
 
 
 class QRResult(NamedTuple):
-    """What :func:`qr` returns."""
+    """What :func:`qr` returns.
+
+    >>> import microgradient as mg
+    >>> Q, R = mg.linalg.qr(mg.ones((3, 2)))
+    >>> Q.shape, R.shape
+    ((3, 2), (2, 2))
+    """
 
     Q: Tensor
     R: Tensor
 
 
 class SlogdetResult(NamedTuple):
-    """What :func:`slogdet` returns."""
+    """What :func:`slogdet` returns.
+
+    >>> import microgradient as mg
+    >>> mg.linalg.slogdet(mg.tensor([[0.0, 1.0], [1.0, 0.0]])).sign
+    tensor(-1.)
+    """
 
     sign: Tensor
     logabsdet: Tensor
 
 
 class SVDResult(NamedTuple):
-    """What :func:`svd` returns."""
+    """What :func:`svd` returns.
+
+    >>> import microgradient as mg
+    >>> mg.linalg.svd(mg.tensor([[3.0, 0.0], [0.0, 4.0]])).S
+    tensor([4., 3.])
+    """
 
     U: Tensor
     S: Tensor

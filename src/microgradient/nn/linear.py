@@ -19,7 +19,12 @@ from .parameter import Parameter
 
 
 class Identity(Module):
-    """Gives back its input; any arguments are accepted and ignored."""
+    """Gives back its input; any arguments are accepted and ignored.
+
+    >>> import microgradient as mg
+    >>> mg.nn.Identity()(mg.tensor([1.0, 2.0]))
+    tensor([1., 2.])
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__()

@@ -38,14 +38,24 @@ class MSELoss(_Loss):
 
 
 class L1Loss(_Loss):
-    """abs(x - y): :func:`microgradient.nn.functional.l1_loss`."""
+    """abs(x - y): :func:`microgradient.nn.functional.l1_loss`.
+
+    >>> import microgradient as mg
+    >>> mg.nn.L1Loss()(mg.tensor([1.0, 2.0]), mg.tensor([2.0, 4.0]))
+    tensor(1.5)
+    """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return functional.l1_loss(input, target, reduction=self.reduction)
 
 
 class SmoothL1Loss(_Loss):
-    """Squared near zero, else absolute: :func:`microgradient.nn.functional.smooth_l1_loss`."""
+    """Squared near zero, else absolute: :func:`microgradient.nn.functional.smooth_l1_loss`.
+
+    >>> import microgradient as mg
+    >>> mg.nn.SmoothL1Loss()(mg.tensor([0.0, 3.0]), mg.tensor([1.0, 0.0]))  # 1/2 and 3 - 1/2
+    tensor(1.5)
+    """
 
     def __init__(self, *, reduction: str = "mean", beta: float = 1.0) -> None:
         super().__init__(reduction=reduction)
@@ -56,7 +66,12 @@ class SmoothL1Loss(_Loss):
 
 
 class HuberLoss(_Loss):
-    """Squared near zero, else absolute: :func:`microgradient.nn.functional.huber_loss`."""
+    """Squared near zero, else absolute: :func:`microgradient.nn.functional.huber_loss`.
+
+    >>> import microgradient as mg
+    >>> mg.nn.HuberLoss()(mg.tensor([0.0, 3.0]), mg.tensor([1.0, 0.0]))  # 1/2 and 3 - 1/2
+    tensor(1.5)
+    """
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         super().__init__(reduction=reduction)
@@ -67,7 +82,13 @@ class HuberLoss(_Loss):
 
 
 class KLDivLoss(_Loss):
-    """y · (log y - x): :func:`microgradient.nn.functional.kl_div`."""
+    """y · (log y - x): :func:`microgradient.nn.functional.kl_div`.
+
+    >>> import microgradient as mg
+    >>> scores = mg.log(mg.tensor([0.5, 0.5]))
+    >>> round(mg.nn.KLDivLoss(reduction="sum")(scores, mg.tensor([1.0, 0.0])).item(), 4)
+    0.6931
+    """
 
     def __init__(self, *, reduction: str = "mean", log_target: bool = False) -> None:
         super().__init__(reduction=reduction)
@@ -78,14 +99,24 @@ class KLDivLoss(_Loss):
 
 
 class BCELoss(_WeightedLoss):
-    """Cross-entropy of probabilities: :func:`microgradient.nn.functional.binary_cross_entropy`."""
+    """Cross-entropy of probabilities: :func:`microgradient.nn.functional.binary_cross_entropy`.
+
+    >>> import microgradient as mg
+    >>> round(mg.nn.BCELoss()(mg.tensor([0.5, 0.5]), mg.tensor([1.0, 0.0])).item(), 4)
+    0.6931
+    """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return functional.binary_cross_entropy(input, target, self.weight, reduction=self.reduction)
 
 
 class BCEWithLogitsLoss(_WeightedLoss):
-    """Cross-entropy of scores: :func:`microgradient.nn.functional.binary_cross_entropy_with_logits`."""
+    """Cross-entropy of scores: :func:`microgradient.nn.functional.binary_cross_entropy_with_logits`.
+
+    >>> import microgradient as mg
+    >>> round(mg.nn.BCEWithLogitsLoss()(mg.tensor([0.0, 0.0]), mg.tensor([1.0, 0.0])).item(), 4)
+    0.6931
+    """
 
     pos_weight: Tensor | None
 
@@ -102,7 +133,12 @@ class BCEWithLogitsLoss(_WeightedLoss):
 
 
 class NLLLoss(_WeightedLoss):
-    """-x[y] for log-probabilities: :func:`microgradient.nn.functional.nll_loss`."""
+    """-x[y] for log-probabilities: :func:`microgradient.nn.functional.nll_loss`.
+
+    >>> import microgradient as mg
+    >>> mg.nn.NLLLoss()(mg.tensor([[-1.0, -2.0]]), mg.tensor([1]))
+    tensor(2.)
+    """
 
     def __init__(self, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean") -> None:
         super().__init__(weight, reduction=reduction)

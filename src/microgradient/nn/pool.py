@@ -36,7 +36,12 @@ class _MaxPool(Module):
 
 
 class MaxPool1d(_MaxPool):
-    """The largest of each window of (N, C, L): see :func:`microgradient.nn.functional.max_pool1d`."""
+    """The largest of each window of (N, C, L): see :func:`microgradient.nn.functional.max_pool1d`.
+
+    >>> import microgradient as mg
+    >>> mg.nn.MaxPool1d(2)(mg.tensor([[[1.0, 3.0, 2.0, 0.0]]]))
+    tensor([[[3., 2.]]])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.max_pool1d(
@@ -59,7 +64,12 @@ class MaxPool2d(_MaxPool):
 
 
 class AvgPool1d(Module):
-    """The mean of each window of (N, C, L): see :func:`microgradient.nn.functional.avg_pool1d`."""
+    """The mean of each window of (N, C, L): see :func:`microgradient.nn.functional.avg_pool1d`.
+
+    >>> import microgradient as mg
+    >>> mg.nn.AvgPool1d(2)(mg.tensor([[[1.0, 3.0, 2.0, 0.0]]]))
+    tensor([[[2., 1.]]])
+    """
 
     def __init__(
         self,

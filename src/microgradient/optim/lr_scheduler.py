@@ -20,6 +20,16 @@ class LRScheduler:
     """Sets the learning rates of an optimiser: subclasses say in `rate` to what.
 
     `last_epoch` is -1 for a fresh start; to go on, make the scheduler as at first and call `load_state_dict`.
+
+    >>> import microgradient as mg
+    >>> class Halves(mg.optim.lr_scheduler.LRScheduler):
+    ...     def rate(self, epoch, base):
+    ...         return base / 2**epoch
+    >>> optimizer = mg.optim.SGD([mg.tensor([1.0], requires_grad=True)], lr=1.0)
+    >>> schedule = Halves(optimizer)
+    >>> schedule.step()
+    >>> schedule.get_last_lr()
+    [0.5]
     """
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
@@ -84,7 +94,16 @@ class StepLR(LRScheduler):
 
 
 class ExponentialLR(LRScheduler):
-    """Multiply by `gamma` every epoch: γ₀ · gamma^epoch."""
+    """Multiply by `gamma` every epoch: γ₀ · gamma^epoch.
+
+    >>> import microgradient as mg
+    >>> optimizer = mg.optim.SGD([mg.tensor([1.0], requires_grad=True)], lr=1.0)
+    >>> schedule = mg.optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.5)
+    >>> for _ in range(4):
+    ...     print(round(optimizer.param_groups[0]["lr"], 3), end=" ")
+    ...     schedule.step()
+    1.0 0.5 0.25 0.125
+    """
 
     def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
         self.gamma = gamma
@@ -95,7 +114,16 @@ class ExponentialLR(LRScheduler):
 
 
 class LinearLR(LRScheduler):
-    """Go in `total_iters` equal steps from γ₀ · start_factor to γ₀ · end_factor, and stay there. For warming up."""
+    """Go in `total_iters` equal steps from γ₀ · start_factor to γ₀ · end_factor, and stay there. For warming up.
+
+    >>> import microgradient as mg
+    >>> optimizer = mg.optim.SGD([mg.tensor([1.0], requires_grad=True)], lr=1.0)
+    >>> schedule = mg.optim.lr_scheduler.LinearLR(optimizer, start_factor=0.25, total_iters=3)
+    >>> for _ in range(4):
+    ...     print(round(optimizer.param_groups[0]["lr"], 3), end=" ")
+    ...     schedule.step()
+    0.25 0.5 0.75 1.0
+    """
 
     def __init__(
         self,
@@ -120,6 +148,14 @@ class CosineAnnealingLR(LRScheduler):
     """Half a cosine from γ₀ down to `eta_min` at epoch `T_max`: η + (γ₀ - η) · (1 + cos(π · epoch / T_max)) / 2.
 
     After `T_max` it rises again. Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts" (2017).
+
+    >>> import microgradient as mg
+    >>> optimizer = mg.optim.SGD([mg.tensor([1.0], requires_grad=True)], lr=1.0)
+    >>> schedule = mg.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=2)
+    >>> for _ in range(4):
+    ...     print(round(optimizer.param_groups[0]["lr"], 3), end=" ")
+    ...     schedule.step()
+    1.0 0.5 0.0 0.5
     """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
@@ -131,7 +167,16 @@ class CosineAnnealingLR(LRScheduler):
 
 
 class LambdaLR(LRScheduler):
-    """Multiply γ₀ by a function of the epoch, or of each group's own: a function, or a list with one for each group."""
+    """Multiply γ₀ by a function of the epoch, or of each group's own: a function, or a list with one for each group.
+
+    >>> import microgradient as mg
+    >>> optimizer = mg.optim.SGD([mg.tensor([1.0], requires_grad=True)], lr=1.0)
+    >>> schedule = mg.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: 1 / (1 + epoch))
+    >>> for _ in range(4):
+    ...     print(round(optimizer.param_groups[0]["lr"], 3), end=" ")
+    ...     schedule.step()
+    1.0 0.5 0.333 0.25
+    """
 
     def __init__(
         self,

@@ -35,6 +35,20 @@ class Optimizer:
     settings of the groups that have none.
 
     `param_groups`, `state`, `state_dict()` and `load_state_dict()` are as in PyTorch, so that states move between the two.
+
+    >>> import microgradient as mg
+    >>> class SignDescent(mg.optim.Optimizer):
+    ...     def __init__(self, params, lr):
+    ...         super().__init__(params, {"lr": lr, "maximize": False})
+    ...
+    ...     def update(self, xp, p, g, state, group):
+    ...         return p - group["lr"] * xp.sign(g)
+    >>> w = mg.tensor([2.0, -3.0], requires_grad=True)
+    >>> optimizer = SignDescent([w], lr=0.5)
+    >>> mg.sum(w**2).backward()
+    >>> optimizer.step()
+    >>> w.tolist()
+    [1.5, -2.5]
     """
 
     elementwise = True

@@ -19,6 +19,8 @@ from microgradient.train.recipe import Metric, Options, Recipe
 class TableRecipe(Recipe):
     """Classification by cross-entropy or regression by squared error, beside a baseline that looks at no column: the
     most frequent class, or the mean, of the training rows.
+
+    Run it by `microgradient train table.csv --target price`.
     """
 
     name: ClassVar[str] = "table"

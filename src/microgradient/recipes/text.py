@@ -61,6 +61,8 @@ class GPT(nn.Module):
 class Text(Recipe):
     """The last tenth of the text is held out. An epoch shows each stretch of CONTEXT characters once, from a random
     place within it. The loss is the surprise at the next character, in nats.
+
+    Run it by `microgradient train text --text book.txt`.
     """
 
     name: ClassVar[str] = "text"

@@ -37,7 +37,10 @@ Y_TEST = np.array([[0], [1], [1]], np.float32)
 
 
 class TwoLayer(Recipe):
-    """Two inputs, two hidden units, one output; all four points in each step."""
+    """Two inputs, two hidden units, one output; all four points in each step.
+
+    Run it by `microgradient train two-layer`.
+    """
 
     name: ClassVar[str] = "two-layer"
     summary: ClassVar[str] = "two layers on four points: the smallest network that learns something"

@@ -18,7 +18,11 @@ from microgradient.errors import ArgumentError
 
 @dataclass(frozen=True)
 class Options:
-    """What a run was asked to do. Everything a result depends on is here, in the recipe's code, or in the data."""
+    """What a run was asked to do. Everything a result depends on is here, in the recipe's code, or in the data.
+
+    >>> Options(epochs=3, batch_size=32, lr=0.01, optimizer="adam", model="mlp").as_dict()["seed"]
+    0
+    """
 
     epochs: int
     batch_size: int
@@ -67,6 +71,11 @@ class Recipe:
     makes of them what ``batch_loss`` computes the loss from; that is differentiated and the optimiser steps. After each
     epoch ``evaluate()`` gives the held-out numbers, the most telling first. ``model`` is an ``nn.Module``, or whatever else
     has ``parameters``, ``named_parameters``, ``state_dict``, ``load_state_dict``, ``train`` and ``eval``.
+
+    >>> from microgradient.recipes import RECIPES
+    >>> recipe = RECIPES["two-layer"](RECIPES["two-layer"].defaults)
+    >>> recipe.train_size, [metric.name for metric in recipe.evaluate()]
+    (4, ['test accuracy', 'test loss'])
     """
 
     name: ClassVar[str]

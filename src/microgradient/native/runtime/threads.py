@@ -41,7 +41,12 @@ def set_num_threads(n: int) -> None:
 
 
 def get_num_threads() -> int:
-    """On how many threads compiled functions run."""
+    """On how many threads compiled functions run.
+
+    >>> import microgradient as mg
+    >>> mg.get_num_threads() >= 1
+    True
+    """
     return _wanted
 
 

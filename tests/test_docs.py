@@ -1,0 +1,48 @@
+"""The documentation covers what is public: every name has a docstring with an example, and a chapter of the reference."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+
+import pytest
+import reference
+
+import microgradient
+
+NAMES = [
+    (module, name) for module in reference.CHAPTERS for name in reference.documented(importlib.import_module(module))
+]
+
+
+@pytest.mark.parametrize(("module", "name"), NAMES, ids=[f"{module}.{name}" for module, name in NAMES])
+def test_every_public_name_has_an_example(module, name):
+    thing = getattr(importlib.import_module(module), name)
+    text = inspect.getdoc(thing) or ""
+    assert ">>> " in text or "microgradient train" in text, "needs a doctest in its docstring"
+    assert not text.startswith(">>>"), "needs a sentence that says what it computes"
+    if inspect.isclass(thing) and thing.__doc__ is not None:
+        bases = [base.__doc__ for base in thing.__mro__[1:]]
+        assert thing.__doc__ not in bases, "has its base's docstring"
+
+
+def test_every_public_module_has_a_chapter():
+    """What a module's `__all__` offers is in the chapter of its own name or in another one."""
+    shown = {
+        id(thing) for path in reference.CHAPTERS for thing in reference.public(importlib.import_module(path)).values()
+    }
+    missing = []
+    for found in pkgutil.walk_packages(microgradient.__path__, "microgradient."):
+        if found.name.startswith("microgradient.cli") or found.name.endswith("__main__"):
+            continue
+        module = importlib.import_module(found.name)
+        missing += [f"{found.name}.{n}" for n in getattr(module, "__all__", ()) if id(getattr(module, n)) not in shown]
+    assert missing == []
+
+
+def test_the_pages_name_every_public_function():
+    pages = "".join(text for _, text in reference.pages().values())
+    for module in reference.CHAPTERS:
+        for thing in reference.documented(importlib.import_module(module)).values():
+            assert f"::: {reference.anchor(thing)}\n" in pages
