@@ -5,12 +5,16 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import re
+from pathlib import Path
 
 import pytest
 import reference
 
 import microgradient
 
+ROOT, PACKAGE = Path(__file__).parents[1], Path(microgradient.__file__).parent
+PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"]
 NAMES = [
     (module, name) for module in reference.CHAPTERS for name in reference.documented(importlib.import_module(module))
 ]
@@ -46,3 +50,11 @@ def test_the_pages_name_every_public_function():
     for module in reference.CHAPTERS:
         for thing in reference.documented(importlib.import_module(module)).values():
             assert f"::: {reference.anchor(thing)}\n" in pages
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_that_pages_mention_exist(page):
+    mentioned = re.findall(r"`([\w/]+(?:\.py|/))`", page.read_text())
+    assert [
+        m for m in mentioned if not any((place / m).exists() for place in (ROOT, PACKAGE, PACKAGE / "native"))
+    ] == []

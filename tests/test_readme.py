@@ -1,4 +1,4 @@
-"""Every example in the README and in docs/compile.md prints what it says."""
+"""Every example in the README, in docs/compile.md and docs/learn.md prints what it says."""
 
 from __future__ import annotations
 
@@ -23,6 +23,14 @@ def test_the_page_on_compiling():
     )
     assert failed == 0
     assert tried == 10
+
+
+def test_the_page_for_learners():
+    failed, tried = doctest.testfile(
+        str(ROOT / "docs" / "learn.md"), module_relative=False, optionflags=doctest.NORMALIZE_WHITESPACE
+    )
+    assert failed == 0
+    assert tried > 20
 
 
 def test_the_readme_links_to_files_that_exist():
