@@ -84,6 +84,10 @@ class NonFiniteError(MicrogradientError, FloatingPointError):
     """A computation gave the first NaN or infinity."""
 
 
+class CompileError(MicrogradientError, RuntimeError):
+    """A compiled function can't run here, or its program does not do what the function does."""
+
+
 class TraceError(MicrogradientError, TypeError):
     """A compiled function does what a program can't: it needs the value of a traced tensor, or keeps one."""
 

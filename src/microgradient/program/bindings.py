@@ -1,12 +1,16 @@
-"""Places: where an input of a compiled program comes from, and where an output goes.
+"""Bindings: what an input of a compiled program is bound to, and where an output goes.
 
-Two places are equal if they are the same memory of the user's: a parameter's data, a leaf's gradient, an entry of an optimiser's
-state. An output whose place is also that of an input is the next value of that input.
+Two bindings are equal if they are the same memory of the user's: a parameter's data, a leaf's gradient, an entry of an
+optimiser's state. An output bound to the same as an input is the next value of that input. `read` gives the array that is there
+now (or a number, or None), `write` puts another one there; `leaves` are the arguments of the call.
 """
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
+
+from ..operators import wrap
+from ..tensor import Tensor
 
 
 class Argument(NamedTuple):
@@ -14,11 +18,27 @@ class Argument(NamedTuple):
 
     number: int
 
+    def read(self, leaves: Any) -> Any:
+        """The array."""
+        return leaves[self.number].data
+
+    def write(self, array: Any, leaves: Any) -> None:
+        """Put an array there."""
+        leaves[self.number].data = array
+
 
 class ArgumentGrad(NamedTuple):
     """The gradient of a leaf that is an argument."""
 
     number: int
+
+    def read(self, leaves: Any) -> Any:
+        """The array, or None."""
+        return _data(leaves[self.number].node)
+
+    def write(self, array: Any, leaves: Any) -> None:
+        """Put an array there, a gradient tensor, or None."""
+        leaves[self.number].node.grad = _gradient(array)
 
 
 class Data:
@@ -33,11 +53,27 @@ class Data:
     def __hash__(self) -> int:
         return id(self.tensor)
 
+    def read(self, leaves: Any) -> Any:
+        """The array."""
+        return self.tensor.data
+
+    def write(self, array: Any, leaves: Any) -> None:
+        """Put an array there."""
+        self.tensor.data = array
+
 
 class Grad(NamedTuple):
     """The gradient of a leaf that the function closes over."""
 
     node: Any
+
+    def read(self, leaves: Any) -> Any:
+        """The array, or None."""
+        return _data(self.node)
+
+    def write(self, array: Any, leaves: Any) -> None:
+        """Put an array there, a gradient tensor, or None."""
+        self.node.grad = _gradient(array)
 
 
 class Entry(NamedTuple):
@@ -46,6 +82,14 @@ class Entry(NamedTuple):
     optimizer: Any
     parameter: Any
     key: str
+
+    def read(self, leaves: Any) -> Any:
+        """The array, the number, or None."""
+        return self.optimizer.state.get(self.parameter, {}).get(self.key)
+
+    def write(self, array: Any, leaves: Any) -> None:
+        """Put an array there."""
+        self.optimizer.state.setdefault(self.parameter, {})[self.key] = array
 
 
 class Setting(NamedTuple):
@@ -62,5 +106,18 @@ class Reference:
     def __init__(self, array: Any) -> None:
         self.array = array
 
+    def read(self, leaves: Any) -> Any:
+        """The array."""
+        return self.array
 
-Place = Argument | ArgumentGrad | Data | Grad | Entry | Setting | Reference
+
+Binding = Argument | ArgumentGrad | Data | Grad | Entry | Setting | Reference
+GRADIENTS = (Grad, ArgumentGrad)
+
+
+def _data(node: Any) -> Any:
+    return node.grad.data if isinstance(node.grad, Tensor) else None
+
+
+def _gradient(array: Any) -> Any:
+    return array if array is None or isinstance(array, Tensor) else wrap(array, None)

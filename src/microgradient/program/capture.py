@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import pickle
-import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import TraceError, warn_once
+from ..errors import TraceError
 from ..operators import wrap
 from ..tape import NO_PARAMS, Node, Spent, recording, topological
 from ..tensor import Tensor
 from ..tree import flatten
-from .bindings import Argument, Entry, Place
-from .globals_guard import NameGuard
+from .bindings import Argument, Binding, Entry
+from .leaks import Leaks
 from .program import Alias, Instruction, Program
 from .pullback import Pullback, Seed, split, traced_cotangents
 from .simplify import simplify
@@ -48,7 +46,7 @@ ARGUMENT = 5
 class Effect(NamedTuple):
     """Something that the function changed: where, and which output it becomes (None: the gradient becomes None)."""
 
-    place: Place
+    binding: Binding
     output: int | None
 
 
@@ -56,7 +54,7 @@ class Traced(NamedTuple):
     """A program, where its inputs come from and where its outputs go."""
 
     program: Program
-    sources: list[Place]
+    sources: list[Binding]
     results: list[Result]
     rebuild: Callable[[list[Any]], Any]
     effects: list[Effect]
@@ -64,9 +62,9 @@ class Traced(NamedTuple):
 
 
 def trace_function(
-    function: Callable[..., Any], leaves: list[Any], kinds: list[int], rebuild: Any, names: NameGuard
+    function: Callable[..., Any], leaves: list[Any], kinds: list[int], rebuild: Any, leaks: Leaks
 ) -> tuple[Traced, Trace]:
-    """Run `function` once on the arguments, traced. `names` stand for what they did before.
+    """Run `function` once on the arguments, traced.
 
     The trace holds the arguments: whoever keeps it keeps them.
     """
@@ -74,19 +72,16 @@ def trace_function(
     leaves = [tensors.get(id(x), x) for x in leaves]
     given = {id(x) for x in tensors.values()}
     trace = Trace({n: x for n, (x, kind) in enumerate(zip(leaves, kinds, strict=True)) if kind == TENSOR})
-    draws = random_states(names.generators)
     with tracing_with(trace):
         try:
             args, options = rebuild(
                 [_stand_in(trace, n, x, kind) for n, (x, kind) in enumerate(zip(leaves, kinds, strict=True))]
             )
             value = function(*args, **options)
-            if draws != random_states(names.generators):
-                warn_of_draws(function)
             trace.warn_of_refusal()
             for optimizer in trace.optimizers.values():
                 optimizer.refuse_new_rates()
-            names.refuse_kept(lambda x: _is_traced(x) or id(x) in given)
+            leaks.refuse(lambda x: _is_traced(x) or id(x) in given)
             return _gathered(trace, value), trace
         except BaseException:
             trace.undo()
@@ -95,21 +90,6 @@ def trace_function(
             for seen in trace.tensors.values():
                 if seen.owner.node is not seen.node and seen.owner.node is not None and seen.owner.node.op is not None:
                     seen.owner.node = seen.node
-
-
-def random_states(generators: list[Any]) -> Any:
-    """Where the random numbers of Python, of NumPy and of these generators are."""
-    return random.getstate(), pickle.dumps(np.random.get_state(legacy=False)), [pickle.dumps(g) for g in generators]
-
-
-def warn_of_draws(function: Callable[..., Any]) -> None:
-    """Warn that `function` drew some of these while it was traced: they are constants of the program."""
-    warn_once(
-        "MG216",
-        f"`{getattr(function, '__name__', function)}` draws random numbers with Python's `random` or `np.random` while it is "
-        "traced: every call of the compiled function will use these same ones. Draw outside, and pass the numbers "
-        "as arguments; draws of tensors by `mg.` functions are new at every call.",
-    )
 
 
 def _doppelganger(x: Tensor) -> Tensor:
@@ -143,8 +123,8 @@ def _gathered(trace: Trace, value: Any) -> Traced:
         (k, x.node) for k, x in enumerate(leaves) if results[k].kind == TENSOR and _differentiable(trace, x.node)
     ]
     effects = []
-    for place, new in _changes(trace):
-        effects.append(Effect(place, None if new is None else len(outputs)))
+    for binding, new in _changes(trace):
+        effects.append(Effect(binding, None if new is None else len(outputs)))
         if new is not None:
             outputs.append(new)
     _refuse_kept(trace)
@@ -163,7 +143,7 @@ def _programs(trace: Trace, outputs: list[Sym], connected: list[tuple[int, Node]
     whole = simplify(Program([i for i, _ in trace.inputs], trace.instructions, made))
     if not leaves:
         return whole, None
-    seeds = {id(i) for i, place in trace.inputs if isinstance(place, Seed)}
+    seeds = {id(i) for i, binding in trace.inputs if isinstance(binding, Seed)}
     early, back, residuals = split(whole, len(outputs), seeds)
     ahead = [i for i in whole.inputs if id(i) not in seeds]
     kept = [r for r in residuals if r.op != "input"]
@@ -185,16 +165,16 @@ def _numbered(parts: Any, program: Program, outputs: int) -> Pullback:
     return Pullback(back, numbers, connected, leaves)
 
 
-def _with_aliases(trace: Trace, whole: Program, effects: list[Effect], also: set[int]) -> tuple[Program, list[Place]]:
+def _with_aliases(trace: Trace, whole: Program, effects: list[Effect], also: set[int]) -> tuple[Program, list[Binding]]:
     """The program without inputs that nobody reads (`also`: but the way back), and which outputs are next values of inputs."""
     used = {id(a) for i in whole.instructions for a in i.args if isinstance(a, Instruction)}
     used |= also | {id(o) for o in whole.outputs}
-    kept = [(i, place) for i, place in trace.inputs if id(i) in used]
-    sources = [place for _, place in kept]
-    where = {place: k for k, place in enumerate(sources)}
+    kept = [(i, binding) for i, binding in trace.inputs if id(i) in used]
+    sources = [binding for _, binding in kept]
+    where = {binding: k for k, binding in enumerate(sources)}
     aliases = []
     for effect in effects:
-        k = where.get(effect.place)
+        k = where.get(effect.binding)
         if k is not None and effect.output is not None:
             old, new = kept[k][0], whole.outputs[effect.output]
             if (old.shape, old.dtype) == (new.shape, new.dtype):
@@ -262,9 +242,9 @@ def _differentiable(trace: Trace, node: Node | None) -> bool:
     return any(n.seq < trace.start or n in trace.inside.values() for n in reached)
 
 
-def _changes(trace: Trace) -> list[tuple[Place, Sym | None]]:
-    """Every place that was changed and its new value; None for a gradient that is no more."""
-    changes: list[tuple[Place, Sym | None]] = []
+def _changes(trace: Trace) -> list[tuple[Binding, Sym | None]]:
+    """Every binding that was changed and its new value; None for a gradient that is no more."""
+    changes: list[tuple[Binding, Sym | None]] = []
     for seen in trace.tensors.values():
         node = seen.owner.node
         if node is not seen.node and node is not None and node.op is not None and node.saved.__class__ is not Spent:
@@ -274,10 +254,10 @@ def _changes(trace: Trace) -> list[tuple[Place, Sym | None]]:
                 "gradient; the graph can't outlive the call. Write `x[i] = value.detach()`.",
             )
         if seen.now is not seen.before:
-            changes.append((seen.place, seen.now))
+            changes.append((seen.binding, seen.now))
     for grad in trace.grads.values():
         if grad.now is not grad.before:
-            changes.append((grad.place, None if grad.now is None else grad.now.data))
+            changes.append((grad.binding, None if grad.now is None else grad.now.data))
     for optimizer in trace.optimizers.values():
         for p, state in optimizer.now.items():
             before = optimizer.before[p]

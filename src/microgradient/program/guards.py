@@ -6,15 +6,14 @@ optimisers' settings other than learning rates, the attributes of modules that i
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from operator import attrgetter, is_, itemgetter
 from typing import Any
 
 from ..tensor import Tensor
 from ..trace_hooks import changes
-from .bindings import ArgumentGrad, Data, Grad, Place, Reference
-from .globals_guard import NameGuard
+from .bindings import ArgumentGrad, Binding, Data, Grad
 from .modules import ModuleGuard
+from .names import Names
 from .trace import Trace
 
 _node = attrgetter("node")
@@ -23,40 +22,31 @@ _node = attrgetter("node")
 class Guards:
     """The guards of one program."""
 
-    def __init__(
-        self, trace: Trace, sources: list[Place], function: Any, objects: list[Any], before: NameGuard
-    ) -> None:
-        """`sources`: where the program's inputs come from; `objects`: arguments; `before`: the guard made before tracing."""
-        self._tensors = [seen.owner for seen in trace.tensors.values() if isinstance(seen.place, Data)]
-        self.outside = frozenset(map(id, self._tensors))  # the tensors that the function closes over
+    def __init__(self, trace: Trace, sources: list[Binding], names: Names) -> None:
+        """`sources`: where the program's inputs come from."""
+        seen = [x for x in trace.tensors.values() if isinstance(x.binding, Data)]
+        self.outside = frozenset(id(x.owner) for x in seen)  # the tensors that the function closes over
+        self._tensors = [x.owner for x in seen]
         self._tensors += [tensor for at, tensor in trace.nodes.items() if at not in self.outside]
         self._nodes = [t.node for t in self._tensors]
+        read = set(sources)
+        self._forms = [(x.owner, x.before.shape, x.before.dtype) for x in seen if x.binding not in read]
         grads = [g for g in trace.grads.values() if g.was_read]
-        self._without = [g.owner for g in grads if isinstance(g.place, Grad) and g.before is None]
-        self._with = [g.owner for g in grads if isinstance(g.place, Grad) and isinstance(g.before, Tensor)]
-        self._arguments = [(g.place.number, g.before is None) for g in grads if isinstance(g.place, ArgumentGrad)]
+        self._without = [g.owner for g in grads if isinstance(g.binding, Grad) and g.before is None]
+        self._with = [g.owner for g in grads if isinstance(g.binding, Grad) and isinstance(g.before, Tensor)]
+        self._arguments = [(g.binding.number, g.before is None) for g in grads if isinstance(g.binding, ArgumentGrad)]
         self._with_kinds = bool(self._without or self._with or self._arguments)
         self._modules = ModuleGuard(trace.modules)
-        read = [place.array for place in sources if isinstance(place, Reference)]
-        self.names = NameGuard(function, [*objects, *(module for module, _ in trace.modules.values())], before, read)
         self._changes = changes[0]
-        self._checks: list[Callable[[], bool]] = [_OptimizerGuard(o).holds for o in trace.optimizers.values()]
-        if not self.names.is_empty():
-            self._checks.append(self.names.holds)
+        self.names = names
+        self._checks = [_OptimizerGuard(o).holds for o in trace.optimizers.values()]
+        self._checks.append(names.hold)
         if self._modules.has_containers():
             self._checks.append(self._modules.containers_hold)
-        self._skipped = False
-
-    def skip(self) -> None:
-        """Take the next call as it is: the function was traced for it just now."""
-        self._skipped = True
 
     def hold(self, leaves: Any) -> bool:
         """Whether nothing has changed that the program depends on."""
-        if self._skipped:
-            self._skipped = False
-            return True
-        if list(map(_node, self._tensors)) != self._nodes:  # nodes are equal if they are the same
+        if [*map(_node, self._tensors)] != self._nodes:  # nodes are equal if they are the same
             return False
         if self._with_kinds and not self._kinds_hold(leaves):
             return False
@@ -65,10 +55,10 @@ class Guards:
             if not self._modules.holds():
                 return False
             self._changes = now
-        for check in self._checks:  # noqa: SIM110 (a generator would cost more)
+        for check in self._checks:
             if not check():
                 return False
-        return True
+        return not self._forms or all([(t.data.shape, t.data.dtype) == (s, d) for t, s, d in self._forms])
 
     def _kinds_hold(self, leaves: Any) -> bool:
         """Whether the leaves whose gradient was read have one, or none, as then."""

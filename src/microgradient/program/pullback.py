@@ -26,7 +26,7 @@ _RECOMPUTED = ("broadcast_to", "reshape", "permute_dims", "constant", "flip", "a
 
 
 class Seed(NamedTuple):
-    """The place of a cotangent: that of connected result number `number`."""
+    """The binding of a cotangent: that of connected result number `number`."""
 
     number: int
 

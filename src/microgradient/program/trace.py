@@ -23,7 +23,7 @@ from ..interop import Protocols
 from ..rules import TABLE
 from ..tape import Node, next_seq
 from . import traced_optimizer
-from .bindings import Argument, ArgumentGrad, Data, Grad, Place, Reference
+from .bindings import Argument, ArgumentGrad, Binding, Data, Grad, Reference
 from .modules import Reads, note_read
 from .program import Instruction
 from .sym import Sym
@@ -33,12 +33,12 @@ from .traced_world import TRACED, constant, data_dependent
 class Written:
     """What the traced function sees of a tensor's data, or of a leaf's gradient: the value at first, and the value now."""
 
-    __slots__ = ("before", "node", "now", "owner", "place", "was_read")
+    __slots__ = ("before", "binding", "node", "now", "owner", "was_read")
 
-    def __init__(self, owner: Any, place: Place, before: Any, now: Any) -> None:
+    def __init__(self, owner: Any, binding: Binding, before: Any, now: Any) -> None:
         self.owner = owner
         self.node = getattr(owner, "node", None)
-        self.place = place
+        self.binding = binding
         self.before = before
         self.now = now
         self.was_read = True
@@ -54,7 +54,7 @@ class Trace:
     def __init__(self, arguments: dict[int, Any]) -> None:
         self.start = next_seq()
         self.outer: Any = None  # the trace inside of which this one runs
-        self.inputs: list[tuple[Instruction, Place]] = []
+        self.inputs: list[tuple[Instruction, Binding]] = []
         self.instructions: list[Instruction] = []
         self.tensors: dict[int, Written] = {}
         self.grads: dict[Node, Written] = {}
@@ -92,11 +92,11 @@ class Trace:
         made: Instruction = self._instruction(x)
         return made
 
-    def input(self, place: Place, shape: tuple[int, ...], dtype: Any, weak: bool = False) -> Sym:
+    def input(self, binding: Binding, shape: tuple[int, ...], dtype: Any, weak: bool = False) -> Sym:
         """A new input of the program."""
         dtype = np.dtype(np.dtype(dtype).type)  # in this machine's order, and the object that arrays have, too
         made = Instruction("input", (), {}, shape, dtype, weak, user_location())
-        self.inputs.append((made, place))
+        self.inputs.append((made, binding))
         return Sym(self, shape, dtype, made, weak=weak)
 
     def reference(self, array: Any) -> Sym:
@@ -192,7 +192,7 @@ class Trace:
 
     def _first_sight(self, tensor: Any, datum: Any) -> Written:
         number = self._arguments.get(id(tensor))
-        place: Place = Data(tensor) if number is None else Argument(number)
+        binding: Binding = Data(tensor) if number is None else Argument(number)
         if (
             number is None
             and tensor.node is not None
@@ -205,8 +205,8 @@ class Trace:
                 "gradient, outside of the compiled function, which can't carry a gradient back through it. Compute it inside, "
                 "pass it as an argument, or write `x.detach()`.",
             )
-        sym = self.input(place, datum.shape, datum.dtype)
-        return Written(tensor, place, sym, sym)
+        sym = self.input(binding, datum.shape, datum.dtype)
+        return Written(tensor, binding, sym, sym)
 
     def write_data(self, tensor: Any, datum: Any, value: Any) -> None:
         """New data for a tensor from outside."""
@@ -217,22 +217,22 @@ class Trace:
         """The gradient of a leaf from outside."""
         seen = self.grads.get(node)
         if seen is None:
-            place = self._grad_place(node)
+            binding = self._grad_binding(node)
             if isinstance(grad, Protocols):
                 datum = _DATA.__get__(grad)
-                grad = operators.wrap(self.input(place, datum.shape, datum.dtype), None)
-            seen = self.grads[node] = Written(node, place, grad, grad)
+                grad = operators.wrap(self.input(binding, datum.shape, datum.dtype), None)
+            seen = self.grads[node] = Written(node, binding, grad, grad)
         return seen.now
 
     def write_grad(self, node: Node, grad: Any) -> None:
         """A new gradient for a leaf from outside."""
         seen = self.grads.get(node)
         if seen is None:
-            seen = self.grads[node] = Written(node, self._grad_place(node), UNKNOWN, grad)
+            seen = self.grads[node] = Written(node, self._grad_binding(node), UNKNOWN, grad)
             seen.was_read = False
         seen.now = grad
 
-    def _grad_place(self, node: Node) -> Place:
+    def _grad_binding(self, node: Node) -> Binding:
         number = self.argument_nodes.get(node)
         return Grad(node) if number is None else ArgumentGrad(number)
 

@@ -55,10 +55,10 @@ class OptimizerTrace:
     def _input(self, p: Any, key: str, value: Any) -> Any:
         if value is None:
             return None
-        place = Entry(self.optimizer, p, key)
+        binding = Entry(self.optimizer, p, key)
         if isinstance(value, np.ndarray) and (value.ndim or value.shape == p.shape) and key != "step":
-            return self.trace.input(place, value.shape, value.dtype)
-        return self.trace.input(place, (), FLOAT64, weak=True)
+            return self.trace.input(binding, value.shape, value.dtype)
+        return self.trace.input(binding, (), FLOAT64, weak=True)
 
     def _settings(self, group: dict[str, Any]) -> dict[str, Any]:
         """The group with its learning rate as a number known when the program runs."""

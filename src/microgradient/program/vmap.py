@@ -30,7 +30,7 @@ from ..taped_world import TAPED
 from ..tensor import Tensor
 from ..tree import flatten
 from .batching import alone, batched, front
-from .bindings import Argument, Data, Grad, Place, Reference
+from .bindings import Argument, Binding, Data, Grad, Reference
 from .interpret import out_of_bounds
 from .program import Instruction
 from .sym import Sym
@@ -340,7 +340,7 @@ def _live(instructions: list[Instruction], outputs: list[Instruction]) -> list[t
     return order[::-1]
 
 
-def _source(place: Place, examples: dict[int, Tensor]) -> Any:
+def _source(place: Binding, examples: dict[int, Tensor]) -> Any:
     """What an input of the program stands for."""
     if isinstance(place, Argument):
         return examples[place.number]

@@ -19,7 +19,7 @@ import inspect
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 from weakref import ref
@@ -29,8 +29,8 @@ from numpy.typing import NDArray
 
 from .. import trace_hooks
 from ..errors import ArgumentError, GradientError, NonFiniteError, TraceError, format_location, warn_once
-from ..program.capture import random_states, warn_of_draws
-from ..program.globals_guard import NameGuard
+from ..program.leaks import Leaks
+from ..program.names import Names
 from ..scalar import Value
 from ..tree import flatten
 from .program import ScalarProgram, ScalarSym
@@ -63,9 +63,10 @@ class CompiledValues:
     entries of lists of more than 64, and of arrays of more than 16 kB, are what they were then.
     """
 
-    def __init__(self, fn: Callable[..., Any], debug: bool = False) -> None:
-        self.fn = fn
-        self.debug = debug
+    def __init__(
+        self, fn: Callable[..., Any], debug: bool = False, static: Callable[[], Hashable] | None = None
+    ) -> None:
+        self.fn, self.debug, self.static = fn, debug, static
         self.__wrapped__ = fn
         self.__name__ = getattr(fn, "__name__", type(fn).__name__)
         self.__doc__ = fn.__doc__
@@ -113,7 +114,7 @@ class CompiledValues:
             leaves: list[Any] = []
             key = self._signature(args, kwargs, leaves)
             routine = self._made.get(key)
-            if routine is None or not routine.names.holds():
+            if routine is None or not routine.names.hold():
                 routine = Routine(self.fn, args, kwargs, self._closed_over, self.debug)
                 new = {id(v): v for v in routine.closed_over if id(v) not in self._closed_over}
                 self._closed_over |= new
@@ -138,13 +139,13 @@ class CompiledValues:
             part: list[Any] = []
             _describe(argument, part, leaves, values, self._closed_over)
             parts.append(tuple(part))
-        return len(args), *parts
+        return len(args), None if self.static is None else self.static(), *parts
 
     def _note_trace(self, key: tuple[Any, ...]) -> None:
         self._traces += 1
         if self._traces == _MANY:
             before = next(reversed(self._made))
-            changed = [i for i, (a, b) in enumerate(zip(before[1:], key[1:], strict=False)) if a != b]
+            changed = [i for i, (a, b) in enumerate(zip(before[2:], key[2:], strict=False)) if a != b]
             what = f"argument {_name(self.fn, changed[0])}" if changed else "the number of arguments"
             warn_once(
                 "MG218",
@@ -179,13 +180,11 @@ class Routine:
             )
 
         objects = [x for x in flatten((args, kwargs))[0] if not (isinstance(x, float | Value) or _is_array(x))]
-        before = NameGuard(fn, objects)
-        draws = random_states(before.generators)
+        leaks = Leaks(Names(fn, objects))
         self.traced = trace_values(fn, arguments, debug)
-        if draws != random_states(before.generators):
-            warn_of_draws(fn)
-        before.refuse_kept(lambda x: isinstance(x, Value) and (isinstance(x.data, ScalarSym) or x in self.argument_of))
-        self.names = NameGuard(fn, objects, before)
+        leaks.warn(fn, {})
+        leaks.refuse(lambda x: isinstance(x, Value) and (isinstance(x.data, ScalarSym) or x in self.argument_of))
+        self.names = Names(fn, objects)
         self.closed_over = {cell.value for cell in self.traced.cells} - self.argument_of.keys()
         self.trace_seconds = time.perf_counter() - start
         start = time.perf_counter()

@@ -22,6 +22,7 @@ import numpy as np
 from .. import scalar
 from ..errors import TraceError, format_location, user_location
 from ..program.capture import refuse_hidden
+from ..program.meeting_values import put_on_value, value_lock
 from ..program.trace import Trace, tracing_with
 from ..rules import TABLE
 from ..scalar import Value
@@ -87,46 +88,13 @@ class Traced:
 
 
 UNSEEN: Any = object()
-_lock = threading.RLock()  # one trace at a time
-
-
-class ValuesMetError(BaseException):
-    """A function that was traced for tensors uses a Value. No Exception, so that the function itself does not catch it."""
-
-
-@contextmanager
-def meeting_values() -> Iterator[None]:
-    """Inside, this thread's first look at the number or the gradient of a Value, or change of one, raises ValuesMetError."""
-    me, current = threading.get_ident(), threading.get_ident
-
-    def refusing(slot: Any) -> property:
-        def read(v: Value) -> Any:
-            if current() == me:
-                raise ValuesMetError
-            return slot.__get__(v)
-
-        def write(v: Value, x: Any) -> None:
-            if current() == me:
-                raise ValuesMetError
-            slot.__set__(v, x)
-
-        return property(read, write)
-
-    with _lock:
-        # not before: another thread may have put its own there
-        slots = {name: vars(Value)[name] for name in ("data", "grad")}
-        _put_on_value({name: refusing(slot) for name, slot in slots.items()})
-        try:
-            yield
-        finally:
-            _put_on_value(slots)
 
 
 def trace_values(
     fn: Callable[..., Any], arguments: Callable[[ScalarProgram, list[ScalarSym]], Any], keep_places: bool = False
 ) -> Traced:
     """Run `fn` once on ScalarSyms. `arguments(program, numbers)` makes its (args, kwargs) and adds their inputs to `numbers`."""
-    with _lock:
+    with value_lock:
         traced = Traced(ScalarProgram(keep_places))
         args, kwargs = arguments(traced.program, traced.numbers)
         try:
@@ -188,17 +156,12 @@ def _traced_values(program: ScalarProgram) -> Iterator[dict[Value, Cell]]:
     changed = _METHODS | {name: _attribute(name, cells, program, me, start) for name in ("data", "grad")}
     kept = {name: vars(Value)[name] for name in changed}
     try:
-        _put_on_value(changed)
+        put_on_value(changed)
         vars(scalar)["SCALAR"] = TRACED
         yield cells
     finally:
         vars(scalar)["SCALAR"] = SCALAR
-        _put_on_value(kept)
-
-
-def _put_on_value(attributes: dict[str, Any]) -> None:
-    for name, attribute in attributes.items():
-        setattr(Value, name, attribute)
+        put_on_value(kept)
 
 
 def _attribute(name: str, cells: dict[Value, Cell], program: ScalarProgram, me: int, start: int) -> property:

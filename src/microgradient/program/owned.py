@@ -1,0 +1,136 @@
+"""Owned arrays: what a program changes (parameters, gradients, optimiser state), updated in place.
+
+An array is ours as long as its binding holds it and nobody else does: that is looked up in Python's reference counts at every
+call. If somebody does (a `state_dict()`, a view, a graph), the value is copied first and the binding gets a new array, so nothing
+a user holds ever changes.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+from operator import attrgetter, getitem, is_
+from sys import getrefcount
+from typing import Any
+
+import numpy as np
+
+from .bindings import Data, Entry, Grad
+from .program import Program
+
+Array = np.ndarray[Any, Any]
+_probe = [np.empty(1)]
+_COUNTED = next(map(getrefcount, _probe))  # of an array that one list holds
+_data, _grad = attrgetter("data"), attrgetter("grad")
+
+
+class Held:
+    """One binding that the program changes: the array owned for it, and where this is among inputs and outputs."""
+
+    __slots__ = ("binding", "count", "dtype", "input", "output", "shape")
+
+    def __init__(self, binding: Any, output: int, input: int | None, new: Any) -> None:
+        self.binding, self.output, self.input = binding, output, input
+        self.shape, self.dtype = new.shape, new.dtype
+        self.count = _COUNTED + 3 + (input is not None)  # the binding itself, `_arrays`, `outputs` and perhaps `inputs`
+
+
+class Owned:
+    """The owned arrays of one program, which are also among its `inputs` and `outputs`."""
+
+    def __init__(self, program: Program, effects: list[Any], inputs: list[Any], outputs: list[Any]) -> None:
+        self.program, self.inputs, self.outputs = program, inputs, outputs
+        sources = {a.output: a.input for a in program.aliases}
+        held = [Held(e.binding, e.output, sources.get(e.output), program.outputs[e.output]) for e in effects]
+        data, entries, grads = ([h for h in held if isinstance(h.binding, kind)] for kind in (Data, Entry, Grad))
+        self.held = [*data, *entries, *grads]
+        self._tensors = [h.binding.tensor for h in data]
+        self._states = [h.binding.optimizer.state.setdefault(h.binding.parameter, {}) for h in entries]
+        self._keys = [h.binding.key for h in entries]
+        self._nodes = [h.binding.node for h in grads]
+        self._count = sum(h.count for h in self.held)
+        self._grad_count = (_COUNTED + 2) * len(grads)
+        self._arrays: list[Any] = []
+        self._grads: list[Any] = []
+        self.release()
+
+    def ready(self) -> bool:
+        """Whether every binding holds the array that is owned for it, and nobody else does."""
+        try:
+            current = [*map(_data, self._tensors), *map(getitem, self._states, self._keys)]
+        except KeyError:
+            return False
+        if self._nodes:
+            grads = [*map(_grad, self._nodes)]
+            if not all(map(is_, grads, self._grads)) or sum(map(getrefcount, grads)) != self._grad_count:
+                return False
+            current += map(_data, grads)
+        return all(map(is_, current, self._arrays)) and sum(map(getrefcount, current)) == self._count
+
+    def fit(self) -> bool:
+        """Whether the program can begin with the values that are there. Numbers become those of the input."""
+        for h in self.held:
+            if h.input is not None:
+                value = h.binding.read(())
+                if value is None or np.shape(value) != h.shape:
+                    return False
+                if not self.program.inputs[h.input].weak and _dtype(value) != h.dtype:
+                    return False
+        return True
+
+    def take(self) -> None:
+        """Bring the bindings to arrays of our own."""
+        values = [h.binding.read(()) for h in self.held]
+        shared = self._shared(values)
+        for n, h in enumerate(self.held):
+            if values[n] is None or values[n] is not self._arrays[n] or shared[n]:
+                array = _aligned(h.shape, h.dtype)
+                if h.input is not None:
+                    array[...] = values[n]
+                h.binding.write(array, ())
+                self._arrays[n] = self.outputs[h.output] = array
+                if h.input is not None:
+                    self.inputs[h.input] = array
+            values[n] = None  # its memory may be free now
+        self._grads = [n.grad for n in self._nodes]
+
+    def _shared(self, values: list[Any]) -> list[bool]:
+        """Whether somebody else holds an array of ours, or the gradient tensor around it.
+
+        They are counted in a list, as in `ready`: how often a variable counts differs between versions of Python.
+        """
+        shared = [n > h.count for n, h in zip(map(getrefcount, values), self.held, strict=True)]
+        grads = [node.grad for node in self._nodes]
+        first = len(shared) - len(grads)
+        for k, count in enumerate(map(getrefcount, grads)):
+            if count > _COUNTED + 2 or grads[k] is not self._grads[k]:
+                shared[first + k] = True
+        return shared
+
+    def release(self) -> None:
+        """Let go of the arrays: another program is going to change what is in their places."""
+        self._arrays = [None] * len(self.held)
+        self._grads = [None] * len(self._nodes)
+        for h in self.held:
+            self.outputs[h.output] = None
+            if h.input is not None:
+                self.inputs[h.input] = None
+
+    def any(self) -> bool:
+        """Whether the program owns arrays now."""
+        return any(array is not None for array in self._arrays)
+
+
+def _aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """An array that begins at a multiple of 64 bytes, where vectors are read fastest.
+
+    Its base is no array, so that views of it count as references to it and not to its base.
+    """
+    size = dtype.itemsize * math.prod(shape)
+    memory = bytearray(size + 64)
+    shift = -ctypes.addressof(ctypes.c_char.from_buffer(memory)) % 64
+    return np.ndarray(shape, dtype, memory, shift)
+
+
+def _dtype(value: Any) -> Any:
+    return (getattr(value, "dtype", None) or np.dtype(np.float64)).newbyteorder("=")

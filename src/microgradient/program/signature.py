@@ -1,0 +1,113 @@
+"""Signatures: what must be equal among the arguments of two calls for one program to fit both."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..interop import DEFAULT_FLOAT
+from ..tape import NOT_STORED, recording
+from ..tensor import Tensor
+from ..tree import flatten
+from .capture import ARRAY, FLOAT, INSIDE, STATIC, TENSOR
+from .specialization import Specialization
+
+
+def signature(leaves: list[Any], tree: Any, outside: set[int], static: Any) -> tuple[list[int], Any]:
+    """The kinds of the leaves, and what must be equal. `static` is the user's own part of it.
+
+    A tensor that the function closes over (`outside`) is a constant as an argument: what the function changes through one of
+    the two names, it sees through the other.
+    """
+    kinds, key = [], [_structure(tree), recording.get() is None, DEFAULT_FLOAT[0], static]
+    tensors: dict[int, int] = {}
+    for n, leaf in enumerate(leaves):
+        kind, entry = (STATIC, (STATIC, id(leaf))) if id(leaf) in outside else _described(leaf)
+        if kind == TENSOR:
+            entry = (*entry, tensors.setdefault(id(leaf), n))
+        kinds.append(kind)
+        key.append(entry)
+    return kinds, tuple(key)
+
+
+def _described(leaf: Any) -> tuple[int, tuple[Any, ...]]:
+    if isinstance(leaf, Tensor):
+        node = leaf.node
+        if node is None or recording.get() is None:
+            return TENSOR, (TENSOR, leaf.shape, leaf.dtype, node is None)
+        kind = TENSOR if node.op is None and node.grad is not NOT_STORED else INSIDE
+        return kind, (kind, leaf.shape, leaf.dtype, False)
+    if isinstance(leaf, np.ndarray):
+        if leaf.dtype.kind in "biufc":
+            return ARRAY, (ARRAY, leaf.shape, leaf.dtype)
+        return STATIC, (STATIC, id(leaf))
+    if isinstance(leaf, float | np.float32 | np.float16):
+        return FLOAT, (FLOAT,)
+    if isinstance(leaf, complex):
+        return STATIC, (STATIC, type(leaf), repr(leaf))  # with the signs of its zeros
+    if isinstance(leaf, bool | int | str | bytes | complex | np.generic | np.dtype | type | slice):
+        return STATIC, (STATIC, type(leaf), str(leaf) if isinstance(leaf, slice) else leaf)
+    return STATIC, (STATIC, id(leaf))
+
+
+def _structure(tree: Any) -> Any:
+    """Something hashable that says how a tree is nested."""
+    if isinstance(tree, dict):
+        keys = tuple([(type(k), k) for k in tree])  # 1 is not True
+        return type(tree), keys, tuple([_structure(x) for x in tree.values()])
+    if isinstance(tree, list | tuple):
+        return type(tree), tuple([_structure(x) for x in tree])
+    return tree is None
+
+
+def quick_check(leaves: list[Any], found: Specialization) -> Callable[[tuple[Any, ...]], bool] | None:
+    """A quick look whether arguments given by position have the signature of these, which `found` just ran on."""
+    kinds = found.kinds
+    if len({id(x) for x, k in zip(leaves, kinds, strict=True) if k == TENSOR}) < kinds.count(TENSOR):
+        return None
+    if INSIDE in kinds:
+        return None
+    off, default = recording.get() is None, DEFAULT_FLOAT[0]
+    wanted = [(k, type(x), *_quick_entry(x, k)) for x, k in zip(leaves, kinds, strict=True)]
+    several = found.changes_arguments and kinds.count(TENSOR) > 1
+    # two names of one tensor that is only read are fine
+    outside = found.guards.outside if found.traced.effects else ()
+    count = len(kinds)
+    get = recording.get
+
+    def check(args: tuple[Any, ...]) -> bool:
+        if len(args) != count or (get() is None) is not off or DEFAULT_FLOAT[0] is not default:
+            return False
+        for x, (kind, cls, first, second, node) in zip(args, wanted):  # noqa: B905 (as many, and quicker)
+            if x.__class__ is not cls:
+                return False
+            if kind == TENSOR:
+                if x.node is not node or (outside and id(x) in outside):
+                    return False
+                x = x.data
+            if kind <= TENSOR:
+                if x.shape != first or (x.dtype is not second and x.dtype != second):
+                    return False
+            elif kind == STATIC and x is not first and (cls not in (int, str) or x != first):
+                return False
+        return not several or len({id(x) for x in args if isinstance(x, Tensor)}) == kinds.count(TENSOR)
+
+    return check
+
+
+def _quick_entry(x: Any, kind: int) -> tuple[Any, Any, Any]:
+    if kind == TENSOR:
+        return x.shape, x.dtype, x.node
+    return (x.shape, x.dtype, None) if kind == ARRAY else (x, None, None)
+
+
+def argument_names(function: Callable[..., Any], args: Any, options: Any) -> list[str]:
+    """A name for every leaf of the arguments."""
+    try:
+        bound = inspect.signature(function).bind(*args, **options).arguments
+    except (TypeError, ValueError):
+        bound = {f"argument {n}": x for n, x in enumerate(args)} | options
+    return [name for name, value in bound.items() for _ in flatten(value)[0]]
