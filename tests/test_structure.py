@@ -57,13 +57,13 @@ def test_imports_point_one_way(path):
 
 # the same inside of compiled mode, from what a program is to what runs it; imports within functions and for types count, too
 FLOORS = [
-    ["program.program", "program.bindings", "program.shapes", "program.modules"],
+    ["program.program", "program.bindings", "program.shapes", "program.modules", "program.names", "program.reentry"],
     ["program.sym"], ["program.traced_world"], ["program.traced_optimizer"], ["program.trace"],
     ["program.simplify", "program.pullback"],
     ["program.interpret", "program.batching"], ["program.vmap"],
     ["native.lower"], ["native.plan"], ["native.codegen"], ["native.runtime"],
-    ["program.globals_guard", "program.counters"], ["program.guards", "program.capture"], ["program.specialization"],
-    ["scalar_jit"], ["program.compiled"],
+    ["program.leaks", "program.meeting_values"], ["program.guards", "program.capture", "program.owned"],
+    ["program.specialization"], ["program.signature"], ["program.retracing"], ["scalar_jit"], ["program.compiled"],
 ]  # fmt: skip
 HIGHER = {"native.codegen": "native.plan.kernel"}
 """Of the floor before it, which plans what it writes, code generation knows the descriptions of kernels alone."""
