@@ -125,6 +125,66 @@ def test_an_optimiser_that_needs_the_whole_parameter_gets_it(monkeypatch):
     np.testing.assert_allclose(seen, [[-0.6, 0.0, 0.0, -0.8]])
 
 
+class RMSprop(optim.Optimizer):
+    """Written from the docstring of optimizer.py: an `__init__` that names its settings, and an `update`."""
+
+    def __init__(self, params, lr=0.01, alpha=0.99, eps=1e-8):
+        super().__init__(params, {"lr": lr, "alpha": alpha, "eps": eps})
+
+    def update(self, xp, p, g, state, group):
+        v = state["square_avg"] = group["alpha"] * state.get("square_avg", 0.0) + (1 - group["alpha"]) * g * g
+        return p - group["lr"] * g / (xp.sqrt(v) + group["eps"])
+
+
+class Averaging(optim.Optimizer):
+    """No learning rate among its settings, and a number in its state."""
+
+    def __init__(self, params, scale):
+        super().__init__(params, {"scale": scale})
+
+    def update(self, xp, p, g, state, group):
+        state["count"] = state.get("count", 0) + 1
+        return p - group["scale"] * g / state["count"]
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("size", [3, 40_000])
+def test_an_optimiser_needs_no_more_than_the_docstring_says(compiled, size):
+    w, v = np.linspace(-1, 1, size), 0.0
+    p = leaf(w)
+    opt = RMSprop([p], lr=0.1, alpha=0.9)
+
+    def step(target):
+        opt.zero_grad()
+        ((p - target) * (p - target)).sum().backward()
+        opt.step()
+
+    run_step = mg.compile(step) if compiled else step
+    for k in range(4):
+        run_step(mg.tensor(np.full(size, 0.5)))
+        g = 2 * (w - 0.5)
+        v = 0.9 * v + 0.1 * g * g
+        w = w - 0.1 * g / (np.sqrt(v) + 1e-8)
+        np.testing.assert_allclose(p.data, w, rtol=1e-12, atol=1e-12, err_msg=str(k))
+        opt.load_state_dict(opt.state_dict())
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_an_optimiser_without_a_learning_rate_and_with_a_number_in_its_state(compiled):
+    p = leaf([0.0, 0.0])
+    opt = Averaging([p], scale=1.0)
+
+    def step(g):
+        p.grad = g
+        opt.step()
+
+    run_step = mg.compile(step) if compiled else step
+    for k in range(1, 4):
+        run_step(mg.tensor(np.ones(2)))
+        np.testing.assert_allclose(p.data, -sum(1 / i for i in range(1, k + 1)) * np.ones(2), rtol=1e-12)
+        opt.load_state_dict(opt.state_dict())
+
+
 # ------------------------------------------------------------------------------------------------------- what is not touched
 
 

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 import microgradient as mg
 from microgradient import nn, random
 from microgradient.errors import ArgumentError, DataError
+from microgradient.native.runtime import blas
 from microgradient.nn.functional import mse_loss
 from microgradient.train import safetensors
 from microgradient.train.loop import InterruptedRunError
@@ -341,11 +341,13 @@ def test_options_as_a_table_make_the_options_again():
     assert Options(**options.as_dict()) == options
 
 
-def test_without_threadpoolctl_a_run_says_so_and_goes_on(monkeypatch):
-    from microgradient.train.session import _one_blas_thread
-
-    monkeypatch.setitem(sys.modules, "threadpoolctl", None)
-    said = []
-    with _one_blas_thread(said.append):
-        pass
-    assert "microgradient[recipes]" in said[0]
+def test_a_run_holds_matrix_products_to_one_thread(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(Noisy, "evaluate", lambda self: seen.append(blas.get_threads()) or [])
+    before = blas.get_threads()
+    try:
+        blas.set_threads(2)
+        begin(tmp_path / "r", epochs=2).run(quiet)
+        assert (set(seen), blas.get_threads()) == ({1}, 2)
+    finally:
+        blas.set_threads(before)

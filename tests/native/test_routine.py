@@ -14,6 +14,7 @@ from native_kernels import code
 
 import microgradient as mg
 from microgradient.errors import ArgumentError
+from microgradient.native.runtime import blas, threads
 from microgradient.native.runtime.routine import ARENA, STATUS, BoundLaunch, NativeRoutine, new_arena
 
 
@@ -250,3 +251,46 @@ def test_number_of_threads_from_the_environment():
 def test_a_number_of_threads_that_makes_no_sense(n):
     with pytest.raises(ArgumentError, match="MG209"):
         mg.set_num_threads(n)
+
+
+def test_the_number_of_threads_is_that_of_matrix_products_too():
+    before = blas.get_threads()
+    try:
+        for n in (1, 2, 3):
+            mg.set_num_threads(n)
+            assert (mg.get_num_threads(), blas.get_threads()) == (n, n)
+        with blas.one_thread():
+            assert blas.get_threads() == 1
+        assert blas.get_threads() == 3
+    finally:
+        blas.set_threads(before)
+
+
+def test_another_blas_keeps_its_number(monkeypatch):
+    monkeypatch.setattr(blas, "_NAMES", ["no_such_blas_%s"])
+    assert blas.get_threads() is None
+    with blas.one_thread():
+        mg.set_num_threads(2)
+    assert mg.get_num_threads() == 2
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({}, 8),
+        ({"cpu.max": "max 100000"}, 8),
+        ({"cpu.max": "250000 100000"}, 2),
+        ({"cpu.max": "50000 100000"}, 1),
+        ({"cpu.max": "9900000 100000"}, 8),
+        ({"cpu/cpu.cfs_quota_us": "300000", "cpu/cpu.cfs_period_us": "100000"}, 3),
+        ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, 8),
+        ({"cpu.max": "nonsense"}, 8),
+    ],
+)
+def test_a_containers_quota_bounds_the_number_of_threads(monkeypatch, tmp_path, files, expected):
+    monkeypatch.setattr(threads, "CGROUP", tmp_path)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(8))
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text + "\n")
+    assert threads._processors() == expected

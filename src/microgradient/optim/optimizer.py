@@ -209,7 +209,7 @@ class Optimizer:
             raise ShapeError(
                 "MG167", f"A parameter of shape {data.shape} has a gradient of shape {g.shape}: was it replaced?"
             )
-        if group["maximize"]:
+        if group.get("maximize"):
             g = -g
         if trace is not None:
             trace.optimizer(self).update(p, g, group)
@@ -349,11 +349,11 @@ def _exported(name: str, value: Any) -> Any:
 
 
 def _imported(value: Any, name: str, index: Any, p: Tensor) -> Any:
-    """An entry of a saved state as `update` takes it: a number for the number of steps, else an array like `p`."""
+    """An entry of a saved state as `update` takes it: a number, such as that of the steps, or an array like `p`."""
     if value is None:
         return None
     array = np.asarray(value.data if isinstance(value, Tensor) else value).copy()
-    if name == "step":
+    if name == "step" or (not array.ndim and p.ndim):
         return float(array)
     if array.shape != p.shape:
         raise ArgumentError(

@@ -7,7 +7,6 @@ import json
 import platform
 import shlex
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import numpy as np
 import microgradient
 from microgradient import random
 from microgradient.errors import ArgumentError, DataError, MicrogradientError, TraceError
+from microgradient.native.runtime import blas
 from microgradient.train.loop import batch_count, evaluate, save, train
 from microgradient.train.recipe import Metric, Options, Recipe, check_options
 from microgradient.train.run_folder import METRICS, MODEL, RUN, Position, Run, RunFolder, free_folder, latest_folder
@@ -91,7 +91,7 @@ class Session:
         a loss or a parameter that is not finite ends the run, and a held-out number that is not is shown as it is.
         """
         try:
-            with _one_blas_thread(say), np.errstate(all="ignore"):
+            with blas.one_thread(), np.errstate(all="ignore"):
                 self._run(say)
         except TraceError as error:
             why = f"{self.recipe.name} can't be compiled: {error.message} Or run it as it is with --no-compile."
@@ -222,15 +222,3 @@ def _label(source: str) -> str:
 
 def _counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
-
-
-def _one_blas_thread(say: Say) -> AbstractContextManager[Any]:
-    """Matrix products on one thread while this lasts; as many as there are where the extra that can tell is missing."""
-    try:
-        from threadpoolctl import threadpool_limits
-    except ImportError:
-        say(
-            "matrix products on all cores; pip install 'microgradient[recipes]' for one, and the same bits on any machine"
-        )
-        return nullcontext()
-    return threadpool_limits(limits=1, user_api="blas")  # type: ignore[no-any-return, unused-ignore]

@@ -13,16 +13,21 @@ import ctypes
 import os
 import threading
 from functools import cache
+from pathlib import Path
 
 from ...errors import ArgumentError
-from . import engine
+from . import blas, engine
 from .threadpool_ir import MOST, constants, text
 
 
 def set_num_threads(n: int) -> None:
     """Compiled functions run on `n` threads from now on, the calling one included. Results are the same for any `n`, bit for bit.
 
-    At first `n` is the variable MICROGRADIENT_NUM_THREADS or the number of processors that this process may use.
+    NumPy's matrix products, which eager tensors use, run on `n` threads, too, if its BLAS is an OpenBLAS; their last bits, and
+    those of what compiled functions leave to NumPy (`stats()` lists it), may depend on `n`.
+
+    At first `n` is the variable MICROGRADIENT_NUM_THREADS or the number of processors that this process may use; matrix products
+    begin with NumPy's own number.
 
     :raises ArgumentError: `n` is not a whole number from 1 on.
 
@@ -38,6 +43,7 @@ def set_num_threads(n: int) -> None:
     _wanted = min(n, MOST)
     if _driver.cache_info().currsize:
         driver().resize(_wanted)
+    blas.set_threads(_wanted)
 
 
 def get_num_threads() -> int:
@@ -70,12 +76,25 @@ def driver() -> Driver:
 def _initial() -> int:
     given = os.environ.get("MICROGRADIENT_NUM_THREADS", "").strip()
     if not given:
-        return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MOST)
+        return min(_processors(), MOST)
     if not given.isdecimal() or int(given) < 1:
         raise ArgumentError("MG209", f"MICROGRADIENT_NUM_THREADS={given!r} is not a whole number from 1 on.")
     return min(int(given), MOST)
 
 
+def _processors() -> int:
+    """How many this process may use at once, by its affinity and by the quota of its container (cgroup version 2, then 1)."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    for files in (["cpu.max"], ["cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"]):
+        try:
+            quota, period = map(int, " ".join((CGROUP / file).read_text() for file in files).split())
+        except (OSError, ValueError):  # there is no such file, or no limit: "max"
+            continue
+        return max(1, min(count, quota // period)) if quota > 0 else count
+    return count
+
+
+CGROUP = Path("/sys/fs/cgroup")
 _lock = threading.RLock()
 
 
