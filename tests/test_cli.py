@@ -111,7 +111,10 @@ def test_a_csv_file_is_learnt_and_compared_with_a_baseline(run, target):
     assert (code, error) == (0, "")
     assert ("classification" if target == "colour" else "regression") in out
     assert "48 rows to learn from, 12 held out" in out
-    assert re.search(r"held-out \S+ .*; always saying the .* gives .*: better", out)
+    result = out[out.index("\n\n") :]
+    assert re.search(r"held-out (accuracy|RMSE) [\d.]+.*, baseline \1 [\d.]+", result)
+    assert "better than the baseline, which always says the " in result
+    assert len(re.findall(r"held-out (?:accuracy|RMSE)|baseline (?:accuracy|RMSE)", result)) == 2
     assert "run folder: runs/t (" in out
     details = json.loads(Path("runs/t", RUN).read_text())["details"]
     assert details["target"] == target
@@ -144,6 +147,10 @@ def test_text_learns_a_file(run):
         (["train", "qqqq"], "no recipe 'qqqq': choose from two-layer, moons, digits, names, text, or name a CSV file"),
         (["train", "none.csv"], r"There is no file none\.csv"),
         (["train", "some/where/none"], "There is no file some/where/none"),
+        (["train", "titanic.xlsx"], r"There is no file titanic\.xlsx\. \[MG180\]"),
+        (["train", "Titanic.XLS"], r"There is no file Titanic\.XLS"),
+        (["train", "data.parquet"], r"There is no file data\.parquet"),
+        (["train", ".hidden.json"], r"There is no file \.hidden\.json"),
         (["train", "."], "is a folder, not a CSV file"),
         ([*QUICK, "--epochs", "-1"], "--epochs must be at least 1, not -1"),
         ([*QUICK, "--batch-size", "0"], "--batch-size must be at least 1"),
@@ -184,7 +191,12 @@ def test_words_that_are_no_command_get_one_sentence(run, words, pattern):
     ("content", "words", "pattern"),
     [
         (b"", [], "is empty"),
-        (b"\x89PNG\r\n\x1a\n" + bytes(50), [], "not text"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(50), [], "not text but a picture"),
+        (b"PK\3\4" + bytes(50), [], "not text but a spreadsheet .*Save the table as CSV"),
+        (b"\xd0\xcf\x11\xe0" + bytes(50), [], r"not text but a spreadsheet of the old kind \(\.xls\)"),
+        (b"\x1f\x8b\x08" + bytes(50), [], "not text but compressed"),
+        (b"\x7fELF" + bytes(50), [], "not text but something with control bytes"),
+        (b" \n\t\n", [], "is empty"),
         (csv_text().encode(), ["--target", "prize"], "no column 'prize': did you mean 'price'"),
         (csv_text(last="1,red\n").encode(), [], "line 62: 2 values, but the header names 3 columns"),
         (csv_text(4).encode(), [], "4 rows .* too few"),

@@ -108,7 +108,7 @@ def _find(source: str) -> tuple[Any, Any, str]:
     if source in RECIPES:
         return RECIPES[source], RECIPES[source], source
     path = Path(source)
-    if path.suffix.lower() in (".csv", ".tsv", ".txt") or path.exists() or len(path.parts) > 1:
+    if path.suffix or path.exists() or len(path.parts) > 1:
         if not path.exists():
             raise DataError("MG180", f"There is no file {source}.")
         return TableRecipe, partial(TableRecipe, path=path), os.path.abspath(source)

@@ -72,6 +72,12 @@ def _read(path: Path) -> bytes:
     return content
 
 
+_BINARY = {
+    b"PK\x03\x04": "a spreadsheet or another zip archive", b"\xd0\xcf\x11\xe0": "a spreadsheet of the old kind (.xls)",
+    b"\x1f\x8b": "compressed by gzip", b"PAR1": "a Parquet file", b"\x89PNG": "a picture",
+}  # fmt: skip
+
+
 def _decode(content: bytes, path: Path, notes: list[str]) -> str:
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         try:
@@ -82,8 +88,12 @@ def _decode(content: bytes, path: Path, notes: list[str]) -> str:
         return text
     # Text holds tabs and line ends, and no other control characters.
     if re.search(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]", content[:1_000_000]):
-        raise DataError("MG180", f"{path} is not text: it has control bytes, as pictures, archives and spreadsheets "
-                                 "do. Export it as CSV.")  # fmt: skip
+        kind = next(
+            (kind for start, kind in _BINARY.items() if content.startswith(start)), "something with control bytes"
+        )
+        raise DataError(
+            "MG180", f"{path} is not text but {kind}. Save the table as CSV where it was made, and name that file."
+        )
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -87,11 +87,9 @@ class TableRecipe(Recipe):
         score, baseline = self.evaluate()[:2]
         if self.table.is_classification:
             how = "better" if score.value > baseline.value else "no better"
-            return [f"{score}; always saying the most frequent class gives {baseline.value:.2%}: {how} than that"]
+            return [f"{how} than the baseline, which always says the most frequent class"]
         how = "better" if score.value < baseline.value else "no better"
-        return [
-            f"{score} (in the units of {self.table.target!r}); always saying the mean gives {baseline.value:.4g}: {how}"
-        ]
+        return [f"{how} than the baseline, which always says the mean; RMSE in the units of {self.table.target!r}"]
 
     def details(self) -> dict[str, Any]:
         table = self.table

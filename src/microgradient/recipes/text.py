@@ -119,7 +119,7 @@ class Text(Recipe):
         loss = self.evaluate()[0].value
         how = "below" if loss < self.bigram else "not below"
         return [
-            f"held out: {loss:.4f} nats/char, {how} the bigram model's {self.bigram:.4f}",
+            f"{how} the bigram model's {self.bigram:.4f} nats/char",
             "it writes:",
             *("  " + line for line in self.write(300).splitlines()),
         ]
