@@ -18,6 +18,7 @@ from .activation import (
     softsign,
     tanh,
 )
+from .arguments import takes_tensors
 from .attention import scaled_dot_product_attention
 from .conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d, pad
 from .linear import dropout, embedding, linear, one_hot
@@ -80,3 +81,6 @@ __all__ = [
     "softsign",
     "tanh",
 ]
+
+for _name in __all__:
+    globals()[_name] = takes_tensors(globals()[_name])

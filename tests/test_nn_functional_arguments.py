@@ -1,0 +1,114 @@
+"""nn.functional given lists, arrays and numbers in the place of tensors, and what is none of these."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+import microgradient as mg
+from microgradient import nn
+from microgradient.errors import ArgumentTypeError, MicrogradientError
+from microgradient.nn import functional as F  # noqa: N812
+
+RNG = np.random.default_rng(0)
+X, W = RNG.normal(size=(2, 3)), RNG.normal(size=(4, 3))
+SPACE = {n: RNG.normal(size=(1, 2, *[5] * n)) for n in (1, 2, 3)}
+KERNEL = {n: RNG.normal(size=(2, 2, *[3] * n)) for n in (1, 2, 3)}
+P, Q = RNG.uniform(0.1, 0.9, (2, 3)), RNG.uniform(0.1, 0.9, (2, 3))
+SEQUENCE = RNG.normal(size=(2, 4, 3))
+TENSORS = {  # the tensors of each function that takes other ones than one of any shape
+    **{f"conv{n}d": (SPACE[n], KERNEL[n], np.ones(2)) for n in (1, 2, 3)},
+    **{f"conv_transpose{n}d": (SPACE[n], KERNEL[n], np.ones(2)) for n in (1, 2, 3)},
+    **{f"{kind}_pool{n}d": (SPACE[n],) for n in (1, 2) for kind in ("avg", "max")},
+    "batch_norm": (X, np.zeros(3), np.ones(3), np.ones(3), np.zeros(3)),
+    "binary_cross_entropy": (P, Q, np.ones(3)),
+    "binary_cross_entropy_with_logits": (X, Q, np.ones(3), np.ones(3)),
+    "cross_entropy": (X, np.array([0, 2]), np.ones(3)),
+    "nll_loss": (X, np.array([0, 2]), np.ones(3)),
+    **dict.fromkeys(("huber_loss", "kl_div", "l1_loss", "mse_loss", "smooth_l1_loss"), (P, Q)),
+    "embedding": (np.array([0, 3]), W),
+    "one_hot": (np.array([0, 2]),),
+    "linear": (X, W, np.zeros(4)),
+    "prelu": (X, np.array([0.25])),
+    "scaled_dot_product_attention": (SEQUENCE, SEQUENCE, SEQUENCE, np.ones((4, 4), bool)),
+}
+REST = {
+    **{f"{kind}_pool{n}d": {"kernel_size": 2} for n in (1, 2) for kind in ("avg", "max")},
+    "softmax": {"dim": 1},
+    "log_softmax": {"dim": 1},
+    "layer_norm": {"normalized_shape": (3,)},
+    "pad": {"pad": (1, 1)},
+    "dropout": {"training": False},
+}
+
+
+@pytest.fixture(params=F.__all__)
+def case(request):
+    """A function, its tensors by name, and its other arguments."""
+    function = getattr(F, request.param)
+    names = [n for n, p in inspect.signature(function).parameters.items() if str(p.annotation).startswith("Tensor")]
+    arrays = TENSORS.get(request.param, (X,))
+    return function, dict(zip(names, arrays, strict=False)), REST.get(request.param, {})
+
+
+@pytest.mark.parametrize("convert", [np.asarray, np.ndarray.tolist, lambda x: [mg.tensor(row) for row in x]])
+def test_arrays_and_lists_are_taken_for_tensors(case, convert):
+    function, arrays, rest = case
+    before = mg.get_default_dtype()
+    mg.set_default_dtype(mg.float64)
+    try:
+        expected = function(**{name: mg.tensor(x) for name, x in arrays.items()}, **rest)
+        given = {name: convert(x) for name, x in arrays.items()}
+        first, *others = given
+        by_place = function(given[first], **{name: given[name] for name in others}, **rest)
+        for found in (function(**given, **rest), by_place):
+            assert isinstance(found, mg.Tensor)
+            assert found.dtype == expected.dtype
+            np.testing.assert_array_equal(found.data, expected.data)
+    finally:
+        mg.set_default_dtype(before)
+
+
+@pytest.mark.parametrize("wrong", ["text", {1: 2}, {1, 2}, object(), b"12"])
+def test_what_is_no_tensor_is_refused_by_the_name_of_its_argument(case, wrong):
+    function, arrays, rest = case
+    tensors = {name: mg.tensor(x) for name, x in arrays.items()}
+    for name in tensors:
+        with pytest.raises(
+            ArgumentTypeError, match=rf"{function.__name__}: `{name}` is a tensor, .*, not \w+\. .*MG125"
+        ):
+            function(**{**tensors, name: wrong}, **rest)
+
+
+def test_none_is_refused_where_a_tensor_is_needed(case):
+    function, arrays, rest = case
+    tensors = {name: mg.tensor(x) for name, x in arrays.items()}
+    for name, parameter in inspect.signature(function).parameters.items():
+        if str(parameter.annotation) == "Tensor":
+            with pytest.raises(ArgumentTypeError, match=f"`{name}` .* not NoneType"):
+                function(**{**tensors, name: None}, **rest)
+
+
+@pytest.mark.parametrize("wrong", [["a"], [[1.0], [1.0, 2.0]], np.array(["a"]), np.array([None])])
+def test_lists_and_arrays_of_something_else_get_an_error_of_ours(case, wrong):
+    function, arrays, rest = case
+    tensors = {name: mg.tensor(x) for name, x in arrays.items()}
+    with pytest.raises(MicrogradientError):
+        function(**{**tensors, next(iter(tensors)): wrong}, **rest)
+
+
+def test_derivatives_go_through_a_list_of_tensors():
+    x = mg.tensor([1.0, -2.0], requires_grad=True)
+    F.leaky_relu([x, x], 0.5).sum().backward()
+    assert x.grad.tolist() == [2.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    "layer", [nn.Linear(3, 2), nn.ReLU(), nn.GELU(), nn.Dropout(0.0), nn.LayerNorm(3), nn.Softmax(1)]
+)
+def test_layers_take_lists_and_arrays_too(layer):
+    expected = layer(mg.tensor(X.astype(np.float32)))
+    for given in (X.astype(np.float32), X.tolist()):
+        np.testing.assert_allclose(layer(given).data, expected.data, rtol=1e-6)
+    with pytest.raises(ArgumentTypeError, match="`input` is a tensor"):
+        layer("text")
