@@ -8,6 +8,8 @@ import pytest
 from elementwise import Case, computed, same
 
 from microgradient.array_world import ARRAY
+from microgradient.native.codegen import pointwise
+from microgradient.native.codegen.ir import Function, Val, module
 from microgradient.native.runtime import engine
 
 EXACT = {
@@ -208,3 +210,17 @@ def test_lanes_and_widths_give_the_same_bits():
                     ONE, wanted, computed([Case(n, (x,), dtype, lanes=4) for n in ONE]), strict=True
                 ):
                     assert same(want, got), (name, target)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("name", [*EXACT, "digamma", "polygamma"])
+def test_a_long_function_is_written_once_into_a_module(name, dtype):
+    """Twenty in a kernel would take LLVM many times as long as twenty calls of one."""
+    f = Function("f")
+    value, params = Val("%x", dtype, 8), {"n": 3} if name == "polygamma" else {}
+    for _ in range(20):
+        args = [value] * (2 if name in ("atan2", "pow", "hypot") else 1)
+        value = pointwise.emit(f, name, args, dtype, params)
+    assert len(f.lines) <= 20 * 100
+    texts = [text.split("(")[0] for text in module([f]).split("define ")[1:]]
+    assert len(texts) == len(set(texts)) <= 3

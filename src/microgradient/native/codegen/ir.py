@@ -40,6 +40,7 @@ class Function:
     def __init__(self, name: str, parameters: str = "ptr %args, i64 %begin, i64 %end") -> None:
         self.name = name
         self.parameters = parameters
+        self.result: Val | None = None  # with one it is not a kernel but a function that kernels of its module call
         self.entry: list[str] = []
         self.lines: list[str] = []
         self.declares: dict[str, str] = {}  # symbol -> its declaration, or the text of a helper function
@@ -113,9 +114,11 @@ class Function:
         self.place(labels[2])
 
     def text(self) -> str:
-        """The finished function, ending in `ret void`. The module must have METADATA and the declarations."""
-        body = "\n".join(["start:", *self.entry, *self.lines, "  ret void"])
-        return f"define void @{self.name}({self.parameters}) nounwind {{\n{body}\n}}\n"
+        """The finished function, which returns its result. The module must have METADATA and the declarations."""
+        y = self.result
+        body = "\n".join(["start:", *self.entry, *self.lines, f"  ret {y.type} {y.text}" if y else "  ret void"])
+        kind, attributes = (f"internal {y.type}", "noinline nounwind") if y else ("void", "nounwind")
+        return f"define {kind} @{self.name}({self.parameters}) {attributes} {{\n{body}\n}}\n"
 
 
 METADATA = '!0 = distinct !{!0, !1}\n!1 = !{!"llvm.loop.unroll.disable"}\n'

@@ -43,6 +43,25 @@ def in_double(function: Callable[..., Register]) -> Callable[..., Register]:
     return through
 
 
+def out_of_line(function: Callable[..., Register]) -> Callable[..., Register]:
+    """`function` as an LLVM function, written once into a module for each dtype and number of lanes, and called: for long ones,
+    of which a kernel with twenty copies would take LLVM seconds."""
+
+    @functools.wraps(function)
+    def call(*args: Register, **options: int) -> Register:
+        f, x = args[0].f, args[0]
+        symbol = f"{function.__name__}{''.join(map(str, options.values()))}.{x.dtype}x{x.lanes}"
+        if symbol not in f.declares:
+            inner = Function(symbol, ", ".join(f"{a.type} %x{k}" for k, a in enumerate(args)))
+            parameters = [Register(inner, Val(f"%x{k}", a.dtype, a.lanes)) for k, a in enumerate(args)]
+            inner.result = function(*parameters, **options).val
+            f.declares.update(inner.declares)
+            f.declare(symbol, inner.text())
+        return x.make(f"call {x.type} @{symbol}({', '.join(f'{a.type} {a.text}' for a in args)})")
+
+    return call
+
+
 def per_lane(symbol: str, *args: Register) -> Register:
     """The function `symbol` of the C library, from double to double, for one lane after the other."""
     f, lanes = args[0].f, args[0].lanes

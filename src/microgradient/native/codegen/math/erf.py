@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ..registers import Register
-from .common import at_most, in_double, polynomial, scaled
+from .common import at_most, in_double, out_of_line, polynomial, scaled
 from .exponential import exp_less_one, exp_parts, exp_within
 from .logarithms import log
 from .tables import ERF, ERFC, ERFINV_CENTRE, ERFINV_TAIL, LOG_ERFC
@@ -33,6 +33,7 @@ def erfc(x: Register) -> Register:
     return (x.abs() < 0.5).select(near, (x < 0).select(2 - tail, tail))
 
 
+@out_of_line
 def _tail(x: Register) -> Register:
     """erfc x for ½ <= x <= 28: e^(-x²) p(t) / (1 + 2x), where t = (x - 4) / (x + 4) makes the tail a bounded interval.
 
@@ -51,6 +52,7 @@ def _tail(x: Register) -> Register:
     return scaled(q + q.fma(e, q_low), n)
 
 
+@out_of_line
 def erfinv(x: Register) -> Register:
     """The number whose erf is x: its own polynomials, and in float64 a step of Halley's method.
 

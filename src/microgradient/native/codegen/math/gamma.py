@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 from ..registers import Register
-from .common import in_double, per_lane, polynomial
+from .common import in_double, out_of_line, per_lane, polynomial
 from .logarithms import log
 from .trigonometry import tan
 
@@ -28,6 +28,7 @@ def digamma(x: Register) -> Register:
     return polygamma(x, n=0)
 
 
+@out_of_line
 def polygamma(x: Register, *, n: int) -> Register:
     """ψ⁽ⁿ⁾(x), the derivative number n of digamma; infinite at whole numbers up to 0, with the sign from their right."""
     return in_double(lambda x: _everywhere(x, n))(x)

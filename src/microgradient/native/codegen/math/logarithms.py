@@ -12,7 +12,7 @@ import math
 from typing import cast
 
 from ..registers import Register, literal
-from .common import FRACTION, SMALLEST, in_double, per_lane, polynomial, two_to
+from .common import FRACTION, SMALLEST, in_double, out_of_line, per_lane, polynomial, two_to
 from .exponential import exp, exp2
 from .tables import LN2, LOG10_2, LOG_F4, LOG_F8, PER_LN2, PER_LN10
 
@@ -131,6 +131,7 @@ HUGE = 2.0**500
 """From here on x² + 1 is x²."""
 
 
+@out_of_line
 @in_double
 def asinh(x: Register) -> Register:
     """ln(x + √(x² + 1)) = ln(1 + x + x² / (1 + √(x² + 1))) for positive x, where no digit cancels."""
@@ -140,6 +141,7 @@ def asinh(x: Register) -> Register:
     return (a < HUGE).select(near, log(a) + math.log(2)).copysign(x)
 
 
+@out_of_line
 @in_double
 def acosh(x: Register) -> Register:
     """ln(x + √(x² - 1)) = ln(1 + t + √(t (t + 2))) with t = x - 1.
@@ -168,6 +170,7 @@ def atanh(x: Register) -> Register:
 # ------------------------------------------------------------------------------------------------------------------ powers
 
 
+@out_of_line
 def pow(x: Register, y: Register) -> Register:
     """x^y, as C defines it at the ends. In float32 it is 2^(y log₂ x), computed in float64."""
     if x.dtype == "f8":
