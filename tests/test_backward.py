@@ -277,7 +277,9 @@ def test_requires_grad_on_a_cut_loss_is_spoken_of():
     x = leaf(1.0)
     loss = (x * x).sum().detach()
     loss.requires_grad = True
-    with pytest.warns(MicrogradientWarning, match=r"starts at a leaf.*detached.*MG102"):
+    with pytest.raises(
+        GradientError, match=r"\.detach\(\) at test_backward\.py:\d+.*leave it out.*would not help.*MG102"
+    ):
         loss.backward()
     assert x.grad is None
     alone = leaf(1.0)

@@ -496,3 +496,170 @@ def test_why_is_an_object_too():
     found = mg.why(a, of=L)
     assert isinstance(found, Why)
     assert str(found) == repr(found) == found.text()
+
+
+# --------------------------------------------------------------------------------- what the forward pass used, and when
+
+
+def test_after_an_update_the_numbers_of_the_forward_pass_are_explained(capsys):
+    model = MLP(3, [4, 4, 1])
+    assert len(model.parameters()) == 41
+    for _ in range(2):
+        loss = sum(((model(x) - y) ** 2 for x, y in (([2.0, 3.0, -1.0], 1.0), ([3.0, -1.0, 0.5], -1.0))), Value(0.0))
+        model.zero_grad()
+        loss.backward()
+        before = [(p.data, mg.why(p).gradient) for p in model.parameters()]
+        for p in model.parameters():
+            p.data += -0.1 * p.grad
+        for p, (data, gradient) in zip(model.parameters(), before, strict=True):
+            found = mg.why(p)
+            assert (found.value, found.gradient, found.sum) == (
+                data,
+                p.grad,
+                pytest.approx(p.grad, rel=1e-12, abs=1e-15),
+            )
+            assert gradient == p.grad
+            assert found.check.agrees
+            assert ("changed since" in found.text()) == (p.data != data)
+    mg.trace(loss)
+    assert "model.layers[0].neurons[0].w[0]" in capsys.readouterr().out
+
+
+def test_the_trace_of_a_changed_value_shows_the_old_number(capsys):
+    a = Value(2.0)
+    L = a * a
+    L.backward()
+    a.data = 5.0
+    mg.trace(L)
+    out = capsys.readouterr().out
+    assert "a         = 2.0" in out
+    assert "∂L/∂a = L: 1.0 × 2.0 + L: 1.0 × 2.0 = 4.0" in out
+
+
+def test_data_that_no_longer_belong_to_the_graph_are_refused():
+    a, b = Value(2.0), Value(3.0)
+    L = a * b
+    a.data = 5.0
+    for backward in (lambda: None, L.backward):
+        backward()
+        with pytest.raises(GradientError, match=r"`\*` of 5, 3 does not give 6: the data have changed.*MG118"):
+            mg.why(b, of=L)
+        with pytest.raises(GradientError, match="MG118"):
+            mg.trace(L)
+    h = a * b
+    L = h * h
+    L.backward()
+    h.data = 1.0
+    with pytest.raises(GradientError, match="MG118"):
+        mg.why(a)
+
+
+def test_parameters_are_named_by_their_path_in_the_model():
+    model = MLP(2, [3, 1])
+    loss = model([1.0, 2.0]) ** 2
+    loss.backward()
+    w = model.layers[0].neurons[2].w[1]
+    neuron = model.layers[0].neurons[2]
+    assert neuron.w[1] is w
+    assert mg.why(w).name == "model.layers[0].neurons[2].w[1]"
+    assert "∂loss/∂model.layers[0].neurons[2].w[1] = " in mg.why(w).text()
+    unknown = Value(7.0)
+    assert mg.why(unknown, of=loss).name == "unknown"
+
+
+class Holder:
+    def __init__(self):
+        self.w = mg.tensor([1.0, 2.0], requires_grad=True)
+
+
+def test_tensors_inside_other_objects_are_named():
+    holder = Holder()
+    with mg.trace():
+        loss = mg.sum(holder.w**2)
+        loss.backward()
+    assert mg.why(holder.w, 0).name == "holder.w[0]"
+
+
+def test_a_gradient_that_is_a_sum_says_so():
+    w, v = Value(1.0), mg.tensor([1.0, 2.0], requires_grad=True)
+    for k in range(3):
+        L = w * 4.0
+        L.backward()
+        found = mg.why(w)
+        with mg.trace():
+            loss = mg.sum(v * v)
+            loss.backward()
+        told = f"is the sum of {k + 1} backward passes since it was zeroed; this opens the last"
+        assert (f"w.grad = {4.0 * (k + 1)} {told}" in found.text()) == (k > 0)
+        assert (f"v[1].grad = {4.0 * (k + 1)} {told}" in mg.why(v, 1).text()) == (k > 0)
+        assert ("this opens one" in mg.why(w, of=L).text()) == (k > 0)
+    w.grad, v.grad = 0, None
+    (w * 4.0).backward()
+    L = w * 4.0
+    L.backward()
+    assert "sum of 2" in mg.why(w).text()
+
+
+def test_a_loss_that_is_not_differentiated_yet_is_spoken_of():
+    w, v = Value(1.0), mg.tensor([1.0, 2.0], requires_grad=True)
+    L = w * 4.0
+    L.backward()
+    newer = w * 5.0
+    assert "`newer` was computed from it since, and is not differentiated yet" in mg.why(w).text()
+    assert "`newer`" not in mg.why(w, of=newer).text()
+    with mg.trace():
+        loss = mg.sum(v * v)
+        loss.backward()
+        later = mg.sum(v * 3.0)
+    assert "`later` was computed from it since" in mg.why(v, 0).text()
+    assert "`later`" not in mg.why(w, of=L).text()
+    assert later.shape == ()
+
+
+def test_where_a_tensor_left_the_graph_is_shown():
+    x = mg.tensor([1.0, 2.0], requires_grad=True)
+    with mg.trace():
+        loss = mg.sum(x.detach() * x)
+        loss.backward()
+    assert "cut     .detach() at test_explain_why.py:" in mg.why(x, 0).text()
+    assert mg.why(x, 0).gradient == 1.0
+
+
+def test_from_each_path_one_can_go_on_to_the_loss():
+    x = mg.tensor(RNG.normal(size=(2, 3)), requires_grad=True)
+    a = Value(0.5)
+    L = (a.sin() * a).exp()
+    L.backward()
+    with mg.trace():
+        loss = mg.sum(mg.tanh(x @ x.T) * mg.linalg.svdvals(x)[0])
+        loss.backward()
+    for start in (mg.why(a, of=L), mg.why(x, (1, 2)), mg.why(x)):
+        found, hops = start, 0
+        while found.edges:
+            (edge, *_) = found.edges
+            upstream = edge.why()
+            assert upstream.of == found.of
+            np.testing.assert_allclose(upstream.gradient, edge.upstream, rtol=1e-12)
+            np.testing.assert_allclose(upstream.sum, upstream.gradient, rtol=1e-9, atol=1e-12)
+            found, hops = upstream, hops + 1
+        assert found.name == found.of
+        assert hops >= 3
+
+
+def test_a_custom_vjp_is_opened_entry_by_entry():
+    clipped = mg.custom_rule(lambda x: x * 1.0, vjp=lambda t, y, x: t.clip(-1, 1))
+    x = mg.tensor(np.array([1.0, 2.0]), requires_grad=True)
+    with mg.trace():
+        loss = mg.sum(clipped(x * 3.0) * 100.0)
+        loss.backward()
+    h = mg.why(x, 0).edges[0]
+    found = h.why()
+    assert (found.gradient, found.sum) == (1.0, 1.0)
+    (edge,) = found.edges
+    assert (edge.local, edge.contribution) == (None, 1.0)
+    assert "through <lambda>" in found.text()
+    direct = mg.tensor(np.array([1.0, 2.0]), requires_grad=True)
+    with mg.trace():
+        loss = mg.sum(clipped(direct) * 100.0 + direct)
+        loss.backward()
+    assert mg.why(direct, 1).sum == mg.why(direct, 1).gradient == 2.0

@@ -8,7 +8,7 @@ import numpy as np
 
 from .array_world import Array
 from .errors import ArgumentError, ArgumentTypeError
-from .tape import Node, leave_graph
+from .tape import Cut, Node, leave_graph
 from .trace_hooks import Traced
 
 DEFAULT_FLOAT = [np.dtype(np.float32)]
@@ -16,11 +16,15 @@ DEFAULT_FLOAT = [np.dtype(np.float32)]
 
 
 class Protocols:
-    """The side of a Tensor that needs neither the tape nor the rulebook: `data` is an ndarray, `node` its Node or None."""
+    """The side of a Tensor that needs neither the tape nor the rulebook: `data` is an ndarray, `node` its Node or None.
 
-    __slots__ = ("__weakref__", "data", "node")
+    `cut` tells of a constant where what it was computed from had a gradient, and lost it.
+    """
+
+    __slots__ = ("__weakref__", "cut", "data", "node")
     data: Array
     node: Node | None
+    cut: Cut | None
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -17,7 +17,7 @@ from .array_world import ARRAY
 from .errors import ArgumentError, DTypeError, RangeError, ShapeError, TraceError, warn_once
 from .interop import DEFAULT_FLOAT
 from .rules import TABLE, Primitive
-from .tape import NO_PARAMS, TAPE, Node, Shaped, picked, recording
+from .tape import NO_PARAMS, TAPE, Cut, Node, Shaped, cut, leave_graph, picked, recording
 from .trace_hooks import Traced, as_datum
 
 if TYPE_CHECKING:
@@ -28,6 +28,10 @@ Operand = Any  # a Tensor, a Python or NumPy number, an ndarray
 _default_float = DEFAULT_FLOAT
 _recorder = recording.get
 _new: Callable[[type[Tensor]], Tensor] = object.__new__  # without the checks of __init__
+
+
+FLAT = ("round", "floor", "ceil", "trunc", "sign")
+"""The functions that have a gradient, which is 0."""
 
 
 def install(cls: type[Tensor]) -> None:
@@ -60,7 +64,7 @@ def unary(name: str) -> Callable[[Tensor], Tensor]:
     """The Tensor method of a pointwise primitive of one argument."""
     op, kernel = TABLE[name], getattr(ARRAY, name)
     keep_y, keep_a = op.reads([True])
-    floats, varies = op.floats, op.maps[0] is not None
+    floats, varies, flat = op.floats, op.maps[0] is not None, name in FLAT
 
     def method(self: Tensor, /) -> Tensor:
         a = self.data
@@ -78,9 +82,11 @@ def unary(name: str) -> Callable[[Tensor], Tensor]:
             y = as_datum(y)
         out = _new(Tensor)
         out.data = y
-        out.node = None
+        out.node = out.cut = None
         p = self.node
         if p is not None and varies and (recorder := _recorder()) is not None:
+            if flat:
+                leave_graph(self, name)
             saved = (y if keep_y else None, a if keep_a else None)
             dtype = y.dtype
             if dtype.kind == "c":
@@ -88,6 +94,8 @@ def unary(name: str) -> Callable[[Tensor], Tensor]:
             out.node = node = Node(op, (p,), saved, NO_PARAMS, y.shape, dtype)
             if recorder is not TAPE:
                 recorder.record(node, (a,), y)
+        elif p is not None or self.cut is not None:
+            out.cut = cut(self, name)
         return out
 
     return _named(method, name, op)
@@ -104,11 +112,11 @@ def binary(name: str, reflected: bool = False) -> Callable[[Tensor, Operand], Te
     def method(self: Tensor, other: Operand, /) -> Tensor:
         a, p = self.data, self.node
         if other.__class__ is Tensor or isinstance(other, Tensor):
-            b, q = other.data, other.node
+            b, q, q_cut = other.data, other.node, other.cut
             if a.dtype is not b.dtype or (floats and a.dtype.kind in "biu"):
                 a, b = promote(a, b, floats)
         else:
-            q = None
+            q = q_cut = None
             b = constant(other)
             if b is NotImplemented:
                 return NotImplemented
@@ -136,8 +144,11 @@ def binary(name: str, reflected: bool = False) -> Callable[[Tensor, Operand], Te
             y = as_datum(y)
         out = _new(Tensor)
         out.data = y
+        out.cut = None
         if (p is None and q is None) or not varies or (recorder := _recorder()) is None:
             out.node = None
+            if p is not None or q is not None or self.cut is not None or q_cut is not None:
+                out.cut = cut(self, name) or (cut(other, name) if isinstance(other, Tensor) else None)
             return out
         keep_y, keep_a, keep_b = both if p is not None and q is not None else first if q is None else second
         saved = (y if keep_y else None, a if keep_a else None, b if keep_b else None)
@@ -182,7 +193,11 @@ def apply(op: Primitive, *args: Any, **params: Any) -> Any:
         y = as_datum(y)
     wanted = tuple([node is not None for node in nodes])
     if True not in wanted or not op.varies or (recorder := _recorder()) is None:
-        return tuple(wrap(part, None) for part in y) if several else wrap(y, None)
+        lost = None
+        for a in args:
+            if lost is None and isinstance(a, Tensor) and (a.node is not None or a.cut is not None):
+                lost = cut(a, op.name)
+        return tuple(wrap(part, None, lost) for part in y) if several else wrap(y, None, lost)
     kept = op.kept.get(wanted) or op.kept.setdefault(wanted, op.reads(wanted))
     saved = [y if kept[0] else None]
     for datum, keep, node in zip(data, kept[1:], nodes, strict=True):
@@ -216,15 +231,14 @@ def world() -> Any:
     return ARRAY if trace is None else trace.world
 
 
-def wrap(datum: Any, node: Node | None) -> Any:
-    """The tensor of a datum and a node. Numbers and shapes, which rules also meet, stay what they are."""
+def wrap(datum: Any, node: Node | None, lost: Cut | None = None) -> Any:
+    """The tensor of a datum and a node, or of a constant and its cut. Numbers and shapes, which rules also meet, stay."""
     if datum.__class__ is not np.ndarray:
         if not isinstance(datum, _DATA) or (isinstance(datum, Traced) and datum.weak):
             return datum
         datum = as_datum(datum)
     out = _new(Tensor)
-    out.data = datum
-    out.node = node
+    out.data, out.node, out.cut = datum, node, lost
     return out
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from .errors import ArgumentTypeError, GradientError
 from .rules import TABLE, Primitive, World
 from .scalar_world import SCALAR, TracedNumber
-from .tape import next_seq, note_backward
+from .tape import next_seq, note_backward, warn_if_nan
 from .trace_hooks import Traced
 
 __all__ = ["MLP", "Layer", "Module", "Neuron", "Value"]
@@ -91,7 +91,7 @@ class Value:
     """
 
     __slots__ = (
-        "__weakref__", "_by_hand", "_children", "_cotangent", "_first", "_label", "_name", "_second",
+        "__weakref__", "_by_hand", "_children", "_cotangent", "_first", "_label", "_name", "_second", "_summed", "_used",
         "data", "grad", "op", "seq",
     )  # fmt: skip
     data: Any
@@ -102,6 +102,10 @@ class Value:
     _second: Value | None
     _by_hand: Callable[[], None]
     _children: tuple[Value, ...]  # of a Value made by hand, without an op
+    _summed: tuple[int, Any]  # where grad is the sum of several backward passes: of how many, and the sum
+    _used: tuple[
+        list[Value], list[Any], list[Any]
+    ]  # of a root: the numbers given, their data and grad at its backward()
     seq: int
 
     if TYPE_CHECKING:  # the methods made from the rulebook below
@@ -171,6 +175,8 @@ class Value:
         Calling it again adds again; set `grad = 0` (or `model.zero_grad()`) between training steps.
         """
         computed, given = _ancestors(self)
+        warn_if_nan(self.data, given)
+        self._used = given, [v.data for v in given], [v.grad for v in given]
         self._cotangent = 1
         try:
             _sweep(computed)
@@ -181,6 +187,10 @@ class Value:
                 v._cotangent = None
             for v in given:
                 v._cotangent = None
+        if not isinstance(self.data, TracedNumber) and any(self._used[2]):
+            for v, grad in zip(given, self._used[2], strict=True):
+                count, total = getattr(v, "_summed", (1, grad))
+                v._summed = (count + 1 if total == grad else 2 if grad else 1), v.grad
         note_backward(self)
 
     def relu(self) -> Value:

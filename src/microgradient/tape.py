@@ -19,7 +19,7 @@ from itertools import count
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from .errors import GradientError, ShapeError, format_location, user_location
+from .errors import GradientError, ShapeError, format_location, user_location, warn_once
 from .rules import TABLE, Primitive, World, unbroadcast
 
 
@@ -27,10 +27,12 @@ class Node:
     """One operation on the tape: the primitive, where its arguments came from, and what its rule will read.
 
     `parents` holds a node per argument, None for constants. `saved` is (y, a, b, ...), None where the rule does not
-    read it. A leaf has no `op`. `grad` accumulates in leaves and in nodes asked to keep it; NOT_STORED elsewhere.
+    read it. A leaf has no `op`. `grad` accumulates in leaves and in nodes asked to keep it; NOT_STORED elsewhere. `summed`
+    exists with a gradient: how many backward passes it is the sum of, and how many of them an optimiser has used.
     """
 
-    __slots__ = ("__weakref__", "dtype", "grad", "op", "params", "parents", "saved", "seq", "shape")
+    __slots__ = ("__weakref__", "dtype", "grad", "op", "params", "parents", "saved", "seq", "shape", "summed")
+    summed: tuple[int, int]
 
     def __init__(
         self,
@@ -97,6 +99,9 @@ class Recorder:
     def record(self, node: Node, args: Sequence[Any], y: Any) -> None:
         """Called for each taped operation, but not on TAPE itself."""
 
+    def note_cut(self, node: Node, cut: Cut) -> None:
+        """Called where the value of `node` is used as a constant."""
+
 
 TAPE = Recorder()
 recording: ContextVar[Recorder | None] = ContextVar("recording", default=TAPE)
@@ -119,13 +124,16 @@ class no_grad:  # noqa: N801 (PyTorch's name)
         return super().__new__(cls) if function is None else cls()(function)  # @no_grad, without brackets
 
     def __init__(self) -> None:
-        self._tokens: list[Any] = []
+        self._tokens: list[tuple[Any, Any]] = []
 
     def __enter__(self) -> None:
-        self._tokens.append(recording.set(self._mode))
+        here = Cut("mg.no_grad()", user_location())
+        self._tokens.append((recording.set(self._mode), _silenced.set(here)))
 
     def __exit__(self, *_: object) -> None:
-        recording.reset(self._tokens.pop())
+        recorder, cut = self._tokens.pop()
+        recording.reset(recorder)
+        _silenced.reset(cut)
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
@@ -162,14 +170,52 @@ def is_grad_enabled() -> bool:
     return recording.get() is not None
 
 
-CUTS: deque[tuple[str, tuple[str, int]]] = deque(maxlen=3)
-"""The last places where a tensor with a gradient was turned into a constant: for the error that says the graph is cut."""
+class Cut(NamedTuple):
+    """Where a tensor that had a gradient became a constant. The constant carries it, and so does what is computed from that.
+
+    `seq` tells when, and `leaves` the leaves of the tensor, where they are few operations away.
+    """
+
+    what: str
+    where: tuple[str, int]
+    seq: int = 0
+    leaves: tuple[weakref.ref[Node], ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.what} at {format_location(self.where)}"
+
+
+_NEAR = 64  # nodes between a number that was taken out of the graph and a leaf that may miss a gradient for it
+_silenced: ContextVar[Cut | None] = ContextVar("no_grad", default=None)
+DEPARTED: deque[Cut] = deque(maxlen=16)
+"""The last conversions of tensors to numbers and arrays, which can't carry a cut, and of uses of functions that are flat."""
+
+
+def cut(tensor: Any, what: str) -> Cut | None:
+    """The cut that a constant computed from `tensor` by `what` carries: a new one if `tensor` has a gradient."""
+    node, recorder = tensor.node, recording.get()
+    if node is None:
+        found: Cut | None = tensor.cut
+        return found
+    if recorder is None:
+        return _silenced.get()
+    new = Cut(what, user_location())
+    recorder.note_cut(node, new)
+    return new
 
 
 def leave_graph(tensor: Any, what: str) -> None:
-    """Remember that `tensor` became a constant by `what`, if it had a gradient."""
-    if tensor.node is not None and recording.get() is not None:
-        CUTS.append((what, user_location()))
+    """Remember that `tensor` became numbers by `what`, if it had a gradient."""
+    if tensor.node is None or (recorder := recording.get()) is None:
+        return
+    seen, todo = {tensor.node}, [tensor.node]
+    while todo and len(seen) <= _NEAR:
+        new = {p for p in todo.pop().parents if p is not None and p not in seen}
+        seen |= new
+        todo += new
+    leaves = [weakref.ref(node) for node in seen if node.op is None] if not todo else []
+    DEPARTED.append(Cut(what, user_location(), next_seq(), tuple(leaves)))
+    recorder.note_cut(tensor.node, DEPARTED[-1])
 
 
 _last_root: list[weakref.ref[Any]] = []
@@ -184,6 +230,21 @@ def last_backward() -> Any:
     """The node or Value that was differentiated last, None if there is none or it is gone."""
     return _last_root[0]() if _last_root else None
 
+
+def warn_if_nan(loss: Any, leaves: Iterable[Any]) -> None:
+    """Say so where a loop goes on with a loss that is NaN: one that reaches a leaf which a NaN had reached before."""
+    if isinstance(loss, float) and loss != loss:
+        leaves = list(leaves)
+        if any(leaf in _reached_by_nan for leaf in leaves):
+            warn_once(
+                "MG172",
+                "What is differentiated here is NaN, again: so are the gradients, and the parameters after a step. Go back to "
+                "the step before the first NaN, run it under `with mg.trace():` and print `mg.why(loss)`: it names what did it.",
+            )
+        _reached_by_nan.update(leaves)
+
+
+_reached_by_nan: weakref.WeakSet[Any] = weakref.WeakSet()
 
 Observer = Callable[[Node, int, Any, Any], None]
 """Called as observe(node, i, upstream, contribution) for every edge of a backward sweep."""

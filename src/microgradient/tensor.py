@@ -8,8 +8,6 @@ if an argument has a node, makes a node with what the rule will read. `Tensor.ba
 from __future__ import annotations
 
 import threading
-import weakref
-from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,26 +20,27 @@ from .errors import (
     DTypeError,
     GradientError,
     ShapeError,
-    format_location,
     user_location,
     warn_once,
 )
 from .indexing import index_error, index_key
 from .interop import DEFAULT_FLOAT, Protocols
-from .operators import Operand, apply, binary, install, run_kernel, unary, world, wrap
+from .operators import FLAT, Operand, apply, binary, install, run_kernel, unary, world, wrap
 from .rules import TABLE
 from .tape import (
-    CUTS,
+    DEPARTED,
     NO_PARAMS,
     NOT_STORED,
     TAPE,
     Node,
     Spent,
     backward,
+    cut,
     leave_graph,
     note_backward,
     recording,
     topological,
+    warn_if_nan,
 )
 from .taped_world import TAPED
 from .trace_hooks import Traced, as_datum
@@ -107,6 +106,7 @@ class Tensor(Protocols):
     def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = False) -> None:
         self.data = to_array(data, dtype)
         self.node = None
+        self.cut = cut(data, "mg.tensor(…)") if isinstance(data, Tensor) else None
         if requires_grad:
             self.requires_grad = True
 
@@ -151,6 +151,8 @@ class Tensor(Protocols):
                 "`h.keep_grad()` before `backward()`, or look at it under `with mg.trace():`.",
             )
             return None
+        if self.node.grad is None and DEPARTED:
+            _warn_if_departed(self.node)
         return cast("Tensor | None", self.node.grad)
 
     @grad.setter
@@ -176,8 +178,8 @@ class Tensor(Protocols):
         """
         if self.node is None:
             raise _unconnected(self)
-        if self.node.op is None and any(datum() is self.data for datum in _detached):
-            _warn_of_a_lone_leaf()
+        if self.node.op is None and self.cut is not None:
+            raise _unconnected(self)
         seed = self._seed(gradient)
         order = topological([self.node])
         if create_graph:
@@ -186,6 +188,10 @@ class Tensor(Protocols):
             spent = None if retain_graph or _recorder() is not TAPE else Spent(user_location())
             with np.errstate(all="ignore"):
                 leaves = backward(order, {self.node: seed.data}, world(), spent=spent)
+        if DEPARTED and _recorder() is not None and not trace_hooks.traces:
+            _warn_if_flat(leaves, self.node)
+        if gradient is None and isinstance(self.data, np.ndarray):
+            warn_if_nan(self.data.item(), leaves)
         _accumulate(leaves, seed.data)
         note_backward(self.node)
 
@@ -222,10 +228,7 @@ class Tensor(Protocols):
 
     def detach(self) -> Tensor:
         """The same value, cut off from the graph: a constant."""
-        leave_graph(self, ".detach()")
-        if self.node is not None:
-            _detached.append(weakref.ref(self.data))
-        return cast("Tensor", wrap(trace_hooks.detached(self.data), None))
+        return cast("Tensor", wrap(trace_hooks.detached(self.data), None, cut(self, ".detach()")))
 
     # ------------------------------------------------------------------------------------- copies, iteration
 
@@ -281,7 +284,7 @@ class Tensor(Protocols):
             raise ShapeError("MG120", f"{error}. The tensor has shape {self.shape}, the value {new.shape}.") from None
         self.data = out.data
         if self.node is None or self.node.op is not None:
-            self.node = out.node
+            self.node, self.cut = out.node, out.cut
 
     def _refuse_leaf_update(self, what: str) -> None:
         if _recorder() is not None:
@@ -346,7 +349,6 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
 def to_array(data: Any, dtype: Any = None) -> Any:
     """A new ndarray with `data` and the dtype that :func:`tensor` documents."""
     if isinstance(data, Tensor):
-        leave_graph(data, "mg.tensor(…)")
         datum = trace_hooks.detached(data.data)
         return np.array(datum, dtype=dtype, copy=True) if isinstance(datum, np.ndarray) else _traced(datum, dtype)
     if trace_hooks.traces and (traced := _traced_value(data)) is not None:
@@ -418,7 +420,7 @@ def _has_array(data: Any) -> bool:
 def _rebuilt(cls: type[Tensor], data: Any, requires_grad: bool) -> Tensor:
     out = cls.__new__(cls)
     out.data = data
-    out.node = None
+    out.node = out.cut = None
     out.requires_grad = requires_grad
     return out
 
@@ -434,8 +436,13 @@ def _accumulate(leaves: dict[Node, Any], seed: Any) -> None:
             if node.grad is NOT_STORED:
                 continue  # the input of a transform, which asks the sweep itself
             if node.grad is not None:
+                count, used = getattr(node, "summed", (1, 0))
+                if isinstance(node.grad.data, np.ndarray):
+                    node.summed = (count + 1, used) if node.grad.data.any() else (1, 0)
                 node.grad = node.grad + (t if isinstance(t, Tensor) else wrap(t, None))
-            elif isinstance(t, Tensor):
+                continue
+            node.summed = (1, 0)
+            if isinstance(t, Tensor):
                 node.grad = wrap(t.data.copy(), t.node)  # a sum gives the same tensor to all of its terms
             else:
                 t = as_datum(t)
@@ -451,8 +458,13 @@ _accumulating = threading.RLock()  # threads that share parameters must not lose
 def _unconnected(loss: Tensor) -> GradientError:
     if loss.data.dtype.kind != "f":
         return DTypeError("MG142", _no_gradient_for(loss.data.dtype))  # type: ignore[return-value]
-    left = "; ".join(f"{what} at {format_location(where)}" for what, where in CUTS)
-    trail = f" Lately these left the graph: {left}. Use the `mg.` functions on tensors there." if left else ""
+    departed = "; ".join(str(left) for left in DEPARTED if left.what not in FLAT)
+    if loss.cut is not None:
+        trail = f" {loss.cut} cut it off: {_cure(loss.cut.what)}."
+    elif departed:
+        trail = f" Lately tensors became numbers by {departed}: use the `mg.` functions on tensors there."
+    else:
+        trail = ""
     return GradientError(
         "MG102",
         f"This tensor is not connected to any leaf that requires a gradient.{trail} Setting `requires_grad` on the loss "
@@ -460,15 +472,41 @@ def _unconnected(loss: Tensor) -> GradientError:
     )
 
 
-_detached: deque[weakref.ref[Any]] = deque(maxlen=3)  # the data of the tensors cut off last
+def _cure(what: str) -> str:
+    if what == ".detach()":
+        return "leave it out"
+    if what == "mg.no_grad()":
+        return "compute the loss outside of it"
+    if what == "mg.tensor(…)":
+        return "it copies the numbers alone; use the tensor itself, or `mg.stack`"
+    return "it is flat, its derivative is 0 everywhere; for classes use softmax and cross_entropy"
 
 
-def _warn_of_a_lone_leaf() -> None:
-    warn_once(
-        "MG102",
-        "backward() starts at a leaf, so no other tensor gets a gradient: this one was detached from what it was computed "
-        "from. Setting `requires_grad` on it does not connect it again: leave out `.detach()`.",
-    )
+def _warn_if_flat(found: dict[Node, Any], root: Node) -> None:
+    """Say so where a function that is flat, in what was computed after the last root, leaves nothing of a gradient."""
+    for left in [left for left in DEPARTED if left.what in FLAT and _last_root[0] < left.seq < root.seq]:
+        leaves = [leaf for ref in left.leaves if (leaf := ref()) in found and not found[leaf].any()]
+        if leaves:
+            fix = "its derivative is 0 everywhere. Leave it out of the loss; for classes use softmax and cross_entropy"
+            warn_once(
+                "MG102",
+                f"{left}: the gradient of a tensor of shape {leaves[0].shape} is 0, since {left.what} is flat: {fix}.",
+            )
+    _last_root[0] = root.seq
+
+
+def _warn_if_departed(leaf: Node) -> None:
+    """Say so where a leaf has no gradient after a backward pass, and a conversion to a number or an array explains it."""
+    for left in [left for left in DEPARTED if left.what not in FLAT and left.seq < _last_root[0]]:
+        if any(ref() is leaf for ref in left.leaves):
+            warn_once(
+                "MG102",
+                f"A tensor of shape {leaf.shape} has got no gradient: what was computed from it became a number by {left}. Use "
+                "the `mg.` functions on tensors there, as mg.exp(x) for math.exp(x).",
+            )
+
+
+_last_root = [-1]  # the number of what was differentiated last
 
 
 def _no_gradient_for(dtype: Any) -> str:

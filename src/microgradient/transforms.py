@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ArgumentTypeError, DTypeError, GradientError, ShapeError, format_location, warn_once
+from .errors import ArgumentTypeError, DTypeError, GradientError, ShapeError, warn_once
 from .operators import world, wrap
 from .rules import TABLE
-from .tape import CUTS, NO_PARAMS, TAPE, Node, backward, forward, next_seq, recording, topological
+from .tape import DEPARTED, NO_PARAMS, TAPE, Cut, Node, backward, forward, next_seq, recording, topological
 from .taped_world import TAPED
 from .tensor import Tensor
 from .trace_hooks import as_datum, detached
@@ -174,7 +174,6 @@ class _Run:
         leaves, self.rebuild_inputs = flatten(args)
         self.inputs = [_fresh(x) for x in leaves]
         token = recording.set(outer or TAPE)
-        cuts = list(CUTS)
         try:
             value = f(*self.rebuild_inputs(self.inputs))
         finally:
@@ -188,7 +187,7 @@ class _Run:
         reached, leads_outside = self._reached(self.outputs)
         self.order = _on_the_way(reached, {x.node for x in self.inputs})
         if self.inputs and not self.order:
-            _warn_if_cut([cut for cut in CUTS if cut not in cuts])
+            _warn_if_cut([left for left in DEPARTED if left.seq > self.since], self.outputs)
         self.taped = leads_outside and outer is not None
         self.aux_taped = outer is not None and self._reached(flatten(self.aux)[0])[1]
 
@@ -264,10 +263,10 @@ def _own(t: Any) -> Tensor:
     return found
 
 
-def _warn_if_cut(cuts: list[tuple[str, tuple[str, int]]]) -> None:
+def _warn_if_cut(departed: list[Cut], outputs: list[Tensor]) -> None:
     """Say so where all derivatives are 0 because the function left the tensors: by `math.sin(x)`, say, or `np.asarray(x)`."""
-    trail = "; ".join(f"{what} at {format_location(where)}" for what, where in cuts if what != ".detach()")
-    if trail:
+    copied = [y.cut for y in outputs if y.cut is not None and y.cut.what == "mg.tensor(…)"]
+    if trail := "; ".join(map(str, [*departed, *copied])):
         warn_once(
             "MG102",
             "All derivatives are 0, since the result is not connected to the argument. These left the graph: "

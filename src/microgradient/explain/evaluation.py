@@ -62,14 +62,16 @@ _TELLING = {"axis", "axes", "shape", "spec", "stride", "padding", "i", "n", "k",
 
 def _of_value(root: Value, variables: Mapping[str, Any]) -> tuple[list[Row], list[Row]]:
     sweep = ScalarSweep(root)
-    names = name_graph(sweep.order, root, node_names(variables) | {v: v.label for v in sweep.order if v.label})
+    names = name_graph(
+        sweep.order, root, node_names(variables, deep=True) | {v: v.label for v in sweep.order if v.label}
+    )
     literal = {v for v in sweep.order if not v.parents and names[v] == f"{v.data:.6g}"}
     forward = []
     for v in sweep.order:
         if v in literal:
             continue
         text = value_formula(v, names)
-        forward.append((names[v], f" = {text}" if text else "", number(v.data)))
+        forward.append((names[v], f" = {text}" if text else "", number(sweep.data[v])))
     parts: dict[Value, list[str]] = {}
     for v, i, upstream, _ in sweep.edges:
         parts.setdefault(v.parents[i], []).append(f"{names[v]}: {number(upstream)} × {number(sweep.local(v, i))}")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from ..errors import GradientError
+from .differences import Check
 from .render import Line, base, columns, latex_name, latex_number, norm, number, plain, rich_text, short, shown
-from .replay import Check
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,8 @@ class Edge:
 
     `via` is the name of what was computed from x and `formula` how, `op` the primitive that did it, `rule` what it does with
     a gradient in words, `where` the source line and `layer` the nn layer, where they are known. For a whole tensor the
-    numbers are arrays; `local` is then None unless the primitive works entry by entry.
+    numbers are arrays; `local` is then None unless the primitive works entry by entry. `why()` explains the upstream
+    gradient in its turn: so one gets from any number to the loss.
 
     >>> import microgradient as mg
     >>> a = mg.Value(2.0)
@@ -38,6 +40,13 @@ class Edge:
     rule: str = ""
     where: str = ""
     layer: str = ""
+    explain: Callable[[], Why] | None = field(default=None, repr=False, compare=False)
+
+    def why(self) -> Why:
+        """The explanation of the upstream gradient, ∂of/∂via."""
+        if self.explain is None:
+            raise GradientError("MG117", "This path was made by hand: what comes before it is not known.")
+        return self.explain()
 
 
 class Why:
@@ -45,7 +54,8 @@ class Why:
 
     `name` and `of` are the names of x and of what was differentiated, `value` and `gradient` the numbers, `edges` the
     paths (the largest, where there are many), `more` how many are left out and what they add, `sum` all contributions
-    added up: it is the gradient. `check` is the central difference, `where` the source line that made x.
+    added up: it is the gradient. `check` is the central difference, `where` the source line that made x; `notes` are
+    (subject, text) of what else there is to say.
 
     >>> import microgradient as mg
     >>> a = mg.Value(2.0, label="a")
@@ -64,7 +74,8 @@ class Why:
         self.more: tuple[int, float] = (0, 0.0)
         self.sum: Any = 1.0 if name == of else 0.0
         self.scale = 0.0
-        self.check = Check(None, 0.0, True, "not taken")
+        self.check = Check(None, 0.0, "", "not taken")
+        self.notes: list[tuple[str, str]] = []
 
     def add(self, edges: Iterable[Edge]) -> None:
         """Add paths."""
@@ -146,6 +157,7 @@ def _lines(why: Why) -> list[Line]:
         found.append([("  where   ", "dim"), (text, "italic")])
     for rule in list(dict.fromkeys(e.rule for e in why.edges if e.rule))[:3]:
         found.append([("  rule    ", "dim"), (rule, "italic")])
+    found += [[(f"  {subject:<8}", "dim"), (text, "")] for subject, text in why.notes if text]
     found.append(_check_line(why, whole))
     return found
 
@@ -171,6 +183,9 @@ def _headline(why: Why) -> Line:
 def _number_row(why: Why, e: Edge) -> list[str]:
     """via c · ∂L/∂c · 4.0 · × ∂c/∂b · 1.0 · = +4.0"""
     of, via, x = base(why.of), base(e.via), base(why.name)
+    if e.local is None:
+        upstream, number_ = short(e.upstream), number(e.contribution, sign=True)
+        return [f"via {e.via}  ", f"∂{of}/∂{via} ", upstream, f" through {e.op}", "", " = ", number_]
     return [
         f"via {e.via}  ", f"∂{of}/∂{via} ", number(e.upstream), f" × ∂{via}/∂{x} ", number(e.local), " = ",
         number(e.contribution, sign=True),
@@ -194,12 +209,13 @@ def _check_line(why: Why, whole: bool) -> Line:
         text = f"along a random direction d: (f({x}+hd)-f({x}-hd))/2h = {told}"
     else:
         text = f"(f({x}+h)-f({x}-h))/2h = {told}"
-    if check.agrees:
+    if check.verdict == "agrees":
         return [("  check   ", "dim"), (text + " ", ""), ("✓", "green")]
-    return [
-        ("  check   ", "dim"), (text + " ", ""), ("✗", "bold red"),
-        (f" the rules give {_fixed(check.analytic)}: a kink within h of this point, or a rule that is not the derivative", "red"),
-    ]  # fmt: skip
+    rules = f" the rules give {_fixed(check.analytic)}: "
+    if check.agrees:
+        return [("  check   ", "dim"), (text + " ", ""), ("~", "bold yellow"), (rules + check.note, "yellow")]
+    why_not = f"a kink ({check.note})" if check.verdict == "kink" else "a rule is not the derivative"
+    return [("  check   ", "dim"), (text + " ", ""), ("✗", "bold red"), (rules + why_not, "red")]
 
 
 def _fixed(x: float) -> str:
@@ -232,7 +248,12 @@ def _latex_rows(why: Why) -> list[str]:
         return [f"{left} &= {latex_number(why.gradient)}"]
     dots = [r"\cdots"] if why.more[0] else []
     symbols = [rf"{_fraction(of, latex_name(e.via))} \cdot {_fraction(latex_name(e.via), x)}" for e in why.edges]
-    numbers = [rf"{latex_number(e.upstream, True)} \cdot {latex_number(e.local, True)}" for e in why.edges]
+    numbers = [
+        latex_number(e.contribution, True)
+        if e.local is None
+        else rf"{latex_number(e.upstream, True)} \cdot {latex_number(e.local, True)}"
+        for e in why.edges
+    ]
     rest = [latex_number(why.more[1], True)] if why.more[0] else []
     return [
         f"{left} &= {' + '.join(symbols + dots)}",

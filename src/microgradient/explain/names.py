@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from types import FrameType
+from types import FrameType, FunctionType, MethodType, ModuleType
 from typing import Any
+
+import numpy as np
 
 from ..scalar import Value
 from ..tensor import Tensor
 
+_MOST = 20_000  # objects that are looked into for names
+_NO_CONTAINERS = (type, ModuleType, FunctionType, MethodType, str, bytes, int, float, np.ndarray, Tensor, Value)
 _PACKAGE = str(Path(__file__).parents[1])
 _RECIPES = str(Path(__file__).parents[1] / "recipes")
 
@@ -26,19 +30,37 @@ def user_frame(frame: FrameType) -> FrameType:
     return frame
 
 
-def named_objects(variables: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """(name, object) of the tensors, Values and modules among `variables`, in short lists and dicts, and in `self`."""
-    for name, value in list(variables.items()):
-        if name.startswith("_") or name in ("In", "Out"):
+def variables_of(frame: FrameType) -> dict[str, Any]:
+    """The variables that code in `frame` can read, its own first."""
+    return {**frame.f_locals, **{k: v for k, v in frame.f_globals.items() if k not in frame.f_locals}}
+
+
+def named_objects(variables: Mapping[str, Any], deep: bool = False) -> Iterator[tuple[str, Any, int]]:
+    """(name, object, rank) of the tensors, Values and modules among `variables`, in short lists and dicts, and in `self`.
+
+    With `deep` also further inside of these and of other objects: `net.layers[0].neurons[2].w[1]`. The name of the highest
+    rank tells most: a path in a model the more the longer it is, another name the shorter it is.
+    """
+    budget = _MOST
+    for first, start in variables.items():
+        if first[0] == "_" or first in ("In", "Out"):
             continue
-        if _is_named(value):
-            yield name, value
-        elif isinstance(value, list | tuple | dict) and len(value) <= 100:
-            for key, item in list(value.items()) if isinstance(value, dict) else enumerate(value):
-                if _is_named(item):
-                    yield f"{name}[{key!r}]", item
-        if name == "self" and hasattr(value, "__dict__"):
-            yield from ((part, item) for part, item in vars(value).items() if _is_named(item))
+        todo, seen = deque([(first, start, 0, False)]), {id(variables)}
+        while todo and budget > 0:
+            budget -= 1
+            name, value, level, model = todo.popleft()
+            if _is_named(value):
+                yield name, value, (level if model else -1 - level)
+            if level == (6 if deep else 1) or id(value) in seen or isinstance(value, _NO_CONTAINERS):
+                continue
+            seen.add(id(value))
+            if isinstance(value, list | tuple | dict):
+                if deep or len(value) <= 100:
+                    items = list(value.items() if isinstance(value, dict) else enumerate(value))[:budget]
+                    todo += [(f"{name}[{key!r}]", item, level + 1, model) for key, item in items]
+            elif (name == "self" or (deep and not is_module(value))) and hasattr(value, "__dict__"):
+                prefix, model = "" if name == "self" else f"{name}.", model or hasattr(value, "parameters")
+                todo += [(prefix + key, item, level + 1, model) for key, item in vars(value).items() if key[:1] != "_"]
 
 
 def is_module(value: Any) -> bool:
@@ -47,21 +69,22 @@ def is_module(value: Any) -> bool:
     return nn is not None and isinstance(value, nn.Module)
 
 
-def node_names(variables: Mapping[str, Any]) -> dict[Any, str]:
+def node_names(variables: Mapping[str, Any], deep: bool = False) -> dict[Any, str]:
     """Names of the nodes of tensors, of Values, and of the parameters of modules, among `variables`."""
-    names: dict[Any, str] = {}
-    for name, value in named_objects(variables):
-        if isinstance(value, Tensor):
-            if value.node is not None:
-                names.setdefault(value.node, name)
-        elif isinstance(value, Value):
-            names.setdefault(value, name)
-        else:
+    ranked: dict[Any, tuple[int, str]] = {}
+
+    def learn(node: Any, rank: int, name: str) -> None:
+        if node is not None and (node not in ranked or rank > ranked[node][0]):
+            ranked[node] = rank, name
+
+    for name, value, rank in named_objects(variables, deep):
+        if is_module(value):
             prefix = "" if name == "self" else f"{name}."
             for path, parameter in value.named_parameters():
-                if parameter.node is not None:
-                    names.setdefault(parameter.node, prefix + path)
-    return names
+                learn(parameter.node, 1 + path.count("."), prefix + path)
+        else:
+            learn(value if isinstance(value, Value) else value.node, rank, name)
+    return {node: name for node, (_, name) in ranked.items()}
 
 
 def name_graph(order: Iterable[Any], root: Any, known: Mapping[Any, str]) -> dict[Any, str]:

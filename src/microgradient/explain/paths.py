@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..array_world import ARRAY
-from ..rules import unbroadcast
-from ..tape import Node, _operands
+from ..rules import TABLE, unbroadcast
+from ..tape import PICK, Node, _operands
 from .trace import Sweep
 
 _VIEWS = frozenset({"permute_dims", "reshape", "positive", "astype", "flip", "roll"})
@@ -58,7 +58,8 @@ class Views:
 class EntryPaths:
     """The paths of one entry through one use of it: for each entry of the result that it moves, a number in each array.
 
-    `part` is the number of the result where the primitive has several.
+    `part` is the number of the result where the primitive has several. A rule of the user's is one path for all entries of
+    the result, without places and locals.
     """
 
     node: Node
@@ -69,8 +70,15 @@ class EntryPaths:
     contributions: Any
     part: int | None = None
 
+    def result(self, sweep: Sweep) -> Node:
+        """The node of the result."""
+        parts = (n for n in sweep.order if n.op is PICK and n.parents[0] is self.node and n.params["i"] == self.part)
+        return next(parts, self.node)
+
     def entry(self, k: int) -> str:
         """The k-th place as text: "[5, 12]"."""
+        if self.places is None:
+            return ""
         part = "" if self.part is None else f".{self.part}"
         place = ", ".join(map(str, self.places[k].tolist()))
         return part + (f"[{place}]" if place else "")
@@ -79,11 +87,17 @@ class EntryPaths:
 def entry_paths(sweep: Sweep, views: Views, one_hot: Any) -> Iterator[EntryPaths]:
     """The paths into the entry where `one_hot` is 1, in order of evaluation."""
     carried = views.carry(one_hot)
-    for node, i, upstream, _ in reversed(sweep.edges):
+    for node, i, upstream, contribution in reversed(sweep.edges):
         parent = node.parents[i]
         if parent not in views.members or node in views.members:
             continue
-        assert node.op is not None
+        op = node.op
+        assert op is not None
+        assert parent is not None
+        if op.name not in TABLE or TABLE[op.name] is not op:  # its vjp alone is what the sweep used
+            total = np.sum(contribution[carried[parent] != 0], dtype=np.float64)
+            yield EntryPaths(node, op.name, None, upstream, None, np.array([total]))
+            continue
         moved = tangent(node, i, carried[parent])
         several = isinstance(upstream, tuple)
         parts = zip(upstream, moved, strict=True) if several else ((upstream, moved),)
@@ -91,13 +105,11 @@ def entry_paths(sweep: Sweep, views: Views, one_hot: Any) -> Iterator[EntryPaths
             if t is None or local is None:
                 continue
             touched = local != 0
-            if node.op.kind == "pointwise":  # also where the derivative happens to be 0
+            if op.kind == "pointwise":  # also where the derivative happens to be 0
                 touched = np.broadcast_to(carried[parent] != 0, local.shape)
             up, down = (a[touched].astype(np.float64) for a in (t, local))
             with np.errstate(all="ignore"):
-                yield EntryPaths(
-                    node, node.op.name, np.argwhere(touched), up, down, up * down, part if several else None
-                )
+                yield EntryPaths(node, op.name, np.argwhere(touched), up, down, up * down, part if several else None)
 
 
 def paths_into(sweep: Sweep, views: Views) -> Iterator[tuple[Node, str, Any, Any, Any]]:

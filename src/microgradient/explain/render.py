@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import sys
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -76,20 +77,31 @@ def norm(value: Any) -> float:
 
 def columns(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[list[str]]:
     """The cells padded so that they align; the columns numbered in `right` to the right."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))] if rows else []
-    return [
-        [cell.rjust(w) if i in right else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))]
-        for row in rows
-    ]
+    widths = [max(width(row[i]) for row in rows) for i in range(len(rows[0]))] if rows else []
+    return [[_padded(cell, w, i in right) for i, (cell, w) in enumerate(zip(row, widths, strict=True))] for row in rows]
+
+
+def _padded(cell: str, w: int, right: bool) -> str:
+    space = " " * (w - width(cell))
+    return space + cell if right else cell + space
+
+
+def width(text: str) -> int:
+    """How many columns of a terminal `text` takes: two for a Chinese character, none for a combining mark.
+
+    >>> width("loss"), width("损失"), width("e\u0301")
+    (4, 4, 1)
+    """
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def base(name: str) -> str:
     """A name short enough for a fraction: without its index; of a path the last part, w and b for weights and biases.
 
-    >>> base("model.0.weight[3, 17]"), base("net.bias_hh_l0"), base("hidden"), base("v3[0]")
-    ('w', 'b', 'hidden', 'v3')
+    >>> base("model.0.weight[3, 17]"), base("net.bias_hh_l0"), base("hidden"), base("v3[0]"), base("net.layers[0].w[1]")
+    ('w', 'b', 'hidden', 'v3', 'w')
     """
-    name = name.partition("[")[0]
+    name = re.sub(r"(\[[^\[\]]*\])+$", "", name)
     path, _, last = name.rpartition(".")
     if not path or last[0].isdigit():
         return name

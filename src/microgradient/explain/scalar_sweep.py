@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import GradientError
 from ..scalar import Value, _call_own_backward
 from ..scalar_world import SCALAR
 
@@ -16,16 +17,21 @@ Edges = list[tuple[Value, int, float, float]]
 class ScalarSweep:
     """One sweep from `root`: the adjoint of every Value, and every edge (consumer, argument, upstream, contribution).
 
-    `order` is in order of evaluation. Nothing is added to the `grad` of any Value.
+    `order` is in order of evaluation, `data` the numbers that `root` was computed with. Nothing is added to the `grad` of
+    any Value. Raises GradientError where the data are no longer known: changed, and not by what came after `backward()`.
     """
 
     def __init__(self, root: Value) -> None:
         self.order = _ancestors(root)
+        self.data: dict[Value, Any] = {v: v.data for v in self.order}
+        given, data, _ = getattr(root, "_used", ((), (), ()))
+        self.data.update(zip(given, data, strict=True))
+        self._refuse_changes()
         self.adjoints: dict[Value, Any] = {root: 1.0}
         self.edges: Edges = []
         for v in reversed(self.order):
             upstream = self.adjoints[v]
-            for i, contribution in _contributions(v, upstream):
+            for i, contribution in self._contributions(v, upstream):
                 parent = v.parents[i]
                 self.edges.append((v, i, upstream, contribution))
                 self.adjoints[parent] = self.adjoints.get(parent, 0.0) + contribution
@@ -36,7 +42,47 @@ class ScalarSweep:
 
     def local(self, v: Value, i: int) -> float:
         """∂v/∂(its argument i)."""
-        return float(dict(_contributions(v, 1.0))[i])
+        return float(dict(self._contributions(v, 1.0))[i])
+
+    def _refuse_changes(self) -> None:
+        for v in self.order:
+            if v.op is not None:
+                again = evaluated(v, [self.data[p] for p in v.parents])
+                changed = again != v.data and not np.isclose(again, v.data, rtol=1e-12, atol=0, equal_nan=True)
+            else:
+                changed = any(self.data[p] != p.data and p.data == p.data for p in v.parents)
+            if changed:
+                raise GradientError(
+                    "MG118",
+                    f"`{v._op}` of {', '.join(f'{self.data[p]:.6g}' for p in v.parents)} does not give {v.data:.6g}: the data "
+                    "have changed since this was computed. Compute it again, or call `mg.why` before the data are changed.",
+                )
+
+    def _contributions(self, v: Value, upstream: Any) -> list[tuple[int, Any]]:
+        """(argument, what is sent to it) for the arguments of `v` when `upstream` arrives."""
+        if not v.parents:
+            return []
+        if v.op is None:
+            return _by_hand(v, upstream)
+        args = [self.data[p] for p in v.parents]
+        try:
+            return [(i, rule(SCALAR, upstream, v.data, *args)) for i, rule in enumerate(v.op.maps) if rule is not None]
+        except (ZeroDivisionError, OverflowError):  # IEEE arithmetic gives inf or NaN
+            numbers = [np.float64(a) for a in args]
+            with np.errstate(all="ignore"):
+                return [
+                    (i, float(rule(SCALAR, np.float64(upstream), np.float64(v.data), *numbers)))
+                    for i, rule in enumerate(v.op.maps)
+                    if rule is not None
+                ]
+
+
+def evaluated(v: Value, args: list[Any]) -> Any:
+    """What the operation that made `v` gives for other numbers."""
+    assert v.op is not None
+    if v.op.name == "pow" and len(args) == 1:  # a constant exponent is part of the operation: its sign is `**2`
+        args = [*args, float(v.op.symbol.removeprefix("**"))]
+    return getattr(SCALAR, v.op.name)(*args)
 
 
 def _ancestors(root: Value) -> list[Value]:
@@ -49,25 +95,6 @@ def _ancestors(root: Value) -> list[Value]:
                 seen.add(parent)
                 stack.append(parent)
     return sorted(seen, key=attrgetter("seq"))
-
-
-def _contributions(v: Value, upstream: Any) -> list[tuple[int, Any]]:
-    """(argument, what is sent to it) for the arguments of `v` when `upstream` arrives."""
-    if not v.parents:
-        return []
-    if v.op is None:
-        return _by_hand(v, upstream)
-    args = [p.data for p in v.parents]
-    try:
-        return [(i, rule(SCALAR, upstream, v.data, *args)) for i, rule in enumerate(v.op.maps) if rule is not None]
-    except (ZeroDivisionError, OverflowError):  # IEEE arithmetic gives inf or NaN
-        numbers = [np.float64(a) for a in args]
-        with np.errstate(all="ignore"):
-            return [
-                (i, float(rule(SCALAR, np.float64(upstream), np.float64(v.data), *numbers)))
-                for i, rule in enumerate(v.op.maps)
-                if rule is not None
-            ]
 
 
 def _by_hand(v: Value, upstream: Any) -> list[tuple[int, Any]]:

@@ -18,9 +18,9 @@ from ..errors import ArgumentTypeError, GradientError, format_location
 from ..operators import wrap
 from ..rules import TABLE
 from ..scalar import Value
-from ..tape import NOT_STORED, PICK, Node, Recorder, Spent, backward, last_backward, recording, topological
+from ..tape import NOT_STORED, PICK, Cut, Node, Recorder, Spent, backward, last_backward, recording, topological
 from ..tensor import Tensor
-from .names import is_module, name_graph, named_objects, node_names, user_frame
+from .names import is_module, name_graph, named_objects, node_names, user_frame, variables_of
 
 
 class Step:
@@ -67,6 +67,7 @@ class Trace(Recorder):
         self.names: dict[Node, str] = dict(names or {})
         self.constants: dict[int, tuple[str, Any]] = {}  # name and array by the array's id
         self.models: dict[int, str] = {}
+        self.cuts: dict[Node, list[Cut]] = {}  # where the value of a node was used as a constant
         self._frames: dict[Any, tuple[int, int]] = {}
         self._outer: Recorder | None = None
         self._token: Any = None
@@ -83,7 +84,7 @@ class Trace(Recorder):
             recording.reset(self._token)
             self._token = None
         for frame in [*self._frames, user_frame(sys._getframe(1))]:
-            self._learn_names(frame.f_locals)
+            self._learn_names(variables_of(frame), deep=True)
         self._frames.clear()
         self._outer = None
 
@@ -107,6 +108,10 @@ class Trace(Recorder):
         self._frames[at] = (at.f_lineno, at.f_lasti)
         if type(self._outer) is not Recorder and self._outer is not None:
             self._outer.record(node, args, y)
+
+    def note_cut(self, node: Node, cut: Cut) -> None:
+        """Called by the engine where the value of `node` is used as a constant."""
+        self.cuts.setdefault(node, []).append(cut)
 
     def name(self, **tensors: Tensor) -> Trace:
         """Give tensors names of your own: `t.name(hidden=h)`. Those of variables are found without it."""
@@ -152,13 +157,13 @@ class Trace(Recorder):
         path = next((path for path, module in step.model.named_modules() if module is step.layer), "")
         return ".".join(part for part in (self.models.get(id(step.model), ""), path) if part)
 
-    def _learn_names(self, variables: Mapping[str, Any]) -> None:
-        for name, value in named_objects(variables):
+    def _learn_names(self, variables: Mapping[str, Any], deep: bool = False) -> None:
+        for name, value, _ in named_objects(variables, deep):
             if isinstance(value, Tensor):
                 self.constants.setdefault(id(value.data), (name, value.data))
             elif is_module(value) and name != "self" and id(value) not in self.models:
                 self.models[id(value)] = name
-        for node, name in node_names(variables).items():
+        for node, name in node_names(variables, deep).items():
             self.names.setdefault(node, name)
 
 
@@ -178,7 +183,7 @@ class Sweep:
         self.edges: list[tuple[Node, int, Any, Any]] = []
         with np.errstate(all="ignore"):
             backward(latest_first, {root: seed}, ARRAY, observe=self._observe)
-        known = dict(node_names(variables or {}))
+        known = node_names(variables or {}, deep=True)
         known.update(trace.names if trace is not None else {})
         self.names = name_graph(self.order, root, known)
 
@@ -229,7 +234,7 @@ def trace(x: Any = None, /, **names: Tensor) -> Trace | None:
     if isinstance(x, Value | Tensor):
         from .evaluation import evaluation_trace
 
-        variables = user_frame(sys._getframe(1)).f_locals
+        variables = variables_of(user_frame(sys._getframe(1)))
         print(evaluation_trace(x, variables))
         return None
     known: dict[Node, str] = {}

@@ -11,6 +11,7 @@ from ..errors import ArgumentError, ArgumentTypeError, DTypeError, OutOfRangeErr
 from ..interop import DEFAULT_FLOAT
 from ..operators import apply, run_kernel, wrap
 from ..rules import TABLE
+from ..tape import cut
 from ..tensor import Tensor
 from ..trace_hooks import Traced, as_datum
 
@@ -63,7 +64,7 @@ def cast_to(x: Tensor, dtype: np.dtype[Any]) -> Tensor:
             f"A tensor that needs a gradient can't become {dtype}: derivatives are defined for real floating dtypes. "
             "Write `x.detach()` first.",
         )
-    return constant_tensor(run_kernel(x.data.astype, dtype))
+    return constant_tensor(run_kernel(x.data.astype, dtype), x, f"astype({dtype})")
 
 
 def as_dtype(x: ArrayLike, dtype: np.dtype[Any]) -> Tensor:
@@ -76,9 +77,9 @@ def number_as(x: Any, dtype: np.dtype[Any]) -> Any:
     return x.astype(dtype) if isinstance(x, Traced) else run_kernel(dtype.type, x)
 
 
-def constant_tensor(array: Any) -> Tensor:
-    """The tensor of an array made here: not copied, and nothing recorded."""
-    return cast("Tensor", wrap(as_datum(array), None))
+def constant_tensor(array: Any, of: Tensor | None = None, by: str = "") -> Tensor:
+    """The tensor of an array made here: not copied, and nothing recorded, but that it was computed `of` a tensor `by` what."""
+    return cast("Tensor", wrap(as_datum(array), None, None if of is None else cut(of, by)))
 
 
 def inexact(x: Tensor) -> Tensor:

@@ -43,7 +43,9 @@ def count_nonzero(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False)
     tensor([2, 1])
     """
     x = as_tensor(x)
-    return constant_tensor(on_data(_count_nonzero, x.data, axis=axes_of(axis, x.ndim), keepdims=keepdims))
+    return constant_tensor(
+        on_data(_count_nonzero, x.data, axis=axes_of(axis, x.ndim), keepdims=keepdims), x, "count_nonzero"
+    )
 
 
 def nonzero(x: ArrayLike, /) -> tuple[Tensor, ...]:
@@ -103,4 +105,4 @@ def _arg(function: Callable[..., Any], x: ArrayLike, axis: int | None, keepdims:
         raise ArgumentError(
             "MG120", f"There is no {function.__name__[1:]} of no elements: the shape is {x.shape}, the axis {axis}."
         )
-    return constant_tensor(on_data(function, x.data, axis=axis, keepdims=keepdims))
+    return constant_tensor(on_data(function, x.data, axis=axis, keepdims=keepdims), x, function.__name__[1:])

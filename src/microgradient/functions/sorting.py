@@ -23,7 +23,7 @@ def argsort(x: ArrayLike, /, *, axis: int = -1, descending: bool = False, stable
     """
     x = as_tensor(x)
     i = one_axis(axis, x.ndim)
-    return constant_tensor(on_data(_argsort_descending if descending else _argsort, x.data, axis=i))
+    return constant_tensor(on_data(_argsort_descending if descending else _argsort, x.data, axis=i), x, "argsort")
 
 
 def sort(x: ArrayLike, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Tensor:

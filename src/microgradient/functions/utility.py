@@ -44,7 +44,7 @@ def _truth(function: Callable[..., Any], reduction: str, x: Tensor, axes: tuple[
     if isinstance(data, Traced) and 0 not in [x.shape[i] for i in axes]:
         world = trace_hooks.current().world
         return constant_tensor(getattr(world, reduction)(world.not_equal(data, 0), axis=axes, keepdims=keepdims))
-    return constant_tensor(trace_hooks.on_data(function, data, axis=axes, keepdims=keepdims))
+    return constant_tensor(trace_hooks.on_data(function, data, axis=axes, keepdims=keepdims), x, function.__name__)
 
 
 def diff(

@@ -87,7 +87,7 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        updated, missing = 0, []
+        updated, missing, stale = 0, [], (0, 0)
         with np.errstate(all="ignore"):
             for number, group in enumerate(self.param_groups):
                 for i, p in enumerate(group["params"]):
@@ -96,8 +96,18 @@ class Optimizer:
                         if self._steps == 0 and p.requires_grad:
                             missing.append((number, i))
                         continue
+                    if trace_hooks.current() is None and p.node is not None and hasattr(p.node, "summed"):
+                        count, used = p.node.summed
+                        stale = max(stale, (used, count)) if used < count else stale
+                        p.node.summed = (count, count)
                     self._update(p, grad.data, group)
                     updated += 1
+        if stale[0]:
+            warn_once(
+                "MG168",
+                f"The gradients include {stale[1]} backward passes, and {stale[0]} of them were used by an earlier step. Call "
+                "`zero_grad()` in each turn of the loop; to accumulate, step once after several `backward()`, then zero.",
+            )
         if not updated:
             warn_once(
                 "MG168",

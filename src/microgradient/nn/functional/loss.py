@@ -103,6 +103,15 @@ def binary_cross_entropy_with_logits(
     0.6931
     """
     target = _same_shape("binary_cross_entropy_with_logits", input, target)
+    node = input.node
+    while node is not None and node.op is not None and node.op.kind == "linear" and node.op.name != "sum":
+        node = node.parents[0]  # through reshape, index, …
+    if node is not None and node.op is not None and node.op.name == "sigmoid":
+        warn_once(
+            "MG165",
+            "`input` has been through a sigmoid already; binary_cross_entropy_with_logits applies it itself. Give it the scores "
+            "before the sigmoid, or use `binary_cross_entropy(p, y)`.",
+        )
     spread = mg.softplus(-input)
     if pos_weight is not None:
         spread = spread * ((pos_weight - 1.0) * target + 1.0)
@@ -139,6 +148,9 @@ def nll_loss(
     2.0
     """
     axis = _class_axis("nll_loss", input)
+    _warn_if_softmax(
+        input, axis, "nll_loss takes their logarithms: use `mg.log_softmax`, or cross_entropy on the scores."
+    )
     labels, kept = _labels(input, as_tensor(target), axis, ignore_index)
     return _weigh(-_at_labels(input, labels, axis), labels, kept, weight, reduction)
 
@@ -166,7 +178,9 @@ def cross_entropy(
         raise ArgumentError("MG157", f"label_smoothing lies between 0 and 1, got {label_smoothing}.")
     axis = _class_axis("cross_entropy", input)
     target = as_tensor(target)
-    _warn_if_softmax(input, axis)
+    _warn_if_softmax(
+        input, axis, "cross_entropy applies softmax itself. Give it the scores before, or use `nll_loss(mg.log(p), y)`."
+    )
     if target.shape == input.shape and target.dtype.kind == "f":
         return _soft_cross_entropy(input, target, weight, reduction, label_smoothing, axis)
     labels, kept = _labels(input, target, axis, ignore_index)
@@ -304,7 +318,7 @@ def _label_shape(shape: tuple[int, ...], given: tuple[int, ...], wanted: tuple[i
     return ShapeError("MG163", f"Scores of shape {shape} need labels of shape {wanted}, got {given}. {fix}")
 
 
-def _warn_if_softmax(input: Tensor, axis: int) -> None:
+def _warn_if_softmax(input: Tensor, axis: int, instead: str) -> None:
     values = input.data
     if not isinstance(values, np.ndarray) or values.shape[axis] < 2 or not values.size:
         return
@@ -312,11 +326,7 @@ def _warn_if_softmax(input: Tensor, axis: int) -> None:
     if not abs(float(values[one].sum()) - 1.0) < 1e-5:
         return  # cheap: one row decides in nearly every case
     if values.min() >= 0 and np.all(np.abs(values.sum(axis=axis) - 1.0) < 1e-5):
-        warn_once(
-            "MG165",
-            "The rows of `logits` already sum to 1, as after a softmax; cross_entropy applies softmax itself. Give it the "
-            "scores before the softmax, or use `nll_loss(mg.log(p), y)`.",
-        )
+        warn_once("MG165", f"The rows of `logits` already sum to 1, as after a softmax; {instead}")
 
 
 def _difference(name: str, input: Tensor, target: Tensor) -> Tensor:

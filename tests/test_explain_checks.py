@@ -1,0 +1,186 @@
+"""The verdict on a derivative: agreement, kinks, wrong rules, lost digits, steepness; and NaN, told with its cause."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+
+import microgradient as mg
+from microgradient.explain.differences import compare
+from microgradient.scalar import Value
+
+
+def traced(f, *arrays):
+    """The explanations of each argument of f; the arrays keep their dtype."""
+    args = [mg.tensor(np.asarray(a), requires_grad=True) for a in arrays]
+    with mg.trace():
+        loss = f(*args)
+        loss.backward()
+    return [mg.why(x) if x.size == 1 else mg.why(x, 0) for x in args]
+
+
+# ------------------------------------------------------------------------------------------------------------- verdicts
+
+
+@pytest.mark.parametrize("slope", [1.0, -2.5e-4, 3e5])
+@pytest.mark.parametrize("f", [math.sin, math.exp, math.atan, lambda x: x**3 + x])
+def test_the_derivative_agrees_and_another_number_differs(f, slope):
+    def g(x):
+        return f(slope * x)
+
+    assert compare(g, slope, 0.0, abs(slope), 1e-6).verdict == "agrees"
+    for wrong in (0.0, -slope, 1.001 * slope, 2 * slope):
+        found = compare(g, wrong, 0.0, abs(wrong), 1e-6)
+        assert found.verdict == "differs"
+        assert not found.agrees
+        assert found.numeric == pytest.approx(slope, rel=1e-5)
+
+
+@pytest.mark.parametrize("size", [1e4, 1e7, 1e9, 1e12, 1e30])
+def test_what_is_too_steep_for_differences_is_never_contradicted(size):
+    """sin(s·x): at 1e4 a smaller step helps, at 1e30 no step can."""
+    found = compare(lambda x: math.sin(size * (x + 1.0)), size * math.cos(size), 1.0, 0.0, 1e-6)
+    assert found.agrees
+    assert found.verdict == "agrees" if size <= 1e7 else True
+    found = compare(lambda x: math.sin(size * (x + 1.0)), 0.5 * size * math.cos(size), 1.0, 0.0, 1e-6)
+    assert found.verdict == ("differs" if size <= 1e7 else "undecided")
+    if size > 1e7:
+        assert "can't be decided by differences" in found.note
+        assert "between h and h/4" in found.note
+
+
+def test_a_steep_program_of_values():
+    x = Value(1.2)
+    y = x.exp().exp().exp() * 40.0
+    L = y.sin()
+    L.backward()
+    assert mg.why(x).check.agrees, mg.why(x)
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "told"),
+    [
+        (lambda a: a.relu(), 0.0, r"relu, input = 0: the slope is 0 on one side and 1 on the other"),
+        (lambda a: a.maximum(2.0).maximum(2.0) * 3.0, 2.0, "maximum, both inputs = 2: the slope is 0 .* and 3"),
+        (lambda a: a.abs() + a.relu(), 0.0, "abs, input = 0: the slope is -1 .* and 2"),
+    ],
+)
+def test_a_kink_is_named_with_its_input(f, x, told):
+    a = Value(x)
+    L = f(a)
+    L.backward()
+    found = mg.why(a)
+    assert found.check.verdict == "kink"
+    assert not found.check.agrees
+    assert_line(found, told)
+
+
+def assert_line(found, told):
+    assert re.search(told, found.text()), found.text()
+
+
+def test_kinks_of_tensors():
+    (found,) = traced(lambda x: mg.sum(mg.relu(x)), np.array([0.0, 1.0]))
+    assert_line(found, r"✗ the rules give 0\.000000: a kink \(relu, input = 0")
+    (found,) = traced(lambda x: mg.max(x), np.ones(3))
+    assert_line(found, r"✗ the rules give 0\.333333: a kink \(max, 3 entries tie")
+    (found,) = traced(lambda x: mg.min(mg.reshape(x, (2, 3)), axis=1)[0], np.ones(6))
+    assert_line(found, r"a kink \(min, 3 entries tie")
+    (found,) = traced(lambda x: mg.sum(mg.clip(x, 0.0, 1.0)), np.array([1.0, 0.5]))
+    assert_line(found, r"a kink \(clip, input at a bound")
+    (found,) = traced(lambda x: mg.sum(mg.relu(x)), np.array([1e-7, 1.0]))  # beside the kink a smaller step decides
+    assert found.check.verdict == "agrees"
+
+
+def test_digits_that_float32_has_lost():
+    (found,) = traced(mg.tanh, np.float32(9.2))
+    assert found.check.verdict == "rounding"
+    assert found.check.agrees
+    assert_line(found, r"~ the rules give .*float32 has lost the digits: in 64 bits 4\.08\d*e-08")
+    (found,) = traced(mg.tanh, np.float64(9.2))
+    assert found.check.verdict == "agrees"
+
+
+# ------------------------------------------------------------------------------------------------------------------ NaN
+
+
+def overwritten(z):
+    r = mg.sqrt(z)
+    r[0] = 1.0
+    return mg.sum(r)
+
+
+TRAPS = {
+    "log": (lambda z: mg.sum(mg.where(z > 0, mg.log(z), 0.0)), [0.0, 1.0], r"v1 = log\(x\)|log\("),
+    "p log p": (lambda z: mg.sum(mg.where(z > 0, z * mg.log(z), 0.0)), [0.0, 1.0], r"z \* v1"),
+    "sqrt overwritten": (overwritten, [0.0, 1.0], r"sqrt\("),
+    "isnan": (lambda z: mg.sum(mg.where(mg.isnan(z), 0.0, z**2.0)), [np.nan, 1.0], r"\*\*2"),
+}
+
+
+@pytest.mark.parametrize("name", TRAPS)
+def test_the_trap_of_zero_times_infinity_is_named_with_its_cure(name):
+    f, x, op = TRAPS[name]
+    (found,) = traced(f, np.array(x))
+    assert math.isnan(found.gradient)
+    assert_line(
+        found,
+        rf"NaN +0 × ∞ in .*({op}).* test_explain_checks\.py:\d+: .*harmless number.* mg\.where\(ok, \w+, 1\.\)",
+    )
+    assert "✓" not in found.text()
+    assert "not taken: the gradient is not a finite number" in found.text()
+
+
+def test_the_first_nan_forward_is_named():
+    x = mg.tensor(np.array([0.5, 3.0]), requires_grad=True)
+    with mg.trace():
+        h = x - 1.0
+        loss = mg.sum(mg.log(h) * h)  # NaN
+        loss.backward()
+    for found in (mg.why(loss), mg.why(x, 0)):
+        assert_line(
+            found,
+            r"the first comes from v\d = log\(h\) test_explain_checks\.py:\d+, 1 of 2 entries; its inputs: -0\.5 to 2",
+        )
+    a = Value(-1.0)
+    L = a.log() * 2.0
+    L.backward()
+    assert_line(mg.why(a), r"the first comes from v1 = log\(a\), 1 of 1 entries; its inputs: -1")
+    a = Value(math.nan)
+    L = a * 2.0
+    L.backward()
+    assert_line(mg.why(L), r"an input of L = a \* 2 is NaN already")
+
+
+def descend(w):
+    w.data = w.data - 0.1 * w.grad.data
+    w.grad = None
+
+
+def descend_value(w):
+    w.data -= 0.1 * w.grad
+    w.grad = 0
+
+
+@pytest.mark.parametrize(
+    ("w", "f", "step"),
+    [
+        (
+            lambda: mg.tensor([0.0, 1.0], requires_grad=True),
+            lambda w: mg.sum(mg.where(w > 0, mg.log(w), 0.0) * w),
+            descend,
+        ),
+        (lambda: Value(-1.0), lambda w: w.log() * w, descend_value),
+    ],
+)
+def test_a_loop_that_goes_on_with_nan_is_spoken_of(w, f, step):
+    w = w()
+
+    def loop():
+        for _ in range(3):
+            f(w).backward()
+            step(w)
+
+    with pytest.warns(mg.errors.MicrogradientWarning, match=r"is NaN, again.*mg\.trace.*MG172"):
+        loop()
