@@ -13,7 +13,9 @@ import griffe
 
 class Docstrings(griffe.Extension):
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
-        if obj.docstring:
+        if obj.is_attribute and "property" not in obj.labels:
+            obj.docstring = None  # what inspection finds there is the docstring of its type
+        elif obj.docstring:
             obj.docstring.value = markdown(obj.docstring.value)
 
 

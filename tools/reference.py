@@ -100,7 +100,7 @@ def constants(module: ModuleType) -> str:
 def value(thing: Any) -> str:
     if inspect.ismodule(thing):
         return f"the module `{thing.__name__}`"
-    return f"the numbers of dtype `{thing!r}`" if hasattr(thing, "kind") else f"`{thing!r}`"
+    return f"a dtype, NumPy's `{thing!r}`" if hasattr(thing, "kind") else f"`{thing!r}`"
 
 
 # ------------------------------------------------------------------------------------------------------ mkdocs calls these
