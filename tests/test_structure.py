@@ -57,7 +57,8 @@ def test_imports_point_one_way(path):
 
 # the same inside of compiled mode, from what a program is to what runs it; imports within functions and for types count, too
 FLOORS = [
-    ["program.program", "program.bindings", "program.shapes", "program.modules", "program.names", "program.reentry"],
+    ["program.program", "program.bindings", "program.shapes", "program.modules", "program.names", "program.reentry",
+     "program.origin", "program.profile"],
     ["program.sym"], ["program.traced_world"], ["program.traced_optimizer"], ["program.trace"],
     ["program.simplify", "program.pullback"],
     ["program.interpret", "program.batching"], ["program.vmap"],

@@ -99,9 +99,14 @@ class MicrogradientWarning(UserWarning):
 def user_location() -> tuple[str, int]:
     """File and line of the innermost caller outside this package and NumPy: where the user wrote what is talked about."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_NOT_THE_USERS):
+    while frame.f_back is not None and is_of_library(frame.f_code.co_filename):
         frame = frame.f_back
     return frame.f_code.co_filename, frame.f_lineno
+
+
+def is_of_library(filename: str) -> bool:
+    """Whether a file belongs to this package or to NumPy."""
+    return filename.startswith(_NOT_THE_USERS)
 
 
 def format_location(location: tuple[str, int]) -> str:

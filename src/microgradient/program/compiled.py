@@ -25,6 +25,7 @@ from .interpret import Interpreter
 from .leaks import Leaks
 from .meeting_values import ValuesMetError, meeting_values
 from .names import Names
+from .profile import Profile, launch_times
 from .program import Program
 from .reentry import give_lock, interrupt, interruptions, running
 from .retracing import Retracing
@@ -135,6 +136,20 @@ class Compiled:
             if time.perf_counter() - started < _A_MOMENT:
                 at_once *= 2
         return result
+
+    def profile(self, *args: Any, **options: Any) -> Profile:
+        """Call it once with a clock around each launch: `rows` of their times, costs and lines; printed, a table.
+
+        The launches run one by one, on the threads as always, and compute what they do in an ordinary call, once: parameters,
+        optimiser states and generators move on by one step, and `result` is what the call returned.
+        """
+        with launch_times() as times:
+            result = self(*args, **options)
+        if self._values is not None:
+            raise ArgumentTypeError(
+                "MG205", "A function of Values is one loop of machine code: it has no launches to time."
+            )
+        return Profile(times, result)
 
     @property
     def program(self) -> Any:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..array_world import ARRAY
-from ..errors import NonFiniteError, OutOfRangeError, format_location
+from ..errors import NonFiniteError, OutOfRangeError
 from ..operators import run_kernel
 from ..rules import TABLE
+from .profile import LaunchTime, sources, timing
 from .program import Instruction, Program
 
 Array = np.ndarray[Any, Any]
@@ -43,10 +45,15 @@ class Interpreter:
                 values[place] = array.item() if i.weak else array
                 if self.check and array.dtype.kind in "fc" and np.isnan(array).any():
                     raise _bad_input(i, array)
+            times = timing.get()
             for i, args, place, over in self._steps:
+                started = time.perf_counter()
                 values[place] = self._value(i, [a.value if isinstance(a, _Number) else values[a] for a in args])
                 for old in over:
                     values[old] = None  # nothing reads it later
+                if times is not None:
+                    seconds = max(time.perf_counter() - started, 1e-9)
+                    times.append(LaunchTime(i.number, f"NumPy's {i.op}", seconds, 0, 0, *sources([i.where])))
             results = [np.array(values[place]) for place in self._outputs]
             for output, result in zip(outputs, results, strict=True):
                 output[...] = result
@@ -77,7 +84,7 @@ class Interpreter:
             return  # it is meant: masks hold infinities
         place = tuple(int(k) for k in np.argwhere(bad if bad.any() else np.isinf(result))[0])
         operands = ", ".join(_described(a) for a in args)
-        where = format_location(i.where) if i.where else "an unknown line"
+        where = i.where or "an unknown line"
         raise NonFiniteError(
             "MG171",
             f"{where}: `{i.op}` gives {what} at {list(place)}; its operands are {operands}. The instruction is %{i.number} of "
@@ -87,7 +94,7 @@ class Interpreter:
 
 def out_of_bounds(error: IndexError, i: Instruction) -> OutOfRangeError:
     """NumPy's complaint about an index of an instruction, with the user's line."""
-    where = format_location(i.where) if i.where else "an unknown line"
+    where = i.where or "an unknown line"
     found = re.search(r"index (\d+) .* size (\d+)", str(error))
     below = found is not None and found[1] == found[2]
     also = " It may have been below 0, where indices don't count from the end." if below else ""

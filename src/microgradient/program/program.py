@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .origin import Origin
+
 
 class Instruction:
     """One value of a program: `op` applied to `args` (instructions and Python numbers) with the keyword arguments `params`.
@@ -30,7 +32,7 @@ class Instruction:
         shape: Any,
         dtype: Any,
         weak: bool = False,
-        where: tuple[str, int] | None = None,
+        where: Origin | None = None,
     ) -> None:
         self.op = op
         self.args = args
@@ -38,7 +40,7 @@ class Instruction:
         self.shape = shape
         self.dtype = dtype
         self.weak = weak
-        self.where = where  # the user's line, for messages
+        self.where = where
         self.number = -1  # its place in the printed program
 
     @property

@@ -25,6 +25,7 @@ from ..tape import Node, next_seq
 from . import traced_optimizer
 from .bindings import Argument, ArgumentGrad, Binding, Data, Grad, Reference
 from .modules import Reads, note_read
+from .origin import Origin, Origins
 from .program import Instruction
 from .sym import Sym
 from .traced_world import TRACED, constant, data_dependent
@@ -56,6 +57,7 @@ class Trace:
         self.outer: Any = None  # the trace inside of which this one runs
         self.inputs: list[tuple[Instruction, Binding]] = []
         self.instructions: list[Instruction] = []
+        self._origins = Origins()
         self.tensors: dict[int, Written] = {}
         self.grads: dict[Node, Written] = {}
         self.nodes: dict[int, Any] = {}  # those from outside whose nodes matter, by their ids
@@ -75,7 +77,7 @@ class Trace:
         """Add an instruction; the Sym of its value."""
         params = {k: v._known(f"`{k}`") if isinstance(v, Sym) else v for k, v in params.items()}
         args = tuple([self._instruction(x) for x in operands])
-        made = Instruction(op, args, params, shape, dtype, weak, user_location())
+        made = Instruction(op, args, params, shape, dtype, weak, self._origins.here())
         self.instructions.append(made)
         return Sym(self, () if shape is None else shape, dtype, made, weak=weak)
 
@@ -95,7 +97,7 @@ class Trace:
     def input(self, binding: Binding, shape: tuple[int, ...], dtype: Any, weak: bool = False) -> Sym:
         """A new input of the program."""
         dtype = np.dtype(np.dtype(dtype).type)  # in this machine's order, and the object that arrays have, too
-        made = Instruction("input", (), {}, shape, dtype, weak, user_location())
+        made = Instruction("input", (), {}, shape, dtype, weak, Origin(*user_location()))
         self.inputs.append((made, binding))
         return Sym(self, shape, dtype, made, weak=weak)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ...program.origin import Origin
 from ...program.program import Instruction, Program
 
 
@@ -19,7 +20,7 @@ class Lowering:
         self.made: list[Instruction] = []
         self.uses = Counter(id(a) for i in program.instructions for a in i.args if isinstance(a, Instruction))
         self.uses.update(id(o) for o in program.outputs)
-        self.where: Any = None
+        self.where: Origin | None = None
 
     def add(
         self, op: str, args: tuple[Any, ...], params: dict[str, Any], shape: Any, dtype: Any, weak: bool = False

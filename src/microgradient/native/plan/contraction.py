@@ -71,7 +71,7 @@ def contract(fusion: Fusion, i: Instruction, operands: list[Any]) -> View:
     group.batch, group.depth = "".join(c.batch), "".join(depth)
     group.rows = "".join([label for label in memory if label in rows])
     group.columns = "".join([label for label in memory if label in columns])
-    return View(group.enter("product", [], {}, i.shape, i.dtype))
+    return View(group.enter("product", [], {}, i.shape, i.dtype, fusion.where))
 
 
 def _same_layout(fusion: Fusion, views: list[View]) -> list[View]:

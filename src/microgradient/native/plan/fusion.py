@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from ...program.origin import Origin
 from ...program.program import Instruction
 from ..lower.ops import NATIVE_DTYPES, REDUCTIONS
 from ..lower.views import Step, resolve
@@ -34,6 +35,7 @@ class Fusion:
     def __init__(self, updates: dict[int, int], supported: Supported) -> None:
         self.updates = updates
         self.supported = supported
+        self.where: Origin | None = None  # the origin of the instruction at hand
         self.groups: list[Any] = []
         self.views: dict[int, View] = {}  # of each instruction, by its identity
         self.scalars: FusionGroup | None = None  # the latest group of single numbers
@@ -51,6 +53,7 @@ class Fusion:
     def begin(self, group: AnyGroup) -> AnyGroup:
         """Add a group, whose number is that of those before it."""
         assert group.number == len(self.groups)
+        group.where = self.where
         self.groups.append(group)
         return group
 
@@ -92,7 +95,7 @@ class Fusion:
         group = self.rows(view.shape, order)
         group.closed = True
         operand: Any = view if view.value.literal is None else number_of(view)
-        return View(group.enter("copy", [operand], {}, view.shape, view.value.dtype))
+        return View(group.enter("copy", [operand], {}, view.shape, view.value.dtype, self.where))
 
     def host(self, i: Instruction, operands: list[Any]) -> View:
         """A call of NumPy."""
@@ -137,7 +140,7 @@ class Fusion:
             group.updates = updates
             if shape == ():
                 self.scalars = group
-        value = group.enter(name, operands, params, shape, dtype)
+        value = group.enter(name, operands, params, shape, dtype, self.where)
         value.weak = weak
         return View(value)
 
@@ -187,7 +190,7 @@ class Fusion:
         for o in found:
             if isinstance(o, View):
                 o.value.views.append(o.steps)  # whoever places the value later must keep the view
-        return group.enter(name, found, params, domain, dtype)
+        return group.enter(name, found, params, domain, dtype, self.where)
 
     def _conformed(self, view: View, shape: Shape, order: tuple[int, ...]) -> View:
         """A large operand that lies in memory otherwise is copied first, by blocks, which is faster than reading it across."""
@@ -212,7 +215,7 @@ class Fusion:
                 order = made_by.order
             group = self.rows(view.shape, order)
         group.reduced = axes
-        return View(group.enter(f"reduce_{i.op}", [view], {}, i.shape, i.dtype))
+        return View(group.enter(f"reduce_{i.op}", [view], {}, i.shape, i.dtype, self.where))
 
 
 def copying(view: View) -> Instruction:

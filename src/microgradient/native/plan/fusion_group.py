@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from ...program.origin import Origin
 from ..lower.views import Layout, Strides, broadcast, dense, order_of, resolve
 from .values import BufferValue, FusedOp, Group, Shape, View
 
@@ -34,9 +35,15 @@ class FusionGroup(Group):
         self.updates: int | None = None
 
     def enter(
-        self, name: str, operands: Sequence[Any], params: dict[str, Any], shape: Shape, dtype: Any
+        self,
+        name: str,
+        operands: Sequence[Any],
+        params: dict[str, Any],
+        shape: Shape,
+        dtype: Any,
+        where: Origin | None = None,
     ) -> BufferValue:
-        """Append an operation."""
+        """Append an operation; `where` is its origin."""
         axes = self.axes_of(shape)
         assert axes is not None
         rank = {axis: place for place, axis in enumerate(self.order)}
@@ -44,7 +51,7 @@ class FusionGroup(Group):
         value = BufferValue(shape, dtype, Layout(0, dense(shape, order)), self.number)
         value.group = self
         value.domain_strides = self.spread(dense(shape), axes, shape)
-        self.ops.append(FusedOp(value, name, tuple(operands), params))
+        self.ops.append(FusedOp(value, name, tuple(operands), params, where))
         return value
 
     def operands(self) -> list[tuple[Shape | None, View]]:
@@ -56,6 +63,11 @@ class FusionGroup(Group):
                     reading = op.value.shape if not op.name.startswith("reduce_") else o.shape
                     found.append((None if op.name == "gather" and not k else reading, o))
         return found
+
+    @property
+    def origins(self) -> list[Origin | None]:
+        """Where the operations in it were written."""
+        return [op.where for op in self.ops]
 
     # ------------------------------------------------------------------------------------------------------ its domain
 

@@ -39,6 +39,7 @@ def fuse(program: Program, supported: Supported) -> Fused:
         inputs.append(value)
         fusion.views[id(i)] = View(value)
     for i in program.instructions:
+        fusion.where = i.where
         operands = [fusion.views[id(a)] if isinstance(a, Instruction) else a for a in i.args]
         if (known := draws.known.get(id(i))) is not None:
             fusion.views[id(i)] = draw(fusion, draws, i, known)

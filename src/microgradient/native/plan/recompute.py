@@ -94,5 +94,5 @@ def _move(op: FusedOp, target: FusionGroup) -> None:
         return View(new, o.steps, o.shape) if isinstance(o, View) and o.value is old else o
 
     place = next(k for k, e in enumerate(target.ops) if any(view.value is old for view in e.views))
-    target.ops = [FusedOp(e.value, e.name, tuple(map(replaced, e.operands)), e.params) for e in target.ops]
-    target.ops.insert(place, FusedOp(new, op.name, op.operands, op.params))
+    target.ops = [FusedOp(e.value, e.name, tuple(map(replaced, e.operands)), e.params, e.where) for e in target.ops]
+    target.ops.insert(place, FusedOp(new, op.name, op.operands, op.params, op.where))

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...program.origin import Origin
 from ..lower.views import Layout, Step, Strides, dense, resolve
 
 Shape = tuple[int, ...]
@@ -34,6 +35,12 @@ class Group:
     """What becomes one launch. Groups are numbered in the order in which they run."""
 
     number: int
+    where: Origin | None = None  # the origin of the instruction that it was begun for
+
+    @property
+    def origins(self) -> list[Origin | None]:
+        """Where the operations in it were written."""
+        return [self.where]
 
 
 class BufferValue:
@@ -101,6 +108,7 @@ class FusedOp(NamedTuple):
     name: str
     operands: tuple[Any, ...]
     params: dict[str, Any]
+    where: Origin | None
 
     @property
     def views(self) -> list[View]:

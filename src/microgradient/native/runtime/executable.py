@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 
 from ...array_world import ARRAY
-from ...errors import OutOfRangeError, format_location
+from ...errors import OutOfRangeError
 from ...operators import run_kernel
+from ...program.profile import LaunchTime, sources, timing
 from ...program.program import Program
 from ..codegen import dispatch
 from ..codegen.pointwise import supported
@@ -39,14 +41,13 @@ class Executable:
     def __init__(self, program: Program) -> None:
         started = time.perf_counter()
         self.program = program
-        plan = schedule(program, supported)
+        self._plan = plan = schedule(program, supported)
         self._arena = new_arena(plan.arena_bytes)
-        self._constants = plan.constants  # kept alive
-        self._steps = self._built(plan)
-        self._routines = [step for step in self._steps if isinstance(step, NativeRoutine)]
-        self._tables = [routine.table for routine in self._routines]
-        self._alone = self._routines[0] if len(self._steps) == 1 and self._routines else None
-        self._plan = plan
+        self._code, self._names = _machine_code(plan)
+        self._steps = self._sequence(apart=False)
+        self._apart: list[Any] = []  # a step for each launch, to time them
+        self._tables = [step.table for step in self._steps if isinstance(step, NativeRoutine)]
+        self._alone = self._steps[0] if len(self._steps) == 1 and self._tables else None
         self._draws = plan.draws if plan.draws.known else None
         self.compile_seconds = time.perf_counter() - started
 
@@ -66,23 +67,44 @@ class Executable:
                 table[_FIRST + k] = id(inputs[k])
             for k in some_outputs:
                 table[first_output + k] = id(outputs[k])
-        if self._draws is None and self._alone is not None:
+        if (times := timing.get()) is not None:
+            for _ in range(repeat):
+                self._run_apart(inputs, outputs, times)
+        elif self._draws is None and self._alone is not None:
             if self._alone.run(repeat):
                 raise self._out_of_bounds()
-            return
-        for _ in range(repeat):
-            if self._draws is not None:
-                self._draws.begin()
-            for step in self._steps:
-                if isinstance(step, NativeRoutine):
-                    if step.run():
-                        raise self._out_of_bounds()
-                else:
-                    step(inputs, outputs)
+        else:
+            for _ in range(repeat):
+                if self._draws is not None:
+                    self._draws.begin()
+                for step in self._steps:
+                    self._do(step, inputs, outputs)
+
+    def _do(self, step: Any, inputs: Sequence[Array], outputs: Sequence[Array]) -> None:
+        if not isinstance(step, NativeRoutine):
+            step(inputs, outputs)
+        elif step.run():
+            raise self._out_of_bounds()
+
+    def _run_apart(self, inputs: Sequence[Array], outputs: Sequence[Array], times: list[LaunchTime]) -> None:
+        """Run once, launch by launch, and note the time of each; what a call of native code costs in itself is taken off."""
+        self._apart = self._apart or self._sequence(apart=True)
+        nothing = NativeRoutine([], 0, self._arena)
+        for step in self._apart:
+            for k, array in enumerate([*inputs, *outputs] if isinstance(step, NativeRoutine) else ()):
+                step.table[_FIRST + k] = id(array)
+        call = min(_seconds(nothing.run) for _ in range(20))
+        if self._draws is not None:
+            self._draws.begin()
+        for number, (launch, step) in enumerate(zip(self._plan.launches, self._apart, strict=True)):
+            seconds = _seconds(lambda step=step: self._do(step, inputs, outputs))  # type: ignore[misc]
+            seconds = max(seconds - call * isinstance(launch, Launch), 1e-9)
+            cost = launch.flops, launch.bytes_moved
+            times.append(LaunchTime(number, launch.title, seconds, *cost, *sources(launch.group.origins)))
 
     def _out_of_bounds(self) -> OutOfRangeError:
         found = [i for i in self.program.instructions if i.op in _INDEXING and len(i.args) > 1]
-        lines = dict.fromkeys(format_location(i.where) for i in found if i.where)
+        lines = dict.fromkeys(str(i.where) for i in found if i.where)
         return OutOfRangeError(
             "MG127", "An index in the compiled function is out of bounds. It is used at one of these places: "
             f"{', '.join(lines)}. Call the function without mg.compile to see which index it is.",
@@ -111,38 +133,25 @@ class Executable:
 
     # ------------------------------------------------------------------------------------------------------- building
 
-    def _built(self, plan: Schedule) -> list[Any]:
-        """The routines and calls of NumPy, in order."""
-        names: dict[str, str] = {}  # of kernels by their text, in which 0.0 and -0.0 differ, unlike in specifications
-        thunks: dict[str, Any] = {}
-        bits = engine.host().vector_bits
-        for launch in plan.launches:
-            if isinstance(launch, Launch) and (text := repr(launch.spec)) not in names:
-                names[text] = name = f"k{len(names)}"
-                thunks[name] = partial(dispatch.generate, launch.spec, name, bits)
-        self._code = engine.machine_code(thunks, repr(list(names)))
+    def _sequence(self, apart: bool) -> list[Any]:
+        """The routines and calls of NumPy, in order; `apart`: a routine for each launch."""
         steps: list[Any] = []
-        pending: list[BoundLaunch] = []
         results: dict[int, Any] = {}
-        for launch in plan.launches:
-            if isinstance(launch, Launch):
-                pending.append(self._bound(launch, self._code.address(names[repr(launch.spec)])))
-                continue
-            if pending:
-                steps.append(self._routine(pending, plan))
-                pending = []
-            steps.append(_Call(self, launch, results))
-        if pending:
-            steps.append(self._routine(pending, plan))
+        for of_numpy, group in groupby(self._plan.launches, lambda launch: isinstance(launch, HostCall)):
+            if of_numpy:
+                steps += [_Call(self, call, results) for call in group]
+            else:
+                bound = [self._bound(launch) for launch in group]
+                steps += [self._routine(part) for part in ([[one] for one in bound] if apart else [bound])]
         return steps
 
-    def _routine(self, launches: list[BoundLaunch], plan: Schedule) -> NativeRoutine:
-        routine = NativeRoutine(launches, _FIRST + plan.slots, self._arena)
-        for slot, array in plan.constants:
+    def _routine(self, launches: list[BoundLaunch]) -> NativeRoutine:
+        routine = NativeRoutine(launches, _FIRST + self._plan.slots, self._arena)
+        for slot, array in self._plan.constants:
             routine.table[_FIRST + slot] = id(array)
         return routine
 
-    def _bound(self, launch: Launch, address: int) -> BoundLaunch:
+    def _bound(self, launch: Launch) -> BoundLaunch:
         operands: list[Any] = []
         for buffer, entry in launch.operands:
             offset = entry * buffer.dtype.itemsize
@@ -151,6 +160,7 @@ class Executable:
             operands.append(launch.entries)
         operands.append((STATUS, 0))
         count = dispatch.pieces(launch.spec, launch.entries)
+        address = self._code.address(self._names[repr(launch.spec)])
         return BoundLaunch(address, count, operands, parallel=count > 1)
 
     def array(self, value: BufferValue, inputs: Sequence[Array], outputs: Sequence[Array]) -> Array:
@@ -171,6 +181,24 @@ _INDEXING = frozenset({"index", "index_add", "index_set", "take_along_axis", "sc
 _FIRST = 2  # slots 0 and 1 are the arena and the status
 
 
+def _machine_code(plan: Schedule) -> tuple[engine.Code, dict[str, str]]:
+    """The code of all kernels, and their names in it by their text, in which 0.0 and -0.0 differ, unlike in specifications."""
+    names: dict[str, str] = {}
+    thunks: dict[str, Any] = {}
+    bits = engine.host().vector_bits
+    for launch in plan.launches:
+        if isinstance(launch, Launch) and (text := repr(launch.spec)) not in names:
+            names[text] = name = f"k{len(names)}"
+            thunks[name] = partial(dispatch.generate, launch.spec, name, bits)
+    return engine.machine_code(thunks, repr(list(names))), names
+
+
+def _seconds(run: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    run()
+    return time.perf_counter() - started
+
+
 class _Call:
     """A call of NumPy between routines."""
 
@@ -187,9 +215,8 @@ class _Call:
         else:
             y = run_kernel(getattr(ARRAY, i.op), *args, **i.params)
         if i.shape is None:
-            self.results[id(self.value)] = tuple(
-                map(np.array, y)
-            )  # views of the arena would change before they are picked
+            # views of the arena would change before they are picked
+            self.results[id(self.value)] = tuple(map(np.array, y))
         else:
             self.owner.array(self.value, inputs, outputs)[...] = np.asarray(y).reshape(-1)
 
