@@ -45,7 +45,8 @@ def _distinct(*shape: int) -> Any:
     return (_rng.permutation(n) * 0.1 - 0.05 * n + 0.013).reshape(shape)
 
 
-_i = np.array([2, 0, 2, -1])
+_i = np.array([2, 0, 2, -1])  # one entry twice, and once more counted from the end
+_ij = np.asfortranarray([[0, 1, 0], [2, 0, -1]])
 _mask = np.array([True, False, True])
 _conv = {"stride": (2, 1), "padding": ((1, 0), (0, 2)), "dilation": (1, 2), "groups": 2}
 _conv1 = {"stride": (1,), "padding": ((1, 1),), "dilation": (1,), "groups": 1}
@@ -74,13 +75,21 @@ CASES: dict[str, list[tuple[tuple[Any, ...], tuple[Any, ...], dict[str, Any]]]] 
     "index_add": [
         ((_a(3),), (), {"key": (slice(None, None, -1), 1), "shape": (3, 4)}),
         ((_a(4, 4),), (_i,), {"key": (INDEX,), "shape": (3, 4)}), ((_a(4),), (_i, _i), {"key": (INDEX, INDEX), "shape": (3, 4)}),
+        ((_a(3, 4),), (_i,), {"key": (slice(None, None, -1), INDEX), "shape": (3, 4)}),
     ],
     "index_set": [
         ((_a(3, 4), _a(3)), (), {"key": (slice(None), 1)}), ((_a(3, 4), _a()), (), {"key": (0,)}),
         ((_a(3, 4), _a(2, 4)), (np.array([2, 0]),), {"key": (INDEX,)}), ((_a(3, 4), _a(1)), (_mask,), {"key": (INDEX,)}),
+        ((_a(3, 4), _a(4, 4)), (_i,), {"key": (INDEX,)}), ((_a(3, 4), _a(4)), (_i, _i), {"key": (INDEX, INDEX)}),
+        ((_a(3, 4), _a(3, 1)), (_i,), {"key": (slice(None, None, -1), INDEX)}), ((_a(3), _a()), (_i,), {"key": (INDEX,)}),
+        ((_a(3, 4), np.asfortranarray(_a(2, 3))), (_ij, _ij), {"key": (INDEX, INDEX)}),
+        ((_a(3, 2, 3), _a(4, 2)), (_i, _i), {"key": (INDEX, slice(None), INDEX)}), ((_a(3), _a(0)), (_i[:0],), {"key": (INDEX,)}),
+        ((_a(3, 2), _a(2)), (_mask, np.array([-1])), {"key": (INDEX, INDEX)}),
     ],
-    "take_along_axis": [((_a(3, 4),), (np.array([[2, 0, 2, 1]]),), {"axis": 0})],
-    "scatter_along_axis": [((_a(2, 4),), (np.array([[2, 0, 2, 1], [2, 1, 0, 0]]),), {"axis": 0, "shape": (3, 4)})],
+    "take_along_axis": [((_a(3, 4),), (np.array([[2, 0, 2, 1]]),), {"axis": 0}),
+                        ((_a(2, 3),), (np.array([[2, -1, 2, 0], [0, 0, 0, -3]]),), {"axis": 1})],
+    "scatter_along_axis": [((_a(2, 4),), (np.array([[2, 0, 2, 1], [-1, 1, 0, 0]]),), {"axis": 0, "shape": (3, 4)}),
+                           ((_a(2, 4),), (np.array([[2, -1, 2, 0], [0, 0, 0, -3]]),), {"axis": 1, "shape": (2, 3)})],
     "windows": [((_a(2, 7, 6),), (), _win)],
     "windows_add": [((_a(2, 3, 4, 3, 2),), (), {**_win, "size": (7, 6)})],
     "matmul": [((_a(2, 3), _a(3, 4)), (), {}), ((_a(5, 2, 3), _a(3, 1)), (), {}), ((_a(2, 1, 2, 2), _a(3, 2, 2)), (), {}),

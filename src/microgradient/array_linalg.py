@@ -7,6 +7,7 @@ with the numbers that say why.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import combinations, product
 from typing import Any, cast
 
 import numpy as np
@@ -41,25 +42,37 @@ def slogdet(a: Array) -> tuple[Array, Array]:
     return cast("tuple[Array, Array]", tuple(np.linalg.slogdet(a)))
 
 
-def cofactor(a: Array) -> Array:
-    """The matrix of cofactors: det(a)·a⁻ᵀ where a has an inverse worth the name.
+def cofactor(a: Array, *ts: Array) -> Array:
+    """The matrix of cofactors: det(a)·a⁻ᵀ where a has an inverse worth the name. With matrices t₁ … tₖ, its k-th derivative.
 
-    Else, with a = U diag(s) Vᵀ, it is det(U) det(V) U diag(c) Vᵀ, where c_i is the product of all singular values but s_i.
+    It is a polynomial in a, and computed without a division where a = U diag(s) Vᵀ: there the part of degree k in a change t is
+    C(t) = Σ_I Π_{i∉I} sᵢ · cofactor(t_II) over all sets I of k + 1 places, and derivatives are Σ_J (-1)^(k-|J|) C(Σ_{j∈J} tⱼ).
     """
-    try:
-        inverse = np.linalg.inv(a)
-    except np.linalg.LinAlgError:
-        pass
-    else:
-        condition = np.linalg.matrix_norm(a) * np.linalg.matrix_norm(inverse)
-        if np.all(condition * np.sqrt(np.finfo(a.dtype).eps) < 1):
-            return cast("Array", np.linalg.det(a)[..., None, None] * np.swapaxes(inverse, -1, -2))
+    if not ts:
+        try:
+            inverse = np.linalg.inv(a)
+        except np.linalg.LinAlgError:
+            pass
+        else:
+            condition = np.linalg.matrix_norm(a) * np.linalg.matrix_norm(inverse)
+            if np.all(condition * np.sqrt(np.finfo(a.dtype).eps) < 1):
+                return cast("Array", np.linalg.det(a)[..., None, None] * np.swapaxes(inverse, -1, -2))
     u, s, vh = svd(a)
-    c = np.ones_like(s)
-    for i in range(s.shape[-1]):
-        c[..., i] = np.prod(s[..., :i], axis=-1) * np.prod(s[..., i + 1 :], axis=-1)
-    sign = np.linalg.det(u) * np.linalg.det(vh)
-    return cast("Array", (u * (c * sign[..., None])[..., None, :]) @ vh)
+    n, k = s.shape[-1], len(ts)
+    places = np.array([*combinations(range(n), k + 1)], np.int64).reshape(-1, k + 1)
+    outside = np.ones((len(places), n), np.bool_)
+    np.put_along_axis(outside, places, False, axis=1)
+    weights = np.linalg.det(u) * np.linalg.det(vh)
+    weights = weights[..., None] * np.prod(np.where(outside, s[..., None, :], 1), axis=-1)
+    inside: Any = (..., places[:, :, None], places[:, None, :])
+    turned = [np.swapaxes(u, -1, -2) @ t @ np.swapaxes(vh, -1, -2) for t in ts]
+    c = np.zeros(np.broadcast_shapes(a.shape, *(t.shape for t in ts)), a.dtype)
+    for chosen in product((0, 1), repeat=k):
+        if any(chosen) or not k:
+            t = np.asarray(sum(t for t, one in zip(turned, chosen, strict=True) if one))
+            minors = 1 if not k else cofactor(t[inside]) if np.isfinite(t).all() else np.nan
+            np.add.at(c, inside, (-1) ** (k - sum(chosen)) * weights[..., None, None] * minors)
+    return u @ c @ vh
 
 
 def cholesky(a: Array) -> Array:

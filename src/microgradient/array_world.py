@@ -7,6 +7,7 @@ users call bring them to this form. Kernels never write into their arguments.
 
 from __future__ import annotations
 
+import functools
 import math
 import operator
 import sys
@@ -18,6 +19,7 @@ import numpy.typing as npt
 
 from . import rules_linalg  # noqa: F401 (adds its rows to the table)
 from .array_linalg import cholesky, cofactor, det, eigh, eye, inv, norm, pinv, qr, slogdet, solve, svd  # noqa: F401
+from .errors import RangeError
 from .rules import INDEX, World
 
 Array = npt.NDArray[Any]
@@ -45,7 +47,6 @@ bitwise_and, bitwise_or, bitwise_xor, bitwise_invert = np.bitwise_and, np.bitwis
 bitwise_left_shift, bitwise_right_shift = np.left_shift, np.right_shift
 
 zeros, zeros_like, ones_like = np.zeros, np.zeros_like, np.ones_like
-matmul = np.matmul
 # the methods behind np.sum, np.max, np.reshape, ...: half their cost on small arrays
 sum, max, min, prod = np.add.reduce, np.maximum.reduce, np.minimum.reduce, np.multiply.reduce
 broadcast_to, flip, roll = np.broadcast_to, np.flip, np.roll
@@ -191,9 +192,16 @@ def index_add(t: Array, *indices: Array, key: Any, shape: tuple[int, ...]) -> Ar
 
 
 def index_set(a: Array, v: Array, *indices: Array, key: Any) -> Array:
+    """`a` with the values `v` at the indexed places; of several for one place the last stays, in the order of rows."""
     out = np.array(a, copy=True)
-    out[_filled(key, indices)] = v
+    assign(out, v, *indices, key=key)
     return out
+
+
+def assign(out: Array, v: Array, *indices: Array, key: Any) -> None:
+    """`index_set` in place: not a kernel, but what a tensor does to an array that nothing else holds."""
+    v, *rows = (np.asarray(x, order="C") for x in (v, *indices))  # NumPy goes by the order in memory
+    out[_filled(key, tuple(rows))] = v
 
 
 def scatter_along_axis(t: Array, i: Array, *, axis: int, shape: tuple[int, ...]) -> Array:
@@ -285,10 +293,35 @@ def windows_add(
     return out
 
 
+def _checked(product: Callable[..., Array]) -> Callable[..., Array]:
+    """`product`, but for whole numbers of fewer than 64 bits an error where a sum does not fit into their dtype."""
+
+    @functools.wraps(product)
+    def kernel(*arrays: Array, **options: Any) -> Array:
+        y = product(*arrays, **options)  # modulo 2ⁿ, so it is right where it fits
+        if y.dtype.kind in "iu" and y.dtype.itemsize < 8 and y.size:
+            limits, sums = np.iinfo(y.dtype), product(*(a.astype(np.float64) for a in arrays), **options)
+            if sums.min() < limits.min or sums.max() > limits.max:
+                worst = sums.flat[np.abs(sums).argmax()]
+                raise RangeError(
+                    "MG144",
+                    f"`{product.__name__}`: a sum of products is {worst:.0f}, which does not fit into the dtype {y.dtype} of its "
+                    "factors. Write `x.astype(mg.int64)`.",
+                )
+        return y
+
+    return kernel
+
+
+matmul = _checked(np.matmul)
+
+
+@_checked
 def einsum(*arrays: Array, spec: str) -> Array:
     return cast("Array", np.einsum(spec, *arrays, optimize=len(arrays) > 1))
 
 
+@_checked
 def conv(
     x: Array, w: Array, *, stride: tuple[int, ...], padding: tuple[tuple[int, int], ...], dilation: tuple[int, ...],
     groups: int,
@@ -298,6 +331,7 @@ def conv(
     return (_rows(w, groups) @ columns).reshape(x.shape[0], w.shape[0], *out)
 
 
+@_checked
 def conv_input(
     y: Array, w: Array, *, size: tuple[int, ...], stride: tuple[int, ...], padding: tuple[tuple[int, int], ...],
     dilation: tuple[int, ...], groups: int,
@@ -313,6 +347,7 @@ def conv_input(
     return x[(slice(None), slice(None), *(slice(lo, lo + s) for (lo, _), s in zip(padding, size, strict=True)))]
 
 
+@_checked
 def conv_weight(
     x: Array, y: Array, *, window: tuple[int, ...], stride: tuple[int, ...], padding: tuple[tuple[int, int], ...],
     dilation: tuple[int, ...], groups: int,

@@ -5,6 +5,7 @@ Here are those that functions/, nn/ and recipes share: softmax and its relatives
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -33,7 +34,7 @@ def stop_gradient(x: Any) -> Tensor:
 def logsumexp(x: Any, /, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
     """log Σ exp(x) over `axis` (None: all), without overflow: the maximum is taken out first.
 
-    -inf where every entry is -inf. The derivative is softmax(x).
+    -inf where every entry is -inf. The derivative is softmax(x), and 0 there.
 
     >>> import microgradient as mg
     >>> round(mg.logsumexp(mg.tensor([1000.0, 1000.0])).item(), 2)
@@ -41,11 +42,10 @@ def logsumexp(x: Any, /, axis: int | tuple[int, ...] | None = None, keepdims: bo
     """
     x = _floating(x)
     axes = _axes(axis, x.ndim)
-    if any(x.shape[i] == 0 for i in axes):
-        total = xp.log(xp.sum(xp.exp(x), axis=axes, keepdims=True))
-    else:
-        top = _peak(x, axes)
-        total = xp.log(xp.sum(xp.exp(x - top), axis=axes, keepdims=True)) + top
+    top = _peak(x, axes)
+    total = xp.sum(xp.exp(x - top), axis=axes, keepdims=True)
+    none = xp.equal(total, 0)  # log has no derivative there, but the sum stays 0 nearby
+    total = xp.where(none, -math.inf, xp.log(xp.where(none, 1, total)) + top)
     return cast("Tensor", total if keepdims else xp.reshape(total, shape=_dropped(total.shape, axes)))
 
 
@@ -215,6 +215,8 @@ def _dropped(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
 
 def _peak(x: Tensor, axes: tuple[int, ...]) -> Tensor:
     """The maximum over `axes` as a constant, 0 where it is infinite: what may be subtracted without harm."""
+    if any(x.shape[i] == 0 for i in axes):
+        return cast("Tensor", xp.zeros(tuple(1 if i in axes else n for i, n in enumerate(x.shape)), x.dtype))
     top = xp.max(wrap(x.data, None), axis=axes, keepdims=True)
     return cast("Tensor", xp.where(xp.isfinite(top), top, 0))
 

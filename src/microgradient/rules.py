@@ -16,7 +16,9 @@ There are four kinds of row:
 Broadcasting is undone in one place, `unbroadcast`, by the sweep that applies the rows, and so are changes of dtype.
 
 Conventions at kinks: relu'(0) = 0, abs'(0) = 0, maximum/minimum at a tie and max/min reductions share the gradient
-equally, clip passes it at its bounds, hypot and norms have derivative 0 at 0; otherwise as PyTorch does.
+equally (the NaNs do, where there are any), clip passes it at its bounds, atan2, hypot and norms have derivative 0 at 0;
+otherwise as PyTorch does. The second derivative of abs, copysign, atan2, hypot and norms at 0 is NaN, because it depends on
+the composition (|x|² has one, |x| has not) and a 0 would be wrong; relu, clip, maximum and max count as linear on each side.
 """
 
 from __future__ import annotations
@@ -186,7 +188,7 @@ def special(name: str, vjp: Rule, jvp: Rule, reads: str) -> Primitive:
         return jvp(xp, tangents if len(args) > 1 else tangents[0], y, *args, **params)
 
     def kept(wanted: Sequence[bool]) -> tuple[bool, ...]:
-        return ("y" in reads, *("abc"[i] in reads for i in range(len(wanted))))
+        return ("y" in reads, *(chr(ord("a") + i) in reads for i in range(len(wanted))))
 
     TABLE[name] = Primitive(name, "special", (vjp,), all_vjp, all_jvp, kept)
     return TABLE[name]
@@ -235,6 +237,26 @@ def _passes(rule: Rule, arity: int) -> bool:
 
 # --------------------------------------------------------------------------------------------------- pointwise: arithmetic
 
+
+def _kink(xp: World, a: Any) -> Any:
+    """1. Its derivative is 0, and 0·0⁻¹ = NaN where a is 0: a factor of a first derivative that has none there itself."""
+    return xp.power(a, n=0)
+
+
+def _over_length(xp: World, a: Any, y: Any) -> Any:
+    """a / y for the length y of a vector with the entry a, and 0 where y is 0."""
+    return a * _kink(xp, y) / xp.where(xp.equal(y, 0), 1, y)
+
+
+def _over_square(xp: World, a: Any, y: Any) -> Any:
+    return _over_length(xp, _over_length(xp, a, y), y)  # y² might under- or overflow
+
+
+def _difference(xp: World, a: Any, b: Any) -> Any:
+    """a - b, but -∞ where b is +∞ or a is -∞, also if both are: what is -∞ has no part in a sum of exponentials."""
+    return xp.where(xp.equal(a, -math.inf), -math.inf, a - b)
+
+
 pointwise("positive", lambda xp, t, y, a: t, symbol="+")
 pointwise("negative", lambda xp, t, y, a: -t, symbol="-")
 pointwise("add", lambda xp, t, y, a, b: t, lambda xp, t, y, a, b: t, symbol="+")
@@ -253,15 +275,15 @@ pointwise("remainder", lambda xp, t, y, a, b: t, lambda xp, t, y, a, b: -t * xp.
 pointwise("square", lambda xp, t, y, a: t * (2 * a))
 pointwise("sqrt", lambda xp, t, y, a: t / (2 * y), floats=True)
 pointwise("reciprocal", lambda xp, t, y, a: -t * (y * y), floats=True)
-pointwise("abs", lambda xp, t, y, a: t * xp.sign(a))
+pointwise("abs", lambda xp, t, y, a: t * (xp.sign(a) * _kink(xp, a)))
 for _flat in ("sign", "floor", "ceil", "round", "trunc"):
     pointwise(_flat, lambda xp, t, y, a: xp.zeros_like(t))
 pointwise("copysign",
-          lambda xp, t, y, a, b: t * xp.where(xp.equal(a, 0), 0, xp.sign(y) * xp.sign(a)),
+          lambda xp, t, y, a, b: t * (xp.where(xp.equal(a, 0), 0, xp.sign(y) * xp.sign(a)) * _kink(xp, a)),
           lambda xp, t, y, a, b: xp.zeros_like(t), floats=True)  # fmt: skip
 pointwise("hypot",
-          lambda xp, t, y, a, b: t * (a / xp.where(xp.equal(y, 0), 1, y)),
-          lambda xp, t, y, a, b: t * (b / xp.where(xp.equal(y, 0), 1, y)), floats=True)  # fmt: skip
+          lambda xp, t, y, a, b: t * _over_length(xp, a, y),
+          lambda xp, t, y, a, b: t * _over_length(xp, b, y), floats=True)  # fmt: skip
 
 # --------------------------------------------------------------------------------------- pointwise: exponentials, logarithms
 
@@ -273,8 +295,8 @@ pointwise("log2", lambda xp, t, y, a: t / (a * math.log(2)), floats=True)
 pointwise("log10", lambda xp, t, y, a: t / (a * math.log(10)), floats=True)
 pointwise("log1p", lambda xp, t, y, a: t / (a + 1), floats=True)
 pointwise("logaddexp",
-          lambda xp, t, y, a, b: t * xp.sigmoid(a - b),
-          lambda xp, t, y, a, b: t * xp.sigmoid(b - a), floats=True)  # fmt: skip
+          lambda xp, t, y, a, b: t * xp.sigmoid(_difference(xp, a, b)),
+          lambda xp, t, y, a, b: t * xp.sigmoid(_difference(xp, b, a)), floats=True)  # fmt: skip
 pointwise("sigmoid", lambda xp, t, y, a: t * (y * (1 - y)), floats=True)
 pointwise("softplus", lambda xp, t, y, a: t * xp.sigmoid(a), floats=True)
 
@@ -287,8 +309,8 @@ pointwise("asin", lambda xp, t, y, a: t / xp.sqrt(1 - a * a), floats=True)
 pointwise("acos", lambda xp, t, y, a: -t / xp.sqrt(1 - a * a), floats=True)
 pointwise("atan", lambda xp, t, y, a: t / (1 + a * a), floats=True)
 pointwise("atan2",
-          lambda xp, t, y, a, b: t * (b / (a * a + b * b)),
-          lambda xp, t, y, a, b: -t * (a / (a * a + b * b)), floats=True)  # fmt: skip
+          lambda xp, t, y, a, b: t * _over_square(xp, b, xp.hypot(a, b)),
+          lambda xp, t, y, a, b: -t * _over_square(xp, a, xp.hypot(a, b)), floats=True)  # fmt: skip
 pointwise("sinh", lambda xp, t, y, a: t * xp.cosh(a), floats=True)
 pointwise("cosh", lambda xp, t, y, a: t * xp.sinh(a), floats=True)
 pointwise("tanh", lambda xp, t, y, a: t * (1 - y * y), floats=True)
@@ -403,8 +425,12 @@ def _concat_transposes(xp: World, t: Any, *arrays: Any, axis: int) -> list[Any]:
 
 
 def _index_set_transposes(xp: World, t: Any, a: Any, v: Any, *indices: Any, key: Any) -> list[Any]:
-    hole = xp.index_set(t, 0, *indices, key=key)
-    return [hole, unbroadcast(xp, xp.index(t, *indices, key=key), v.shape)]
+    hole, g = xp.index_set(t, 0, *indices, key=key), xp.index(t, *indices, key=key)
+    if any(i.dtype.kind != "b" for i in indices):  # of several values for one entry the last stays: it alone is read
+        number = xp.reshape(xp.cumulative_sum(xp.zeros((math.prod(g.shape),), int) + 1, axis=0), shape=g.shape)
+        kept = xp.index_set(xp.zeros(t.shape, int), number, *indices, key=key)
+        g = xp.where(xp.equal(xp.index(kept, *indices, key=key), number), g, 0)
+    return [hole, unbroadcast(xp, g, v.shape)]
 
 
 linear("pad", _pad_transpose)
@@ -465,8 +491,9 @@ multilinear("conv_weight",
 
 
 def _shares(xp: World, y: Any, a: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
-    """How the derivative of a maximum is divided: 1/k for each of the k entries that attain it."""
-    hits = xp.astype(xp.equal(a, _spread(xp, y, a, axis, keepdims)), dtype=a.dtype)
+    """How the derivative of a maximum is divided: 1/k for each of the k entries that attain it, or are NaN."""
+    attained = xp.logical_or(xp.equal(a, _spread(xp, y, a, axis, keepdims)), xp.not_equal(a, a))
+    hits = xp.astype(attained, dtype=a.dtype)
     return hits / xp.sum(hits, axis=axis, keepdims=True)
 
 

@@ -13,10 +13,9 @@ themselves stay finite, because they never enter the division.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-from .rules import World, _mT, _spread, _sum, special
+from .rules import World, _mT, _over_length, _spread, _sum, special
 
 # ------------------------------------------------------------------------------------------- inverse, solution, determinant
 
@@ -44,10 +43,14 @@ def _scale(xp: World, s: Any) -> Any:
     return xp.reshape(s, shape=(*s.shape, 1, 1))
 
 
-def _cofactor_change(xp: World, t: Any, y: Any, a: Any) -> Any:
-    """The second derivative of det, applied to t: (⟨C, t⟩ C - C tᵀ C) / det A, which is self-adjoint."""
-    change = _scale(xp, _inner(xp, y, t)) * y - xp.matmul(xp.matmul(y, _mT(xp, t)), y)
-    return change / _scale(xp, xp.det(a))
+def _cofactor_vjp(xp: World, t: Any, y: Any, a: Any, *ts: Any) -> list[Any]:
+    return [xp.cofactor(a, *ts, t), *(xp.cofactor(a, *ts[:i], t, *ts[i + 1 :]) for i in range(len(ts)))]
+
+
+def _cofactor_jvp(xp: World, t: Any, y: Any, a: Any, *ts: Any) -> Any:
+    ta, *tangents = t if ts else [t]
+    terms = [] if ta is None else [xp.cofactor(a, *ts, ta)]
+    return _sum(terms + [xp.cofactor(a, *ts[:i], x, *ts[i + 1 :]) for i, x in enumerate(tangents) if x is not None])
 
 
 def _slogdet_vjp(xp: World, t: Any, y: Any, a: Any) -> Any:
@@ -78,17 +81,12 @@ def _pinv_jvp(xp: World, t: Any, y: Any, a: Any, *, rtol: Any) -> Any:
     return left - xp.matmul(xp.matmul(left, a), y) + right - xp.matmul(y, xp.matmul(a, right)) - inside
 
 
-def _over_norm(xp: World, y: Any, a: Any) -> Any:
-    """a / |a|, and 0 where the norm y is 0."""
-    return a / xp.where(xp.equal(y, 0), math.inf, y)
-
-
 def _norm_vjp(xp: World, t: Any, y: Any, a: Any, *, axis: tuple[int, ...], keepdims: bool) -> Any:
-    return _spread(xp, t, a, axis, keepdims) * _over_norm(xp, _spread(xp, y, a, axis, keepdims), a)
+    return _spread(xp, t, a, axis, keepdims) * _over_length(xp, a, _spread(xp, y, a, axis, keepdims))
 
 
 def _norm_jvp(xp: World, t: Any, y: Any, a: Any, *, axis: tuple[int, ...], keepdims: bool) -> Any:
-    return xp.sum(t * _over_norm(xp, _spread(xp, y, a, axis, keepdims), a), axis=axis, keepdims=keepdims)
+    return xp.sum(t * _over_length(xp, a, _spread(xp, y, a, axis, keepdims)), axis=axis, keepdims=keepdims)
 
 
 special("norm", _norm_vjp, _norm_jvp, reads="ya")  # √Σa²; its derivative at 0 is 0
@@ -101,7 +99,8 @@ special("pinv", _pinv_vjp, _pinv_jvp, reads="ya")
 special("det",
         lambda xp, t, y, a: _scale(xp, t) * xp.cofactor(a),
         lambda xp, t, y, a: _inner(xp, xp.cofactor(a), t), reads="a")  # fmt: skip
-special("cofactor", _cofactor_change, _cofactor_change, reads="ya")
+# cofactor(a, t₁, …, tₖ) is derivative number k + 1 of det in the directions t, as a matrix: symmetric and linear in them
+special("cofactor", _cofactor_vjp, _cofactor_jvp, reads="abcdefgh")
 special("slogdet", _slogdet_vjp, _slogdet_jvp, reads="a")
 
 

@@ -19,7 +19,7 @@ class TapedWorld:
 
     def __init__(self) -> None:
         for name, row in TABLE.items():
-            # polygamma has a parameter
+            # these have a parameter
             direct = row.kind == "pointwise" and len(row.maps) < 3 and name not in ("polygamma", "power")
             setattr(self, name, _pointwise(name) if direct else functools.partial(apply, row))
         self.pow = operator.pow  # `**` knows a cheaper row for a number as exponent

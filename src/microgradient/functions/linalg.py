@@ -20,6 +20,7 @@ import numpy as np
 
 from ..array_linalg import lapack
 from ..errors import ArgumentError, DTypeError, GradientError, ShapeError
+from ..operators import wrap
 from ..tape import recording
 from ..taped_world import TAPED as xp
 from ..tensor import Tensor
@@ -156,7 +157,7 @@ def pinv(x: ArrayLike, /, *, rtol: float | ArrayLike | None = None) -> Tensor:
 def det(x: ArrayLike, /) -> Tensor:
     """The determinant of each square matrix; 1 for matrices without entries. Its gradient is the matrix of cofactors.
 
-    The gradient is also right where the matrix is singular; the second derivative there is NaN.
+    Derivatives of every order are exact where the matrix is singular, too.
     Raises ShapeError if the matrices are not square.
 
     >>> import microgradient as mg
@@ -360,7 +361,8 @@ def matrix_rank(x: ArrayLike, /, *, rtol: float | ArrayLike | None = None) -> Te
 def vector_norm(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False, ord: float = 2) -> Tensor:
     """(Σ|x|^ord)^(1/ord) over `axis` (None: all): the length for ord = 2, max |x| for inf, min |x| for -inf.
 
-    ord = 0 counts the entries that are not 0. The derivative of |x| at 0 counts as 0, as does that of a zero vector's norm.
+    ord = 0 counts the entries that are not 0. The derivative of |x| at 0 counts as 0, as does that of a zero vector's norm;
+    their second derivatives are NaN there.
 
     >>> import microgradient as mg
     >>> mg.linalg.vector_norm(mg.tensor([3.0, 4.0]))
@@ -377,18 +379,24 @@ def vector_norm(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False, o
         return cast("Tensor", xp.norm(x, axis=axes, keepdims=keepdims))
     if ord == 0:
         return cast("Tensor", reduced(xp.abs(xp.sign(x))))
+    if not math.prod(x.shape[i] for i in axes):
+        if ord == -math.inf:
+            raise ArgumentError("MG138", f"The norm of order -inf needs an entry; the shape is {x.shape}.")
+        return cast("Tensor", reduced(x))
     if math.isinf(ord):
-        if not math.prod(x.shape[i] for i in axes):
-            if ord < 0:
-                raise ArgumentError("MG138", f"The norm of order -inf needs an entry; the shape is {x.shape}.")
-            return cast("Tensor", reduced(x))
         return cast("Tensor", (xp.max if ord > 0 else xp.min)(xp.abs(x), axis=axes, keepdims=keepdims))
-    size = xp.abs(x)
-    zero = xp.equal(size, 0)
-    powers = xp.where(zero, 0 if ord > 0 else np.inf, xp.pow(xp.where(zero, 1, size), ord))
-    total = reduced(powers)
+    top = xp.max(xp.abs(wrap(x.data, None)), axis=axes, keepdims=True)  # a constant: |x| = |x / top| · top, and fits
+    top = xp.where(xp.logical_and(xp.isfinite(top), xp.greater(top, 0)), top, 1)
+    size = (x if ord % 2 == 0 else xp.abs(x)) / top
+    if ord > 2:  # the length of the vector of the |x|^(ord/2)
+        total, root = xp.norm(xp.power(size, n=ord / 2), axis=axes, keepdims=keepdims), 2 / ord
+    else:
+        zero = xp.equal(size, 0)
+        powers = xp.where(zero, 0 if ord > 0 else np.inf, xp.pow(xp.where(zero, 1, size), ord))
+        total, root = reduced(powers), 1 / ord
     none = xp.equal(total, 0)  # the root has an infinite derivative there
-    return cast("Tensor", xp.where(none, 0, xp.pow(xp.where(none, 1, total), 1 / ord)))
+    y = xp.where(none, 0, xp.pow(xp.where(none, 1, total), root))
+    return cast("Tensor", y * (top if keepdims else xp.reshape(top, shape=y.shape)))
 
 
 def matrix_norm(

@@ -26,19 +26,22 @@ from .arguments import (
     inexact,
     one_axis,
 )
-from .elementwise import equal, sqrt, square, subtract, where
+from .elementwise import square, subtract
+from .linalg import vector_norm
 from .manipulation import concat, permute_dims, reshape
 
 
 def sum(x: ArrayLike, /, *, axis: Axis = None, dtype: DType = None, keepdims: bool = False) -> Tensor:
     """Σx over `axis`; 0 for no elements. Integers and booleans are summed as int64 (unsigned: uint64), floats as they are.
 
+    `dtype` is that of the result: `x` is cast to it first.
+
     >>> import microgradient as mg
     >>> mg.sum(mg.asarray([[1.0, 2.0], [3.0, 4.0]]), axis=1)
     tensor([3., 7.])
     """
     x = _accumulated(as_tensor(x), dtype)
-    return cast("Tensor", apply(TABLE["sum"], x, axis=axes_of(axis, x.ndim), keepdims=keepdims))
+    return cast_to(apply(TABLE["sum"], x, axis=axes_of(axis, x.ndim), keepdims=keepdims), x.dtype)
 
 
 def prod(x: ArrayLike, /, *, axis: Axis = None, dtype: DType = None, keepdims: bool = False) -> Tensor:
@@ -51,11 +54,11 @@ def prod(x: ArrayLike, /, *, axis: Axis = None, dtype: DType = None, keepdims: b
     x = _accumulated(as_tensor(x), dtype)
     axes = axes_of(axis, x.ndim)
     if len(axes) == 1:
-        return cast("Tensor", apply(TABLE["prod"], x, axis=axes[0], keepdims=keepdims))
+        return cast_to(apply(TABLE["prod"], x, axis=axes[0], keepdims=keepdims), x.dtype)
     kept = tuple(i for i in range(x.ndim) if i not in axes)
     shape = tuple(x.shape[i] for i in kept)
     moved = reshape(permute_dims(x, (*kept, *axes)), (*shape, math.prod(x.shape[i] for i in axes)))
-    out = cast("Tensor", apply(TABLE["prod"], moved, axis=len(kept), keepdims=False))
+    out = cast_to(apply(TABLE["prod"], moved, axis=len(kept), keepdims=False), x.dtype)
     return reshape(out, tuple(1 if i in axes else n for i, n in enumerate(x.shape))) if keepdims else out
 
 
@@ -108,15 +111,16 @@ def var(x: ArrayLike, /, *, axis: Axis = None, correction: float = 0.0, keepdims
 
 
 def std(x: ArrayLike, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> Tensor:
-    """√var over `axis`, see :func:`var`. Where all values are equal its derivative is 0.
+    """√var over `axis`, see :func:`var`. Where all values are equal its derivative is 0 and the second one NaN.
 
     >>> import microgradient as mg
     >>> mg.std(mg.asarray([1.0, 3.0]))
     tensor(1.)
     """
-    variance = var(x, axis=axis, correction=correction, keepdims=keepdims)
-    constant = equal(variance, 0)
-    return where(constant, 0, sqrt(where(constant, 1, variance)))
+    x = inexact(as_tensor(x))
+    degrees = _count(x, axis) - correction
+    distance = subtract(x, mean(x, axis=axis, keepdims=True))
+    return vector_norm(distance, axis=axis, keepdims=keepdims) / (math.sqrt(degrees) if degrees > 0 else 0)
 
 
 def cumulative_sum(

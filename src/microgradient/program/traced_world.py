@@ -315,3 +315,4 @@ UFUNCS.update(
 for _name in ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal"):
     UFUNCS[getattr(np, _name)] = _name
 UFUNCS[np.power], UFUNCS[np.floor_divide], UFUNCS[np.tanh], UFUNCS[np.expm1] = "pow", "floor_divide", "tanh", "expm1"
+UFUNCS[np.matmul] = "matmul"
