@@ -161,6 +161,16 @@ def test_pooling_takes_the_largest_and_the_mean_of_each_window(
         np.testing.assert_allclose(sums[0, :, i], window.sum(axis=1) / covered)
 
 
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int64", "float32"])
+def test_max_pool_of_any_numbers_with_padding(dtype: str) -> None:
+    x = np.array([[[1, 9], [7, 3]]], dtype) if dtype == "uint8" else np.array([[[-1, -9], [-7, -3]]], dtype)
+    for f in (F.max_pool2d, mg.compile(F.max_pool2d)):
+        y = f(mg.tensor(x), 2, 1, 1)
+        assert y.dtype == np.dtype(dtype)
+        rows = [[-1, -1, -9], [-1, -1, -3], [-7, -3, -3]]
+        assert y.tolist() == [[[1, 9, 9], [7, 9, 9], [7, 7, 3]] if dtype == "uint8" else rows]
+
+
 def test_max_pool_passes_nan_on() -> None:
     for place in range(4):
         x = np.zeros((1, 1, 2, 2))

@@ -177,6 +177,15 @@ def test_binary_cross_entropy_explains_shapes_and_ranges() -> None:
     np.testing.assert_allclose(whole.item(), math.log(2), rtol=1e-6)
 
 
+def test_a_certain_and_wrong_prediction_has_a_large_gradient_in_every_world() -> None:
+    p, y = mg.tensor([0.0, 1.0, 0.5]), mg.tensor([1.0, 0.0, 1.0])
+    gradient = mg.grad(lambda p: F.binary_cross_entropy(p, y, reduction="sum"))
+    for found in (gradient(p), mg.compile(gradient)(p), mg.vmap(gradient)(mg.stack([p, p]))[1]):
+        np.testing.assert_allclose(found.numpy(), [-1e12, 1e12, -2], rtol=1e-6)
+    second = mg.hessian(lambda p: F.binary_cross_entropy(p, mg.tensor([0.3]), reduction="sum"))(mg.tensor([0.25]))
+    np.testing.assert_allclose(second.item(), 0.3 / 0.25**2 + 0.7 / 0.75**2, rtol=1e-6)
+
+
 def test_unknown_reductions_are_refused() -> None:
     for loss in (F.mse_loss, F.binary_cross_entropy_with_logits, F.kl_div):
         with pytest.raises(ArgumentError, match="reduction='avg' is unknown"):

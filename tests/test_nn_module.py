@@ -437,8 +437,29 @@ def test_clip_grad_value_and_norm() -> None:
     total = sum(float(mg.sum(p.grad * p.grad)) for p in layer.parameters()) ** 0.5
     np.testing.assert_allclose(total, 0.001, rtol=1e-2)
     layer.weight.grad = mg.tensor(np.full((2, 3), np.inf, np.float32))
-    with pytest.raises(RuntimeError, match="norm of the gradients is inf"):
+    with pytest.raises(
+        RuntimeError, match=r"norm of the gradients is inf: 6 of 6 entries .* of `layer.weight` \(2, 3\)"
+    ):
         nn.utils.clip_grad_norm_(layer.parameters(), 1.0, error_if_nonfinite=True)
+
+
+def test_a_gradient_that_is_not_finite_is_named_however_it_was_given() -> None:
+    def clip(taken: list[mg.Tensor]) -> None:
+        nn.utils.clip_grad_norm_(iter(taken), 1.0, error_if_nonfinite=True)
+
+    net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
+    (net(mg.ones((1, 2))) * 1.0).sum().backward()
+    net[1].bias.grad = mg.tensor([np.nan])
+    with pytest.raises(
+        RuntimeError, match=r"nan: 1 of 1 entries of the gradient of `taken\[3\]` \(1,\) are not finite"
+    ):
+        clip(list(net.parameters()))
+    with pytest.raises(RuntimeError, match=r"`net.1.bias`"):
+        nn.utils.clip_grad_norm_(net.parameters(), 1.0, error_if_nonfinite=True)
+    net[1].bias.grad = mg.tensor([3e38])
+    net[1].weight.grad = mg.tensor([[3e38, 3e38]])
+    with pytest.raises(RuntimeError, match="all gradients are finite, but their norm overflows"):
+        nn.utils.clip_grad_norm_(net.parameters(), 1.0, error_if_nonfinite=True)
 
 
 def test_parameters_to_vector_and_back() -> None:

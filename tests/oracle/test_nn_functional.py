@@ -114,11 +114,13 @@ def test_binary_cross_entropy(reduction: str, weight: Any) -> None:
 def test_binary_cross_entropy_of_certain_predictions() -> None:
     p, y = np.array([0.0, 0.0, 1.0, 1.0]), np.array([0.0, 1.0, 0.0, 1.0])
     wanted = TF.binary_cross_entropy(torch.tensor(p), torch.tensor(y), reduction="none").numpy()
-    leaf = mg.tensor(p, requires_grad=True)
-    loss = F.binary_cross_entropy(leaf, mg.tensor(y), reduction="none")
+    loss = F.binary_cross_entropy(mg.tensor(p), mg.tensor(y), reduction="none")
     np.testing.assert_array_equal(loss.numpy(), wanted)
-    loss.sum().backward()
-    assert np.isfinite(leaf.grad.numpy()).all()
+    probabilities, targets = np.meshgrid([0.0, 1.0, 0.5, 1e-13, 1e-30], [0.0, 1.0, 0.5])
+    leaf, theirs = (make(probabilities, requires_grad=True) for make in (mg.tensor, torch.tensor))
+    F.binary_cross_entropy(leaf, mg.tensor(targets)).backward()
+    TF.binary_cross_entropy(theirs, torch.tensor(targets)).backward()
+    np.testing.assert_allclose(leaf.grad.numpy(), theirs.grad.numpy(), rtol=1e-7)  # its 1e-12 is a float32
     logits = np.array([1000.0, -1000.0, 1000.0, -1000.0])
     compare(F.binary_cross_entropy_with_logits, TF.binary_cross_entropy_with_logits, logits, y, reduction="none")
 
@@ -130,6 +132,9 @@ def test_kl_div(reduction: str) -> None:
     compare(F.kl_div, TF.kl_div, x, numbers(4, 3, seed=1), leaves=2, reduction=reduction, log_target=True)
     y[0, 0] = 0.0
     compare(F.kl_div, TF.kl_div, x, y, reduction=reduction)
+    y[0, 1] = -0.1
+    compare(F.kl_div, TF.kl_div, x, y, reduction=reduction)
+    compare(F.kl_div, TF.kl_div, x[0, 0], y[1, 1], reduction=reduction)
 
 
 ACTIVATIONS = [
@@ -215,6 +220,13 @@ def test_attention_with_fewer_key_heads() -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("of_input", [(), (3,), (4, 3), (2, 3, 4)])
+@pytest.mark.parametrize("of_weight", [(1,), (), (3,)])
+def test_prelu(of_input: tuple[int, ...], of_weight: tuple[int, ...]) -> None:
+    if of_weight != (3,) or len(of_input) > 1:
+        compare(F.prelu, TF.prelu, numbers(*of_input), numbers(*of_weight), leaves=2)
+
+
 def test_one_hot() -> None:
     labels = np.array([[0, 3], [1, 1]])
     for options in ({}, {"num_classes": 6}):
@@ -238,6 +250,20 @@ def test_clip_grad_norm(norm_type: float, max_norm: float) -> None:
     for p, q in zip(mine[:2], other[:2], strict=True):
         np.testing.assert_allclose(p.grad.numpy(), q.grad.numpy(), rtol=1e-12)
     assert mine[2].grad is None
+
+
+@pytest.mark.parametrize("size", [1e38, 1e20, 1e-30, np.inf, np.nan])
+def test_clip_grad_norm_of_the_very_large_and_small(size: float) -> None:
+    for norm_type in (2.0, 3.0, float("inf")):
+        mine, other = mg.tensor([0.0] * 3, requires_grad=True), torch.zeros(3, requires_grad=True)
+        grad = np.array([size, 2 * size, 1.0], np.float32)
+        if np.isfinite(size):  # in float64, PyTorch's squares do not overflow
+            other = other.detach().double().requires_grad_()
+        mine.grad, other.grad = mg.tensor(grad), torch.tensor(grad.astype(str(other.dtype)[6:]))
+        norm = nn.utils.clip_grad_norm_([mine], 0.5, norm_type)
+        wanted = torch.nn.utils.clip_grad_norm_([other], 0.5, norm_type)
+        np.testing.assert_allclose(norm.item(), wanted.item(), rtol=1e-6)
+        np.testing.assert_allclose(mine.grad.numpy(), other.grad.numpy(), rtol=1e-5, atol=1e-40)
 
 
 @pytest.mark.parametrize("nonlinearity", ["linear", "conv2d", "sigmoid", "tanh", "relu", "leaky_relu", "selu"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -24,7 +24,7 @@ def clip_grad_norm_(
     """Scale all gradients by max_norm / (norm + 1e-6) if that is below 1; return the norm before, of all as one vector.
 
     ``norm_type`` p gives (Σ abs(g)^p)^(1/p), ``inf`` the largest. Pascanu, Mikolov and Bengio 2013. With
-    ``error_if_nonfinite``, raises :class:`GradientError` if the norm is infinite or NaN.
+    ``error_if_nonfinite``, raises :class:`GradientError` if the norm is infinite or NaN; it names the parameter.
 
     >>> import microgradient as mg
     >>> w = mg.tensor([3.0, 4.0], requires_grad=True)
@@ -37,7 +37,7 @@ def clip_grad_norm_(
     with_grad = _with_grad(parameters)
     norm = get_total_norm([grad for _, grad in with_grad], norm_type)
     if error_if_nonfinite and not mg.isfinite(norm):
-        raise GradientError("MG170", f"The norm of the gradients is {norm.data}: look for the first NaN or infinity.")
+        raise _non_finite(norm, with_grad)
     scale = mg.clip(max_norm / (norm + 1e-6), max=1.0)
     for parameter, grad in with_grad:
         parameter.grad = mg.astype(grad * scale, grad.dtype)
@@ -45,22 +45,14 @@ def clip_grad_norm_(
 
 
 def get_total_norm(tensors: Iterable[Tensor], norm_type: float = 2.0) -> Tensor:
-    """The p-norm of all tensors as one vector.
+    """The p-norm of all tensors as one vector; squares that would not fit into the dtype do not spoil it.
 
     >>> import microgradient as mg
     >>> get_total_norm([mg.tensor([3.0]), mg.tensor([4.0])]).item()
     5.0
     """
-    sizes = [mg.abs(tensor.detach()) for tensor in tensors if tensor.size]
-    if not sizes:
-        return Tensor(0.0)
-    if norm_type == math.inf:
-        return mg.max(mg.stack([mg.max(size) for size in sizes]))
-    powers = [mg.sum(size * size if norm_type == 2 else size**norm_type) for size in sizes]
-    total = powers[0]
-    for power in powers[1:]:
-        total = total + power
-    return mg.sqrt(total) if norm_type == 2 else total ** (1.0 / norm_type)
+    norms = [mg.linalg.vector_norm(tensor.detach(), ord=norm_type) for tensor in tensors if tensor.size]
+    return mg.linalg.vector_norm(mg.stack(norms), ord=norm_type) if norms else Tensor(0.0)
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
@@ -132,6 +124,24 @@ def functional_call(module: Module, parameters: Mapping[str, Tensor], *args: Any
     finally:
         for tensor, data, node in before:
             tensor.data, tensor.node = data, node
+
+
+def _non_finite(norm: Tensor, with_grad: list[tuple[Tensor, Tensor]]) -> GradientError:
+    from ..explain.names import node_names, user_frame  # the names that the caller has for its parameters
+
+    frame = user_frame(sys._getframe(1))
+    names = node_names({**frame.f_globals, **frame.f_locals})
+    bad = [
+        f"{np.count_nonzero(~np.isfinite(grad.data))} of {grad.size} entries of the gradient of "
+        f"`{names.get(parameter.node, f'parameters[{i}]')}` {parameter.shape}"
+        for i, (parameter, grad) in enumerate(with_grad)
+        if not np.isfinite(grad.data).all()
+    ]
+    what = f"{bad[0]} are not finite" if bad else "all gradients are finite, but their norm overflows"
+    more = f", and so in {len(bad) - 1} more" if len(bad) > 1 else ""
+    return GradientError(
+        "MG170", f"The norm of the gradients is {norm.item()}: {what}{more}. `mg.trace()` shows where they came from."
+    )
 
 
 def _with_grad(parameters: Tensor | Iterable[Tensor]) -> list[tuple[Tensor, Tensor]]:

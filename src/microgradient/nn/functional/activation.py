@@ -38,8 +38,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     >>> prelu(mg.tensor([-2.0, 2.0]), mg.tensor([0.25])).tolist()
     [-0.5, 2.0]
     """
-    if weight.size != 1:
-        weight = mg.reshape(weight, (weight.size,) + (1,) * (input.ndim - 2))
+    weight = mg.reshape(weight, () if weight.size == 1 else (weight.size,) + (1,) * (input.ndim - 2))
     return mg.where(input > 0, input, input * weight)
 
 

@@ -47,10 +47,7 @@ def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", be
     if beta < 0:
         raise ArgumentError("MG157", f"smooth_l1_loss needs beta ≥ 0, got {beta}.")
     difference = _difference("smooth_l1_loss", input, target)
-    size = mg.abs(difference)
-    if beta == 0:
-        return reduce(size, reduction)
-    return reduce(mg.where(size < beta, difference * difference * (0.5 / beta), size - 0.5 * beta), reduction)
+    return reduce(_huber(difference, beta) / beta if beta else mg.abs(difference), reduction)
 
 
 def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0) -> Tensor:
@@ -61,9 +58,7 @@ def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: fl
     """
     if delta <= 0:
         raise ArgumentError("MG157", f"huber_loss needs delta > 0, got {delta}.")
-    difference = _difference("huber_loss", input, target)
-    size = mg.abs(difference)
-    return reduce(mg.where(size < delta, difference * difference * 0.5, (size - 0.5 * delta) * delta), reduction)
+    return reduce(_huber(_difference("huber_loss", input, target), delta), reduction)
 
 
 def binary_cross_entropy(
@@ -71,6 +66,7 @@ def binary_cross_entropy(
 ) -> Tensor:
     """-(y log p + (1-y) log(1-p)) for probabilities p, each logarithm at least -100.
 
+    The derivative is PyTorch's, (p - y) / max(p · (1-p), 1e-12): large, but finite, where a prediction is surely wrong.
     Prefer :func:`binary_cross_entropy_with_logits`, which is exact for every number. Raises :class:`ArgumentError` for
     an input outside 0..1.
 
@@ -85,7 +81,12 @@ def binary_cross_entropy(
             f"binary_cross_entropy takes probabilities, got numbers from {values.min():.4g} to {values.max():.4g}. "
             "Use `binary_cross_entropy_with_logits(x, y)` for the scores before the sigmoid.",
         )
-    loss = -(target * _bounded_log(input) + (1.0 - target) * _bounded_log(1.0 - input))
+    p = input.detach()
+    sure = p * (1.0 - p) < 1e-12
+    bounded = (mg.clip(mg.log(q), min=-100.0) for q in (p, 1.0 - p))
+    line = (input - p) * (p - target) * 1e12 - _mixed(target, *bounded)
+    inner = mg.where(sure, 0.5, input)
+    loss = mg.where(sure, line, -_mixed(target, mg.log(inner), mg.log(1.0 - inner)))
     return reduce(loss if weight is None else loss * weight, reduction)
 
 
@@ -120,7 +121,7 @@ def binary_cross_entropy_with_logits(
 
 
 def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target: bool = False) -> Tensor:
-    """y · (log y - x) for log-probabilities x and probabilities y (their logarithms, with ``log_target``).
+    """y · (log y - x) for log-probabilities x and probabilities y (their logarithms, with ``log_target``); NaN for y < 0.
 
     "mean" divides by the number of elements; ``reduction="batchmean"`` by the batch size, which is the mathematical one.
 
@@ -130,10 +131,10 @@ def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target
     if log_target:
         loss = mg.exp(target) * (target - input)
     else:
-        positive = target > 0
-        loss = mg.where(positive, target * mg.log(mg.where(positive, target, 1.0)), 0.0) - target * input
+        zero = target == 0
+        loss = mg.where(zero, 0.0, target * mg.log(mg.where(zero, 1.0, target))) - target * input
     if reduction == "batchmean":
-        return mg.sum(loss) / input.shape[0]
+        return mg.sum(loss) / (input.shape[0] if input.ndim else 1)
     return reduce(loss, reduction)
 
 
@@ -336,6 +337,12 @@ def _difference(name: str, input: Tensor, target: Tensor) -> Tensor:
     return input - target
 
 
+def _huber(difference: Tensor, delta: float) -> Tensor:
+    """d²/2 where abs(d) ≤ delta, else delta · (abs(d) - delta/2), without the kink of abs at 0."""
+    inner = mg.clip(difference, min=-delta, max=delta)
+    return inner * (difference - inner * 0.5)
+
+
 def _warn_stretched(name: str, a: tuple[int, ...], b: tuple[int, ...]) -> None:
     try:
         c = np.broadcast_shapes(a, b)
@@ -360,7 +367,5 @@ def _same_shape(name: str, input: Tensor, target: Tensor) -> Tensor:
     return target if target.dtype.kind == "f" else mg.astype(target, input.dtype)
 
 
-def _bounded_log(p: Tensor) -> Tensor:
-    """log p, and -100 where p is 0; nothing infinite goes forward or backward."""
-    positive = p > 0
-    return mg.where(positive, mg.clip(mg.log(mg.where(positive, p, 1.0)), min=-100.0), -100.0)
+def _mixed(y: Tensor, of_one: Tensor, of_zero: Tensor) -> Tensor:
+    return y * of_one + (1.0 - y) * of_zero

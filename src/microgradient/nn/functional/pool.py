@@ -102,7 +102,8 @@ def _max_pool(
         x = mg.expand_dims(x, axis=0)
     plan = _plan(x.shape[2:], kernel_size, stride, padding, dilation, ceil_mode)
     if any(before or after > 0 for before, after in plan.widths):
-        x = mg.pad(x, [(0, 0), (0, 0), *((before, max(after, 0)) for before, after in plan.widths)], value=-math.inf)
+        least = -math.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
+        x = mg.pad(x, [(0, 0), (0, 0), *((before, max(after, 0)) for before, after in plan.widths)], value=least)
     # The last axis first: then the first row that holds the maximum wins, and in it the leftmost, as if all were scanned.
     for i in reversed(range(ndim)):
         x = _max_along(x, i - ndim, plan.outputs[i], plan.kernel[i], plan.stride[i], plan.dilation[i])
