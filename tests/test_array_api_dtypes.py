@@ -196,3 +196,20 @@ def test_the_default_float_can_be_changed():
         assert mg.__array_namespace_info__().default_dtypes()["real floating"] == mg.float64
     finally:
         mg.set_default_dtype(mg.float32)
+
+
+@pytest.mark.parametrize("dtype", [d for d in DTYPES if d[0] not in "c"])
+@pytest.mark.parametrize("name", ["sum", "prod", "cumulative_sum", "cumulative_prod", "trace"])
+def test_a_reduction_has_the_dtype_that_was_asked_for(name: str, dtype: str) -> None:
+    x = mg.asarray(np.array([[1, 2], [3, 1]], np.int16))
+    function, wide = getattr(mg.linalg if name == "trace" else mg, name), np.asarray(x).astype(np.float64)
+    for axis in (None, 0, (0, 1)) if name in ("sum", "prod") else (1,):
+        options: Any = {} if name == "trace" else {"axis": axis}
+        wanted = function(mg.asarray(wide if dtype != "bool" else wide != 0), **options).numpy().astype(dtype)
+
+        def f(x: Any, options: Any = options) -> Any:
+            return function(x, dtype=getattr(mg, dtype), **options)
+
+        for found in (f(x), mg.compile(f)(x), mg.vmap(f)(mg.stack([x, x]))[1]):
+            assert found.dtype == np.dtype(dtype)
+            np.testing.assert_array_equal(found.numpy(), wanted)

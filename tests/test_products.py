@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import microgradient as mg
 from microgradient import einsum, linalg
-from microgradient.errors import ArgumentError, ArgumentTypeError, ShapeError
+from microgradient.errors import ArgumentError, ArgumentTypeError, RangeError, ShapeError
 
 _rng = np.random.default_rng(20261124)
 sides = st.integers(0, 4)
@@ -191,3 +191,40 @@ def test_einsum_needs_a_spec():
 def test_shapes_that_do_not_fit(f, shapes, message):
     with pytest.raises(ShapeError, match=message):
         f(*(mg.tensor(np.ones(s)) for s in shapes))
+
+
+SUMS = {
+    "matmul": lambda a: mg.matmul(a, a),
+    "@": lambda a: a @ a,
+    "matrix_power": lambda a: linalg.matrix_power(a, 2),
+    "tensordot": lambda a: mg.tensordot(a, a, axes=1),
+    "vecdot": lambda a: mg.vecdot(a, a),
+    "vecdot along an axis": lambda a: mg.vecdot(a, a[:1], axis=-1),
+    "einsum": lambda a: einsum("ij,jk->ik", a, a),
+    "einsum of three": lambda a: einsum("ij,jk,kl->il", a, a[:, :1], a[:1]),
+    "einsum of one": lambda a: einsum("ij->i", a),
+    "conv": lambda a: mg.conv(a[None, None], mg.ones((1, 1, 2, 2), dtype=a.dtype)),
+}
+
+
+@pytest.mark.parametrize("name", SUMS)
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32])
+def test_products_of_small_integers_are_exact_or_refused(name, dtype):
+    f, limit = SUMS[name], np.iinfo(dtype).max
+    fits = np.array([[1, 2], [3, 2]])
+    for world in (lambda f: f, mg.compile):
+        y = world(f)(mg.asarray(fits.astype(dtype)))
+        assert y.dtype == dtype
+        np.testing.assert_array_equal(y.numpy(), f(mg.asarray(fits)).numpy())
+        with pytest.raises(
+            RangeError, match=rf"does not fit into the dtype {np.dtype(dtype)} .* `x.astype\(mg.int64\)`"
+        ):
+            world(f)(mg.asarray(np.full((4, 4), limit, dtype)))
+
+
+def test_sums_that_pass_the_limit_and_come_back_are_exact():
+    a = mg.asarray(np.array([[100, 100, -100]], np.int8))
+    assert (a @ mg.asarray(np.array([[1], [1], [1]], np.int8))).tolist() == [[100]]
+    big = mg.asarray(np.array([[2**31 - 1, 2**31 - 1]], np.int32))
+    assert (big @ mg.asarray(np.array([[5], [-5]], np.int32))).tolist() == [[0]]
+    assert mg.matmul(mg.ones((0, 2), dtype=mg.int8), mg.ones((2, 3), dtype=mg.int8)).shape == (0, 3)

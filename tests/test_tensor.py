@@ -428,3 +428,81 @@ def test_hypothesis_draws_tensors(version: Any):
         np.testing.assert_array_equal(x.data, before)
 
     check()
+
+
+def test_assignment_is_in_place_where_nothing_else_holds_the_array():
+    x = mg.zeros((4, 3))
+    place = x.data.ctypes.data
+    x[1] = 5.0
+    x[mg.tensor([0, 0, -1]), 1:] = mg.tensor([[1.0, 2.0], [3.0, 4.0], [6.0, 7.0]])
+    x[..., 0] = x[..., 1] * 2  # what was read is an array of its own
+    assert x.data.ctypes.data == place
+    assert x.tolist() == [[6, 3, 4], [10, 5, 5], [0, 0, 0], [12, 6, 7]]
+    x[1:] = x[:-1]  # what is assigned is a view of the array itself
+    assert x.tolist() == [[6, 3, 4], [6, 3, 4], [10, 5, 5], [0, 0, 0]]
+
+
+def _taped(x):
+    w = mg.tensor([2.0, 3.0], requires_grad=True)
+    return mg.sum(x * w), w
+
+
+def _stored(x):
+    layer = mg.nn.Module()
+    layer.register_buffer("b", x)
+    return layer.state_dict()["b"]
+
+
+HOLDERS = {
+    "a row": (lambda x: x[:1], lambda h: h),
+    "a transpose": (lambda x: mg.flip(x), lambda h: h),
+    "rows": (lambda x: list(x), lambda h: h),
+    "numpy()": (lambda x: x.numpy(), lambda h: h),
+    "asarray": (np.asarray, lambda h: h),
+    "a memoryview": (lambda x: memoryview(np.asarray(x)), np.asarray),
+    "mg.asarray": (lambda x: mg.asarray(x.data, copy=False), lambda h: h),
+    "detach": (lambda x: x.detach(), lambda h: h),
+    "DLPack": (np.from_dlpack, lambda h: h),
+    "a capsule": (lambda x: x.__dlpack__(), lambda h: [0]),
+    "the datum": (lambda x: x.data, lambda h: h),
+    "a state_dict": (_stored, lambda h: h),
+    "a copy": (copy.copy, lambda h: h),
+}
+
+
+@pytest.mark.parametrize("name", HOLDERS)
+def test_assignment_changes_nothing_that_anything_else_holds(name):
+    hold, show = HOLDERS[name]
+    x = mg.tensor([1.0, 2.0])
+    held = hold(x)
+    before = np.array(show(held)).tolist()
+    x[0] = 9.0
+    assert np.array(show(held)).tolist() == before
+    assert x.tolist() == [9, 2]
+
+
+def test_assignment_leaves_what_a_tape_saved():
+    x = mg.tensor([1.0, 2.0])
+    loss, w = _taped(x)
+    x[0] = 9.0
+    loss.backward()
+    assert w.grad.tolist() == [1, 2]
+    assert x.tolist() == [9, 2]
+
+
+def test_assignment_is_seen_by_a_compiled_function_and_leaves_its_results_alone():
+    x = mg.tensor([1.0, 2.0])
+    double = mg.compile(lambda: x * 2)
+    first = double()
+    x[0] = 9.0
+    second = double()
+    first[1] = 0.0
+    assert (first.tolist(), second.tolist(), double().tolist()) == ([2, 0], [18, 4], [18, 4])
+
+
+def test_a_tuple_inside_an_index_is_an_index_array():
+    x, a = mg.tensor(np.arange(12.0).reshape(3, 4)), np.arange(12.0).reshape(3, 4)
+    for key in ((slice(None), (1, 2)), ((0, 2), (1, 1)), ((0, -1),), (..., (3, 0, 3)), ((True, False, True),), ((), 0)):
+        np.testing.assert_array_equal(x[key].numpy(), a[key])
+    x[:, (1, 1)], a[:, (1, 1)] = mg.tensor([5.0, 6.0]), [5, 6]
+    np.testing.assert_array_equal(x.numpy(), a)

@@ -15,7 +15,7 @@ from .trace_hooks import Traced, current
 def index_key(key: Any, shape: tuple[int, ...]) -> tuple[Any, list[Any]]:
     """Split `x[key]` into a pattern (integers, slices, None, Ellipsis, INDEX) and the arrays that stand at INDEX.
 
-    Tensors and lists become arrays, integers in any clothing Python ints. Raises TypeError for floats.
+    Tensors, lists and tuples inside the tuple become arrays, integers in any clothing Python ints. Raises TypeError for floats.
     """
     parts = key if isinstance(key, tuple) else (key,)
     pattern: list[Any] = []
@@ -24,7 +24,7 @@ def index_key(key: Any, shape: tuple[int, ...]) -> tuple[Any, list[Any]]:
         part = given
         if isinstance(part, Protocols):
             part = part.data
-        if isinstance(part, list | range):
+        if isinstance(part, list | tuple | range):
             part = np.asarray(part, dtype=None if len(part) else np.int64)
         if isinstance(part, slice):
             pattern.append(slice(*(_whole(edge) for edge in (part.start, part.stop, part.step))))

@@ -134,6 +134,8 @@ def binary(name: str, reflected: bool = False) -> Callable[[Tensor, Operand], Te
             y = run_kernel(kernel, a, b)
         except ValueError as error:
             raise _no_broadcast(name, a, b, error) from None
+        except RangeError:
+            raise
         except OverflowError:
             raise _out_of_range(name, a, b) from None
         except TraceError:

@@ -113,6 +113,12 @@ def vecdot(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Tensor:
     if a.dtype.kind == "c":
         a = constant_tensor(on_data(np.conj, a.data))
     try:
+        if a.dtype.kind in "iu":  # the products alone might not fit into the dtype
+            p, q = (
+                xp.permute_dims(x, axes=(*(i for i in range(x.ndim) if i != axis % x.ndim), axis % x.ndim))
+                for x in (a, b)
+            )
+            return einsum("...i,...i", p, q)
         products = a * b
     except ValueError:
         raise ShapeError("MG134", f"vecdot: the shapes {a.shape} and {b.shape} do not broadcast.") from None

@@ -28,6 +28,8 @@ def _einsum(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction
     terms = inputs.split(",")
     if any(len(set(t)) < len(t) for t in terms) or len(set(out)) < len(out):
         return None
+    if old.dtype.kind in "iu" and old.dtype.itemsize < 8:  # NumPy's kernel looks whether the sums fit
+        return None
     if len(terms) > 2:
         return _in_pairs(w, old, list(args), terms, out)
     if len(terms) == 2:
