@@ -59,7 +59,7 @@ WITH_AXIS: dict[str, Callable[[Any, int], Any]] = {
     "roll": lambda a, i: mg.roll(a, 1, axis=i), "sort": lambda a, i: mg.sort(a, axis=i, descending=True),
     "topk": lambda a, i: mg.topk(a, 2, axis=i)[0], "diff": lambda a, i: mg.diff(a, axis=i, n=2, prepend=a),
     "concat": lambda a, i: mg.concat([a, a * a], axis=i), "unstack": lambda a, i: list(mg.unstack(a, axis=i)),
-    "split": lambda a, i: list(mg.split(a, [1], axis=i)), "moveaxis": lambda a, i: mg.moveaxis(a, i, 0),
+    "split": lambda a, i: list(mg.split(a, indices=[1], axis=i)), "moveaxis": lambda a, i: mg.moveaxis(a, i, 0),
     "repeat": lambda a, i: mg.repeat(a, np.arange(a.shape[i]), axis=i), "take": lambda a, i: mg.take(a, [1, 0, 1, -1], axis=i),
     "take_along_axis": lambda a, i: mg.take_along_axis(a, mg.argsort(a, axis=i), axis=i),
     "squeeze": lambda a, i: mg.squeeze(mg.expand_dims(a, axis=i), axis=i),

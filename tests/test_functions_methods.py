@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 
 import microgradient as mg
+from microgradient import other_names
+from microgradient.errors import ArgumentTypeError
 
 A = np.asarray([[1.3, -2.2, 3.1], [0.4, 4.2, -0.9]])
 
@@ -25,31 +28,31 @@ def same(ours: Any, theirs: Any) -> None:
 SPELLINGS: list[tuple[Callable[[Any], Any], Callable[[Any], Any]]] = [
     (lambda x: x.sum(), lambda x: mg.sum(x)),
     (lambda x: x.sum(0), lambda x: mg.sum(x, axis=0)),
-    (lambda x: x.sum(dim=1, keepdim=True), lambda x: mg.sum(x, axis=1, keepdims=True)),
+    (lambda x: x.sum(axis=1, keepdims=True), lambda x: mg.sum(x, axis=1, keepdims=True)),
     (lambda x: x.sum((0, 1), True), lambda x: mg.sum(x, axis=(0, 1), keepdims=True)),
     (lambda x: x.mean(axis=-1), lambda x: mg.mean(x, axis=-1)),
     (lambda x: x.var(0, correction=1), lambda x: mg.var(x, axis=0, correction=1)),
-    (lambda x: x.std(dim=0), lambda x: mg.std(x, axis=0)),
-    (lambda x: x.max(dim=1), lambda x: mg.max(x, axis=1)),
-    (lambda x: x.min(1, keepdim=True), lambda x: mg.min(x, axis=1, keepdims=True)),
+    (lambda x: x.std(axis=0, correction=0), lambda x: mg.std(x, axis=0)),
+    (lambda x: x.max(axis=1), lambda x: mg.max(x, axis=1)),
+    (lambda x: x.min(axis=1, keepdims=True), lambda x: mg.min(x, axis=1, keepdims=True)),
     (lambda x: x.prod(0), lambda x: mg.prod(x, axis=0)),
-    (lambda x: x.cumsum(dim=0), lambda x: mg.cumulative_sum(x, axis=0)),
+    (lambda x: x.cumsum(axis=0), lambda x: mg.cumulative_sum(x, axis=0)),
     (lambda x: x.cumprod(1), lambda x: mg.cumulative_prod(x, axis=1)),
     (lambda x: (x > 0).any(1), lambda x: mg.any(x > 0, axis=1)),
     (lambda x: (x > 0).all(), lambda x: mg.all(x > 0)),
-    (lambda x: x.argmax(dim=1), lambda x: mg.argmax(x, axis=1)),
+    (lambda x: x.argmax(axis=1), lambda x: mg.argmax(x, axis=1)),
     (lambda x: x.argmin(), lambda x: mg.argmin(x)),
-    (lambda x: x.argsort(dim=0), lambda x: mg.argsort(x, axis=0)),
-    (lambda x: x.sort(1, descending=True), lambda x: mg.sort(x, axis=1, descending=True)),
-    (lambda x: x.topk(2, dim=1), lambda x: mg.topk(x, 2, axis=1)),
+    (lambda x: x.argsort(axis=0), lambda x: mg.argsort(x, axis=0)),
+    (lambda x: x.sort(axis=1, descending=True), lambda x: mg.sort(x, axis=1, descending=True)),
+    (lambda x: x.topk(2, axis=1), lambda x: mg.topk(x, 2, axis=1)),
     (lambda x: x.topk(1, 0, False), lambda x: mg.topk(x, 1, axis=0, largest=False)),
     (lambda x: x.reshape(3, -1), lambda x: mg.reshape(x, (3, -1))),
     (lambda x: x.view((6,)), lambda x: mg.reshape(x, (6,))),
     (lambda x: x.flatten(), lambda x: mg.reshape(x, (-1,))),
-    (lambda x: x.flatten(start_dim=1), lambda x: mg.flatten(x, 1)),
+    (lambda x: x.flatten(start_axis=1), lambda x: mg.flatten(x, 1)),
     (lambda x: x.ravel(), lambda x: mg.reshape(x, (-1,))),
     (lambda x: x.unsqueeze(0).squeeze(0), lambda x: x),
-    (lambda x: x.unsqueeze(dim=-1).squeeze(), lambda x: x),
+    (lambda x: x.unsqueeze(axis=-1).squeeze(), lambda x: x),
     (lambda x: x.expand_dims((0, 3)), lambda x: mg.expand_dims(x, axis=(0, 3))),
     (lambda x: x.permute(1, 0), lambda x: mg.permute_dims(x, (1, 0))),
     (lambda x: x.permute_dims((1, 0)), lambda x: mg.permute_dims(x, (1, 0))),
@@ -62,19 +65,19 @@ SPELLINGS: list[tuple[Callable[[Any], Any], Callable[[Any], Any]]] = [
     (lambda x: x.expand_as(mg.ones((4, 2, 3))), lambda x: mg.broadcast_to(x, (4, 2, 3))),
     (lambda x: x.broadcast_to((4, 2, 3)), lambda x: mg.broadcast_to(x, (4, 2, 3))),
     (lambda x: x.flip(0), lambda x: mg.flip(x, axis=0)),
-    (lambda x: x.roll(1, dim=1), lambda x: mg.roll(x, 1, axis=1)),
+    (lambda x: x.roll(1, axis=1), lambda x: mg.roll(x, 1, axis=1)),
     (lambda x: x.repeat(2, axis=0), lambda x: mg.repeat(x, 2, axis=0)),
     (lambda x: x.tile((2, 1)), lambda x: mg.tile(x, (2, 1))),
     (lambda x: x.take([1], axis=1), lambda x: mg.take(x, [1], axis=1)),
-    (lambda x: x.take_along_axis(x.argsort(1), dim=1), lambda x: mg.sort(x, axis=1)),
+    (lambda x: x.take_along_axis(x.argsort(1), axis=1), lambda x: mg.sort(x, axis=1)),
     (lambda x: x.clip(-1, 2), lambda x: mg.clip(x, -1, 2)),
     (lambda x: x.clamp(min=0), lambda x: mg.clip(x, min=0)),
     (lambda x: x.masked_fill(x < 0, 0.1), lambda x: mg.where(x < 0, 0.1, x)),
     (lambda x: x.triu(1), lambda x: mg.triu(x, k=1)),
-    (lambda x: x.tril(diagonal=-1), lambda x: mg.tril(x, k=-1)),
-    (lambda x: x.softmax(dim=-1), lambda x: mg.softmax(x, axis=-1)),
+    (lambda x: x.tril(-1), lambda x: mg.tril(x, k=-1)),
+    (lambda x: x.softmax(axis=-1), lambda x: mg.softmax(x, axis=-1)),
     (lambda x: x.log_softmax(1), lambda x: mg.log_softmax(x, axis=1)),
-    (lambda x: x.logsumexp(dim=1, keepdim=True), lambda x: mg.logsumexp(x, axis=1, keepdims=True)),
+    (lambda x: x.logsumexp(axis=1, keepdims=True), lambda x: mg.logsumexp(x, axis=1, keepdims=True)),
     (lambda x: x.exp().log1p().sqrt().tanh(), lambda x: mg.tanh(mg.sqrt(mg.log1p(mg.exp(x))))),
     (lambda x: x.abs().sigmoid().relu().square(), lambda x: mg.square(mg.sigmoid(mg.abs(x)))),
     (lambda x: x.pow(2).add(1).sub(2).mul(3).div(4).neg(), lambda x: -((x * x + 1 - 2) * 3 / 4)),
@@ -108,12 +111,91 @@ def test_methods_refuse_what_their_functions_do():
     with pytest.raises(TypeError, match="at most 2"):
         x.sum(0, True, 3)
     with pytest.raises(TypeError, match="twice"):
-        x.sum(0, dim=1)
-    with pytest.raises(TypeError, match="at most 1"):
-        x.repeat(2, 3)  # PyTorch's repeat is tile
+        x.sum(0, axis=1)
     with pytest.raises(TypeError, match="unsupported operand"):
         x @ "a"
     assert mg.Tensor.sum.__doc__ == mg.sum.__doc__
+
+
+@pytest.mark.parametrize(
+    ("use", "fix"),
+    [
+        (lambda x: x.std(), r"n, PyTorch by n - 1: write `x\.std\(correction=0\)` or `x\.std\(correction=1\)`"),
+        (lambda x: x.var(0), r"`x\.var\(correction=1\)`; `mg\.var\(x\)` is by n"),
+        (lambda x: x.std(dim=0), r"`dim` is `axis` here"),
+        (lambda x: x.max(dim=1), r"`dim` is `axis` .*values alone.* `x\.max\(axis=1\)`, and `x\.argmax\(axis=1\)`"),
+        (lambda x: x.max(1), r"PyTorch's gives a pair: write `x\.max\(axis=1\)`"),
+        (lambda x: x.min(1), r"`x\.argmin\(axis=1\)` for the indices"),
+        (lambda x: x.sort(dim=0)[0], r"`x\.argsort\(axis=1\)` for the indices"),
+        (lambda x: x.sort(0), r"gives a pair"),
+        (lambda x: x.sum(dim=1), r"`dim` is `axis` here, in functions and methods, as in the array API standard"),
+        (lambda x: x.sum(0, keepdim=True), r"`keepdim` is `keepdims` here"),
+        (lambda x: x.softmax(dim=1), r"`dim` is `axis` here"),
+        (lambda x: x.unsqueeze(dim=0), r"`dim` is `axis` here"),
+        (lambda x: x.flatten(start_dim=1), r"`start_dim` is `start_axis` here"),
+        (lambda x: x.tril(diagonal=1), r"`diagonal` is `k` here"),
+        (lambda x: x.nonzero(), r"`mg\.stack\(mg\.nonzero\(x\), axis=1\)`"),
+        (lambda x: x.repeat(2), r"`mg\.repeat\(x, 2\)`, PyTorch the whole, `mg\.tile\(x, \(2,\)\)`"),
+        (lambda x: x.repeat(2, 3), r"`mg\.tile\(x, \(2,\)\)`"),
+        (lambda x: mg.split(x, 2), r"`mg\.split\(x, sections=2\)`"),
+        (lambda x: mg.split(x, [1, 2], axis=1), r"`mg\.split\(x, indices=\[2, 5\]\)`"),
+        (lambda x: mg.split(x), r"sections=2"),
+        (lambda x: mg.Tensor([1, 2]), r"`mg\.tensor\(\[1, 2\]\)` for integers"),
+        (lambda x: mg.Tensor(3), r"PyTorch makes floats of these, or a shape"),
+        (lambda x: mg.trace(x), r"diagonal is `mg\.linalg\.trace\(x\)`"),
+    ],
+)
+def test_what_pytorch_reads_otherwise_is_refused_with_both_meanings(use, fix):
+    with pytest.raises(ArgumentTypeError, match=fix):
+        use(mg.asarray(A))
+
+
+def test_what_is_said_to_be_meant_runs():
+    x = mg.asarray(A)
+    assert [part.tolist() for part in mg.split(x, indices=[1], axis=1)] == [A[:, :1].tolist(), A[:, 1:].tolist()]
+    assert [part.tolist() for part in mg.split(x, sections=3, axis=1)] == [A[:, k : k + 1].tolist() for k in range(3)]
+    assert mg.stack(mg.nonzero(x > 0), axis=1).tolist() == np.argwhere(A > 0).tolist()
+    assert x.std(correction=1).item() == pytest.approx(np.std(A, ddof=1), rel=1e-12)
+    assert mg.Tensor([1.0, 2.0]).tolist() == [1.0, 2.0]
+    assert mg.Tensor(np.array([1, 2])).tolist() == mg.Tensor([1, 2], mg.int64).tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("use", "said"),
+    [
+        (lambda: mg.cat, r"microgradient has no `cat`\. `cat` is `mg\.concat` here\."),
+        (lambda: mg.arctan2, "`mg.atan2`"),
+        (lambda: mg.concatt, "Did you mean `concat`"),
+        (lambda: mg.Linear, "`mg.nn.Linear`"),
+        (lambda: mg.cross_entropy, "`mg.nn.functional.cross_entropy`"),
+        (lambda: mg.nn.Linaer, r"microgradient\.nn has no `Linaer`\. Did you mean `Linear`"),
+        (lambda: mg.nn.Adam, "`mg.optim.Adam`"),
+        (lambda: mg.nn.xavier_uniform_, "`mg.nn.init.xavier_uniform_`"),
+        (lambda: mg.nn.functional.mm, "`mg.matmul`"),
+        (lambda: mg.optim.StepLR, "`mg.optim.lr_scheduler.StepLR`"),
+        (lambda: mg.optim.Adamm, "Did you mean `Adam`"),
+        (lambda: mg.linalg.norm, "`mg.linalg.vector_norm`"),
+        (lambda: mg.random.randperms, "Did you mean `randperm`"),
+        (lambda: mg.ones(2).cat, "A tensor has no `cat`.*`mg.concat`"),
+        (lambda: mg.ones(2).unsqueeze_, r"don't change in place: write `x = x\.unsqueeze\(…\)`"),
+        (lambda: mg.nn.Parameter([1.0]).add_, r"write `x = x\.add\(…\)`"),
+        (lambda: mg.ones(2).numel, "`x.size`"),
+        (lambda: mg.ones(2).cuda, "`x.to_device"),
+    ],
+)
+def test_a_missing_name_is_answered_with_ours(use, said):
+    with pytest.raises(AttributeError, match=said) as caught:
+        use()
+    assert caught.value.code == "MG139"
+
+
+def test_names_said_to_be_ours_are():
+    for ours, theirs in other_names._THEIRS.items():
+        if ours.startswith("mg."):
+            assert operator.attrgetter(ours[3:])(mg) is not None
+            assert not any(hasattr(mg, name) for name in theirs.split()), theirs
+    assert not hasattr(mg.ones(2), "cat")
+    assert not hasattr(mg, "__no_such_name__")
 
 
 NUMPY: list[Callable[[Any], Any]] = [

@@ -149,7 +149,7 @@ def test_shapes(x: Any, data: Any):
         if parts:
             same(mg.stack(parts, axis=i), x)
         cuts = sorted(data.draw(st.lists(st.integers(0, x.shape[i]), max_size=3)))
-        pieces = mg.split(x, cuts, axis=i)
+        pieces = mg.split(x, indices=cuts, axis=i)
         for ours, theirs in zip(pieces, np.split(x, cuts, axis=i), strict=True):
             same(ours, theirs)
         same(mg.concat(pieces, axis=i), x)

@@ -12,6 +12,7 @@ from .composite import conv, conv_transpose, log_softmax, logsumexp, softmax, st
 from .custom_rules import checkpoint, custom_rule
 from .functions import *  # noqa: F403 (the functions, listed there)
 from .operators import get_default_dtype, set_default_dtype
+from .other_names import missing
 from .random import bernoulli, manual_seed, rand, randint, randn, randperm
 from .tape import enable_grad, is_grad_enabled, no_grad
 from .tensor import Tensor, tensor
@@ -88,4 +89,4 @@ def __getattr__(name: str) -> Any:
         return getattr(importlib.import_module(f".{_LATE[name]}", __name__), name)
     if name in _LATE_MODULES:
         return importlib.import_module(f".{name}", __name__)
-    raise AttributeError(f"module 'microgradient' has no attribute {name!r}")
+    raise missing("microgradient", name, __all__)

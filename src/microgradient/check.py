@@ -36,7 +36,7 @@ def check_gradients(
     random = Generator(0x5EED)
 
     def flat(*xs: Any) -> list[Any]:
-        return [y if isinstance(y, Tensor) else Tensor(y) for y in flatten(f(*rebuild(list(xs))))[0]]
+        return [y if isinstance(y, Tensor) else Tensor(y, None) for y in flatten(f(*rebuild(list(xs))))[0]]
 
     names = [_path(args, k) for k in range(len(leaves))]
     _check(flat, points, names, order, 1, (rtol, atol, step), random)

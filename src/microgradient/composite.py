@@ -189,7 +189,7 @@ def conv_transpose(
 
 
 def _tensor(x: Any) -> Tensor:
-    return x if isinstance(x, Tensor) else Tensor(x)
+    return x if isinstance(x, Tensor) else Tensor(x, None)
 
 
 def _floating(x: Any) -> Tensor:

@@ -73,7 +73,7 @@ def custom_rule(f: Function | None = None, *, vjp: Function | None = None, jvp: 
 
     @functools.wraps(f)
     def ruled(*args: Any, **options: Any) -> Any:
-        tensors = [a if isinstance(a, Tensor) else Tensor(a) for a in args]
+        tensors = [a if isinstance(a, Tensor) else Tensor(a, None) for a in args]
         token = recording.set(None)
         try:
             y = f(*tensors, **options)
@@ -126,7 +126,7 @@ def checkpoint(f: Function) -> Function:
                 inner[i] = wrap(x.data, start) if x.node is None else TAPED.positive(x)
             args, options = rebuild(inner)
             value = f(*args, **options)
-            outputs = [y if isinstance(y, Tensor) else Tensor(y) for y in flatten(value)[0]]
+            outputs = [y if isinstance(y, Tensor) else Tensor(y, None) for y in flatten(value)[0]]
             made = [y.node for y in outputs if y.node is not None and y.node.seq > since]
             return _Rerun([inner[i].node for i in varied], outputs, topological(made, since), since, value)
 

@@ -7,7 +7,7 @@ as ``[MG101]``. Each class also derives from the builtin exception that NumPy or
 | codes | subject |
 | --- | --- |
 | MG100-119 | gradients: what can't be differentiated, a graph that is cut, used up or changed |
-| MG120-139 | shapes, indices, broadcasting; matrices without an inverse |
+| MG120-139 | shapes, indices, broadcasting; matrices without an inverse; names that aren't here |
 | MG140-149 | dtypes |
 | MG150-169 | neural networks: layers, losses, parameters, optimisers |
 | MG170-179 | numbers that are not finite |
@@ -70,6 +70,10 @@ class ArgumentError(MicrogradientError, ValueError):
 
 class ArgumentTypeError(MicrogradientError, TypeError):
     """An argument of a type that can't be used here."""
+
+
+class MissingNameError(MicrogradientError, AttributeError):
+    """A name that isn't here, such as one that PyTorch or NumPy has."""
 
 
 class DataError(MicrogradientError, ValueError):

@@ -224,7 +224,7 @@ def is_tensor(x: Any) -> bool:
 
 def as_operand(x: Operand) -> Tensor:
     """`x` if it is a tensor, else a constant with its value."""
-    return x if isinstance(x, Tensor) else Tensor(x)
+    return x if isinstance(x, Tensor) else Tensor(x, None)
 
 
 def world() -> Any:

@@ -40,6 +40,7 @@ import numpy as np
 from . import trace_hooks
 from .errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from .operators import get_default_dtype, wrap
+from .other_names import answer_for
 from .tensor import Tensor
 
 __all__ = ["Generator", "bernoulli", "get_state", "integers", "manual_seed", "normal", "permutation"]
@@ -547,3 +548,6 @@ def _leaf(out: Tensor, requires_grad: bool) -> Tensor:
     if requires_grad:
         out.requires_grad = True
     return out
+
+
+answer_for(__name__)

@@ -104,8 +104,13 @@ class Tensor(Protocols):
 
         def __getattr__(self, name: str) -> Any: ...
 
-    def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = False) -> None:
-        self.data = to_array(data, dtype)
+    def __init__(self, data: Any, dtype: Any = ..., requires_grad: bool = False) -> None:
+        self.data = to_array(data, None if dtype is ... else dtype)
+        if dtype is ... and self.data.dtype.kind in "iu" and isinstance(data, list | tuple | int):
+            raise ArgumentTypeError(
+                "MG125", f"mg.Tensor({data!r:.40}): PyTorch makes floats of these, or a shape. Write `mg.tensor([1, 2])` for "
+                "integers, `mg.tensor([1.0, 2.0])` for floats.",
+            )  # fmt: skip
         self.node = None
         self.cut = cut(data, "mg.tensor(…)") if isinstance(data, Tensor) else None
         if requires_grad:
@@ -266,7 +271,7 @@ class Tensor(Protocols):
         new = (
             value
             if isinstance(value, Tensor)
-            else Tensor(value)
+            else Tensor(value, None)
             if _is_traced(value)
             else wrap(np.asarray(value), None)
         )
@@ -398,7 +403,7 @@ def _traced_value(data: Any) -> Any:
     if isinstance(data, np.ndarray) and data.dtype.kind in "biufc" and data.size:
         return trace.reference(np.asarray(data))
     if isinstance(data, list | tuple) and any(_is_traced(x) for x in data):
-        parts = [x if isinstance(x, Tensor) else Tensor(x) for x in data]
+        parts = [x if isinstance(x, Tensor) else Tensor(x, None) for x in data]
         return trace.world.concat(*(p.data.reshape(1, *p.shape) for p in parts), axis=0)
     return data if isinstance(data, Traced) else None
 

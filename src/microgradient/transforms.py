@@ -183,7 +183,7 @@ class _Run:
             value, self.aux = value
         self.has_aux, self.value = has_aux, value
         outputs, self.rebuild_outputs = flatten(value)
-        self.outputs = [y if isinstance(y, Tensor) else Tensor(y) for y in outputs]
+        self.outputs = [y if isinstance(y, Tensor) else Tensor(y, None) for y in outputs]
         reached, leads_outside = self._reached(self.outputs)
         self.order = _on_the_way(reached, {x.node for x in self.inputs})
         if self.inputs and not self.order:
@@ -276,7 +276,7 @@ def _warn_if_cut(departed: list[Cut], outputs: list[Tensor]) -> None:
 
 def _fresh(x: Any) -> Tensor:
     """A tensor with the value of `x` that starts a graph, continuing that of `x` if it has one."""
-    x = x if isinstance(x, Tensor) else Tensor(x)
+    x = x if isinstance(x, Tensor) else Tensor(x, None)
     if x.dtype.kind != "f":
         raise DTypeError(
             "MG142",

@@ -231,6 +231,11 @@ def trace(x: Any = None, /, **names: Tensor) -> Trace | None:
       ∂L/∂b  = v1: 1.0 × 2.0              =  2.0
       ∂L/∂a  = L: 1.0 × 1.0 + v1: 1.0 × -3.0 = -2.0
     """
+    if isinstance(x, Tensor) and x.ndim > 1:
+        raise ArgumentTypeError(
+            "MG116", f"mg.trace prints how one number was computed; this tensor has shape {x.shape}. The sum of a matrix's "
+            "diagonal is `mg.linalg.trace(x)`.",
+        )  # fmt: skip
     if isinstance(x, Value | Tensor):
         from .evaluation import evaluation_trace
 

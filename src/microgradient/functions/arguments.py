@@ -31,7 +31,7 @@ def as_tensor(x: ArrayLike) -> Tensor:
         from .manipulation import stack
 
         return stack([as_tensor(part) for part in x])
-    return Tensor(x)
+    return Tensor(x, None)
 
 
 def _holds_tensor(x: Any) -> bool:

@@ -21,6 +21,7 @@ import numpy as np
 from ..array_linalg import lapack
 from ..errors import ArgumentError, DTypeError, GradientError, ShapeError
 from ..operators import wrap
+from ..other_names import answer_for
 from ..tape import recording
 from ..taped_world import TAPED as xp
 from ..tensor import Tensor
@@ -485,3 +486,6 @@ def _tolerance(rtol: Any, x: Tensor) -> Any:
             "MG134", f"rtol is one number, or one per matrix of shape {x.shape[:-2]}; its shape is {np.shape(rtol)}."
         )
     return rtol
+
+
+answer_for(__name__)

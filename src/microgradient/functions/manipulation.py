@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from ..errors import ArgumentError, ShapeError
+from ..errors import ArgumentError, ArgumentTypeError, ShapeError
 from ..operators import apply
 from ..rules import INDEX, TABLE
 from ..tensor import Tensor
@@ -114,25 +114,31 @@ def unstack(x: ArrayLike, /, *, axis: int = 0) -> tuple[Tensor, ...]:
     return tuple(x[(slice(None),) * i + (k,)] for k in range(x.shape[i]))
 
 
-def split(x: ArrayLike, indices_or_sections: int | Sequence[int], /, *, axis: int = 0) -> tuple[Tensor, ...]:
-    """`x` cut along `axis` into that many equal parts, or before each of the given indices, as NumPy does.
+def split(
+    x: ArrayLike, /, *unsaid: Any, sections: int | None = None, indices: Sequence[int] | None = None, axis: int = 0
+) -> tuple[Tensor, ...]:
+    """`x` cut along `axis` into `sections` equal parts, or before each of the `indices`.
 
-    Raises ShapeError if the parts can't be equal.
+    Raises ShapeError if the parts can't be equal, ArgumentTypeError for a number or list that doesn't say what it is.
 
     >>> import microgradient as mg
-    >>> mg.split(mg.arange(4), 2)
+    >>> mg.split(mg.arange(4), sections=2)
     (tensor([0, 1]), tensor([2, 3]))
-    >>> mg.split(mg.arange(4), [1])
+    >>> mg.split(mg.arange(4), indices=[1])
     (tensor([0]), tensor([1, 2, 3]))
     """
+    if unsaid or (sections is None) is (indices is None):
+        raise ArgumentTypeError(
+            "MG125", "mg.split: NumPy takes the number of parts or where to cut, PyTorch how long the parts are. Write "
+            "`mg.split(x, sections=2)` for two parts, `mg.split(x, indices=[2, 5])` for cuts before entries 2 and 5.",
+        )  # fmt: skip
     x = as_tensor(x)
     i = one_axis(axis, x.ndim)
     n = x.shape[i]
-    try:
-        parts = operator.index(indices_or_sections)  # type: ignore[arg-type]
-    except TypeError:
-        cuts = [operator.index(k) for k in cast("Sequence[int]", indices_or_sections)]
+    if sections is None:
+        cuts = [operator.index(k) for k in cast("Sequence[int]", indices)]
     else:
+        parts = operator.index(sections)
         if parts < 1 or n % parts:
             raise ShapeError("MG120", f"Axis {i} of length {n} can't be cut into {parts} equal parts.")
         cuts = list(range(n // parts, n, n // parts)) if n else [0] * (parts - 1)

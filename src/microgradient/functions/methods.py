@@ -1,7 +1,8 @@
 """The functions as methods of Tensor: `x.sum(axis=0)` is `mg.sum(x, axis=0)`.
 
-A method takes what its function takes, with `axis` and `keepdims` by position too, and PyTorch's `dim` and `keepdim`
-as other names for them. There is no method for what is not a function.
+A method takes what its function takes, with `axis` and `keepdims` by position too; `dim` and `keepdim` it knows no more than the
+functions do. There is no method for what is not a function, and where PyTorch's method of the name means something else than
+the function, what would be read in two ways is refused.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .. import composite
-from ..errors import ShapeError
+from .. import composite, other_names
+from ..errors import ArgumentTypeError, ShapeError
 from ..tensor import Tensor, _inplace
 from . import (
     creation,
@@ -36,7 +37,6 @@ _PLAIN = {
     "logical_xor maximum minimum nextafter pow reciprocal relu remainder round rsqrt sigmoid sign signbit sin sinh softplus "
     "sqrt square tan tanh trunc",
     manipulation: "broadcast_to moveaxis tile unstack",
-    searching: "nonzero",
     products: "matmul",
 }
 _NAMES = {  # PyTorch's names of functions that the standard calls otherwise
@@ -47,12 +47,13 @@ _NAMES = {  # PyTorch's names of functions that the standard calls otherwise
 }  # fmt: skip
 _WITH_AXIS: dict[Any, dict[str, str]] = {  # method -> its parameters that may be given by position
     statistical: {
-        **dict.fromkeys(("sum", "prod", "mean", "max", "min", "std", "var"), "axis keepdims"),
+        **dict.fromkeys(("sum", "prod", "mean", "std", "var"), "axis keepdims"),
+        **dict.fromkeys(("max", "min"), ""),  # by position PyTorch's axis gives a pair
         **dict.fromkeys(("cumulative_sum", "cumulative_prod"), "axis"),
     },
     utility: {"all": "axis keepdims", "any": "axis keepdims", "diff": "n axis"},
-    searching: {"argmax": "axis keepdims", "argmin": "axis keepdims", "count_nonzero": "axis"},
-    sorting: {"sort": "axis descending", "argsort": "axis descending", "topk": "k axis largest"},
+    searching: {"nonzero": "", "argmax": "axis keepdims", "argmin": "axis keepdims", "count_nonzero": "axis"},
+    sorting: {"sort": "", "argsort": "axis descending", "topk": "k axis largest"},
     manipulation: {
         **dict.fromkeys(("flip", "squeeze", "expand_dims"), "axis"),
         "roll": "shift axis",
@@ -75,16 +76,38 @@ _POSITIONAL = {
 }  # parameters the function has without name
 
 
+_PAIR = "It gives the values alone, where PyTorch's gives a pair: write `x.{0}(axis=1)`, and `x.arg{0}(axis=1)` for the indices."
+_SPREAD = (
+    "NumPy divides by n, PyTorch by n - 1: write `x.{0}(correction=0)` or `x.{0}(correction=1)`; `mg.{0}(x)` is by n."
+)
+_OTHERWISE = {  # methods that mean something else in PyTorch: what to write, and the parameter that makes it clear
+    **{name: (_PAIR.format(name), "") for name in ("max", "min", "sort")},
+    **{name: (_SPREAD.format(name), "correction") for name in ("std", "var")},
+    "repeat": ("NumPy repeats each entry, `mg.repeat(x, 2)`, PyTorch the whole, `mg.tile(x, (2,))`.", "axis"),
+    "nonzero": (
+        "`mg.nonzero(x)` gives one tensor for each axis; PyTorch's table is `mg.stack(mg.nonzero(x), axis=1)`.",
+        "axis",
+    ),
+}
+
+
 def _method(function: Callable[..., Any], parameters: str, unnamed: int) -> Callable[..., Any]:
-    """`function` as a method: parameters by position in the order of `parameters`, and under PyTorch's names."""
+    """`function` as a method: parameters by position in the order of `parameters`."""
     names = parameters.split()
+    other, needed = _OTHERWISE.get(function.__name__, ("", ""))
 
     def method(self: Tensor, *args: Any, **options: Any) -> Any:
-        if not args and not options:
+        if not args and not options and not other:
             return function(self)
+        if wrong := [name for name in options if name in _PYTORCH]:
+            better = (
+                f"`{wrong[0]}` is `{_PYTORCH[wrong[0]]}` here, in functions and methods, as in the array API standard."
+            )
+            raise ArgumentTypeError("MG125", f"x.{function.__name__}: {better} {other}".rstrip())
+        if other and (len(args) > len(names) or (needed and needed not in options)):
+            raise ArgumentTypeError("MG125", f"x.{function.__name__}: {other}")
         if len(args) > len(names):
             raise TypeError(f"{method.__name__}() takes at most {len(names)} arguments by position, not {len(args)}.")
-        options = {_PYTORCH.get(name, name): value for name, value in options.items()}
         for name, value in zip(names, args, strict=False):
             if name in options:
                 raise TypeError(f"{method.__name__}() got {name} twice.")
@@ -210,3 +233,4 @@ def attach() -> None:
     cls.real = property(elementwise.real, doc="The real part.")
     cls.imag = property(elementwise.imag, doc="The imaginary part.")
     cls.__matmul__, cls.__rmatmul__, cls.__imatmul__ = _matmul, _rmatmul, _inplace(_matmul)
+    other_names.attach(cls)

@@ -110,7 +110,9 @@ def _counterparts() -> dict[Any, Callable[..., Any]]:
         np.hstack: lambda tup: manipulation.concat(tup, axis=1 if np.ndim(tup[0]) > 1 else 0),
         np.vstack: lambda tup: manipulation.concat([_rows(x) for x in tup], axis=0),
         np.split: lambda ary, indices_or_sections, axis=0: list(
-            manipulation.split(ary, indices_or_sections, axis=axis)
+            manipulation.split(
+                ary, axis=axis, **{"indices" if np.ndim(indices_or_sections) else "sections": indices_or_sections}
+            )
         ),
         np.transpose: lambda a, axes=None: methods.transpose(a) if axes is None else methods.permute(a, axes),
         np.ravel: lambda a: manipulation.reshape(a, (-1,)),

@@ -1,5 +1,6 @@
 """Neural networks: layers, losses and initialisation, with PyTorch's names, arguments, defaults and state_dict keys."""
 
+from ..other_names import answer_for
 from . import functional, init, utils
 from .activation import (
     ELU,
@@ -101,3 +102,5 @@ __all__ = [
     "init",
     "utils",
 ]
+
+answer_for(__name__)

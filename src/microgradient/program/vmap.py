@@ -134,7 +134,7 @@ def _examples(leaves: list[Any], axes: list[Any], labels: list[str]) -> tuple[in
                 f"vmap: {label} has no axis {axis} to map over: it is a {type(leaf).__name__} of shape {shape}. Write None in "
                 "in_axes for what is the same for every example.",
             )
-        x = leaf if isinstance(leaf, Tensor) else Tensor(leaf)
+        x = leaf if isinstance(leaf, Tensor) else Tensor(leaf, None)
         examples[number] = _moved(x, axis % x.ndim, 0)
         lengths[f"{label} has {shape[axis]} (shape {shape}, axis {axis})"] = shape[axis]
     if not examples:
@@ -193,7 +193,7 @@ class ExampleTrace(Trace):
                 args, options = rebuild([self._stand_in(k, x, kinds.get(k)) for k, x in enumerate(leaves)])
                 outputs, rebuild_outputs = flatten(f(*args, **options))
                 self.warn_of_refusal()
-                data: list[Any] = [(y if isinstance(y, Tensor) else Tensor(y)).data for y in outputs]
+                data: list[Any] = [(y if isinstance(y, Tensor) else Tensor(y, None)).data for y in outputs]
                 for seen in self.tensors.values():
                     if seen.now is not seen.before:
                         raise self._changes[id(seen.owner)]

@@ -1,5 +1,6 @@
 """The functions behind the layers, with PyTorch's names and arguments: ``import microgradient.nn.functional as F``."""
 
+from ...other_names import answer_for
 from .activation import (
     elu,
     gelu,
@@ -84,3 +85,5 @@ __all__ = [
 
 for _name in __all__:
     globals()[_name] = takes_tensors(globals()[_name])
+
+answer_for(__name__)
