@@ -13,6 +13,7 @@ import microgradient as mg
 from microgradient import nn
 from microgradient.errors import ArgumentTypeError, GradientError
 from microgradient.explain import Trace
+from microgradient.explain.render import width
 from microgradient.scalar import Value
 from microgradient.tape import TAPE, recording
 
@@ -77,7 +78,7 @@ def test_names_given_by_hand_and_by_a_model():
     assert mg.why(w, 0).name == "other[0]"
     with mg.trace(out):
         mg.sum(out(mg.reshape(w, (1, 2)))).backward()
-    assert mg.why(out.weight, (0, 0)).name == "weight[0, 0]"
+    assert mg.why(out.weight, (0, 0)).name == "out.weight[0, 0]"
 
 
 def test_layers_are_named_by_their_path():
@@ -237,6 +238,70 @@ def test_long_traces_are_shortened(capsys):
     out = capsys.readouterr().out
     assert "… 800 more" in out
     assert out.count("\n") < 410
+
+
+def test_a_graph_of_values_is_exported_in_the_same_structure():
+    a, b = Value(2.0, label="a"), Value(-3.0)
+    L = (a * b + a) ** 2 * 3.0
+    L.backward()
+    with mg.trace() as t:
+        x = leaf(2)
+        loss = mg.sum(x * x)
+    graph, tensors = json.loads(t.to_json(of=L)), json.loads(t.to_json(of=loss))
+    assert graph.keys() == tensors.keys()
+    assert graph["nodes"][0].keys() == tensors["nodes"][0].keys()
+    assert graph["edges"][0].keys() == tensors["edges"][0].keys()
+    assert graph["version"] == 1
+    named = {node["name"]: node for node in graph["nodes"]}
+    assert named["a"]["gradient"]["mean"] == a.grad
+    assert named["b"]["gradient"]["mean"] == b.grad
+    assert named["L"]["op"] == "multiply"
+    assert (named["L"]["shape"], named["L"]["dtype"]) == ([], "float64")
+    for node in graph["nodes"]:
+        into = [edge["contribution"]["mean"] for edge in graph["edges"] if edge["from"] == node["id"]]
+        assert not into or sum(into) == pytest.approx(node["gradient"]["mean"])
+    assert json.loads(t.to_json())["nodes"][-1]["name"] == "L"  # what was differentiated last
+
+
+class Renamed(nn.Module):
+    """A module whose methods call their first argument otherwise."""
+
+    def __init__(s):  # noqa: N805
+        super().__init__()
+        s.fc = nn.Linear(2, 3)
+
+    def forward(s, x):  # noqa: N805
+        return mg.tanh(s.fc(x)) * 2.0
+
+
+def test_layers_are_found_whatever_self_is_called():
+    net = Renamed()
+    with mg.trace() as t:
+        loss = mg.sum(net(leaf(4, 2).astype(mg.float32)))
+    layers = {node["op"]: node["layer"] for node in json.loads(t.to_json(of=loss))["nodes"]}
+    assert (layers["matmul"], layers["tanh"], layers["multiply"], layers["sum"]) == ("net.fc", "net", "net", None)
+
+
+def test_a_wide_trace_fits_the_terminal(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "90")
+    shared = leaf(3)
+    with mg.trace():
+        loss = mg.sum(sum((mg.sin(shared * float(k)) for k in range(40)), shared))
+    mg.trace(loss)
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 90
+    assert "…" in out
+
+
+def test_chinese_names_keep_tables_aligned(capsys):
+    权重, b = Value(2.0, label="权重"), Value(3.0, label="b")
+    损失 = 权重 * b
+    损失.label = "损失"
+    mg.trace(损失)
+    lines = capsys.readouterr().out.splitlines()[1:4]
+    assert len({width(line[: line.rindex("=")]) for line in lines}) == 1
+    损失.backward()
+    assert mg.why(b).text().startswith("∂损失/∂b = 2.0")
 
 
 # ------------------------------------------------------------------------------------------------------ when it is on, off

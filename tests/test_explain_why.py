@@ -663,3 +663,89 @@ def test_a_custom_vjp_is_opened_entry_by_entry():
         loss = mg.sum(clipped(direct) * 100.0 + direct)
         loss.backward()
     assert mg.why(direct, 1).sum == mg.why(direct, 1).gradient == 2.0
+
+
+# ------------------------------------------------------------------------------------------------------ large, and named
+
+
+def test_many_paths_are_added_up_by_example_and_position():
+    mg.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(2 * 36, 4))
+    x, y = mg.randn((16, 1, 8, 8)), mg.randint(0, 4, (16,))
+    with mg.trace(model):
+        loss = cross_entropy(model(x), y)
+        loss.backward()
+    found = mg.why(model[0].weight, (1, 0, 2, 0))
+    assert found.name == "model.0.weight[1, 0, 2, 0]"
+    assert [along for along, _ in found.groups] == ["example, axis 0 of v1", "axis 2 of v1", "axis 3 of v1"]
+    conv = mg.why(model[0].weight, (1, 0, 2, 0), top=None)
+    for axis, (_, sums) in zip((0, 2, 3), found.groups, strict=True):
+        assert sums.sum() == pytest.approx(found.sum, rel=1e-12)
+        parts = np.zeros(len(sums))
+        for e in conv.edges:
+            parts[int(e.via.partition("[")[2].rstrip("]").split(", ")[axis])] += e.contribution
+        np.testing.assert_allclose(sums, parts, rtol=1e-9, atol=1e-15)
+    assert "  by      example, axis 0 of v1: [" in found.text()
+
+
+def test_a_recurrent_weight_is_added_up_by_its_uses():
+    mg.manual_seed(0)
+    lstm = nn.LSTM(2, 3)
+    with mg.trace():
+        loss = mg.sum(lstm(mg.randn((12, 4, 2)))[0] ** 2)
+        loss.backward()
+    found = mg.why(lstm.weight_hh_l0, (1, 2))
+    (along, sums), *_ = found.groups
+    assert along == "use, in order of evaluation"
+    assert len(sums) == 12
+    assert sums.sum() == pytest.approx(found.sum, rel=1e-12)
+    whole = mg.why(lstm.weight_hh_l0)
+    assert len(whole.edges) == 8
+    assert whole.more[0] == 4
+    shown = sum(e.contribution for e in whole.edges)
+    np.testing.assert_allclose(shown + whole.more[1], whole.gradient, rtol=1e-4, atol=1e-6)
+    assert len(whole.text().splitlines()) < 20
+
+
+def test_a_whole_tensor_names_its_largest_entries():
+    w = mg.tensor(np.array([[1.0, -5.0, 2.0], [0.0, 3.0, 0.5]]), requires_grad=True)
+    with mg.trace():
+        L = mg.sum(w * w)
+        L.backward()
+    assert (
+        "entries [0, 1] -10.0, [1, 1] +6.0, [0, 2] +4.0, [0, 0] +2.0, 2 more +1.0; from -10.0 to 6.0"
+        in mg.why(w).text()
+    )
+
+
+def test_two_uses_by_one_operation_are_told_apart():
+    a = Value(3.0)
+    L = a * a
+    L.backward()
+    first, second = [line for line in mg.why(a).text().splitlines() if line.startswith("  via")]
+    assert first.endswith("as argument 2")
+    assert second.endswith("as argument 1")
+
+
+def test_a_second_explanation_does_not_sweep_again(monkeypatch):
+    x = mg.tensor(np.ones((3, 2)), requires_grad=True)
+    with mg.trace():
+        loss = mg.sum(mg.tanh(x) * x)
+        loss.backward()
+    first = mg.why(x, (0, 1))
+    monkeypatch.setattr("microgradient.explain.sweep.backward", None)
+    second = mg.why(x, (0, 1))
+    assert first.text() == second.text()
+    assert mg.why(x).name == "x"
+
+
+def test_after_a_compiled_step_the_advice_is_to_trace_it():
+    w = mg.tensor([1.0, 2.0], requires_grad=True)
+    step = mg.compile(lambda: mg.sum(w * w).backward())
+    step()
+    assert w.grad is not None
+    with pytest.raises(GradientError, match=r"compiled step.*with mg\.trace\(\):.*MG117"):
+        mg.why(w)
+    with mg.trace():
+        step()
+    assert mg.why(w, 1).gradient == 4.0

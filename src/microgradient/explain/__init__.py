@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from .explanation import Edge, Why
-from .trace import Step, Trace, trace
+from .recording import Step
+from .trace import Trace, trace
 from .why import why
 
 __all__ = ["Edge", "Step", "Trace", "Why", "trace", "why"]

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import GradientError
 from .differences import Check
-from .render import Line, base, columns, latex_name, latex_number, norm, number, plain, rich_text, short, shown
+from .render import Line, base, columns, largest, latex_name, latex_number, norm, number, plain, rich_text, short, shown
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,9 @@ class Edge:
     """One path into a gradient: upstream × local = contribution.
 
     `via` is the name of what was computed from x and `formula` how, `op` the primitive that did it, `rule` what it does with
-    a gradient in words, `where` the source line and `layer` the nn layer, where they are known. For a whole tensor the
-    numbers are arrays; `local` is then None unless the primitive works entry by entry. `why()` explains the upstream
-    gradient in its turn: so one gets from any number to the loss.
+    a gradient in words, `where` the source line and `layer` the nn layer, where they are known; x is argument number
+    `argument` of it. For a whole tensor the numbers are arrays; `local` is then None unless the primitive works entry by
+    entry. `why()` explains the upstream gradient in its turn: so one gets from any number to the loss.
 
     >>> import microgradient as mg
     >>> a = mg.Value(2.0)
@@ -40,6 +40,7 @@ class Edge:
     rule: str = ""
     where: str = ""
     layer: str = ""
+    argument: int = 0
     explain: Callable[[], Why] | None = field(default=None, repr=False, compare=False)
 
     def why(self) -> Why:
@@ -55,7 +56,8 @@ class Why:
     `name` and `of` are the names of x and of what was differentiated, `value` and `gradient` the numbers, `edges` the
     paths (the largest, where there are many), `more` how many are left out and what they add, `sum` all contributions
     added up: it is the gradient. `check` is the central difference, `where` the source line that made x; `notes` are
-    (subject, text) of what else there is to say.
+    (subject, text) of what else there is to say. `groups` are (along what, sums): many paths, added up by example or
+    position; what is added up in each is all the paths through one use.
 
     >>> import microgradient as mg
     >>> a = mg.Value(2.0, label="a")
@@ -71,7 +73,8 @@ class Why:
         self.value, self.gradient = value, gradient
         self.where = where
         self.edges: tuple[Edge, ...] = ()
-        self.more: tuple[int, float] = (0, 0.0)
+        self.more: tuple[int, Any] = (0, 0.0)
+        self.groups: list[tuple[str, Any]] = []
         self.sum: Any = 1.0 if name == of else 0.0
         self.scale = 0.0
         self.check = Check(None, 0.0, "", "not taken")
@@ -97,10 +100,9 @@ class Why:
         """Keep the `top` largest paths as edges, largest first; if there are no more than that, leave their order."""
         if top is None or (len(self.edges) <= top and not self.more[0] and not self.name.endswith("]")):
             return
-        ranked = sorted(self.edges, key=lambda e: -float(_size(np.asarray(e.contribution))))
-        left = ranked[top:]
+        ranked = sorted(self.edges, key=lambda e: -float(np.linalg.norm(_size(np.asarray(e.contribution)))))
         self.edges = tuple(ranked[:top])
-        self.more = (self.more[0] + len(left), self.more[1] + sum(float(e.contribution) for e in left))
+        self.more = (self.more[0] + len(ranked[top:]), sum((e.contribution for e in ranked[top:]), self.more[1]))
 
     @property
     def paths(self) -> int:
@@ -147,10 +149,15 @@ def _lines(why: Why) -> list[Line]:
         line.append((f"  {mark}", {"▲": "green", "▼": "red"}.get(mark, "dim")))
         notes = [edge.layer] if len(layers) > 1 and edge.layer else []
         notes += [edge.where] if len(places) > 1 and edge.where else []
+        if sum(e.via == edge.via for e in why.edges) > 1:
+            notes.append(f"as argument {edge.argument + 1}")
         found.append([*line, ("   " + " ".join(notes), "dim")])
     count, total = why.more
     if count:
-        found.append([(f"  and {count:,} more: ", ""), (number(total, sign=True), "bold")])
+        told = short(total) if np.ndim(total) else number(total, sign=True)
+        found.append([(f"  and {count:,} more: ", ""), (told, "bold")])
+    for along, sums in why.groups:
+        found.append([("  by      ", "dim"), (f"{along}: {largest(sums)}", "")])
     for text in list(dict.fromkeys(f"{e.via.partition('[')[0]} = {e.formula}" for e in why.edges if _numbered(e.via)))[
         :3
     ]:

@@ -7,7 +7,8 @@
 
 An edge leads from an argument ("from") to the node that used it ("to"); gradients flow against it. `value`, `gradient`,
 `upstream`, `local` and `contribution` are statistics {"mean", "norm", "min", "max", "nonfinite"}, over the finite entries and
-with null where there are none; `local` is null unless the primitive works entry by entry. Ids are the position in "nodes".
+with null where there are none; `local` is null unless the primitive works entry by entry. Ids are the position in "nodes". A
+graph of Values has the same structure, without files, lines and layers.
 """
 
 from __future__ import annotations
@@ -17,52 +18,47 @@ from typing import Any
 
 import numpy as np
 
-from ..tape import PICK, Node
-from .evaluation import _datum
-from .paths import tangent
-from .trace import Sweep, Trace
+from ..tape import PICK
+from .scalar_sweep import ScalarSweep
+from .sweep import Sweep
 
 VERSION = 1
 
 
-def export(trace: Trace, root: Node) -> dict[str, Any]:
-    """The graph of `root` as the data described above."""
-    sweep = Sweep(root, trace)
+def export(sweep: Sweep | ScalarSweep) -> dict[str, Any]:
+    """The graph of `sweep` as the data described above."""
     ids = {node: k for k, node in enumerate(sweep.order)}
-    nodes = [_node_data(ids[node], node, sweep, trace) for node in sweep.order]
-    edges = []
-    for node, i, upstream, contribution in reversed(sweep.edges):
-        parent = node.parents[i]
-        assert parent is not None
-        assert node.op is not None
-        local = None
-        if node.op.kind == "pointwise":
-            local = _statistics(tangent(node, i, np.ones(parent.shape, parent.dtype)))
-        edges.append({
-            "from": ids[parent], "to": ids[node], "argument": i, "upstream": _statistics(upstream), "local": local,
-            "contribution": _statistics(contribution),
-        })  # fmt: skip
-    reached = [ids[node] for node in reversed(sweep.order) if node in sweep.adjoints]
-    forward = [ids[node] for node in sweep.order]
+    edges = [
+        {
+            "from": ids[node.parents[i]], "to": ids[node], "argument": i, "upstream": _statistics(upstream),
+            "local": _statistics(sweep.local(node, i)), "contribution": _statistics(contribution),
+        }
+        for node, i, upstream, contribution in reversed(sweep.edges)
+    ]  # fmt: skip
     return {
-        "version": VERSION, "root": ids[root], "nodes": nodes, "edges": edges, "forward": forward, "backward": reached,
-    }  # fmt: skip
+        "version": VERSION,
+        "root": ids[sweep.root],
+        "nodes": [_node_data(ids[node], node, sweep) for node in sweep.order],
+        "edges": edges,
+        "forward": [ids[node] for node in sweep.order],
+        "backward": [ids[node] for node in reversed(sweep.order) if node in sweep.adjoints],
+    }
 
 
-def _node_data(k: int, node: Node, sweep: Sweep, trace: Trace) -> dict[str, Any]:
-    step = trace.steps.get(node)
-    file, line = step.location if step is not None else (None, None)
+def _node_data(k: int, node: Any, sweep: Sweep | ScalarSweep) -> dict[str, Any]:
+    file, line = sweep.location(node) or (None, None)
+    shape, dtype = getattr(node, "shape", ()), getattr(node, "dtype", np.float64)
     return {
         "id": k,
         "name": sweep.names[node],
-        "op": None if node.op is None else node.op.name,
-        "shape": None if node.shape is None else list(node.shape),
-        "dtype": None if node.dtype is None else str(np.dtype(node.dtype)),
+        "op": node.op.name if node.op is not None else getattr(node, "_op", None) or None,
+        "shape": None if shape is None else list(shape),
+        "dtype": None if dtype is None else str(np.dtype(dtype)),
         "file": file,
         "line": line,
-        "layer": trace.layer_path(node) or None,
-        "params": {} if node.op is PICK else _plain(node.params),
-        "value": _statistics(_datum(node, sweep, trace)),
+        "layer": sweep.layer(node) or None,
+        "params": {} if node.op is PICK else _plain(getattr(node, "params", {})),
+        "value": _statistics(sweep.value(node)),
         "gradient": _statistics(sweep.adjoints.get(node)),
     }
 

@@ -15,7 +15,7 @@ import numpy as np
 from ..array_world import ARRAY
 from ..rules import TABLE, unbroadcast
 from ..tape import PICK, Node, _operands
-from .trace import Sweep
+from .sweep import Sweep, tangent
 
 _VIEWS = frozenset({"permute_dims", "reshape", "positive", "astype", "flip", "roll"})
 
@@ -69,6 +69,20 @@ class EntryPaths:
     locals: Any
     contributions: Any
     part: int | None = None
+    argument: int = 0
+
+    def groups(self, name: str, batch: int | None) -> list[tuple[str, Any]]:
+        """(what is added up, the sums) along each axis of the result: the sums of each array add up to the contributions."""
+        if self.places is None or self.places.shape[1] < 2:
+            return []
+        return [
+            (
+                f"{'example, ' if axis == batch else ''}axis {axis} of {name}",
+                np.bincount(self.places[:, axis], self.contributions),
+            )
+            for axis in range(self.places.shape[1])
+            if len(np.unique(self.places[:, axis])) > 1
+        ]
 
     def result(self, sweep: Sweep) -> Node:
         """The node of the result."""
@@ -96,7 +110,7 @@ def entry_paths(sweep: Sweep, views: Views, one_hot: Any) -> Iterator[EntryPaths
         assert parent is not None
         if op.name not in TABLE or TABLE[op.name] is not op:  # its vjp alone is what the sweep used
             total = np.sum(contribution[carried[parent] != 0], dtype=np.float64)
-            yield EntryPaths(node, op.name, None, upstream, None, np.array([total]))
+            yield EntryPaths(node, op.name, None, upstream, None, np.array([total]), None, i)
             continue
         moved = tangent(node, i, carried[parent])
         several = isinstance(upstream, tuple)
@@ -109,11 +123,11 @@ def entry_paths(sweep: Sweep, views: Views, one_hot: Any) -> Iterator[EntryPaths
                 touched = np.broadcast_to(carried[parent] != 0, local.shape)
             up, down = (a[touched].astype(np.float64) for a in (t, local))
             with np.errstate(all="ignore"):
-                yield EntryPaths(node, op.name, np.argwhere(touched), up, down, up * down, part if several else None)
+                yield EntryPaths(node, op.name, np.argwhere(touched), up, down, up * down, part if several else None, i)
 
 
-def paths_into(sweep: Sweep, views: Views) -> Iterator[tuple[Node, str, Any, Any, Any]]:
-    """(consumer, primitive, upstream, local, contribution) of each path into a whole tensor, in order of evaluation.
+def paths_into(sweep: Sweep, views: Views) -> Iterator[tuple[Node, int, str, Any, Any, Any]]:
+    """(consumer, argument, primitive, upstream, local, contribution) of each path into a whole tensor, in order of evaluation.
 
     `local` is an array for pointwise primitives, None for others.
     """
@@ -122,19 +136,4 @@ def paths_into(sweep: Sweep, views: Views) -> Iterator[tuple[Node, str, Any, Any
         if parent not in views.members or node in views.members:
             continue
         assert node.op is not None
-        local = None
-        if node.op.kind == "pointwise":
-            local = tangent(node, i, np.ones(parent.shape, parent.dtype))
-        yield node, node.op.name, upstream, local, views.bring_back(parent, contribution)
-
-
-def tangent(node: Node, i: int, t: Any) -> Any:
-    """How the result of `node` moves when its argument `i` alone moves along `t`."""
-    assert node.op is not None
-    incoming = [t if k == i else None for k in range(len(node.parents))]
-    y, args = _operands(node, node.saved, None)
-    with np.errstate(all="ignore"):
-        moved = node.op.jvp(ARRAY, incoming, y, args, node.params)
-    if node.shape is None:
-        return moved
-    return np.broadcast_to(np.asarray(moved), node.shape)
+        yield node, i, node.op.name, upstream, sweep.local(node, i), views.bring_back(parent, contribution)

@@ -68,6 +68,24 @@ def short(value: Any) -> str:
     return f"{shape} mean {number(np.mean(wide))} norm {number(norm(wide))}"
 
 
+def largest(array: Any, count: int = 4) -> str:
+    """The range of an array and its largest entries with their places; of a few, what the others add up to.
+
+    >>> largest(np.array([0.5, -2.0, 0.0, 1.0, 0.25, 0.125]))
+    '[1] -2.0, [3] +1.0, [0] +0.5, [4] +0.25, 2 more +0.125; from -2.0 to 1.0'
+    """
+    flat = np.asarray(array, np.float64).ravel()
+    order = np.argsort(-np.nan_to_num(np.abs(flat), nan=np.inf), kind="stable")
+    parts = [
+        f"[{', '.join(map(str, np.unravel_index(k, np.shape(array))))}] {number(flat[k], sign=True)}"
+        for k in order[:count]
+    ]
+    parts += (
+        [f"{len(order) - count:,} more {number(flat[order[count:]].sum(), sign=True)}"] if len(order) > count else []
+    )
+    return f"{', '.join(parts)}; from {number(flat.min())} to {number(flat.max())}"
+
+
 def norm(value: Any) -> float:
     """The Euclidean norm of all entries; of a tuple of arrays, over all of them."""
     if isinstance(value, tuple):

@@ -5,7 +5,7 @@ In 64-bit floats, whatever the dtype was, so that the difference is good to many
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,20 +16,21 @@ from ..rules import TABLE
 from ..scalar import Value
 from ..tape import PICK, Node
 from .differences import Check, compare, kink
+from .recording import Step
 from .scalar_sweep import ScalarSweep, evaluated
-from .trace import Trace
+from .sweep import Sweep
 
 
-def check_value(sweep: ScalarSweep, root: Value, x: Value, gradient: float, scale: float) -> Check:
-    """Move the Value `x` and compute `root` again."""
+def check_value(sweep: ScalarSweep, x: Value, gradient: float, scale: float) -> Check:
+    """Move the Value `x` and compute the root of `sweep` again."""
     dependents = _dependents(sweep.order, x)
     if any(v.op is None for v in dependents):
         return Check(None, gradient, "", "a Value made by hand can't be computed again")
-    start = float(sweep.data.get(x, x.data))
+    root, start = sweep.root, float(sweep.value(x))
     data: dict[Value, Any] = {}
 
     def f(step: float) -> float:
-        data.update(sweep.data, **{})
+        data.update(sweep.data)
         data[x] = start + step
         for v in dependents:
             data[v] = evaluated(v, [data[p] for p in v.parents])
@@ -40,24 +41,16 @@ def check_value(sweep: ScalarSweep, root: Value, x: Value, gradient: float, scal
     return _with_cause(found, ((v.op.name, [data[p] for p in v.parents], {}) for v in dependents if v.op is not None))
 
 
-def check_tensor(
-    order: Sequence[Node],
-    root: Node,
-    x: Node,
-    trace: Trace | None,
-    value: Any,
-    direction: Any,
-    gradient: Any,
-    scale: float,
-) -> Check:
-    """Move the tensor of node `x` along `direction` and compute `root` again, in float64."""
+def check_tensor(sweep: Sweep, x: Node, value: Any, direction: Any, gradient: Any, scale: float) -> Check:
+    """Move the tensor of node `x` along `direction` and compute the root of `sweep` again, in float64."""
     analytic = float(np.sum(np.asarray(gradient, np.float64) * direction))
-    if trace is None:
+    root, steps = sweep.root, sweep.steps
+    if sweep.trace is None:
         return Check(None, analytic, "", "needs the trace: run the step under `with mg.trace():`")
-    dependents = _dependents(order, x)
+    dependents = _dependents(sweep.order, x)
     for node in dependents:
         assert node.op is not None
-        recorded = node in trace.steps and TABLE.get(node.op.name) is node.op
+        recorded = node in steps and TABLE.get(node.op.name) is node.op
         if not recorded and node.op is not PICK and node.op is not TABLE["positive"]:
             return Check(None, analytic, "", f"`{node.op.name}` can't be computed again from the trace")
     data: dict[Any, Any] = {}
@@ -66,7 +59,7 @@ def check_tensor(
         data.clear()
         data[x] = np.asarray(value, np.float64) + step * direction
         for node in dependents:
-            data[node] = _recomputed(node, trace, data)
+            data[node] = _recomputed(node, steps, data)
         return float(np.asarray(data.get(root, 0.0)).reshape(()))
 
     with np.errstate(all="ignore"):
@@ -75,17 +68,16 @@ def check_tensor(
         found = compare(f, analytic, size, scale, exact)
         f(0.0)
         if found.verdict in ("differs", "undecided"):
-            wide = _slope(dependents, root, x, trace, data, direction)
+            wide = _slope(dependents, root, x, steps, data, direction)
             if np.dtype(root.dtype) != np.float64 and compare(f, wide, size, abs(wide), exact).verdict == "agrees":
                 return replace(
                     found, verdict="rounding", note=f"{np.dtype(root.dtype)} has lost the digits: in 64 bits {wide:.6g}"
                 )
-        steps = (
-            (n.op.name, _arguments(n, trace.steps[n].args, data), n.params)
-            for n in dependents
-            if n in trace.steps and n.op
-        )
-        return _with_cause(found, steps)
+        causes = ((n.op.name, _arguments(n, steps[n].args, data), n.params) for n in dependents if n in steps and n.op)
+        return _with_cause(found, causes)
+
+
+Steps = Mapping[Node, Step]
 
 
 def _with_cause(found: Check, steps: Iterable[tuple[str, Sequence[Any], Any]]) -> Check:
@@ -108,25 +100,25 @@ def _dependents(order: Sequence[Any], x: Any) -> list[Any]:
 
 
 def _slope(
-    dependents: Sequence[Node], root: Node, x: Node, trace: Trace, data: dict[Any, Any], direction: Any
+    dependents: Sequence[Node], root: Node, x: Node, steps: Steps, data: dict[Any, Any], direction: Any
 ) -> float:
     """The derivative along `direction` by the rules, in float64, at the numbers in `data`."""
     moved: dict[Any, Any] = {x: np.asarray(direction, np.float64)}
     for node in dependents:
         if node.op is PICK:
             moved[node] = moved[node.parents[0]][node.params["i"]]
-        elif node not in trace.steps:
+        elif node not in steps:
             moved[node] = moved[node.parents[0]]
         else:
             assert node.op is not None
-            args = _arguments(node, trace.steps[node].args, data)
+            args = _arguments(node, steps[node].args, data)
             moved[node] = node.op.jvp(ARRAY, [moved.get(p) for p in node.parents], data[node], args, _widened(node))
     return float(np.sum(moved.get(root, 0.0)))
 
 
-def _recomputed(node: Node, trace: Trace, data: dict[Any, Any]) -> Any:
+def _recomputed(node: Node, steps: Steps, data: dict[Any, Any]) -> Any:
     assert node.op is not None
-    step = trace.steps.get(node)
+    step = steps.get(node)
     if node.op is PICK:
         return data[node.parents[0]][node.params["i"]]
     if step is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from operator import attrgetter
 from typing import Any
 
@@ -10,39 +11,68 @@ import numpy as np
 from ..errors import GradientError
 from ..scalar import Value, _call_own_backward
 from ..scalar_world import SCALAR
-
-Edges = list[tuple[Value, int, float, float]]
+from .names import name_graph, node_names
+from .sentences import expression
 
 
 class ScalarSweep:
     """One sweep from `root`: the adjoint of every Value, and every edge (consumer, argument, upstream, contribution).
 
-    `order` is in order of evaluation, `data` the numbers that `root` was computed with. Nothing is added to the `grad` of
-    any Value. Raises GradientError where the data are no longer known: changed, and not by what came after `backward()`.
+    `order` is in order of evaluation, `data` the numbers that `root` was computed with, and `names` has a name for each
+    Value, looked up in `variables`. Nothing is added to the `grad` of any. Raises GradientError where the data are no
+    longer known: changed, and not by what came after `backward()`.
     """
 
-    def __init__(self, root: Value) -> None:
-        self.order = _ancestors(root)
+    def __init__(self, root: Value, variables: Mapping[str, Any]) -> None:
+        self.root: Any = root
+        self.order: list[Any] = _ancestors(root)
         self.data: dict[Value, Any] = {v: v.data for v in self.order}
         given, data, _ = getattr(root, "_used", ((), (), ()))
         self.data.update(zip(given, data, strict=True))
         self._refuse_changes()
-        self.adjoints: dict[Value, Any] = {root: 1.0}
-        self.edges: Edges = []
+        self.adjoints: dict[Any, Any] = {root: 1.0}
+        self.edges: list[tuple[Any, int, Any, Any]] = []
         for v in reversed(self.order):
             upstream = self.adjoints[v]
             for i, contribution in self._contributions(v, upstream):
                 parent = v.parents[i]
                 self.edges.append((v, i, upstream, contribution))
                 self.adjoints[parent] = self.adjoints.get(parent, 0.0) + contribution
+        known = node_names(variables, deep=True)
+        known |= {v: v.label for v in (*self.order, *known) if isinstance(v, Value) and v.label}
+        self.names = known | name_graph(self.order, root, known)
 
-    def edges_into(self, x: Value) -> Edges:
-        """The edges that add to the adjoint of `x`, latest first."""
-        return [edge for edge in self.edges if edge[0].parents[edge[1]] is x]
+    def value(self, v: Value) -> Any:
+        """The number of `v` that `root` was computed with."""
+        return self.data.get(v, v.data)
+
+    def args(self, v: Value) -> list[Any]:
+        """The numbers that `v` was computed from."""
+        return [self.data[p] for p in v.parents]
+
+    def formula(self, v: Value) -> str:
+        """How `v` was computed, such as `a * b`; "" if it was not."""
+        args = [self.names[p] for p in v.parents]
+        return expression(v.op, args, {}) if v.op else f"{v._op}({', '.join(args)})" if args else ""
 
     def local(self, v: Value, i: int) -> float:
         """∂v/∂(its argument i)."""
         return float(dict(self._contributions(v, 1.0))[i])
+
+    def sign(self, v: Value) -> str:
+        """A sign or a name for the operation."""
+        return v._op
+
+    def location(self, v: Value) -> None:
+        """Values do not know where they were computed."""
+
+    def layer(self, v: Value) -> str:
+        """Values belong to no layer of `nn`."""
+        return ""
+
+    def is_literal(self, v: Value) -> bool:
+        """Whether `v` is a number in a formula, without a name."""
+        return not v.parents and self.names[v] == f"{v.data:.6g}"
 
     def _refuse_changes(self) -> None:
         for v in self.order:

@@ -1,6 +1,9 @@
-"""What a primitive does with the gradient that arrives, in one sentence."""
+"""How a primitive is written, and what it does with the gradient that arrives, in one sentence."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ..errors import MicrogradientError
 from ..rules import TABLE, Primitive
@@ -43,6 +46,28 @@ _SENTENCES = {
     "concat": "concatenation sends each part its piece of what arrives",
     "checkpoint": "a checkpoint computes its function again and applies the rules inside",
 }
+
+
+_TELLING = {"axis", "axes", "shape", "spec", "stride", "padding", "i", "n", "k", "shift", "dtype"}
+
+
+def expression(op: Primitive, args: Sequence[str], params: Mapping[str, Any]) -> str:
+    """A primitive applied to named arguments: `a * b`, `-a`, `tanh(h)`, `sum(h, axis=(0,))`.
+
+    >>> from microgradient.rules import TABLE
+    >>> expression(TABLE["multiply"], ["a", "b"], {}), expression(TABLE["sum"], ["h"], {"axis": (0,), "keepdims": False})
+    ('a * b', 'sum(h, axis=(0,))')
+    """
+    if op.name == "matmul":
+        return " @ ".join(args)
+    if op.name in ("square", "power"):
+        return f"{args[0]}**{params.get('n', 2):g}"
+    if op.symbol and len(args) == 2:
+        return f"{args[0]} {op.symbol} {args[1]}"
+    if op.symbol and len(args) == 1:
+        return args[0] + op.symbol if op.symbol.startswith("**") else op.symbol + args[0]
+    shown = [f"{key}={value}" for key, value in params.items() if key in _TELLING]
+    return f"{op.name}({', '.join([*args, *shown])})"
 
 
 def sentence(op: Primitive | None) -> str:

@@ -6,7 +6,7 @@ import functools
 import math
 import operator
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,16 +15,15 @@ from ..errors import ArgumentTypeError, GradientError, OutOfRangeError, format_l
 from ..scalar import Value
 from ..tape import Node, last_backward
 from ..tensor import Tensor
-from .evaluation import arguments, expression, value_formula
 from .explanation import Edge, Why
-from .names import name_graph, named_objects, node_names, user_frame, variables_of
+from .names import named_objects, user_frame, variables_of
 from .nonfinite import first_nan, zero_times_infinity
 from .paths import EntryPaths, Views, entry_paths, paths_into
-from .render import short
+from .render import largest, short
 from .replay import check_tensor, check_value
 from .scalar_sweep import ScalarSweep
 from .sentences import sentence
-from .trace import Sweep, Trace, root_node, trace_of
+from .sweep import Sweep, sweep_of
 
 Index = int | tuple[int, ...]
 
@@ -58,204 +57,161 @@ def why(x: Value | Tensor, index: Index | None = None, *, of: Value | Tensor | N
     if isinstance(x, Value):
         if index is not None:
             raise ArgumentTypeError("MG116", "A Value is one number: it has no entries to choose from.")
-        return _of_value(x, of, variables, top)
-    if not isinstance(x, Tensor):
+        root = last_backward() if of is None else of
+        if not isinstance(root, Value):
+            raise GradientError(
+                "MG117",
+                "Which number's gradient? No Value was differentiated lately, or it is gone. Call `loss.backward()` and keep "
+                "`loss`, or pass `of=loss`.",
+            )
+        found = _of_value(x, ScalarSweep(root, variables), top)
+    elif isinstance(x, Tensor):
+        if x.node is None:
+            lost = f" {x.cut} cut it off." if x.cut is not None else ""
+            raise GradientError(
+                "MG109", f"This tensor of shape {x.shape} needs no gradient: make it with `requires_grad=True`.{lost}"
+            )
+        sweep = sweep_of(of, variables)
+        found, root = _of_node(x.node, index, sweep, top, x.data), sweep.root
+    else:
         raise ArgumentTypeError("MG116", f"mg.why explains Values and Tensors, not {type(x).__name__}.")
-    if x.node is None:
-        lost = f" {x.cut} cut it off." if x.cut is not None else ""
-        raise GradientError(
-            "MG109", f"This tensor of shape {x.shape} needs no gradient: make it with `requires_grad=True`.{lost}"
-        )
-    root = root_node(of)
-    trace = trace_of(root)
-    sweep = Sweep(root, trace, variables)
-    if x.node not in sweep.names:
-        given = trace.names if trace is not None else {}
-        sweep.names[x.node] = given.get(x.node) or node_names(variables, deep=True).get(x.node, "x")
-    found = _of_node(x.node, index, sweep, trace, top, x.data)
-    found.notes += [
-        ("sum", _told_of_a_sum(x.node, found, root)),
-        ("later", _not_yet(x.node, root, variables) if of is None else ""),
-    ]
-    return found
-
-
-# ------------------------------------------------------------------------------------------------------------- a Value
-
-
-def _of_value(x: Value, of: Any, variables: Mapping[str, Any], top: int | None) -> Why:
-    root = last_backward() if of is None else of
-    if not isinstance(root, Value):
-        raise GradientError(
-            "MG117",
-            "Which number's gradient? No Value was differentiated lately, or it is gone. Call `loss.backward()` and keep "
-            "`loss`, or pass `of=loss`.",
-        )
-    sweep = ScalarSweep(root)
-    known = {x: "x"} | node_names(variables, deep=True) | {v: v.label for v in (*sweep.order, x) if v.label}
-    names = name_graph(sweep.order, root, known)
-    found = _of_value_in(x, sweep, root, known | names, top)
+    found.notes.append(("sum", _told_of_a_sum(x, found, root)))
     found.notes.append(("later", _not_yet(x, root, variables) if of is None else ""))
     return found
 
 
-def _of_value_in(x: Value, sweep: ScalarSweep, root: Value, names: Mapping[Value, str], top: int | None) -> Why:
-    gradient = sweep.adjoints.get(x, 0.0)
-    found = Why(names[x], names[root], sweep.data.get(x, x.data), gradient)
+def _of_value(x: Value, sweep: ScalarSweep, top: int | None) -> Why:
+    names, gradient = sweep.names, sweep.adjoints.get(x, 0.0)
+    found = Why(names.get(x, "x"), names[sweep.root], sweep.value(x), gradient)
     found.add(
-        Edge(names[v], v._op, upstream, sweep.local(v, i), contribution, value_formula(v, names), sentence(v.op),
-             explain=functools.partial(_of_value_in, v, sweep, root, names, top))
-        for v, i, upstream, contribution in reversed(sweep.edges_into(x))
+        Edge(names[v], v._op, upstream, sweep.local(v, i), contribution, sweep.formula(v), sentence(v.op), argument=i,
+             explain=functools.partial(_of_value, v, sweep, top))
+        for v, i, upstream, contribution in reversed(sweep.edges) if v.parents[i] is x
     )  # fmt: skip
     found.keep_largest(top)
-    found.check = check_value(sweep, root, x, gradient, found.scale)
+    found.check = check_value(sweep, x, gradient, found.scale)
     if found.value != x.data and found.value == found.value:
-        found.notes.append(
-            (
-                "changed",
-                f"the data have changed since: {found.name} is {x.data:.6g} now, {found.of} was computed with this",
-            )
-        )
-    count, total = getattr(x, "_summed", (1, x.grad))
-    if count > 1 and total == x.grad:
-        found.notes.append(("sum", _sum(found, count, x.grad, root)))
-
-    def told(v: Value) -> str:
-        return f"{names[v]} = {value_formula(v, names)}"
-
-    if not np.all(np.isfinite([gradient, root.data])):
-        numbers = lambda v: (v.data, [sweep.data[p] for p in v.parents])  # noqa: E731
-        found.notes.append(("NaN", first_nan(sweep.order, numbers, told)))
-        if not np.isfinite(gradient):
-            found.notes.append(("NaN", zero_times_infinity(sweep.edges, told, names.__getitem__)))
+        told = f"the data have changed since: {found.name} is {x.data:.6g} now, {found.of} was computed with this"
+        found.notes.append(("changed", told))
+    _tell_of_nan(found, sweep)
     return found
 
 
-# ------------------------------------------------------------------------------------------------------------- a Tensor
-
-
-def _of_node(node: Node, index: Index | None, sweep: Sweep, trace: Trace | None, top: int | None, data: Any) -> Why:
+def _of_node(node: Node, index: Index | None, sweep: Sweep, top: int | None, data: Any = None) -> Why:
     """The explanation of what `node` computed, or of an entry of it. `data`: its value, if no trace tells a better one."""
-    value = _value(node, sweep, trace, data)
-    gradient = sweep.adjoints.get(node)
+    value, gradient = sweep.value(node), sweep.adjoints.get(node)
+    value = data if value is None else value
+    value = np.full(node.shape, np.nan) if value is None else np.asarray(value)
     gradient = np.zeros(node.shape, node.dtype) if gradient is None else gradient
     if index is None and math.prod(node.shape) != 1:
-        found = _of_tensor(node, value, gradient, sweep, trace)
+        found = _of_tensor(node, value, gradient, sweep, top)
     else:
-        found = _of_entry(node, _checked_index(index, node.shape), value, gradient, sweep, trace, top)
-    if not (
-        np.all(np.isfinite(found.gradient))
-        and (trace is None or np.all(np.isfinite(_value(sweep.root, sweep, trace, 0.0))))
-    ):
-        steps = trace.steps if trace is not None else {}
-        numbers = lambda n: (steps[n].value, steps[n].args) if n in steps else None  # noqa: E731
-        told = lambda n: f"{sweep.names[n]} = {_told(n, sweep, trace)[0]} {_where(n, trace)}".rstrip()  # noqa: E731
-        found.notes.append(("NaN", first_nan(sweep.order, numbers, told)))
-        found.notes.append(("NaN", zero_times_infinity(sweep.edges, told, sweep.names.__getitem__)))
-    cuts = trace.cuts.get(node, ()) if trace is not None else ()
+        found = _of_entry(node, _checked_index(index, node.shape), value, gradient, sweep, top)
+    _tell_of_nan(found, sweep)
+    cuts = sweep.trace.cuts.get(node, ()) if sweep.trace is not None else ()
     found.notes += [("cut", f"{cut}: nothing comes back from there") for cut in dict.fromkeys(map(str, cuts))]
     return found
 
 
-def _of_entry(
-    node: Node, index: tuple[int, ...], value: Any, adjoint: Any, sweep: Sweep, trace: Trace | None, top: int | None
-) -> Why:
-    name = sweep.names[node] + (f"[{', '.join(map(str, index))}]" if index else "")
-    found = Why(name, sweep.names[sweep.root], float(value[index]), float(adjoint[index]), _where(node, trace))
+def _of_entry(node: Node, index: tuple[int, ...], value: Any, gradient: Any, sweep: Sweep, top: int | None) -> Why:
+    name = sweep.names.get(node, "x") + (f"[{', '.join(map(str, index))}]" if index else "")
+    found = Why(name, sweep.names[sweep.root], float(value[index]), float(gradient[index]), _where(node, sweep))
     one_hot = np.zeros(node.shape, node.dtype)
     one_hot[index] = 1
+    uses = []
     for path in entry_paths(sweep, Views(sweep, node), one_hot):
-        consumer = sweep.names[path.node]
-        common = _told(path.node, sweep, trace)
+        consumer, told = sweep.names[path.node], _told(path.node, sweep)
 
-        def edge(
-            k: int, path: EntryPaths = path, consumer: str = consumer, common: tuple[str, str, str, str] = common
-        ) -> Edge:
+        def edge(k: int, path: EntryPaths = path, consumer: str = consumer, told: Any = told) -> Edge:
             upstream, local, place = path.upstream, None, None
             if path.places is not None:
                 upstream, local, place = float(path.upstream[k]), float(path.locals[k]), tuple(path.places[k].tolist())
-            return Edge(
-                consumer + path.entry(k), path.op, upstream, local, float(path.contributions[k]), *common,
-                explain=functools.partial(_of_node, path.result(sweep), place, sweep, trace, top, None),
-            )  # fmt: skip
+            up = functools.partial(_of_node, path.result(sweep), place, sweep, top)
+            numbers = upstream, local, float(path.contributions[k])
+            return Edge(consumer + path.entry(k), path.op, *numbers, *told, argument=path.argument, explain=up)  # type: ignore[misc]
 
         found.add_many(path.contributions, edge, top)
+        uses.append(np.sum(path.contributions))
+        if top is not None and len(path.contributions) > top:
+            found.groups += path.groups(consumer, sweep.batch_axis(path.node))
+    if top is not None and len(uses) > top:  # a recurrent layer uses its weights once in each time step
+        found.groups.insert(0, ("use, in order of evaluation", np.array(uses)))
     found.keep_largest(top)
-    found.check = check_tensor(sweep.order, sweep.root, node, trace, value, one_hot, adjoint, found.scale)
+    found.check = check_tensor(sweep, node, value, one_hot, gradient, found.scale)
     return found
 
 
-def _of_tensor(node: Node, value: Any, gradient: Any, sweep: Sweep, trace: Trace | None) -> Why:
-    found = Why(sweep.names[node], sweep.names[sweep.root], value, gradient, _where(node, trace))
+def _of_tensor(node: Node, value: Any, gradient: Any, sweep: Sweep, top: int | None) -> Why:
+    found = Why(sweep.names.get(node, "x"), sweep.names[sweep.root], value, gradient, _where(node, sweep))
     found.add(
-        Edge(sweep.names[c], op, upstream, local, contribution, *_told(c, sweep, trace),
-             explain=functools.partial(_of_node, c, None, sweep, trace, None, None))
-        for c, op, upstream, local, contribution in paths_into(sweep, Views(sweep, node))
+        Edge(sweep.names[c], op, upstream, local, contribution, *_told(c, sweep), argument=i,
+             explain=functools.partial(_of_node, c, None, sweep, top) if c.shape is not None else None)
+        for c, i, op, upstream, local, contribution in paths_into(sweep, Views(sweep, node))
     )  # fmt: skip
     direction = np.random.default_rng(0).standard_normal(node.shape)
     direction /= np.linalg.norm(direction.ravel()) or 1.0
     scale = float(sum(np.sum(np.abs(e.contribution * direction)) for e in found.edges))
-    found.check = check_tensor(sweep.order, sweep.root, node, trace, value, direction, gradient, scale)
+    found.check = check_tensor(sweep, node, value, direction, gradient, scale)
+    found.keep_largest(top)
+    if gradient.size > 4:
+        found.notes.append(("entries", largest(gradient)))
     return found
 
 
-def _value(node: Node, sweep: Sweep, trace: Trace | None, data: Any) -> Any:
-    """What `node` gave when the graph was computed: an optimiser may have changed the parameter since."""
-    if trace is None:
-        return np.full(node.shape, np.nan) if data is None else data
-    if node in trace.steps and not isinstance(trace.steps[node].value, tuple):
-        return np.asarray(trace.steps[node].value)
-    users: Iterable[tuple[Node, int]] = ((c, i) for c, i, _, _ in sweep.edges if c.parents[i] is node)
-    for consumer, i in users:
-        if consumer in trace.steps:
-            return np.asarray(trace.steps[consumer].args[i])
-    return np.full(node.shape, np.nan) if data is None else data
+def _where(node: Node, sweep: Sweep) -> str:
+    location = sweep.location(node)
+    return format_location(location) if location else ""
+
+
+def _told(node: Node, sweep: Sweep) -> tuple[str, str, str, str]:
+    """The formula, the rule in words, the source line and the layer of what computed `node`."""
+    return sweep.formula(node), sentence(node.op), _where(node, sweep), sweep.layer(node)
 
 
 # ------------------------------------------------------------------------------------------------------ what else is told
 
 
-def _told_of_a_sum(node: Node, found: Why, root: Node) -> str:
-    count = getattr(node, "summed", (1, 0))[0]
-    if count < 2 or not isinstance(node.grad, Tensor):
+def _tell_of_nan(found: Why, sweep: Sweep | ScalarSweep) -> None:
+    value = sweep.value(sweep.root)
+    if not (np.all(np.isfinite(found.gradient)) and (value is None or np.all(np.isfinite(value)))):
+        found.notes += [("NaN", first_nan(sweep)), ("NaN", zero_times_infinity(sweep))]
+
+
+def _told_of_a_sum(x: Value | Tensor, found: Why, root: Any) -> str:
+    """That `x.grad` is the sum of several backward passes, one of which is explained."""
+    if isinstance(x, Value):
+        (count, total), grad = getattr(x, "_summed", (1, x.grad)), x.grad
+        count = count if total == grad else 1
+    else:
+        (count, _), grad = getattr(x.node, "summed", (1, 0)), x.node.grad  # type: ignore[union-attr]
+        count, grad = (count, grad.data) if isinstance(grad, Tensor) else (1, None)
+    if count < 2:
         return ""
-    index = found.name.partition("[")[2].rstrip("]")
-    total = node.grad.data[tuple(map(int, index.split(",")))] if index and np.ndim(found.value) == 0 else node.grad.data
-    return _sum(found, count, total, root)
-
-
-def _sum(found: Why, count: int, total: Any, root: Any) -> str:
+    if np.ndim(grad) and not np.ndim(found.value):
+        grad = grad[tuple(map(int, found.name.rpartition("[")[2].rstrip("]").split(",")))]
     one = "the last" if root is last_backward() else "one"
-    return f"{found.name}.grad = {short(total)} is the sum of {count} backward passes since it was zeroed; this opens {one}"
+    return (
+        f"{found.name}.grad = {short(grad)} is the sum of {count} backward passes since it was zeroed; this opens {one}"
+    )
 
 
-def _not_yet(x: Any, root: Any, variables: Mapping[str, Any]) -> str:
+def _not_yet(x: Value | Tensor, root: Any, variables: Mapping[str, Any]) -> str:
     """That a later number among the variables depends on x, and was not differentiated."""
+    start = x.node if isinstance(x, Tensor) else x
     for name, value, _ in named_objects(variables):
         node = value if isinstance(value, Value) else getattr(value, "node", None)
         if node is None or node.seq <= root.seq or (isinstance(value, Tensor) and value.size != 1):
             continue
         seen, todo = {node}, [node]
-        while todo and x not in seen:
-            new = {p for p in todo.pop().parents if p is not None and p not in seen and (p.seq > root.seq or p is x)}
+        while todo and start not in seen:
+            new = {
+                p for p in todo.pop().parents if p is not None and p not in seen and (p.seq > root.seq or p is start)
+            }
             seen |= new
             todo += new
-        if x in seen and node is not x:
+        if start in seen and node is not start:
             return f"this explains the last `backward()`; `{name}` was computed from it since, and is not differentiated yet"
     return ""
-
-
-def _where(node: Node, trace: Trace | None) -> str:
-    step = trace.steps.get(node) if trace is not None else None
-    return format_location(step.location) if step is not None else ""
-
-
-def _told(node: Node, sweep: Sweep, trace: Trace | None) -> tuple[str, str, str, str]:
-    """The formula, the rule in words, the source line and the layer of what computed `node`."""
-    assert node.op is not None
-    formula = expression(node.op, arguments(node, trace, sweep.names), node.params)
-    layer = trace.layer_path(node) if trace is not None else ""
-    return formula, sentence(node.op), _where(node, trace), layer
 
 
 def _checked_index(index: Index | None, shape: tuple[int, ...]) -> tuple[int, ...]:

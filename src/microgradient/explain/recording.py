@@ -1,0 +1,128 @@
+"""What a trace records while a program runs: every operation, where it was written, the names of variables, the cuts."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+from ..tape import NOT_STORED, Cut, Node, Recorder, recording
+from ..tensor import Tensor
+from .names import is_module, named_objects, node_names, user_frame, variables_of
+
+
+class Step:
+    """One recorded operation: its node, the raw data of its arguments and of its result, and where it was written.
+
+    `location` is (file, line), `layer` the nn.Module that ran it and `model` the outermost one, if any.
+
+    >>> import microgradient as mg
+    >>> x = mg.tensor([1.0, 2.0], requires_grad=True)
+    >>> with mg.trace() as t:
+    ...     y = mg.sum(x * x)
+    >>> [step.node.op.name for step in t.steps.values()]
+    ['multiply', 'sum']
+    """
+
+    __slots__ = ("args", "layer", "location", "model", "node", "saved", "value")
+
+    def __init__(self, node: Node, args: tuple[Any, ...], value: Any) -> None:
+        self.node = node
+        self.args = args
+        self.value = value
+        self.saved = node.saved
+        self.layer: Any = None
+        self.model: Any = None
+        self.location = ("", 0)
+
+
+class Recording(Recorder):
+    """The steps recorded under a trace, their names and cuts. It keeps their data until the next one begins."""
+
+    def __init__(self, names: Mapping[Node, str] | None = None) -> None:
+        self.steps: dict[Node, Step] = {}
+        self.names: dict[Node, str] = dict(names or {})
+        self.constants: dict[int, tuple[str, Any]] = {}  # name and array by the array's id
+        self.models: dict[int, str] = {}
+        self.cuts: dict[Node, list[Cut]] = {}  # where the value of a node was used as a constant
+        self.sweeps: dict[Node, Any] = {}  # by root: what an explanation has swept already
+        self._frames: dict[Any, tuple[int, int]] = {}
+        self._outer: Recorder | None = None
+        self._token: Any = None
+
+    def __enter__(self) -> Self:
+        self._outer = recording.get()
+        if self._outer is not None:  # under no_grad nothing is recorded, by a trace neither
+            self._token = recording.set(self)
+        _latest[:] = [self]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._token is not None:
+            recording.reset(self._token)
+            self._token = None
+        for frame in [*self._frames, user_frame(sys._getframe(1))]:
+            self._learn_names(variables_of(frame), deep=True)
+        self._frames.clear()
+        self._outer = None
+
+    def record(self, node: Node, args: Sequence[Any], y: Any) -> None:
+        """Called by the engine for each operation that goes on the tape."""
+        step = self.steps[node] = Step(node, tuple(args), y)
+        if node.grad is NOT_STORED and node.shape is not None:
+            node.grad = None  # backward stores it, as after keep_grad()
+        start = sys._getframe(1)
+        at = user_frame(start)
+        step.location = (at.f_code.co_filename, at.f_lineno)
+        frame: Any = start
+        while frame is not None:
+            code = frame.f_code  # whatever the method calls its first argument
+            if (
+                code.co_name == "forward"
+                and code.co_argcount
+                and is_module(module := frame.f_locals.get(code.co_varnames[0]))
+            ):
+                step.layer = module if step.layer is None else step.layer
+                step.model = module
+            frame = frame.f_back
+        line, instruction = self._frames.get(at, (0, 0))
+        if line != at.f_lineno or at.f_lasti <= instruction:  # another statement, or the same one again in a loop
+            self._learn_names(at.f_locals)
+        self._frames[at] = (at.f_lineno, at.f_lasti)
+        if type(self._outer) is not Recorder and self._outer is not None:
+            self._outer.record(node, args, y)
+
+    def note_cut(self, node: Node, cut: Cut) -> None:
+        """Called by the engine where the value of `node` is used as a constant."""
+        self.cuts.setdefault(node, []).append(cut)
+
+    def layer_path(self, node: Node) -> str:
+        """The path of the layer that computed `node`, such as `model.layers.0`; "" outside of layers."""
+        step = self.steps.get(node)
+        if step is None or step.layer is None:
+            return ""
+        path = next((path for path, module in step.model.named_modules() if module is step.layer), "")
+        return ".".join(part for part in (self.models.get(id(step.model), ""), path) if part)
+
+    def _learn_names(self, variables: Mapping[str, Any], deep: bool = False) -> None:
+        for name, value, _ in named_objects(variables, deep):
+            if isinstance(value, Tensor):
+                self.constants.setdefault(id(value.data), (name, value.data))
+            elif is_module(value) and name != "self" and id(value) not in self.models:
+                self.models[id(value)] = name
+        for node, name in node_names(variables, deep).items():
+            self.names.setdefault(node, name)
+
+
+def recording_of(node: Node) -> Recording | None:
+    """What recorded `node`: the trace that is running, or the last one."""
+    running = recording.get()
+    for candidate in (running, *_latest):
+        while candidate is not None:
+            if isinstance(candidate, Recording) and node in candidate.steps:
+                return candidate
+            candidate = candidate._outer if isinstance(candidate, Recording) else None
+    return None
+
+
+_latest: list[Recording] = []

@@ -1,0 +1,175 @@
+"""The backward sweep over a graph of tensors, with every edge kept; and what is known about its nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..array_world import ARRAY
+from ..errors import GradientError, format_location
+from ..rules import TABLE
+from ..tape import PICK, Node, Spent, _operands, backward, last_backward, topological
+from ..tensor import Tensor
+from .names import name_graph, node_names
+from .recording import Recording, recording_of
+from .sentences import expression
+
+
+def sweep_of(of: Any, variables: Mapping[str, Any]) -> Sweep:
+    """The sweep from `of`, or from what was differentiated last; a trace keeps it. Names are looked up in `variables`."""
+    root = root_node(of)
+    trace = recording_of(root)
+    sweep = trace.sweeps.get(root) if trace is not None else None
+    if sweep is None:
+        sweep = Sweep(root, trace)
+        if trace is not None:
+            trace.sweeps[root] = sweep
+    known = node_names(variables, deep=True) | (trace.names if trace is not None else {})
+    sweep.names = known | name_graph(sweep.order, root, known)
+    found: Sweep = sweep
+    return found
+
+
+class Sweep:
+    """One backward sweep from `root`: the adjoint of every node, and every edge (node, i, upstream, contribution).
+
+    `order` is in order of evaluation, `names` has a name for each node. What is known of a node by a `trace` is told by
+    methods, which `ScalarSweep` has too.
+    """
+
+    def __init__(self, root: Node, trace: Recording | None) -> None:
+        latest_first = topological([root])
+        _restore(latest_first, trace)
+        self.root: Any = root
+        self.trace = trace
+        self.steps = trace.steps if trace is not None else {}
+        self.order: list[Any] = latest_first[::-1]
+        self.names: dict[Any, str] = {}
+        seed = np.ones(root.shape, root.dtype)
+        self.adjoints: dict[Any, Any] = {root: seed}
+        self.edges: list[tuple[Any, int, Any, Any]] = []
+        with np.errstate(all="ignore"):
+            backward(latest_first, {root: seed}, ARRAY, observe=self._observe)
+
+    def value(self, node: Node) -> Any:
+        """What `node` gave when the graph was computed, if it is known: an optimiser may have changed it since."""
+        if node in self.steps:
+            return self.steps[node].value
+        if node.op is PICK and node.parents[0] in self.steps:
+            return self.steps[node.parents[0]].value[node.params["i"]]
+        users = ((c, i) for c, i, _, _ in self.edges if c.parents[i] is node and c in self.steps)
+        return next((self.steps[c].args[i] for c, i in users), None)
+
+    def args(self, node: Node) -> Sequence[Any] | None:
+        """The numbers that `node` was computed from, if they are known."""
+        return self.steps[node].args if node in self.steps else None
+
+    def formula(self, node: Node) -> str:
+        """How `node` was computed, such as `a * b`; "" if it was not."""
+        return "" if node.op is None else expression(node.op, self._argument_names(node), node.params)
+
+    def local(self, node: Node, i: int) -> Any:
+        """∂node/∂(its argument i), entry by entry; None unless it is pointwise."""
+        assert node.op is not None
+        parent = node.parents[i]
+        assert parent is not None
+        return tangent(node, i, np.ones(parent.shape, parent.dtype)) if node.op.kind == "pointwise" else None
+
+    def sign(self, node: Node) -> str:
+        """A sign or a name for the operation."""
+        assert node.op is not None
+        return node.op.symbol or {"matmul": "@"}.get(node.op.name, node.op.name)
+
+    def location(self, node: Node) -> tuple[str, int] | None:
+        """File and line that computed `node`, if they are known."""
+        return self.steps[node].location if node in self.steps else None
+
+    def layer(self, node: Node) -> str:
+        """The path of the layer that computed `node`; "" outside of layers."""
+        return self.trace.layer_path(node) if self.trace is not None else ""
+
+    def batch_axis(self, node: Node) -> int | None:
+        """Which axis of the result counts the examples, where it is known: the first, in layers of `nn` that take a batch."""
+        layer = self.steps[node].layer if node in self.steps else None
+        return None if layer is None or getattr(layer, "batch_first", True) is False else 0
+
+    def is_literal(self, node: Node) -> bool:
+        """A tensor is never a number in a formula."""
+        return False
+
+    def _argument_names(self, node: Node) -> list[str]:
+        """The arguments of a node by name; constants by their number, their variable or their shape, if they were traced."""
+        given, told = self.args(node), []
+        for i, parent in enumerate(node.parents):
+            if parent is not None:
+                told.append(self.names[parent])
+            elif given is None or self.trace is None:
+                told.append("…")
+            elif np.ndim(given[i]) == 0:
+                told.append(f"{float(given[i]):.6g}")
+            else:
+                told.append(self.trace.constants.get(id(given[i]), (str(np.shape(given[i])), None))[0])
+        return told
+
+    def _observe(self, node: Node, i: int, upstream: Any, contribution: Any) -> None:
+        parent = node.parents[i]
+        assert parent is not None
+        self.edges.append((node, i, upstream, contribution))
+        before = self.adjoints.get(parent)
+        if before is None:
+            self.adjoints[parent] = contribution
+        elif parent.shape is None:
+            pairs = zip(before, contribution, strict=True)
+            self.adjoints[parent] = tuple(p if q is None else q if p is None else p + q for p, q in pairs)
+        else:
+            self.adjoints[parent] = before + contribution
+
+
+def tangent(node: Node, i: int, t: Any) -> Any:
+    """How the result of `node` moves when its argument `i` alone moves along `t`."""
+    assert node.op is not None
+    incoming = [t if k == i else None for k in range(len(node.parents))]
+    y, args = _operands(node, node.saved, None)
+    with np.errstate(all="ignore"):
+        moved = node.op.jvp(ARRAY, incoming, y, args, node.params)
+    if node.shape is None:
+        return moved
+    return np.broadcast_to(np.asarray(moved), node.shape)
+
+
+def _restore(order: Sequence[Node], trace: Recording | None) -> None:
+    """Give nodes back what a backward pass outside of the trace released: the trace has kept it."""
+    for node in order:
+        if node.saved.__class__ is not Spent:
+            continue
+        if node.op is PICK or (node.op is TABLE["positive"]):
+            node.saved = (None, None)
+        elif trace is not None and node in trace.steps:
+            node.saved = trace.steps[node].saved
+        else:
+            raise GradientError(
+                "MG118",
+                f"What this graph had saved was released by the backward pass at {format_location(node.saved.location)}. "
+                "Run the step under `with mg.trace():`, or write `loss.backward(retain_graph=True)`.",
+            )
+
+
+def root_node(of: Any) -> Node:
+    """The node of what is being differentiated: `of`, or what was differentiated last. It has to be one number."""
+    root = last_backward() if of is None else of.node if isinstance(of, Tensor) else of
+    if root is None and isinstance(of, Tensor):
+        raise GradientError("MG102", "`of` is not connected to any tensor that requires a gradient.")
+    if not isinstance(root, Node):
+        raise GradientError(
+            "MG117",
+            "Which number's gradient? None was differentiated lately, or it is gone. Call `loss.backward()` and keep `loss`, "
+            "or pass `of=loss`. A compiled step leaves no graph: run it once under `with mg.trace():`.",
+        )
+    if int(np.prod(root.shape)) != 1:
+        raise GradientError(
+            "MG101",
+            f"What was differentiated has shape {root.shape}; an explanation needs one number: pass `of=loss.mean()`.",
+        )
+    return root
