@@ -266,7 +266,7 @@ def test_contributions_into_every_tensor_add_up_to_its_gradient(program, data):
         np.testing.assert_allclose(
             np.asarray(whole.sum), np.asarray(whole.gradient), rtol=1e-9, atol=1e-12 * whole.scale
         )
-        assert whole.check.agrees, whole
+        assert whole.check.verdict != "differs", whole  # ties of max are kinks
         index = tuple(data.draw(st.integers(0, n - 1)) for n in x.shape)
         found = mg.why(x, index, top=3)
         assert found.gradient == gradient[index]
@@ -276,7 +276,7 @@ def test_contributions_into_every_tensor_add_up_to_its_gradient(program, data):
             shown = sum(e.contribution for e in found.edges)
             assert shown + found.more[1] == pytest.approx(found.gradient, **near)
         assert len(found.edges) <= 3
-        assert found.check.agrees, found
+        assert found.check.verdict != "differs", found
     for leaf in leaves:
         if leaf.grad is not None:
             np.testing.assert_array_equal(leaf.grad.numpy(), t.grad_of(leaf).numpy())
@@ -519,7 +519,9 @@ def test_after_an_update_the_numbers_of_the_forward_pass_are_explained(capsys):
                 pytest.approx(p.grad, rel=1e-12, abs=1e-15),
             )
             assert gradient == p.grad
-            assert found.check.verdict != "differs"  # with biases of 0, a dead layer leaves the next at the kink of relu
+            assert (
+                found.check.verdict != "differs"
+            )  # with biases of 0, a dead layer leaves the next at the kink of relu
             assert ("changed since" in found.text()) == (p.data != data)
     mg.trace(loss)
     assert "model.layers[0].neurons[0].w[0]" in capsys.readouterr().out
