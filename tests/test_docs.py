@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 import pytest
-import reference
+import site_reference as reference
 
 import microgradient
 
