@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.testing.overrides import get_overridable_numpy_array_functions, get_overridable_numpy_ufuncs
 
 import microgradient as mg
 from microgradient import other_names
-from microgradient.errors import ArgumentTypeError
+from microgradient.errors import ArgumentTypeError, GradientError
+from microgradient.functions import numpy_functions
 
 A = np.asarray([[1.3, -2.2, 3.1], [0.4, 4.2, -0.9]])
 
@@ -217,7 +220,10 @@ NUMPY: list[Callable[[Any], Any]] = [
     lambda x: np.linalg.solve(x[:, :2], x), lambda x: np.exp(x), lambda x: np.multiply(x, x), lambda x: np.tanh(x),
     lambda x: np.maximum(x, 0.2), lambda x: np.arctan(x), lambda x: np.hypot(x, 1.0), lambda x: np.float64(2) * x - np.ones(3),
     lambda x: np.zeros_like(x), lambda x: np.ones_like(x), lambda x: np.full_like(x, 2.0), lambda x: np.real(x),
-    lambda x: np.copy(x),
+    lambda x: np.copy(x), np.amax, np.amin, lambda x: np.amax(x, axis=1, keepdims=True), lambda x: np.amin(x, 0),
+    lambda x: np.cross(x, x[::-1]), lambda x: np.linalg.cross(x, x[::-1]), lambda x: np.cross(x.T, x.T, axis=0), np.around,
+    np.fix, np.fliplr, np.flipud, lambda x: np.permute_dims(x, (1, 0)), lambda x: np.concat([x, x]),
+    lambda x: np.cumulative_sum(x, axis=0), lambda x: np.linalg.svd(x, full_matrices=False).S, lambda x: np.matrix_transpose(x),
     lambda x: np.round(x), lambda x: np.rint(x), lambda x: np.vecdot(x, x), lambda x: np.unstack(x)[0], lambda x: np.square(x),
 ]  # fmt: skip
 
@@ -244,12 +250,65 @@ def test_numpy_functions_without_derivative():
         np.ndim,
         np.size,
         np.unique,
+        np.unique_values,
     ):
         same(function(x), function(A))
     assert np.allclose(x, A)
     assert np.array_equal(x, A)
     assert not np.isnan(x).data.any()
     np.testing.assert_array_equal(x, A)
+
+
+CONVERSIONS = {"array", "asanyarray", "asarray", "ascontiguousarray", "asfortranarray", "require"}  # NumPy asks nobody
+
+
+FILES = ("save", "load", "from", "genfrom")
+
+
+def _advised(text: str) -> list[str]:
+    return re.findall(r"`(?:mg|x)\.([\w.]+)", text)
+
+
+def _exists(name: str) -> bool:
+    try:
+        return callable(operator.attrgetter(name)(mg))
+    except AttributeError:
+        return hasattr(mg.Tensor, name)
+
+
+@pytest.mark.parametrize("module", [np, np.linalg])
+def test_every_numpy_function_runs_ours_or_is_refused_with_advice_that_exists(module: Any):
+    x, ours = mg.tensor(np.eye(3), requires_grad=True), mg.linalg if module is np.linalg else mg
+    for function in get_overridable_numpy_array_functions() | get_overridable_numpy_ufuncs():
+        name = function.__name__
+        if getattr(module, name, None) is not function or name in numpy_functions._FLAT or name.startswith(FILES):
+            continue
+        error, y = None, None
+        try:
+            y = function(x) if isinstance(function, np.ufunc) and function.nin == 1 else function(x, x)
+        except (GradientError, TypeError, ValueError, IndexError) as raised:  # the last three: it takes other arguments
+            error = raised
+        assert all(map(_exists, _advised(str(error)))), (name, str(error))
+        assert not isinstance(y, np.ndarray) or name in CONVERSIONS, name
+        if "has no gradient here" in str(error):
+            assert name not in ours.__all__ or name == "linspace", name
+
+
+def test_what_numpys_functions_have_and_ours_lack_is_refused_with_advice_that_exists():
+    x = mg.tensor(np.eye(3), requires_grad=True)
+    for call in (
+        lambda: np.linalg.svd(x, compute_uv=False),
+        lambda: np.cross(x, x, axisa=0),
+        lambda: np.copy(x, order="F"),
+        lambda: np.sum(x, where=x.data > 0),
+    ):
+        with pytest.raises(ArgumentTypeError, match="MG111") as caught:
+            call()
+        assert all(map(_exists, _advised(str(caught.value))))
+    with pytest.raises(
+        ArgumentTypeError, match=r"np\.linalg\.svd on tensors has no `compute_uv`. Write `mg\.linalg\.svd"
+    ):
+        np.linalg.svd(x, compute_uv=False)
 
 
 def test_numpy_functions_that_are_not_here():

@@ -14,18 +14,13 @@ import numpy as np
 from ..errors import ArgumentTypeError, GradientError
 from ..tensor import Tensor
 from . import (
-    creation,
-    data_types,
     elementwise,
-    indexing,
     linalg,
     manipulation,
     methods,
     products,
     searching,
-    sorting,
     statistical,
-    utility,
 )
 
 
@@ -75,37 +70,35 @@ _FLAT = {
     "unique", "unravel_index",
 }  # fmt: skip
 
-# NumPy's functions that have a counterpart of the same name and the same meaning of its parameters; renamed are few.
-_SAME = {
-    statistical: "sum prod mean max min var std cumulative_sum cumulative_prod",
-    utility: "all any diff",
-    searching: "argmax argmin count_nonzero nonzero searchsorted",
-    sorting: "sort argsort",
-    manipulation: "broadcast_to broadcast_arrays expand_dims flip moveaxis repeat reshape roll stack tile unstack",
-    methods: "squeeze swapaxes copy",
-    indexing: "take take_along_axis",
-    creation: "zeros_like ones_like full_like empty_like tril triu meshgrid",
-    data_types: "astype",
-    elementwise: "real imag round",
-    products: "tensordot matrix_transpose",
-}
 _RENAMED = {"ddof": "correction", "a_min": "min", "a_max": "max", "m": "k"}
-_LINALG = (
-    "cholesky cross det diagonal eig eigh eigvals eigvalsh inv matmul matrix_norm matrix_power matrix_rank "
-    "matrix_transpose outer pinv qr slogdet solve svd svdvals tensordot trace vecdot vector_norm"
-)
 
 
 @functools.cache
 def _counterparts() -> dict[Any, Callable[..., Any]]:
-    """NumPy's functions, and what runs in their place; made when the first of them is called."""
-    table = {
-        getattr(np, n): _adapted(getattr(np, n), getattr(m, n)) for m, names in _SAME.items() for n in names.split()
-    }
-    for name in _LINALG.split():
-        table[getattr(np.linalg, name)] = _adapted(getattr(np.linalg, name), getattr(linalg, name))
+    """NumPy's functions, and what runs in their place; made when the first of them is called.
+
+    All that have the name of one of ours mean the same by their parameters, but for those that follow.
+    """
+    from .. import functions
+
+    table: dict[Any, Callable[..., Any]] = {}
+    for theirs, ours, names in ((np, functions, functions.__all__), (np.linalg, linalg, linalg.__all__)):
+        for name in names:
+            if (
+                type(function := getattr(theirs, name, None)) is type(np.sum) and name != "linspace"
+            ):  # of numbers, not tensors
+                table[function] = _adapted(function, getattr(ours, name))
     return table | {
-        np.clip: _adapted(np.clip, elementwise.clip),
+        np.amax: _adapted(np.amax, statistical.max),
+        np.amin: _adapted(np.amin, statistical.min),
+        np.around: _adapted(np.around, elementwise.round),
+        np.fix: elementwise.trunc,
+        np.cross: _adapted(np.cross, linalg.cross),
+        np.fliplr: lambda m: manipulation.flip(m, axis=1),
+        np.flipud: lambda m: manipulation.flip(m, axis=0),
+        np.squeeze: _adapted(np.squeeze, methods.squeeze),
+        np.swapaxes: _adapted(np.swapaxes, methods.swapaxes),
+        np.copy: _adapted(np.copy, methods.copy),
         np.concatenate: lambda arrays, axis=0: manipulation.concat(arrays, axis=axis),
         np.hstack: lambda tup: manipulation.concat(tup, axis=1 if np.ndim(tup[0]) > 1 else 0),
         np.vstack: lambda tup: manipulation.concat([_rows(x) for x in tup], axis=0),
@@ -151,12 +144,21 @@ def _adapted(theirs: Any, ours: Callable[..., Any]) -> Callable[..., Any]:
             elif _RENAMED.get(name, name) in own:
                 options[_RENAMED.get(name, name)] = value
             elif value is not parameter.default and value is not None:
+                home = "linalg." if "linalg" in theirs.__module__ else ""
                 raise ArgumentTypeError(
-                    "MG111", f"np.{theirs.__name__} on tensors has no `{name}`. Write `mg.{ours.__name__}(…)`."
+                    "MG111", f"np.{home}{theirs.__name__} on tensors has no `{name}`. Write `{_written(ours)}(…)`."
                 )
         return ours(*positional, **{k: v for k, v in options.items() if v is not np._NoValue})
 
     return counterpart
+
+
+def _written(ours: Callable[..., Any]) -> str:
+    """How a program calls one of our functions."""
+    from .. import functions
+
+    name = ours.__name__
+    return f"mg.{name}" if name in functions.__all__ else f"mg.linalg.{name}" if name in linalg.__all__ else f"x.{name}"
 
 
 # ------------------------------------------------------------------------------------------------ where the meanings differ
@@ -224,8 +226,9 @@ def _no_gradient(function: Any, method: str = "") -> GradientError:
     import microgradient
 
     home = "linalg." if "linalg" in (getattr(function, "__module__", None) or "") else ""
-    known = linalg.__all__ if home else microgradient.functions.__all__
-    near = get_close_matches(function.__name__, known, n=3, cutoff=0.4) or list(known)[-8:]
+    ours: Any = linalg if home else microgradient.functions
+    known = [name for name in ours.__all__ if callable(getattr(ours, name))]
+    near = get_close_matches(function.__name__, known, n=3, cutoff=0.4) or known[-8:]
     return GradientError(
         "MG111",
         f"np.{home}{function.__name__}{method} has no gradient here, and this tensor needs one. There are "
