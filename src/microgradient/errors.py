@@ -23,7 +23,8 @@ from pathlib import Path
 
 import numpy.linalg
 
-_NOT_THE_USERS = (str(Path(__file__).parent), str(Path(numpy.linalg.__file__).parent.parent))
+LIBRARY = (str(Path(__file__).parent), str(Path(numpy.linalg.__file__).parent.parent))
+"""How the paths of files begin that the user did not write: this package's and NumPy's."""
 
 
 class MicrogradientError(Exception):
@@ -103,14 +104,9 @@ class MicrogradientWarning(UserWarning):
 def user_location() -> tuple[str, int]:
     """File and line of the innermost caller outside this package and NumPy: where the user wrote what is talked about."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and is_of_library(frame.f_code.co_filename):
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(LIBRARY):
         frame = frame.f_back
     return frame.f_code.co_filename, frame.f_lineno
-
-
-def is_of_library(filename: str) -> bool:
-    """Whether a file belongs to this package or to NumPy."""
-    return filename.startswith(_NOT_THE_USERS)
 
 
 def format_location(location: tuple[str, int]) -> str:

@@ -7,7 +7,7 @@ import weakref
 from bisect import bisect_left
 from typing import Any, NamedTuple
 
-from ..errors import format_location, is_of_library
+from ..errors import LIBRARY, format_location
 from ..tape import backward, next_seq
 
 
@@ -48,7 +48,7 @@ class Origins:
         node = inner = outer = None
         while frame is not None and frame.f_code.co_name != "trace_function":
             code = frame.f_code
-            if location is None and not is_of_library(code.co_filename):
+            if location is None and not code.co_filename.startswith(LIBRARY):
                 location = code.co_filename, frame.f_lineno
             if code.co_name == "forward":
                 module = frame.f_locals.get("self")

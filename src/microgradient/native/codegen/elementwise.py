@@ -8,7 +8,7 @@ from __future__ import annotations
 from ..plan.kernel import FlatKernel, RowKernel
 from .emitter import Emitter
 from .ir import Function, Val
-from .loop_plan import plan_loops, work
+from .loop_plan import normalise, plan_loops, work
 from .registers import Register
 from .vectors import counting
 
@@ -32,7 +32,7 @@ def _as_rows(spec: FlatKernel, n: int) -> RowKernel:
 
 def write(f: Function, spec: FlatKernel, vector_bits: int) -> None:
     """Write the kernel into `f`."""
-    made = plan_loops(_as_rows(spec, _ENDLESS), vector_bits)
+    made = plan_loops(normalise(_as_rows(spec, _ENDLESS)), vector_bits)
     count = len(spec.loads) + len(spec.stores)
     emitter = Emitter(f, made, count + 1)
     n = f.load_argument(count, "i64")

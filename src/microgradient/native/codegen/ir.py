@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import NamedTuple
 
 TYPES = {
@@ -29,6 +30,7 @@ class Val(NamedTuple):
         return vector(TYPES[self.dtype], self.lanes)
 
 
+@cache
 def vector(type_: str, lanes: int) -> str:
     """`float` or `<16 x float>`."""
     return type_ if lanes == 1 else f"<{lanes} x {type_}>"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
+from itertools import permutations
 from typing import NamedTuple
 
 from ..plan.kernel import Access, Op, RowKernel
@@ -71,26 +72,25 @@ class LoopPlan(NamedTuple):
         return self.kernel.vector < self.kernel.kept
 
 
-def plan_loops(spec: RowKernel, vector_bits: int) -> LoopPlan:
-    """Decide how the kernel is computed with vectors of `vector_bits`."""
-    kernel = normalise(spec)
+def plan_loops(kernel: RowKernel, vector_bits: int) -> LoopPlan:
+    """Decide how a kernel, normalised, is computed with vectors of `vector_bits`."""
     needed = _needed(kernel)
     lanes = lanes_for([dtype_of(kernel, v) for v in needed], vector_bits, kernel.shape[kernel.vector])
-    cost = sum(op_cost(kernel, v) for v in needed)
+    cost = sum([op_cost(kernel, v) for v in needed])
     kernel, transposed = _transpose(kernel, needed, lanes) if cost * lanes <= MOST_TRANSPOSED else (kernel, frozenset())
     unroll, resident = (1, False) if transposed else _unroll(kernel, lanes, cost)
     sweeps = _Sweeps(kernel, needed)
     scratch = {} if resident else sweeps.choose_scratch(lanes, unroll)
     return LoopPlan(
-        kernel, lanes, unroll, sweeps.depends, tuple(max(d, default=-1) + 1 for d in sweeps.depends), sweeps.stage,
+        kernel, lanes, unroll, sweeps.depends, tuple([max(d, default=-1) + 1 for d in sweeps.depends]), sweeps.stage,
         tuple(sorted(needed - sweeps.inside)), sweeps.listed(scratch, resident),
-        tuple(k for k, p in enumerate(sweeps.placed) if p < 0), scratch, resident, transposed,
+        tuple([k for k, p in enumerate(sweeps.placed) if p < 0]), scratch, resident, transposed,
     )  # fmt: skip
 
 
 def work(spec: RowKernel) -> int:
     """About how many instructions on single numbers the kernel takes."""
-    return math.prod(spec.shape) * (sum(op_cost(spec, v) for v in _needed(spec)) + len(spec.stores))
+    return math.prod(spec.shape) * (sum([op_cost(spec, v) for v in _needed(spec)]) + len(spec.stores))
 
 
 # ----------------------------------------------------------------------------------------------------------- the loop nest
@@ -115,7 +115,7 @@ def normalise(spec: RowKernel) -> RowKernel:
         if not shape:
             shape, steps, kept = [1], {0: [0] * len(_accesses(spec))}, [0]
     if vector not in kept and vector not in reduced:
-        vector = max(kept or reduced, key=lambda d: (sum(abs(s) == 1 for s in steps[d]), d))
+        vector = max(kept or reduced, key=lambda d: (sum([abs(s) == 1 for s in steps[d]]), d))
     for group in (kept, reduced):
         if vector in group:
             group.remove(vector)
@@ -135,8 +135,8 @@ def _pruned(spec: RowKernel) -> RowKernel:
             continue
         number.append(count + len(ops))
         if count + n in needed:
-            ops.append(op._replace(args=tuple(number[a] for a in op.args)))
-    return spec._replace(ops=tuple(ops), stores=tuple((number[v], a) for v, a in spec.stores))
+            ops.append(op._replace(args=tuple([number[a] for a in op.args])))
+    return spec._replace(ops=tuple(ops), stores=tuple([(number[v], a) for v, a in spec.stores]))
 
 
 def _transpose(kernel: RowKernel, needed: frozenset[int], lanes: int) -> tuple[RowKernel, frozenset[int]]:
@@ -162,22 +162,17 @@ def _transpose(kernel: RowKernel, needed: frozenset[int], lanes: int) -> tuple[R
 
 def _merge(loops: list[int], shape: list[int], steps: dict[int, list[int]], counted: set[int], vector: int) -> int:
     """Join pairs of loops that together are one; returns the vectorised loop."""
-    again = True
-    while again:
-        again = False
-        for outer in loops:
-            for inner in loops:
-                joined = [a == b * shape[inner] for a, b in zip(steps[outer], steps[inner], strict=True)]
-                if outer == inner or outer in counted or inner in counted or not all(joined):
-                    continue
-                shape[outer] *= shape[inner]
-                steps[outer] = steps[inner]
-                loops.remove(inner)
-                vector = outer if vector == inner else vector
-                again = True
-                break
-            if again:
-                break
+
+    def is_one(outer: int, inner: int) -> bool:
+        pairs = zip(steps[outer], steps[inner], strict=True)
+        return outer not in counted and inner not in counted and all([a == b * shape[inner] for a, b in pairs])
+
+    while pair := next((pair for pair in permutations(loops, 2) if is_one(*pair)), None):
+        outer, inner = pair
+        shape[outer] *= shape[inner]
+        steps[outer] = steps[inner]
+        loops.remove(inner)
+        vector = outer if vector == inner else vector
     return vector
 
 
@@ -187,10 +182,10 @@ def _reordered(
     number = {d: n for n, d in enumerate(order)}
     strides = list(zip(*(steps[d] for d in order), strict=True)) or [()] * len(_accesses(spec))
     count = len(spec.loads)
-    loads = tuple(Access(a.dtype, strides[n]) for n, a in enumerate(spec.loads))
-    stores = tuple((v, Access(a.dtype, strides[count + n])) for n, (v, a) in enumerate(spec.stores))
-    ops = tuple(_renumbered(op, number) for op in spec.ops)
-    return RowKernel(tuple(shape[d] for d in order), kept, vector, loads, ops, stores)
+    loads = tuple([Access(a.dtype, strides[n]) for n, a in enumerate(spec.loads)])
+    stores = tuple([(v, Access(a.dtype, strides[count + n])) for n, (v, a) in enumerate(spec.stores)])
+    ops = tuple([_renumbered(op, number) for op in spec.ops])
+    return RowKernel(tuple([shape[d] for d in order]), kept, vector, loads, ops, stores)
 
 
 def _renumbered(op: Op, number: dict[int, int]) -> Op:
@@ -237,12 +232,12 @@ def op_cost(kernel: RowKernel, v: int) -> int:
 def _needed(kernel: RowKernel) -> frozenset[int]:
     found: set[int] = set()
     todo = [v for v, _ in kernel.stores]
+    count = len(kernel.loads)
     while todo:
         v = todo.pop()
         if v not in found:
             found.add(v)
-            op = operation(kernel, v)
-            todo += op.args if op is not None else ()
+            todo += kernel.ops[v - count].args if v >= count else ()
     return frozenset(found)
 
 
@@ -251,7 +246,7 @@ def _dependences(kernel: RowKernel) -> tuple[tuple[frozenset[int], ...], tuple[i
     depends: list[frozenset[int]] = []
     stage: list[int] = []
     for access in kernel.loads:
-        depends.append(frozenset(d for d, s in enumerate(access.strides) if s))
+        depends.append(frozenset([d for d, s in enumerate(access.strides) if s]))
         stage.append(0)
     for op in kernel.ops:
         loops = frozenset[int]().union(*(depends[a] for a in op.args))
@@ -261,7 +256,7 @@ def _dependences(kernel: RowKernel) -> tuple[tuple[frozenset[int], ...], tuple[i
         elif op.name == "gather":
             loops |= depends[params["load"]]
         reduces = is_reduction(op)
-        depends.append(frozenset(d for d in loops if d < kernel.kept) if reduces else loops)
+        depends.append(frozenset([d for d in loops if d < kernel.kept]) if reduces else loops)
         stage.append(max((stage[a] for a in op.args), default=0) + reduces)
     return tuple(depends), tuple(stage)
 
@@ -285,7 +280,7 @@ class _Sweeps:
     def __init__(self, kernel: RowKernel, needed: frozenset[int]) -> None:
         self.kernel = kernel
         self.depends, self.stage = _dependences(kernel)
-        self.inside = frozenset(v for v in needed if any(d >= kernel.kept for d in self.depends[v]))
+        self.inside = frozenset([v for v in needed if any(d >= kernel.kept for d in self.depends[v])])
         self.placed = [self._first_pass(v, access) for v, access in kernel.stores]
         first = len(kernel.loads)
         self.reductions = [v for v in sorted(needed) if v >= first and is_reduction(kernel.ops[v - first])]
@@ -334,7 +329,7 @@ class _Sweeps:
                 continue
             strides, size = _scratch_row(self.kernel, self.depends[v], lanes, unroll)
             size_bytes = size * itemsize(dtype_of(self.kernel, v))
-            uses = sum(v in one.compute for one in self.listed(found))
+            uses = sum([v in one.compute for one in self.listed(found)])
             if uses > 1 and size_bytes <= left:
                 left -= size_bytes
                 found[v] = strides, size
@@ -346,9 +341,9 @@ class _Sweeps:
         known: frozenset[int] = frozenset()
         sweeps = []
         for p in range(self.count):
-            compute = frozenset(v for v in self.inside if self.stage[v] == p) if resident else self._within(p, known)
-            reductions = tuple(v for v in self.reductions if self.stage[v] == p + 1)
-            stores = tuple(k for k, q in enumerate(self.placed) if q == p)
+            compute = frozenset([v for v in self.inside if self.stage[v] == p]) if resident else self._within(p, known)
+            reductions = tuple([v for v in self.reductions if self.stage[v] == p + 1])
+            stores = tuple([k for k, q in enumerate(self.placed) if q == p])
             sweeps.append(Sweep(compute, compute & known, (compute & kept) - known, reductions, stores))
             known |= compute & kept
         return tuple(sweeps)

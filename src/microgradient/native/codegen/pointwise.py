@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..lower.ops import NATIVE_DTYPES
 from . import ir
 from .ir import Val
 from .math import erf, exponential, gamma, logarithms, trigonometry
@@ -24,7 +25,7 @@ INTEGERS = ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")
 
 def supported(name: str, dtypes: tuple[str, ...], dtype: str) -> bool:
     """Whether `emit` can write the primitive `name` for arguments of `dtypes` with a result of `dtype` (NumPy codes)."""
-    if not all(d in WIDTH and d != "f2" for d in (*dtypes, dtype)):
+    if not NATIVE_DTYPES.issuperset((*dtypes, dtype)):
         return False
     if name in ("astype", "constant"):
         return True

@@ -29,9 +29,10 @@ MOST_COPIES = 9
 
 def pieces(spec: RowKernel) -> int:
     """How many independent pieces the kernel's work is cut into. 0: nothing to do."""
-    if 0 in spec.shape[: spec.kept]:
-        return 0
-    kernel = normalise(spec)
+    return 0 if 0 in spec.shape[: spec.kept] else _pieces(spec, normalise(spec))
+
+
+def _pieces(spec: RowKernel, kernel: RowKernel) -> int:
     points = math.prod(kernel.shape[: kernel.kept])
     if kernel.vector < kernel.kept:
         extent = kernel.shape[kernel.vector]
@@ -43,10 +44,12 @@ def write(f: Function, spec: RowKernel, vector_bits: int) -> None:
     """Write the kernel into `f`."""
     if 0 in spec.shape[: spec.kept]:
         return
-    if (copy := transpose.recognise(normalise(spec), vector_bits)) is not None:
-        transpose.write(f, copy, pieces(spec))
+    kernel = normalise(spec)
+    count = _pieces(spec, kernel)
+    if (copy := transpose.recognise(kernel, vector_bits)) is not None:
+        transpose.write(f, copy, count)
     else:
-        _Rows(f, plan_loops(spec, vector_bits), pieces(spec)).write()
+        _Rows(f, plan_loops(kernel, vector_bits), count).write()
 
 
 class _Accumulators:

@@ -12,7 +12,7 @@ from ..plan.kernel import ScanKernel
 from . import pointwise
 from .emitter import Index
 from .ir import Function, Val
-from .vectors import advance, lanes_for, load, store, times
+from .vectors import advance, lanes_for, load, moved, store, times
 
 PIECE = 4096
 """About how many steps a piece has."""
@@ -78,12 +78,8 @@ class _Scan:
             step = 1
             if loop == self.vector:
                 run, step = index, RUN
-            pointers = self._moved(pointers, loop, index, step)
+            pointers = moved(f, pointers, self.accesses, loop, index, step)
         return pointers, run
-
-    def _moved(self, pointers: list[str], loop: int, index: Index, step: int = 1) -> list[str]:
-        pairs = zip(pointers, self.accesses, strict=True)
-        return [advance(self.f, p, a.dtype, times(self.f, index, step * a.strides[loop])) for p, a in pairs]
 
     def _point(self, pointers: list[str], run: Index) -> None:
         whole, rest = divmod(self.extent, RUN)
@@ -104,7 +100,7 @@ class _Scan:
             states.append(f.alloca(state.type))
             f.do(f"store {state.type} {state.text}, ptr {states[-1]}, align 64")
         with f.loop(1, spec.shape[-1], unroll=False) as i:
-            here = self._moved(pointers, len(spec.shape) - 1, i)
+            here = moved(f, pointers, self.accesses, len(spec.shape) - 1, i)
             for start, at in zip(starts, states, strict=True):
                 before = state._replace(text=f.emit(f"load {state.type}, ptr {at}, align 64"))
                 after = self._step(here, before, start, count)

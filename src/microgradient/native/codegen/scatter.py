@@ -14,7 +14,7 @@ from . import pointwise
 from .emitter import Index, checked, report
 from .ir import Function, Val
 from .registers import Register, literal
-from .vectors import advance, lanes_for, load, store, times
+from .vectors import advance, lanes_for, load, moved, store, times
 
 PIECE = 8192
 """About how many values a piece has."""
@@ -113,11 +113,7 @@ class _Scatter:
         loop = self.nest.loops[depth]
         bounds = (first, end) if loop == self.nest.cut else (0, self.spec.shape[loop])
         with self.f.loop(*bounds, unroll=False) as i:
-            self._loops(self._moved(pointers, loop, i), depth + 1, first, end)
-
-    def _moved(self, pointers: list[str], loop: int, index: Index) -> list[str]:
-        pairs = zip(pointers, self.accesses, strict=True)
-        return [advance(self.f, p, a.dtype, times(self.f, index, a.strides[loop])) for p, a in pairs]
+            self._loops(moved(self.f, pointers, self.accesses, loop, i), depth + 1, first, end)
 
     def _indexed(self, pointers: list[str], first: Index, end: Index) -> None:
         """One set of indices, and the vectorised loop if there is one."""
@@ -144,7 +140,7 @@ class _Scatter:
             self._entries(pointers, rest or RUN)
             return
         with self.f.loop(first, end, unroll=False) as number:
-            here = self._moved(pointers, vector, times(self.f, number, RUN))
+            here = moved(self.f, pointers, self.accesses, vector, times(self.f, number, RUN))
             if not whole or not rest:
                 self._entries(here, rest or RUN)
             else:

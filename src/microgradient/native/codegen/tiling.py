@@ -98,12 +98,12 @@ def merge(sizes: Sizes, operands: list[Sizes]) -> tuple[Sizes, list[Sizes]]:
     for d, size in enumerate(sizes):
         if size == 1:
             continue
-        strides = tuple(s[d] for s in operands)
+        strides = tuple([s[d] for s in operands])
         if loops and all(outer == size * inner for outer, inner in zip(loops[-1][1], strides, strict=True)):
             loops[-1] = (loops[-1][0] * size, strides)
         else:
             loops.append((size, strides))
-    return tuple(n for n, _ in loops), [tuple(s[k] for _, s in loops) for k in range(len(operands))]
+    return tuple([n for n, _ in loops]), [tuple([s[k] for _, s in loops]) for k in range(len(operands))]
 
 
 def cut(nest: Nest, terms: int) -> Cut:

@@ -1,4 +1,4 @@
-"""Machine code of a copy that turns the array: read along one loop, written along another, in square blocks kept in registers.
+"""Machine code of a copy that transposes: read along one loop, written along another, in square blocks kept in registers.
 
 A block of 16 × 16 numbers of 4 bytes (for vectors of 512 bits) is read as 16 vectors, transposed by shuffles and written as 16
 vectors, so that both sides see whole cache lines. Blocks at the edges have masks.
@@ -10,27 +10,25 @@ import math
 from typing import NamedTuple
 
 from ..plan.kernel import Access, RowKernel
-from .emitter import Index
 from .ir import Function, Val
-from .vectors import advance, itemsize, load, shuffle, store, times
+from .vectors import advance, itemsize, load, moved, shuffle, store, times
 
 
-class Turn(NamedTuple):
-    """A copy from array number `source` of args, laid out as `read`, which has stride 1 along the loop `across`, to number
-    `target`, laid out as `written`, which has stride 1 along the loop `along`. A row of a block has `side` numbers."""
+class BlockTranspose(NamedTuple):
+    """A copy from array number `source` of args to number `target`. The first of `accesses`, to what is read, has stride 1 along
+    the loop `across`, the second along the loop `along`. A row of a block has `side` numbers."""
 
     shape: tuple[int, ...]
     source: int
     target: int
-    read: Access
-    written: Access
+    accesses: tuple[Access, Access]  # of the array that is read, and of the one that is written
     across: int
     along: int
     side: int
 
 
-def recognise(kernel: RowKernel, vector_bits: int) -> Turn | None:
-    """The kernel as a turning copy, if that is all it does."""
+def recognise(kernel: RowKernel, vector_bits: int) -> BlockTranspose | None:
+    """The kernel as a transposing copy, if that is all it does."""
     if kernel.ops or len(kernel.stores) != 1 or kernel.kept != len(kernel.shape):
         return None
     source, written = kernel.stores[0]
@@ -43,60 +41,53 @@ def recognise(kernel: RowKernel, vector_bits: int) -> Turn | None:
     if not across or not along or min(kernel.shape[across[0]], kernel.shape[along[0]]) < 4:
         return None
     side = vector_bits // 8 // itemsize(read.dtype)
-    return Turn(kernel.shape, source, len(kernel.loads), read, written, across[0], along[0], side)
+    return BlockTranspose(kernel.shape, source, len(kernel.loads), (read, written), across[0], along[0], side)
 
 
-def write(f: Function, turn: Turn, pieces: int) -> None:
+def write(f: Function, copy: BlockTranspose, pieces: int) -> None:
     """Write the kernel into `f`. Its units are the strips of blocks that lie along the written rows."""
-    others = [d for d in range(len(turn.shape)) if d not in (turn.across, turn.along)]
-    strips = -(-turn.shape[turn.across] // turn.side)
-    total = strips * math.prod(turn.shape[d] for d in others)
-    arrays = f.load_argument(turn.source), f.load_argument(turn.target)
+    others = [d for d in range(len(copy.shape)) if d not in (copy.across, copy.along)]
+    strips = -(-copy.shape[copy.across] // copy.side)
+    total = strips * math.prod(copy.shape[d] for d in others)
+    arrays = [f.load_argument(copy.source), f.load_argument(copy.target)]
     first, end = (f.emit(f"udiv i64 {times(f, x, total)}, {pieces}") for x in ("%begin", "%end"))
     with f.loop(first, end, unroll=False) as unit:
         strip = f.emit(f"urem i64 {unit}, {strips}")
         rest = f.emit(f"udiv i64 {unit}, {strips}")
-        here = _moved(f, turn, arrays, turn.across, times(f, strip, turn.side))
+        here = moved(f, arrays, copy.accesses, copy.across, times(f, strip, copy.side))
         for d in reversed(others):
-            here = _moved(f, turn, here, d, f.emit(f"urem i64 {rest}, {turn.shape[d]}"))
-            rest = f.emit(f"udiv i64 {rest}, {turn.shape[d]}")
-        edge = turn.shape[turn.across] % turn.side
+            here = moved(f, here, copy.accesses, d, f.emit(f"urem i64 {rest}, {copy.shape[d]}"))
+            rest = f.emit(f"udiv i64 {rest}, {copy.shape[d]}")
+        edge = copy.shape[copy.across] % copy.side
         if not edge:
-            _strip(f, turn, here, turn.side)
+            _strip(f, copy, here, copy.side)
         elif strips == 1:
-            _strip(f, turn, here, edge)
+            _strip(f, copy, here, edge)
         else:
             whole = f.emit(f"icmp slt i64 {strip}, {strips - 1}")
-            f.choose(whole, lambda: _strip(f, turn, here, turn.side), lambda: _strip(f, turn, here, edge))
+            f.choose(whole, lambda: _strip(f, copy, here, copy.side), lambda: _strip(f, copy, here, edge))
 
 
-def _moved(f: Function, turn: Turn, arrays: tuple[str, str], loop: int, index: Index) -> tuple[str, str]:
-    """The addresses in both arrays at one step of a loop."""
-    source = advance(f, arrays[0], turn.read.dtype, times(f, index, turn.read.strides[loop]))
-    target = advance(f, arrays[1], turn.read.dtype, times(f, index, turn.written.strides[loop]))
-    return source, target
-
-
-def _strip(f: Function, turn: Turn, arrays: tuple[str, str], columns: int) -> None:
+def _strip(f: Function, copy: BlockTranspose, arrays: list[str], columns: int) -> None:
     """Blocks one after the other along the written rows."""
-    whole, edge = divmod(turn.shape[turn.along], turn.side)
+    whole, edge = divmod(copy.shape[copy.along], copy.side)
     if whole:
         with f.loop(0, whole, unroll=False) as number:
-            here = _moved(f, turn, arrays, turn.along, times(f, number, turn.side))
-            _block(f, turn, here, turn.side, columns)
+            here = moved(f, arrays, copy.accesses, copy.along, times(f, number, copy.side))
+            _block(f, copy, here, copy.side, columns)
     if edge:
-        _block(f, turn, _moved(f, turn, arrays, turn.along, whole * turn.side), edge, columns)
+        _block(f, copy, moved(f, arrays, copy.accesses, copy.along, whole * copy.side), edge, columns)
 
 
-def _block(f: Function, turn: Turn, arrays: tuple[str, str], rows: int, columns: int) -> None:
+def _block(f: Function, copy: BlockTranspose, arrays: list[str], rows: int, columns: int) -> None:
     """Read `rows` vectors of `columns` numbers, write `columns` vectors of `rows` numbers."""
-    dtype, side = turn.read.dtype, turn.side
+    dtype, side = copy.accesses[0].dtype, copy.side
     vectors = []
     for r in range(rows):
-        at = advance(f, arrays[0], dtype, r * turn.read.strides[turn.along])
+        at = advance(f, arrays[0], dtype, r * copy.accesses[0].strides[copy.along])
         vectors.append(load(f, at, dtype, 1, side, columns))
     for c, column in enumerate(transposed(f, vectors)[:columns]):
-        at = advance(f, arrays[1], dtype, c * turn.written.strides[turn.across])
+        at = advance(f, arrays[1], dtype, c * copy.accesses[1].strides[copy.across])
         store(f, column, at, 1, rows)
 
 
@@ -108,7 +99,7 @@ def transposed(f: Function, rows: list[Val]) -> list[Val]:
 
 
 def _columns(f: Function, rows: list[str], type_: str, quarter: int) -> list[str]:
-    """`quarter` × `quarter` squares turn within the processor's 128-bit lanes first, then these lanes among each other."""
+    """`quarter` × `quarter` squares copy within the processor's 128-bit lanes first, then these lanes among each other."""
     side = len(rows)
     lanes = range(0, side, quarter)
 

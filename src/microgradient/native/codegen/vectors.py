@@ -6,15 +6,21 @@ lanes, or the register of a mask. The other lanes are 0.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache
+
+from ..plan.kernel import Access
 from .ir import TYPES, Function, Val, vector
 from .registers import Register
 
 
+@cache
 def itemsize(dtype: str) -> int:
     """Bytes of an entry in memory; also its alignment."""
     return int(dtype[1:])
 
 
+@cache
 def memory_type(dtype: str) -> str:
     """The LLVM type of an entry in memory."""
     return "i8" if dtype == "b1" else TYPES[dtype]
@@ -42,6 +48,14 @@ def advance(f: Function, pointer: str, dtype: str, entries: str | int) -> str:
     if entries in (0, "0"):
         return pointer
     return f.emit(f"getelementptr {memory_type(dtype)}, ptr {pointer}, i64 {entries}")
+
+
+def moved(
+    f: Function, pointers: Sequence[str], accesses: Sequence[Access], loop: int, index: str | int, step: int = 1
+) -> list[str]:
+    """The addresses in all arrays after `index` · `step` steps of a loop."""
+    pairs = zip(pointers, accesses, strict=True)
+    return [advance(f, p, a.dtype, times(f, index, step * a.strides[loop])) for p, a in pairs]
 
 
 def times(f: Function, a: str | int, b: int) -> str | int:

@@ -110,7 +110,7 @@ def _windows_add(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instru
     key: list[Any] = [slice(0, n) for n in old.shape[:lead]]
     if apart:
         whole = tuple(slice(0, n) for n in old.shape)
-        params = {"keys": (whole,), "windows": (p["window"], p["stride"], p["dilation"], counts)}
+        params = {"keys": (whole,), "windows": {**p, "counts": counts}}
         return w.add("assemble", (t,), params, old.shape, old.dtype)
     total: Any = None
     for place in np.ndindex(*p["window"]):

@@ -21,11 +21,11 @@ class Layout(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One change of view: `kind` is a primitive's name, `shape` what it gives, `detail` its parameters."""
+    """One change of view: `kind` is a primitive's name, `shape` what it gives, and `params` are its parameters."""
 
     kind: str
     shape: Shape
-    detail: Any
+    params: dict[str, Any]
 
 
 def indexed_shape(shape: Shape, key: Sequence[Any]) -> Shape:
@@ -78,37 +78,38 @@ def broadcast(layout: Layout, shape: Shape, target: Shape) -> Layout:
     """The layout with axes added in front and axes of length 1 stretched, so that it has the shape `target`."""
     extra = len(target) - len(shape)
     strides = tuple(
-        0 if i < extra or (shape[i - extra] == 1 and n != 1) else layout.strides[i - extra]
-        for i, n in enumerate(target)
+        [
+            0 if i < extra or (shape[i - extra] == 1 and n != 1) else layout.strides[i - extra]
+            for i, n in enumerate(target)
+        ]
     )
     return Layout(layout.offset, strides)
 
 
 def _apply(layout: Layout, shape: Shape, step: Step) -> Layout | None:
-    offset, strides = layout
+    (offset, strides), params = layout, step.params
     if step.kind == "permute_dims":
-        return Layout(offset, tuple(strides[a] for a in step.detail))
+        return Layout(offset, tuple([strides[a] for a in params["axes"]]))
     if step.kind == "reshape":
         new = reshaped(shape, strides, step.shape)
         return None if new is None else Layout(offset, new)
     if step.kind == "broadcast_to":
         return broadcast(layout, shape, step.shape)
     if step.kind == "flip":
-        for axis in step.detail:
+        for axis in params["axis"]:
             offset += (shape[axis] - 1) * strides[axis]
-        return Layout(offset, tuple(-s if a in step.detail else s for a, s in enumerate(strides)))
+        return Layout(offset, tuple([-s if a in params["axis"] else s for a, s in enumerate(strides)]))
     if step.kind == "index":
-        return _indexed(layout, shape, step.detail)
+        return _indexed(layout, shape, params["key"])
     if step.kind == "windows":
-        window, stride, dilation = step.detail
-        lead = len(shape) - len(window)
-        moved = tuple(s * n for s, n in zip(strides[lead:], stride, strict=True))
-        inside = tuple(s * n for s, n in zip(strides[lead:], dilation, strict=True))
+        lead = len(shape) - len(params["window"])
+        moved = [s * n for s, n in zip(strides[lead:], params["stride"], strict=True)]
+        inside = [s * n for s, n in zip(strides[lead:], params["dilation"], strict=True)]
         return Layout(offset, (*strides[:lead], *moved, *inside))
     raise ValueError(step.kind)
 
 
-def _indexed(layout: Layout, shape: Shape, key: tuple[Any, ...]) -> Layout:
+def _indexed(layout: Layout, shape: Shape, key: Any) -> Layout:
     """Basic indexing: integers, slices, None, Ellipsis."""
     offset = layout.offset
     strides: list[int] = []
@@ -132,7 +133,7 @@ def _indexed(layout: Layout, shape: Shape, key: tuple[Any, ...]) -> Layout:
 def full_key(key: Any, ndim: int) -> list[Any]:
     """`key` with the Ellipsis, said or not, written out as slices."""
     parts = list(key) if isinstance(key, tuple) else [key]
-    used = sum(p is not None and p is not Ellipsis for p in parts)
+    used = sum([p is not None and p is not Ellipsis for p in parts])
     rest = [slice(None)] * (ndim - used)
     for i, part in enumerate(parts):
         if part is Ellipsis:

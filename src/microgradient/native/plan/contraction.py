@@ -66,7 +66,7 @@ def contract(fusion: Fusion, i: Instruction, operands: list[Any]) -> View:
     depth = sorted(c.depth, key=lambda label: -abs(c.a[0].layout.strides[c.la.index(label)]))
     memory = [label for label in c.out if label != vectorised] + [label for label in vectorised]
     group = fusion.begin(ContractionGroup(len(fusion.groups), i.shape, [c.out.index(label) for label in memory]))
-    group.a, group.b, group.a_labels, group.b_labels, group.out = c.a, c.b, c.la, c.lb, c.out
+    group.inputs, group.a_labels, group.b_labels, group.out = [*c.a, *c.b], c.la, c.lb, c.out
     rows = c.free(c.la)
     group.batch, group.depth = "".join(c.batch), "".join(depth)
     group.rows = "".join([label for label in memory if label in rows])
@@ -117,15 +117,15 @@ def _is_thin(c: _Labels, vectorised: str) -> bool:
 def _by_rows(fusion: Fusion, i: Instruction, c: _Labels) -> View:
     """The sum of the elementwise product."""
     labels = c.out + "".join(c.depth)
-    shape = tuple(c.sizes[label] for label in labels)
+    shape = tuple([c.sizes[label] for label in labels])
 
     def spread(x: View, own: str) -> View:
         present = [label for label in labels if label in own]
-        moved = tuple(own.index(label) for label in present)
-        x = fusion.view(x, Step("permute_dims", tuple(c.sizes[label] for label in present), moved))
-        thin = tuple(c.sizes[label] if label in own else 1 for label in labels)
-        x = fusion.view(x, Step("reshape", thin, None))
-        return fusion.view(x, Step("broadcast_to", shape, None))
+        moved = tuple([own.index(label) for label in present])
+        x = fusion.view(x, Step("permute_dims", tuple([c.sizes[label] for label in present]), {"axes": moved}))
+        thin = tuple([c.sizes[label] if label in own else 1 for label in labels])
+        x = fusion.view(x, Step("reshape", thin, {}))
+        return fusion.view(x, Step("broadcast_to", shape, {}))
 
     product = fusion.pointwise("multiply", [spread(c.a[0], c.la), spread(c.b[0], c.lb)], {}, shape, i.dtype)
     if not c.depth:

@@ -125,7 +125,7 @@ class Fusion:
         group = self._joinable(name, operands, shape, latest, updates)
         if group is None and (joined := self._reshaped(name, operands, params, shape, dtype, latest, updates)):
             joined.weak = weak
-            return self.view(View(joined), Step("reshape", shape, None))
+            return self.view(View(joined), Step("reshape", shape, {}))
         if group is None:
             order = vote(views[1:] if gather else views, shape, natural=updates is not None)
             conforming = [
@@ -180,7 +180,7 @@ class Fusion:
         found: list[Any] = []
         for o in operands:
             if isinstance(o, View):
-                steps = (*o.steps, Step("broadcast_to", shape, None), Step("reshape", domain, None))
+                steps = (*o.steps, Step("broadcast_to", shape, {}), Step("reshape", domain, {}))
                 if resolve(o.value.layout, o.value.shape, steps) is None:
                     return None
                 o = View(o.value, steps, domain)

@@ -29,6 +29,7 @@ class FusionGroup(Group):
         self.domain = domain
         self.order = tuple(order)
         self.reduced: frozenset[int] = frozenset()
+        self.inputs: list[View] = []
         self.ops: list[FusedOp] = []
         self.stored: list[BufferValue] = []  # what must be in memory: read by other groups, or outputs
         self.closed = False
@@ -56,7 +57,7 @@ class FusionGroup(Group):
 
     def operands(self) -> list[tuple[Shape | None, View]]:
         """(shape of the reading operation, operand) for all that the group reads; shape None where it is read anywhere."""
-        found: list[tuple[Shape | None, View]] = []
+        found = super().operands()
         for op in self.ops:
             for k, o in enumerate(op.operands):
                 if isinstance(o, View):

@@ -89,17 +89,7 @@ def _constant(fusion: Fusion, i: Instruction, operands: list[Any]) -> View:
 def _view(fusion: Fusion, i: Instruction, operands: list[Any]) -> View:
     if len(operands) > 1:  # an index by arrays that is no gather
         return fusion.host(i, operands)
-    p = i.params
-    detail: Any = None
-    if i.op == "permute_dims":
-        detail = tuple(p["axes"])
-    elif i.op == "flip":
-        detail = tuple(p["axis"])
-    elif i.op == "index":
-        detail = tuple(p["key"]) if isinstance(p["key"], tuple) else (p["key"],)
-    elif i.op == "windows":
-        detail = (p["window"], p["stride"], p["dilation"])
-    return fusion.view(operands[0], Step(i.op, i.shape, detail))
+    return fusion.view(operands[0], Step(i.op, i.shape, i.params))
 
 
 def _pointwise(fusion: Fusion, i: Instruction, operands: list[Any]) -> View:
@@ -119,8 +109,8 @@ def _gather(fusion: Fusion, i: Instruction, operands: list[Any]) -> View:
 def _scatter(fusion: Fusion, i: Instruction, operands: list[Any]) -> View:
     initial = literal_view(0, i.shape, np.dtype(i.dtype)) if i.params["add"] else operands.pop()
     target = fusion.pieced(initial, range(len(i.shape))).value
-    values, *indices = [fusion.stored(operand) for operand in operands]
-    group = fusion.begin(ScatterGroup(len(fusion.groups), values, indices, target, i.params))
+    inputs = [fusion.stored(operand) for operand in operands]
+    group = fusion.begin(ScatterGroup(len(fusion.groups), inputs, target, i.params))
     target.ready, target.group = group.number, None
     target.place(Buffer(target.dtype, target.size))
     return View(target)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ...program.program import Instruction
@@ -14,9 +14,7 @@ from .kernel import Access, ContractionKernel, DrawKernel, FlatKernel, RowKernel
 from .kernel_body import KernelBody
 from .launch import Launch, Operand
 from .memory import Memory
-from .values import BufferValue, Group, Shape, View
-
-Operands = list[tuple[Shape | None, View]]
+from .values import BufferValue, Group, View
 
 
 class RowGroup(FusionGroup):
@@ -34,7 +32,7 @@ class RowGroup(FusionGroup):
             at_once = math.prod(domain[a] for a in axes) * domain[kept] * itemsize
             if at_once > COLUMNS or domain[kept] * itemsize % 64 or math.prod(domain) * itemsize < 8 * at_once:
                 return False
-        count = sum(a in axes for a in long)
+        count = sum([a in axes for a in long])
         return count > 0 and all(a in axes for a in long[len(long) - count :])
 
     def related(self, operand: Any) -> bool:
@@ -52,7 +50,7 @@ class RowGroup(FusionGroup):
         nest: list[int | None] = [*loops, *inner] or [None]
         body = KernelBody(self, lambda layout: tuple([0 if a is None else layout.strides[a] for a in nest]), memory)
         loads, ops, stores, operands = body.written()
-        shape = tuple(1 if a is None else self.domain[a] for a in nest)
+        shape = tuple([1 if a is None else self.domain[a] for a in nest])
         if not self.reduced and (flat := _flat(shape, loads, ops, stores)) is not None:
             return Launch(flat, operands, self, math.prod(shape))
         innermost = next((a for a in reversed(self.order) if a in loops or a in inner), None)
@@ -64,8 +62,6 @@ class ContractionGroup(FusionGroup):
     """A contraction, and operations on its result as it is stored."""
 
     excluded = frozenset({"gather", "iota"})
-    a: list[View]  # the operands of each term
-    b: list[View]
     a_labels: str
     b_labels: str
     batch: str  # the labels of each loop, in order
@@ -74,61 +70,53 @@ class ContractionGroup(FusionGroup):
     depth: str
     out: str
 
-    def operands(self) -> Operands:
-        """What it reads."""
-        return [(None, view) for view in (*self.a, *self.b)] + super().operands()
-
     def launch(self, memory: Memory) -> Launch:
         """The product, and what is done with its tiles."""
         axes = [self.out.index(label) for label in self.batch + self.rows + self.columns]
         body = KernelBody(self, lambda layout: tuple([layout.strides[a] for a in axes]), memory, first=1)
         loads, ops, stores, operands = body.written()
-        a, b = self.a[0], self.b[0]
+        terms = len(self.inputs) // 2  # the first operand of each, then the second
+        a, b = self.inputs[0], self.inputs[terms]
         sizes = dict(zip(self.a_labels + self.b_labels, (*a.shape, *b.shape), strict=True))
         batch, rows, columns, depth = (
-            tuple(sizes[label] for label in labels) for labels in (self.batch, self.rows, self.columns, self.depth)
+            tuple([sizes[label] for label in labels]) for labels in (self.batch, self.rows, self.columns, self.depth)
         )
         spec = ContractionKernel(
-            batch, rows, columns, depth, len(self.a),
+            batch, rows, columns, depth, terms,
             Access(_code(a), _strides_over(a.layout, self.a_labels, self.batch + self.rows + self.depth)),
             Access(_code(b), _strides_over(b.layout, self.b_labels, self.batch + self.columns + self.depth)),
             loads, ops, stores,
         )  # fmt: skip
-        return Launch(spec, (*map(memory.operand, (*self.a, *self.b)), *operands), self)
+        return Launch(spec, (*map(memory.operand, self.inputs), *operands), self)
 
 
 @dataclass(eq=False)
 class ScatterGroup(Group):
-    """Values added to zeros, or set in a copy that is `target` already, where index arrays say."""
+    """Values (the first input) added to zeros, or set in a copy that is `target` already, where index arrays say."""
 
     number: int
-    value: View
-    indices: list[View]
+    inputs: list[View]
     target: BufferValue
     params: dict[str, Any]
 
-    def operands(self) -> Operands:
-        """What it reads."""
-        return [(None, self.value), *((None, index) for index in self.indices)]
-
     def launch(self, memory: Memory) -> Launch:
         """A loop over the values."""
-        shape, target, params = self.value.shape, self.target, self.params
+        (value, *indices), target, params = self.inputs, self.target, self.params
+        shape = value.shape
         sizes = indexed_shape(target.shape, params["key"])
-        at = resolve(target.layout, target.shape, [Step("index", sizes, params["key"])])
+        at = resolve(target.layout, target.shape, [Step("index", sizes, {"key": params["key"]})])
         assert at is not None
         strides = [0] * len(shape)
         for axis, place in enumerate(params["places"]):
             if place >= 0:
                 strides[place] = at.strides[axis]
         spec = ScatterKernel(
-            shape or (1,), Access(_code(self.value), self.value.layout.strides or (0,)),
-            tuple(Access(_code(r), broadcast(r.layout, r.shape, shape).strides or (0,)) for r in self.indices),
+            shape or (1,), Access(_code(value), value.layout.strides or (0,)),
+            tuple([Access(_code(r), broadcast(r.layout, r.shape, shape).strides or (0,)) for r in indices]),
             Access(target.dtype.str[1:], tuple(strides) or (0,)),
-            tuple(at.strides[a] for a in params["axes"]), tuple(sizes[a] for a in params["axes"]), params["add"],
+            tuple([at.strides[a] for a in params["axes"]]), tuple([sizes[a] for a in params["axes"]]), params["add"],
         )  # fmt: skip
-        read = map(memory.operand, (self.value, *self.indices))
-        return Launch(spec, (*read, Operand(memory.buffer(target), at.offset)), self)
+        return Launch(spec, (*map(memory.operand, self.inputs), Operand(memory.buffer(target), at.offset)), self)
 
 
 @dataclass(eq=False)
@@ -140,16 +128,12 @@ class ScanGroup(Group):
     value: BufferValue
     params: dict[str, Any]
 
-    def operands(self) -> Operands:
-        """What it reads."""
-        return [(None, view) for view in self.inputs]
-
     def launch(self, memory: Memory) -> Launch:
         """A loop along the axis for each place of the others."""
         shape, axis, views = self.value.shape, self.params["axis"], [*self.inputs, View(self.value)]
         loops = [*(a for a in range(len(shape)) if a != axis), axis]
-        *inputs, output = (Access(_code(View(self.value)), tuple(v.layout.strides[a] for a in loops)) for v in views)
-        spec = ScanKernel(tuple(shape[a] for a in loops), self.params["name"], tuple(inputs), output)
+        *inputs, output = (Access(_code(View(self.value)), tuple([v.layout.strides[a] for a in loops])) for v in views)
+        spec = ScanKernel(tuple([shape[a] for a in loops]), self.params["name"], tuple(inputs), output)
         return Launch(spec, tuple(map(memory.operand, views)), self)
 
 
@@ -162,10 +146,7 @@ class DrawGroup(Group):
     state: BufferValue
     entry: int
     value: BufferValue
-
-    def operands(self) -> Operands:
-        """What it reads."""
-        return []
+    inputs: list[View] = field(default_factory=list)
 
     def launch(self, memory: Memory) -> Launch:
         """Its kernel."""
@@ -182,19 +163,18 @@ class HostCall(Group):
     args: Sequence[Any]  # views, and what is passed as it is
     value: BufferValue
 
+    def __post_init__(self) -> None:
+        self.inputs = [o for o in self.args if isinstance(o, View)]
+
     @property
     def name(self) -> str:
         """NumPy's name, or the primitive's."""
         i = self.instruction
         return str(i.params.get("name", "host")) if i.op == "host" else str(i.op)
 
-    def operands(self) -> Operands:
-        """What it reads."""
-        return [(None, o) for o in self.args if isinstance(o, View)]
-
     def launch(self, memory: Memory) -> HostCall:
         """The same, with all that it needs in memory."""
-        for _, view in self.operands():
+        for view in self.inputs:
             memory.buffer(view.value)
         if self.instruction.shape is not None:
             memory.buffer(self.value)
@@ -203,7 +183,7 @@ class HostCall(Group):
     @property
     def buffers(self) -> list[Any]:
         """All memory that it reads or writes."""
-        values = [*(view.value for _, view in self.operands()), self.value]
+        values = [*(view.value for view in self.inputs), self.value]
         return [value.buffer for value in values if value.buffer is not None]
 
     @property
@@ -233,15 +213,15 @@ def _flat(shape: tuple[int, ...], loads: Any, ops: Any, stores: Any) -> FlatKern
     n = math.prod(shape)
     if n <= 1 or any(op.name in ("iota", "gather") or op.name.startswith("reduce_") for op in ops):
         return None
-    natural = tuple(s if m > 1 else 0 for s, m in zip(dense(shape), shape, strict=True))
+    natural = tuple([s if m > 1 else 0 for s, m in zip(dense(shape), shape, strict=True)])
 
     def flattened(access: Access) -> Access | None:
         if not any(access.strides):
             return Access(access.dtype, (0,))
         return Access(access.dtype, (1,)) if access.strides == natural else None
 
-    new_loads = tuple(flattened(a) for a in loads)
-    new_stores = tuple((v, flattened(a)) for v, a in stores)
+    new_loads = tuple([flattened(a) for a in loads])
+    new_stores = tuple([(v, flattened(a)) for v, a in stores])
     if any(a is None for a in new_loads) or any(a is None or a.strides == (0,) for _, a in new_stores):
         return None
     return FlatKernel(new_loads, ops, new_stores)  # type: ignore[arg-type]

@@ -36,11 +36,10 @@ def assemble(fusion: Fusion, i: Instruction, pieces: list[View]) -> View:
 def _place(whole: BufferValue, key: Any, windows: Any) -> Layout:
     """Where in `whole` a piece belongs: the entries that `key` selects, or the windows that slide over these."""
     lengths: Shape = tuple([len(range(p.start, p.stop, p.step or 1)) for p in key])
-    steps = [Step("index", lengths, key)]
+    steps = [Step("index", lengths, {"key": key})]
     if windows is not None:
-        window, stride, dilation, counts = windows
-        lead = len(lengths) - len(window)
-        steps.append(Step("windows", (*lengths[:lead], *counts, *window), (window, stride, dilation)))
+        window, counts = windows["window"], windows["counts"]
+        steps.append(Step("windows", (*lengths[: len(lengths) - len(window)], *counts, *window), windows))
     place = resolve(whole.layout, whole.shape, steps)
     assert place is not None
     return place

@@ -64,16 +64,12 @@ class RowKernel(NamedTuple):
     stores: tuple[tuple[int, Access], ...]  # (value, where)
 
     @property
-    def title(self) -> str:
-        """What it is, in a line."""
+    def text(self) -> list[str]:
+        """What it is, then what it computes, line by line."""
         kept, reduced = self.shape[: self.kept], self.shape[self.kept :]
         over = f"for each of {_times(kept)}" if kept else "once"
-        return f"rows, {over}{f', reducing {_times(reduced)}' if reduced else ''}; vectors along loop {self.vector}"
-
-    @property
-    def body(self) -> list[str]:
-        """What it computes, line by line."""
-        return _lines(self.loads, self.ops, self.stores)
+        title = f"rows, {over}{f', reducing {_times(reduced)}' if reduced else ''}; vectors along loop {self.vector}"
+        return [title, *_lines(self.loads, self.ops, self.stores)]
 
     @property
     def flops(self) -> int:
@@ -92,14 +88,10 @@ class FlatKernel(NamedTuple):
     stores: tuple[tuple[int, Access], ...]
 
     @property
-    def title(self) -> str:
-        """What it is, in a line."""
-        return "elementwise"
-
-    @property
-    def body(self) -> list[str]:
-        """What it computes, line by line."""
-        return _lines(self.loads, self.ops, self.stores)
+    def text(self) -> list[str]:
+        """What it is, then what it computes, line by line."""
+        title = "elementwise"
+        return [title, *_lines(self.loads, self.ops, self.stores)]
 
     @property
     def flops(self) -> int:
@@ -122,14 +114,10 @@ class ScatterKernel(NamedTuple):
     add: bool
 
     @property
-    def title(self) -> str:
-        """What it is, in a line."""
-        return f"scatter, for each of {_times(self.shape)}"
-
-    @property
-    def body(self) -> list[str]:
-        """What it computes."""
-        return [f"value {self.value}, target {self.target}, {'added' if self.add else 'set'}"]
+    def text(self) -> list[str]:
+        """What it is, then what it computes, line by line."""
+        title = f"scatter, for each of {_times(self.shape)}"
+        return [title, f"value {self.value}, target {self.target}, {'added' if self.add else 'set'}"]
 
     @property
     def flops(self) -> int:
@@ -150,14 +138,10 @@ class ScanKernel(NamedTuple):
     output: Access
 
     @property
-    def title(self) -> str:
-        """What it is, in a line."""
-        return f"scan, for each of {_times(self.shape[:-1])}, {self.shape[-1]} steps"
-
-    @property
-    def body(self) -> list[str]:
-        """What it computes."""
-        return [f"{self.name} of {', '.join(map(str, self.inputs))}, output {self.output}"]
+    def text(self) -> list[str]:
+        """What it is, then what it computes, line by line."""
+        title = f"scan, for each of {_times(self.shape[:-1])}, {self.shape[-1]} steps"
+        return [title, f"{self.name} of {', '.join(map(str, self.inputs))}, output {self.output}"]
 
     @property
     def flops(self) -> int:
@@ -186,16 +170,12 @@ class ContractionKernel(NamedTuple):
     stores: tuple[tuple[int, Access], ...]
 
     @property
-    def title(self) -> str:
-        """What it is, in a line."""
+    def text(self) -> list[str]:
+        """What it is, then what it computes, line by line."""
         parts = {"batch": self.batch, "rows": self.rows, "columns": self.columns, "depth": self.depth}
         sizes = ", ".join(f"{name} {_times(sizes)}" for name, sizes in parts.items() if sizes)
-        return f"contraction, {sizes}" + (f", {self.terms} terms" if self.terms > 1 else "")
-
-    @property
-    def body(self) -> list[str]:
-        """What it computes, line by line."""
-        return [f"v0 = Σ a·b, a {self.a}, b {self.b}", *_lines(self.loads, self.ops, self.stores, first=1)]
+        title = f"contraction, {sizes}" + (f", {self.terms} terms" if self.terms > 1 else "")
+        return [title, f"v0 = Σ a·b, a {self.a}, b {self.b}", *_lines(self.loads, self.ops, self.stores, first=1)]
 
     @property
     def flops(self) -> int:
@@ -231,14 +211,10 @@ class DrawKernel(NamedTuple):
         return 4 if self.dtype == "f8" and self.kind != "bernoulli" else 8
 
     @property
-    def title(self) -> str:
-        """What it is, in a line."""
-        return f"random, {self.size} numbers"
-
-    @property
-    def body(self) -> list[str]:
-        """What it computes."""
-        return [f"{self.kind} {self.numbers} : {self.dtype}"]
+    def text(self) -> list[str]:
+        """What it is, then what it computes, line by line."""
+        title = f"random, {self.size} numbers"
+        return [title, f"{self.kind} {self.numbers} : {self.dtype}"]
 
     @property
     def flops(self) -> int:

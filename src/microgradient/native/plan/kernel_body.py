@@ -12,7 +12,7 @@ from .fusion_group import FusionGroup
 from .kernel import Access, Op
 from .launch import Operand
 from .memory import Memory
-from .values import BufferValue, FusedOp, Number, View
+from .values import FusedOp, Number, View
 
 
 class KernelBody:
@@ -27,74 +27,57 @@ class KernelBody:
         self.first = first
         self.loads: list[Access] = []
         self.sources: list[Operand] = []
-        self.known: dict[Any, int] = {}
-        self.count = 0  # operations
-        self.pending: list[tuple[BufferValue | None, str, tuple[Any, ...], str, tuple[tuple[str, Any], ...]]] = []
+        self.ops: list[Op] = []  # with references for arguments: operation k is k, load k is -1 - k
+        self.values: dict[int, int | None] = {}  # the references of the group's values; None: the product
+        self.known: dict[Any, int] = {}  # those of constants, conversions and loads
 
     def written(self) -> tuple[Any, Any, Any, tuple[Operand, ...]]:
         """(loads, ops, stores, operands) of the kernel."""
         for op in self.group.ops:
             self._enter(op)
         base = self.first + len(self.loads)
-        numbers: dict[int, int] = {}
-        ops: list[Op] = []
-        for value, name, args, dtype, params in self.pending:
-            if name == "product":
-                numbers[id(value)] = 0
-                continue
-            resolved = tuple(
-                numbers[a[1]] if a[0] == "value" else self.first + a[1] if a[0] == "load" else base + a[1] for a in args
-            )
-            if name == "alias":
-                numbers[id(value)] = resolved[0]
-                # keep the numbering of ("op", n) references: an alias is an operation that does nothing
-                ops.append(Op("astype", resolved, dtype))
-                continue
-            if value is not None:
-                numbers[id(value)] = base + len(ops)
-            ops.append(Op(name, resolved, dtype, params))
+
+        def number(reference: int | None) -> int:
+            return 0 if reference is None else base + reference if reference >= 0 else self.first - 1 - reference
+
+        ops = tuple([op._replace(args=tuple(map(number, op.args))) for op in self.ops])
         stores = []
         operands = list(self.sources)
         for value in self.group.stored:
             layout = self.group.layout_of(View(value), value.shape)
-            stores.append((numbers[id(value)], Access(value.dtype.str[1:], self.over(layout))))
+            stores.append((number(self.values[id(value)]), Access(value.dtype.str[1:], self.over(layout))))
             operands.append(Operand(self.memory.buffer(value), layout.offset))
-        return tuple(self.loads), tuple(ops), tuple(stores), tuple(operands)
+        return tuple(self.loads), ops, tuple(stores), tuple(operands)
 
-    def _op(
-        self, value: BufferValue | None, name: str, args: tuple[Any, ...], dtype: str, params: Any = ()
-    ) -> tuple[str, int]:
-        self.pending.append((value, name, args, dtype, params))
-        self.count += 1
-        return ("op", self.count - 1)
+    def _op(self, name: str, args: tuple[Any, ...], dtype: str, params: Any = ()) -> int:
+        self.ops.append(Op(name, args, dtype, params))
+        return len(self.ops) - 1
 
     def _enter(self, op: FusedOp) -> None:
-        value, name = op.value, op.name
-        dtype = value.dtype.str[1:]
+        value, name, dtype = op.value, op.name, op.value.dtype.str[1:]
+        found: int | None
         if name == "product":
-            self.pending.append((value, "product", (), dtype, ()))
-            return
-        if name == "gather":
-            self._gather(op)
-            return
-        common = _computing_dtype(op)
-        args = tuple(self._argument(o, value.shape, common) for o in op.operands)
-        if name == "copy":
-            self._op(value, "alias", args, dtype)
-            return
-        if name == "iota":
-            axis = op.params["loop"]
-            marker = Layout(0, tuple(int(a == axis) for a in range(len(self.group.domain))))
+            found = None
+        elif name == "gather":
+            found = self._gather(op)
+        elif name == "iota":
+            marker = Layout(0, tuple([int(a == op.params["loop"]) for a in range(len(self.group.domain))]))
             places = self.over(marker)
-            if 1 in places:
-                self._op(value, "iota", (), "i8", (("loop", places.index(1)),))
-            else:
-                self._op(value, "constant", (), "i8", (("value", 0),))
-            return
-        params = () if name.startswith("reduce_") or name == "astype" else tuple(sorted(op.params.items()))
-        self._op(value, name, args, dtype, params)
+            at = places.index(1) if 1 in places else None
+            found = self._op(
+                "constant" if at is None else "iota", (), "i8", (("value", 0) if at is None else ("loop", at),)
+            )
+        else:
+            common = _computing_dtype(op)
+            args = tuple([self._argument(o, value.shape, common) for o in op.operands])
+            bare = name.startswith("reduce_") or name in ("astype", "copy")
+            params = () if bare else tuple(sorted(op.params.items()))
+            found = self._op("astype" if name == "copy" else name, args, dtype, params)
+            if name == "copy":  # an operation that does nothing: whoever reads it can as well read its operand
+                found = args[0]
+        self.values[id(value)] = found
 
-    def _argument(self, operand: Any, shape: Any, common: Any) -> tuple[str, int]:
+    def _argument(self, operand: Any, shape: Any, common: Any) -> int | None:
         """The number of an operand's value, converted where it is a Python number without a dtype."""
         if not isinstance(operand, View):
             number, own = (operand.value, operand.dtype) if isinstance(operand, Number) else (operand, None)
@@ -102,30 +85,30 @@ class KernelBody:
             key = ("constant", repr(number), dtype)
             if key not in self.known:
                 item = number.item() if isinstance(number, np.generic) else number
-                self.known[key] = self._op(None, "constant", (), dtype, (("value", _typed(item, dtype)),))[1]
-            return ("op", self.known[key])
+                self.known[key] = self._op("constant", (), dtype, (("value", _typed(item, dtype)),))
+            return self.known[key]
         if operand.value.group is self.group:
-            got: tuple[str, int] = ("value", id(operand.value))
+            got = self.values[id(operand.value)]
         else:
             got = self._load(operand, self.group.layout_of(operand, _reading_shape(operand, self.group, shape)))
         if operand.value.weak and common is not None and operand.value.dtype != common:
             converted = ("weak", got, common.str)
             if converted not in self.known:
-                self.known[converted] = self._op(None, "astype", (got,), common.str[1:])[1]
-            return ("op", self.known[converted])
+                self.known[converted] = self._op("astype", (got,), common.str[1:])
+            return self.known[converted]
         return got
 
-    def _load(self, operand: View, layout: Layout) -> tuple[str, int]:
+    def _load(self, operand: View, layout: Layout) -> int:
         buffer = self.memory.buffer(operand.value)
         access = Access(operand.value.dtype.str[1:], self.over(layout))
         key = (id(buffer), layout.offset, access)
         if key not in self.known:
-            self.known[key] = len(self.loads)
             self.loads.append(access)
             self.sources.append(Operand(buffer, layout.offset))
-        return ("load", self.known[key])
+            self.known[key] = -len(self.loads)
+        return self.known[key]
 
-    def _gather(self, op: FusedOp) -> None:
+    def _gather(self, op: FusedOp) -> int:
         source, *indices = op.operands
         params = op.params
         layout = source.layout
@@ -146,7 +129,7 @@ class KernelBody:
             ("strides", tuple(layout.strides[a] for a in params["axes"])),
             ("sizes", tuple(source.shape[a] for a in params["axes"])),
         )
-        self._op(op.value, "gather", args, op.value.dtype.str[1:], details)
+        return self._op("gather", args, op.value.dtype.str[1:], details)
 
 
 _COMPARISONS = frozenset({"equal", "not_equal", "less", "less_equal", "greater", "greater_equal"})

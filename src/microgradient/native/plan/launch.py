@@ -31,7 +31,7 @@ class Launch(NamedTuple):
     @property
     def title(self) -> str:
         """What it is, in a line."""
-        return str(self.spec.title) + ("" if self.entries is None else f" of {self.entries:,} entries")
+        return str(self.spec.text[0]) + ("" if self.entries is None else f" of {self.entries:,} entries")
 
     @property
     def flops(self) -> int:
@@ -55,11 +55,11 @@ def listing(launches: Iterable[Any]) -> str:
         spec = getattr(launch, "spec", None)
         text = repr(spec)  # in which 0.0 and -0.0 differ
         if spec is not None and text in known:
-            count = launch.title.removeprefix(spec.title)
+            count = launch.title.removeprefix(spec.text[0])
             lines.append(f"launch {number}: as launch {known[text]}{count}, on other arrays")
             continue
         lines.append(f"launch {number}: {launch.title}")
         if spec is not None:
             known[text] = number
-            lines += [f"    {line}" for line in spec.body]
+            lines += [f"    {line}" for line in spec.text[1:]]
     return "\n".join(lines)

@@ -35,7 +35,12 @@ class Group:
     """What becomes one launch. Groups are numbered in the order in which they run."""
 
     number: int
+    inputs: list[View]  # what it reads anywhere
     where: Origin | None = None  # the origin of the instruction that it was begun for
+
+    def operands(self) -> list[tuple[Shape | None, View]]:
+        """(shape of the reading operation, operand) for all that the group reads; shape None where it is read anywhere."""
+        return [(None, view) for view in self.inputs]
 
     @property
     def origins(self) -> list[Origin | None]:
