@@ -9,7 +9,7 @@ import pytest
 import microgradient as mg
 from microgradient.explain.render import base, columns, latex_name, latex_number, number, short
 from microgradient.explain.sentences import _SENTENCES, sentence
-from microgradient.rules import TABLE
+from microgradient.primitives import TABLE
 from microgradient.scalar import Value
 
 

@@ -9,7 +9,7 @@ import pytest
 import microgradient.rules_linalg  # noqa: F401 (completes the table)
 from microgradient.errors import ArgumentError, GradientError
 from microgradient.explain.symbolic_world import SYMBOLIC, arguments, away_from_kinks, expression, partial
-from microgradient.rules import TABLE
+from microgradient.primitives import TABLE
 from microgradient.scalar_world import SCALAR
 
 sympy = pytest.importorskip("sympy")

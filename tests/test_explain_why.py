@@ -13,7 +13,7 @@ from microgradient.errors import ArgumentTypeError, GradientError, OutOfRangeErr
 from microgradient.explain import Why
 from microgradient.nn.functional import cross_entropy
 from microgradient.operators import apply
-from microgradient.rules import TABLE
+from microgradient.primitives import TABLE
 from microgradient.scalar import MLP, Value
 
 SMALL = st.floats(-2, 2).map(lambda x: round(x, 3))

@@ -16,7 +16,7 @@ from microgradient.errors import ArgumentError, DTypeError, GradientError, LinAl
 from microgradient.functions import linalg
 from microgradient.functions.products import einsum
 from microgradient.operators import apply
-from microgradient.rules import TABLE
+from microgradient.primitives import TABLE
 
 _rng = np.random.default_rng(20261123)
 ORDERS = ["fro", "nuc", 1, -1, 2, -2, math.inf, -math.inf]

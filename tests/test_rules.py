@@ -15,7 +15,7 @@ from domains import CASES, INTERNAL, POINTWISE, WITHOUT_DERIVATIVE
 from microgradient.array_world import ARRAY
 from microgradient.explain.symbolic_world import expression, partial
 from microgradient.operators import apply
-from microgradient.rules import TABLE
+from microgradient.primitives import TABLE
 from microgradient.scalar_world import SCALAR
 
 SMOOTH = sorted(POINTWISE)

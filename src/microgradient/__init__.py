@@ -89,4 +89,6 @@ def __getattr__(name: str) -> Any:
         return getattr(importlib.import_module(f".{_LATE[name]}", __name__), name)
     if name in _LATE_MODULES:
         return importlib.import_module(f".{name}", __name__)
+    if name in functions.pointwise.__all__:  # of a primitive that was registered later
+        return getattr(functions.pointwise, name)
     raise missing("microgradient", name, __all__)

@@ -1,8 +1,8 @@
 """The array world: every primitive of the rulebook as a function of NumPy arrays, under the primitive's own name.
 
-This module *is* the namespace `xp` of that world, `ARRAY`. Most kernels are NumPy's own functions; below are those that NumPy
-lacks. Parameters are canonical here (axes are tuples of non-negative numbers, shapes are tuples): the functions that
-users call bring them to this form. Kernels never write into their arguments.
+This module *is* the namespace `xp` of that world, `ARRAY`. Most kernels are NumPy's own functions of the same name; below are
+those that NumPy lacks. Parameters are canonical here (axes are tuples of non-negative numbers, shapes are tuples): the functions
+that users call bring them to this form. Kernels never write into their arguments.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ import numpy.typing as npt
 
 from . import rules_linalg  # noqa: F401 (adds its rows to the table)
 from .array_linalg import cholesky, cofactor, det, eigh, eye, inv, norm, pinv, qr, slogdet, solve, svd  # noqa: F401
-from .errors import RangeError
-from .rules import INDEX, World
+from .errors import MissingKernelError, RangeError
+from .primitives import TABLE, Primitive, World, for_each_primitive
+from .rules import INDEX
 
 Array = npt.NDArray[Any]
 ARRAY: World = sys.modules[__name__]
@@ -28,30 +29,43 @@ ARRAY: World = sys.modules[__name__]
 
 # ----------------------------------------------------------------------------------------------------------- from NumPy
 
-positive, negative, square, reciprocal = np.positive, np.negative, np.square, np.reciprocal
-add, subtract, multiply, divide = np.add, np.subtract, np.multiply, np.divide
-remainder, copysign, nextafter, hypot = np.remainder, np.copysign, np.nextafter, np.hypot
-abs, sign, floor, ceil, trunc, sqrt = np.abs, np.sign, np.floor, np.ceil, np.trunc, np.sqrt
-exp, exp2, log, log2, log10, log1p, logaddexp = (
-    np.exp, np.exp2, np.log, np.log2, np.log10, np.log1p, np.logaddexp,
-)  # fmt: skip
-sin, cos, tan, asin, acos, atan, atan2 = np.sin, np.cos, np.tan, np.arcsin, np.arccos, np.arctan, np.arctan2
-sinh, cosh, asinh, acosh, atanh = np.sinh, np.cosh, np.arcsinh, np.arccosh, np.arctanh
-maximum, minimum, clip, where = np.maximum, np.minimum, np.clip, np.where
-isfinite, isinf, isnan, signbit = np.isfinite, np.isinf, np.isnan, np.signbit
+
+def __getattr__(name: str) -> Any:
+    """The kernel of a primitive that has no function below: its row's own, or NumPy's function of that name."""
+    row = TABLE.get(name)
+    if row is None:
+        raise AttributeError(f"The array world has no primitive {name!r}.")
+    globals()[name] = kernel = row.kernel or getattr(np, name, None) or _missing(name)
+    return kernel
+
+
+def _missing(name: str) -> Callable[..., Any]:
+    def kernel(*args: Any, **params: Any) -> Any:
+        raise MissingKernelError(
+            "MG145",
+            f"The primitive `{name}` has no kernel: neither array_world.py nor NumPy has a function `{name}`. Register it with "
+            f'`pointwise("{name}", …, kernel=function_of_arrays)`.',
+        )
+
+    return kernel
+
+
+zeros, zeros_like, ones_like = np.zeros, np.zeros_like, np.ones_like
 # as operators, so that two Python numbers give a Python bool
 equal, not_equal, less, less_equal = operator.eq, operator.ne, operator.lt, operator.le
 greater, greater_equal = operator.gt, operator.ge
-logical_and, logical_or, logical_xor, logical_not = np.logical_and, np.logical_or, np.logical_xor, np.logical_not
-bitwise_and, bitwise_or, bitwise_xor, bitwise_invert = np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert
-bitwise_left_shift, bitwise_right_shift = np.left_shift, np.right_shift
-
-zeros, zeros_like, ones_like = np.zeros, np.zeros_like, np.ones_like
 # the methods behind np.sum, np.max, np.reshape, ...: half their cost on small arrays
 sum, max, min, prod = np.add.reduce, np.maximum.reduce, np.minimum.reduce, np.multiply.reduce
-broadcast_to, flip, roll = np.broadcast_to, np.flip, np.roll
-tril, triu = np.tril, np.triu
-take_along_axis = np.take_along_axis
+
+UFUNCS: dict[np.ufunc, str] = {np.fabs: "abs", np.rint: "round"}
+"""The primitives that are NumPy's ufuncs, by these; NumPy has its names too, beside those of the standard."""
+
+
+@for_each_primitive
+def _note_ufunc(row: Primitive) -> None:
+    for function in (getattr(np, row.name, None), row.kernel):
+        if isinstance(function, np.ufunc) and not row.params:  # np.power is the row `pow`
+            UFUNCS[function] = row.name
 
 
 # -------------------------------------------------------------------- where NumPy differs from the array API standard

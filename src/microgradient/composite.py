@@ -13,7 +13,7 @@ import numpy as np
 
 from .errors import ArgumentError, ShapeError
 from .operators import apply, wrap
-from .rules import TABLE
+from .primitives import TABLE
 from .taped_world import TAPED as xp
 from .tensor import Tensor
 

@@ -11,7 +11,7 @@ import numpy as np
 from . import random
 from .errors import ArgumentTypeError, GradientError, ShapeError
 from .operators import wrap
-from .rules import Primitive, World
+from .primitives import Primitive, World
 from .tape import NO_PARAMS, TAPE, Node, backward, forward, next_seq, picked, recording, topological
 from .taped_world import TAPED
 from .tensor import Tensor

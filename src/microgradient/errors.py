@@ -61,6 +61,10 @@ class RangeError(MicrogradientError, OverflowError):
     """A Python number that a dtype can't hold."""
 
 
+class MissingKernelError(MicrogradientError, NotImplementedError):
+    """A primitive that no world can compute."""
+
+
 class DTypeError(MicrogradientError, TypeError):
     """A dtype that an operation can't work with."""
 

@@ -16,7 +16,7 @@ from . import trace_hooks
 from .array_world import ARRAY
 from .errors import ArgumentError, DTypeError, RangeError, ShapeError, TraceError, warn_once
 from .interop import DEFAULT_FLOAT
-from .rules import TABLE, Primitive
+from .primitives import TABLE, Primitive
 from .tape import NO_PARAMS, TAPE, Cut, Node, Shaped, cut, leave_graph, picked, recording
 from .trace_hooks import Traced, as_datum
 
@@ -167,6 +167,35 @@ def binary(name: str, reflected: bool = False) -> Callable[[Tensor, Operand], Te
     return _named(method, name, op)
 
 
+def pointwise_function(name: str, as_tensor: Callable[[Any], Tensor] | None = None) -> Callable[..., Any]:
+    """The function of a pointwise primitive of one or two arguments: tensors, arrays or numbers.
+
+    `as_tensor` makes a tensor of anything else; without it, Tensor's constructor does.
+    """
+    lift = as_tensor or (lambda x: Tensor(x, None))
+    if len(TABLE[name].maps) == 1:
+        method = unary(name)
+
+        def of_one(x: Operand, /) -> Tensor:
+            return method(x if isinstance(x, Tensor) else lift(x))
+
+        return of_one
+    first, second = binary(name), binary(name, reflected=True)
+
+    def of_two(x1: Operand, x2: Operand, /) -> Tensor:
+        if isinstance(x1, Tensor):
+            y = first(x1, x2)
+        elif isinstance(x2, Tensor):
+            y = second(x2, x1)
+        elif isinstance(x1, bool | int | float | complex):
+            y = second(lift(x2), x1)
+        else:
+            y = first(lift(x1), x2)
+        return y if y is not NotImplemented else first(lift(x1), lift(x2))
+
+    return of_two
+
+
 def _warn_if_stretched(a: Any, b: Any) -> None:
     """The silent mistake of losses written by hand: a prediction (n, 1) minus a target (n,) is a table of all differences.
 
@@ -215,16 +244,6 @@ def apply(op: Primitive, *args: Any, **params: Any) -> Any:
     if recorder is not TAPE:
         recorder.record(node, data, y)
     return out
-
-
-def is_tensor(x: Any) -> bool:
-    """Whether `x` is a Tensor."""
-    return isinstance(x, Tensor)
-
-
-def as_operand(x: Operand) -> Tensor:
-    """`x` if it is a tensor, else a constant with its value."""
-    return x if isinstance(x, Tensor) else Tensor(x, None)
 
 
 def world() -> Any:

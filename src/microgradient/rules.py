@@ -24,216 +24,9 @@ the composition (|x|² has one, |x| has not) and a 0 would be wrong; relu, clip,
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
 from typing import Any
 
-Rule = Callable[..., Any]
-World = Any  # a namespace that holds the primitives: a module or an object
-
-
-class Primitive:
-    """One row of the rulebook.
-
-    `maps` are the pointwise maps or the transposes, one per differentiable argument (None: not differentiable).
-    `vjp(xp, t, y, args, wanted, params)` gives a cotangent per argument, `jvp(xp, tangents, y, args, params)` the
-    tangent of the result; a tangent is None where an argument does not vary. `reads[wanted]` says what the vjp
-    reads of (y, *args) when the arguments `wanted` need a gradient: only that is saved on the tape.
-    """
-
-    __slots__ = ("floats", "jvp", "kept", "kind", "maps", "name", "passes", "reads", "symbol", "varies", "vjp")
-
-    def __init__(
-        self, name: str, kind: str, maps: tuple[Rule | None, ...], vjp: Rule, jvp: Rule, reads: Rule, symbol: str = ""
-    ) -> None:
-        self.name = name
-        self.kind = kind
-        self.maps = maps
-        self.vjp = vjp
-        self.jvp = jvp
-        self.reads = reads
-        self.symbol = symbol
-        self.floats = False
-        self.passes = False  # pointwise, and every map returns `t` as it came: the sweeps need not call them
-        self.varies = any(f is not None for f in maps)
-        self.kept: dict[tuple[bool, ...], tuple[bool, ...]] = {}  # `reads`, remembered
-
-    def __repr__(self) -> str:
-        return f"<{self.kind} primitive {self.name}>"
-
-    def __reduce__(self) -> tuple[Callable[[str], Primitive], tuple[str]]:
-        return TABLE.__getitem__, (self.name,)
-
-
-TABLE: dict[str, Primitive] = {}
-"""Every primitive by name."""
-
-
-# ---------------------------------------------------------------------------------------------- how a row is registered
-
-
-def pointwise(name: str, *maps: Rule | None, floats: bool = False, symbol: str = "") -> Primitive:
-    """Register an elementwise primitive. `floats`: integer arguments become floats first (exp, divide, ...)."""
-
-    def vjp(
-        xp: World, t: Any, y: Any, args: Sequence[Any], wanted: Sequence[bool], params: dict[str, Any]
-    ) -> list[Any]:
-        return [f(xp, t, y, *args, **params) if want and f else None for f, want in zip(maps, wanted, strict=False)]
-
-    def jvp(xp: World, tangents: Sequence[Any], y: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
-        terms = [
-            f(xp, t, y, *args, **params)
-            for f, t in zip(maps, tangents, strict=False)
-            if f is not None and t is not None
-        ]
-        return _sum(terms)
-
-    used = [_reads(f, len(maps)) if f else frozenset() for f in maps]
-    passes = all(f is not None and _passes(f, len(maps)) for f in maps)
-
-    def reads(wanted: Sequence[bool]) -> tuple[bool, ...]:
-        union = frozenset().union(*(u for u, want in zip(used, wanted, strict=False) if want))
-        return tuple(i in union for i in range(len(wanted) + 1))
-
-    row = Primitive(name, "pointwise", maps, vjp, jvp, reads, symbol)
-    row.floats = floats
-    row.passes = passes
-    TABLE[name] = row
-    return row
-
-
-def linear(name: str, transpose: Rule) -> Primitive:
-    """Register a function linear in its first argument. Further arguments are index arrays or masks: data, not varied."""
-
-    def vjp(
-        xp: World, t: Any, y: Any, args: Sequence[Any], wanted: Sequence[bool], params: dict[str, Any]
-    ) -> list[Any]:
-        return [transpose(xp, t, *args, **params)]
-
-    def jvp(xp: World, tangents: Sequence[Any], y: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
-        return getattr(xp, name)(tangents[0], *args[1:], **params)
-
-    def reads(wanted: Sequence[bool]) -> tuple[bool, ...]:
-        return (False, False, *(True for _ in wanted[1:]))
-
-    TABLE[name] = Primitive(name, "linear", (transpose,), vjp, jvp, reads)
-    return TABLE[name]
-
-
-def jointly(name: str, transposes: Rule, varied: int | None = None) -> Primitive:
-    """Register a function jointly linear in its first `varied` arguments (None: in all of them), like concat.
-
-    `transposes` returns one cotangent per varied argument.
-    """
-
-    def vjp(
-        xp: World, t: Any, y: Any, args: Sequence[Any], wanted: Sequence[bool], params: dict[str, Any]
-    ) -> list[Any]:
-        return list(transposes(xp, t, *args, **params))
-
-    def jvp(xp: World, tangents: Sequence[Any], y: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
-        n = len(args) if varied is None else varied
-        filled = [xp.zeros(a.shape, a.dtype) if t is None else t for t, a in zip(tangents[:n], args, strict=False)]
-        return getattr(xp, name)(*filled, *args[n:], **params)
-
-    def reads(wanted: Sequence[bool]) -> tuple[bool, ...]:
-        n = len(wanted) if varied is None else varied
-        return (False, *(i >= n for i in range(len(wanted))))
-
-    TABLE[name] = Primitive(name, "linear", (transposes,), vjp, jvp, reads)
-    return TABLE[name]
-
-
-def multilinear(name: str, *transposes: Rule | None) -> Primitive:
-    """Register a function linear in each argument. One transpose per argument; a single one serves any number (einsum)."""
-
-    def pick(i: int) -> Rule:
-        rule = transposes[i] if len(transposes) > 1 else transposes[0]
-        assert rule is not None
-        return rule
-
-    def vjp(
-        xp: World, t: Any, y: Any, args: Sequence[Any], wanted: Sequence[bool], params: dict[str, Any]
-    ) -> list[Any]:
-        if len(transposes) == 1:
-            return [pick(0)(xp, t, i, *args, **params) if want else None for i, want in enumerate(wanted)]
-        return [pick(i)(xp, t, *args, **params) if want else None for i, want in enumerate(wanted)]
-
-    def jvp(xp: World, tangents: Sequence[Any], y: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
-        kernel = getattr(xp, name)
-        terms = [kernel(*args[:i], t, *args[i + 1 :], **params) for i, t in enumerate(tangents) if t is not None]
-        return _sum(terms)
-
-    def reads(wanted: Sequence[bool]) -> tuple[bool, ...]:
-        several = sum(wanted) > 1
-        return (False, *(several or not want for want in wanted))
-
-    TABLE[name] = Primitive(name, "multilinear", transposes, vjp, jvp, reads)
-    return TABLE[name]
-
-
-def special(name: str, vjp: Rule, jvp: Rule, reads: str) -> Primitive:
-    """Register a primitive with explicit rules. `reads`: which of y and the arguments a, b, c they use, as "ya".
-
-    `vjp(xp, t, y, *args, **params)` returns a cotangent, or a list with one per argument;
-    `jvp(xp, tangents, y, *args, **params)` the tangent of the result, or a tuple of them.
-    """
-
-    def all_vjp(
-        xp: World, t: Any, y: Any, args: Sequence[Any], wanted: Sequence[bool], params: dict[str, Any]
-    ) -> list[Any]:
-        got = vjp(xp, t, y, *args, **params)
-        return got if isinstance(got, list) else [got]
-
-    def all_jvp(xp: World, tangents: Sequence[Any], y: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
-        return jvp(xp, tangents if len(args) > 1 else tangents[0], y, *args, **params)
-
-    def kept(wanted: Sequence[bool]) -> tuple[bool, ...]:
-        return ("y" in reads, *(chr(ord("a") + i) in reads for i in range(len(wanted))))
-
-    TABLE[name] = Primitive(name, "special", (vjp,), all_vjp, all_jvp, kept)
-    return TABLE[name]
-
-
-def _sum(terms: list[Any]) -> Any:
-    total = terms[0]
-    for term in terms[1:]:
-        total = total + term
-    return total
-
-
-class _Probe:
-    """Stands for an argument while a pointwise map is run once at import, to see which arguments it reads."""
-
-    def __init__(self, names: frozenset[int]) -> None:
-        self.names = names
-
-    def __getattr__(self, name: str) -> Callable[..., _Probe]:
-        return lambda *args, **params: _probe(*args)
-
-
-def _probe(*args: Any) -> _Probe:
-    return _Probe(frozenset().union(*(a.names for a in args if isinstance(a, _Probe))))
-
-
-for _operator in (
-    "add", "radd", "sub", "rsub", "mul", "rmul", "truediv", "rtruediv", "pow", "rpow", "neg",
-    "lt", "le", "gt", "ge", "eq", "ne", "and", "or", "invert",
-):  # fmt: skip
-    setattr(_Probe, f"__{_operator}__", _probe)
-
-
-def _reads(rule: Rule, arity: int) -> frozenset[int]:
-    """Which of (y, a, b, ...) a pointwise map uses, as positions."""
-    arguments = [_Probe(frozenset([i])) for i in range(arity + 1)]
-    used = rule(_Probe(frozenset()), _Probe(frozenset()), *arguments)
-    return used.names if isinstance(used, _Probe) else frozenset()
-
-
-def _passes(rule: Rule, arity: int) -> bool:
-    """Whether a pointwise map returns what arrives, unchanged."""
-    t, other = _Probe(frozenset()), _Probe(frozenset())
-    return rule(other, t, *[other] * (arity + 1)) is t
-
+from .primitives import World, jointly, linear, multilinear, pointwise, special, total
 
 # --------------------------------------------------------------------------------------------------- pointwise: arithmetic
 
@@ -257,111 +50,177 @@ def _difference(xp: World, a: Any, b: Any) -> Any:
     return xp.where(xp.equal(a, -math.inf), -math.inf, a - b)
 
 
-pointwise("positive", lambda xp, t, y, a: t, symbol="+")
-pointwise("negative", lambda xp, t, y, a: -t, symbol="-")
-pointwise("add", lambda xp, t, y, a, b: t, lambda xp, t, y, a, b: t, symbol="+")
-pointwise("subtract", lambda xp, t, y, a, b: t, lambda xp, t, y, a, b: -t, symbol="-")
-pointwise("multiply", lambda xp, t, y, a, b: t * b, lambda xp, t, y, a, b: t * a, symbol="*")
-pointwise("divide", lambda xp, t, y, a, b: t / b, lambda xp, t, y, a, b: -t * y / b, floats=True, symbol="/")
+# fmt: off
+
+pointwise("positive", lambda xp, t, y, a: t, symbol="+", doc="+x", example="2 -> 2")
+pointwise("negative", lambda xp, t, y, a: -t, symbol="-", doc="-x", example="2 -> -2")
+pointwise("add", lambda xp, t, y, a, b: t, lambda xp, t, y, a, b: t, symbol="+", doc="x1 + x2", example="1, 2 -> 3")
+pointwise("subtract", lambda xp, t, y, a, b: t, lambda xp, t, y, a, b: -t, symbol="-",
+          doc="x1 - x2", example="5, 3 -> 2")
+pointwise("multiply", lambda xp, t, y, a, b: t * b, lambda xp, t, y, a, b: t * a, symbol="*",
+          doc="x1 · x2", example="2.0, 3.0 -> 6.")
+pointwise("divide", lambda xp, t, y, a, b: t / b, lambda xp, t, y, a, b: -t * y / b, floats=True, symbol="/",
+          doc="x1 / x2", example="1, 2 -> 0.5")
 pointwise(
     "pow",  # the base is 1 where 0·0⁻¹ would be NaN, and log 0 where 0ᵇ stays 0
     lambda xp, t, y, a, b: t * (b * xp.pow(xp.where(xp.logical_and(xp.equal(b, 0), xp.equal(a, 0)), 1, a), b - 1)),
     lambda xp, t, y, a, b: t * (y * xp.log(xp.where(xp.logical_and(xp.equal(a, 0), xp.greater_equal(b, 0)), 1, a))),
-    symbol="**",
+    symbol="**", doc="x1 to the power x2", example="2.0, 3 -> 8.",
 )
-pointwise("power", lambda xp, t, y, a, n=1: t * (n * a ** (n - 1)))  # a number n ≠ 0 as exponent: much cheaper
-pointwise("floor_divide", lambda xp, t, y, a, b: xp.zeros_like(t), lambda xp, t, y, a, b: xp.zeros_like(t), symbol="//")
-pointwise("remainder", lambda xp, t, y, a, b: t, lambda xp, t, y, a, b: -t * xp.floor(a / b), symbol="%")
-pointwise("square", lambda xp, t, y, a: t * (2 * a))
-pointwise("sqrt", lambda xp, t, y, a: t / (2 * y), floats=True)
-pointwise("reciprocal", lambda xp, t, y, a: -t * (y * y), floats=True)
-pointwise("abs", lambda xp, t, y, a: t * (xp.sign(a) * _kink(xp, a)))
-for _flat in ("sign", "floor", "ceil", "round", "trunc"):
-    pointwise(_flat, lambda xp, t, y, a: xp.zeros_like(t))
+pointwise("power", lambda xp, t, y, a, n: t * (n * a ** (n - 1)),  # a number n ≠ 0 as exponent: much cheaper
+          params={"n": 1}, formula="a**n")
+pointwise("floor_divide", lambda xp, t, y, a, b: xp.zeros_like(t), lambda xp, t, y, a, b: xp.zeros_like(t), symbol="//",
+          formula="floor(a / b)", doc="⌊x1 / x2⌋", example="-7, 2 -> -4")
+pointwise("remainder", lambda xp, t, y, a, b: t, lambda xp, t, y, a, b: -t * xp.floor(a / b), symbol="%",
+          formula="a - b*floor(a / b)", doc="x1 - x2·⌊x1 / x2⌋, which has the sign of x2", example="-7, 2 -> 1")
+pointwise("square", lambda xp, t, y, a: t * (2 * a), formula="a**2", doc="x²", example="3 -> 9")
+pointwise("sqrt", lambda xp, t, y, a: t / (2 * y), floats=True, doc="√x", example="9.0 -> 3.")
+pointwise("reciprocal", lambda xp, t, y, a: -t * (y * y), floats=True, formula="1/a",
+          doc="1 / x", example="4.0 -> 0.25")
+pointwise("abs", lambda xp, t, y, a: t * (xp.sign(a) * _kink(xp, a)), formula="Abs(a)", doc="|x|", example="-2.0 -> 2.")
+pointwise("sign", lambda xp, t, y, a: xp.zeros_like(t),
+          doc="-1, 0 or 1 as x is below, at or above 0; x / |x| for complex x", example="-3.0 -> -1.")
+pointwise("floor", lambda xp, t, y, a: xp.zeros_like(t), doc="The largest integer ≤ x", example="1.8 -> 1.")
+pointwise("ceil", lambda xp, t, y, a: xp.zeros_like(t), formula="-floor(-a)",
+          doc="The smallest integer ≥ x", example="1.2 -> 2.")
+pointwise("round", lambda xp, t, y, a: xp.zeros_like(t), formula="floor(a + Rational(1, 2))",
+          doc="The integer nearest to x, the even one where two are", example="2.5 -> 2.")
+pointwise("trunc", lambda xp, t, y, a: xp.zeros_like(t), formula="Piecewise((floor(a), a > 0), (-floor(-a), True))",
+          doc="The integer nearest to x between 0 and x", example="-1.7 -> -1.")
 pointwise("copysign",
           lambda xp, t, y, a, b: t * (xp.where(xp.equal(a, 0), 0, xp.sign(y) * xp.sign(a)) * _kink(xp, a)),
-          lambda xp, t, y, a, b: xp.zeros_like(t), floats=True)  # fmt: skip
+          lambda xp, t, y, a, b: xp.zeros_like(t), floats=True,
+          formula="Piecewise((Abs(a), b >= 0), (-Abs(a), True))", doc="|x1| with the sign of x2", example="2.0, -1.0 -> -2.")
 pointwise("hypot",
           lambda xp, t, y, a, b: t * _over_length(xp, a, y),
-          lambda xp, t, y, a, b: t * _over_length(xp, b, y), floats=True)  # fmt: skip
+          lambda xp, t, y, a, b: t * _over_length(xp, b, y), floats=True, formula="sqrt(a**2 + b**2)",
+          doc="√(x1² + x2²) without overflow", example="3.0, 4.0 -> 5.")
 
 # --------------------------------------------------------------------------------------- pointwise: exponentials, logarithms
 
-pointwise("exp", lambda xp, t, y, a: t * y, floats=True)
-pointwise("exp2", lambda xp, t, y, a: t * (y * math.log(2)), floats=True)
-pointwise("expm1", lambda xp, t, y, a: t * (y + 1), floats=True)
-pointwise("log", lambda xp, t, y, a: t / a, floats=True)
-pointwise("log2", lambda xp, t, y, a: t / (a * math.log(2)), floats=True)
-pointwise("log10", lambda xp, t, y, a: t / (a * math.log(10)), floats=True)
-pointwise("log1p", lambda xp, t, y, a: t / (a + 1), floats=True)
+pointwise("exp", lambda xp, t, y, a: t * y, floats=True, doc="eˣ", example="0.0 -> 1.")
+pointwise("exp2", lambda xp, t, y, a: t * (y * math.log(2)), floats=True, formula="2**a",
+          doc="2ˣ", example="3.0 -> 8.")
+pointwise("expm1", lambda xp, t, y, a: t * (y + 1), floats=True, formula="exp(a) - 1",
+          doc="eˣ - 1, exact near 0", example="0.0 -> 0.")
+pointwise("log", lambda xp, t, y, a: t / a, floats=True, doc="The natural logarithm of x", example="1.0 -> 0.")
+pointwise("log2", lambda xp, t, y, a: t / (a * math.log(2)), floats=True, formula="log(a) / log(2)",
+          doc="The logarithm of x to base 2", example="8.0 -> 3.")
+pointwise("log10", lambda xp, t, y, a: t / (a * math.log(10)), floats=True, formula="log(a) / log(10)",
+          doc="The logarithm of x to base 10", example="1.0 -> 0.")
+pointwise("log1p", lambda xp, t, y, a: t / (a + 1), floats=True, formula="log(a + 1)",
+          doc="log(1 + x), exact near 0", example="0.0 -> 0.")
 pointwise("logaddexp",
           lambda xp, t, y, a, b: t * xp.sigmoid(_difference(xp, a, b)),
-          lambda xp, t, y, a, b: t * xp.sigmoid(_difference(xp, b, a)), floats=True)  # fmt: skip
-pointwise("sigmoid", lambda xp, t, y, a: t * (y * (1 - y)), floats=True)
-pointwise("softplus", lambda xp, t, y, a: t * xp.sigmoid(a), floats=True)
+          lambda xp, t, y, a, b: t * xp.sigmoid(_difference(xp, b, a)), floats=True, formula="log(exp(a) + exp(b))",
+          doc="log(exp(x1) + exp(x2)) without overflow", example="0.0, 0.0 -> 0.6931472")
+pointwise("sigmoid", lambda xp, t, y, a: t * (y * (1 - y)), floats=True, formula="1 / (1 + exp(-a))",
+          doc="1 / (1 + exp(-x))", example="0.0 -> 0.5")
+pointwise("softplus", lambda xp, t, y, a: t * xp.sigmoid(a), floats=True, formula="log(1 + exp(a))",
+          doc="log(1 + exp(x)) without overflow", example="0.0 -> 0.6931472")
 
 # ------------------------------------------------------------------------------- pointwise: trigonometric and hyperbolic
 
-pointwise("sin", lambda xp, t, y, a: t * xp.cos(a), floats=True)
-pointwise("cos", lambda xp, t, y, a: -t * xp.sin(a), floats=True)
-pointwise("tan", lambda xp, t, y, a: t * (1 + y * y), floats=True)
-pointwise("asin", lambda xp, t, y, a: t / xp.sqrt(1 - a * a), floats=True)
-pointwise("acos", lambda xp, t, y, a: -t / xp.sqrt(1 - a * a), floats=True)
-pointwise("atan", lambda xp, t, y, a: t / (1 + a * a), floats=True)
+pointwise("sin", lambda xp, t, y, a: t * xp.cos(a), floats=True, doc="The sine of x", example="0.0 -> 0.")
+pointwise("cos", lambda xp, t, y, a: -t * xp.sin(a), floats=True, doc="The cosine of x", example="0.0 -> 1.")
+pointwise("tan", lambda xp, t, y, a: t * (1 + y * y), floats=True, doc="The tangent of x", example="0.0 -> 0.")
+pointwise("asin", lambda xp, t, y, a: t / xp.sqrt(1 - a * a), floats=True,
+          doc="The angle in [-π/2, π/2] whose sine is x", example="1.0 -> 1.5707964")
+pointwise("acos", lambda xp, t, y, a: -t / xp.sqrt(1 - a * a), floats=True,
+          doc="The angle in [0, π] whose cosine is x", example="1.0 -> 0.")
+pointwise("atan", lambda xp, t, y, a: t / (1 + a * a), floats=True,
+          doc="The angle in [-π/2, π/2] whose tangent is x", example="1.0 -> 0.7853982")
 pointwise("atan2",
           lambda xp, t, y, a, b: t * _over_square(xp, b, xp.hypot(a, b)),
-          lambda xp, t, y, a, b: -t * _over_square(xp, a, xp.hypot(a, b)), floats=True)  # fmt: skip
-pointwise("sinh", lambda xp, t, y, a: t * xp.cosh(a), floats=True)
-pointwise("cosh", lambda xp, t, y, a: t * xp.sinh(a), floats=True)
-pointwise("tanh", lambda xp, t, y, a: t * (1 - y * y), floats=True)
-pointwise("asinh", lambda xp, t, y, a: t / xp.sqrt(a * a + 1), floats=True)
-pointwise("acosh", lambda xp, t, y, a: t / (xp.sqrt(a - 1) * xp.sqrt(a + 1)), floats=True)
-pointwise("atanh", lambda xp, t, y, a: t / (1 - a * a), floats=True)
+          lambda xp, t, y, a, b: -t * _over_square(xp, a, xp.hypot(a, b)), floats=True,
+          doc="The angle in [-π, π] of the point with abscissa x2 and ordinate x1", example="1.0, -1.0 -> 2.3561945")
+pointwise("sinh", lambda xp, t, y, a: t * xp.cosh(a), floats=True,
+          doc="The hyperbolic sine of x, (eˣ - e⁻ˣ) / 2", example="0.0 -> 0.")
+pointwise("cosh", lambda xp, t, y, a: t * xp.sinh(a), floats=True,
+          doc="The hyperbolic cosine of x, (eˣ + e⁻ˣ) / 2", example="0.0 -> 1.")
+pointwise("tanh", lambda xp, t, y, a: t * (1 - y * y), floats=True,
+          doc="The hyperbolic tangent of x, (eˣ - e⁻ˣ) / (eˣ + e⁻ˣ)", example="0.0 -> 0.")
+pointwise("asinh", lambda xp, t, y, a: t / xp.sqrt(a * a + 1), floats=True,
+          doc="The number whose hyperbolic sine is x", example="0.0 -> 0.")
+pointwise("acosh", lambda xp, t, y, a: t / (xp.sqrt(a - 1) * xp.sqrt(a + 1)), floats=True,
+          doc="The number ≥ 0 whose hyperbolic cosine is x", example="1.0 -> 0.")
+pointwise("atanh", lambda xp, t, y, a: t / (1 - a * a), floats=True,
+          doc="The number whose hyperbolic tangent is x", example="0.0 -> 0.")
 
 # -------------------------------------------------------------------------------------------- pointwise: special functions
 
-pointwise("erf", lambda xp, t, y, a: t * (2 / math.sqrt(math.pi) * xp.exp(-a * a)), floats=True)
-pointwise("erfc", lambda xp, t, y, a: t * (-2 / math.sqrt(math.pi) * xp.exp(-a * a)), floats=True)
-pointwise("erfinv", lambda xp, t, y, a: t * (math.sqrt(math.pi) / 2 * xp.exp(y * y)), floats=True)
-pointwise("lgamma", lambda xp, t, y, a: t * xp.digamma(a), floats=True)
-pointwise("digamma", lambda xp, t, y, a: t * xp.polygamma(a, n=1), floats=True)
-pointwise("polygamma", lambda xp, t, y, a, n=0: t * xp.polygamma(a, n=n + 1), floats=True)
+pointwise("erf", lambda xp, t, y, a: t * (2 / math.sqrt(math.pi) * xp.exp(-a * a)), floats=True,
+          doc="2/√π times the integral of exp(-t²) from 0 to x", example="0.0 -> 0.")
+pointwise("erfc", lambda xp, t, y, a: t * (-2 / math.sqrt(math.pi) * xp.exp(-a * a)), floats=True,
+          doc="1 - erf(x), exact for large x", example="0.0 -> 1.")
+pointwise("erfinv", lambda xp, t, y, a: t * (math.sqrt(math.pi) / 2 * xp.exp(y * y)), floats=True,
+          doc="The number whose error function is x", example="0.0 -> 0.")
+pointwise("lgamma", lambda xp, t, y, a: t * xp.digamma(a), floats=True, formula="loggamma(a)",
+          doc="log |Γ(x)|", example="5.0 -> 3.1780539")
+pointwise("digamma", lambda xp, t, y, a: t * xp.polygamma(a, n=1), floats=True,
+          doc="The logarithmic derivative of the gamma function at x", example="1.0 -> -0.5772157")
+pointwise("polygamma", lambda xp, t, y, a, n: t * xp.polygamma(a, n=n + 1), floats=True,
+          params={"n": 0}, formula="polygamma(n, a)")
 
 # --------------------------------------------------------------------------------------------------- pointwise: with kinks
 
-pointwise("relu", lambda xp, t, y, a: xp.where(xp.less_equal(y, 0), 0, t))
+pointwise("relu", lambda xp, t, y, a: xp.where(xp.less_equal(y, 0), 0, t), formula="Piecewise((a, a > 0), (0, True))",
+          doc="max(x, 0)", example="-1.0 -> 0.")
 pointwise(
     "maximum",
     lambda xp, t, y, a, b: t * xp.where(xp.equal(a, b), 0.5, xp.where(xp.less(a, b), 0, 1)),
     lambda xp, t, y, a, b: t * xp.where(xp.equal(a, b), 0.5, xp.where(xp.less(b, a), 0, 1)),
+    formula="Piecewise((a, a > b), (b, True))", doc="The larger of x1 and x2", example="2, 3 -> 3",
 )
 pointwise(
     "minimum",
     lambda xp, t, y, a, b: t * xp.where(xp.equal(a, b), 0.5, xp.where(xp.greater(a, b), 0, 1)),
     lambda xp, t, y, a, b: t * xp.where(xp.equal(a, b), 0.5, xp.where(xp.greater(b, a), 0, 1)),
+    formula="Piecewise((a, a < b), (b, True))", doc="The smaller of x1 and x2", example="2, 3 -> 2",
 )
 pointwise(
     "clip",  # min(max(a, lo), hi); a bound takes the gradient where it is the one that counts
     lambda xp, t, y, a, lo, hi: xp.where(xp.logical_and(xp.greater_equal(a, lo), xp.less_equal(a, hi)), t, 0),
     lambda xp, t, y, a, lo, hi: xp.where(xp.logical_and(xp.less(a, lo), xp.less(lo, hi)), t, 0),
     lambda xp, t, y, a, lo, hi: xp.where(xp.logical_or(xp.greater(a, hi), xp.greater(lo, hi)), t, 0),
+    formula="Piecewise((c, (a > c) | (b > c)), (b, a < b), (a, True))",
 )
-pointwise("where", None, lambda xp, t, y, c, a, b: xp.where(c, t, 0), lambda xp, t, y, c, a, b: xp.where(c, 0, t))
+pointwise("where", None, lambda xp, t, y, c, a, b: xp.where(c, t, 0), lambda xp, t, y, c, a, b: xp.where(c, 0, t),
+          formula="Piecewise((b, truth(a)), (c, True))")
 
 # ------------------------------------------------------------------------------------ pointwise: without a derivative
 
-for _one in ("isfinite", "isinf", "isnan", "signbit", "logical_not", "bitwise_invert"):
-    pointwise(_one, None)
-for _two in (
-    "equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "logical_and", "logical_or", "logical_xor",
-    "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_left_shift", "bitwise_right_shift", "nextafter",
-):  # fmt: skip
-    pointwise(_two, None, None)
-for _name, _sign in {"equal": "==", "not_equal": "!=", "less": "<", "less_equal": "<=", "greater": ">",
-                     "greater_equal": ">=", "bitwise_and": "&", "bitwise_or": "|", "bitwise_xor": "^",
-                     "bitwise_left_shift": "<<", "bitwise_right_shift": ">>", "bitwise_invert": "~"}.items():  # fmt: skip
-    TABLE[_name].symbol = _sign
+pointwise("isfinite", None, doc="Whether x is neither infinite nor NaN", example="1.0 -> True")
+pointwise("isinf", None, doc="Whether x is +∞ or -∞", example="-mg.inf -> True")
+pointwise("isnan", None, doc="Whether x is NaN", example="mg.nan -> True")
+pointwise("signbit", None, doc="Whether the sign bit of x is set: true for -0.0 too", example="-0.0 -> True")
+pointwise("logical_not", None, formula="Not(truth(a))", doc="Whether x is false (0)", example="True -> False")
+pointwise("bitwise_invert", None, symbol="~", doc="The bits of x, inverted", example="5 -> -6")
+pointwise("equal", None, None, symbol="==", formula="Eq(a, b)", doc="Whether x1 = x2", example="1, 1 -> True")
+pointwise("not_equal", None, None, symbol="!=", formula="Piecewise((0, Eq(a, b)), (1, True))",
+          doc="Whether x1 ≠ x2", example="1, 2 -> True")
+pointwise("less", None, None, symbol="<", doc="Whether x1 < x2", example="1, 2 -> True")
+pointwise("less_equal", None, None, symbol="<=", doc="Whether x1 ≤ x2", example="2, 2 -> True")
+pointwise("greater", None, None, symbol=">", doc="Whether x1 > x2", example="2, 1 -> True")
+pointwise("greater_equal", None, None, symbol=">=", doc="Whether x1 ≥ x2", example="1, 2 -> False")
+pointwise("logical_and", None, None, formula="And(truth(a), truth(b))",
+          doc="Whether both x1 and x2 are true (not 0)", example="True, False -> False")
+pointwise("logical_or", None, None, formula="Or(truth(a), truth(b))",
+          doc="Whether x1 or x2 is true (not 0)", example="True, False -> True")
+pointwise("logical_xor", None, None, formula="Xor(truth(a), truth(b))",
+          doc="Whether exactly one of x1 and x2 is true (not 0)", example="True, True -> False")
+pointwise("bitwise_and", None, None, symbol="&", doc="The bits that are 1 in x1 and in x2", example="6, 3 -> 2")
+pointwise("bitwise_or", None, None, symbol="|", doc="The bits that are 1 in x1 or in x2", example="6, 3 -> 7")
+pointwise("bitwise_xor", None, None, symbol="^",
+          doc="The bits that are 1 in exactly one of x1 and x2", example="6, 3 -> 5")
+pointwise("bitwise_left_shift", None, None, symbol="<<",
+          doc="The bits of x1 moved up by x2 places", example="1, 4 -> 16")
+pointwise("bitwise_right_shift", None, None, symbol=">>",
+          doc="The bits of x1 moved down by x2 places, the sign kept", example="-16, 2 -> -4")
+pointwise("nextafter", None, None,
+          doc="The floating-point number next to x1 in the direction of x2", example="1.0, 2.0 -> 1.0000001")
 
+# fmt: on
 
 # ------------------------------------------------------------------------------------------------ linear: sums and shapes
 
@@ -550,7 +409,7 @@ def _recurrence_jvp(xp: World, t: Any, y: Any, b: Any, a: Any, *, axis: int) -> 
         return y
     terms = [] if tb is None else [tb]
     terms += [] if ta is None else [ta * _shifted(xp, y, axis, 0)]
-    return xp.recurrence(_sum(terms), a, axis=axis)
+    return xp.recurrence(total(terms), a, axis=axis)
 
 
 def _cumprod_vjp(xp: World, t: Any, y: Any, a: Any, *, axis: int) -> Any:

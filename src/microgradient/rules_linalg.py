@@ -15,7 +15,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .rules import World, _mT, _over_length, _spread, _sum, special
+from .primitives import World, special, total
+from .rules import _mT, _over_length, _spread
 
 # ------------------------------------------------------------------------------------------- inverse, solution, determinant
 
@@ -50,7 +51,7 @@ def _cofactor_vjp(xp: World, t: Any, y: Any, a: Any, *ts: Any) -> list[Any]:
 def _cofactor_jvp(xp: World, t: Any, y: Any, a: Any, *ts: Any) -> Any:
     ta, *tangents = t if ts else [t]
     terms = [] if ta is None else [xp.cofactor(a, *ts, ta)]
-    return _sum(terms + [xp.cofactor(a, *ts[:i], x, *ts[i + 1 :]) for i, x in enumerate(tangents) if x is not None])
+    return total(terms + [xp.cofactor(a, *ts[:i], x, *ts[i + 1 :]) for i, x in enumerate(tangents) if x is not None])
 
 
 def _slogdet_vjp(xp: World, t: Any, y: Any, a: Any) -> Any:
@@ -148,7 +149,7 @@ def _eigh_vjp(xp: World, t: Any, y: Any, a: Any) -> Any:
     terms = [] if tw is None else [v * _row(xp, tw)]
     if tv is not None:
         terms.append(xp.matmul(v, _over_differences(xp, w, xp.matmul(vT, tv))))
-    return _symmetric(xp, xp.matmul(_sum(terms), vT))
+    return _symmetric(xp, xp.matmul(total(terms), vT))
 
 
 def _eigh_jvp(xp: World, t: Any, y: Any, a: Any) -> Any:
@@ -176,7 +177,7 @@ def _svd_vjp(xp: World, t: Any, y: Any, a: Any) -> Any:
         terms.append(xp.matmul(xp.matmul(u * row, skew), vh))
         if a.shape[-2] < a.shape[-1]:
             terms.append(xp.matmul(u / row, tvh - xp.matmul(inner, vh)))
-    return _sum(terms)
+    return total(terms)
 
 
 def _svd_jvp(xp: World, t: Any, y: Any, a: Any) -> Any:
@@ -203,7 +204,7 @@ def _qr_vjp(xp: World, t: Any, y: Any, a: Any) -> Any:
     (tq, tr), (q, r) = t, y
     terms = [] if tr is None else [xp.matmul(r, _mT(xp, tr))]
     terms += [] if tq is None else [-xp.matmul(_mT(xp, tq), q)]
-    m = _sum(terms)
+    m = total(terms)
     g = xp.matmul(q, xp.tril(m, k=0) + _mT(xp, xp.tril(m, k=-1)))
     return _mT(xp, xp.solve(r, _mT(xp, g if tq is None else tq + g)))
 

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .array_world import UFUNCS
 from .errors import ArgumentTypeError, GradientError
-from .rules import TABLE, Primitive, World
+from .primitives import TABLE, Primitive, World, for_each_primitive
 from .scalar_world import SCALAR, TracedNumber
 from .tape import next_seq, note_backward, warn_if_nan
 from .trace_hooks import Traced
@@ -193,10 +194,6 @@ class Value:
                 v._summed = (count + 1 if total == grad else 2 if grad else 1), v.grad
         note_backward(self)
 
-    def relu(self) -> Value:
-        """max(self, 0), with derivative 0 at 0."""
-        return _relu(self)
-
     def __pow__(self, other: Operand) -> Value:
         if isinstance(other, int | float) or (isinstance(other, np.generic) and np.isrealobj(other)):
             out = _new(Value)
@@ -213,15 +210,18 @@ class Value:
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         if method != "__call__" or options:
             raise ArgumentTypeError("MG111", f"np.{ufunc.__name__} ({method}) can't work with Values.")
-        name = _UFUNCS.get(ufunc.__name__)
-        if name is None:
-            raise ArgumentTypeError("MG111", f"np.{ufunc.__name__} has no rule for Values.")
+        row = TABLE.get(UFUNCS.get(ufunc, ""))
         first, *rest = inputs
-        if not rest:
-            return getattr(first, name)()
-        if isinstance(first, Value):
-            return getattr(first, name)(rest[0])
-        return getattr(rest[0], _REFLECTED[name])(first)
+        if row is not None and row.is_method and isinstance(first, np.ndarray):
+            return np.vectorize(lambda x: ufunc(x, *rest), otypes=[object])(first.astype(object))
+        try:
+            if row is not None and row.is_method:
+                if not row.varies:  # of numbers, like a comparison
+                    return getattr(SCALAR, row.name)(*map(_number, inputs))
+                return getattr(_constant(first), row.name)(*rest)
+        except (TypeError, AttributeError):
+            pass
+        raise ArgumentTypeError("MG111", f"np.{ufunc.__name__} has no rule for Values.")
 
     def __repr__(self) -> str:
         return f"Value(data={self.data}, grad={self.grad})"
@@ -254,35 +254,21 @@ class Value:
     __floordiv__, __rfloordiv__ = binary("floor_divide"), binary("floor_divide", reflected=True)
     __rpow__ = binary("pow", reflected=True)
     __neg__, __pos__, __abs__ = unary("negative"), unary("positive"), unary("abs")
-    atan2, hypot, logaddexp = binary("atan2"), binary("hypot"), binary("logaddexp")
-    maximum, minimum = binary("maximum"), binary("minimum")
 
-
-for _name in (
-    "abs", "sign", "floor", "ceil", "trunc", "square", "sqrt", "reciprocal", "exp", "exp2", "expm1", "log", "log2", "log10",
-    "log1p", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh",
-    "sigmoid", "softplus", "erf", "erfc", "erfinv", "lgamma", "digamma",
-):  # fmt: skip
-    setattr(Value, _name, unary(_name))
 
 _new: Callable[[type[Value]], Value] = Value.__new__
 _seq = attrgetter("seq")
-_relu, _pow = unary("relu"), binary("pow")
-_REFLECTED = {
-    "__add__": "__radd__", "__sub__": "__rsub__", "__mul__": "__rmul__", "__truediv__": "__rtruediv__",
-    "__pow__": "__rpow__", "__mod__": "__rmod__", "__floordiv__": "__rfloordiv__",
-    "__lt__": "__gt__", "__le__": "__ge__", "__gt__": "__lt__", "__ge__": "__le__",
-}  # fmt: skip
-_UFUNCS = {
-    "add": "__add__", "subtract": "__sub__", "multiply": "__mul__", "divide": "__truediv__", "power": "__pow__",
-    "remainder": "__mod__", "floor_divide": "__floordiv__", "negative": "__neg__", "positive": "__pos__",
-    "absolute": "abs", "fabs": "abs", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arcsinh": "asinh",
-    "arccosh": "acosh", "arctanh": "atanh", "less": "__lt__", "less_equal": "__le__", "greater": "__gt__",
-    "greater_equal": "__ge__",
-} | {name: name for name in (
-    "sign", "floor", "ceil", "trunc", "square", "sqrt", "reciprocal", "exp", "exp2", "expm1", "log", "log2", "log10",
-    "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh",
-)}  # fmt: skip
+_pow = binary("pow")
+
+
+@for_each_primitive
+def _method(row: Primitive) -> None:
+    """Value's method of a pointwise primitive with a derivative."""
+    if row.is_method and row.varies:
+        method: Any = unary(row.name) if len(row.maps) == 1 else binary(row.name)
+        setattr(Value, row.name, method if row.name != "pow" else lambda a, b: a**b)
+
+
 _powers: dict[tuple[Number, type, bool], Primitive] = {}
 
 

@@ -20,7 +20,8 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from .errors import GradientError, ShapeError, format_location, user_location, warn_once
-from .rules import TABLE, Primitive, World, unbroadcast
+from .primitives import TABLE, Primitive, World
+from .rules import unbroadcast
 
 
 class Node:

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import ArgumentTypeError
-from .operators import apply, as_operand, binary, is_tensor, unary, wrap
-from .rules import TABLE
+from .operators import apply, pointwise_function, wrap
+from .primitives import Primitive, for_each_primitive
 
 
 class TapedWorld:
     """Every primitive of the rulebook as a function of tensors, arrays and numbers, and what makes constants."""
 
-    def __init__(self) -> None:
-        for name, row in TABLE.items():
-            # these have a parameter
-            direct = row.kind == "pointwise" and len(row.maps) < 3 and name not in ("polygamma", "power")
-            setattr(self, name, _pointwise(name) if direct else functools.partial(apply, row))
-        self.pow = operator.pow  # `**` knows a cheaper row for a number as exponent
+    pow = staticmethod(operator.pow)  # `**` knows a cheaper row for a number as exponent
 
     if TYPE_CHECKING:
 
@@ -41,25 +34,10 @@ class TapedWorld:
         return wrap(np.eye(n, dtype=dtype), None)
 
 
-def _pointwise(name: str) -> Callable[..., Any]:
-    """The function of a pointwise primitive of one or two arguments."""
-    if len(TABLE[name].maps) == 1:
-        method = unary(name)
-        return lambda x: method(as_operand(x))
-    first, second = binary(name), binary(name, reflected=True)
-
-    def function(a: Any, b: Any) -> Any:
-        if is_tensor(b) and not is_tensor(a):
-            return _implemented(second(b, a), name, a)
-        return _implemented(first(as_operand(a), b), name, b)
-
-    return function
-
-
-def _implemented(result: Any, name: str, operand: Any) -> Any:
-    if result is NotImplemented:
-        raise ArgumentTypeError("MG111", f"`{name}` can't work with a {type(operand).__name__}.")
-    return result
-
-
 TAPED = TapedWorld()
+
+
+@for_each_primitive
+def _function(row: Primitive) -> None:
+    if row.name != "pow":
+        setattr(TAPED, row.name, pointwise_function(row.name) if row.is_method else functools.partial(apply, row))

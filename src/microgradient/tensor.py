@@ -27,7 +27,7 @@ from .errors import (
 from .indexing import index_error, index_key
 from .interop import DEFAULT_FLOAT, Protocols
 from .operators import FLAT, Operand, apply, binary, install, run_kernel, unary, world, wrap
-from .rules import TABLE
+from .primitives import TABLE
 from .tape import (
     DEPARTED,
     NO_PARAMS,

@@ -16,7 +16,7 @@ import numpy as np
 
 from .errors import ArgumentTypeError, DTypeError, GradientError, ShapeError, warn_once
 from .operators import world, wrap
-from .rules import TABLE
+from .primitives import TABLE
 from .tape import DEPARTED, NO_PARAMS, TAPE, Cut, Node, backward, forward, next_seq, recording, topological
 from .taped_world import TAPED
 from .tensor import Tensor

@@ -18,7 +18,8 @@ from domains import CASES, INTERNAL
 from microgradient import rules_linalg  # noqa: F401
 from microgradient.native.runtime import engine
 from microgradient.native.runtime.executable import Executable
-from microgradient.rules import INDEX, TABLE
+from microgradient.primitives import TABLE
+from microgradient.rules import INDEX
 
 RNG = np.random.default_rng(5)
 EXACT = [*ONE, *TWO, *THREE]

@@ -13,8 +13,9 @@ from microgradient import rules_linalg  # noqa: F401
 from microgradient.native.codegen.pointwise import supported
 from microgradient.native.plan.schedule import schedule
 from microgradient.native.runtime.executable import Executable
+from microgradient.primitives import TABLE
 from microgradient.program.program import Alias, Instruction, Program
-from microgradient.rules import INDEX, TABLE
+from microgradient.rules import INDEX
 
 RNG = np.random.default_rng(0)
 

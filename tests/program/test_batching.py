@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 import microgradient as mg
 from domains import CASES, INTERNAL, POINTWISE, WITHOUT_DERIVATIVE
 from microgradient.operators import apply
+from microgradient.primitives import TABLE
 from microgradient.program.batching import RULES
-from microgradient.rules import INDEX, TABLE
+from microgradient.rules import INDEX
 
 PARAMS: dict[str, dict[str, Any]] = {"polygamma": {"n": 1}, "power": {"n": 2.5}}
 LINEAR_ALGEBRA = {"cholesky", "cofactor", "inv", "det", "slogdet", "solve", "pinv", "eigh", "svd", "qr", "norm"}

@@ -11,7 +11,7 @@ from same import assert_compiles
 import microgradient as mg
 from domains import CASES, POINTWISE, WITHOUT_DERIVATIVE
 from microgradient.operators import apply
-from microgradient.rules import TABLE
+from microgradient.primitives import TABLE
 
 rng = np.random.default_rng(3)
 PARAMS: dict[str, dict[str, Any]] = {"polygamma": {"n": 1}, "power": {"n": 2.5}}

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..array_world import ARRAY
-from ..rules import TABLE, unbroadcast
+from ..primitives import TABLE
+from ..rules import unbroadcast
 from ..tape import PICK, Node, _operands
 from .sweep import Sweep, tangent
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..array_world import ARRAY
-from ..rules import TABLE
+from ..primitives import TABLE
 from ..scalar import Value
 from ..tape import PICK, Node
 from .differences import Check, compare, kink

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import MicrogradientError
-from ..rules import TABLE, Primitive
+from ..primitives import TABLE, Primitive
 
 _SENTENCES = {
     "add": "+ passes what arrives to both inputs",
@@ -54,7 +54,7 @@ _TELLING = {"axis", "axes", "shape", "spec", "stride", "padding", "i", "n", "k",
 def expression(op: Primitive, args: Sequence[str], params: Mapping[str, Any]) -> str:
     """A primitive applied to named arguments: `a * b`, `-a`, `tanh(h)`, `sum(h, axis=(0,))`.
 
-    >>> from microgradient.rules import TABLE
+    >>> from microgradient.primitives import TABLE
     >>> expression(TABLE["multiply"], ["a", "b"], {}), expression(TABLE["sum"], ["h"], {"axis": (0,), "keepdims": False})
     ('a * b', 'sum(h, axis=(0,))')
     """
@@ -73,7 +73,7 @@ def expression(op: Primitive, args: Sequence[str], params: Mapping[str, Any]) ->
 def sentence(op: Primitive | None) -> str:
     """The rule of `op` in a sentence, "" if there is none.
 
-    >>> from microgradient.rules import TABLE
+    >>> from microgradient.primitives import TABLE
     >>> sentence(TABLE["multiply"])
     '× sends each input the other input, times what arrives'
     """

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..array_world import ARRAY
 from ..errors import GradientError, format_location
-from ..rules import TABLE
+from ..primitives import TABLE
 from ..tape import PICK, Node, Spent, _operands, backward, last_backward, topological
 from ..tensor import Tensor
 from .names import name_graph, node_names

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import ArgumentError, GradientError, MicrogradientError
-from ..rules import TABLE, Primitive
+from ..primitives import TABLE, Primitive
+from ..scalar_world import SCALAR
 
 Expr = Any  # a sympy expression
 
@@ -30,9 +31,11 @@ def expression(name: str, *symbols: Expr, **params: Any) -> Expr:
     >>> expression("softplus", sympy.Symbol("x", real=True))
     log(exp(x) + 1)
     """
-    if name not in _EXPRESSIONS:
+    row = TABLE.get(name)
+    formula = _formula(row) if row is not None and row.kind == "pointwise" else None
+    if row is None or formula is None:
         raise ArgumentError("MG114", f"`{name}` has no symbolic form: it is not an elementwise function of numbers.")
-    return _EXPRESSIONS[name](load_sympy(), *symbols, **params)
+    return formula(*symbols, **{**row.params, **params})
 
 
 def partial(op: Primitive | str, i: int = 0, *symbols: Expr, **params: Any) -> Expr:
@@ -47,7 +50,7 @@ def partial(op: Primitive | str, i: int = 0, *symbols: Expr, **params: Any) -> E
     1 - tanh(a)**2
     """
     row = TABLE[op] if isinstance(op, str) else op
-    if row.kind != "pointwise" or row.name not in _EXPRESSIONS:
+    if row.kind != "pointwise":
         raise ArgumentError(
             "MG114", f"`{row.name}` has no symbolic partial derivatives: only pointwise primitives have."
         )
@@ -56,6 +59,7 @@ def partial(op: Primitive | str, i: int = 0, *symbols: Expr, **params: Any) -> E
         raise GradientError("MG100", f"`{row.name}` has no derivative with respect to argument {i}.")
     sympy = load_sympy()
     args = symbols or arguments(len(row.maps))
+    params = {**row.params, **params}
     y = expression(row.name, *args, **params)
     return _tidy(sympy.sympify(rule(SYMBOLIC, sympy.Integer(1), y, *args, **params)))
 
@@ -93,11 +97,13 @@ class SymbolicWorld:
     """The namespace `xp` for sympy expressions: `SYMBOLIC.tanh(x)`."""
 
     def __getattr__(self, name: str) -> Callable[..., Expr]:
-        try:
-            function = _EXPRESSIONS[name]
-        except KeyError:
-            raise AttributeError(f"the symbolic world has no primitive {name!r}") from None
-        return lambda *args, **params: function(load_sympy(), *args, **params)
+        if name not in TABLE or TABLE[name].kind != "pointwise":
+            raise AttributeError(f"the symbolic world has no primitive {name!r}")
+        return functools.partial(expression, name)
+
+    def zeros_like(self, a: Expr) -> Expr:
+        """The number 0."""
+        return load_sympy().Integer(0)
 
 
 SYMBOLIC = SymbolicWorld()
@@ -106,107 +112,63 @@ SYMBOLIC = SymbolicWorld()
 # ------------------------------------------------------------------------------------------------ the primitives as formulas
 
 
-def _where(s: Any, condition: Expr, a: Expr, b: Expr) -> Expr:
-    return s.Piecewise((a, _truth(s, condition)), (b, True))
+@functools.cache
+def _formula(row: Primitive) -> Callable[..., Expr] | None:
+    """A pointwise primitive as a function of sympy's expressions, and of its parameters by name."""
+    s = load_sympy()
+    n = len(row.maps)
+    text = row.formula or (f"a {row.symbol} b" if row.symbol and n == 2 else row.symbol and f"{row.symbol}a")
+    if text:
+        code = compile(text, f"<formula of {row.name}>", "eval")
+        names = {**vars(s), "floor": _undefined(TABLE["floor"]), "truth": _truth}
+        return lambda *args, **params: eval(code, {**names, **dict(zip("abc", args, strict=False)), **params})
+    known: Any = getattr(s, row.name, None)
+    if (isinstance(known, type(s.sin)) and row.name != "floor") or row.name == "sqrt":
+        return lambda *args, **params: known(*args)
+    return _undefined(row) if row.varies else None
 
 
-def _truth(s: Any, condition: Expr) -> Expr:
+def _truth(condition: Expr) -> Expr:
     """`condition` as a sympy Boolean: `not_equal` gives the number 1 or 0, because a rule calculates with it."""
+    s = load_sympy()
     condition = s.sympify(condition)
     if isinstance(condition, s.logic.boolalg.Boolean):
         return condition
     return s.Ne(condition, 0)
 
 
-def _trunc(s: Any, a: Expr) -> Expr:
-    return s.Piecewise((_floor(s, a), a > 0), (-_floor(s, -a), True))
-
-
 @functools.cache
-def _step_function(s: Any) -> Any:
-    """⌊a⌋ with derivative 0, which it has everywhere but at the steps; sympy's own has none."""
+def _undefined(row: Primitive) -> Any:
+    """A function that sympy has not, or (floor) without a derivative: it has the row's, and the scalar world's numbers."""
+    s: Any = load_sympy()
 
-    class Floor(s.Function):
+    class Undefined(s.Function):
         is_real = True
 
         @classmethod
-        def eval(cls, a: Expr) -> Expr | None:
-            return s.floor(a) if a.is_number else None
+        def eval(cls, *args: Expr) -> Expr | None:
+            return s.floor(*args) if row.name == "floor" and args[0].is_number else None
 
         def fdiff(self, argindex: int = 1) -> Expr:
-            return s.Integer(0)
+            return partial(row, argindex - 1, *self.args)
 
         def _eval_evalf(self, precision: int) -> Expr:
-            return s.floor(self.args[0]).evalf()
+            numbers = [a.evalf() for a in self.args]
+            return (
+                s.Float(getattr(SCALAR, row.name)(*map(float, numbers))) if all(a.is_Float for a in numbers) else None
+            )
 
         def _latex(self, printer: Any, exp: str | None = None) -> str:
-            text = rf"\left\lfloor{{{printer._print(self.args[0])}}}\right\rfloor"
+            inside = ", ".join(map(printer._print, self.args))
+            text = (
+                rf"\left\lfloor{{{inside}}}\right\rfloor"
+                if row.name == "floor"
+                else rf"\mathrm{{{row.name}}}({inside})"
+            )
             return text if exp is None else f"{text}^{{{exp}}}"
 
-    Floor.__name__ = "floor"
-    return Floor
-
-
-def _floor(s: Any, a: Expr) -> Expr:
-    return _step_function(s)(a)
-
-
-_EXPRESSIONS: dict[str, Callable[..., Expr]] = {
-    "positive": lambda s, a: a,
-    "negative": lambda s, a: -a,
-    "add": lambda s, a, b: a + b,
-    "subtract": lambda s, a, b: a - b,
-    "multiply": lambda s, a, b: a * b,
-    "divide": lambda s, a, b: a / b,
-    "pow": lambda s, a, b: a**b,
-    "power": lambda s, a, n=1: a**n,
-    "floor_divide": lambda s, a, b: _floor(s, a / b),
-    "remainder": lambda s, a, b: a - b * _floor(s, a / b),
-    "square": lambda s, a: a**2,
-    "sqrt": lambda s, a: s.sqrt(a),
-    "reciprocal": lambda s, a: 1 / a,
-    "abs": lambda s, a: s.Abs(a),
-    "sign": lambda s, a: s.sign(a),
-    "floor": _floor,
-    "ceil": lambda s, a: -_floor(s, -a),
-    "round": lambda s, a: _floor(s, a + s.Rational(1, 2)),  # but for ties, which are among the steps
-    "trunc": _trunc,
-    "copysign": lambda s, a, b: s.Piecewise((s.Abs(a), b >= 0), (-s.Abs(a), True)),
-    "hypot": lambda s, a, b: s.sqrt(a**2 + b**2),
-    "exp": lambda s, a: s.exp(a),
-    "exp2": lambda s, a: 2**a,
-    "expm1": lambda s, a: s.exp(a) - 1,
-    "log": lambda s, a: s.log(a),
-    "log2": lambda s, a: s.log(a) / s.log(2),
-    "log10": lambda s, a: s.log(a) / s.log(10),
-    "log1p": lambda s, a: s.log(a + 1),
-    "logaddexp": lambda s, a, b: s.log(s.exp(a) + s.exp(b)),
-    "sigmoid": lambda s, a: 1 / (1 + s.exp(-a)),
-    "softplus": lambda s, a: s.log(1 + s.exp(a)),
-    **{name: lambda s, a, name=name: getattr(s, name)(a) for name in (
-        "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh",
-        "erf", "erfc", "erfinv", "digamma",
-    )},
-    "atan2": lambda s, a, b: s.atan2(a, b),
-    "lgamma": lambda s, a: s.loggamma(a),
-    "polygamma": lambda s, a, n=0: s.polygamma(n, a),
-    "relu": lambda s, a: s.Piecewise((a, a > 0), (0, True)),
-    "maximum": lambda s, a, b: s.Piecewise((a, a > b), (b, True)),
-    "minimum": lambda s, a, b: s.Piecewise((a, a < b), (b, True)),
-    "clip": lambda s, a, lo, hi: s.Piecewise((hi, (a > hi) | (lo > hi)), (lo, a < lo), (a, True)),
-    "where": _where,
-    "equal": lambda s, a, b: s.Eq(a, b),
-    "not_equal": lambda s, a, b: s.Piecewise((0, s.Eq(a, b)), (1, True)),
-    "less": lambda s, a, b: s.Lt(a, b),
-    "less_equal": lambda s, a, b: s.Le(a, b),
-    "greater": lambda s, a, b: s.Gt(a, b),
-    "greater_equal": lambda s, a, b: s.Ge(a, b),
-    "logical_and": lambda s, a, b: s.And(_truth(s, a), _truth(s, b)),
-    "logical_or": lambda s, a, b: s.Or(_truth(s, a), _truth(s, b)),
-    "logical_xor": lambda s, a, b: s.Xor(_truth(s, a), _truth(s, b)),
-    "logical_not": lambda s, a: s.Not(_truth(s, a)),
-    "zeros_like": lambda s, a: s.Integer(0),
-}  # fmt: skip
+    Undefined.__name__ = row.name
+    return Undefined
 
 
 def _tidy(expr: Expr) -> Expr:

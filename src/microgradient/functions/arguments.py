@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import ArgumentError, ArgumentTypeError, DTypeError, OutOfRangeError, ShapeError
 from ..interop import DEFAULT_FLOAT
 from ..operators import apply, run_kernel, wrap
-from ..rules import TABLE
+from ..primitives import TABLE
 from ..tape import cut
 from ..tensor import Tensor
 from ..trace_hooks import Traced, as_datum
@@ -28,9 +28,7 @@ def as_tensor(x: ArrayLike) -> Tensor:
     if isinstance(x, Tensor):
         return x
     if isinstance(x, list | tuple) and _holds_tensor(x):
-        from .manipulation import stack
-
-        return stack([as_tensor(part) for part in x])
+        return stacked(as_tensors(x), 0)
     return Tensor(x, None)
 
 
@@ -50,6 +48,18 @@ def as_tensors(arrays: Any) -> list[Tensor]:
         return tensors
     target = promoted(*tensors)
     return [cast_to(t, target) for t in tensors]
+
+
+def stacked(tensors: list[Tensor], axis: int) -> Tensor:
+    """Tensors of one shape and dtype joined along a new axis."""
+    shape = tensors[0].data.shape
+    if any([t.data.shape != shape for t in tensors]):
+        raise ShapeError(
+            "MG120", f"Arrays to stack have one shape; these have {', '.join(str(t.shape) for t in tensors)}."
+        )
+    i = one_axis(axis, len(shape) + 1)
+    rows = [apply(TABLE["reshape"], t, shape=(*shape[:i], 1, *shape[i:])) for t in tensors]
+    return cast("Tensor", apply(TABLE["concat"], *rows, axis=i))
 
 
 def cast_to(x: Tensor, dtype: np.dtype[Any]) -> Tensor:

@@ -10,12 +10,17 @@ import numpy as np
 from ..errors import ArgumentError, ShapeError
 from ..interop import DEFAULT_FLOAT
 from ..operators import apply
-from ..rules import TABLE
+from ..primitives import TABLE
 from ..tensor import Tensor
 from ..trace_hooks import Traced
 from .arguments import ArrayLike, DType, as_tensor, cast_to, check_device, checked_dtype, constant_tensor, new_shape
-from .elementwise import positive
 from .manipulation import broadcast_to, reshape
+from .pointwise import positive
+
+__all__ = [
+    "arange", "asarray", "empty", "empty_like", "eye", "from_dlpack", "full", "full_like", "linspace", "meshgrid",
+    "ones", "ones_like", "tril", "triu", "zeros", "zeros_like",
+]  # fmt: skip
 
 Shape = int | tuple[int, ...]
 Number = complex

@@ -11,6 +11,8 @@ from ..tensor import Tensor
 from .arguments import ArrayLike, DType, as_tensor, cast_to, check_device, checked_dtype, promoted
 from .creation import asarray
 
+__all__ = ["astype", "can_cast", "finfo", "iinfo", "isdtype", "result_type"]
+
 
 def astype(x: ArrayLike, dtype: DType, /, *, copy: bool = True, device: Any = None) -> Tensor:
     """`x` with another dtype; a copy unless `copy=False` and the dtype is that of `x`.

@@ -1,107 +1,22 @@
-"""Elementwise functions: one line each, with the formula. What they compute and their derivatives are in the rulebook."""
+"""The elementwise functions: those of the rulebook, and below those with arguments or results of a kind of their own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..operators import apply, binary, unary
-from ..rules import TABLE
+from ..operators import apply
+from ..primitives import TABLE
 from ..tensor import Tensor
 from ..trace_hooks import Traced, on_data
+from . import pointwise
 from .arguments import ArrayLike, as_dtype, as_tensor, cast_to, constant_tensor, inexact, number_as, promoted
 from .manipulation import broadcast_shapes, reshape
+from .pointwise import *  # noqa: F403
 
-
-def _unary(name: str, meaning: str, example: str, result: str) -> Callable[[ArrayLike], Tensor]:
-    method = unary(name)
-
-    def function(x: ArrayLike, /) -> Tensor:
-        return method(x if isinstance(x, Tensor) else as_tensor(x))
-
-    return _documented(function, name, meaning, example, result)
-
-
-def _binary(name: str, meaning: str, example: str, result: str) -> Callable[[ArrayLike, ArrayLike], Tensor]:
-    first, second = binary(name), binary(name, reflected=True)
-
-    def function(x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
-        if isinstance(x1, Tensor):
-            y = first(x1, x2)
-        elif isinstance(x2, Tensor):
-            y = second(x2, x1)
-        elif isinstance(x1, bool | int | float | complex):
-            y = second(as_tensor(x2), x1)
-        else:
-            y = first(as_tensor(x1), x2)
-        return y if y is not NotImplemented else first(as_tensor(x1), as_tensor(x2))
-
-    return _documented(function, name, meaning, example, result)
-
-
-def _documented(function: Any, name: str, meaning: str, example: str, result: str) -> Any:
-    function.__name__ = function.__qualname__ = name
-    notes = " Integers become the default float." if TABLE[name].floats else ""
-    shown = f">>> import microgradient as mg\n>>> mg.{name}({example})\ntensor({result})"
-    function.__doc__ = f"{meaning}, for each element.{notes}\n\n{shown}\n"
-    return function
-
-
-# ------------------------------------------------------------------------------------------------------------ arithmetic
-
-abs = _unary("abs", "|x|", "-2.0", "2.")
-add = _binary("add", "x1 + x2", "1, 2", "3")
-divide = _binary("divide", "x1 / x2", "1, 2", "0.5")
-floor_divide = _binary("floor_divide", "⌊x1 / x2⌋", "-7, 2", "-4")
-multiply = _binary("multiply", "x1 · x2", "2.0, 3.0", "6.")
-negative = _unary("negative", "-x", "2", "-2")
-positive = _unary("positive", "+x", "2", "2")
-pow = _binary("pow", "x1 to the power x2", "2.0, 3", "8.")
-reciprocal = _unary("reciprocal", "1 / x", "4.0", "0.25")
-remainder = _binary("remainder", "x1 - x2·⌊x1 / x2⌋, which has the sign of x2", "-7, 2", "1")
-square = _unary("square", "x²", "3", "9")
-sqrt = _unary("sqrt", "√x", "9.0", "3.")
-subtract = _binary("subtract", "x1 - x2", "5, 3", "2")
-hypot = _binary("hypot", "√(x1² + x2²) without overflow", "3.0, 4.0", "5.")
-
-# ----------------------------------------------------------------------------------------------- exponentials, logarithms
-
-exp = _unary("exp", "eˣ", "0.0", "1.")
-exp2 = _unary("exp2", "2ˣ", "3.0", "8.")
-expm1 = _unary("expm1", "eˣ - 1, exact near 0", "0.0", "0.")
-log = _unary("log", "The natural logarithm of x", "1.0", "0.")
-log1p = _unary("log1p", "log(1 + x), exact near 0", "0.0", "0.")
-log2 = _unary("log2", "The logarithm of x to base 2", "8.0", "3.")
-log10 = _unary("log10", "The logarithm of x to base 10", "1.0", "0.")
-logaddexp = _binary("logaddexp", "log(exp(x1) + exp(x2)) without overflow", "0.0, 0.0", "0.6931472")
-sigmoid = _unary("sigmoid", "1 / (1 + exp(-x))", "0.0", "0.5")
-softplus = _unary("softplus", "log(1 + exp(x)) without overflow", "0.0", "0.6931472")
-
-# ------------------------------------------------------------------------------------------- trigonometric and hyperbolic
-
-acos = _unary("acos", "The angle in [0, π] whose cosine is x", "1.0", "0.")
-acosh = _unary("acosh", "The number ≥ 0 whose hyperbolic cosine is x", "1.0", "0.")
-asin = _unary("asin", "The angle in [-π/2, π/2] whose sine is x", "1.0", "1.5707964")
-asinh = _unary("asinh", "The number whose hyperbolic sine is x", "0.0", "0.")
-atan = _unary("atan", "The angle in [-π/2, π/2] whose tangent is x", "1.0", "0.7853982")
-atan2 = _binary("atan2", "The angle in [-π, π] of the point with abscissa x2 and ordinate x1", "1.0, -1.0", "2.3561945")
-atanh = _unary("atanh", "The number whose hyperbolic tangent is x", "0.0", "0.")
-cos = _unary("cos", "The cosine of x", "0.0", "1.")
-cosh = _unary("cosh", "The hyperbolic cosine of x, (eˣ + e⁻ˣ) / 2", "0.0", "1.")
-sin = _unary("sin", "The sine of x", "0.0", "0.")
-sinh = _unary("sinh", "The hyperbolic sine of x, (eˣ - e⁻ˣ) / 2", "0.0", "0.")
-tan = _unary("tan", "The tangent of x", "0.0", "0.")
-tanh = _unary("tanh", "The hyperbolic tangent of x, (eˣ - e⁻ˣ) / (eˣ + e⁻ˣ)", "0.0", "0.")
-
-# ------------------------------------------------------------------------------------------------------ special functions
-
-digamma = _unary("digamma", "The logarithmic derivative of the gamma function at x", "1.0", "-0.5772157")
-erf = _unary("erf", "2/√π times the integral of exp(-t²) from 0 to x", "0.0", "0.")
-erfc = _unary("erfc", "1 - erf(x), exact for large x", "0.0", "1.")
-erfinv = _unary("erfinv", "The number whose error function is x", "0.0", "0.")
-lgamma = _unary("lgamma", "log |Γ(x)|", "5.0", "3.1780539")
+__all__ = ["clip", "conj", "imag", "polygamma", "real", "rsqrt", "where"]
+__all__ += pointwise.__all__
 
 
 def polygamma(n: int, x: ArrayLike, /) -> Tensor:
@@ -122,20 +37,7 @@ def rsqrt(x: ArrayLike, /) -> Tensor:
     >>> mg.rsqrt(4.0)
     tensor(0.5)
     """
-    return reciprocal(sqrt(x))
-
-
-# ------------------------------------------------------------------------------------------------------ steps and kinks
-
-ceil = _unary("ceil", "The smallest integer ≥ x", "1.2", "2.")
-copysign = _binary("copysign", "|x1| with the sign of x2", "2.0, -1.0", "-2.")
-floor = _unary("floor", "The largest integer ≤ x", "1.8", "1.")
-maximum = _binary("maximum", "The larger of x1 and x2", "2, 3", "3")
-minimum = _binary("minimum", "The smaller of x1 and x2", "2, 3", "2")
-relu = _unary("relu", "max(x, 0)", "-1.0", "0.")
-round = _unary("round", "The integer nearest to x, the even one where two are", "2.5", "2.")
-sign = _unary("sign", "-1, 0 or 1 as x is below, at or above 0; x / |x| for complex x", "-3.0", "-1.")
-trunc = _unary("trunc", "The integer nearest to x between 0 and x", "-1.7", "-1.")
+    return pointwise.reciprocal(pointwise.sqrt(x))
 
 
 def clip(x: ArrayLike, /, min: ArrayLike | None = None, max: ArrayLike | None = None) -> Tensor:
@@ -182,10 +84,7 @@ def where(condition: ArrayLike, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     x1, x2 = (x if isinstance(x, Tensor) else _number(x) for x in (x1, x2))
     dtype = promoted(x1, x2)
     first, second = (cast_to(x, dtype) if isinstance(x, Tensor) else number_as(x, dtype) for x in (x1, x2))
-    return _broadcast_together("where", cast_to(condition, _BOOL), first, second)
-
-
-_BOOL = np.dtype(np.bool_)
+    return _broadcast_together("where", cast_to(condition, np.dtype(np.bool_)), first, second)
 
 
 def _number(x: Any) -> Any:
@@ -201,35 +100,6 @@ def _broadcast_together(name: str, *operands: Any) -> Tensor:
         broadcast_shapes(*(np.shape(x) for x in operands))  # raises the error that says which shapes don't fit
         raise
     return out
-
-
-# ------------------------------------------------------------------------------------------------ comparisons, bits, logic
-
-bitwise_and = _binary("bitwise_and", "The bits that are 1 in x1 and in x2", "6, 3", "2")
-bitwise_invert = _unary("bitwise_invert", "The bits of x, inverted", "5", "-6")
-bitwise_left_shift = _binary("bitwise_left_shift", "The bits of x1 moved up by x2 places", "1, 4", "16")
-bitwise_or = _binary("bitwise_or", "The bits that are 1 in x1 or in x2", "6, 3", "7")
-bitwise_right_shift = _binary(
-    "bitwise_right_shift", "The bits of x1 moved down by x2 places, the sign kept", "-16, 2", "-4"
-)
-bitwise_xor = _binary("bitwise_xor", "The bits that are 1 in exactly one of x1 and x2", "6, 3", "5")
-equal = _binary("equal", "Whether x1 = x2", "1, 1", "True")
-greater = _binary("greater", "Whether x1 > x2", "2, 1", "True")
-greater_equal = _binary("greater_equal", "Whether x1 ≥ x2", "1, 2", "False")
-isfinite = _unary("isfinite", "Whether x is neither infinite nor NaN", "1.0", "True")
-isinf = _unary("isinf", "Whether x is +∞ or -∞", "-mg.inf", "True")
-isnan = _unary("isnan", "Whether x is NaN", "mg.nan", "True")
-less = _binary("less", "Whether x1 < x2", "1, 2", "True")
-less_equal = _binary("less_equal", "Whether x1 ≤ x2", "2, 2", "True")
-logical_and = _binary("logical_and", "Whether both x1 and x2 are true (not 0)", "True, False", "False")
-logical_not = _unary("logical_not", "Whether x is false (0)", "True", "False")
-logical_or = _binary("logical_or", "Whether x1 or x2 is true (not 0)", "True, False", "True")
-logical_xor = _binary("logical_xor", "Whether exactly one of x1 and x2 is true (not 0)", "True, True", "False")
-nextafter = _binary("nextafter", "The floating-point number next to x1 in the direction of x2", "1.0, 2.0", "1.0000001")
-not_equal = _binary("not_equal", "Whether x1 ≠ x2", "1, 2", "True")
-signbit = _unary("signbit", "Whether the sign bit of x is set: true for -0.0 too", "-0.0", "True")
-
-# ------------------------------------------------------------------------------------------------------- complex numbers
 
 
 def conj(x: ArrayLike, /) -> Tensor:

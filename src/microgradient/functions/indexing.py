@@ -6,9 +6,12 @@ from typing import cast
 
 from ..errors import ArgumentError, ArgumentTypeError, OutOfRangeError
 from ..operators import apply
-from ..rules import INDEX, TABLE
+from ..primitives import TABLE
+from ..rules import INDEX
 from ..tensor import Tensor
 from .arguments import ArrayLike, as_tensor, one_axis
+
+__all__ = ["take", "take_along_axis"]
 
 
 def take(x: ArrayLike, indices: ArrayLike, /, *, axis: int | None = None) -> Tensor:

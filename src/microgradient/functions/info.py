@@ -12,6 +12,8 @@ from . import dtypes
 from .arguments import check_device
 from .data_types import isdtype
 
+__all__ = ["__array_api_version__", "__array_namespace_info__"]
+
 __array_api_version__ = "2025.12"
 
 _DTYPES = (

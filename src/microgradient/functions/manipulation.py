@@ -11,10 +11,16 @@ import numpy as np
 
 from ..errors import ArgumentError, ArgumentTypeError, ShapeError
 from ..operators import apply
-from ..rules import INDEX, TABLE
+from ..primitives import TABLE
+from ..rules import INDEX
 from ..tensor import Tensor
 from ..trace_hooks import whole_value
-from .arguments import ArrayLike, as_dtype, as_tensor, as_tensors, axes_of, constant_tensor, one_axis, shape_tuple
+from .arguments import ArrayLike, as_dtype, as_tensor, as_tensors, axes_of, one_axis, shape_tuple, stacked
+
+__all__ = [
+    "broadcast_arrays", "broadcast_shapes", "broadcast_to", "concat", "expand_dims", "flatten", "flip", "moveaxis",
+    "pad", "permute_dims", "repeat", "reshape", "roll", "split", "squeeze", "stack", "tile", "unstack",
+]  # fmt: skip
 
 
 def broadcast_shapes(*shapes: tuple[int, ...]) -> tuple[int, ...]:
@@ -91,15 +97,7 @@ def stack(arrays: Sequence[ArrayLike], /, *, axis: int = 0) -> Tensor:
     tensor([[1, 3],
             [2, 4]])
     """
-    tensors = as_tensors(arrays)
-    shape = tensors[0].data.shape
-    if any([t.data.shape != shape for t in tensors]):
-        raise ShapeError(
-            "MG120", f"Arrays to stack have one shape; these have {', '.join(str(t.shape) for t in tensors)}."
-        )
-    i = one_axis(axis, len(shape) + 1)
-    rows = [_reshaped(t, (*shape[:i], 1, *shape[i:])) for t in tensors]
-    return cast("Tensor", apply(TABLE["concat"], *rows, axis=i))
+    return stacked(as_tensors(arrays), axis)
 
 
 def unstack(x: ArrayLike, /, *, axis: int = 0) -> tuple[Tensor, ...]:
@@ -322,11 +320,9 @@ def pad(x: ArrayLike, widths: int | Sequence[Any], /, *, value: Any = 0) -> Tens
     out = cast("Tensor", apply(TABLE["pad"], x, widths=pairs))
     if isinstance(value, int | float) and value == 0:
         return out
-    from .elementwise import where
-
     inside = np.zeros(out.shape, np.bool_)
     inside[tuple(slice(lo, lo + n) for (lo, _), n in zip(pairs, x.shape, strict=True))] = True
-    return where(constant_tensor(inside), out, as_dtype(value, x.dtype))
+    return cast("Tensor", apply(TABLE["where"], inside, out, as_dtype(value, x.dtype)))
 
 
 def flatten(x: ArrayLike, /, start_axis: int = 0, end_axis: int = -1) -> Tensor:

@@ -12,6 +12,7 @@ from typing import Any
 
 from .. import composite, other_names
 from ..errors import ArgumentTypeError, ShapeError
+from ..primitives import for_each_primitive
 from ..tensor import Tensor, _inplace
 from . import (
     creation,
@@ -19,6 +20,7 @@ from . import (
     elementwise,
     indexing,
     manipulation,
+    pointwise,
     products,
     searching,
     sorting,
@@ -31,18 +33,15 @@ from .dtypes import float32, float64, int32, int64
 
 # --------------------------------------------------------------------------- methods that are functions, name for name
 
-_PLAIN = {
-    elementwise: "abs acos acosh asin asinh atan atanh atan2 ceil conj copysign cos cosh digamma erf erfc erfinv exp exp2 "
-    "expm1 floor hypot isfinite isinf isnan lgamma log log10 log1p log2 logaddexp logical_and logical_not logical_or "
-    "logical_xor maximum minimum nextafter pow reciprocal relu remainder round rsqrt sigmoid sign signbit sin sinh softplus "
-    "sqrt square tan tanh trunc",
+_PLAIN = {  # and all that follow from the rulebook
+    elementwise: "conj rsqrt",
     manipulation: "broadcast_to moveaxis tile unstack",
     products: "matmul",
 }
 _NAMES = {  # PyTorch's names of functions that the standard calls otherwise
-    "add": elementwise.add, "sub": elementwise.subtract, "mul": elementwise.multiply, "div": elementwise.divide,
-    "neg": elementwise.negative, "eq": elementwise.equal, "ne": elementwise.not_equal, "lt": elementwise.less,
-    "le": elementwise.less_equal, "gt": elementwise.greater, "ge": elementwise.greater_equal,
+    "sub": pointwise.subtract, "mul": pointwise.multiply, "div": pointwise.divide, "neg": pointwise.negative,
+    "eq": pointwise.equal, "ne": pointwise.not_equal, "lt": pointwise.less, "le": pointwise.less_equal,
+    "gt": pointwise.greater, "ge": pointwise.greater_equal,
     "dot": products.matmul, "mm": products.matmul, "bmm": products.matmul, "expand_as": lambda x, y: x.expand(*y.shape),
 }  # fmt: skip
 _WITH_AXIS: dict[Any, dict[str, str]] = {  # method -> its parameters that may be given by position
@@ -210,6 +209,7 @@ def _is_array(other: Any) -> bool:
 def attach() -> None:
     """Give Tensor its methods."""
     cls: Any = Tensor
+    for_each_primitive(lambda row: setattr(cls, row.name, getattr(pointwise, row.name)) if row.doc else None)
     for module, names in _PLAIN.items():
         for name in names.split():
             setattr(cls, name, getattr(module, name))

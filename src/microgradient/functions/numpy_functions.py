@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..array_world import UFUNCS
 from ..errors import ArgumentTypeError, GradientError
 from ..tensor import Tensor
 from . import (
@@ -18,6 +19,7 @@ from . import (
     linalg,
     manipulation,
     methods,
+    pointwise,
     products,
     searching,
     statistical,
@@ -36,7 +38,7 @@ def array_function(self: Tensor, function: Any, types: Any, args: tuple[Any, ...
 
 def array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
     """The `__array_ufunc__` of Tensor: what happens when a ufunc, such as `np.exp`, meets a tensor."""
-    counterpart = _UFUNCS.get(ufunc)
+    counterpart = _PRODUCTS.get(ufunc) or getattr(pointwise, UFUNCS.get(ufunc, ""), None)
     if counterpart is not None and method == "__call__" and not options:
         return counterpart(*inputs)
     if _needs_gradient((inputs, options)):
@@ -54,12 +56,7 @@ def attach() -> None:
     cls.__array_function__, cls.__array_ufunc__ = array_function, array_ufunc
 
 
-# NumPy has the standard's names too, so a ufunc and its counterpart are called the same; here are those that are not.
-_UFUNCS: dict[Any, Callable[..., Any]] = {
-    getattr(np, name): function
-    for name, function in vars(elementwise).items()
-    if isinstance(getattr(np, name, None), np.ufunc)
-} | {np.fabs: elementwise.abs, np.rint: elementwise.round, np.matmul: products.matmul, np.vecdot: products.vecdot}
+_PRODUCTS: dict[Any, Callable[..., Any]] = {np.matmul: products.matmul, np.vecdot: products.vecdot}
 
 # Functions whose results are flat, or say something about the array: they run on it whether or not it needs a gradient.
 _FLAT = {

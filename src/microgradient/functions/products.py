@@ -16,11 +16,13 @@ import numpy as np
 
 from ..errors import ArgumentError, ArgumentTypeError, ShapeError
 from ..operators import apply, binary
-from ..rules import TABLE
+from ..primitives import TABLE
 from ..taped_world import TAPED as xp
 from ..tensor import Tensor
 from ..trace_hooks import on_data
 from .arguments import ArrayLike, as_tensor, cast_to, checked_dtype, constant_tensor, promoted
+
+__all__ = ["diagonal", "einsum", "matmul", "matrix_transpose", "outer", "tensordot", "vecdot"]
 
 _EINSUM = TABLE["einsum"]
 _matrix_product = binary("matmul")

@@ -14,6 +14,8 @@ from ..tensor import Tensor
 from ..trace_hooks import on_data, whole_value
 from .arguments import ArrayLike, Axis, as_dtype, as_tensor, axes_of, constant_tensor, one_axis, promoted
 
+__all__ = ["argmax", "argmin", "count_nonzero", "nonzero", "searchsorted"]
+
 
 def argmax(x: ArrayLike, /, *, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """Where along `axis` (None: in the flattened `x`) the largest value is, the first if it occurs more often.

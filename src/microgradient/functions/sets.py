@@ -10,6 +10,8 @@ from ..tensor import Tensor
 from ..trace_hooks import on_data, whole_value
 from .arguments import ArrayLike, as_dtype, as_tensor, constant_tensor, promoted
 
+__all__ = ["isin", "unique_all", "unique_counts", "unique_inverse", "unique_values"]
+
 
 class UniqueAll(NamedTuple):
     """What :func:`unique_all` returns."""

@@ -13,6 +13,8 @@ from ..trace_hooks import on_data
 from .arguments import ArrayLike, as_tensor, constant_tensor, one_axis
 from .indexing import take_along_axis
 
+__all__ = ["argsort", "sort", "topk"]
+
 
 def argsort(x: ArrayLike, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Tensor:
     """The indices that put `x` in order along `axis`; equal elements keep theirs. NaN counts as larger than all else.

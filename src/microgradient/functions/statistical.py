@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import ArgumentError
 from ..operators import apply
-from ..rules import TABLE
+from ..primitives import TABLE
 from ..tensor import Tensor
 from .arguments import (
     ArrayLike,
@@ -26,9 +26,11 @@ from .arguments import (
     inexact,
     one_axis,
 )
-from .elementwise import square, subtract
 from .linalg import vector_norm
 from .manipulation import concat, permute_dims, reshape
+from .pointwise import square, subtract
+
+__all__ = ["cumulative_prod", "cumulative_sum", "max", "mean", "min", "prod", "std", "sum", "var"]
 
 
 def sum(x: ArrayLike, /, *, axis: Axis = None, dtype: DType = None, keepdims: bool = False) -> Tensor:

@@ -12,8 +12,10 @@ from ..errors import ArgumentError
 from ..tensor import Tensor
 from ..trace_hooks import Traced
 from .arguments import ArrayLike, Axis, as_tensor, axes_of, constant_tensor, one_axis
-from .elementwise import not_equal, subtract
 from .manipulation import concat, reshape
+from .pointwise import not_equal, subtract
+
+__all__ = ["all", "any", "diff"]
 
 
 def all(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:

@@ -17,7 +17,8 @@ import numpy as np
 
 from .. import trace_hooks
 from ..operators import apply, world, wrap
-from ..rules import INDEX, TABLE
+from ..primitives import TABLE
+from ..rules import INDEX
 from ..taped_world import TAPED as xp
 from ..tensor import Tensor
 from .program import Instruction

@@ -12,7 +12,7 @@ import numpy as np
 from ..array_world import ARRAY
 from ..errors import NonFiniteError, OutOfRangeError
 from ..operators import run_kernel
-from ..rules import TABLE
+from ..primitives import TABLE
 from .profile import LaunchTime, sources, timing
 from .program import Instruction, Program
 

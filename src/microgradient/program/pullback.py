@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from ..operators import wrap
-from ..rules import Primitive, World
+from ..primitives import Primitive, World
 from ..tape import TAPE, Node, backward, forward, next_seq, picked, recording, topological
 from ..taped_world import TAPED
 from ..tensor import Tensor

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from .. import trace_hooks
+from ..array_world import UFUNCS
 from ..errors import TraceError, format_location, user_location
 from ..interop import Protocols
 from ..rules import INDEX
@@ -237,8 +238,6 @@ def _operator(name: str, reflected: bool = False) -> Callable[[Sym, Any], Any]:
 
 
 _OPERANDS = (Sym, bool, int, float, complex, np.ndarray, np.generic)
-UFUNCS: dict[Any, str] = {}
-"""NumPy's ufuncs that are primitives."""
 
 for _method, _name in {
     "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "floordiv": "floor_divide", "mod": "remainder",

@@ -20,7 +20,7 @@ from .. import operators, trace_hooks
 from ..array_world import ARRAY
 from ..errors import TraceError, format_location, user_location, warn_once
 from ..interop import Protocols
-from ..rules import TABLE
+from ..primitives import for_each_primitive
 from ..tape import Node, next_seq
 from . import traced_optimizer
 from .bindings import Argument, ArgumentGrad, Binding, Data, Grad, Reference
@@ -376,7 +376,8 @@ def _get_attribute(module: Any, name: str) -> Any:
     return value
 
 
-_NAMES = {getattr(ARRAY, name): name for name in TABLE}
+_NAMES: dict[Callable[..., Any], str] = {}
+for_each_primitive(lambda row: _NAMES.update({getattr(ARRAY, row.name): row.name}))
 
 
 def _run(kernel: Callable[..., Any], *args: Any, **params: Any) -> Any:

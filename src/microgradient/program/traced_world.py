@@ -15,9 +15,10 @@ import numpy as np
 from .. import trace_hooks
 from ..array_world import ARRAY
 from ..errors import TraceError, format_location, user_location
-from ..rules import INDEX, TABLE
+from ..primitives import Primitive, for_each_primitive
+from ..rules import INDEX
 from .shapes import shape_of
-from .sym import UFUNCS, WORLD, Sym
+from .sym import WORLD, Sym
 
 _FOLDED = 1 << 16  # bytes of the largest result that is computed while tracing
 _UNIFORM = {"broadcast_to", "reshape", "permute_dims", "astype", "flip", "roll"}  # keep all entries equal
@@ -30,9 +31,6 @@ class TracedWorld:
     """Every primitive of the rulebook under its own name, and what makes constants."""
 
     def __init__(self) -> None:
-        for name, row in TABLE.items():
-            build = _pointwise if row.kind == "pointwise" else _shaped
-            setattr(self, name, functools.partial(build, name))
         self.index, self.index_set, self.index_add = _index, _index_set, _index_add
         self.pick = lambda a, *, i, n: a[i]
 
@@ -306,13 +304,9 @@ def _indexed_shape(shape: tuple[int, ...], places: list[Sym], key: Any) -> tuple
 
 TRACED = TracedWorld()
 WORLD.append(TRACED)
-UFUNCS.update(
-    (kernel, name)
-    for name in TABLE
-    for kernel in [getattr(ARRAY, name)]
-    if isinstance(kernel, np.ufunc) and kernel.nout == 1
-)
-for _name in ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal"):
-    UFUNCS[getattr(np, _name)] = _name
-UFUNCS[np.power], UFUNCS[np.floor_divide], UFUNCS[np.tanh], UFUNCS[np.expm1] = "pow", "floor_divide", "tanh", "expm1"
-UFUNCS[np.matmul] = "matmul"
+
+
+@for_each_primitive
+def _instruction(row: Primitive) -> None:
+    if not hasattr(TRACED, row.name):
+        setattr(TRACED, row.name, functools.partial(_pointwise if row.kind == "pointwise" else _shaped, row.name))

@@ -24,7 +24,7 @@ from ..errors import (
     format_location,
     user_location,
 )
-from ..rules import Primitive, World
+from ..primitives import Primitive, World
 from ..tape import TAPE, Node, recording
 from ..taped_world import TAPED
 from ..tensor import Tensor

@@ -22,11 +22,9 @@ from ..native.codegen.ir import Function
 from ..native.runtime import engine
 from ..scalar_world import SCALAR
 from . import program as sp
-from .program import NAMES, ScalarProgram
+from .program import ARITY, MULTIPLY_ADD, NAMES, ScalarProgram
 
-MULTIPLY_ADD = len(NAMES)
 LANES = 8  # operations per turn of the inner loop
-_ARITY = np.array([*sp.ARITY, 3])
 
 
 class Tape:
@@ -42,7 +40,7 @@ class Tape:
         kind, operands, number = _fuse(kind, operands, number, outputs)
         constants = np.flatnonzero(kind == sp.CONSTANT)
         work = np.flatnonzero(kind > sp.CONSTANT)
-        key = _depths(kind, operands)[work] * (MULTIPLY_ADD + 1) + kind[work]
+        key = _depths(kind, operands)[work] * sp.LIMIT + kind[work]
         order = np.argsort(key, kind="stable")
         work, key = work[order], key[order]
         place = np.zeros(len(kind), np.int64)
@@ -77,7 +75,7 @@ class Tape:
         for opcode, count, to, at in self.runs.tolist():
             bad = np.flatnonzero(~finite[to : to + count])
             for k in bad.tolist():
-                operands = self.operands[at + k : at + k + _ARITY[opcode] * count : count]
+                operands = self.operands[at + k : at + k + ARITY[opcode] * count : count]
                 if finite[operands].all():
                     found.append(int(self.number[to + k - self._first]))
         return min(found, default=None)
@@ -86,7 +84,7 @@ class Tape:
         """How often Python is called, by function."""
         calls: dict[str, int] = {}
         for opcode, count in self.runs[:, :2].tolist():
-            if sp.FIRST_FUNCTION <= opcode < MULTIPLY_ADD and NAMES[opcode] not in _FROM_C:
+            if opcode >= sp.FIRST_FUNCTION and NAMES[opcode] not in _FROM_C:
                 calls[NAMES[opcode]] = calls.get(NAMES[opcode], 0) + count
         return calls
 
@@ -110,7 +108,7 @@ class Tape:
             if not self._addresses:
                 self._addresses = (
                     self.memory.ctypes.data, self.runs.ctypes.data, len(self.runs), self.operands.ctypes.data,
-                    _functions()[0].ctypes.data, self.moves.ctypes.data, self.moves.shape[1], self._spare.ctypes.data,
+                    _functions(len(NAMES))[0].ctypes.data, self.moves.ctypes.data, self.moves.shape[1], self._spare.ctypes.data,
                 )  # fmt: skip
             execute(*self._addresses, times)
 
@@ -122,8 +120,8 @@ class Tape:
                 if turn:
                     memory[self.moves[0]] = memory[self.moves[1]]
                 for opcode, count, to, at in self.runs.tolist():
-                    arguments = [memory[operands[at + k * count : at + (k + 1) * count]] for k in range(_ARITY[opcode])]
-                    memory[to : to + count] = _IN_NUMPY[opcode](*arguments)
+                    arguments = [memory[operands[at + k * count : at + (k + 1) * count]] for k in range(ARITY[opcode])]
+                    memory[to : to + count] = _in_numpy(opcode)(*arguments)
 
 
 # -------------------------------------------------------------------------------------------------------------- making the runs
@@ -169,7 +167,7 @@ def _renumbered(kind: Column, operands: Column, keep: NDArray[np.bool_], kept: C
 def _fuse(kind: Column, operands: Column, number: Column, outputs: list[int]) -> tuple[Column, Column, Column]:
     """Make one step of an addition and a product that only it needs."""
     n = len(kind)
-    uses, arity = np.zeros(n, np.int64), _ARITY[kind]
+    uses, arity = np.zeros(n, np.int64), ARITY[kind]
     for position, operand in enumerate(operands):
         uses += np.bincount(operand.take(np.flatnonzero(arity > position)), minlength=n)
     uses[np.searchsorted(number, outputs)] += 1
@@ -206,7 +204,7 @@ def _runs(key: Column, kind: Column, operands: Column, first: int) -> tuple[NDAr
     n = len(key)
     starts = np.flatnonzero(np.diff(key, prepend=-1))
     counts = np.diff(starts, append=n)
-    arity = _ARITY[kind[starts]]
+    arity = ARITY[kind[starts]]
     offsets = np.concatenate([[0], np.cumsum(counts * arity)])
     runs = np.stack([kind[starts], counts, first + starts, offsets[:-1]], axis=1).astype(np.int32)
     flat = np.zeros(offsets[-1], np.int32)
@@ -222,7 +220,7 @@ def _runs(key: Column, kind: Column, operands: Column, first: int) -> tuple[NDAr
 
 _BINARY = {sp.ADD: "fadd", sp.SUBTRACT: "fsub", sp.MULTIPLY: "fmul", sp.DIVIDE: "fdiv"}
 _COMPARISONS = {sp.LESS: "olt", sp.LESS_EQUAL: "ole", sp.EQUAL: "oeq", sp.NOT_EQUAL: "une"}
-_INLINE = range(sp.ADD, sp.SELECT + 1)
+_INLINE = range(sp.ADD, MULTIPLY_ADD + 1)
 
 
 def machine() -> Function:
@@ -246,12 +244,13 @@ def machine() -> Function:
             operands += [f.emit(f"getelementptr i32, ptr {operands[0]}, i64 {count}")]
             operands += [f.emit(f"getelementptr i32, ptr {operands[1]}, i64 {count}")]
             done = f.label("done")
-            cases = {opcode: f.label("case") for opcode in (*_INLINE, MULTIPLY_ADD)}
-            of_one, of_two = f.label("of_one"), f.label("of_two")
-            cases |= {opcode: of_two for opcode in range(sp.FIRST_OF_TWO, MULTIPLY_ADD)}
+            cases = {opcode: f.label("case") for opcode in _INLINE}
+            called, of_one, of_two = f.label("called"), f.label("of_one"), f.label("of_two")
             targets = " ".join(f"i64 {number}, label %{label}" for number, label in cases.items())
-            f.do(f"switch i64 {opcode}, label %{of_one} [ {targets} ]")
-            for number in (*_INLINE, MULTIPLY_ADD):
+            f.do(f"switch i64 {opcode}, label %{called} [ {targets} ]")
+            f.place(called)
+            f.do(f"br i1 {f.emit(f'icmp slt i64 {opcode}, {sp.FIRST_OF_TWO}')}, label %{of_one}, label %{of_two}")
+            for number in _INLINE:
                 f.place(cases[number])
                 _inline_run(f, number, count, result, operands)
                 f.do(f"br label %{done}")
@@ -313,7 +312,7 @@ def _inline_run(f: Function, opcode: int, count: str, result: str, operands: lis
     whole = f.emit(f"and i64 {count}, {-LANES}")
     for lanes, start, stop in ((LANES, "0", whole), (1, whole, count)):
         with f.loop(start, stop, lanes, unroll=False) as i:
-            arguments = [_gather(f, operand, i, lanes) for operand in operands[: _ARITY[opcode]]]
+            arguments = [_gather(f, operand, i, lanes) for operand in operands[: ARITY[opcode]]]
             y = _step(f, opcode, arguments, "double" if lanes == 1 else f"<{lanes} x double>", lanes)
             to = f.emit(f"getelementptr double, ptr {result}, i64 {i}")
             f.do(f"store {'double' if lanes == 1 else f'<{lanes} x double>'} {y}, ptr {to}, align 8")
@@ -390,17 +389,19 @@ _MACHINE_ARGUMENTS = {"scalar_tape": 9, "scalar_needed": 3, "scalar_depths": 4}
 
 
 @functools.cache
-def _functions() -> tuple[NDArray[np.int64], list[Any]]:
-    """The addresses of the functions by opcode, those of the C library where `math` has the same; and what keeps them alive."""
-    addresses, kept = np.zeros(MULTIPLY_ADD, np.int64), []
+def _functions(n: int) -> tuple[NDArray[np.int64], list[Any]]:
+    """The addresses of the `n` operations' functions by opcode, and what keeps them alive.
+
+    They are those of the C library where `math` has the same.
+    """
+    addresses, kept = np.zeros(sp.LIMIT, np.int64), []
     library = ctypes.CDLL(None)
-    for opcode in range(sp.FIRST_FUNCTION, MULTIPLY_ADD):
-        name = NAMES[opcode]
+    for opcode, name in NAMES.items():
+        if opcode < sp.FIRST_FUNCTION:
+            continue
         function = getattr(library, name, None) if name in _FROM_C else None
         if function is None:
-            plain = SCALAR.polygamma if name == "polygamma" else getattr(SCALAR, name)
-            call = (lambda n, x: SCALAR.polygamma(x, n=int(n))) if name == "polygamma" else _as_float(plain)
-            function = ctypes.CFUNCTYPE(*[ctypes.c_double] * (_ARITY[opcode] + 1))(call)
+            function = ctypes.CFUNCTYPE(*[ctypes.c_double] * (ARITY[opcode] + 1))(_as_float(_of_floats(name)))
         kept.append(function)
         addresses[opcode] = ctypes.cast(function, ctypes.c_void_p).value or 0
     return addresses, kept
@@ -421,10 +422,19 @@ def _each(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *columns: [function(*row) for row in zip(*(c.tolist() for c in columns), strict=True)]
 
 
-_IN_NUMPY: list[Any] = [
-    None, None, np.add, np.subtract, np.multiply, np.divide, np.negative, np.abs, np.sqrt, np.less, np.less_equal, np.equal,
-    np.not_equal, lambda a, b: np.where(a != 0, b, 0), lambda a, b: np.where(a != 0, 1, b),
-    lambda c, a, b: np.where(c != 0, a, b),
-    *(_each(getattr(SCALAR, name)) for name in (*sp.FUNCTIONS_OF_ONE, *sp.FUNCTIONS_OF_TWO[:-1])),
-    _each(lambda n, x: SCALAR.polygamma(x, n=int(n))), lambda a, b, c: a * b + c,
-]  # fmt: skip
+def _in_numpy(opcode: int) -> Callable[..., Any]:
+    return _ARITHMETIC.get(opcode) or _each(_of_floats(NAMES[opcode]))
+
+
+def _of_floats(name: str) -> Callable[..., Any]:
+    if name == "polygamma":
+        return lambda n, x: SCALAR.polygamma(x, n=int(n))
+    return getattr(SCALAR, name)
+
+
+_ARITHMETIC: dict[int, Callable[..., Any]] = {
+    sp.ADD: np.add, sp.SUBTRACT: np.subtract, sp.MULTIPLY: np.multiply, sp.DIVIDE: np.divide, sp.NEGATIVE: np.negative,
+    sp.ABS: np.abs, sp.SQRT: np.sqrt, sp.LESS: np.less, sp.LESS_EQUAL: np.less_equal, sp.EQUAL: np.equal,
+    sp.NOT_EQUAL: np.not_equal, sp.AND: lambda a, b: np.where(a != 0, b, 0), sp.OR: lambda a, b: np.where(a != 0, 1, b),
+    sp.SELECT: lambda c, a, b: np.where(c != 0, a, b), MULTIPLY_ADD: lambda a, b, c: a * b + c,
+}  # fmt: skip

@@ -21,27 +21,32 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..array_world import UFUNCS
 from ..errors import TraceError, format_location, user_location
+from ..primitives import Primitive, for_each_primitive
 from ..scalar_world import SCALAR, TracedNumber
 
-NAMES = [
-    "input", "constant", "add", "subtract", "multiply", "divide", "negative", "abs", "sqrt", "less", "less_equal", "equal",
-    "not_equal", "logical_and", "logical_or", "where",
-]  # fmt: skip
-"""The operations by number. Those above are steps of arithmetic; the functions below follow them, called as they are."""
-FUNCTIONS_OF_ONE = (
-    "exp", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh",
-    "asinh", "acosh", "atanh", "erf", "erfc", "floor", "ceil", "trunc", "round", "lgamma", "digamma", "erfinv",
-)  # fmt: skip
-FUNCTIONS_OF_TWO = ("pow", "atan2", "hypot", "copysign", "remainder", "floor_divide", "polygamma")
-NAMES += [*FUNCTIONS_OF_ONE, *FUNCTIONS_OF_TWO]
-OPCODES = {name: number for number, name in enumerate(NAMES)}
-ARITY = [0, 0] + [
-    1 if n in ("negative", "abs", "sqrt", *FUNCTIONS_OF_ONE) else 3 if n == "where" else 2 for n in NAMES[2:]
-]
-FIRST_FUNCTION, FIRST_OF_TWO = OPCODES[FUNCTIONS_OF_ONE[0]], OPCODES[FUNCTIONS_OF_TWO[0]]
 INPUT, CONSTANT, ADD, SUBTRACT, MULTIPLY, DIVIDE, NEGATIVE, ABS, SQRT = range(9)
-LESS, LESS_EQUAL, EQUAL, NOT_EQUAL, AND, OR, SELECT = range(9, 16)
+LESS, LESS_EQUAL, EQUAL, NOT_EQUAL, AND, OR, SELECT, MULTIPLY_ADD = range(9, 17)
+FIRST_FUNCTION, FIRST_OF_TWO, LIMIT = 17, 512, 1024
+NAMES = dict(enumerate([
+    "input", "constant", "add", "subtract", "multiply", "divide", "negative", "abs", "sqrt", "less", "less_equal", "equal",
+    "not_equal", "logical_and", "logical_or", "where", "multiply_add",
+]))  # fmt: skip
+"""The operations by number. Those here are steps of arithmetic. Functions, which are called as they are, follow: those of one
+number from FIRST_FUNCTION, those of two from FIRST_OF_TWO, each when it is first asked for."""
+ARITY = np.zeros(LIMIT, np.int64)
+ARITY[ADD:MULTIPLY_ADD], ARITY[[NEGATIVE, ABS, SQRT]], ARITY[[SELECT, MULTIPLY_ADD]] = 2, 1, 3
+ARITY[FIRST_FUNCTION:FIRST_OF_TWO], ARITY[FIRST_OF_TWO:] = 1, 2
+
+
+def opcode_of(name: str, arity: int) -> int:
+    """The number of the function `name`, a new one if it has none yet."""
+    opcode = FIRST_FUNCTION if arity == 1 else FIRST_OF_TWO
+    while NAMES.get(opcode, name) != name:
+        opcode += 1
+    NAMES[opcode] = name
+    return opcode
 
 
 _packed = Struct("4i").pack
@@ -201,9 +206,12 @@ class ScalarSym(TracedNumber):
     __mul__ = __rmul__ = _operator(MULTIPLY, neutral=1)
     __sub__, __rsub__ = _operator(SUBTRACT, neutral=0), _operator(SUBTRACT, reflected=True)
     __truediv__, __rtruediv__ = _operator(DIVIDE, neutral=1), _operator(DIVIDE, reflected=True)
-    __mod__, __rmod__ = _operator(OPCODES["remainder"]), _operator(OPCODES["remainder"], reflected=True)
-    __floordiv__, __rfloordiv__ = _operator(OPCODES["floor_divide"]), _operator(OPCODES["floor_divide"], reflected=True)
-    __pow__, __rpow__ = _operator(OPCODES["pow"]), _operator(OPCODES["pow"], reflected=True)
+    __mod__, __rmod__ = _operator(opcode_of("remainder", 2)), _operator(opcode_of("remainder", 2), reflected=True)
+    __floordiv__, __rfloordiv__ = (
+        _operator(opcode_of("floor_divide", 2)),
+        _operator(opcode_of("floor_divide", 2), reflected=True),
+    )
+    __pow__, __rpow__ = _operator(opcode_of("pow", 2)), _operator(opcode_of("pow", 2), reflected=True)
     __lt__, __gt__ = _operator(LESS, truth=True), _operator(LESS, reflected=True, truth=True)
     __le__, __ge__ = _operator(LESS_EQUAL, truth=True), _operator(LESS_EQUAL, reflected=True, truth=True)
     __eq__, __ne__ = _operator(EQUAL, truth=True), _operator(NOT_EQUAL, truth=True)
@@ -250,7 +258,7 @@ class ScalarSym(TracedNumber):
         return repr(self)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        function = _UFUNCS.get(ufunc.__name__) if method == "__call__" and not options else None
+        function = getattr(TRACED, UFUNCS.get(ufunc, ""), None) if method == "__call__" and not options else None
         if function is None:
             return _refusal(f"np.{ufunc.__name__}")(self)
         if any(isinstance(x, np.ndarray) and x.ndim for x in inputs):
@@ -266,7 +274,7 @@ _PLAIN = frozenset([int, float, bool])
 
 def _calling(name: str, n: int = 1) -> Callable[..., Any]:
     """The function `name` of `n` numbers, as an operation if one of them is traced."""
-    opcode, plain = OPCODES[name], getattr(SCALAR, name)
+    opcode, plain = opcode_of(name, n), getattr(SCALAR, name)
 
     def of_one(a: Any) -> Any:
         return _of_one(opcode, a) if a.__class__ is ScalarSym else plain(a)
@@ -303,20 +311,24 @@ def _composed(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         def function(*args: Any) -> Any:
             return steps(*args) if any(a.__class__ is ScalarSym for a in args) else plain(*args)
 
-        _functions[name] = function
+        setattr(TRACED, name, function)
         return steps
 
     return decorate
 
 
-_functions: dict[str, Callable[..., Any]] = {name: _calling(name) for name in FUNCTIONS_OF_ONE}
-_functions |= {name: _calling(name, 2) for name in FUNCTIONS_OF_TWO if name != "polygamma"}
-_functions["where"] = _where
-for _rounding in ("floor", "ceil", "trunc"):  # plus 0, because there is no -0 among Python's ints
-    _functions[_rounding] = lambda a, _round=_functions[_rounding]: _round(a) + 0.0
+def _plus_zero(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda a: function(a) + 0.0
+
+
+TRACED: Any = ModuleType("traced_world", "The namespace `xp` for ScalarSyms.")
+TRACED.where = _where
+TRACED.power = lambda a, *, n: TRACED.pow(a, n)
 for _name in ("add", "subtract", "multiply", "negative", "positive", "abs", "equal", "not_equal", "less", "less_equal",
               "greater", "greater_equal", "logical_and", "logical_or"):  # fmt: skip
-    _functions[_name] = getattr(SCALAR, _name)  # Python's operators
+    setattr(TRACED, _name, getattr(SCALAR, _name))  # Python's operators
+for _name in ("floor", "ceil", "trunc"):  # plus 0, because there is no -0 among Python's ints
+    setattr(TRACED, _name, _plus_zero(_calling(_name)))
 
 
 @_composed("divide")
@@ -411,24 +423,14 @@ def _polygamma(a: Any, *, n: int) -> Any:
     if a.__class__ is not ScalarSym:
         return SCALAR.polygamma(a, n=n)
     order = a.program.constant(n).slot
-    return a.program.record(OPCODES["polygamma"], order, a.slot, order)
+    return a.program.record(opcode_of("polygamma", 2), order, a.slot, order)
 
 
-_functions["polygamma"] = _polygamma
-_functions["power"] = lambda a, *, n: TRACED.pow(a, n)
+TRACED.polygamma = _polygamma
 
-TRACED: Any = ModuleType("traced_world", "The namespace `xp` for ScalarSyms.")
-vars(TRACED).update(_functions)
 
-_UFUNCS = {
-    name: _functions[name]
-    for name in ("add", "subtract", "multiply", "divide", "negative", "positive", "equal", "not_equal", "less", "less_equal",
-                 "greater", "greater_equal", "remainder", "floor_divide", "sign", "floor", "ceil", "trunc", "square", "sqrt",
-                 "reciprocal", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "sinh", "cosh",
-                 "tanh", "hypot", "copysign", "maximum", "minimum", "logaddexp", "isnan", "isinf", "isfinite")
-} | {
-    "power": _functions["pow"], "absolute": _functions["abs"], "fabs": _functions["abs"], "arcsin": _functions["asin"],
-    "arccos": _functions["acos"], "arctan": _functions["atan"], "arcsinh": _functions["asinh"],
-    "arccosh": _functions["acosh"], "arctanh": _functions["atanh"], "arctan2": _functions["atan2"],
-    "logical_and": _functions["logical_and"], "logical_or": _functions["logical_or"],
-}  # fmt: skip
+@for_each_primitive
+def _function(row: Primitive) -> None:
+    """What is neither arithmetic nor made of others is called."""
+    if row.is_method and not hasattr(TRACED, row.name):
+        setattr(TRACED, row.name, _calling(row.name, len(row.maps)))

@@ -21,10 +21,10 @@ import numpy as np
 
 from .. import scalar
 from ..errors import TraceError, format_location, user_location
+from ..primitives import TABLE
 from ..program.capture import refuse_hidden
 from ..program.meeting_values import put_on_value, value_lock
 from ..program.trace import Trace, tracing_with
-from ..rules import TABLE
 from ..scalar import Value
 from ..scalar_world import SCALAR
 from ..tape import next_seq
@@ -153,7 +153,7 @@ def _traced_values(program: ScalarProgram) -> Iterator[dict[Value, Cell]]:
     """Let Values record into `program`; yields the cells, which fill as the function meets them."""
     cells: dict[Value, Cell] = {}
     me, start = threading.get_ident(), next_seq()
-    changed = _METHODS | {name: _attribute(name, cells, program, me, start) for name in ("data", "grad")}
+    changed = _methods() | {name: _attribute(name, cells, program, me, start) for name in ("data", "grad")}
     kept = {name: vars(Value)[name] for name in changed}
     try:
         put_on_value(changed)
@@ -216,13 +216,13 @@ def _method(name: str, primitive: str) -> Any:
 
 
 _pow = scalar.binary("pow", xp=TRACED, cls=TracedValue)
-_METHODS = {
-    name: _method(name, method.__name__)
-    for name, method in vars(Value).items()
-    if getattr(method, "__name__", "") in TABLE and callable(method)
-} | {
-    "__pow__": _power,
-    "__lt__": _comparison(operator.lt), "__le__": _comparison(operator.le),
-    "__gt__": _comparison(operator.gt), "__ge__": _comparison(operator.ge),
-}  # fmt: skip
-"""What of the class Value calculates, on numbers of this world."""
+
+
+def _methods() -> dict[str, Any]:
+    """What of the class Value calculates, on numbers of this world."""
+    rows = {name: getattr(method, "__name__", "") for name, method in vars(Value).items() if callable(method)}
+    return {name: _method(name, row) for name, row in rows.items() if row in TABLE and name != "pow"} | {
+        "__pow__": _power,
+        "__lt__": _comparison(operator.lt), "__le__": _comparison(operator.le),
+        "__gt__": _comparison(operator.gt), "__ge__": _comparison(operator.ge),
+    }  # fmt: skip

@@ -6,7 +6,9 @@ made in `math`, are within 2 ulp. A number gives the same bits whatever lane it 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from .math import erf, exponential, gamma, logarithms, trigonometry
 from .registers import WIDTH, Register, literal
 
 Emitter = Callable[..., Register]
+Before = Callable[[list[Register], str], list[Register]]
 
 REALS = ("f4", "f8")
 INTEGERS = ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")
@@ -32,6 +35,24 @@ def supported(name: str, dtypes: tuple[str, ...], dtype: str) -> bool:
     if name in COMPARISONS:
         return True
     return name in _TABLE and dtype in _TABLE[name][1]
+
+
+def lowering(name: str, emitter: Emitter, dtypes: tuple[str, ...] = REALS, before: Before | None = None) -> None:
+    """Say how a pointwise primitive is written: `emitter` makes its value from those of its arguments.
+
+    `dtypes` are the results it can have, `before` what happens to the arguments first: they become of the result's dtype.
+    What has no lowering is a call of NumPy between native kernels.
+    """
+    _TABLE[name] = (emitter, dtypes, before or _as_result)
+    try:
+        source = Path(emitter.__code__.co_filename).read_bytes()
+    except OSError:  # typed at a prompt
+        source = emitter.__code__.co_code
+    REGISTERED.append(hashlib.sha256(source).hexdigest())
+
+
+REGISTERED: list[str] = []
+"""Digests of the source of lowerings that were registered: machine code on disk depends on them."""
 
 
 def emit(f: ir.Function, name: str, args: list[Val], dtype: str, params: dict[str, Any]) -> Val:
@@ -272,7 +293,7 @@ def _false(a: Register) -> Register:
     return Register(a.f, literal(False, "b1", a.lanes))
 
 
-_Row = tuple[Emitter, tuple[str, ...], Callable[[list[Register], str], list[Register]]]
+_Row = tuple[Emitter, tuple[str, ...], Before]
 
 _NUMBERS = (*REALS, *INTEGERS)
 _ALL = (*_NUMBERS, "b1")

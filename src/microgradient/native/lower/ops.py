@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from ...rules import TABLE
+from ...primitives import for_each_primitive
 
 VIEWS = frozenset({"reshape", "permute_dims", "broadcast_to", "flip", "windows"})
 REDUCTIONS = frozenset({"sum", "max", "min", "prod"})
-POINTWISE = frozenset(name for name, op in TABLE.items() if op.kind == "pointwise") | {"astype", "iota"}
+POINTWISE = {"astype", "iota"}
+for_each_primitive(lambda row: POINTWISE.add(row.name) if row.kind == "pointwise" else None)
 NATIVE_DTYPES = frozenset({"f4", "f8", "b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"})

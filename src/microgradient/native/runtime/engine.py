@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from ...errors import ArgumentError, warn_once
 from ..codegen.ir import Function, module
+from ..codegen.pointwise import REGISTERED
 from . import cache as disk
 
 TARGETS = {"sse": ("x86-64", 128), "avx2": ("x86-64-v3", 256), "avx512": ("x86-64-v4", 512)}
@@ -114,7 +115,7 @@ def machine_code(kernels: dict[str, Callable[[], Function]], key: str) -> Code:
 def code_of_text(text: Callable[[], str], names: list[str], key: str) -> Code:
     """The same for a whole module's text that defines the functions `names`."""
     target = host()
-    digest = disk.digest(target, names, key)
+    digest = disk.digest(target, names, key, REGISTERED)
     with _lock:
         code = _loaded.get(digest) or _from_disk(names, digest)
         if code is None:
