@@ -1,4 +1,4 @@
-"""``python -m microgradient`` is ``microgradient``."""
+"""`python -m microgradient` is `microgradient`."""
 
 import sys
 

@@ -51,7 +51,7 @@ def missing(owner: str, name: str, names: Iterable[str]) -> AttributeError:
 
 
 def answer_for(module: str) -> None:
-    """Let a module that has an ``__all__`` answer so. Put in here, because type checkers take a `__getattr__` for all names."""
+    """Let a module that has an `__all__` answer so. Put in here, because type checkers take a `__getattr__` for all names."""
     namespace = vars(sys.modules[module])
 
     def __getattr__(name: str) -> None:  # noqa: N807

@@ -105,7 +105,7 @@ class Generator:
             return {"seed": self._seed, "counter": self._counter}
 
     def set_state(self, state: dict[str, int]) -> None:
-        """Go on from a state that :meth:`get_state` returned.
+        """Go on from a state that `get_state` returned.
 
         >>> from microgradient import random
         >>> before = random.get_state()
@@ -531,7 +531,7 @@ def randint(low: int, high: Any, shape: Shape | None = None) -> Tensor:
 
 
 def randperm(n: int) -> Tensor:
-    """The numbers 0 … n-1 in random order; PyTorch's name for :func:`permutation`.
+    """The numbers 0 … n-1 in random order; PyTorch's name for `permutation`.
 
     >>> import microgradient as mg
     >>> sorted(mg.randperm(4).tolist())

@@ -23,7 +23,7 @@ def numbers(*shape: int, seed: int = 0, dtype: str = "float64") -> np.ndarray:
 def compare(
     ours: Callable[..., Any], theirs: Callable[..., Any], *arrays: np.ndarray, leaves: int = 1, **options: Any
 ) -> None:
-    """Values and the gradients of the first ``leaves`` arrays, in float64 and float32."""
+    """Values and the gradients of the first `leaves` arrays, in float64 and float32."""
     for dtype, tolerance in (("float64", 1e-10), ("float32", 1e-4)):
         cast = [a.astype(dtype) if a.dtype.kind == "f" else a for a in arrays]
         mine = [mg.tensor(a, requires_grad=i < leaves) for i, a in enumerate(cast)]

@@ -1,5 +1,5 @@
-"""The command line: ``microgradient train``, ``microgradient recipes``."""
+"""The command line: `microgradient train`, `microgradient recipes`."""
 
-from microgradient.cli.main import main
+from .main import main
 
 __all__ = ["main"]

@@ -1,4 +1,4 @@
-"""The command ``microgradient``. A mistake gets one sentence on standard error and a non-zero exit, no traceback."""
+"""The command `microgradient`. A mistake gets one sentence on standard error and a non-zero exit, no traceback."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Any
 
 import click
 
-from microgradient import __version__
-from microgradient.errors import ArgumentError, DataError, MicrogradientError
+from .. import __version__
+from ..errors import ArgumentError, DataError, MicrogradientError
 
 _TRACEBACK = "MICROGRADIENT_TRACEBACK"
 
@@ -58,7 +58,7 @@ def _command(context: click.Context) -> None:
 @_command.command("recipes")
 def _recipes() -> None:
     """List what can be trained."""
-    from microgradient.recipes import RECIPES, TableRecipe
+    from ..recipes import RECIPES, TableRecipe
 
     rows = [*((name, recipe.summary) for name, recipe in RECIPES.items()), ("FILE.csv", TableRecipe.summary)]
     width = max(len(name) for name, _ in rows)
@@ -83,8 +83,8 @@ def _recipes() -> None:
 @click.option("--resume", is_flag=True, help="Go on with the run in --out, or the latest of this name.")
 def _train(source: str, out: Path | None, resume: bool, **options: Any) -> None:
     """Train a recipe (see: microgradient recipes) or on a CSV file."""
-    from microgradient.train.loop import InterruptedRunError
-    from microgradient.train.session import Session
+    from ..train.loop import InterruptedRunError
+    from ..train.session import Session
 
     kind, make, source = _find(source)
     given = {name: value for name, value in options.items() if value is not None}
@@ -102,8 +102,8 @@ def _train(source: str, out: Path | None, resume: bool, **options: Any) -> None:
 
 
 def _find(source: str) -> tuple[Any, Any, str]:
-    """The recipe that ``source`` names, how to make it from its options, and the source's full name."""
-    from microgradient.recipes import RECIPES, TableRecipe
+    """The recipe that `source` names, how to make it from its options, and the source's full name."""
+    from ..recipes import RECIPES, TableRecipe
 
     if source in RECIPES:
         return RECIPES[source], RECIPES[source], source

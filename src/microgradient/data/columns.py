@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from microgradient.data.csv_file import NUMBER
+from .csv_file import NUMBER
 
 MISSING = {"", "?", "-", "--", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "missing"}
 MOST_CATEGORIES = 50
@@ -24,8 +24,8 @@ Numbers = NDArray[np.float64]
 
 @dataclass
 class Column:
-    """A column understood. ``kind`` is ``number``, ``boolean``, ``date``, ``category`` or ``text``; ``values`` holds
-    the numbers of the first three, with NaN where missing; ``texts`` the cells, with None where missing.
+    """A column understood. `kind` is `number`, `boolean`, `date`, `category` or `text`; `values` holds
+    the numbers of the first three, with NaN where missing; `texts` the cells, with None where missing.
     """
 
     name: str
@@ -79,7 +79,7 @@ def is_row_number(column: Column) -> bool:
 
 @dataclass
 class Encoding:
-    """How one column becomes features: learnt from the training rows alone, applied to all. ``run.json`` keeps it."""
+    """How one column becomes features: learnt from the training rows alone, applied to all. `run.json` keeps it."""
 
     name: str
     kind: str

@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from microgradient.errors import DataError
+from ..errors import DataError
 
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _DELIMITERS = ",;\t|"
@@ -34,7 +34,7 @@ def read_csv(path: Path) -> CsvFile:
     """Read a CSV file whose first row names the columns.
 
     UTF-8 (with or without a byte-order mark), UTF-16 with its mark, and otherwise Windows-1252, which is then said;
-    comma, semicolon, tab or bar, whichever splits the rows most evenly. Raises :class:`DataError`: MG180 if the file
+    comma, semicolon, tab or bar, whichever splits the rows most evenly. Raises `DataError`: MG180 if the file
     is missing, empty or not text, MG181 if its rows do not fit its header.
     """
     notes: list[str] = []
@@ -132,7 +132,7 @@ def _parse(text: str, delimiter: str, path: Path) -> list[tuple[int, list[str]]]
 
 
 def _column_names(header: list[str], notes: list[str]) -> tuple[list[str], set[str]]:
-    """Unique names: an empty one becomes ``column_3``, the second ``x`` becomes ``x_2``; which ones occurred twice."""
+    """Unique names: an empty one becomes `column_3`, the second `x` becomes `x_2`; which ones occurred twice."""
     duplicates = {name for name, count in Counter(header).items() if name and count > 1}
     names: list[str] = []
     for position, name in enumerate(header, start=1):

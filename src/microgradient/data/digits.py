@@ -1,4 +1,4 @@
-"""Handwritten digits: 1,797 pictures of 8 × 8 pixels, from scikit-learn (extra ``recipes``)."""
+"""Handwritten digits: 1,797 pictures of 8 × 8 pixels, from scikit-learn (extra `recipes`)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from microgradient.data.extra import missing_extra
+from .extra import missing_extra
 
 
 def load_digits() -> tuple[NDArray[np.float32], NDArray[np.int64]]:

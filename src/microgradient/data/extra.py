@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from microgradient.errors import DataError
+from ..errors import DataError
 
 
 def missing_extra(recipe: str, package: str) -> DataError:

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 
 def make_moons(count: int, noise: float, seed: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Points (count, 2) and the moon each lies on, 0 or 1, in random order; ``noise`` is the deviation of the points.
+    """Points (count, 2) and the moon each lies on, 0 or 1, in random order; `noise` is the deviation of the points.
 
-    Same distribution as scikit-learn's ``make_moons``.
+    Same distribution as scikit-learn's `make_moons`.
 
     >>> points, moons = make_moons(100, 0.0, seed=1)
     >>> bool(np.allclose(np.hypot(*points[moons == 0].T), 1)), int(moons.sum())

@@ -1,8 +1,8 @@
-"""First names, 6,824 of them, that ship inside the package Faker (extra ``recipes``)."""
+"""First names, 6,824 of them, that ship inside the package Faker (extra `recipes`)."""
 
 from __future__ import annotations
 
-from microgradient.data.extra import missing_extra
+from .extra import missing_extra
 
 
 def load_names() -> list[str]:

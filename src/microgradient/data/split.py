@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 def split(
     count: int, held_out: float, seed: int, classes: NDArray[Any] | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Draw the fraction ``held_out`` of ``count`` examples by ``seed``: sorted numbers of the others, and of those.
+    """Draw the fraction `held_out` of `count` examples by `seed`: sorted numbers of the others, and of those.
 
-    With ``classes``, the fraction is drawn from each class, and a class always keeps one example to learn from; if all
+    With `classes`, the fraction is drawn from each class, and a class always keeps one example to learn from; if all
     are so small that nothing would be held out, one example of the largest is.
 
     >>> training, test = split(10, 0.2, seed=0)

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from microgradient.data.columns import MISSING, Column, is_row_number, learn_encoding, understand
-from microgradient.data.csv_file import CsvFile, read_csv
-from microgradient.data.split import split
-from microgradient.errors import DataError
+from ..errors import DataError
+from .columns import MISSING, Column, is_row_number, learn_encoding, understand
+from .csv_file import CsvFile, read_csv
+from .split import split
 
 MOST_CLASSES = 100
 _FEWEST_ROWS = 10
@@ -24,8 +24,8 @@ _MOST_NUMBER_CLASSES = 10
 
 @dataclass
 class Table:
-    """A table of numbers. ``x`` is (rows, features) float32, standardised; ``y`` is (rows,) int64 classes for a
-    classification, or (rows,) float32, standardised by ``target_mean`` and ``target_deviation``, for a regression.
+    """A table of numbers. `x` is (rows, features) float32, standardised; `y` is (rows,) int64 classes for a
+    classification, or (rows,) float32, standardised by `target_mean` and `target_deviation`, for a regression.
 
     >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory
@@ -54,10 +54,10 @@ class Table:
 
 
 def read_table(path: Path, target: str | None, seed: int) -> Table:
-    """Read a CSV file and make it ready; ``target`` is the column to predict, by default the last.
+    """Read a CSV file and make it ready; `target` is the column to predict, by default the last.
 
-    One fifth of the rows is held out, drawn by ``seed`` (of each class, in a classification). Whatever is learnt from
-    the data (medians, means, categories) is learnt from the other rows. Raises :class:`DataError` (MG180 to MG183).
+    One fifth of the rows is held out, drawn by `seed` (of each class, in a classification). Whatever is learnt from
+    the data (medians, means, categories) is learnt from the other rows. Raises `DataError` (MG180 to MG183).
 
     >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory

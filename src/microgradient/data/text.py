@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from microgradient.errors import DataError
+from ..errors import DataError
 
 
 def load_text(path: str | None) -> str:
-    """The text of a UTF-8 file, or by default the topics of ``help()``, about 370,000 characters. Many of their
+    """The text of a UTF-8 file, or by default the topics of `help()`, about 370,000 characters. Many of their
     paragraphs occur in several topics; here each is kept once, so that held-out text is not text that was learnt.
 
-    Raises :class:`DataError` (MG180) for a file that is missing, empty or not UTF-8 text.
+    Raises `DataError` (MG180) for a file that is missing, empty or not UTF-8 text.
 
     >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory

@@ -38,7 +38,7 @@ __all__ = [
 
 
 class EighResult(NamedTuple):
-    """What :func:`eigh` returns.
+    """What `eigh` returns.
 
     >>> import microgradient as mg
     >>> mg.linalg.eigh(mg.tensor([[2.0, 0.0], [0.0, 3.0]])).eigenvalues
@@ -50,7 +50,7 @@ class EighResult(NamedTuple):
 
 
 class EigResult(NamedTuple):
-    """What :func:`eig` returns.
+    """What `eig` returns.
 
     >>> import microgradient as mg
     >>> mg.linalg.eig(mg.tensor([[2.0, 0.0], [0.0, 3.0]])).eigenvalues
@@ -62,7 +62,7 @@ class EigResult(NamedTuple):
 
 
 class QRResult(NamedTuple):
-    """What :func:`qr` returns.
+    """What `qr` returns.
 
     >>> import microgradient as mg
     >>> Q, R = mg.linalg.qr(mg.ones((3, 2)))
@@ -75,7 +75,7 @@ class QRResult(NamedTuple):
 
 
 class SlogdetResult(NamedTuple):
-    """What :func:`slogdet` returns.
+    """What `slogdet` returns.
 
     >>> import microgradient as mg
     >>> mg.linalg.slogdet(mg.tensor([[0.0, 1.0], [1.0, 0.0]])).sign
@@ -87,7 +87,7 @@ class SlogdetResult(NamedTuple):
 
 
 class SVDResult(NamedTuple):
-    """What :func:`svd` returns.
+    """What `svd` returns.
 
     >>> import microgradient as mg
     >>> mg.linalg.svd(mg.tensor([[3.0, 0.0], [0.0, 4.0]])).S
@@ -129,7 +129,7 @@ def solve(x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
 
 
 def inv(x: ArrayLike, /) -> Tensor:
-    """The inverse of each square matrix: x⁻¹ x = 1. To solve equations, :func:`solve` is faster and more exact.
+    """The inverse of each square matrix: x⁻¹ x = 1. To solve equations, `solve` is faster and more exact.
 
     Raises ShapeError if the matrices are not square, LinAlgError if one is singular.
 
@@ -308,7 +308,7 @@ def eigh(x: ArrayLike, /) -> EighResult:
 
 
 def eigvalsh(x: ArrayLike, /) -> Tensor:
-    """The eigenvalues of symmetric matrices, in ascending order. See :func:`eigh`.
+    """The eigenvalues of symmetric matrices, in ascending order. See `eigh`.
 
     >>> import microgradient as mg
     >>> mg.linalg.eigvalsh(mg.tensor([[2.0, 1.0], [1.0, 2.0]]))
@@ -320,7 +320,7 @@ def eigvalsh(x: ArrayLike, /) -> Tensor:
 def eig(x: ArrayLike, /) -> EigResult:
     """Eigenvalues and eigenvectors, as columns, of square matrices: always complex, in no particular order.
 
-    They have no derivative here: raises GradientError for a tensor that needs one. See :func:`eigh` for symmetric matrices.
+    They have no derivative here: raises GradientError for a tensor that needs one. See `eigh` for symmetric matrices.
 
     >>> import microgradient as mg
     >>> mg.linalg.eig(mg.tensor([[0.0, 1.0], [-1.0, 0.0]])).eigenvalues
@@ -332,7 +332,7 @@ def eig(x: ArrayLike, /) -> EigResult:
 
 
 def eigvals(x: ArrayLike, /) -> Tensor:
-    """The eigenvalues of square matrices: always complex, in no particular order, without derivatives. See :func:`eig`.
+    """The eigenvalues of square matrices: always complex, in no particular order, without derivatives. See `eig`.
 
     >>> import microgradient as mg
     >>> mg.linalg.eigvals(mg.tensor([[0.0, 1.0], [-1.0, 0.0]]))

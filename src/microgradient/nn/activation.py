@@ -1,4 +1,4 @@
-"""Activation layers: the functions of ``nn.functional`` as modules."""
+"""Activation layers: the functions of `nn.functional` as modules."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .module import Module
 
 
 class _Elementwise(Module):
-    """An activation without settings. ``inplace`` is accepted and ignored: tensors do not change."""
+    """An activation without settings. `inplace` is accepted and ignored: tensors do not change."""
 
     def __init__(self, inplace: bool = False) -> None:
         super().__init__()
@@ -115,7 +115,7 @@ class Softsign(Module):
 
 
 class LeakyReLU(Module):
-    """x where x > 0, else ``negative_slope`` · x.
+    """x where x > 0, else `negative_slope` · x.
 
     >>> import microgradient as mg
     >>> mg.nn.LeakyReLU(0.5)(mg.tensor([-2.0, 2.0]))
@@ -134,7 +134,7 @@ class LeakyReLU(Module):
 
 
 class PReLU(Module):
-    """x where x > 0, else weight · x; ``num_parameters`` is 1, or the number of channels.
+    """x where x > 0, else weight · x; `num_parameters` is 1, or the number of channels.
 
     >>> import microgradient as mg
     >>> mg.nn.PReLU()(mg.tensor([-4.0, 4.0])).tolist()
@@ -174,7 +174,7 @@ class ELU(Module):
 
 
 class GELU(Module):
-    """x · Φ(x); ``approximate`` is "none" or "tanh".
+    """x · Φ(x); `approximate` is "none" or "tanh".
 
     >>> import microgradient as mg
     >>> mg.nn.GELU()(mg.tensor([0.0, 10.0]))
@@ -213,7 +213,7 @@ class Softplus(Module):
 
 
 class Hardtanh(Module):
-    """x between ``min_val`` and ``max_val``, else the nearer of the two.
+    """x between `min_val` and `max_val`, else the nearer of the two.
 
     >>> import microgradient as mg
     >>> mg.nn.Hardtanh()(mg.tensor([-3.0, 0.5]))
@@ -233,7 +233,7 @@ class Hardtanh(Module):
 
 
 class Softmax(Module):
-    """exp(x) / Σ exp(x) along ``dim``.
+    """exp(x) / Σ exp(x) along `dim`.
 
     >>> import microgradient as mg
     >>> mg.nn.Softmax(dim=0)(mg.tensor([1.0, 1.0]))
@@ -252,7 +252,7 @@ class Softmax(Module):
 
 
 class LogSoftmax(Module):
-    """log(softmax(x)) along ``dim``.
+    """log(softmax(x)) along `dim`.
 
     >>> import microgradient as mg
     >>> [round(y, 4) for y in mg.nn.LogSoftmax(dim=0)(mg.tensor([1.0, 1.0])).tolist()]

@@ -20,9 +20,9 @@ from .module import Module
 class MultiheadAttention(Module):
     """Several attentions side by side, each on its own projection of the input; Vaswani et al. 2017.
 
-    ``query`` (L, N, embed_dim), ``key`` (S, N, kdim), ``value`` (S, N, vdim), batch first with ``batch_first``, or without
-    the batch → (output like query, weights (N, L, S), or None if not ``need_weights``). In masks of booleans **true means
-    left out**, as in PyTorch (the opposite of ``scaled_dot_product_attention``); masks of floats are added to the scores.
+    `query` (L, N, embed_dim), `key` (S, N, kdim), `value` (S, N, vdim), batch first with `batch_first`, or without
+    the batch → (output like query, weights (N, L, S), or None if not `need_weights`). In masks of booleans **true means
+    left out**, as in PyTorch (the opposite of `scaled_dot_product_attention`); masks of floats are added to the scores.
 
     >>> x = mg.ones((2, 5, 8))
     >>> output, weights = MultiheadAttention(8, num_heads=2, batch_first=True)(x, x, x)
@@ -88,9 +88,9 @@ class MultiheadAttention(Module):
         average_attn_weights: bool = True,
         is_causal: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
-        """``key_padding_mask`` (N, S) leaves out keys, ``attn_mask`` (L, S) or (N·heads, L, S) pairs of positions.
+        """`key_padding_mask` (N, S) leaves out keys, `attn_mask` (L, S) or (N·heads, L, S) pairs of positions.
 
-        ``is_causal`` without ``attn_mask`` leaves out all later positions.
+        `is_causal` without `attn_mask` leaves out all later positions.
         """
         self._check(query, key, value)
         batched = query.ndim == 3
@@ -195,7 +195,7 @@ def _wider(mask: Tensor) -> Tensor:
 
 
 def _joined(masks: list[Tensor], dtype: Any) -> Tensor | None:
-    """One mask for :func:`attend` (true: may look; floats: added) from masks in which true means left out."""
+    """One mask for `attend` (true: may look; floats: added) from masks in which true means left out."""
     if not masks:
         return None
     if all(mask.dtype == np.bool_ for mask in masks):

@@ -64,7 +64,7 @@ class _Numbered(Module):
         return self
 
     def insert(self, index: int, part: Any) -> Any:
-        """Put one part before position ``index``; returns self."""
+        """Put one part before position `index`; returns self."""
         parts = self._parts()
         parts.insert(index, self._checked(part))
         self._replace_all(parts)
@@ -84,7 +84,7 @@ class _Numbered(Module):
 class Sequential(_Numbered):
     """Modules one after the other: each gets what the one before gives.
 
-    Takes modules, or an ``OrderedDict`` of names and modules. Slices are Sequentials of the same modules.
+    Takes modules, or an `OrderedDict` of names and modules. Slices are Sequentials of the same modules.
 
     >>> import microgradient as mg
     >>> from microgradient import nn
@@ -120,7 +120,7 @@ class Sequential(_Numbered):
 
 
 class ModuleList(_Numbered):
-    """A list of modules. (A plain list works as well: see :class:`Module`.)
+    """A list of modules. (A plain list works as well: see `Module`.)
 
     >>> from microgradient import nn
     >>> len(ModuleList([nn.Linear(2, 2) for _ in range(3)]))

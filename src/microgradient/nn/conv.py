@@ -16,7 +16,7 @@ IntOrTuple = int | Sequence[int]
 
 
 class _Conv(Module):
-    """What the convolutions share. ``weight`` (out, in/groups, *kernel) and ``bias`` (out) start within ± 1/√fan_in."""
+    """What the convolutions share. `weight` (out, in/groups, *kernel) and `bias` (out) start within ± 1/√fan_in."""
 
     _ndim = 0
 
@@ -74,7 +74,7 @@ class _Conv(Module):
         return conv(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
     def _widths(self) -> list[int]:
-        """The padding as ``functional.pad`` takes it: from the last axis on."""
+        """The padding as `functional.pad` takes it: from the last axis on."""
         if self.padding == "same":
             pairs = same_padding(self.kernel_size, self.dilation)
         elif isinstance(self.padding, str):
@@ -94,7 +94,7 @@ class _Conv(Module):
 
 
 class Conv1d(_Conv):
-    """A kernel slid along (N, in_channels, L): see :func:`microgradient.nn.functional.conv1d`.
+    """A kernel slid along (N, in_channels, L): see `microgradient.nn.functional.conv1d`.
 
     >>> import microgradient as mg
     >>> Conv1d(2, 4, 3, padding="same")(mg.ones((1, 2, 8))).shape
@@ -105,7 +105,7 @@ class Conv1d(_Conv):
 
 
 class Conv2d(_Conv):
-    """A kernel slid over (N, in_channels, H, W): see :func:`microgradient.nn.functional.conv2d`.
+    """A kernel slid over (N, in_channels, H, W): see `microgradient.nn.functional.conv2d`.
 
     >>> import microgradient as mg
     >>> Conv2d(3, 8, kernel_size=3, stride=2, padding=1)(mg.ones((1, 3, 9, 9))).shape
@@ -116,7 +116,7 @@ class Conv2d(_Conv):
 
 
 class Conv3d(_Conv):
-    """A kernel slid through (N, in_channels, D, H, W): see :func:`microgradient.nn.functional.conv3d`.
+    """A kernel slid through (N, in_channels, D, H, W): see `microgradient.nn.functional.conv3d`.
 
     >>> import microgradient as mg
     >>> Conv3d(1, 2, 2)(mg.ones((1, 1, 3, 3, 3))).shape

@@ -9,7 +9,7 @@ from .module import Module
 
 
 class Dropout(Module):
-    """In training each element becomes 0 with probability ``p`` and the others grow by 1/(1-p); in eval nothing happens.
+    """In training each element becomes 0 with probability `p` and the others grow by 1/(1-p); in eval nothing happens.
 
     >>> import microgradient as mg
     >>> Dropout(0.5).eval()(mg.tensor([1.0, 2.0])).tolist()

@@ -15,9 +15,9 @@ from .parameter import Parameter
 
 
 class Embedding(Module):
-    """Row i of ``weight`` (num_embeddings, embedding_dim) for each whole number i of the input: (...) → (..., dim).
+    """Row i of `weight` (num_embeddings, embedding_dim) for each whole number i of the input: (...) → (..., dim).
 
-    Rows start normal with mean 0 and standard deviation 1. The row ``padding_idx`` starts at zero and is not trained.
+    Rows start normal with mean 0 and standard deviation 1. The row `padding_idx` starts at zero and is not trained.
 
     >>> import microgradient as mg
     >>> Embedding(10, 3)(mg.tensor([[1, 2], [0, 9]])).shape
@@ -44,7 +44,7 @@ class Embedding(Module):
 
     @classmethod
     def from_pretrained(cls, embeddings: Tensor, freeze: bool = True, padding_idx: int | None = None) -> Embedding:
-        """A table with given rows, not trained if ``freeze``."""
+        """A table with given rows, not trained if `freeze`."""
         layer = cls(embeddings.shape[0], embeddings.shape[1], padding_idx)
         layer.weight = Parameter(embeddings, requires_grad=not freeze)
         return layer

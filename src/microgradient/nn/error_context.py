@@ -1,6 +1,6 @@
 """Where in a model an error happened: its path, and for a wrong number of features the layer that they came from.
 
-Nothing is recorded while a model runs. When an error passes through :meth:`Module.__call__`, the path is found by looking
+Nothing is recorded while a model runs. When an error passes through `Module.__call__`, the path is found by looking
 at who holds whom, and the origin by walking the tape back from the input that did not fit.
 """
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class FeatureError(ShapeError):
-    """A layer got another number of features than it takes. ``node``: what made its input, if that is on the tape."""
+    """A layer got another number of features than it takes. `node`: what made its input, if that is on the tape."""
 
     def __init__(
         self, what: str, fix: str, shape: tuple[int, ...], wanted: int, outputs: int, node: Node | None
@@ -40,7 +40,7 @@ class Origin(NamedTuple):
 
 
 def add_whereabouts(error: MicrogradientError, module: Module) -> None:
-    """Tell ``error`` where it happened. Called for every module that it passes through, innermost first."""
+    """Tell `error` where it happened. Called for every module that it passes through, innermost first."""
     failed = vars(error).setdefault("failed_module", module)
     path = next((path for path, inside in module.named_modules() if inside is failed), None)
     if path is None:
@@ -54,7 +54,7 @@ def add_whereabouts(error: MicrogradientError, module: Module) -> None:
 
 
 def describe(module: Module) -> str:
-    """A layer in a few characters, as ``Linear(784→128)``."""
+    """A layer in a few characters, as `Linear(784→128)`."""
     kind = type(module).__name__
     for sizes in (("in_features", "out_features"), ("in_channels", "out_channels"), ("input_size", "hidden_size")):
         if all(hasattr(module, size) for size in sizes):
@@ -87,7 +87,7 @@ def _explained(error: FeatureError, origin: Origin, name: str) -> str:
 
 
 def _taped_origin(node: Node | None, root: Module) -> Origin | None:
-    """Walk back from ``node`` to the first operation that reads a parameter of a module inside ``root``."""
+    """Walk back from `node` to the first operation that reads a parameter of a module inside `root`."""
     owners: dict[Node, tuple[str, Module]] = {}
     for path, module in root.named_modules():
         for _, parameter in module.named_parameters(recurse=False):
@@ -123,7 +123,7 @@ def _listed_origin(error: FeatureError, path: str, root: Module) -> Origin | Non
 
 
 def _variable(module: Module) -> str:
-    """The name that the calling code has for ``module``, as ``net`` for ``net(x)`` or ``self.net(x)``; else nothing."""
+    """The name that the calling code has for `module`, as `net` for `net(x)` or `self.net(x)`; else nothing."""
     frame: Any = sys._getframe(3)  # past add_whereabouts and Module.__call__
     if frame is None:
         return ""

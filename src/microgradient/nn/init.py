@@ -1,6 +1,6 @@
-"""Initial numbers for parameters. Each function replaces ``tensor.data`` and returns the tensor.
+"""Initial numbers for parameters. Each function replaces `tensor.data` and returns the tensor.
 
-Draws come from :mod:`microgradient.random`, so ``mg.manual_seed`` repeats them.
+Draws come from `microgradient.random`, so `mg.manual_seed` repeats them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _GAINS = {
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """The factor by which weights should grow to make up for what an activation takes away.
 
-    ``param`` is the slope of "leaky_relu" (0.01 if not given).
+    `param` is the slope of "leaky_relu" (0.01 if not given).
 
     >>> calculate_gain("linear")
     1.0
@@ -143,7 +143,7 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
 
 
 def kaiming_uniform_(tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu") -> Tensor:
-    """Uniform within ± gain · √(3 / fan), the gain of ``nonlinearity`` with slope ``a``. He et al. 2015.
+    """Uniform within ± gain · √(3 / fan), the gain of `nonlinearity` with slope `a`. He et al. 2015.
 
     >>> import microgradient as mg
     >>> kaiming_uniform_(mg.zeros((3, 3)), nonlinearity="relu").shape
@@ -154,7 +154,7 @@ def kaiming_uniform_(tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonli
 
 
 def kaiming_normal_(tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu") -> Tensor:
-    """Normal with standard deviation gain / √fan, the gain of ``nonlinearity`` with slope ``a``. He et al. 2015.
+    """Normal with standard deviation gain / √fan, the gain of `nonlinearity` with slope `a`. He et al. 2015.
 
     >>> import microgradient as mg
     >>> kaiming_normal_(mg.zeros((3, 3)), mode="fan_out").shape
@@ -164,7 +164,7 @@ def kaiming_normal_(tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlin
 
 
 def orthogonal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
-    """A random matrix with orthonormal rows or columns, whichever are fewer, times ``gain``. Saxe et al. 2014.
+    """A random matrix with orthonormal rows or columns, whichever are fewer, times `gain`. Saxe et al. 2014.
 
     The axes after the first are taken as one. Q of the QR decomposition of a normal matrix, with R's diagonal made
     positive so that every rotation is equally likely.

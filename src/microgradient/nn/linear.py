@@ -36,7 +36,7 @@ class Identity(Module):
 class Linear(Module):
     """y = x Wᵀ + b: (..., in_features) → (..., out_features).
 
-    ``weight`` (out, in) and ``bias`` (out) start uniform within ± 1/√in_features.
+    `weight` (out, in) and `bias` (out) start uniform within ± 1/√in_features.
 
     >>> Linear(3, 2)(mg.ones((4, 3))).shape
     (4, 2)
@@ -64,7 +64,7 @@ class Linear(Module):
 
 
 class Flatten(Module):
-    """Make the axes from ``start_dim`` to ``end_dim`` one axis.
+    """Make the axes from `start_dim` to `end_dim` one axis.
 
     >>> Flatten()(mg.ones((2, 3, 4))).shape
     (2, 12)
@@ -93,7 +93,7 @@ class Flatten(Module):
 
 
 class Unflatten(Module):
-    """Make the axis ``dim`` several axes, of lengths ``unflattened_size`` (one may be -1).
+    """Make the axis `dim` several axes, of lengths `unflattened_size` (one may be -1).
 
     >>> Unflatten(1, (3, 4))(mg.ones((2, 12))).shape
     (2, 3, 4)
@@ -123,7 +123,7 @@ class Unflatten(Module):
 
 
 def empty_parameter(shape: tuple[int, ...], dtype: Any = None, device: object = None) -> Parameter:
-    """A parameter of zeros, to be initialised. ``device`` may only be "cpu" (or nothing)."""
+    """A parameter of zeros, to be initialised. `device` may only be "cpu" (or nothing)."""
     if device is not None and str(device) != "cpu":
         raise ArgumentError("MG156", f"There is no device {str(device)!r}: Microgradient computes on the CPU.")
     if any(not isinstance(length, int | np.integer) or length < 0 for length in shape):

@@ -1,4 +1,4 @@
-"""Losses as modules: the functions of ``nn.functional`` with their settings kept."""
+"""Losses as modules: the functions of `nn.functional` with their settings kept."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class _WeightedLoss(_Loss):
 
 
 class MSELoss(_Loss):
-    """(x - y)²: :func:`microgradient.nn.functional.mse_loss`.
+    """(x - y)²: `microgradient.nn.functional.mse_loss`.
 
     >>> import microgradient as mg
     >>> MSELoss()(mg.tensor([1.0, 3.0]), mg.tensor([1.0, 1.0])).item()
@@ -38,7 +38,7 @@ class MSELoss(_Loss):
 
 
 class L1Loss(_Loss):
-    """abs(x - y): :func:`microgradient.nn.functional.l1_loss`.
+    """abs(x - y): `microgradient.nn.functional.l1_loss`.
 
     >>> import microgradient as mg
     >>> mg.nn.L1Loss()(mg.tensor([1.0, 2.0]), mg.tensor([2.0, 4.0]))
@@ -50,7 +50,7 @@ class L1Loss(_Loss):
 
 
 class SmoothL1Loss(_Loss):
-    """Squared near zero, else absolute: :func:`microgradient.nn.functional.smooth_l1_loss`.
+    """Squared near zero, else absolute: `microgradient.nn.functional.smooth_l1_loss`.
 
     >>> import microgradient as mg
     >>> mg.nn.SmoothL1Loss()(mg.tensor([0.0, 3.0]), mg.tensor([1.0, 0.0]))  # 1/2 and 3 - 1/2
@@ -66,7 +66,7 @@ class SmoothL1Loss(_Loss):
 
 
 class HuberLoss(_Loss):
-    """Squared near zero, else absolute: :func:`microgradient.nn.functional.huber_loss`.
+    """Squared near zero, else absolute: `microgradient.nn.functional.huber_loss`.
 
     >>> import microgradient as mg
     >>> mg.nn.HuberLoss()(mg.tensor([0.0, 3.0]), mg.tensor([1.0, 0.0]))  # 1/2 and 3 - 1/2
@@ -82,7 +82,7 @@ class HuberLoss(_Loss):
 
 
 class KLDivLoss(_Loss):
-    """y · (log y - x): :func:`microgradient.nn.functional.kl_div`.
+    """y · (log y - x): `microgradient.nn.functional.kl_div`.
 
     >>> import microgradient as mg
     >>> scores = mg.log(mg.tensor([0.5, 0.5]))
@@ -99,7 +99,7 @@ class KLDivLoss(_Loss):
 
 
 class BCELoss(_WeightedLoss):
-    """Cross-entropy of probabilities: :func:`microgradient.nn.functional.binary_cross_entropy`.
+    """Cross-entropy of probabilities: `microgradient.nn.functional.binary_cross_entropy`.
 
     >>> import microgradient as mg
     >>> round(mg.nn.BCELoss()(mg.tensor([0.5, 0.5]), mg.tensor([1.0, 0.0])).item(), 4)
@@ -111,7 +111,7 @@ class BCELoss(_WeightedLoss):
 
 
 class BCEWithLogitsLoss(_WeightedLoss):
-    """Cross-entropy of scores: :func:`microgradient.nn.functional.binary_cross_entropy_with_logits`.
+    """Cross-entropy of scores: `microgradient.nn.functional.binary_cross_entropy_with_logits`.
 
     >>> import microgradient as mg
     >>> round(mg.nn.BCEWithLogitsLoss()(mg.tensor([0.0, 0.0]), mg.tensor([1.0, 0.0])).item(), 4)
@@ -133,7 +133,7 @@ class BCEWithLogitsLoss(_WeightedLoss):
 
 
 class NLLLoss(_WeightedLoss):
-    """-x[y] for log-probabilities: :func:`microgradient.nn.functional.nll_loss`.
+    """-x[y] for log-probabilities: `microgradient.nn.functional.nll_loss`.
 
     >>> import microgradient as mg
     >>> mg.nn.NLLLoss()(mg.tensor([[-1.0, -2.0]]), mg.tensor([1]))
@@ -149,7 +149,7 @@ class NLLLoss(_WeightedLoss):
 
 
 class CrossEntropyLoss(_WeightedLoss):
-    """-log softmax(x)[y] for scores: :func:`microgradient.nn.functional.cross_entropy`.
+    """-log softmax(x)[y] for scores: `microgradient.nn.functional.cross_entropy`.
 
     >>> import microgradient as mg
     >>> round(CrossEntropyLoss()(mg.tensor([[0.0, 0.0]]), mg.tensor([1])).item(), 4)

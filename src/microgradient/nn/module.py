@@ -1,4 +1,4 @@
-"""``Module``: the base of every layer and model. It finds the parameters, names them, saves and loads them."""
+"""`Module`: the base of every layer and model. It finds the parameters, names them, saves and loads them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .parameter import Parameter
 
 
 class LoadResult(NamedTuple):
-    """What :meth:`Module.load_state_dict` did not use: keys of the model, keys of the dictionary."""
+    """What `Module.load_state_dict` did not use: keys of the model, keys of the dictionary."""
 
     missing_keys: list[str]
     unexpected_keys: list[str]
@@ -27,11 +27,11 @@ class StateDictError(ArgumentError, RuntimeError):
 
 
 class Module:
-    """A function with parameters. Subclass it, keep layers in attributes, write ``forward``.
+    """A function with parameters. Subclass it, keep layers in attributes, write `forward`.
 
     Parameters and modules are found wherever an attribute holds them, also inside lists, tuples and dicts, in the order
     in which the attributes were first set; those held twice count once. (To keep one out, hold it behind a function:
-    ``self.target = lambda: network``.)
+    `self.target = lambda: network`.)
 
     >>> from microgradient import nn
     >>> class Net(nn.Module):
@@ -88,18 +88,18 @@ class Module:
         object.__delattr__(self, name)
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
-        """Same as ``self.name = param``; ``None`` for a parameter that this module does without."""
+        """Same as `self.name = param`; `None` for a parameter that this module does without."""
         self._check_name(name)
         setattr(self, name, param)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """Keep a tensor that is saved with the module (if ``persistent``) and never trained, such as a running mean."""
+        """Keep a tensor that is saved with the module (if `persistent`) and never trained, such as a running mean."""
         self._check_name(name)
         vars(self).setdefault("_buffer_names", {})[name] = persistent
         setattr(self, name, tensor)
 
     def add_module(self, name: str, module: Module | None) -> None:
-        """Same as ``self.name = module``, for names made by a program."""
+        """Same as `self.name = module`, for names made by a program."""
         self._check_name(name)
         setattr(self, name, module)
 
@@ -116,7 +116,7 @@ class Module:
     # -- finding them
 
     def _held(self) -> Iterator[tuple[str, Parameter | Module]]:
-        """The parameters and modules held directly, those in lists, tuples and dicts included (as ``layers.0``)."""
+        """The parameters and modules held directly, those in lists, tuples and dicts included (as `layers.0`)."""
         for name, value in vars(self).items():
             if isinstance(value, Parameter | Module):
                 yield name, value
@@ -136,7 +136,7 @@ class Module:
         return (module for _, module in self.named_children())
 
     def named_modules(self, prefix: str = "", remove_duplicate: bool = True) -> Iterator[tuple[str, Module]]:
-        """(path, module) of this module and all inside it, depth first. The module itself has the path ``prefix``."""
+        """(path, module) of this module and all inside it, depth first. The module itself has the path `prefix`."""
         yield from _named_modules(self, prefix, set() if remove_duplicate else frozenset())
 
     def modules(self) -> Iterator[Module]:
@@ -194,14 +194,14 @@ class Module:
                 yield name, buffer
 
     def get_submodule(self, target: str) -> Module:
-        """The module at a path such as ``"encoder.layers.0"``; the empty path is this module."""
+        """The module at a path such as `"encoder.layers.0"`; the empty path is this module."""
         for path, module in self.named_modules(remove_duplicate=False):
             if path == target:
                 return module
         raise ArgumentError("MG154", f"{type(self).__name__} has no module `{target}`.{_nearest(target, self, False)}")
 
     def get_parameter(self, target: str) -> Parameter:
-        """The parameter at a path such as ``"encoder.layers.0.weight"``."""
+        """The parameter at a path such as `"encoder.layers.0.weight"`."""
         for path, parameter in self.named_parameters(remove_duplicate=False):
             if path == target:
                 return parameter
@@ -214,16 +214,16 @@ class Module:
     def state_dict(self, prefix: str = "", keep_vars: bool = False) -> dict[str, Tensor]:
         """Every parameter and saved buffer by its path, in PyTorch's order, cut off from the graph.
 
-        With ``keep_vars`` the tensors themselves.
+        With `keep_vars` the tensors themselves.
         """
         named = self._named_tensors(prefix.removesuffix("."), remove_duplicate=False, saved_only=True)
         return {path: value if keep_vars else wrap(value.data, None) for path, value in named}
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> LoadResult:
-        """Take over the numbers of ``state_dict``: Tensors, ndarrays, or PyTorch tensors, converted to our dtypes.
+        """Take over the numbers of `state_dict`: Tensors, ndarrays, or PyTorch tensors, converted to our dtypes.
 
-        Nothing is changed unless all of it fits. Raises :class:`StateDictError` with the keys that are missing,
-        unexpected (both only if ``strict``) or have another shape.
+        Nothing is changed unless all of it fits. Raises `StateDictError` with the keys that are missing,
+        unexpected (both only if `strict`) or have another shape.
         """
         own = self.state_dict(keep_vars=True)
         arrays = {key: _as_array(value) for key, value in state_dict.items() if key in own}
@@ -250,7 +250,7 @@ class Module:
         return self.train(False)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients (``set_to_none=False``: make them zeros)."""
+        """Forget the gradients (`set_to_none=False`: make them zeros)."""
         for parameter in self.parameters():
             if set_to_none or parameter.grad is None:
                 parameter.grad = None
@@ -264,14 +264,14 @@ class Module:
         return self
 
     def apply(self, fn: Callable[[Module], object]) -> Self:
-        """Call ``fn`` with every module inside, children first, and with this one last."""
+        """Call `fn` with every module inside, children first, and with this one last."""
         for child in self.children():
             child.apply(fn)
         fn(self)
         return self
 
     def to(self, *args: object, dtype: Any = None, device: object = None) -> Self:
-        """Change the dtype of floating parameters and buffers. A device may be named too; the only one is ``"cpu"``."""
+        """Change the dtype of floating parameters and buffers. A device may be named too; the only one is `"cpu"`."""
         for arg in args:
             if str(arg) == "cpu":
                 continue
@@ -294,11 +294,11 @@ class Module:
         return self
 
     def float(self) -> Self:
-        """``to(float32)``."""
+        """`to(float32)`."""
         return self.to(np.float32)
 
     def double(self) -> Self:
-        """``to(float64)``."""
+        """`to(float64)`."""
         return self.to(np.float64)
 
     # -- showing it

@@ -93,9 +93,9 @@ class _BatchNorm(Module):
 
 
 class BatchNorm1d(_BatchNorm):
-    """Normalise each feature of (N, C) or each channel of (N, C, L): :func:`microgradient.nn.functional.batch_norm`.
+    """Normalise each feature of (N, C) or each channel of (N, C, L): `microgradient.nn.functional.batch_norm`.
 
-    ``momentum=None`` averages over all batches seen.
+    `momentum=None` averages over all batches seen.
 
     >>> import microgradient as mg
     >>> BatchNorm1d(1)(mg.tensor([[1.0], [3.0]])).shape
@@ -106,7 +106,7 @@ class BatchNorm1d(_BatchNorm):
 
 
 class BatchNorm2d(_BatchNorm):
-    """Normalise each channel of (N, C, H, W): :func:`microgradient.nn.functional.batch_norm`.
+    """Normalise each channel of (N, C, H, W): `microgradient.nn.functional.batch_norm`.
 
     >>> import microgradient as mg
     >>> BatchNorm2d(3)(mg.ones((2, 3, 4, 4))).shape
@@ -117,7 +117,7 @@ class BatchNorm2d(_BatchNorm):
 
 
 class LayerNorm(Module):
-    """Normalise over the last axes, whose lengths are ``normalized_shape``: :func:`microgradient.nn.functional.layer_norm`.
+    """Normalise over the last axes, whose lengths are `normalized_shape`: `microgradient.nn.functional.layer_norm`.
 
     >>> import microgradient as mg
     >>> LayerNorm(2)(mg.tensor([[1.0, 3.0]])).shape

@@ -9,10 +9,10 @@ from ..tensor import Tensor, to_array
 
 
 class Parameter(Tensor):
-    """A tensor that :class:`Module` finds by itself and that collects a gradient.
+    """A tensor that `Module` finds by itself and that collects a gradient.
 
-    ``data`` may be a Tensor, an ndarray or nested numbers; it is copied, so the parameter shares memory with nothing.
-    Raises :class:`DTypeError` for integers and booleans, which have no derivative.
+    `data` may be a Tensor, an ndarray or nested numbers; it is copied, so the parameter shares memory with nothing.
+    Raises `DTypeError` for integers and booleans, which have no derivative.
 
     >>> Parameter([1.0, 2.0]).requires_grad
     True

@@ -36,7 +36,7 @@ class _MaxPool(Module):
 
 
 class MaxPool1d(_MaxPool):
-    """The largest of each window of (N, C, L): see :func:`microgradient.nn.functional.max_pool1d`.
+    """The largest of each window of (N, C, L): see `microgradient.nn.functional.max_pool1d`.
 
     >>> import microgradient as mg
     >>> mg.nn.MaxPool1d(2)(mg.tensor([[[1.0, 3.0, 2.0, 0.0]]]))
@@ -50,7 +50,7 @@ class MaxPool1d(_MaxPool):
 
 
 class MaxPool2d(_MaxPool):
-    """The largest of each window of (N, C, H, W): see :func:`microgradient.nn.functional.max_pool2d`.
+    """The largest of each window of (N, C, H, W): see `microgradient.nn.functional.max_pool2d`.
 
     >>> import microgradient as mg
     >>> MaxPool2d(2)(mg.ones((1, 3, 8, 8))).shape
@@ -64,7 +64,7 @@ class MaxPool2d(_MaxPool):
 
 
 class AvgPool1d(Module):
-    """The mean of each window of (N, C, L): see :func:`microgradient.nn.functional.avg_pool1d`.
+    """The mean of each window of (N, C, L): see `microgradient.nn.functional.avg_pool1d`.
 
     >>> import microgradient as mg
     >>> mg.nn.AvgPool1d(2)(mg.tensor([[[1.0, 3.0, 2.0, 0.0]]]))
@@ -96,7 +96,7 @@ class AvgPool1d(Module):
 
 
 class AvgPool2d(Module):
-    """The mean of each window of (N, C, H, W): see :func:`microgradient.nn.functional.avg_pool2d`.
+    """The mean of each window of (N, C, H, W): see `microgradient.nn.functional.avg_pool2d`.
 
     >>> import microgradient as mg
     >>> AvgPool2d(2)(mg.ones((1, 3, 8, 8))).shape

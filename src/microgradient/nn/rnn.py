@@ -20,8 +20,8 @@ State = tuple[Tensor, ...]
 class _Recurrent(Module):
     """What RNN, LSTM and GRU share: parameters, layers, directions, and the loop over time.
 
-    Parameters are named ``weight_ih_l0`` (gates·hidden, in), ``weight_hh_l0`` (gates·hidden, hidden), ``bias_ih_l0``,
-    ``bias_hh_l0``, ``weight_ih_l0_reverse``, ..., and start uniform within ± 1/√hidden_size.
+    Parameters are named `weight_ih_l0` (gates·hidden, in), `weight_hh_l0` (gates·hidden, hidden), `bias_ih_l0`,
+    `bias_hh_l0`, `weight_ih_l0_reverse`, ..., and start uniform within ± 1/√hidden_size.
     """
 
     _gates = 1  # how many blocks of hidden_size rows the weights have
@@ -74,7 +74,7 @@ class _Recurrent(Module):
         return steps(functional.linear(x, getattr(self, f"weight_ih{suffix}"), bias))
 
     def forward(self, input: Tensor, hx: Any = None) -> tuple[Tensor, Any]:
-        """(L, N, in), or (N, L, in) with ``batch_first``, or (L, in) → the outputs of the last layer, and the final state."""
+        """(L, N, in), or (N, L, in) with `batch_first`, or (L, in) → the outputs of the last layer, and the final state."""
         x, batched = self._time_first(input)
         directions = 2 if self.bidirectional else 1
         states = self._first_states(hx, x, batched, self.num_layers * directions)
@@ -227,7 +227,7 @@ class GRU(_Recurrent):
 
 
 class _Cell(Module):
-    """One step: parameters ``weight_ih``, ``weight_hh``, ``bias_ih``, ``bias_hh``."""
+    """One step: parameters `weight_ih`, `weight_hh`, `bias_ih`, `bias_hh`."""
 
     _gates = 1
     _states = 1
@@ -285,7 +285,7 @@ class _Cell(Module):
 
 
 class RNNCell(_Cell):
-    """One step of :class:`RNN`.
+    """One step of `RNN`.
 
     >>> RNNCell(3, 5)(mg.ones((2, 3))).shape
     (2, 5)
@@ -309,7 +309,7 @@ class RNNCell(_Cell):
 
 
 class LSTMCell(_Cell):
-    """One step of :class:`LSTM`: returns (h, c).
+    """One step of `LSTM`: returns (h, c).
 
     >>> h, c = LSTMCell(3, 5)(mg.ones((2, 3)))
     >>> h.shape, c.shape
@@ -324,7 +324,7 @@ class LSTMCell(_Cell):
 
 
 class GRUCell(_Cell):
-    """One step of :class:`GRU`.
+    """One step of `GRU`.
 
     >>> GRUCell(3, 5)(mg.ones((2, 3))).shape
     (2, 5)

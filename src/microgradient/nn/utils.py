@@ -23,8 +23,8 @@ def clip_grad_norm_(
 ) -> Tensor:
     """Scale all gradients by max_norm / (norm + 1e-6) if that is below 1; return the norm before, of all as one vector.
 
-    ``norm_type`` p gives (Σ abs(g)^p)^(1/p), ``inf`` the largest. Pascanu, Mikolov and Bengio 2013. With
-    ``error_if_nonfinite``, raises :class:`GradientError` if the norm is infinite or NaN; it names the parameter.
+    `norm_type` p gives (Σ abs(g)^p)^(1/p), `inf` the largest. Pascanu, Mikolov and Bengio 2013. With
+    `error_if_nonfinite`, raises `GradientError` if the norm is infinite or NaN; it names the parameter.
 
     >>> import microgradient as mg
     >>> w = mg.tensor([3.0, 4.0], requires_grad=True)
@@ -56,7 +56,7 @@ def get_total_norm(tensors: Iterable[Tensor], norm_type: float = 2.0) -> Tensor:
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
-    """Bring every entry of every gradient into ± ``clip_value``.
+    """Bring every entry of every gradient into ± `clip_value`.
 
     >>> import microgradient as mg
     >>> w = mg.tensor([3.0, -4.0], requires_grad=True)
@@ -80,7 +80,7 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
 
 
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
-    """Put the numbers of a vector into the parameters: the inverse of :func:`parameters_to_vector`.
+    """Put the numbers of a vector into the parameters: the inverse of `parameters_to_vector`.
 
     >>> import microgradient as mg
     >>> w = mg.zeros((2,))
@@ -100,10 +100,10 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
 
 
 def functional_call(module: Module, parameters: Mapping[str, Tensor], *args: Any, **kwargs: Any) -> Any:
-    """``module(*args, **kwargs)`` with other tensors in the place of its parameters and buffers, named by their paths.
+    """`module(*args, **kwargs)` with other tensors in the place of its parameters and buffers, named by their paths.
 
-    So a model becomes a function of its parameters, to be given to ``mg.grad``, ``mg.hvp`` or ``mg.hessian``. Those not named
-    stay as they are. Raises :class:`ArgumentError` for a path that is not in the module.
+    So a model becomes a function of its parameters, to be given to `mg.grad`, `mg.hvp` or `mg.hessian`. Those not named
+    stay as they are. Raises `ArgumentError` for a path that is not in the module.
 
     >>> from microgradient import nn
     >>> layer = nn.Linear(1, 1, bias=False)

@@ -33,7 +33,7 @@ class Adam(Optimizer):
 
     Kingma and Ba, "Adam: a method for stochastic optimization" (2015); Reddi, Kale and Kumar, "On the convergence of Adam and
     beyond" (2018) for amsgrad. Weight decay is added to the gradient and so divided by √v too, which weakens it where
-    gradients are large: prefer :class:`AdamW`. ε is added outside of the root, after the correction of its bias.
+    gradients are large: prefer `AdamW`. ε is added outside of the root, after the correction of its bias.
     """
 
     decoupled_weight_decay = False
@@ -83,7 +83,7 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with decoupled weight decay: θ ← (1 - γ λ) θ first, then the step of :class:`Adam` with λ = 0.
+    """Adam with decoupled weight decay: θ ← (1 - γ λ) θ first, then the step of `Adam` with λ = 0.
 
     The settings are Adam's; `weight_decay` is 0.01 unless given.
 

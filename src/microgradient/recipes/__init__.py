@@ -1,16 +1,16 @@
-"""The recipes: what ``microgradient train`` can train, one short file each."""
+"""The recipes: what `microgradient train` can train, one short file each."""
 
 from __future__ import annotations
 
-from microgradient.recipes.digits import Digits
-from microgradient.recipes.moons import Moons
-from microgradient.recipes.names import Names
-from microgradient.recipes.table import TableRecipe
-from microgradient.recipes.text import Text
-from microgradient.recipes.two_layer import TwoLayer
-from microgradient.train.recipe import Recipe
+from ..train.recipe import Recipe
+from .digits import Digits
+from .moons import Moons
+from .names import Names
+from .table import TableRecipe
+from .text import Text
+from .two_layer import TwoLayer
 
 RECIPES: dict[str, type[Recipe]] = {recipe.name: recipe for recipe in (TwoLayer, Moons, Digits, Names, Text)}
-"""By name, the smallest first. A CSV file is trained by :class:`TableRecipe`."""
+"""By name, the smallest first. A CSV file is trained by `TableRecipe`."""
 
 __all__ = ["RECIPES", "Digits", "Moons", "Names", "TableRecipe", "Text", "TwoLayer"]

@@ -1,4 +1,4 @@
-"""``digits``: tell handwritten digits apart, by a multilayer perceptron or a convolutional network."""
+"""`digits`: tell handwritten digits apart, by a multilayer perceptron or a convolutional network."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from microgradient import nn, random
-from microgradient.data.digits import load_digits
-from microgradient.data.split import split
-from microgradient.nn.functional import cross_entropy
-from microgradient.tensor import Tensor
-from microgradient.train.recipe import Metric, Options, Recipe
+from .. import nn, random
+from ..data.digits import load_digits
+from ..data.split import split
+from ..nn.functional import cross_entropy
+from ..tensor import Tensor
+from ..train.recipe import Metric, Options, Recipe
 
 
 def mlp() -> nn.Sequential:

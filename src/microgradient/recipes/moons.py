@@ -1,4 +1,4 @@
-"""``moons``: the scalar engine draws a line between two half moons, as micrograd's demonstration does."""
+"""`moons`: the scalar engine draws a line between two half moons, as micrograd's demonstration does."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from microgradient.data.moons import make_moons
-from microgradient.scalar import MLP, Value
-from microgradient.train.recipe import Metric, Options, Recipe
+from ..data.moons import make_moons
+from ..scalar import MLP, Value
+from ..train.recipe import Metric, Options, Recipe
 
 _PENALTY = 1e-4
 _DECAY_STEPS = 100
 
 
 class Moons(Recipe):
-    """Every weight, every product and every sum is a ``Value``: about 130,000 of them in each step's graph. The loss is
+    """Every weight, every product and every sum is a `Value`: about 130,000 of them in each step's graph. The loss is
     the hinge max(0, 1 - y·score), y = ±1, plus an L2 penalty; the learning rate falls from 1 to 0.1 in 100 steps.
 
     Run it by `microgradient train moons`.
@@ -133,7 +133,7 @@ class ScalarModel:
 
 
 class ScalarSGD:
-    """Gradient descent on ``Value``s: ``p.data -= lr * p.grad``. The rate is one, too, so that compiled steps see it change."""
+    """Gradient descent on `Value`s: `p.data -= lr * p.grad`. The rate is one, too, so that compiled steps see it change."""
 
     def __init__(self, parameters: list[Value], lr: float) -> None:
         self.parameters = parameters

@@ -1,4 +1,4 @@
-"""``names``: an LSTM that makes up first names, letter by letter."""
+"""`names`: an LSTM that makes up first names, letter by letter."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from microgradient import nn, random
-from microgradient.data.bigram import bigram_loss
-from microgradient.data.names import load_names
-from microgradient.data.split import split
-from microgradient.nn.functional import cross_entropy
-from microgradient.tensor import Tensor
-from microgradient.train.recipe import Metric, Options, Recipe
+from .. import nn, random
+from ..data.bigram import bigram_loss
+from ..data.names import load_names
+from ..data.split import split
+from ..nn.functional import cross_entropy
+from ..tensor import Tensor
+from ..train.recipe import Metric, Options, Recipe
 
 END = 0  # stands before the first letter and after the last; the letters are 1 to 26
 _IGNORED = -100  # the target of positions after the end, which cross_entropy leaves out

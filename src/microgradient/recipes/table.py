@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from microgradient import nn
-from microgradient.data.table import read_table
-from microgradient.nn.functional import cross_entropy, mse_loss
-from microgradient.tensor import Tensor
-from microgradient.train.recipe import Metric, Options, Recipe
+from .. import nn
+from ..data.table import read_table
+from ..nn.functional import cross_entropy, mse_loss
+from ..tensor import Tensor
+from ..train.recipe import Metric, Options, Recipe
 
 
 class TableRecipe(Recipe):

@@ -1,4 +1,4 @@
-"""``text``: a small GPT that writes, character by character, in the manner of a text."""
+"""`text`: a small GPT that writes, character by character, in the manner of a text."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from microgradient import nn, random
-from microgradient.data.bigram import bigram_loss
-from microgradient.data.text import load_text
-from microgradient.errors import DataError
-from microgradient.nn.functional import cross_entropy
-from microgradient.tensor import Tensor
-from microgradient.train.recipe import Metric, Options, Recipe
+from .. import nn, random
+from ..data.bigram import bigram_loss
+from ..data.text import load_text
+from ..errors import DataError
+from ..nn.functional import cross_entropy
+from ..tensor import Tensor
+from ..train.recipe import Metric, Options, Recipe
 
 CONTEXT, WIDTH, HEADS, BLOCKS = 64, 96, 4, 2
 _HELD_OUT = 0.1

@@ -1,12 +1,12 @@
-"""``two-layer``: a 2-2-1 network by hand and by the engine, on four points.
+"""`two-layer`: a 2-2-1 network by hand and by the engine, on four points.
 
 The program this recipe puts right trains a network of two inputs, two hidden units (ReLU) and one output (sigmoid) on
 four points by Adam and mean squared error. Five things keep it from working:
 
 1. the weights are local to the function that builds the model, and used outside of it;
-2. the backward function reads ``h1``, ``a1``, ``h2`` and ``x``, which belong to the forward function;
-3. its products are the wrong way round: for ``h = x W`` it is ``dW = xᵀ dh`` and ``da = dh Wᵀ``, and the ReLU's
-   derivative multiplies ``dh`` element by element (and it is never called: the loop uses the tape's gradients);
+2. the backward function reads `h1`, `a1`, `h2` and `x`, which belong to the forward function;
+3. its products are the wrong way round: for `h = x W` it is `dW = xᵀ dh` and `da = dh Wᵀ`, and the ReLU's
+   derivative multiplies `dh` element by element (and it is never called: the loop uses the tape's gradients);
 4. the predictions have shape (4, 1) and the targets (4,), so their difference has shape (4, 4): every prediction is
    compared with every target, and the best answer becomes the mean of the targets, 0.75, everywhere;
 5. all inputs are positive, so a hidden unit that draws two negative weights is off for every point, has derivative
@@ -25,10 +25,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from microgradient import nn
-from microgradient.nn.functional import mse_loss
-from microgradient.tensor import Tensor
-from microgradient.train.recipe import Metric, Options, Recipe
+from .. import nn
+from ..nn.functional import mse_loss
+from ..tensor import Tensor
+from ..train.recipe import Metric, Options, Recipe
 
 X = np.array([[0.1, 0.2], [0.3, 0.4], [0.5, 0.6], [0.7, 0.8]], np.float32)
 Y = np.array([[0], [1], [1], [1]], np.float32)

@@ -83,7 +83,7 @@ class CompiledValues:
     def repeat(self, n: int, *args: Any, **kwargs: Any) -> Any:
         """Call `n` times with the same arguments, without going back to Python in between; the last result.
 
-        :raises ArgumentError: `n` is less than 1.
+        Raises ArgumentError: `n` is less than 1.
         """
         if n < 1:
             raise ArgumentError("MG217", f"`repeat` needs at least one time, but n = {n}.")

@@ -1,5 +1,5 @@
 """Training: the loop, the run folder it writes, the file format of the weights, the progress it shows."""
 
-from microgradient.train.recipe import Metric, Options, Recipe
+from .recipe import Metric, Options, Recipe
 
 __all__ = ["Metric", "Options", "Recipe"]

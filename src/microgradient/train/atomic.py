@@ -12,24 +12,24 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from microgradient.errors import DataError
+from ..errors import DataError
 
 PENDING = ".new"
 _PLAIN = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Replace the file at ``path`` by ``content``: readers see the old file or the new one, nothing between.
+    """Replace the file at `path` by `content`: readers see the old file or the new one, nothing between.
 
-    Raises :class:`DataError` (MG186), with the system's reason, if it can't be written; the old file then stands.
+    Raises `DataError` (MG186), with the system's reason, if it can't be written; the old file then stands.
     """
     write_all_atomically(path.parent, {path.name: content})
 
 
 def write_all_atomically(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Replace several files of one folder: all are safely on the disk, as ``NAME.TOKEN.new``, before the first is renamed.
+    """Replace several files of one folder: all are safely on the disk, as `NAME.TOKEN.new`, before the first is renamed.
 
-    Should the machine stop between two renames, the reader can tell it from the ``.new`` files that are left.
+    Should the machine stop between two renames, the reader can tell it from the `.new` files that are left.
     """
     token = secrets.token_hex(4)  # two writers at once don't write into each other's files
     pending = {name: folder / f"{name}.{token}{PENDING}" for name in files}
@@ -53,7 +53,7 @@ def write_all_atomically(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def open_plain(path: Path, flags: int) -> int:
-    """A descriptor of the plain file at ``path``. Raises :class:`OSError` for a link, a pipe or a device, and never waits."""
+    """A descriptor of the plain file at `path`. Raises `OSError` for a link, a pipe or a device, and never waits."""
     descriptor = os.open(path, flags | _PLAIN, 0o666)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
@@ -62,7 +62,7 @@ def open_plain(path: Path, flags: int) -> int:
 
 
 def read_plain(path: Path) -> bytes:
-    """The content of a file. Raises :class:`DataError` (MG185) if it can't be read, or is a pipe or a device."""
+    """The content of a file. Raises `DataError` (MG185) if it can't be read, or is a pipe or a device."""
     try:
         if path.exists() and not path.is_file():
             raise OSError(errno.EINVAL, "it is not a plain file")
@@ -72,7 +72,7 @@ def read_plain(path: Path) -> bytes:
 
 
 def reason(error: OSError) -> str:
-    """The system's own words for an error, without the number: ``No space left on device``."""
+    """The system's own words for an error, without the number: `No space left on device`."""
     return "it is a symbolic link" if error.errno == errno.ELOOP else error.strerror or str(error)
 
 

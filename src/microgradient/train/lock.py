@@ -7,8 +7,8 @@ import platform
 import weakref
 from pathlib import Path
 
-from microgradient.errors import ArgumentError, DataError
-from microgradient.train.atomic import open_plain, reason
+from ..errors import ArgumentError, DataError
+from .atomic import open_plain, reason
 
 try:
     import fcntl
@@ -19,7 +19,7 @@ LOCK = "run.lock"
 
 
 class Lock:
-    """This process's hold on a folder, for as long as an object lives that shares it. See :func:`lock`."""
+    """This process's hold on a folder, for as long as an object lives that shares it. See `lock`."""
 
     def __init__(self, path: Path) -> None:
         descriptor = _acquire(path)
@@ -32,7 +32,7 @@ _held: weakref.WeakValueDictionary[tuple[int, int], Lock] = weakref.WeakValueDic
 
 
 def lock(folder: Path) -> Lock:
-    """The lock on ``folder``. Raises :class:`ArgumentError` (MG186), naming the process, if another one holds it."""
+    """The lock on `folder`. Raises `ArgumentError` (MG186), naming the process, if another one holds it."""
     try:
         known = os.stat(folder)
         held = _held.get((known.st_dev, known.st_ino)) or Lock(folder / LOCK)

@@ -18,14 +18,14 @@ from typing import Any
 
 import numpy as np
 
-from microgradient import random
-from microgradient.errors import MicrogradientError
-from microgradient.tape import no_grad
-from microgradient.train.non_finite import NonFiniteError, bad_parameter
-from microgradient.train.progress import Progress, show_progress
-from microgradient.train.recipe import Metric, Recipe
-from microgradient.train.run_folder import Position, RunFolder
-from microgradient.train.step import Step
+from .. import random
+from ..errors import MicrogradientError
+from ..tape import no_grad
+from .non_finite import NonFiniteError, bad_parameter
+from .progress import Progress, show_progress
+from .recipe import Metric, Recipe
+from .run_folder import Position, RunFolder
+from .step import Step
 
 _SAVE_SECONDS = 10.0
 _IMPATIENT_SECONDS = 2.0
@@ -36,9 +36,9 @@ class InterruptedRunError(MicrogradientError):
 
 
 def train(recipe: Recipe, folder: RunFolder, optimizer: Any) -> list[Metric]:
-    """Train from where ``folder`` stands to the last epoch; returns the last held-out numbers.
+    """Train from where `folder` stands to the last epoch; returns the last held-out numbers.
 
-    Raises :class:`NonFiniteError` when the loss is not a finite number, :class:`InterruptedRunError` when the user stops it.
+    Raises `NonFiniteError` when the loss is not a finite number, `InterruptedRunError` when the user stops it.
     The folder then holds the last good state.
     """
     position, options = folder.run.position, recipe.options
@@ -72,7 +72,7 @@ def batch_count(recipe: Recipe) -> int:
 
 
 def save(recipe: Recipe, folder: RunFolder, optimizer: Any) -> None:
-    """Write the run's state. Raises :class:`NonFiniteError` if a parameter is not finite: the state before is kept."""
+    """Write the run's state. Raises `NonFiniteError` if a parameter is not finite: the state before is kept."""
     if said := bad_parameter(recipe):
         raise NonFiniteError("MG170", f"After step {folder.run.position.step:,}, {said}")
     folder.run.position.rng = random.get_state()
@@ -89,7 +89,7 @@ def evaluate(recipe: Recipe) -> list[Metric]:
 
 
 def _epoch(recipe: Recipe, optimizer: Any, position: Position, step: Step, progress: Progress) -> Iterator[None]:
-    """Run what is left of an epoch, pausing after each step with ``position`` up to date."""
+    """Run what is left of an epoch, pausing after each step with `position` up to date."""
     order = np.random.default_rng([recipe.options.seed, position.epoch]).permutation(recipe.train_size)
     size = recipe.options.batch_size
     recipe.set_learning_rate(optimizer, recipe.learning_rate(position.epoch))

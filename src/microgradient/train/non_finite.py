@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from microgradient.errors import MicrogradientError
-from microgradient.tape import Node, Recorder, recording
-from microgradient.train.recipe import Recipe
+from ..errors import MicrogradientError
+from ..tape import Node, Recorder, recording
+from .recipe import Recipe
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -94,7 +94,7 @@ def _place(model: Any) -> tuple[str, str]:
 
 
 def _first_in_graph(loss: Any) -> str:
-    """The same search over a graph of ``Value``s, which keep their numbers."""
+    """The same search over a graph of `Value`s, which keep their numbers."""
     seen, stack, suspects = {loss}, [loss], []
     while stack:
         value = stack.pop()

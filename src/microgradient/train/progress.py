@@ -16,8 +16,8 @@ _COMPILING_SECONDS = 2.0  # what takes longer is told
 
 
 class Progress(Protocol):
-    """Entered for the length of the training; ``compiling`` around what may compile a step, ``step`` after each step,
-    ``epoch`` after each epoch.
+    """Entered for the length of the training; `compiling` around what may compile a step, `step` after each step,
+    `epoch` after each epoch.
     """
 
     def __enter__(self) -> Progress: ...
@@ -32,7 +32,7 @@ class Progress(Protocol):
 def show_progress(epochs: int, steps: int, first_step: int, loss_unit: str) -> Progress:
     """A bar where standard output is a terminal that can show one, lines where it is a pipe or a file.
 
-    ``steps`` is the total number of steps, ``first_step`` how many are done already.
+    `steps` is the total number of steps, `first_step` how many are done already.
     """
     from rich.console import Console
 
@@ -160,7 +160,7 @@ class _Pace:
             self.first, self.begun = step, time.monotonic()
 
     def told(self, steps: int) -> str:
-        """``12 steps/s  0:07 left``; nothing before there is something to measure."""
+        """`12 steps/s  0:07 left`; nothing before there is something to measure."""
         if self._step <= self.first:
             return ""
         rate = (self._step - self.first) / max(1e-9, time.monotonic() - self.begun)
@@ -173,7 +173,7 @@ def _loss(loss: float, unit: str) -> str:
 
 
 def _clock(seconds: float) -> str:
-    """``0:07``, ``12:30``, ``1:02:03``."""
+    """`0:07`, `12:30`, `1:02:03`."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

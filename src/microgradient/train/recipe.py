@@ -1,4 +1,4 @@
-"""What the training loop asks of a recipe. Each file in ``microgradient/recipes/`` answers it once."""
+"""What the training loop asks of a recipe. Each file in `microgradient/recipes/` answers it once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import microgradient
-from microgradient.errors import ArgumentError
+
+from ..errors import ArgumentError
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Metric:
 
     @property
     def key(self) -> str:
-        """The name in ``metrics.jsonl``: ``test_accuracy``. A percentage is kept as a fraction of 1 there."""
+        """The name in `metrics.jsonl`: `test_accuracy`. A percentage is kept as a fraction of 1 there."""
         return self.name.replace(" ", "_")
 
     def __str__(self) -> str:
@@ -67,10 +68,10 @@ class Metric:
 class Recipe:
     """One training job. A subclass names itself in the class variables and, when made, holds its data and its model.
 
-    The loop shows it every training example once an epoch, in a new order, as arrays of example numbers. ``batch(numbers)``
-    makes of them what ``batch_loss`` computes the loss from; that is differentiated and the optimiser steps. After each
-    epoch ``evaluate()`` gives the held-out numbers, the most telling first. ``model`` is an ``nn.Module``, or whatever else
-    has ``parameters``, ``named_parameters``, ``state_dict``, ``load_state_dict``, ``train`` and ``eval``.
+    The loop shows it every training example once an epoch, in a new order, as arrays of example numbers. `batch(numbers)`
+    makes of them what `batch_loss` computes the loss from; that is differentiated and the optimiser steps. After each
+    epoch `evaluate()` gives the held-out numbers, the most telling first. `model` is an `nn.Module`, or whatever else
+    has `parameters`, `named_parameters`, `state_dict`, `load_state_dict`, `train` and `eval`.
 
     >>> from microgradient.recipes import RECIPES
     >>> recipe = RECIPES["two-layer"](RECIPES["two-layer"].defaults)
@@ -97,13 +98,13 @@ class Recipe:
         self.options = options
 
     def batch(self, examples: NDArray[np.int64]) -> tuple[Any, ...]:
-        """These training examples as arguments of ``batch_loss``: tensors, or arrays for a network of ``Value``s. Each new
+        """These training examples as arguments of `batch_loss`: tensors, or arrays for a network of `Value`s. Each new
         shape costs a compilation. Random draws that make the data, not those of layers, belong here.
         """
         raise NotImplementedError
 
     def batch_loss(self, *batch: Any) -> Any:
-        """The mean loss over a batch: a 0-d tensor or a ``Value``, ready for ``backward()``. It is compiled, and depends on
+        """The mean loss over a batch: a 0-d tensor or a `Value`, ready for `backward()`. It is compiled, and depends on
         the batch, the model and random draws alone.
         """
         raise NotImplementedError
@@ -113,15 +114,15 @@ class Recipe:
         return self.batch_loss(*self.batch(examples))
 
     def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """``function`` compiled, or as it is if the run was asked not to compile."""
+        """`function` compiled, or as it is if the run was asked not to compile."""
         return microgradient.compile(function) if self.options.compile else function
 
     def evaluate(self) -> list[Metric]:
-        """Held-out numbers, the most telling first. Called with the model in ``eval()`` and recording off."""
+        """Held-out numbers, the most telling first. Called with the model in `eval()` and recording off."""
         raise NotImplementedError
 
     def data_arrays(self) -> Iterator[NDArray[Any]]:
-        """The data, for the fingerprint in ``run.json``."""
+        """The data, for the fingerprint in `run.json`."""
         raise NotImplementedError
 
     def description(self) -> list[str]:
@@ -133,11 +134,11 @@ class Recipe:
         return []
 
     def details(self) -> dict[str, Any]:
-        """What else ``run.json`` should hold, for example how a table's columns became numbers."""
+        """What else `run.json` should hold, for example how a table's columns became numbers."""
         return {}
 
     def optimizer(self) -> Any:
-        """The optimiser over the model's parameters, found by name in ``microgradient.optim``."""
+        """The optimiser over the model's parameters, found by name in `microgradient.optim`."""
         return optimizer_class(self.options.optimizer)(self.model.parameters(), lr=self.options.lr)
 
     def learning_rate(self, epoch: int) -> float:
@@ -161,7 +162,7 @@ class Recipe:
 
 
 def check_options(options: Options, recipe: type[Recipe]) -> None:
-    """Raise :class:`ArgumentError` (MG188) for an option that makes no sense, or that the recipe has no use for."""
+    """Raise `ArgumentError` (MG188) for an option that makes no sense, or that the recipe has no use for."""
     for flag, number in (("--epochs", options.epochs), ("--batch-size", options.batch_size)):
         if number < 1:
             raise ArgumentError("MG188", f"{flag} must be at least 1, not {number}.")
@@ -185,12 +186,12 @@ def check_options(options: Options, recipe: type[Recipe]) -> None:
 
 
 def optimizer_names() -> list[str]:
-    """The optimisers of ``microgradient.optim``, as the command line writes them."""
+    """The optimisers of `microgradient.optim`, as the command line writes them."""
     return sorted(_optimizers())
 
 
 def optimizer_class(name: str) -> Any:
-    """The optimiser class called ``name``, in any case. Raises :class:`ArgumentError` (MG188) if there is none."""
+    """The optimiser class called `name`, in any case. Raises `ArgumentError` (MG188) if there is none."""
     found = _optimizers().get(name.lower())
     if found is None:
         raise ArgumentError("MG188", f"There is no optimizer {name!r}; choose from {', '.join(optimizer_names())}.")
@@ -198,7 +199,7 @@ def optimizer_class(name: str) -> Any:
 
 
 def _optimizers() -> dict[str, Any]:
-    from microgradient import optim
+    from .. import optim
 
     classes = [value for value in vars(optim).values() if isinstance(value, type)]
     return {cls.__name__.lower(): cls for cls in classes if hasattr(cls, "step") and cls.__name__ != "Optimizer"}

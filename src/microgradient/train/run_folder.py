@@ -2,15 +2,15 @@
 
 | file | what it holds |
 | --- | --- |
-| ``run.json`` | recipe, options, versions, data fingerprint; where the run stands, the random generator's state |
-| ``model.safetensors`` | the model's ``state_dict`` |
-| ``optimizer.safetensors`` | the optimiser's ``state_dict``: its arrays, and its numbers as JSON in the metadata |
-| ``metrics.jsonl`` | one line of JSON for each finished epoch |
+| `run.json` | recipe, options, versions, data fingerprint; where the run stands, the random generator's state |
+| `model.safetensors` | the model's `state_dict` |
+| `optimizer.safetensors` | the optimiser's `state_dict`: its arrays, and its numbers as JSON in the metadata |
+| `metrics.jsonl` | one line of JSON for each finished epoch |
 
-All carry the run's id, the first three the number of steps done, and ``run.json`` the others' SHA-256. They are replaced
-together: all are written as ``NAME.TOKEN.new``, then renamed, the optimiser first and ``run.json`` last. A crash between two
+All carry the run's id, the first three the number of steps done, and `run.json` the others' SHA-256. They are replaced
+together: all are written as `NAME.TOKEN.new`, then renamed, the optimiser first and `run.json` last. A crash between two
 renames is noticed by the step and finished when the folder is opened again. A step's state is the same however often it is
-saved, or the run interrupted. While a :class:`RunFolder` lives, ``run.lock`` keeps other processes out.
+saved, or the run interrupted. While a `RunFolder` lives, `run.lock` keeps other processes out.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from typing import Any
 
 import numpy as np
 
-from microgradient.errors import ArgumentError, DataError
-from microgradient.train import safetensors
-from microgradient.train.atomic import (
+from ..errors import ArgumentError, DataError
+from . import safetensors
+from .atomic import (
     PENDING,
     open_plain,
     read_plain,
@@ -36,7 +36,7 @@ from microgradient.train.atomic import (
     write_all_atomically,
     write_atomically,
 )
-from microgradient.train.lock import Lock, lock
+from .lock import Lock, lock
 
 MODEL, OPTIMIZER, RUN, METRICS = "model.safetensors", "optimizer.safetensors", "run.json", "metrics.jsonl"
 _COMMITTED = (OPTIMIZER, MODEL, RUN)
@@ -44,7 +44,7 @@ _COMMITTED = (OPTIMIZER, MODEL, RUN)
 
 @dataclass
 class Position:
-    """Where a run stands: after ``epoch`` whole epochs and ``batch`` batches of the next one."""
+    """Where a run stands: after `epoch` whole epochs and `batch` batches of the next one."""
 
     epoch: int = 0
     batch: int = 0
@@ -57,7 +57,7 @@ class Position:
 
 @dataclass
 class Run:
-    """The content of ``run.json``."""
+    """The content of `run.json`."""
 
     recipe: str
     source: str
@@ -78,7 +78,7 @@ class Run:
 
 
 class RunFolder:
-    """A run folder on the disk. Make one with :meth:`create` or :meth:`open`."""
+    """A run folder on the disk. Make one with `create` or `open`."""
 
     def __init__(self, path: Path, run: Run, held: Lock) -> None:
         self.path = path
@@ -87,7 +87,7 @@ class RunFolder:
 
     @classmethod
     def create(cls, path: Path, run: Run) -> RunFolder:
-        """Make the folder. Raises :class:`ArgumentError` (MG186) if it holds a run, is in use or can't be written."""
+        """Make the folder. Raises `ArgumentError` (MG186) if it holds a run, is in use or can't be written."""
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:  # also when it is a file, or a folder above it is one
@@ -105,7 +105,7 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
-        """Open a folder to go on with its run. Raises :class:`ArgumentError` or :class:`DataError` if that can't be."""
+        """Open a folder to go on with its run. Raises `ArgumentError` or `DataError` if that can't be."""
         if not any(file.is_file() for file in (path / RUN, *_pending(path, RUN))):
             raise ArgumentError("MG187", f"There is no run to resume in {path}: it has no {RUN}.")
         held = lock(path)
@@ -117,7 +117,7 @@ class RunFolder:
         self._held = None
 
     def save(self, model: Mapping[str, Any], optimizer: Mapping[str, Any]) -> None:
-        """Write model, optimiser and ``run.json`` as one: after a crash the folder holds all of a save or none."""
+        """Write model, optimiser and `run.json` as one: after a crash the folder holds all of a save or none."""
         sync(self.path / METRICS)
         stamp = {"recipe": self.run.recipe, "step": str(self.run.position.step), **self.run.stamp}
         files = {OPTIMIZER: _optimizer_to_bytes(optimizer, stamp), MODEL: safetensors.to_bytes(model, stamp)}
@@ -126,7 +126,7 @@ class RunFolder:
         write_all_atomically(self.path, files)
 
     def load(self) -> tuple[safetensors.Arrays, dict[str, Any]]:
-        """The saved model's and the saved optimiser's ``state_dict``, if they are what was saved with ``run.json``."""
+        """The saved model's and the saved optimiser's `state_dict`, if they are what was saved with `run.json`."""
         files = {name: read_plain(self.path / name) for name in (MODEL, OPTIMIZER)}
         model, model_stamp = safetensors.from_bytes(files[MODEL], str(self.path / MODEL))
         optimizer, optimizer_stamp = _read_optimizer(files[OPTIMIZER], str(self.path / OPTIMIZER))
@@ -144,7 +144,7 @@ class RunFolder:
         return model, optimizer
 
     def append_metrics(self, line: Mapping[str, Any]) -> None:
-        """Add one epoch's line to ``metrics.jsonl``."""
+        """Add one epoch's line to `metrics.jsonl`."""
         try:
             descriptor = open_plain(self.path / METRICS, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
             with open(descriptor, "a", encoding="utf-8") as file:
@@ -153,7 +153,7 @@ class RunFolder:
             raise DataError("MG186", f"Can't write {self.path / METRICS}: {reason(error)}.") from error
 
     def metrics(self) -> list[dict[str, Any]]:
-        """The whole lines of ``metrics.jsonl`` that belong to the saved state, which may be older than the file."""
+        """The whole lines of `metrics.jsonl` that belong to the saved state, which may be older than the file."""
         if not (self.path / METRICS).exists():
             return []
         lines = []
@@ -172,13 +172,13 @@ class RunFolder:
         return lines
 
     def trim_metrics(self) -> None:
-        """Drop from ``metrics.jsonl`` what was written after the last save, and a last line that was cut."""
+        """Drop from `metrics.jsonl` what was written after the last save, and a last line that was cut."""
         content = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in self.metrics())
         write_atomically(self.path / METRICS, content.encode())
 
 
 def free_folder(name: str, parent: Path = Path("runs")) -> Path:
-    """``runs/NAME``, or the first of ``runs/NAME-2``, ``runs/NAME-3``, … that is not there yet. It is made, and thereby taken."""
+    """`runs/NAME`, or the first of `runs/NAME-2`, `runs/NAME-3`, … that is not there yet. It is made, and thereby taken."""
     path, count = parent / name, 1
     while True:
         try:
@@ -193,7 +193,7 @@ def free_folder(name: str, parent: Path = Path("runs")) -> Path:
 
 
 def latest_folder(name: str, parent: Path = Path("runs")) -> Path:
-    """The run of this name under ``runs`` that was saved last."""
+    """The run of this name under `runs` that was saved last."""
     numbered = [path for path in parent.glob(f"{name}-*") if path.name.removeprefix(f"{name}-").isdigit()]
     runs = [path for path in (parent / name, *numbered) if (path / RUN).is_file()]
     if not runs:
@@ -248,7 +248,7 @@ def _finish_interrupted_save(path: Path) -> None:
 
 
 def _optimizer_to_bytes(state: Mapping[str, Any], stamp: dict[str, str]) -> bytes:
-    """``{"state": {0: {"step": 5, "exp_avg": Tensor}}, "param_groups": […]}`` as arrays ``0.exp_avg`` and JSON."""
+    """`{"state": {0: {"step": 5, "exp_avg": Tensor}}, "param_groups": […]}` as arrays `0.exp_avg` and JSON."""
     arrays: dict[str, Any] = {}
     numbers: dict[str, dict[str, Any]] = {}
     for index, entries in state["state"].items():

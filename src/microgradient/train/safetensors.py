@@ -1,7 +1,7 @@
 """The safetensors format: named arrays in a file that can only hold numbers, never code.
 
-A file is: 8 bytes, the length of the header as a little-endian integer; the header, a JSON object ``{name: {"dtype":
-"F32", "shape": [2, 3], "data_offsets": [0, 24]}}`` with an optional ``"__metadata__"`` of strings; then the arrays'
+A file is: 8 bytes, the length of the header as a little-endian integer; the header, a JSON object `{name: {"dtype":
+"F32", "shape": [2, 3], "data_offsets": [0, 24]}}` with an optional `"__metadata__"` of strings; then the arrays'
 bytes, little-endian, in C order, without gaps. https://github.com/huggingface/safetensors describes it.
 """
 
@@ -18,8 +18,8 @@ from typing import Any, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
-from microgradient.errors import DataError, DTypeError
-from microgradient.train.atomic import read_plain, write_atomically
+from ..errors import DataError, DTypeError
+from .atomic import read_plain, write_atomically
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -33,7 +33,7 @@ _LARGEST = int(np.iinfo(np.intp).max)  # number of bytes in an array
 
 
 def save(path: Path, arrays: Mapping[str, Any], metadata: Mapping[str, str] | None = None) -> None:
-    """Write named arrays (or tensors) to ``path``, replacing the file in one go.
+    """Write named arrays (or tensors) to `path`, replacing the file in one go.
 
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
@@ -46,12 +46,12 @@ def save(path: Path, arrays: Mapping[str, Any], metadata: Mapping[str, str] | No
 
 
 def load(path: Path) -> tuple[Arrays, dict[str, str]]:
-    """Read a file: its arrays and its metadata. Raises :class:`DataError` (MG185) if it is damaged or not there."""
+    """Read a file: its arrays and its metadata. Raises `DataError` (MG185) if it is damaged or not there."""
     return from_bytes(read_plain(path), str(path))
 
 
 def to_bytes(arrays: Mapping[str, Any], metadata: Mapping[str, str] | None = None) -> bytes:
-    """The content of a file. Raises :class:`DTypeError` (MG140) for a dtype the format has no code for."""
+    """The content of a file. Raises `DTypeError` (MG140) for a dtype the format has no code for."""
     header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
     buffers: list[bytes] = []
     end = 0
@@ -72,7 +72,7 @@ def to_bytes(arrays: Mapping[str, Any], metadata: Mapping[str, str] | None = Non
 
 
 def from_bytes(content: bytes, name: str = "the file") -> tuple[Arrays, dict[str, str]]:
-    """The arrays and the metadata in a file's content; ``name`` is used in errors."""
+    """The arrays and the metadata in a file's content; `name` is used in errors."""
     header, body = _split(content, name)
     metadata = header.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):

@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 
 import microgradient
-from microgradient import random
-from microgradient.errors import ArgumentError, DataError, MicrogradientError, TraceError
-from microgradient.native.runtime import blas
-from microgradient.train.loop import batch_count, evaluate, save, train
-from microgradient.train.recipe import Metric, Options, Recipe, check_options
-from microgradient.train.run_folder import METRICS, MODEL, RUN, Position, Run, RunFolder, free_folder, latest_folder
-from microgradient.train.worked_gradient import worked_gradient
+
+from .. import random
+from ..errors import ArgumentError, DataError, MicrogradientError, TraceError
+from ..native.runtime import blas
+from .loop import batch_count, evaluate, save, train
+from .recipe import Metric, Options, Recipe, check_options
+from .run_folder import METRICS, MODEL, RUN, Position, Run, RunFolder, free_folder, latest_folder
+from .worked_gradient import worked_gradient
 
 Make = Callable[[Options], Recipe]
 Say = Callable[[str], None]
@@ -29,7 +30,7 @@ Say = Callable[[str], None]
 class Session:
     """A recipe, its run folder and its optimiser, ready to train.
 
-    ``source`` is what the user named: a recipe, or a CSV file. ``make`` builds the recipe from its options.
+    `source` is what the user named: a recipe, or a CSV file. `make` builds the recipe from its options.
     """
 
     def __init__(self, source: str, recipe: Recipe, folder: RunFolder, optimizer: Any, changed: bool = False) -> None:
@@ -38,7 +39,7 @@ class Session:
 
     @classmethod
     def begin(cls, source: str, kind: type[Recipe], make: Make, given: Mapping[str, Any], out: Path | None) -> Session:
-        """A new run, with the recipe's defaults and what was ``given``, in ``out`` or a free folder under ``runs``."""
+        """A new run, with the recipe's defaults and what was `given`, in `out` or a free folder under `runs`."""
         options = replace(kind.defaults, **given)
         check_options(options, kind)
         random.manual_seed(options.seed)
@@ -61,8 +62,8 @@ class Session:
 
     @classmethod
     def resume(cls, source: str, kind: type[Recipe], make: Make, given: Mapping[str, Any], out: Path | None) -> Session:
-        """The run in ``out``, or the latest of this name under ``runs``. Of its options only the number of epochs, and whether
-        it is compiled, may change. Raises :class:`ArgumentError` or :class:`DataError` (MG185 to MG187) if it is not the same
+        """The run in `out`, or the latest of this name under `runs`. Of its options only the number of epochs, and whether
+        it is compiled, may change. Raises `ArgumentError` or `DataError` (MG185 to MG187) if it is not the same
         run.
         """
         folder = RunFolder.open(out or latest_folder(_label(source)))
@@ -84,7 +85,7 @@ class Session:
         return cls(source, recipe, folder, optimizer, changed)
 
     def run(self, say: Say) -> None:
-        """Train to the end, telling ``say`` about the data, the model, the result and the run folder.
+        """Train to the end, telling `say` about the data, the model, the result and the run folder.
 
         Matrix products run on one thread: those of a small network gain nothing from more, lose much where another
         program wants the cores too, and their last bits would depend on the number of cores. NumPy's warnings are off:

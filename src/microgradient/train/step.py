@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from microgradient import random
-from microgradient.nn.utils import clip_grad_norm_
-from microgradient.train.non_finite import NonFiniteError, blame
-from microgradient.train.progress import Progress
-from microgradient.train.recipe import Recipe
+from .. import random
+from ..nn.utils import clip_grad_norm_
+from .non_finite import NonFiniteError, blame
+from .progress import Progress
+from .recipe import Recipe
 
 
 class Step:
-    """A step of a recipe's training, called with the numbers of its examples. It tells ``progress`` when it compiles."""
+    """A step of a recipe's training, called with the numbers of its examples. It tells `progress` when it compiles."""
 
     def __init__(self, recipe: Recipe, optimizer: Any, progress: Progress) -> None:
         self.recipe, self.progress = recipe, progress

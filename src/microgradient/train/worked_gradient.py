@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from microgradient.errors import MicrogradientError
-from microgradient.explain import trace, why
-from microgradient.scalar import Value
-from microgradient.train.recipe import Recipe
+from ..errors import MicrogradientError
+from ..explain import trace, why
+from ..scalar import Value
+from .recipe import Recipe
 
 
 def worked_gradient(recipe: Recipe) -> list[str]:
     """Differentiate the mean loss of the first training examples and explain the largest gradient in the first layer
-    (of all ``Value``s, for a scalar network). Empty if the recipe shows none, or there is nothing left to learn.
+    (of all `Value`s, for a scalar network). Empty if the recipe shows none, or there is nothing left to learn.
     """
     if not recipe.worked_examples:
         return []

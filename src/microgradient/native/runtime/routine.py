@@ -91,7 +91,7 @@ def new_arena(size: int) -> Array:
 def data_offset() -> int:
     """How many bytes after the beginning of an ndarray's object the address of its data is.
 
-    :raises RuntimeError: it isn't there in this Python.
+    Raises RuntimeError: it isn't there in this Python.
     """
     offset = object.__basicsize__
     array = np.arange(3)

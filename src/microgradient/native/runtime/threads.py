@@ -29,7 +29,7 @@ def set_num_threads(n: int) -> None:
     At first `n` is the variable MICROGRADIENT_NUM_THREADS or the number of processors that this process may use; matrix products
     begin with NumPy's own number.
 
-    :raises ArgumentError: `n` is not a whole number from 1 on.
+    Raises ArgumentError: `n` is not a whole number from 1 on.
 
     >>> before = get_num_threads()
     >>> set_num_threads(1)

@@ -1,4 +1,4 @@
-"""The functions behind the layers, with PyTorch's names and arguments: ``import microgradient.nn.functional as F``."""
+"""The functions behind the layers, with PyTorch's names and arguments: `import microgradient.nn.functional as F`."""
 
 from ...other_names import answer_for
 from .activation import (

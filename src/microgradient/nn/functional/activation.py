@@ -1,6 +1,6 @@
 """Activation functions. Each acts on every element alone, except the softmax family, which acts along one axis.
 
-``inplace`` is accepted, for programs written for PyTorch, and ignored: tensors do not change.
+`inplace` is accepted, for programs written for PyTorch, and ignored: tensors do not change.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
-    """x where x > 0, else ``negative_slope`` · x.
+    """x where x > 0, else `negative_slope` · x.
 
     >>> leaky_relu(mg.tensor([-2.0, 2.0]), 0.5).tolist()
     [-1.0, 2.0]
@@ -52,7 +52,7 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
-    """x · Φ(x), where Φ is the normal distribution function; ``approximate="tanh"`` replaces Φ by a tanh.
+    """x · Φ(x), where Φ is the normal distribution function; `approximate="tanh"` replaces Φ by a tanh.
 
     Hendrycks and Gimpel 2016.
 
@@ -133,7 +133,7 @@ def softsign(input: Tensor) -> Tensor:
 
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
-    """x between ``min_val`` and ``max_val``, else the nearer of the two; derivative 0 on the bounds, as in PyTorch.
+    """x between `min_val` and `max_val`, else the nearer of the two; derivative 0 on the bounds, as in PyTorch.
 
     >>> hardtanh(mg.tensor([-3.0, 0.5])).tolist()
     [-1.0, 0.5]
@@ -154,7 +154,7 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 def softmax(input: Tensor, dim: int | None = None) -> Tensor:
-    """exp(x) / Σ exp(x) along ``dim``: positive numbers that sum to 1. Without ``dim``, the last axis of one or two.
+    """exp(x) / Σ exp(x) along `dim`: positive numbers that sum to 1. Without `dim`, the last axis of one or two.
 
     >>> softmax(mg.tensor([0.0, 0.0])).tolist()
     [0.5, 0.5]
@@ -163,7 +163,7 @@ def softmax(input: Tensor, dim: int | None = None) -> Tensor:
 
 
 def log_softmax(input: Tensor, dim: int | None = None) -> Tensor:
-    """log(softmax(x)) along ``dim``, computed as x - logsumexp(x), which does not overflow.
+    """log(softmax(x)) along `dim`, computed as x - logsumexp(x), which does not overflow.
 
     >>> log_softmax(mg.tensor([1000.0, 0.0])).tolist()
     [0.0, -1000.0]

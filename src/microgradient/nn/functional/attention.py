@@ -26,9 +26,9 @@ def scaled_dot_product_attention(
 ) -> Tensor:
     """softmax(q kᵀ · scale + mask) v. Vaswani et al. 2017.
 
-    ``query`` (..., L, E), ``key`` (..., S, E), ``value`` (..., S, V) → (..., L, V). ``scale`` is 1/√E if not given. A mask of
-    booleans is true where a position may look, one of floats is added. ``is_causal``: position i looks at 0..i only.
-    ``enable_gqa``: fewer heads (axis -3) in key and value, each shared by several of the query's. A position that may
+    `query` (..., L, E), `key` (..., S, E), `value` (..., S, V) → (..., L, V). `scale` is 1/√E if not given. A mask of
+    booleans is true where a position may look, one of floats is added. `is_causal`: position i looks at 0..i only.
+    `enable_gqa`: fewer heads (axis -3) in key and value, each shared by several of the query's. A position that may
     look nowhere gives zeros.
 
     >>> x = mg.tensor([[1.0, 0.0], [0.0, 1.0]])
@@ -48,7 +48,7 @@ def scaled_dot_product_attention(
 def attend(
     query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout_p: float = 0.0, scale: float | None = None
 ) -> tuple[Tensor, Tensor]:
-    """What :func:`scaled_dot_product_attention` returns, and the weights (..., L, S)."""
+    """What `scaled_dot_product_attention` returns, and the weights (..., L, S)."""
     if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
         raise ShapeError(
             "MG161",
@@ -71,7 +71,7 @@ def attend(
 
 
 def checked_mask(mask: Tensor) -> Tensor:
-    """A mask of booleans or floats as it is. Raises :class:`DTypeError` for whole numbers, which could mean either."""
+    """A mask of booleans or floats as it is. Raises `DTypeError` for whole numbers, which could mean either."""
     mask = as_tensor(mask)
     if mask.dtype != np.bool_ and mask.dtype.kind != "f":
         raise DTypeError("MG140", f"An attention mask holds booleans or floats, got {mask.dtype}. Write `mask != 0`.")

@@ -27,10 +27,10 @@ def conv1d(
     dilation: IntOrTuple = 1,
     groups: int = 1,
 ) -> Tensor:
-    """Slide ``weight`` (out, in/groups, k) along ``input`` (N, in, L) or (in, L): → (N, out, L').
+    """Slide `weight` (out, in/groups, k) along `input` (N, in, L) or (in, L): → (N, out, L').
 
-    L' = (L + 2·padding - dilation·(k-1) - 1) // stride + 1. ``padding`` may be "valid" (none) or "same" (L' = L).
-    Raises :class:`ShapeError` where channels or sizes don't fit.
+    L' = (L + 2·padding - dilation·(k-1) - 1) // stride + 1. `padding` may be "valid" (none) or "same" (L' = L).
+    Raises `ShapeError` where channels or sizes don't fit.
 
     >>> conv1d(mg.tensor([[[1.0, 2.0, 4.0]]]), mg.tensor([[[-1.0, 1.0]]])).tolist()
     [[[1.0, 2.0]]]
@@ -47,9 +47,9 @@ def conv2d(
     dilation: IntOrTuple = 1,
     groups: int = 1,
 ) -> Tensor:
-    """Slide ``weight`` (out, in/groups, kh, kw) over ``input`` (N, in, H, W) or (in, H, W): → (N, out, H', W').
+    """Slide `weight` (out, in/groups, kh, kw) over `input` (N, in, H, W) or (in, H, W): → (N, out, H', W').
 
-    Each side as in :func:`conv1d`.
+    Each side as in `conv1d`.
 
     >>> conv2d(mg.ones((1, 1, 3, 3)), mg.ones((1, 1, 2, 2))).tolist()
     [[[[4.0, 4.0], [4.0, 4.0]]]]
@@ -66,7 +66,7 @@ def conv3d(
     dilation: IntOrTuple = 1,
     groups: int = 1,
 ) -> Tensor:
-    """Slide ``weight`` (out, in/groups, kd, kh, kw) through ``input`` (N, in, D, H, W): → (N, out, D', H', W').
+    """Slide `weight` (out, in/groups, kd, kh, kw) through `input` (N, in, D, H, W): → (N, out, D', H', W').
 
     >>> conv3d(mg.ones((1, 1, 2, 2, 2)), mg.ones((1, 1, 2, 2, 2))).item()
     8.0
@@ -84,7 +84,7 @@ def conv_transpose1d(
     groups: int = 1,
     dilation: IntOrTuple = 1,
 ) -> Tensor:
-    """The transpose of the linear map :func:`conv1d`: ``weight`` (in, out/groups, k), (N, in, L) → (N, out, L').
+    """The transpose of the linear map `conv1d`: `weight` (in, out/groups, k), (N, in, L) → (N, out, L').
 
     L' = (L-1)·stride - 2·padding + dilation·(k-1) + output_padding + 1.
 
@@ -104,7 +104,7 @@ def conv_transpose2d(
     groups: int = 1,
     dilation: IntOrTuple = 1,
 ) -> Tensor:
-    """The transpose of :func:`conv2d`: ``weight`` (in, out/groups, kh, kw), (N, in, H, W) → (N, out, H', W').
+    """The transpose of `conv2d`: `weight` (in, out/groups, kh, kw), (N, in, H, W) → (N, out, H', W').
 
     >>> conv_transpose2d(mg.ones((1, 1, 2, 2)), mg.ones((1, 1, 2, 2)), stride=2).shape
     (1, 1, 4, 4)
@@ -122,7 +122,7 @@ def conv_transpose3d(
     groups: int = 1,
     dilation: IntOrTuple = 1,
 ) -> Tensor:
-    """The transpose of :func:`conv3d`: ``weight`` (in, out/groups, kd, kh, kw).
+    """The transpose of `conv3d`: `weight` (in, out/groups, kd, kh, kw).
 
     >>> conv_transpose3d(mg.ones((1, 1, 2, 2, 2)), mg.ones((1, 1, 2, 2, 2))).shape
     (1, 1, 3, 3, 3)
@@ -131,9 +131,9 @@ def conv_transpose3d(
 
 
 def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
-    """Widen axes from the last one on: ``pad`` is (left, right, top, bottom, ...).
+    """Widen axes from the last one on: `pad` is (left, right, top, bottom, ...).
 
-    ``mode``: "constant" fills with ``value`` (0), "reflect" mirrors without the edge, "replicate" repeats the edge,
+    `mode`: "constant" fills with `value` (0), "reflect" mirrors without the edge, "replicate" repeats the edge,
     "circular" goes round.
 
     >>> pad(mg.tensor([1.0, 2.0, 3.0]), (1, 1), mode="reflect").tolist()
@@ -167,7 +167,7 @@ def _check_border(mode: str, length: int, width: int) -> None:
 
 
 def tuple_of(value: IntOrTuple, ndim: int, name: str) -> tuple[int, ...]:
-    """``value`` for each of ``ndim`` axes."""
+    """`value` for each of `ndim` axes."""
     result = (value,) * ndim if isinstance(value, int | np.integer) else tuple(value)
     if len(result) == 1:
         result *= ndim

@@ -19,8 +19,8 @@ from ..error_context import FeatureError
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """y = x Wᵀ + b.
 
-    ``input`` (..., in), ``weight`` (out, in), ``bias`` (out) → (..., out). Raises :class:`ShapeError` if the last axis of
-    ``input`` isn't ``in`` long, :class:`DTypeError` for whole numbers.
+    `input` (..., in), `weight` (out, in), `bias` (out) → (..., out). Raises `ShapeError` if the last axis of
+    `input` isn't `in` long, `DTypeError` for whole numbers.
 
     >>> linear(mg.tensor([[1.0, 2.0]]), mg.tensor([[3.0, 4.0]]), mg.tensor([1.0])).tolist()
     [[12.0]]
@@ -39,9 +39,9 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
-    """The rows of ``weight`` (num, dim) that the whole numbers of ``input`` name: (...) → (..., dim).
+    """The rows of `weight` (num, dim) that the whole numbers of `input` name: (...) → (..., dim).
 
-    The row ``padding_idx`` gets no gradient. Raises :class:`OutOfRangeError` for an index outside 0..num-1.
+    The row `padding_idx` gets no gradient. Raises `OutOfRangeError` for an index outside 0..num-1.
 
     >>> embedding(mg.tensor([1, 0]), mg.tensor([[1.0, 2.0], [3.0, 4.0]])).tolist()
     [[3.0, 4.0], [1.0, 2.0]]
@@ -110,8 +110,8 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """Each element becomes 0 with probability ``p``, the others grow by 1/(1-p); without ``training``, ``input`` itself.
-    ``inplace`` is accepted and ignored: tensors do not change.
+    """Each element becomes 0 with probability `p`, the others grow by 1/(1-p); without `training`, `input` itself.
+    `inplace` is accepted and ignored: tensors do not change.
 
     Srivastava et al. 2014.
 
@@ -128,7 +128,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
 
 
 def as_tensor(value: object) -> Tensor:
-    """``value`` itself if it is a Tensor, else the Tensor of its numbers."""
+    """`value` itself if it is a Tensor, else the Tensor of its numbers."""
     return value if isinstance(value, Tensor) else mg.asarray(value)
 
 

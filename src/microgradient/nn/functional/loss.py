@@ -1,6 +1,6 @@
 """Losses: one number that says how far predictions are from targets.
 
-Every loss takes ``reduction``: "mean" (over the elements, unless said otherwise), "sum", or "none".
+Every loss takes `reduction`: "mean" (over the elements, unless said otherwise), "sum", or "none".
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def binary_cross_entropy(
     """-(y log p + (1-y) log(1-p)) for probabilities p, each logarithm at least -100.
 
     The derivative is PyTorch's, (p - y) / max(p · (1-p), 1e-12): large, but finite, where a prediction is surely wrong.
-    Prefer :func:`binary_cross_entropy_with_logits`, which is exact for every number. Raises :class:`ArgumentError` for
+    Prefer `binary_cross_entropy_with_logits`, which is exact for every number. Raises `ArgumentError` for
     an input outside 0..1.
 
     >>> round(binary_cross_entropy(mg.tensor([0.5]), mg.tensor([1.0])).item(), 4)
@@ -121,9 +121,9 @@ def binary_cross_entropy_with_logits(
 
 
 def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target: bool = False) -> Tensor:
-    """y · (log y - x) for log-probabilities x and probabilities y (their logarithms, with ``log_target``); NaN for y < 0.
+    """y · (log y - x) for log-probabilities x and probabilities y (their logarithms, with `log_target`); NaN for y < 0.
 
-    "mean" divides by the number of elements; ``reduction="batchmean"`` by the batch size, which is the mathematical one.
+    "mean" divides by the number of elements; `reduction="batchmean"` by the batch size, which is the mathematical one.
 
     >>> kl_div(mg.tensor([[0.0]]), mg.tensor([[1.0]]), reduction="batchmean").item()
     0.0
@@ -143,7 +143,7 @@ def nll_loss(
 ) -> Tensor:
     """-weight[y] · x[y] for log-probabilities x (N, C), (C,) or (N, C, d...) and labels y (N,), () or (N, d...).
 
-    "mean" divides by the sum of the weights used. Rows with the label ``ignore_index`` count for nothing.
+    "mean" divides by the sum of the weights used. Rows with the label `ignore_index` count for nothing.
 
     >>> nll_loss(mg.tensor([[-1.0, -2.0]]), mg.tensor([1])).item()
     2.0
@@ -167,10 +167,10 @@ def cross_entropy(
 ) -> Tensor:
     """-log softmax(x)[y] for scores ("logits") x and labels y, or -Σ y log softmax(x) for probabilities y.
 
-    ``input`` (N, C), (C,) or (N, C, d...); labels (N,), () or (N, d...), whole numbers 0..C-1, of any dtype; probabilities
-    have the input's shape. ``weight`` (C,) weighs the classes; "mean" divides by the sum of the weights used (labels) or
-    by N (probabilities). ``label_smoothing`` mixes in that much of the uniform distribution (Szegedy et al. 2016).
-    Warns if ``input`` looks like a softmax. Raises :class:`ArgumentError` for a label outside 0..C-1.
+    `input` (N, C), (C,) or (N, C, d...); labels (N,), () or (N, d...), whole numbers 0..C-1, of any dtype; probabilities
+    have the input's shape. `weight` (C,) weighs the classes; "mean" divides by the sum of the weights used (labels) or
+    by N (probabilities). `label_smoothing` mixes in that much of the uniform distribution (Szegedy et al. 2016).
+    Warns if `input` looks like a softmax. Raises `ArgumentError` for a label outside 0..C-1.
 
     >>> round(cross_entropy(mg.tensor([[0.0, 0.0]]), mg.tensor([1])).item(), 4)
     0.6931
@@ -229,18 +229,18 @@ def _class_axis(name: str, input: Tensor) -> int:
 
 
 def _along(weight: Tensor, input: Tensor, axis: int) -> Tensor:
-    """Class weights, shaped so that they lie along ``axis``."""
+    """Class weights, shaped so that they lie along `axis`."""
     return mg.reshape(as_tensor(weight), (-1,) + (1,) * (input.ndim - 1 - axis))
 
 
 def _at_labels(x: Tensor, labels: Tensor, axis: int) -> Tensor:
-    """x[n, labels[n, ...], ...]: for each label the entry of ``x`` that it names along ``axis``."""
+    """x[n, labels[n, ...], ...]: for each label the entry of `x` that it names along `axis`."""
     grid = [wrap(np.arange(n).reshape((n,) + (1,) * (labels.ndim - 1 - k)), None) for k, n in enumerate(labels.shape)]
     return x[(*grid[:axis], labels, *grid[axis:])]
 
 
 def _weigh(loss: Tensor, labels: Tensor, kept: Tensor | None, weight: Tensor | None, reduction: str) -> Tensor:
-    """Reduce ``loss`` with the class weights, leaving out what is not ``kept``."""
+    """Reduce `loss` with the class weights, leaving out what is not `kept`."""
     if weight is None and kept is None:
         return reduce(loss, reduction)
     if weight is None:
@@ -257,7 +257,7 @@ def _weigh(loss: Tensor, labels: Tensor, kept: Tensor | None, weight: Tensor | N
 
 
 def _labels(input: Tensor, target: Tensor, axis: int, ignore_index: int) -> tuple[Tensor, Tensor | None]:
-    """The labels as int64 with 0 in place of ``ignore_index``, and where they count (None: everywhere)."""
+    """The labels as int64 with 0 in place of `ignore_index`, and where they count (None: everywhere)."""
     classes = input.shape[axis]
     wanted = input.shape[:axis] + input.shape[axis + 1 :]
     if target.shape != wanted:

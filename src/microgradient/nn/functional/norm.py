@@ -78,9 +78,9 @@ def layer_norm(
     bias: Tensor | None = None,
     eps: float = 1e-5,
 ) -> Tensor:
-    """y = (x - mean) / √(var + eps) · weight + bias, over the last axes, which are ``normalized_shape``.
+    """y = (x - mean) / √(var + eps) · weight + bias, over the last axes, which are `normalized_shape`.
 
-    Ba, Kiros and Hinton 2016. Raises :class:`ShapeError` if the input ends differently.
+    Ba, Kiros and Hinton 2016. Raises `ShapeError` if the input ends differently.
 
     >>> layer_norm(mg.tensor([[1.0, 3.0]]), (2,), eps=0.0).tolist()
     [[-1.0, 1.0]]

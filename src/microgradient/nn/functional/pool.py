@@ -41,9 +41,9 @@ def max_pool2d(
     *,
     ceil_mode: bool = False,
 ) -> Tensor:
-    """The largest of each window of (N, C, H, W) or (C, H, W). ``stride`` is the kernel size if not given.
+    """The largest of each window of (N, C, H, W) or (C, H, W). `stride` is the kernel size if not given.
 
-    H' = (H + 2·padding - dilation·(k-1) - 1) / stride + 1, rounded down, or up with ``ceil_mode`` (a last window
+    H' = (H + 2·padding - dilation·(k-1) - 1) / stride + 1, rounded down, or up with `ceil_mode` (a last window
     reaches over the edge, but never starts beyond it). Padding counts as -∞.
 
     >>> max_pool2d(mg.reshape(mg.arange(16.0), (1, 1, 4, 4)), 2).tolist()
@@ -77,9 +77,9 @@ def avg_pool2d(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> Tensor:
-    """The mean of each window of (N, C, H, W) or (C, H, W); sizes as :func:`max_pool2d`.
+    """The mean of each window of (N, C, H, W) or (C, H, W); sizes as `max_pool2d`.
 
-    Padding counts as zeros, or not at all if ``count_include_pad`` is false. ``divisor_override`` divides each sum
+    Padding counts as zeros, or not at all if `count_include_pad` is false. `divisor_override` divides each sum
     instead of the number of elements.
 
     >>> avg_pool2d(mg.reshape(mg.arange(16.0), (1, 1, 4, 4)), 2).tolist()
@@ -111,7 +111,7 @@ def _max_pool(
 
 
 def _max_along(x: Tensor, axis: int, outputs: int, kernel: int, stride: int, dilation: int) -> Tensor:
-    """The maximum of ``outputs`` windows along one axis: slice by slice, the first of equals stays, NaN goes through."""
+    """The maximum of `outputs` windows along one axis: slice by slice, the first of equals stays, NaN goes through."""
     rest = (slice(None),) * (-1 - axis)
     y = None
     for k in range(kernel):
