@@ -229,7 +229,7 @@ def test_bad_texts_get_one_sentence(run, content, pattern):
 def test_a_folder_with_a_run_is_kept(run):
     assert run(*QUICK, "--out", "a")[0] == 0
     before = Path("a", MODEL).read_bytes()
-    refused(run(*QUICK, "--out", "a"), "a already holds a run: go on with it by --resume, or choose another .* --out")
+    refused(run(*QUICK, "--out", "a"), "a already holds a run: continue it with --resume, or choose another .* --out")
     assert Path("a", MODEL).read_bytes() == before
 
 

@@ -1,4 +1,4 @@
-"""The training loop: a run that is stopped anywhere and taken up again is the unbroken run, to the last bit."""
+"""The training loop: a run that is stopped anywhere and resumed is the unbroken run, to the last bit."""
 
 import json
 import os

@@ -214,7 +214,7 @@ def test_a_folder_with_a_run_is_never_begun_again(tmp_path):
     folder = new_folder(tmp_path / "r")
     save_step(folder, 1)
     before = {path.name: path.read_bytes() for path in folder.path.iterdir()}
-    with pytest.raises(ArgumentError, match=r"already holds a run: go on with it by --resume, or .* --out"):
+    with pytest.raises(ArgumentError, match=r"already holds a run: continue it with --resume, or .* --out"):
         new_folder(tmp_path / "r")
     assert before == {path.name: path.read_bytes() for path in folder.path.iterdir()}
 

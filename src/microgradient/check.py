@@ -23,7 +23,7 @@ def check_gradients(
 
     Backward mode is checked entry by entry: ∂(Σ v·f)/∂x for a fixed random v against (F(x + h) - F(x - h)) / 2h. Forward mode
     is checked against it by the adjoint identity ⟨v, Ju⟩ = ⟨vᵀJ, u⟩. For order 2 the same is done to the gradient, and so on.
-    Arguments are tensors, arrays or numbers, or trees of them; they are taken in float64, where differences mean something.
+    Arguments are tensors, arrays or numbers, or trees of them; they are converted to float64, where differences are accurate.
     Raises GradientError that names the entry that is most wrong, what we gave and what the finite difference gave.
 
     >>> import microgradient as mg

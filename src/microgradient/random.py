@@ -56,7 +56,7 @@ _WORDS32, _WORDS64 = np.dtype("<u4"), np.dtype("<u8")
 
 
 class Generator:
-    """A generator of its own, beside the one that the functions of this module share.
+    """An independent generator; the functions of this module share another one.
 
     Without a seed it starts from the operating system's entropy.
 
@@ -105,7 +105,7 @@ class Generator:
             return {"seed": self._seed, "counter": self._counter}
 
     def set_state(self, state: dict[str, int]) -> None:
-        """Go on from a state that `get_state` returned.
+        """Continue from a state that `get_state` returned.
 
         >>> from microgradient import random
         >>> before = random.get_state()
@@ -166,7 +166,7 @@ class Generator:
         shape, dtype = _shape(shape), _floating(dtype)
         mean, std = _real(mean, "mean"), _real(std, "std")
         if std < 0:
-            raise ArgumentError("MG139", f"A standard deviation is not negative, got std = {std}.")
+            raise ArgumentError("MG139", f"A standard deviation must not be negative, got std = {std}.")
         if trace_hooks.current() is not None:
             return _traced(self.normal, (shape, mean, std, dtype), shape, dtype, self._draw("normal", mean, std, dtype))
         out = self._normals(math.prod(shape), FORMATS[np.dtype(np.float64 if dtype == np.float64 else np.float32)])
@@ -213,7 +213,7 @@ class Generator:
         """
         n = _whole(n, "n")
         if n < 0:
-            raise ArgumentError("MG139", f"A permutation of n = {n} things does not exist.")
+            raise ArgumentError("MG139", f"permutation needs n ≥ 0, got n = {n}.")
         if trace_hooks.current() is not None:
             return _traced(self.permutation, (n,), (n,), np.dtype(np.int64))
         return _tensor(np.argsort(self._words(n, _WORDS64), kind="stable").astype(np.int64, copy=False), (n,))
@@ -414,7 +414,7 @@ def _pairs(w: Array, v: Array, form: _Format) -> Array:
 
 def _whole(value: Any, name: str) -> int:
     if isinstance(value, bool | np.bool_) or not hasattr(value, "__index__"):
-        raise ArgumentTypeError("MG139", f"`{name}` is a whole number, got {value!r} ({type(value).__name__}).")
+        raise ArgumentTypeError("MG139", f"`{name}` must be a whole number, got {value!r} ({type(value).__name__}).")
     return operator.index(value)
 
 
@@ -482,7 +482,7 @@ def _traced(
 def _not_while_tracing() -> None:
     trace = trace_hooks.current()
     if trace is not None:
-        trace.refuse("Reading or setting the state of random numbers", "Do it outside of the compiled function.")
+        trace.refuse("Reading or setting the state of random numbers", "Do it outside the compiled function.")
 
 
 def _tensor(data: Array, shape: tuple[int, ...]) -> Tensor:

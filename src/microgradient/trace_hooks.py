@@ -88,6 +88,6 @@ def collection_paused() -> Iterator[None]:
     finally:
         if collecting:
             if not gc.get_freeze_count():  # else they are the user's, and stay so
-                gc.freeze()  # and back, which makes old ones of all that is new: nobody looks through it at once
+                gc.freeze()  # and unfreezing moves every new object to the oldest generation, which the collector scans last
                 gc.unfreeze()
             gc.enable()

@@ -61,7 +61,7 @@ def _container(tree: Any) -> Callable[[list[Any]], Any]:
 
 
 def leaves_like(tree: Any, model: Any) -> list[Any]:
-    """The leaves of `tree` in the order of those of `model`. Raises ValueError unless the two are nested alike.
+    """The leaves of `tree` in the order of those of `model`. Raises ValueError unless the two have the same nesting.
 
     Dicts may be in any order, and a list may stand for a tuple.
 
@@ -78,7 +78,7 @@ def leaves_like(tree: Any, model: Any) -> list[Any]:
     else:
         return [tree]
     if pairs is None:
-        raise ValueError("not nested alike")
+        raise ValueError("not nested in the same way")
     return [leaf for part, child in pairs for leaf in leaves_like(part, child)]
 
 

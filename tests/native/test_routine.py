@@ -244,7 +244,7 @@ def test_number_of_threads_from_the_environment():
         text=True,
         env={**os.environ, "MICROGRADIENT_NUM_THREADS": "many"},
     )
-    assert "MICROGRADIENT_NUM_THREADS='many' is not a whole number from 1 on. [MG209]" in out.stderr
+    assert "MICROGRADIENT_NUM_THREADS='many' is not a whole number of at least 1. [MG209]" in out.stderr
 
 
 @pytest.mark.parametrize("n", [0, -1, 1.5, True, "2"])

@@ -9,7 +9,7 @@ _SMOOTHINGS = (3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003)
 
 
 def bigram_loss(training: NDArray[np.int64], held_out: NDArray[np.int64], characters: int) -> float:
-    """The mean surprise, in nats a character, of a bigram model fitted on `training` at the pairs of `held_out`.
+    """The mean surprise, in nats per character, of a bigram model fitted on `training` at the pairs of `held_out`.
 
     Both hold pairs (character, next character), shape (pairs, 2). The probabilities are the counts plus a constant,
     normalised; of several constants the one that does best *on the held-out pairs* is taken, in the bigram's favour.

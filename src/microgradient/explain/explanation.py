@@ -20,7 +20,7 @@ class Edge:
     `via` is the name of what was computed from x and `formula` how, `op` the primitive that did it, `rule` what it does with
     a gradient in words, `where` the source line and `layer` the nn layer, where they are known; x is argument number
     `argument` of it. For a whole tensor the numbers are arrays; `local` is then None unless the primitive works entry by
-    entry. `why()` explains the upstream gradient in its turn: so one gets from any number to the loss.
+    entry. `why()` explains the upstream gradient in its turn: so any number can be followed to the loss.
 
     >>> import microgradient as mg
     >>> a = mg.Value(2.0)
@@ -51,12 +51,12 @@ class Edge:
 
 
 class Why:
-    """A gradient and the paths that it came by. Printing it shows it; `latex()` gives the derivation in LaTeX.
+    """A gradient and the paths along which it came. Printing it shows it; `latex()` gives the derivation in LaTeX.
 
     `name` and `of` are the names of x and of what was differentiated, `value` and `gradient` the numbers, `edges` the
     paths (the largest, where there are many), `more` how many are left out and what they add, `sum` all contributions
     added up: it is the gradient. `check` is the central difference, `where` the source line that made x; `notes` are
-    (subject, text) of what else there is to say. `groups` are (along what, sums): many paths, added up by example or
+    (subject, text) with further remarks. `groups` are (along what, sums): many paths, added up by example or
     position; what is added up in each is all the paths through one use.
 
     >>> import microgradient as mg
@@ -97,7 +97,7 @@ class Why:
         self.scale += float(np.sum(np.abs(contributions)))
 
     def keep_largest(self, top: int | None) -> None:
-        """Keep the `top` largest paths as edges, largest first; if there are no more than that, leave their order."""
+        """Keep the `top` largest paths as edges, largest first; if there are not more, keep their order."""
         if top is None or (len(self.edges) <= top and not self.more[0] and not self.name.endswith("]")):
             return
         ranked = sorted(self.edges, key=lambda e: -float(np.linalg.norm(_size(np.asarray(e.contribution)))))

@@ -164,7 +164,7 @@ def root_node(of: Any) -> Node:
     if not isinstance(root, Node):
         raise GradientError(
             "MG117",
-            "Which number's gradient? None was differentiated lately, or it is gone. Call `loss.backward()` and keep `loss`, "
+            "Which number's gradient? None was differentiated recently, or it is gone. Call `loss.backward()` and keep `loss`, "
             "or pass `of=loss`. A compiled step leaves no graph: run it once under `with mg.trace():`.",
         )
     if int(np.prod(root.shape)) != 1:

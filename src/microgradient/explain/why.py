@@ -61,7 +61,7 @@ def why(x: Value | Tensor, index: Index | None = None, *, of: Value | Tensor | N
         if not isinstance(root, Value):
             raise GradientError(
                 "MG117",
-                "Which number's gradient? No Value was differentiated lately, or it is gone. Call `loss.backward()` and keep "
+                "Which number's gradient? No Value was differentiated recently, or it is gone. Call `loss.backward()` and keep "
                 "`loss`, or pass `of=loss`.",
             )
         found = _of_value(x, ScalarSweep(root, variables), top)

@@ -50,7 +50,7 @@ class Embedding(Module):
         return layer
 
     def reset_parameters(self) -> None:
-        """Draw the rows anew."""
+        """Draw new rows."""
         init.normal_(self.weight)
         if self.padding_idx is not None:
             rows = np.array(self.weight.data)

@@ -53,7 +53,7 @@ class Linear(Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw weight and bias anew."""
+        """Draw new weights and a new bias."""
         start_affine(self.weight, self.bias)
 
     def forward(self, input: Tensor) -> Tensor:

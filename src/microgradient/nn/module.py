@@ -107,10 +107,13 @@ class Module:
 
     def _check_name(self, name: str) -> None:
         if not isinstance(name, str) or not name or "." in name:
-            raise ArgumentError("MG153", f"{name!r} can't name a part of a module: use a text without dots, not empty.")
+            raise ArgumentError(
+                "MG153", f"{name!r} can't name a part of a module: use a non-empty string without dots."
+            )
         if hasattr(self, name) and name not in vars(self):
             raise ArgumentError(
-                "MG153", f"{type(self).__name__} already has an attribute `{name}`. Choose another name, as `{name}_`."
+                "MG153",
+                f"{type(self).__name__} already has an attribute `{name}`. Choose another name, such as `{name}_`.",
             )
 
     # -- finding them
@@ -355,7 +358,7 @@ def _by_attribute(root: Module) -> Iterator[Parameter]:
 
 
 def _change_dtype(value: Tensor, dtype: np.dtype[Any]) -> None:
-    """In place, gradient included. A leaf's node knows its dtype, so it is made anew."""
+    """In place, gradient included. A leaf's node knows its dtype, so it is made again."""
     trained, grad = value.requires_grad, value.grad if value.requires_grad else None
     value.requires_grad = False
     value.data = value.data.astype(dtype)

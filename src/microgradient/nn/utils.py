@@ -21,7 +21,7 @@ def clip_grad_norm_(
     norm_type: float = 2.0,
     error_if_nonfinite: bool = False,
 ) -> Tensor:
-    """Scale all gradients by max_norm / (norm + 1e-6) if that is below 1; return the norm before, of all as one vector.
+    """Scale all gradients by max_norm / (norm + 1e-6) if that is below 1; return the norm of all as one vector, before that.
 
     `norm_type` p gives (Σ abs(g)^p)^(1/p), `inf` the largest. Pascanu, Mikolov and Bengio 2013. With
     `error_if_nonfinite`, raises `GradientError` if the norm is infinite or NaN; it names the parameter.
@@ -56,7 +56,7 @@ def get_total_norm(tensors: Iterable[Tensor], norm_type: float = 2.0) -> Tensor:
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
-    """Bring every entry of every gradient into ± `clip_value`.
+    """Clip every entry of every gradient to ± `clip_value`.
 
     >>> import microgradient as mg
     >>> w = mg.tensor([3.0, -4.0], requires_grad=True)

@@ -19,7 +19,7 @@ class Adam(Optimizer):
         m ← m + (1 - β₁) (g - m),      v ← β₂ v + (1 - β₂) g²
         θ ← θ - γ / (1 - β₁ᵗ) · m / (√v / √(1 - β₂ᵗ) + ε)
 
-    `amsgrad` divides by the largest v so far instead of the latest; `maximize` turns the sign of g around.
+    `amsgrad` divides by the largest v so far instead of the latest; `maximize` reverses the sign of g.
     Raises ArgumentError for settings that are negative or not finite, or betas outside of [0, 1).
 
     >>> import microgradient as mg
@@ -33,7 +33,7 @@ class Adam(Optimizer):
 
     Kingma and Ba, "Adam: a method for stochastic optimization" (2015); Reddi, Kale and Kumar, "On the convergence of Adam and
     beyond" (2018) for amsgrad. Weight decay is added to the gradient and so divided by √v too, which weakens it where
-    gradients are large: prefer `AdamW`. ε is added outside of the root, after the correction of its bias.
+    gradients are large: prefer `AdamW`. ε is added outside the root, after the correction of its bias.
     """
 
     decoupled_weight_decay = False

@@ -17,9 +17,9 @@ from .optimizer import Optimizer
 
 
 class LRScheduler:
-    """Sets the learning rates of an optimiser: subclasses say in `rate` to what.
+    """Sets the learning rates of an optimiser: a subclass defines `rate`.
 
-    `last_epoch` is -1 for a fresh start; to go on, make the scheduler as at first and call `load_state_dict`.
+    `last_epoch` is -1 for a fresh start; to resume, make the scheduler as before and call `load_state_dict`.
 
     >>> import microgradient as mg
     >>> class Halves(mg.optim.lr_scheduler.LRScheduler):
@@ -45,7 +45,7 @@ class LRScheduler:
         raise NotImplementedError
 
     def step(self) -> None:
-        """Go on to the next epoch."""
+        """Move to the next epoch."""
         trace = trace_hooks.current()
         if trace is not None:
             trace.refuse(
@@ -63,7 +63,7 @@ class LRScheduler:
         return {k: v for k, v in vars(self).items() if k != "optimizer" and not callable(v)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a `state_dict`."""
+        """Continue from a `state_dict`."""
         vars(self).update(state_dict)
         self._set_rates()
 
@@ -114,7 +114,7 @@ class ExponentialLR(LRScheduler):
 
 
 class LinearLR(LRScheduler):
-    """Go in `total_iters` equal steps from γ₀ · start_factor to γ₀ · end_factor, and stay there. For warming up.
+    """Go in `total_iters` equal steps from γ₀ · start_factor to γ₀ · end_factor, and stay there: a warm-up.
 
     >>> import microgradient as mg
     >>> optimizer = mg.optim.SGD([mg.tensor([1.0], requires_grad=True)], lr=1.0)

@@ -28,7 +28,7 @@ _BLOCK = 1 << 16  # bytes of a large parameter updated at once, so that intermed
 
 
 class Optimizer:
-    """Changes parameters by their gradients.
+    """Updates parameters from their gradients.
 
     `params` is an iterable of tensors (`model.parameters()`), of (name, tensor) pairs (`model.named_parameters()`; warnings
     then use the names), or of dicts `{"params": …, "lr": …}`, groups with settings of their own. `defaults` holds the
@@ -167,7 +167,7 @@ class Optimizer:
         return {"state": state, "param_groups": groups}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a `state_dict`, ours or PyTorch's. Raises ArgumentError unless it has the same groups of parameters."""
+        """Continue from a `state_dict`, ours or PyTorch's. Raises ArgumentError unless it has the same groups of parameters."""
         try:
             groups, entries = list(state_dict["param_groups"]), dict(state_dict["state"])
         except (KeyError, TypeError):
@@ -274,7 +274,7 @@ class Optimizer:
         warn_once(
             "MG169",
             f"{len(missing)} of {total} parameters got no gradient in the first step and did not change: "
-            f"{', '.join(descriptions)}{more}. Does the loss depend on them? If they are to stay as they are, write "
+            f"{', '.join(descriptions)}{more}. Does the loss depend on them? To keep them as they are, write "
             f"`p.requires_grad = False`.{hint}",
         )
 

@@ -12,7 +12,7 @@ from .optimizer import Group, Optimizer, State
 
 
 class SGD(Optimizer):
-    """Stochastic gradient descent, with momentum if wanted.
+    """Stochastic gradient descent, optionally with momentum.
 
     With learning rate γ, momentum μ, dampening τ, weight decay λ, gradient g and parameter θ:
 
@@ -20,7 +20,7 @@ class SGD(Optimizer):
         b ← μ b + (1 - τ) g        (b = g in the first step; without momentum b = g)
         θ ← θ - γ b                (nesterov: θ - γ (g + μ b))
 
-    `maximize` turns the sign of g around. Raises ArgumentError for settings that are negative or not finite.
+    `maximize` reverses the sign of g. Raises ArgumentError for settings that are negative or not finite.
 
     >>> import microgradient as mg
     >>> from microgradient.optim import SGD

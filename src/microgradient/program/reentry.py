@@ -1,7 +1,7 @@
 """Calls within calls: a signal handler, or a `__del__` that the collector runs, may call a compiled function at any time.
 
 A thread that is in one compiled function does not enter another: what it calls meanwhile runs eagerly. Until a program
-starts, a call that was interrupted like this looks at everything anew; from then on the arrays are in use, and calls within
+starts, a call that was interrupted like this checks everything again; from then on the arrays are in use, and calls within
 are refused. No lock is taken twice by one thread, and a child process after a fork begins with free ones.
 """
 
@@ -28,7 +28,7 @@ def interrupt(name: str) -> None:
         raise CompileError(
             "MG220",
             f"`{name}` was called, by a signal handler or a `__del__`, while a compiled function runs in the same thread: the "
-            "parameters are being changed. Let the handler set a flag, look at it between two steps, and call then.",
+            "parameters are being changed. Let the handler set a flag, check it between two steps, and call then.",
         )
 
 

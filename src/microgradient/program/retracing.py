@@ -17,7 +17,7 @@ _PATIENCE = 8  # programs after which it is said
 
 
 class Retracing:
-    """How often a function was traced, and for which arguments lately."""
+    """How often a function was traced, and for which arguments recently."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function

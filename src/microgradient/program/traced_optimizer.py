@@ -69,7 +69,7 @@ class OptimizerTrace:
         return self.groups[number]
 
     def has_replaced(self, array: Any) -> bool:
-        """Whether an array is of a state that this trace has computed anew: the optimiser itself doesn't know yet."""
+        """Whether an array is of a state that this trace has recomputed: the optimiser itself doesn't know yet."""
         states = self.optimizer.state
         return any(value is array for p in self.now for value in states.get(p, {}).values())
 

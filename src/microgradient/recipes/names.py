@@ -36,7 +36,7 @@ class NameModel(nn.Module):
 
 
 class Names(Recipe):
-    """A tenth of the names is held out. The loss is the surprise at the next letter, in nats a letter.
+    """A tenth of the names is held out. The loss is the surprise at the next letter, in nats per letter.
 
     Run it by `microgradient train names`.
     """

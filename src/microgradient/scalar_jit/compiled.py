@@ -57,9 +57,9 @@ class CompiledValues:
     """A function of Values that runs natively.
 
     Arguments: floats and NumPy arrays are new numbers at each call, and so are Values, whose `data` and `grad` change as they
-    would without compiling. Anything else (ints, strings, None, models) belongs to the signature: other ones are traced anew.
+    would without compiling. Anything else (ints, strings, None, models) belongs to the signature: other ones are traced again.
     Lists, tuples and dicts of these may be nested. What the function closes over: the `data` and `grad` of Values are read
-    and written at each call; other numbers, lists or objects than when it was traced are noticed, and it is traced anew. The
+    and written at each call; other numbers, lists or objects than when it was traced are noticed, and it is traced again. The
     entries of lists of more than 64, and of arrays of more than 16 kB, are what they were then.
     """
 
@@ -86,7 +86,7 @@ class CompiledValues:
         Raises ArgumentError: `n` is less than 1.
         """
         if n < 1:
-            raise ArgumentError("MG217", f"`repeat` needs at least one time, but n = {n}.")
+            raise ArgumentError("MG217", f"`repeat` runs a function at least once, but n = {n}.")
         return self._call(n, args, kwargs)
 
     @property
@@ -106,7 +106,7 @@ class CompiledValues:
 
     def _last(self) -> Routine:
         if not self._made:
-            raise ArgumentError("MG217", f"`{self.__name__}` was not called yet, so there is no program.")
+            raise ArgumentError("MG217", f"`{self.__name__}` has not been called yet, so there is no program.")
         return next(reversed(self._made.values()))
 
     def _call(self, times: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -394,7 +394,7 @@ class _Reads:
                 wrong = next(v for v in values if not isinstance(self.get(v), int | float | np.number))
                 raise TraceError(
                     "MG219",
-                    f"The {self.name} of {wrong!r} is no number now, but it was one when the function was compiled.",
+                    f"The {self.name} of {wrong!r} is no longer a number, as it was when the function was compiled.",
                 ) from None
 
 
@@ -493,5 +493,5 @@ def _refuse_backward() -> None:
     raise GradientError(
         "MG210",
         "backward() reached a result of a compiled function that changes the `data` or `grad` of Values, or closes over Values "
-        "computed from others: it can't go back through it. Call `backward()` inside of the compiled function.",
+        "computed from others: it can't go back through it. Call `backward()` inside the compiled function.",
     )

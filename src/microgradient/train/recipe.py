@@ -143,7 +143,7 @@ class Recipe:
 
     def learning_rate(self, epoch: int) -> float:
         """The learning rate of an epoch (from 0). It may not depend on how many epochs there will be: a run that is
-        taken up again with more of them must go on as if it had never stopped.
+        resumed with more of them must continue as if it had never stopped.
         """
         return self.options.lr / (1 + self.lr_decay * epoch)
 

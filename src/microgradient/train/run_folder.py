@@ -98,7 +98,7 @@ class RunFolder:
         metrics = path / METRICS
         if any((path / name).exists() for name in _COMMITTED) or (metrics.exists() and metrics.stat().st_size):
             raise ArgumentError(
-                "MG186", f"{path} already holds a run: go on with it by --resume, or choose another folder with --out."
+                "MG186", f"{path} already holds a run: continue it with --resume, or choose another folder with --out."
             )
         write_atomically(metrics, b"")
         return cls(path, run, held)
@@ -178,7 +178,7 @@ class RunFolder:
 
 
 def free_folder(name: str, parent: Path = Path("runs")) -> Path:
-    """`runs/NAME`, or the first of `runs/NAME-2`, `runs/NAME-3`, … that is not there yet. It is made, and thereby taken."""
+    """`runs/NAME`, or the first of `runs/NAME-2`, `runs/NAME-3`, … that does not exist yet. Creating it claims it."""
     path, count = parent / name, 1
     while True:
         try:

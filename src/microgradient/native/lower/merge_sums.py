@@ -1,4 +1,4 @@
-"""Sums of many terms: contractions alike become one with many terms, assembled pieces one assembly.
+"""Sums of many terms: similar contractions become one with many terms, assembled pieces one assembly.
 
 A weight used at every step of a sequence gets its gradient as such a sum, and so does what was sliced step by step. Added
 up one by one, each term would read and write the whole gradient.
@@ -15,7 +15,7 @@ from .ops import VIEWS
 
 
 def merge_sums(made: list[Instruction], outputs: list[Instruction]) -> list[Instruction]:
-    """The instructions, with contractions alike, and assembled pieces, of a sum made one."""
+    """The instructions, with similar contractions, and assembled pieces, of a sum merged."""
     uses = Counter(id(a) for i in made for a in i.args if isinstance(a, Instruction))
     uses.update(id(o) for o in outputs)
     terms: dict[int, list[Instruction]] = {}  # of each addition

@@ -29,7 +29,7 @@ def set_num_threads(n: int) -> None:
     At first `n` is the variable MICROGRADIENT_NUM_THREADS or the number of processors that this process may use; matrix products
     begin with NumPy's own number.
 
-    Raises ArgumentError: `n` is not a whole number from 1 on.
+    Raises ArgumentError: `n` is not a whole number of at least 1.
 
     >>> before = get_num_threads()
     >>> set_num_threads(1)
@@ -39,7 +39,9 @@ def set_num_threads(n: int) -> None:
     """
     global _wanted
     if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-        raise ArgumentError("MG209", f"set_num_threads({n!r}): the number of threads is a whole number from 1 on.")
+        raise ArgumentError(
+            "MG209", f"set_num_threads({n!r}): the number of threads must be a whole number, at least 1."
+        )
     _wanted = min(n, MOST)
     if _driver.cache_info().currsize:
         driver().resize(_wanted)
@@ -47,7 +49,7 @@ def set_num_threads(n: int) -> None:
 
 
 def get_num_threads() -> int:
-    """On how many threads compiled functions run.
+    """How many threads compiled functions run on.
 
     >>> import microgradient as mg
     >>> mg.get_num_threads() >= 1
@@ -78,7 +80,7 @@ def _initial() -> int:
     if not given:
         return min(_processors(), MOST)
     if not given.isdecimal() or int(given) < 1:
-        raise ArgumentError("MG209", f"MICROGRADIENT_NUM_THREADS={given!r} is not a whole number from 1 on.")
+        raise ArgumentError("MG209", f"MICROGRADIENT_NUM_THREADS={given!r} is not a whole number of at least 1.")
     return min(int(given), MOST)
 
 

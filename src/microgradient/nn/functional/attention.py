@@ -39,7 +39,7 @@ def scaled_dot_product_attention(
         key, value = _shared_heads(key, query), _shared_heads(value, query)
     if is_causal:
         if attn_mask is not None:
-            raise ArgumentError("MG157", "Give attn_mask or is_causal=True, not both: join them by `mask & causal`.")
+            raise ArgumentError("MG157", "Give attn_mask or is_causal=True, not both: combine them as `mask & causal`.")
         attn_mask = causal_mask(query.shape[-2], key.shape[-2])
     output, _ = attend(query, key, value, attn_mask, dropout_p, scale)
     return output

@@ -131,10 +131,10 @@ def conv_transpose3d(
 
 
 def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
-    """Widen axes from the last one on: `pad` is (left, right, top, bottom, ...).
+    """Widen axes, starting with the last one: `pad` is (left, right, top, bottom, ...).
 
     `mode`: "constant" fills with `value` (0), "reflect" mirrors without the edge, "replicate" repeats the edge,
-    "circular" goes round.
+    "circular" wraps around.
 
     >>> pad(mg.tensor([1.0, 2.0, 3.0]), (1, 1), mode="reflect").tolist()
     [2.0, 1.0, 2.0, 3.0, 2.0]

@@ -20,7 +20,7 @@ from .linear import as_tensor, from_start
 def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
     """(x - y)², averaged.
 
-    Warns if the shapes differ and would be stretched to each other, as (n, 1) against (n,).
+    Warns if the shapes differ and would broadcast to each other, as (n, 1) against (n,).
 
     >>> mse_loss(mg.tensor([1.0, 3.0]), mg.tensor([1.0, 1.0])).item()
     2.0
@@ -143,7 +143,7 @@ def nll_loss(
 ) -> Tensor:
     """-weight[y] · x[y] for log-probabilities x (N, C), (C,) or (N, C, d...) and labels y (N,), () or (N, d...).
 
-    "mean" divides by the sum of the weights used. Rows with the label `ignore_index` count for nothing.
+    "mean" divides by the sum of the weights used. Rows with the label `ignore_index` are left out.
 
     >>> nll_loss(mg.tensor([[-1.0, -2.0]]), mg.tensor([1])).item()
     2.0
