@@ -378,3 +378,31 @@ def test_import_is_light():
         "assert not {'rich', 'sympy', 'scipy', 'matplotlib'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+class Awkward:
+    """An object that a search for names must neither call nor print."""
+
+    def __init__(self):
+        self.big = {leaf(3): 1, (1, 2): leaf(2), 3: leaf(1)}
+        self.loop = self
+
+    def __getattr__(self, name):
+        raise RuntimeError(name)
+
+    def __repr__(self):
+        raise RuntimeError("printed")
+
+
+def test_the_search_for_names_is_not_led_astray():
+    rows = [[float(k)] * 3 for k in range(30_000)]
+    many = [[object()] * 2 for _ in range(3000)]
+    awkward = Awkward()
+    model = {"layers": [{"w": Value(2.0)}]}
+    a = model["layers"][0]["w"]
+    L = a * 3.0
+    L.backward()
+    assert mg.why(model["layers"][0]["w"]).name == "a"
+    b = mg.sum(awkward.big[3] * 2.0)
+    assert mg.why(awkward.big[3], 0, of=b).name == "awkward.big[3][0]"
+    assert len(rows) + len(many) == 33_000

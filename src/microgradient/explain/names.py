@@ -15,7 +15,7 @@ from ..scalar import Value
 from ..tensor import Tensor
 
 _MOST = 20_000  # objects that are looked into for names
-_NO_CONTAINERS = (type, ModuleType, FunctionType, MethodType, str, bytes, int, float, np.ndarray, Tensor, Value)
+_NO_CONTAINERS = (type, ModuleType, FunctionType, MethodType, Tensor, Value)
 _PACKAGE = str(Path(__file__).parents[1])
 _RECIPES = str(Path(__file__).parents[1] / "recipes")
 
@@ -41,26 +41,32 @@ def named_objects(variables: Mapping[str, Any], deep: bool = False) -> Iterator[
     With `deep` also further inside of these and of other objects: `net.layers[0].neurons[2].w[1]`. The name of the highest
     rank tells most: a path in a model the more the longer it is, another name the shorter it is.
     """
-    budget = _MOST
     for first, start in variables.items():
-        if first[0] == "_" or first in ("In", "Out"):
+        if first[0] == "_" or first in ("In", "Out") or not first.isidentifier():
             continue
         todo, seen = deque([(first, start, 0, False)]), {id(variables)}
-        while todo and budget > 0:
-            budget -= 1
+        while todo and len(seen) < _MOST:
             name, value, level, model = todo.popleft()
             if _is_named(value):
                 yield name, value, (level if model else -1 - level)
             if level == (6 if deep else 1) or id(value) in seen or isinstance(value, _NO_CONTAINERS):
                 continue
             seen.add(id(value))
+            items: Iterable[tuple[Any, Any]] = ()
             if isinstance(value, list | tuple | dict):
-                if deep or len(value) <= 100:
-                    items = list(value.items() if isinstance(value, dict) else enumerate(value))[:budget]
-                    todo += [(f"{name}[{key!r}]", item, level + 1, model) for key, item in items]
-            elif (name == "self" or (deep and not is_module(value))) and hasattr(value, "__dict__"):
-                prefix, model = "" if name == "self" else f"{name}.", model or hasattr(value, "parameters")
-                todo += [(prefix + key, item, level + 1, model) for key, item in vars(value).items() if key[:1] != "_"]
+                if len(value) <= (_MOST if deep else 100):
+                    items = list(value.items() if isinstance(value, dict) else enumerate(value))
+                todo += [
+                    (f"{name}[{k!r}]", x, level + 1, model)
+                    for k, x in items
+                    if isinstance(k, str | int) and not _is_plain(x)
+                ]
+            elif (name == "self" or (deep and not is_module(value))) and isinstance(
+                getattr(value, "__dict__", None), dict
+            ):
+                prefix, model = "" if name == "self" else f"{name}.", model or hasattr(type(value), "parameters")
+                items = [(k, x) for k, x in vars(value).items() if isinstance(k, str) and k[:1] != "_"]
+                todo += [(prefix + k, x, level + 1, model) for k, x in items if not _is_plain(x)]
 
 
 def is_module(value: Any) -> bool:
@@ -120,6 +126,10 @@ def _transposed(node: Any, names: Mapping[Any, str]) -> str:
     if node.op is not None and node.op.name == "permute_dims" and node.params["axes"] == (1, 0):
         return f"{names[node.parents[0]]}.T"
     return ""
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, int | float | str | bytes | np.ndarray | np.generic) or value is None
 
 
 def _is_named(value: Any) -> bool:
