@@ -61,11 +61,11 @@ FLOORS = [
     ["program.program", "program.bindings", "program.shapes", "program.modules", "program.names", "program.reentry",
      "program.origin", "program.profile"],
     ["program.sym"], ["program.traced_world"], ["program.traced_optimizer"], ["program.trace"],
-    ["program.simplify", "program.pullback"],
-    ["program.interpret", "program.batching"], ["program.vmap"],
+    ["program.simplify"], ["program.interpret", "program.batching"], ["program.pullback", "program.vmap"],
     ["native.lower"], ["native.plan"], ["native.codegen"], ["native.runtime"],
     ["program.leaks", "program.meeting_values"], ["program.guards", "program.capture", "program.owned"],
-    ["program.specialization"], ["program.signature"], ["program.retracing"], ["scalar_jit"], ["program.compiled"],
+    ["program.specialization"], ["program.signature"], ["program.retracing", "program.checking"],
+    ["scalar_jit"], ["program.compiled"],
 ]  # fmt: skip
 HIGHER = {"native.codegen": "native.plan.kernel"}
 """Of the floor before it, which plans what it writes, code generation knows the descriptions of kernels alone."""

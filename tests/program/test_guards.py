@@ -263,3 +263,58 @@ def test_a_leaf_that_was_frozen_for_a_while_is_noticed_where_only_its_gradient_i
         return seen
 
     assert_same(run(mg.compile), run(lambda f: f))
+
+
+class Averaging(nn.Module):
+    """Buffers that are replaced by new tensors."""
+
+    def __init__(self) -> None:
+        self.register_buffer("seen", mg.tensor(0))
+        self.register_buffer("mean", mg.zeros(2))
+        self.last = mg.zeros(2)
+
+    def forward(self, x: mg.Tensor) -> Any:
+        before = self.mean
+        self.seen += x.shape[0]
+        self.mean = self.mean + (mg.mean(x, axis=0) - self.mean) * (x.shape[0] / self.seen)
+        self.last = x[-1]
+        return self.mean, before, self.seen * 2
+
+
+def test_buffers_that_are_replaced() -> None:
+    def run(wrap: Any) -> list[Any]:
+        mg.manual_seed(0)
+        model = Averaging()
+        f = wrap(model)
+        seen: list[Any] = []
+        for n in (3, 3, 5, 3):
+            mean, before, twice = f(mg.randn(n, 2))
+            seen += [mean, before * 1, twice, model.mean.detach(), model.seen * 1, model.last * 1]
+            if n == 5:
+                model.seen = mg.tensor(100)  # another object: traced anew
+        return seen
+
+    assert_same(run(mg.compile), run(lambda f: f))
+    f = mg.compile(Averaging())
+    for _ in range(4):
+        f(mg.ones((3, 2)))
+    assert f.stats()["programs"] == 1
+    assert f.stats()["calls"] == 3
+
+
+def test_buffers_that_keep_a_graph_or_grow_are_refused() -> None:
+    class Keeping(nn.Module):
+        def __init__(self, change: Any) -> None:
+            self.w, self.kept, self.change = nn.Parameter([1.0, 2.0]), mg.zeros(2), change
+
+        def forward(self, x: mg.Tensor) -> mg.Tensor:
+            self.kept = self.change(self)
+            return x * 1
+
+    for change in (
+        lambda m: m.kept + m.w,
+        lambda m: mg.concat([m.kept, m.kept]),
+        lambda m: mg.astype(m.kept + 1, mg.float64),
+    ):
+        with pytest.raises(mg.errors.TraceError, match=r"Keeping.kept` was set to a tensor computed.*MG203"):
+            mg.compile(Keeping(change))(X)

@@ -382,7 +382,7 @@ def test_a_caught_refusal_is_a_warning() -> None:
         return x * 0
 
     with pytest.warns(mg.errors.MicrogradientWarning, match=r"needs? the value.*caught this error.*MG200"):
-        mg.compile(f)(mg.ones(3))
+        mg.compile(f, check=0)(mg.ones(3))  # what it does eagerly is something else
     with pytest.warns(mg.errors.MicrogradientWarning, match=r"needs? the value.*caught this error.*MG200"):
         mg.vmap(f)(mg.ones((2, 3)))
 
@@ -408,7 +408,7 @@ def test_generators_and_coroutines_are_refused() -> None:
 def test_a_method_of_arrays_that_traced_data_lacks() -> None:
     with pytest.raises(mg.errors.TraceError, match=r"test_mistakes.py:\d+: `.mean` of `.data` can't be had.*mg.mean"):
         mg.compile(lambda x: x.data.mean())(mg.ones(2))
-    assert mg.compile(lambda x: x * (2 if hasattr(x.data, "mean") else 3))(mg.ones(1)).tolist() == [3]
+    assert mg.compile(lambda x: x * (2 if hasattr(x.data, "mean") else 3), check=0)(mg.ones(1)).tolist() == [3]
 
 
 def test_round_of_a_number_that_is_an_argument() -> None:

@@ -68,7 +68,7 @@ def trace_function(
 
     The trace holds the arguments: whoever keeps it keeps them.
     """
-    tensors = {id(x): _doppelganger(x) for x, kind in zip(leaves, kinds, strict=True) if kind == TENSOR}
+    tensors = {id(x): doppelganger(x) for x, kind in zip(leaves, kinds, strict=True) if kind == TENSOR}
     leaves = [tensors.get(id(x), x) for x in leaves]
     given = {id(x) for x in tensors.values()}
     trace = Trace({n: x for n, (x, kind) in enumerate(zip(leaves, kinds, strict=True)) if kind == TENSOR})
@@ -92,7 +92,7 @@ def trace_function(
                     seen.owner.node = seen.node
 
 
-def _doppelganger(x: Tensor) -> Tensor:
+def doppelganger(x: Tensor) -> Tensor:
     """A tensor for the trace in the place of `x`: what the function does with `x` if it closes over it, too, is another thing."""
     new = type(x).__new__(type(x))
     new.data, new.node, new.cut = _DATA.__get__(x), x.node, x.cut
@@ -117,6 +117,7 @@ def _stand_in(trace: Trace, number: int, leaf: Any, kind: int) -> Any:
 def _gathered(trace: Trace, value: Any) -> Traced:
     """What the function returned and changed, as outputs of a program."""
     leaves, rebuild = flatten(value)
+    trace.settle_buffers()
     outputs: list[Sym] = []
     results = [_result(trace, leaf, outputs) for leaf in leaves]
     connected = [
@@ -185,6 +186,8 @@ def _with_aliases(trace: Trace, whole: Program, effects: list[Effect], also: set
 def _result(trace: Trace, leaf: Any, outputs: list[Sym]) -> Result:
     if isinstance(leaf, Tensor):
         datum = _DATA.__get__(leaf)
+        if id(leaf) in trace.replaced:  # by a new one in its module, so it keeps its value
+            datum = trace.tensors[id(leaf)].before
         if not isinstance(datum, Sym):  # a tensor from outside, returned itself
             number = trace.argument_number(leaf)
             return Result(STATIC, -1, leaf) if number is None else Result(ARGUMENT, -1, number)

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import functools
 import importlib
+import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import nullcontext
 from threading import get_ident
 from typing import Any
 
 import numpy as np
 
 from .. import trace_hooks
-from ..errors import ArgumentTypeError
+from ..errors import ArgumentError, ArgumentTypeError
 from ..operators import wrap
 from ..tape import TAPE, recording
 from ..trace_hooks import collection_paused
 from ..tree import flatten
 from .bindings import Reference
 from .capture import STATIC, TENSOR, Traced, trace_function
+from .checking import Check, Witness
 from .guards import Guards
 from .interpret import Interpreter
 from .leaks import Leaks
@@ -31,13 +34,18 @@ from .reentry import give_lock, interrupt, interruptions, running
 from .retracing import Retracing
 from .signature import quick_check, signature
 from .specialization import Specialization, kept_values, native_order, restore
+from .trace import Trace
 
 _KEPT = 64  # signatures that a compiled function remembers
 _A_MOMENT = 0.05  # seconds of native code after which `repeat` looks up
 
 
 def compile(
-    fn: Callable[..., Any] | None = None, *, static: Callable[[], Any] | None = None, debug: bool = False
+    fn: Callable[..., Any] | None = None,
+    *,
+    static: Callable[[], Any] | None = None,
+    check: int | None = None,
+    debug: bool = False,
 ) -> Any:
     """`fn` as a function that runs as one program: traced when it is called with a new signature, and fast from then on.
 
@@ -51,6 +59,10 @@ def compile(
     defaults, are looked at in each call; everything else in Python is a constant of the program. `program/names.py` says which
     names these are. `static` is for the rest: a function without arguments, called in each call, whose hashable result belongs
     to the signature.
+
+    `check=k` finds what is missing there: every k-th call runs the function eagerly, too, on copies of all that it reads and
+    changes, and raises CompileError if results or effects differ (not for functions of Values, nor inside of `repeat`). 0 turns
+    it off; by default it is the number in the variable MICROGRADIENT_CHECK.
 
     `debug` runs the program step by step and stops at the first NaN or infinity. Raises TraceError where a program
     would need the value of a tensor: in `if`, `float(…)`, `.item()`. A function of `Value`s compiles as well, see
@@ -68,23 +80,27 @@ def compile(
     tensor([0.       , 0.7615942])
     """
     if fn is None:
-        return functools.partial(compile, static=static, debug=debug)
+        return functools.partial(compile, static=static, check=check, debug=debug)
     if not callable(fn):
         raise ArgumentTypeError("MG205", f"mg.compile takes a function, not a {type(fn).__name__}.")
     if static is not None and not callable(static):
         raise ArgumentTypeError(
             "MG205", f"`static` is a function of no arguments, not a {type(static).__name__}: lambda: key."
         )
-    return Compiled(fn, static, debug)
+    given = os.environ.get("MICROGRADIENT_CHECK", "").strip() or "0" if check is None else check
+    if isinstance(given, bool) or not str(given).isdecimal():
+        raise ArgumentError("MG209", f"check={given!r}: every how manieth call is checked, a whole number; 0 for none.")
+    return Compiled(fn, static, int(given), debug)
 
 
 class Compiled:
     """What :func:`compile` returns: call it as the function that it was made of."""
 
     def __init__(
-        self, function: Callable[..., Any], static: Callable[[], Any] | None = None, debug: bool = False
+        self, function: Callable[..., Any], static: Callable[[], Any] | None = None, check: int = 0, debug: bool = False
     ) -> None:
-        self._function, self._static, self._debug = function, static, debug
+        self._function, self._static, self._check, self._debug = function, static, check, debug
+        self._calls = 0  # counted only if some are checked
         give_lock(self)
         self._found: OrderedDict[Any, list[Specialization]] = OrderedDict()
         self._latest: Specialization | None = None
@@ -108,7 +124,7 @@ class Compiled:
         return getattr(self._function, name)  # a compiled module still has its parameters()
 
     def __reduce__(self) -> Any:
-        return Compiled, (self._function, self._static, self._debug)  # a copy compiles for itself
+        return Compiled, (self._function, self._static, self._check, self._debug)  # a copy compiles for itself
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else Method(self, instance)
@@ -197,6 +213,8 @@ class Compiled:
             running[me] = False
             with self._lock:
                 static = None if self._static is None else self._static_key()
+                if self._check:
+                    return self._checked(args, options, repeat, static)
                 if self._quick is not None and not options and static == self._key and self._quick(args):
                     result = self._run(self._latest, args, repeat)
                     if result is not MISMATCH:
@@ -224,6 +242,21 @@ class Compiled:
             finally:
                 running[me] = False
 
+    def _checked(self, args: tuple[Any, ...], options: dict[str, Any], repeat: int, static: Any) -> Any:
+        """A call that may be one of those that are compared with an eager one."""
+        self._calls += 1
+        if self._calls % self._check or repeat > 1:
+            return self._slowly(args, options, repeat, static)
+        leaves, rebuild, kinds, _ = self._signed(args, options, static)
+        traced, trace, leaks = self._traced(leaves, kinds, rebuild, nullcontext())
+        trace.undo()
+        leaks.put_back()
+        check = Check(self._function, leaves, kinds, rebuild, leaks, traced, trace)
+        result = self._slowly(args, options, repeat, static)
+        if self._latest is not None:
+            check.compare(result, self._latest.witness.changes(), self._latest.program)
+        return result
+
     def _eagerly(self, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
         """What the function gives without a program: arrays among its arguments are tensors, as they are in a trace."""
         leaves, rebuild = flatten((args, options))
@@ -232,9 +265,7 @@ class Compiled:
 
     def _slowly(self, args: tuple[Any, ...], options: dict[str, Any], repeat: int, static: Any) -> Any:
         """Find the program for these arguments, or make it."""
-        leaves, rebuild = flatten((args, options))
-        leaves = [native_order(x) if isinstance(x, np.ndarray) else x for x in leaves]
-        kinds, key = signature(leaves, (args, options), self._outside, static)
+        leaves, rebuild, kinds, key = self._signed(args, options, static)
         several = self._found.setdefault(key, [])
         self._found.move_to_end(key)
         while len(self._found) > _KEPT:
@@ -246,6 +277,7 @@ class Compiled:
                 self._remember(found, leaves, args, options, static)
                 return result
         changed = several[-1].guards.names.changed() if several else []
+        before = interruptions[0]
         with collection_paused():
             made = self._made(leaves, kinds, rebuild)
         if made is None:
@@ -255,11 +287,19 @@ class Compiled:
         several.append(made)
         self._outside = {x for some in self._found.values() for found in some for x in found.guards.outside}
         made.statics = [x for x, kind in zip(leaves, kinds, strict=True) if kind == STATIC]  # known by their id
+        if interruptions[0] == before:
+            made.guards.skip()
         result = self._run(made, leaves, repeat)
         if result is MISMATCH:  # it was changed meanwhile what it reads
             return [self._eagerly(args, options) for _ in range(repeat)][-1]
         self._remember(made, leaves, args, options, static)
         return result
+
+    def _signed(self, args: Any, options: Any, static: Any) -> tuple[list[Any], Any, list[int], Any]:
+        """The leaves of the arguments, how to put them together again, their kinds, and the key of their signature."""
+        leaves, rebuild = flatten((args, options))
+        leaves = [native_order(x) if isinstance(x, np.ndarray) else x for x in leaves]
+        return leaves, rebuild, *signature(leaves, (args, options), self._outside, static)
 
     def _remember(self, found: Specialization, leaves: list[Any], args: Any, options: Any, static: Any) -> None:
         """It ran last: the next call looks whether it is like this one before it does anything else."""
@@ -271,19 +311,25 @@ class Compiled:
 
     def _made(self, leaves: list[Any], kinds: list[int], rebuild: Callable[[list[Any]], Any]) -> Specialization | None:
         """A program for these arguments. None if one turned out to be closed over as well: its signature is another one, then."""
-        objects = [x for x, kind in zip(leaves, kinds, strict=True) if kind == STATIC]
-        leaks = Leaks(Names(self._function, objects))
-        with meeting_values():
-            traced, trace = trace_function(self._function, leaves, kinds, rebuild, leaks)
-        leaks.warn(self._function, trace.modules)
-        names = Names(self._function, objects)
+        witness = Witness()
+        traced, trace, _ = self._traced(leaves, kinds, rebuild, witness.watching() if self._check else nullcontext())
+        names = Names(self._function, [x for x, kind in zip(leaves, kinds, strict=True) if kind == STATIC])
         names.are_inputs(binding.array for binding in traced.sources if isinstance(binding, Reference))
         guards = Guards(trace, traced.sources, names)
         if any(kind == TENSOR and id(x) in guards.outside for x, kind in zip(leaves, kinds, strict=True)):
             self._outside |= guards.outside
             return None
         backend = functools.partial(Interpreter, check=True) if self._debug else native
-        return Specialization(traced, kinds, backend, self._again(traced, rebuild), guards)
+        made = Specialization(traced, kinds, backend, self._again(traced, rebuild), guards)
+        made.witness = witness
+        return made
+
+    def _traced(self, leaves: list[Any], kinds: list[int], rebuild: Any, context: Any) -> tuple[Traced, Trace, Leaks]:
+        leaks = Leaks(Names(self._function, [x for x, kind in zip(leaves, kinds, strict=True) if kind == STATIC]))
+        with meeting_values(), context:
+            traced, trace = trace_function(self._function, leaves, kinds, rebuild, leaks)
+        leaks.warn(self._function, trace.modules)
+        return traced, trace, leaks
 
     def _again(self, traced: Traced, rebuild: Callable[[list[Any]], Any]) -> Callable[..., Any]:
         """The function run eagerly, for derivatives of derivatives: on what a call read, without what else it changes."""

@@ -43,9 +43,17 @@ class Guards:
         self._checks.append(names.hold)
         if self._modules.has_containers():
             self._checks.append(self._modules.containers_hold)
+        self._skipped = False
+
+    def skip(self) -> None:
+        """Take the next call as it is: the function was traced for it just now, and nothing happened since."""
+        self._skipped = True
 
     def hold(self, leaves: Any) -> bool:
         """Whether nothing has changed that the program depends on."""
+        if self._skipped:
+            self._skipped = False
+            return True
         if [*map(_node, self._tensors)] != self._nodes:  # nodes are equal if they are the same
             return False
         if self._with_kinds and not self._kinds_hold(leaves):

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..errors import TraceError, warn_once
 from .modules import Reads
-from .names import Names
+from .names import Names, same
 
 _FAR = 3  # containers in containers that are looked into
 _LONG = 64  # entries of a container that are looked into
@@ -30,7 +30,7 @@ class Leaks:
     """The names of a function, and copies of the containers that they lead to, as they were before a trace."""
 
     def __init__(self, names: Names) -> None:
-        self._names = names
+        self.names = names
         self._kept: dict[
             int, tuple[Any, Any, str]
         ] = {}  # a container or an object's dict, a copy, and how an entry is shown
@@ -41,8 +41,8 @@ class Leaks:
 
     def refuse(self, is_traced: Callable[[Any], bool]) -> None:
         """Raise TraceError where a traced tensor or Value stays behind, after putting back what was there."""
-        found = [x.name for x in self._names.changed() if _holds(x.now(), is_traced)]
-        for x in self._names.changed() if found else ():
+        found = [x.name for x in self.names.changed() if _holds(x.now(), is_traced)]
+        for x in self.names.changed() if found else ():
             x.put_back()
         for space, before, form in self._kept.values():
             now = dict(_entries(space))
@@ -50,8 +50,7 @@ class Leaks:
             bad = [k for k, x in now.items() if x is not known.get(k, now) and _holds(x, is_traced)]
             found += [form.format(k) for k in bad]
             if bad:
-                space.clear()
-                space.update(before) if isinstance(space, dict) else space.extend(before)
+                _refill(space, before)
         if found:
             raise TraceError(
                 "MG203",
@@ -60,18 +59,35 @@ class Leaks:
                 "`.data = value.data` to it.",
             )
 
+    def put_back(self) -> None:
+        """Let names, containers and random numbers be what they were."""
+        for name in self.names.changed():
+            name.put_back()
+        for space, before, _ in self._kept.values():
+            now, then = _entries(space), _entries(before)
+            if len(now) != len(then) or any(map(_other, now, then)):
+                _refill(space, before)
+        python, numpy, *generators = map(pickle.loads, self._draws)
+        random.setstate(python)
+        np.random.set_state(numpy)
+        for generator, then in zip(self._generators, generators, strict=True):
+            if isinstance(generator, np.random.Generator):
+                generator.bit_generator.state = then.bit_generator.state
+            else:
+                generator.__setstate__(then.__getstate__())
+
     def warn(self, function: Any, modules: Reads) -> None:
         """Warn of numbers that the function read and then set, and of random numbers of Python and NumPy."""
-        changed = [(x.name, x.value, x.now(), self._names.codes) for x in self._names.changed()]
+        changed = [(x.name, x.value, x.now(), self.names.codes) for x in self.names.changed()]
         for module, seen in modules.values():
             codes = [type(module).forward.__code__] if hasattr(type(module).forward, "__code__") else []
-            changed += [(name, x, vars(module).get(name), self._names.codes + codes) for name, x in seen.items()]
+            changed += [(name, x, vars(module).get(name), self.names.codes + codes) for name, x in seen.items()]
         for space, before, form in self._kept.values():
             if form == _ATTRIBUTE:
-                changed += [(name, x, space.get(name), self._names.codes) for name, x in before.items()]
+                changed += [(name, x, space.get(name), self.names.codes) for name, x in before.items()]
         for name, before, now, codes in changed:
             numbers = type(before) in (int, float) and type(now) in (int, float)
-            if numbers and before != now and sum(_uses(code, name) for code in {*codes}) > 0:
+            if numbers and not same(before, now) and sum(_uses(code, name) for code in {*codes}) > 0:
                 warn_once(
                     "MG216",
                     f"The compiled function changed `{name}` from {before} to {now} while it was traced, and reads it: its "
@@ -95,10 +111,10 @@ class Leaks:
             for _, part in _entries(space)[:_LONG] if far else ():
                 self._keep(part, far - 1)
 
-    def _states(self) -> Any:
+    def _states(self) -> list[bytes]:
         """Where the random numbers of Python, of NumPy and of these generators are."""
-        generators = [pickle.dumps(g) for g in self._generators]
-        return random.getstate(), pickle.dumps(np.random.get_state(legacy=False)), generators
+        python, numpy = random.getstate(), np.random.get_state(legacy=False)
+        return [pickle.dumps(x) for x in (python, numpy, *self._generators)]
 
 
 def _uses(code: CodeType, name: str) -> int:
@@ -117,6 +133,15 @@ def _attributes(x: Any) -> Any:
     if isinstance(x, type | ModuleType | FunctionType | np.ndarray) or type(x).__module__.startswith("microgradient"):
         return None
     return None if hasattr(type(x), "named_parameters") else getattr(x, "__dict__", None)
+
+
+def _other(a: tuple[Any, Any], b: tuple[Any, Any]) -> bool:
+    return a[1] is not b[1] or (a[0] is not b[0] and not (isinstance(a[0], int) and a[0] == b[0]))
+
+
+def _refill(space: Any, entries: Any) -> None:
+    space.clear()
+    space.update(entries) if isinstance(space, dict) else space.extend(entries)
 
 
 def _entries(space: Any) -> list[tuple[Any, Any]]:

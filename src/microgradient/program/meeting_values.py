@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from .. import scalar, trace_hooks
 from ..scalar import Value
 
-value_lock = threading.RLock()
+value_lock: Any = threading.RLock()
 """Of whoever changes the class Value for the time of a trace."""
+_ORIGINAL = {name: attribute for name, attribute in vars(Value).items() if name not in ("__dict__", "__weakref__")}
+_SCALAR = vars(scalar)["SCALAR"]
 
 
 class ValuesMetError(BaseException):
@@ -49,3 +53,15 @@ def put_on_value(attributes: dict[str, Any]) -> None:
     """Set attributes of the class Value."""
     for name, attribute in attributes.items():
         setattr(Value, name, attribute)
+
+
+def _after_fork() -> None:
+    """The child of a fork has none of the threads that may have changed the class."""
+    if trace_hooks.active.get() is None:
+        value_lock._at_fork_reinit()
+        put_on_value({name: x for name, x in _ORIGINAL.items() if vars(Value).get(name) is not x})
+        vars(scalar)["SCALAR"] = _SCALAR
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

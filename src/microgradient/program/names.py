@@ -118,6 +118,11 @@ def same(a: Any, b: Any) -> bool:
     return type(a) is type(b) and isinstance(a, _PLAIN) and repr(a) == repr(b)  # which tells 0.0 from -0.0
 
 
+def is_plain(x: Any) -> bool:
+    """Whether something is a number, string, boolean or None."""
+    return isinstance(x, _PLAIN)
+
+
 def _named(f: FunctionType, found: dict[tuple[int, str], Name]) -> list[Any]:
     """Add the names of one function; what they stand for."""
     names = [Name(n, f.__globals__.get(n), f.__globals__) for n in _names(f.__code__)[0]]  # None: one of Python's own

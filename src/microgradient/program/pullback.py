@@ -7,8 +7,8 @@ derivative of this derivative is wanted, or a tangent, the function runs again, 
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
+from threading import Lock, get_ident
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -18,7 +18,9 @@ from ..primitives import Primitive, World
 from ..tape import TAPE, Node, backward, forward, next_seq, picked, recording, topological
 from ..taped_world import TAPED
 from ..tensor import Tensor
+from .interpret import Interpreter
 from .program import Instruction, Program
+from .reentry import give_lock
 from .sym import Sym
 from .traced_world import TRACED
 
@@ -81,13 +83,15 @@ def split(whole: Program, outputs: int, seeds: set[int]) -> tuple[list[Instructi
 
 
 class Connection:
-    """Gives the connected results of one variant their node. `executable` runs the backward program."""
+    """Gives the connected results of one specialization their node. `executable` runs the backward program."""
 
     def __init__(self, pullback: Pullback, executable: Any, again: Callable[..., Any], volatile: set[int]) -> None:
         self.pullback = pullback
         self._volatile = volatile  # inputs whose arrays the user, or the next call, may change before the way back
         self._executable = executable
-        self._lock = threading.Lock()  # results of one variant may be differentiated by several threads at once
+        self._lock: Lock
+        give_lock(self)  # results of one program may be differentiated by several threads at once
+        self._inside: set[int] = set()  # the threads that do, or wait for it
         self._again = again
         self._op = Primitive(
             "compiled", "special", (self._vjp,), self._vjp, self._jvp, lambda wanted: (False,) * (len(wanted) + 1)
@@ -118,8 +122,16 @@ class Connection:
             np.zeros(i.shape, i.dtype) if g is None else np.ascontiguousarray(g) for i, g in zip(given, t, strict=True)
         ]
         results = [np.empty(o.shape, o.dtype) for o in pullback.program.outputs]
-        with self._lock:
-            self._executable.run([*params["residuals"], *cotangents], results)
+        me, executable = get_ident(), self._executable
+        if me in self._inside:  # a signal handler, or a `__del__`, in the middle of a run
+            Interpreter(pullback.program).run([*params["residuals"], *cotangents], results)
+            return results
+        try:
+            self._inside.add(me)
+            with self._lock:
+                executable.run([*params["residuals"], *cotangents], results)
+        finally:
+            self._inside.discard(me)
         return results
 
     def _jvp(self, xp: World, tangents: Any, y: Any, args: Any, params: Any) -> Any:

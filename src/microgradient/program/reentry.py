@@ -34,7 +34,7 @@ def interrupt(name: str) -> None:
 
 def give_lock(owner: Any) -> None:
     """Give `owner` a lock for one thread at a time; another one in the child of a fork, which calls
-    `owner.release()`: the thread that had it is not there."""
+    `owner.release()`, if there is such a method: the thread that had it is not there."""
     owner._lock = threading.Lock()
     _owners.add(owner)
 
@@ -46,7 +46,7 @@ def _after_fork() -> None:
             del running[thread]
     for owner in _owners:
         owner._lock = threading.Lock()
-        if me not in running:
+        if me not in running and hasattr(owner, "release"):
             owner.release()
 
 

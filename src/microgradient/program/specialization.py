@@ -29,6 +29,7 @@ class Specialization:
         self.program = program = traced.program
         self.kinds = kinds
         self.statics: list[Any] = []
+        self.witness: Any = None  # of what Python read while it was traced
         self.executable = backend(program)
         self.guards = guards
         self.inputs: list[Any] = [None] * len(program.inputs)

@@ -9,6 +9,7 @@ Attributes of modules are noted when they are read.
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -64,6 +65,7 @@ class Trace:
         self.modules: Reads = {}
         # by the id of a module and the name of an attribute that was set: the module, and what the attribute was
         self._overwritten: dict[tuple[int, str], tuple[Any, Any]] = {}
+        self.replaced: set[int] = set()  # the ids of tensors that modules hold no more, or would eagerly
         self.optimizers: dict[int, traced_optimizer.OptimizerTrace] = {}
         self.inside: dict[int, Node] = {}  # arguments that are computed from others, and the leaves in their place
         self._arguments = {id(tensor): number for number, tensor in arguments.items()}
@@ -252,6 +254,20 @@ class Trace:
         old = object.__getattribute__(module, "__dict__").get(name, UNKNOWN)
         self._overwritten.setdefault((id(module), name), (module, old))
 
+    def settle_buffers(self) -> None:
+        """Where a module's tensor was replaced by one made here (`self.seen += n`), let it keep its place and get the data."""
+        for (_, name), (module, old) in self._overwritten.items():
+            new = object.__getattribute__(module, "__dict__").get(name)
+            if not isinstance(old, Protocols) or not issubclass(type(new), Protocols) or new is old:
+                continue
+            datum, value = _DATA.__get__(old), new.data
+            fits = isinstance(value, Sym) and (value.shape, value.dtype) == (datum.shape, datum.dtype)
+            if fits and new.node is None and old.node is None and not is_own(datum, self):
+                self.write_data(old, datum, value)
+                object.__setattr__(module, name, old)
+                self.replaced.add(id(old))
+                self.modules.setdefault(id(module), (module, {}))[1].setdefault(name, old)
+
     def warn_of_refusal(self) -> None:
         """Warn if the function caught the error of something that needs a value: the program does what it did then, always."""
         if self.refused is not None:
@@ -295,7 +311,9 @@ UNKNOWN: Any = object()
 
 _DATA: Any = Protocols.__dict__["data"]
 _GRAD: Any = Node.__dict__["grad"]
-_lock = threading.Lock()
+_lock: Any = threading.Lock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_lock._at_fork_reinit)
 
 
 @contextmanager

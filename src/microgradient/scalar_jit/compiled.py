@@ -31,6 +31,7 @@ from .. import trace_hooks
 from ..errors import ArgumentError, GradientError, NonFiniteError, TraceError, format_location, warn_once
 from ..program.leaks import Leaks
 from ..program.names import Names
+from ..program.reentry import give_lock, interrupt, running
 from ..scalar import Value
 from ..tree import flatten
 from .program import ScalarProgram, ScalarSym
@@ -72,7 +73,8 @@ class CompiledValues:
         self.__doc__ = fn.__doc__
         self._made: OrderedDict[Any, Routine] = OrderedDict()
         self._closed_over: dict[int, Value] = {}  # Values that some routine knows by themselves
-        self._lock = threading.RLock()
+        self._lock: threading.Lock
+        give_lock(self)
         self._calls = self._traces = 0
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -110,26 +112,40 @@ class CompiledValues:
         return next(reversed(self._made.values()))
 
     def _call(self, times: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        with self._lock:
-            leaves: list[Any] = []
-            key = self._signature(args, kwargs, leaves)
-            routine = self._made.get(key)
-            if routine is None or not routine.names.hold():
-                routine = Routine(self.fn, args, kwargs, self._closed_over, self.debug)
-                new = {id(v): v for v in routine.closed_over if id(v) not in self._closed_over}
-                self._closed_over |= new
-                if any(id(leaf) in new for leaf in leaves):
-                    return self._call(times, args, kwargs)  # an argument is closed over, too: trace again, knowing that
-                self._note_trace(key)
-                dropped = self._made.pop(key, None)
-                self._made[key] = routine
-                if len(self._made) > KEPT:
-                    dropped = self._made.popitem(last=False)[1]
-                if dropped is not None:  # so that Values which only that one knew can go
-                    self._closed_over = {id(v): v for made in self._made.values() for v in made.closed_over}
-            self._made.move_to_end(key)
-            self._calls += 1
-            return routine.run(leaves, times, args, kwargs)
+        me = threading.get_ident()
+        if me in running:  # a signal handler or a `__del__`: nobody knows which cells it would read half written
+            interrupt(self.__name__)
+            return [self.fn(*args, **kwargs) for _ in range(times)][-1]
+        try:
+            running[me] = False
+            with self._lock:
+                return self._exclusively(times, args, kwargs)
+        finally:
+            running.pop(me, None)
+
+    def _exclusively(self, times: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        leaves: list[Any] = []
+        key = self._signature(args, kwargs, leaves)
+        routine = self._made.get(key)
+        if routine is None or not routine.names.hold():
+            routine = Routine(self.fn, args, kwargs, self._closed_over, self.debug)
+            new = {id(v): v for v in routine.closed_over if id(v) not in self._closed_over}
+            self._closed_over |= new
+            if any(id(leaf) in new for leaf in leaves):
+                return self._exclusively(
+                    times, args, kwargs
+                )  # an argument is closed over, too: trace again, knowing that
+            self._note_trace(key)
+            dropped = self._made.pop(key, None)
+            self._made[key] = routine
+            if len(self._made) > KEPT:
+                dropped = self._made.popitem(last=False)[1]
+            if dropped is not None:  # so that Values which only that one knew can go
+                self._closed_over = {id(v): v for made in self._made.values() for v in made.closed_over}
+        self._made.move_to_end(key)
+        self._calls += 1
+        running[threading.get_ident()] = True
+        return routine.run(leaves, times, args, kwargs)
 
     def _signature(self, args: tuple[Any, ...], kwargs: dict[str, Any], leaves: list[Any]) -> tuple[Any, ...]:
         """What a routine depends on, argument by argument; collects the leaves of the arguments on the way."""
