@@ -1,6 +1,6 @@
 # make run    train the digits recipe on real data and show the result   (make run ARGS="--epochs 1 --model cnn")
 # make test   the test suite, without PyTorch and without what is marked slow   (make test ARGS="tests/native -x")
-# make test-all lint oracle widths pythons docs bench overhead scaling clean   see below
+# make test-all lint oracle check widths pythons docs bench overhead scaling clean   see below
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,7 +9,7 @@ ARGS ?=
 PYTHONS ?= python3.11 python3.12 python3.13 python3.14
 PYTEST = $(BIN)/python -m pytest --numprocesses 2
 
-.PHONY: run test test-all lint oracle widths pythons core docs bench overhead scaling clean
+.PHONY: run test test-all lint oracle check widths pythons core docs bench overhead scaling clean
 
 run: $(VENV)/installed-recipes
 	$(BIN)/microgradient train digits $(ARGS)
@@ -28,6 +28,10 @@ lint: $(VENV)/installed-lint
 # The same numbers as PyTorch (CPU build), in tests that have no place in `make test`
 oracle: $(VENV)/installed-peers
 	$(PYTEST) tests/oracle
+
+# The compiler's tests with every call of a compiled function run eagerly as well, and compared
+check: $(VENV)/installed-test
+	MICROGRADIENT_CHECK=1 $(PYTEST) tests/program tests/native tests/test_train_compiled.py -m "not slow" $(ARGS)
 
 # The compiler's tests as on processors with narrower vectors than this one's
 widths: $(VENV)/installed-test
