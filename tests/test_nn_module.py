@@ -485,3 +485,26 @@ def test_functional_call_leaves_the_module_as_it_was() -> None:
         nn.utils.functional_call(layer, {"wight": weight}, mg.ones((3, 2)))
     with pytest.raises(ShapeError, match=r"has shape \(1, 2\)"):
         nn.utils.functional_call(layer, {"weight": mg.zeros((2, 2))}, mg.ones((3, 2)))
+
+
+@pytest.mark.parametrize("wrong", [np.ones(2), [1.0], 3.0])
+def test_a_buffer_is_a_tensor(wrong):
+    module = nn.Module()
+    with pytest.raises(ArgumentTypeError, match=r"`mean` of Module is a buffer, .* Write `mean = mg\.tensor\(…\)`"):
+        module.register_buffer("mean", wrong)
+    module.register_buffer("scale", mg.ones(2))
+    with pytest.raises(ArgumentTypeError, match="`scale` of Module is a buffer"):
+        module.scale = wrong
+    assert module.state_dict()["scale"].tolist() == [1.0, 1.0]
+    module.scale = None
+    module.scale = mg.zeros(2)
+    assert module.state_dict()["scale"].tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("wrong", [np.ones((2, 3)), [1.0], 3.0, mg.ones((2, 3))])
+def test_a_parameter_is_replaced_by_a_parameter_alone(wrong):
+    layer = nn.Linear(3, 2)
+    with pytest.raises(ArgumentTypeError, match="`weight` of Linear is a parameter"):
+        layer.weight = wrong
+    layer.bias = None
+    assert list(layer.state_dict()) == ["weight"]

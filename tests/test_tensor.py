@@ -13,6 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import microgradient as mg
+from microgradient import nn
+from microgradient.errors import ArgumentTypeError
 
 quick = settings(max_examples=80, deadline=None)
 
@@ -506,3 +508,60 @@ def test_a_tuple_inside_an_index_is_an_index_array():
         np.testing.assert_array_equal(x[key].numpy(), a[key])
     x[:, (1, 1)], a[:, (1, 1)] = mg.tensor([5.0, 6.0]), [5, 6]
     np.testing.assert_array_equal(x.numpy(), a)
+
+
+def test_data_set_to_a_tensor_is_its_array():
+    for p in (mg.tensor([1.0, 2.0], requires_grad=True), nn.Parameter([1.0, 2.0]), mg.tensor([1.0, 2.0])):
+        new = mg.tensor([3.0, 4.0])
+        p.data = new
+        assert type(p.data) is np.ndarray
+        assert p.data is new.data
+        p.data = p - 1.0  # recorded or not
+        assert type(p.data) is np.ndarray
+        assert p.tolist() == [2.0, 3.0]
+        p.data = p.data - 0.5 * mg.ones(2)  # NumPy's operator gives a tensor
+        assert type(p.data) is np.ndarray
+        assert p.tolist() == [1.5, 2.5]
+        p.data = nn.Parameter(p)
+        assert type(p.data) is np.ndarray
+        (p * p).sum()
+
+
+def test_data_set_to_a_tensor_when_compiled():
+    w = mg.tensor([1.0, 2.0], requires_grad=True)
+
+    @mg.compile
+    def step(g):
+        w.data = w - 0.5 * g
+
+    for _ in range(3):
+        step(mg.ones(2))
+    assert type(w.data) is np.ndarray
+    assert w.tolist() == [-0.5, 0.5]
+
+
+def test_data_set_to_a_number_of_numpys_is_an_array():
+    x = mg.tensor(1.0, requires_grad=True)
+    x.data = np.float32(2.0)
+    assert type(x.data) is np.ndarray
+    x.data = x.data.sum()
+    assert type(x.data) is np.ndarray
+    assert x.shape == ()
+
+
+@pytest.mark.parametrize("wrong", [[1.0, 2.0], 3.0, None, "text"])
+def test_data_and_gradients_that_are_no_arrays_are_refused(wrong):
+    x = mg.tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises(ArgumentTypeError, match=r"`\.data` is an array or a tensor, not \w+\. Write .*np\.asarray"):
+        x.data = wrong
+    if wrong is not None:
+        with pytest.raises(ArgumentTypeError, match="A gradient is a Tensor or None"):
+            x.grad = wrong
+    assert x.tolist() == [1.0, 2.0]
+
+
+def test_tensors_and_parameters_of_tensors_hold_arrays():
+    x = mg.tensor([1.0, 2.0])
+    for made in (mg.Tensor(x), mg.tensor(x), nn.Parameter(x), nn.Parameter(nn.Parameter(x)), mg.asarray(x, copy=True)):
+        assert type(made.data) is np.ndarray
+        assert made.data is not x.data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any, Self
 
 import numpy as np
@@ -21,30 +22,45 @@ class Protocols:
     `cut` tells of a constant where what it was computed from had a gradient, and lost it.
     """
 
-    __slots__ = ("__weakref__", "cut", "data", "node")
-    data: Array
+    __slots__ = ("__weakref__", "cut", "datum", "node")
+    datum: Array
     node: Node | None
     cut: Cut | None
+
+    def _set_data(self, value: Any) -> None:
+        if value.__class__ is not np.ndarray:
+            value = value.datum if isinstance(value, Protocols) else value
+            if not isinstance(value, np.ndarray | np.generic | Traced):
+                raise ArgumentTypeError(
+                    "MG108", f"`.data` is an array or a tensor, not {type(value).__name__}. "
+                    "Write `x.data = np.asarray(…, x.dtype)`.",
+                )  # fmt: skip
+            value = value if isinstance(value, Traced) else np.asarray(value)
+        self.datum = value
+
+    data = property(
+        attrgetter("datum"), _set_data, doc="The raw array, which may be set; the engine reads it as `datum`."
+    )
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The length of each axis."""
-        return self.data.shape
+        return self.datum.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """The type of the entries."""
-        return self.data.dtype
+        return self.datum.dtype
 
     @property
     def ndim(self) -> int:
         """The number of axes."""
-        return self.data.ndim
+        return self.datum.ndim
 
     @property
     def size(self) -> int:
         """The number of entries."""
-        return self.data.size
+        return self.datum.size
 
     @property
     def device(self) -> str:
@@ -54,17 +70,17 @@ class Protocols:
     def numpy(self) -> Array:
         """A copy of the value as a NumPy array. Use `np.asarray(x)` for a read-only view without a copy."""
         leave_graph(self, ".numpy()")
-        return np.array(self.data)
+        return np.array(self.datum)
 
     def item(self) -> Any:
         """The value of a tensor with one entry as a Python number."""
-        if self.data.size != 1:
+        if self.datum.size != 1:
             raise ArgumentError("MG123", f"Only one entry can become a number; this tensor has shape {self.shape}.")
-        return self.data.item()
+        return self.datum.item()
 
     def tolist(self) -> Any:
         """The values as nested Python lists."""
-        return self.data.tolist()
+        return self.datum.tolist()
 
     def to_device(self, device: str, /, *, stream: Any = None) -> Self:
         """Self: the only device is "cpu"."""
@@ -74,13 +90,13 @@ class Protocols:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         leave_graph(self, "np.asarray(…)")
-        if isinstance(self.data, Traced):
-            return np.asarray(self.data, dtype)
+        if isinstance(self.datum, Traced):
+            return np.asarray(self.datum, dtype)
         if copy or (dtype is not None and np.dtype(dtype) != self.dtype):
             if copy is False:
                 raise ValueError(f"A change from {self.dtype} to {np.dtype(dtype)} needs a copy.")
-            return self.data.astype(dtype or self.dtype, copy=True)
-        view = self.data.view()
+            return self.datum.astype(dtype or self.dtype, copy=True)
+        view = self.datum.view()
         view.flags.writeable = False
         return view
 
@@ -94,13 +110,13 @@ class Protocols:
         copy: bool | None = None,
     ) -> Any:
         leave_graph(self, "DLPack")
-        if isinstance(self.data, Traced):
-            return np.asarray(self.data).__dlpack__()
-        data = self.data if self.data.flags.writeable or copy is False else self.data.copy()
+        if isinstance(self.datum, Traced):
+            return np.asarray(self.datum).__dlpack__()
+        data = self.datum if self.datum.flags.writeable or copy is False else self.datum.copy()
         return data.__dlpack__(stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
 
     def __dlpack_device__(self, /) -> tuple[Any, int]:
-        return self.data.__dlpack_device__()
+        return self.datum.__dlpack_device__()
 
     def __array_namespace__(self, /, *, api_version: str | None = None) -> Any:
         if api_version not in (None, "2021.12", "2022.12", "2023.12", "2024.12", "2025.12"):
@@ -116,45 +132,45 @@ class Protocols:
 
     def __float__(self, /) -> float:
         leave_graph(self, "float(…)")
-        return float(self.data if isinstance(self.data, Traced) else self.item())
+        return float(self.datum if isinstance(self.datum, Traced) else self.item())
 
     def __int__(self, /) -> int:
-        return int(self.data if isinstance(self.data, Traced) else self.item())
+        return int(self.datum if isinstance(self.datum, Traced) else self.item())
 
     def __index__(self, /) -> int:
-        if self.data.dtype.kind not in "iu" or self.data.ndim:
+        if self.datum.dtype.kind not in "iu" or self.datum.ndim:
             raise ArgumentTypeError(
                 "MG125", f"Only an integer tensor of shape () is an index, not {self.dtype} {self.shape}."
             )
-        return int(self.data)
+        return int(self.datum)
 
     def __bool__(self, /) -> bool:
-        if self.data.size != 1:
+        if self.datum.size != 1:
             raise ArgumentError(
                 "MG123", f"The truth of a tensor of shape {self.shape} is ambiguous. Write `mg.any(x)` or `mg.all(x)`."
             )
-        return bool(self.data if isinstance(self.data, Traced) else self.data.item())
+        return bool(self.datum if isinstance(self.datum, Traced) else self.datum.item())
 
     def __repr__(self) -> str:
-        if isinstance(self.data, Traced):
-            return f"tensor({self.data!r})"
-        body = np.array2string(self.data, separator=", ", prefix="tensor(")
-        plain = self.data.dtype in (np.bool_, np.int64, DEFAULT_FLOAT[0])
-        dtype = "" if plain and self.data.size else f", dtype={self.dtype}"
+        if isinstance(self.datum, Traced):
+            return f"tensor({self.datum!r})"
+        body = np.array2string(self.datum, separator=", ", prefix="tensor(")
+        plain = self.datum.dtype in (np.bool_, np.int64, DEFAULT_FLOAT[0])
+        dtype = "" if plain and self.datum.size else f", dtype={self.dtype}"
         how = (
             "" if self.node is None else ", requires_grad=True" if self.node.op is None else f", op={self.node.op.name}"
         )
         return f"tensor({body}{dtype}{how})"
 
     def __format__(self, spec: str) -> str:
-        if isinstance(self.data, Traced):
-            return format(self.data, spec) if spec else repr(self)
-        return format(self.data.item(), spec) if self.data.ndim == 0 else format(str(self), spec)
+        if isinstance(self.datum, Traced):
+            return format(self.datum, spec) if spec else repr(self)
+        return format(self.datum.item(), spec) if self.datum.ndim == 0 else format(str(self), spec)
 
     def __len__(self) -> int:
-        if not self.data.ndim:
+        if not self.datum.ndim:
             raise ArgumentTypeError("MG125", "A tensor of shape () has no length.")
-        return len(self.data)
+        return len(self.datum)
 
     def __contains__(self, value: Any) -> bool:
-        return bool(np.any(self.data == (value.data if isinstance(value, Protocols) else value)))
+        return bool(np.any(self.datum == (value.data if isinstance(value, Protocols) else value)))

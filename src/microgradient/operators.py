@@ -67,7 +67,7 @@ def unary(name: str) -> Callable[[Tensor], Tensor]:
     floats, varies, flat = op.floats, op.maps[0] is not None, name in FLAT
 
     def method(self: Tensor, /) -> Tensor:
-        a = self.data
+        a = self.datum
         if floats and a.dtype.kind in "biu":
             a = a.astype(_default_float[0])
         try:
@@ -81,7 +81,7 @@ def unary(name: str) -> Callable[[Tensor], Tensor]:
         if y.__class__ is not np.ndarray:
             y = as_datum(y)
         out = _new(Tensor)
-        out.data = y
+        out.datum = y
         out.node = out.cut = None
         p = self.node
         if p is not None and varies and (recorder := _recorder()) is not None:
@@ -110,9 +110,9 @@ def binary(name: str, reflected: bool = False) -> Callable[[Tensor, Operand], Te
     watched = name == "subtract"
 
     def method(self: Tensor, other: Operand, /) -> Tensor:
-        a, p = self.data, self.node
+        a, p = self.datum, self.node
         if other.__class__ is Tensor or isinstance(other, Tensor):
-            b, q, q_cut = other.data, other.node, other.cut
+            b, q, q_cut = other.datum, other.node, other.cut
             if a.dtype is not b.dtype or (floats and a.dtype.kind in "biu"):
                 a, b = promote(a, b, floats)
         else:
@@ -145,7 +145,7 @@ def binary(name: str, reflected: bool = False) -> Callable[[Tensor, Operand], Te
         if y.__class__ is not np.ndarray:
             y = as_datum(y)
         out = _new(Tensor)
-        out.data = y
+        out.datum = y
         out.cut = None
         if (p is None and q is None) or not varies or (recorder := _recorder()) is None:
             out.node = None
@@ -212,7 +212,7 @@ def _warn_if_stretched(a: Any, b: Any) -> None:
 
 def apply(op: Primitive, *args: Any, **params: Any) -> Any:
     """Run any primitive on tensors, arrays and numbers: one Tensor, or a tuple where the primitive has several results."""
-    data = [arg.data if isinstance(arg, Tensor) else arg for arg in args]
+    data = [arg.datum if isinstance(arg, Tensor) else arg for arg in args]
     nodes = tuple([arg.node if isinstance(arg, Tensor) else None for arg in args])
     kernel = getattr(ARRAY, op.name)
     try:
@@ -259,7 +259,7 @@ def wrap(datum: Any, node: Node | None, lost: Cut | None = None) -> Any:
             return datum
         datum = as_datum(datum)
     out = _new(Tensor)
-    out.data, out.node, out.cut = datum, node, lost
+    out.datum, out.node, out.cut = datum, node, lost
     return out
 
 

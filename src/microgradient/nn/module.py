@@ -64,16 +64,17 @@ class Module:
     # -- holding parameters, buffers and modules
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if (
-            isinstance(value, Tensor)
-            and not isinstance(value, Parameter)
-            and isinstance(vars(self).get(name), Parameter)
-        ):
+        if value is not None and not isinstance(value, Parameter) and isinstance(vars(self).get(name), Parameter):
             raise ArgumentTypeError(
                 "MG152",
-                f"`{name}` of {type(self).__name__} is a parameter; a plain tensor in its place would never be trained. "
-                f"Write `{name} = nn.Parameter(...)`, or `{name}.data = array` to change its numbers.",
+                f"`{name}` of {type(self).__name__} is a parameter; a {type(value).__name__} in its place would never be "
+                f"trained. Write `{name} = nn.Parameter(...)`, or `{name}.data = array` to change its numbers.",
             )
+        if not isinstance(value, Tensor | None) and name in vars(self).get("_buffer_names", ()):
+            raise ArgumentTypeError(
+                "MG152", f"`{name}` of {type(self).__name__} is a buffer, which is a tensor or None; a {type(value).__name__} "
+                f"would not be saved. Write `{name} = mg.tensor(…)`.",
+            )  # fmt: skip
         if (trace := trace_hooks.current()) is not None:
             trace.note_write(self, name)
         if isinstance(value, _PARTS) and not isinstance(vars(self).get(name), _PARTS):

@@ -20,11 +20,11 @@ class Argument(NamedTuple):
 
     def read(self, leaves: Any) -> Any:
         """The array."""
-        return leaves[self.number].data
+        return leaves[self.number].datum
 
     def write(self, array: Any, leaves: Any) -> None:
         """Put an array there."""
-        leaves[self.number].data = array
+        leaves[self.number].datum = array
 
 
 class ArgumentGrad(NamedTuple):
@@ -55,11 +55,11 @@ class Data:
 
     def read(self, leaves: Any) -> Any:
         """The array."""
-        return self.tensor.data
+        return self.tensor.datum
 
     def write(self, array: Any, leaves: Any) -> None:
         """Put an array there."""
-        self.tensor.data = array
+        self.tensor.datum = array
 
 
 class Grad(NamedTuple):

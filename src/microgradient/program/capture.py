@@ -95,7 +95,7 @@ def trace_function(
 def doppelganger(x: Tensor) -> Tensor:
     """A tensor for the trace in the place of `x`: what the function does with `x` if it closes over it, too, is another thing."""
     new = type(x).__new__(type(x))
-    new.data, new.node, new.cut = _DATA.__get__(x), x.node, x.cut
+    new.datum, new.node, new.cut = _DATA.__get__(x), x.node, x.cut
     if hasattr(x, "__dict__"):  # of a class of the user's
         vars(new).update(vars(x))
     return new

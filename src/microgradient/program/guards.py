@@ -66,7 +66,7 @@ class Guards:
         for check in self._checks:
             if not check():
                 return False
-        return not self._forms or all([(t.data.shape, t.data.dtype) == (s, d) for t, s, d in self._forms])
+        return not self._forms or all([(t.datum.shape, t.datum.dtype) == (s, d) for t, s, d in self._forms])
 
     def _kinds_hold(self, leaves: Any) -> bool:
         """Whether the leaves whose gradient was read have one, or none, as then."""

@@ -21,7 +21,7 @@ from .program import Program
 Array = np.ndarray[Any, Any]
 _probe = [np.empty(1)]
 _COUNTED = next(map(getrefcount, _probe))  # of an array that one list holds
-_data, _grad = attrgetter("data"), attrgetter("grad")
+_data, _grad = attrgetter("datum"), attrgetter("grad")
 
 
 class Held:

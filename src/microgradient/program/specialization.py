@@ -106,10 +106,10 @@ class Specialization:
             if weak:
                 inputs[k].fill(x)
             else:
-                a = x if kind == ARRAY else x.data
+                a = x if kind == ARRAY else x.datum
                 inputs[k] = a if a.__class__ is np.ndarray and a.flags.c_contiguous else _plain(a)
         for k, binding, shape, dtype in self._read:
-            a = binding.tensor.data if binding.__class__ is Data else np.asarray(binding.read(leaves))
+            a = binding.tensor.datum if binding.__class__ is Data else np.asarray(binding.read(leaves))
             if a.dtype is not dtype or a.shape != shape:
                 a = native_order(a)
                 if a.shape != shape or a.dtype != dtype:

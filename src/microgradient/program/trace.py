@@ -1,6 +1,6 @@
 """Trace: one run of a function in which every tensor operation becomes an instruction.
 
-While a trace is active, `Tensor.data` and `Node.grad` are properties: in the thread that traces they give `Sym`s and keep
+While a trace is active, `Tensor.datum` and `Node.grad` are properties: in the thread that traces they give `Sym`s and keep
 what is written in the trace, so that tensors which existed before never change; other threads see the arrays as always.
 A tensor whose data are read for the first time becomes an input of the program, one whose data were changed an output.
 Attributes of modules are noted when they are read.
@@ -309,7 +309,7 @@ UNKNOWN: Any = object()
 
 # ----------------------------------------------------------------------------------- properties and kernels while tracing
 
-_DATA: Any = Protocols.__dict__["data"]
+_DATA: Any = Protocols.__dict__["datum"]
 _GRAD: Any = Node.__dict__["grad"]
 _lock: Any = threading.Lock()
 if hasattr(os, "register_at_fork"):
@@ -334,12 +334,12 @@ def _install(change: int) -> None:
     with _lock:
         trace_hooks.traces += change
         if trace_hooks.traces == 1 and change == 1:
-            cls.data, node.grad = property(_get_data, _set_data), property(_get_grad, _set_grad)
+            cls.datum, node.grad = property(_get_data, _set_data), property(_get_grad, _set_grad)
             operators._run_silently = _run
             for watched in trace_hooks.watched:
                 watched.__getattribute__ = _get_attribute
         elif not trace_hooks.traces:
-            cls.data, node.grad = _DATA, _GRAD
+            cls.datum, node.grad = _DATA, _GRAD
             operators._run_silently = operators._silent.run
             for watched in trace_hooks.watched:
                 if "__getattribute__" in vars(watched):  # not if it was loaded by what was traced
