@@ -281,13 +281,13 @@ class _Sweeps:
         self.kernel = kernel
         self.depends, self.stage = _dependences(kernel)
         self.inside = frozenset([v for v in needed if any(d >= kernel.kept for d in self.depends[v])])
-        self.placed = [self._first_pass(v, access) for v, access in kernel.stores]
+        self.placed = [self._first_sweep(v, access) for v, access in kernel.stores]
         first = len(kernel.loads)
         self.reductions = [v for v in sorted(needed) if v >= first and is_reduction(kernel.ops[v - first])]
         self.count = max([0, *(self.stage[v] for v in self.reductions), *(p + 1 for p in self.placed)])
         self._delay_stores()
 
-    def _first_pass(self, v: int, access: Access) -> int:
+    def _first_sweep(self, v: int, access: Access) -> int:
         """The sweep after which value v is known, -1 for a store that happens once per point."""
         varies = any(access.strides[self.kernel.kept :])
         if v in self.inside and not varies:

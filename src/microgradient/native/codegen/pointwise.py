@@ -223,17 +223,17 @@ def _divisor(a: Register, b: Register) -> tuple[Register, Register]:
 def _real_remainder(a: Register, b: Register) -> tuple[Register, Register]:
     """The remainder of reals, and where the divisor was added to C's fmod to get it."""
     r = a.rest(b)
-    turned = r.compare("ne", 0) & ((b < 0) ^ (r < 0)) & ~r.isnan()
+    opposite = r.compare("ne", 0) & ((b < 0) ^ (r < 0)) & ~r.isnan()
     signed = r.compare("eq", 0).select(r.like(0).copysign(b), r)
-    return turned.select(r + b, signed), turned
+    return opposite.select(r + b, signed), opposite
 
 
 def _real_quotient(a: Register, b: Register) -> Register:
     """The quotient that fits the remainder, to the nearest whole number; a / b where either is 0 or infinite."""
     r = a.rest(b)
-    _, turned = _real_remainder(a, b)
+    _, opposite = _real_remainder(a, b)
     exact = (a - r) / b
-    exact = turned.select(exact - 1, exact)
+    exact = opposite.select(exact - 1, exact)
     down = exact.call("llvm.floor")
     whole = ((exact - down) > 0.5).select(down + 1, down)
     ratio = a / b

@@ -159,8 +159,8 @@ class Fusion:
                 continue
             if group.updates != updates or group.axes_of(shape) is None:
                 continue
-            wanted = updates is not None or group is self.scalars or overfull or any(map(group.related, operands))
-            if wanted and all([group.readable(o, shape, name == "gather" and not k) for k, o in enumerate(operands)]):
+            joins = updates is not None or group is self.scalars or overfull or any(map(group.related, operands))
+            if joins and all([group.readable(o, shape, name == "gather" and not k) for k, o in enumerate(operands)]):
                 return group
         return None
 

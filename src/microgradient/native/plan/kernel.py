@@ -51,7 +51,7 @@ class RowKernel(NamedTuple):
     """Elementwise operations and reductions over a loop nest.
 
     `shape[:kept]` are the kept loops, outermost first, `shape[kept:]` the reduced ones. Values that follow from a reduction exist
-    once for each point of the kept loops; operations that mix them with others run in a further pass over the reduced loops, so
+    once for each point of the kept loops; operations that mix them with others run in a further sweep over the reduced loops, so
     that softmax is one kernel. A store of a value whose Access has stride 0 in all reduced loops happens once per kept point.
     `vector` is the loop that is vectorised, kept or reduced. args: a pointer for each load, for each store.
     """
