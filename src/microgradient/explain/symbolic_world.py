@@ -176,7 +176,7 @@ def _tidy(expr: Expr) -> Expr:
     s = load_sympy()
     known = {
         0.5: s.Rational(1, 2), math.log(2): s.log(2), 1 / math.log(2): 1 / s.log(2), math.log(10): s.log(10),
-        1 / math.log(10): 1 / s.log(10), 2 / math.sqrt(math.pi): 2 / s.sqrt(s.pi),
+        math.pi: s.pi, 1 / math.log(10): 1 / s.log(10), 2 / math.sqrt(math.pi): 2 / s.sqrt(s.pi),
         math.sqrt(math.pi) / 2: s.sqrt(s.pi) / 2,
     }  # fmt: skip
     exact = {}
