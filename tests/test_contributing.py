@@ -20,7 +20,7 @@ EXAMPLES = re.findall(
 
 
 def test_there_is_an_example_of_everything():
-    assert [title for title, _, _ in EXAMPLES] == ["A layer", "An optimiser", "A recipe"]
+    assert [title for title, _, _ in EXAMPLES] == ["A primitive", "A layer", "An optimiser", "A recipe"]
 
 
 @pytest.mark.slow
