@@ -143,6 +143,19 @@ def test_a_number_taken_out_of_a_loss_is_spoken_of(f, told):
         missing_gradient()
 
 
+def test_rounding_in_a_loop_is_spoken_of():
+    w = weights(1.0, 2.0)
+    mg.sum(mg.floor(weights(1.5))).backward()  # the derivative of floor, on purpose
+
+    def loop():
+        for _ in range(2):
+            mg.mean((mg.round(w * 3.0) - 1.0) ** 2).backward()
+            w.grad = None
+
+    with pytest.warns(MicrogradientWarning, match=r"round at .*shape \(2,\) is 0, since round is flat.*MG102"):
+        loop()
+
+
 def test_numbers_that_are_looked_at_do_not_warn():
     w, v = weights(1.0, 2.0), weights(3.0, 4.0)
     for _ in range(2):

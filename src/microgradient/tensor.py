@@ -8,6 +8,7 @@ if an argument has a node, makes a node with what the rule will read. `Tensor.ba
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from sys import getrefcount
 from typing import TYPE_CHECKING, Any, cast
@@ -502,16 +503,24 @@ def _cure(what: str) -> str:
 
 
 def _warn_if_flat(found: dict[Node, Any], root: Node) -> None:
-    """Say so where a function that is flat, in what was computed after the last root, leaves nothing of a gradient."""
+    """Say so where a function that is flat, in what was computed after the last root, leaves nothing of a gradient.
+
+    Where that is so of every leaf, only when it happens to one again: once may be meant, in a loop it is not.
+    """
     for left in [left for left in DEPARTED if left.what in FLAT and _last_root[0] < left.seq < root.seq]:
-        leaves = [leaf for ref in left.leaves if (leaf := ref()) in found and not found[leaf].any()]
-        if leaves:
+        lost = [leaf for ref in left.leaves if (leaf := ref()) in found and not found[leaf].any()]
+        some = any(g.any() for g in found.values())
+        if any(some or leaf in _lost for leaf in lost):
             fix = "its derivative is 0 everywhere. Leave it out of the loss; for classes use softmax and cross_entropy"
             warn_once(
                 "MG102",
-                f"{left}: the gradient of a tensor of shape {leaves[0].shape} is 0, since {left.what} is flat: {fix}.",
+                f"{left}: the gradient of a tensor of shape {lost[0].shape} is 0, since {left.what} is flat: {fix}.",
             )
+        _lost.update(lost)
     _last_root[0] = root.seq
+
+
+_lost: weakref.WeakSet[Node] = weakref.WeakSet()
 
 
 def _warn_if_departed(leaf: Node) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from .errors import ArgumentTypeError, DTypeError, GradientError, ShapeError, warn_once
-from .operators import world, wrap
+from .operators import FLAT, world, wrap
 from .primitives import TABLE
 from .tape import DEPARTED, NO_PARAMS, TAPE, Cut, Node, backward, forward, next_seq, recording, topological
 from .taped_world import TAPED
@@ -187,7 +187,7 @@ class _Run:
         reached, leads_outside = self._reached(self.outputs)
         self.order = _on_the_way(reached, {x.node for x in self.inputs})
         if self.inputs and not self.order:
-            _warn_if_cut([left for left in DEPARTED if left.seq > self.since], self.outputs)
+            _warn_if_cut([left for left in DEPARTED if left.seq > self.since and left.what not in FLAT], self.outputs)
         self.taped = leads_outside and outer is not None
         self.aux_taped = outer is not None and self._reached(flatten(self.aux)[0])[1]
 
