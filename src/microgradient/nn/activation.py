@@ -6,12 +6,13 @@ from typing import Any
 
 from ..tensor import Tensor
 from . import functional
+from .function_module import FunctionModule
 from .init import constant_
 from .linear import empty_parameter
 from .module import Module
 
 
-class _Elementwise(Module):
+class _Elementwise(FunctionModule):
     """An activation without settings. `inplace` is accepted and ignored: tensors do not change."""
 
     def __init__(self, inplace: bool = False) -> None:
@@ -26,8 +27,7 @@ class ReLU(_Elementwise):
     tensor([0., 2.])
     """
 
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.relu(input)
+    function = staticmethod(functional.relu)
 
 
 class ReLU6(_Elementwise):
@@ -38,8 +38,7 @@ class ReLU6(_Elementwise):
     tensor([0., 6.])
     """
 
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.relu6(input)
+    function = staticmethod(functional.relu6)
 
 
 class SiLU(_Elementwise):
@@ -50,8 +49,7 @@ class SiLU(_Elementwise):
     tensor([ 0., 50.])
     """
 
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.silu(input)
+    function = staticmethod(functional.silu)
 
 
 class Mish(_Elementwise):
@@ -62,11 +60,10 @@ class Mish(_Elementwise):
     tensor([ 0., 50.])
     """
 
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.mish(input)
+    function = staticmethod(functional.mish)
 
 
-class Sigmoid(Module):
+class Sigmoid(FunctionModule):
     """1 / (1 + exp(-x)).
 
     >>> import microgradient as mg
@@ -74,11 +71,10 @@ class Sigmoid(Module):
     tensor([0.5])
     """
 
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.sigmoid(input)
+    function = staticmethod(functional.sigmoid)
 
 
-class LogSigmoid(Module):
+class LogSigmoid(FunctionModule):
     """log(sigmoid(x)).
 
     >>> import microgradient as mg
@@ -86,11 +82,10 @@ class LogSigmoid(Module):
     -0.6931
     """
 
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.logsigmoid(input)
+    function = staticmethod(functional.logsigmoid)
 
 
-class Tanh(Module):
+class Tanh(FunctionModule):
     """The hyperbolic tangent.
 
     >>> import microgradient as mg
@@ -98,11 +93,10 @@ class Tanh(Module):
     tensor([0.])
     """
 
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.tanh(input)
+    function = staticmethod(functional.tanh)
 
 
-class Softsign(Module):
+class Softsign(FunctionModule):
     """x / (1 + abs(x)).
 
     >>> import microgradient as mg
@@ -110,11 +104,10 @@ class Softsign(Module):
     tensor([-0.5 ,  0.75])
     """
 
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.softsign(input)
+    function = staticmethod(functional.softsign)
 
 
-class LeakyReLU(Module):
+class LeakyReLU(FunctionModule):
     """x where x > 0, else `negative_slope` · x.
 
     >>> import microgradient as mg
@@ -122,15 +115,11 @@ class LeakyReLU(Module):
     tensor([-1.,  2.])
     """
 
+    function = staticmethod(functional.leaky_relu)
+
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         super().__init__()
-        self.negative_slope = negative_slope
-
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.leaky_relu(input, self.negative_slope)
-
-    def extra_repr(self) -> str:
-        return f"negative_slope={self.negative_slope}"
+        self.keep(negative_slope=negative_slope)
 
 
 class PReLU(Module):
@@ -154,7 +143,7 @@ class PReLU(Module):
         return f"num_parameters={self.num_parameters}"
 
 
-class ELU(Module):
+class ELU(FunctionModule):
     """x where x > 0, else alpha · (exp(x) - 1).
 
     >>> import microgradient as mg
@@ -162,18 +151,14 @@ class ELU(Module):
     tensor([0., 2.])
     """
 
+    function = staticmethod(functional.elu)
+
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
-        self.alpha = alpha
-
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.elu(input, self.alpha)
-
-    def extra_repr(self) -> str:
-        return f"alpha={self.alpha}"
+        self.keep(alpha=alpha)
 
 
-class GELU(Module):
+class GELU(FunctionModule):
     """x · Φ(x); `approximate` is "none" or "tanh".
 
     >>> import microgradient as mg
@@ -181,18 +166,14 @@ class GELU(Module):
     tensor([ 0., 10.])
     """
 
+    function = staticmethod(functional.gelu)
+
     def __init__(self, approximate: str = "none") -> None:
         super().__init__()
-        self.approximate = approximate
-
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.gelu(input, self.approximate)
-
-    def extra_repr(self) -> str:
-        return f"approximate={self.approximate!r}"
+        self.keep(approximate=approximate)
 
 
-class Softplus(Module):
+class Softplus(FunctionModule):
     """log(1 + exp(beta · x)) / beta, and x where beta · x > threshold.
 
     >>> import microgradient as mg
@@ -200,19 +181,14 @@ class Softplus(Module):
     0.6931
     """
 
+    function = staticmethod(functional.softplus)
+
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         super().__init__()
-        self.beta = beta
-        self.threshold = threshold
-
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.softplus(input, self.beta, self.threshold)
-
-    def extra_repr(self) -> str:
-        return f"beta={self.beta}, threshold={self.threshold}"
+        self.keep(beta=beta, threshold=threshold)
 
 
-class Hardtanh(Module):
+class Hardtanh(FunctionModule):
     """x between `min_val` and `max_val`, else the nearer of the two.
 
     >>> import microgradient as mg
@@ -220,19 +196,14 @@ class Hardtanh(Module):
     tensor([-1. ,  0.5])
     """
 
+    function = staticmethod(functional.hardtanh)
+
     def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
-        self.min_val = min_val
-        self.max_val = max_val
-
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.hardtanh(input, self.min_val, self.max_val)
-
-    def extra_repr(self) -> str:
-        return f"min_val={self.min_val}, max_val={self.max_val}"
+        self.keep(min_val=min_val, max_val=max_val)
 
 
-class Softmax(Module):
+class Softmax(FunctionModule):
     """exp(x) / Σ exp(x) along `dim`.
 
     >>> import microgradient as mg
@@ -240,18 +211,14 @@ class Softmax(Module):
     tensor([0.5, 0.5])
     """
 
+    function = staticmethod(functional.softmax)
+
     def __init__(self, dim: int | None = None) -> None:
         super().__init__()
-        self.dim = dim
-
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.softmax(input, self.dim)
-
-    def extra_repr(self) -> str:
-        return f"dim={self.dim}"
+        self.keep(dim=dim)
 
 
-class LogSoftmax(Module):
+class LogSoftmax(FunctionModule):
     """log(softmax(x)) along `dim`.
 
     >>> import microgradient as mg
@@ -259,12 +226,8 @@ class LogSoftmax(Module):
     [-0.6931, -0.6931]
     """
 
+    function = staticmethod(functional.log_softmax)
+
     def __init__(self, dim: int | None = None) -> None:
         super().__init__()
-        self.dim = dim
-
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.log_softmax(input, self.dim)
-
-    def extra_repr(self) -> str:
-        return f"dim={self.dim}"
+        self.keep(dim=dim)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from ..tensor import Tensor
 from . import functional
-from .module import Module
+from .function_module import FunctionModule
 
 
-class _Loss(Module):
-    """A loss with nothing to set but the reduction."""
+class _Loss(FunctionModule):
+    """A loss and its reduction."""
+
+    shown = ()
 
     def __init__(self, *, reduction: str = "mean") -> None:
         super().__init__()
-        self.reduction = reduction
+        self.keep(reduction=reduction)
 
 
 class _WeightedLoss(_Loss):
@@ -23,6 +25,7 @@ class _WeightedLoss(_Loss):
     def __init__(self, weight: Tensor | None = None, *, reduction: str = "mean") -> None:
         super().__init__(reduction=reduction)
         self.register_buffer("weight", weight)
+        self.keep(weight=weight)
 
 
 class MSELoss(_Loss):
@@ -33,8 +36,7 @@ class MSELoss(_Loss):
     2.0
     """
 
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return functional.mse_loss(input, target, reduction=self.reduction)
+    function = staticmethod(functional.mse_loss)
 
 
 class L1Loss(_Loss):
@@ -45,8 +47,7 @@ class L1Loss(_Loss):
     tensor(1.5)
     """
 
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return functional.l1_loss(input, target, reduction=self.reduction)
+    function = staticmethod(functional.l1_loss)
 
 
 class SmoothL1Loss(_Loss):
@@ -57,12 +58,11 @@ class SmoothL1Loss(_Loss):
     tensor(1.5)
     """
 
+    function = staticmethod(functional.smooth_l1_loss)
+
     def __init__(self, *, reduction: str = "mean", beta: float = 1.0) -> None:
         super().__init__(reduction=reduction)
-        self.beta = beta
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return functional.smooth_l1_loss(input, target, reduction=self.reduction, beta=self.beta)
+        self.keep(beta=beta)
 
 
 class HuberLoss(_Loss):
@@ -73,12 +73,11 @@ class HuberLoss(_Loss):
     tensor(1.5)
     """
 
+    function = staticmethod(functional.huber_loss)
+
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         super().__init__(reduction=reduction)
-        self.delta = delta
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return functional.huber_loss(input, target, reduction=self.reduction, delta=self.delta)
+        self.keep(delta=delta)
 
 
 class KLDivLoss(_Loss):
@@ -90,12 +89,11 @@ class KLDivLoss(_Loss):
     0.6931
     """
 
+    function = staticmethod(functional.kl_div)
+
     def __init__(self, *, reduction: str = "mean", log_target: bool = False) -> None:
         super().__init__(reduction=reduction)
-        self.log_target = log_target
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return functional.kl_div(input, target, reduction=self.reduction, log_target=self.log_target)
+        self.keep(log_target=log_target)
 
 
 class BCELoss(_WeightedLoss):
@@ -106,8 +104,7 @@ class BCELoss(_WeightedLoss):
     0.6931
     """
 
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return functional.binary_cross_entropy(input, target, self.weight, reduction=self.reduction)
+    function = staticmethod(functional.binary_cross_entropy)
 
 
 class BCEWithLogitsLoss(_WeightedLoss):
@@ -118,6 +115,8 @@ class BCEWithLogitsLoss(_WeightedLoss):
     0.6931
     """
 
+    function = staticmethod(functional.binary_cross_entropy_with_logits)
+
     pos_weight: Tensor | None
 
     def __init__(
@@ -125,11 +124,7 @@ class BCEWithLogitsLoss(_WeightedLoss):
     ) -> None:
         super().__init__(weight, reduction=reduction)
         self.register_buffer("pos_weight", pos_weight)
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return functional.binary_cross_entropy_with_logits(
-            input, target, self.weight, reduction=self.reduction, pos_weight=self.pos_weight
-        )
+        self.keep(pos_weight=pos_weight)
 
 
 class NLLLoss(_WeightedLoss):
@@ -140,12 +135,11 @@ class NLLLoss(_WeightedLoss):
     tensor(2.)
     """
 
+    function = staticmethod(functional.nll_loss)
+
     def __init__(self, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean") -> None:
         super().__init__(weight, reduction=reduction)
-        self.ignore_index = ignore_index
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return functional.nll_loss(input, target, self.weight, ignore_index=self.ignore_index, reduction=self.reduction)
+        self.keep(ignore_index=ignore_index)
 
 
 class CrossEntropyLoss(_WeightedLoss):
@@ -156,6 +150,8 @@ class CrossEntropyLoss(_WeightedLoss):
     0.6931
     """
 
+    function = staticmethod(functional.cross_entropy)
+
     def __init__(
         self,
         weight: Tensor | None = None,
@@ -165,15 +161,4 @@ class CrossEntropyLoss(_WeightedLoss):
         label_smoothing: float = 0.0,
     ) -> None:
         super().__init__(weight, reduction=reduction)
-        self.ignore_index = ignore_index
-        self.label_smoothing = label_smoothing
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return functional.cross_entropy(
-            input,
-            target,
-            self.weight,
-            ignore_index=self.ignore_index,
-            reduction=self.reduction,
-            label_smoothing=self.label_smoothing,
-        )
+        self.keep(ignore_index=ignore_index, label_smoothing=label_smoothing)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..tensor import Tensor
 from . import functional
-from .module import Module
+from .function_module import FunctionModule
 
 IntOrTuple = int | Sequence[int]
 
 
-class _MaxPool(Module):
+class _MaxPool(FunctionModule):
     def __init__(
         self,
         kernel_size: IntOrTuple,
@@ -21,18 +20,9 @@ class _MaxPool(Module):
         *,
         ceil_mode: bool = False,
     ) -> None:
+        stride = kernel_size if stride is None else stride
         super().__init__()
-        self.kernel_size = kernel_size
-        self.stride = kernel_size if stride is None else stride
-        self.padding = padding
-        self.dilation = dilation
-        self.ceil_mode = ceil_mode
-
-    def extra_repr(self) -> str:
-        return (
-            f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, "
-            f"dilation={self.dilation}, ceil_mode={self.ceil_mode}"
-        )
+        self.keep(kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode)
 
 
 class MaxPool1d(_MaxPool):
@@ -43,10 +33,7 @@ class MaxPool1d(_MaxPool):
     tensor([[[3., 2.]]])
     """
 
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.max_pool1d(
-            input, self.kernel_size, self.stride, self.padding, self.dilation, ceil_mode=self.ceil_mode
-        )
+    function = staticmethod(functional.max_pool1d)
 
 
 class MaxPool2d(_MaxPool):
@@ -57,19 +44,19 @@ class MaxPool2d(_MaxPool):
     (1, 3, 4, 4)
     """
 
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.max_pool2d(
-            input, self.kernel_size, self.stride, self.padding, self.dilation, ceil_mode=self.ceil_mode
-        )
+    function = staticmethod(functional.max_pool2d)
 
 
-class AvgPool1d(Module):
+class AvgPool1d(FunctionModule):
     """The mean of each window of (N, C, L): see `microgradient.nn.functional.avg_pool1d`.
 
     >>> import microgradient as mg
     >>> mg.nn.AvgPool1d(2)(mg.tensor([[[1.0, 3.0, 2.0, 0.0]]]))
     tensor([[[2., 1.]]])
     """
+
+    function = staticmethod(functional.avg_pool1d)
+    shown = ("kernel_size", "stride", "padding")
 
     def __init__(
         self,
@@ -80,28 +67,25 @@ class AvgPool1d(Module):
         count_include_pad: bool = True,
     ) -> None:
         super().__init__()
-        self.kernel_size = kernel_size
-        self.stride = kernel_size if stride is None else stride
-        self.padding = padding
-        self.ceil_mode = ceil_mode
-        self.count_include_pad = count_include_pad
-
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.avg_pool1d(
-            input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad
+        self.keep(
+            kernel_size=kernel_size,
+            stride=kernel_size if stride is None else stride,
+            padding=padding,
+            ceil_mode=ceil_mode,
+            count_include_pad=count_include_pad,
         )
 
-    def extra_repr(self) -> str:
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
-
-class AvgPool2d(Module):
+class AvgPool2d(FunctionModule):
     """The mean of each window of (N, C, H, W): see `microgradient.nn.functional.avg_pool2d`.
 
     >>> import microgradient as mg
     >>> AvgPool2d(2)(mg.ones((1, 3, 8, 8))).shape
     (1, 3, 4, 4)
     """
+
+    function = staticmethod(functional.avg_pool2d)
+    shown = ("kernel_size", "stride", "padding")
 
     def __init__(
         self,
@@ -113,23 +97,11 @@ class AvgPool2d(Module):
         divisor_override: int | None = None,
     ) -> None:
         super().__init__()
-        self.kernel_size = kernel_size
-        self.stride = kernel_size if stride is None else stride
-        self.padding = padding
-        self.ceil_mode = ceil_mode
-        self.count_include_pad = count_include_pad
-        self.divisor_override = divisor_override
-
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.avg_pool2d(
-            input,
-            self.kernel_size,
-            self.stride,
-            self.padding,
-            self.ceil_mode,
-            self.count_include_pad,
-            self.divisor_override,
+        self.keep(
+            kernel_size=kernel_size,
+            stride=kernel_size if stride is None else stride,
+            padding=padding,
+            ceil_mode=ceil_mode,
+            count_include_pad=count_include_pad,
+            divisor_override=divisor_override,
         )
-
-    def extra_repr(self) -> str:
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
