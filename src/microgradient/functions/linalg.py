@@ -379,11 +379,11 @@ def vector_norm(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False, o
     if ord == 2:
         return cast("Tensor", xp.norm(x, axis=axes, keepdims=keepdims))
     if ord == 0:
-        return cast("Tensor", reduced(xp.abs(xp.sign(x))))
+        return cast("Tensor", reduced(xp.abs(xp.sign(xp.where(xp.isnan(x), 1, x)))))
     if not math.prod(x.shape[i] for i in axes):
         if ord == -math.inf:
             raise ArgumentError("MG138", f"The norm of order -inf needs an entry; the shape is {x.shape}.")
-        return cast("Tensor", reduced(x))
+        return cast("Tensor", reduced(x) if ord >= 0 else reduced(x) + math.inf)
     if math.isinf(ord):
         return cast("Tensor", (xp.max if ord > 0 else xp.min)(xp.abs(x), axis=axes, keepdims=keepdims))
     top = xp.max(xp.abs(wrap(x.data, None)), axis=axes, keepdims=True)  # a constant: |x| = |x / top| · top, and fits
