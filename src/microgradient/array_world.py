@@ -272,7 +272,7 @@ def pick(a: tuple[Array, ...], *, i: int, n: int) -> Array:
 
 
 def windows(a: Array, *, window: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]) -> Array:
-    """Sliding windows over the last len(window) axes, appended as as many axes; a view of `a`."""
+    """Sliding windows over the last len(window) axes, appended as new axes; a view of `a`."""
     lead = a.ndim - len(window)
     counts = tuple(_count(*each) for each in zip(a.shape[lead:], window, stride, dilation, strict=True))
     steps = a.strides[lead:]

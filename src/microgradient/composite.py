@@ -123,7 +123,7 @@ def conv(x: Any, w: Any, /, stride: Extent = 1, padding: Padding = 0, dilation: 
     ):
         if size + lo + hi < step * (window - 1) + 1:
             raise ShapeError(
-                "MG131", f"A window of {step * (window - 1) + 1} does not fit into {size} + padding {lo + hi}: input {x.shape}, "
+                "MG131", f"A window of {step * (window - 1) + 1} does not fit in {size} + padding {lo + hi}: input {x.shape}, "
                 f"weight {w.shape}. Write `padding={(step * (window - 1) + 1) // 2}`, or use a smaller kernel.",
             )  # fmt: skip
     return cast("Tensor", apply(TABLE["conv"], *_same_dtype(x, w), **options))
@@ -139,7 +139,7 @@ def conv_transpose(
     groups: int = 1,
     dilation: Extent = 1,
 ) -> Tensor:
-    """The transpose of :func:`conv` (PyTorch's conv_transpose1d, 2d, 3d): it makes images larger.
+    """The transpose of `conv` (PyTorch's conv_transpose1d, 2d, 3d): it makes images larger.
 
     x (N, C, *size) with w (C, O/groups, *window) gives (N, O, *out), out = (size - 1)·stride - 2·padding
     + dilation·(window - 1) + output_padding + 1. Raises ShapeError if the shapes do not fit.

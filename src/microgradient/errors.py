@@ -1,8 +1,8 @@
 """Every error and warning that Microgradient raises, and the code that names it.
 
 A message says *what* happened, *where*, *why* with the numbers, and *what to write instead*; it ends with its code, such
-as ``[MG101]``. Each class also derives from the builtin exception that NumPy or PyTorch would raise in its place, so
-``except ValueError`` keeps working.
+as `[MG101]`. Each class also derives from the builtin exception that NumPy or PyTorch would raise in its place, so
+`except ValueError` keeps working.
 
 | codes | subject |
 | --- | --- |
@@ -28,7 +28,7 @@ LIBRARY = (str(Path(__file__).parent), str(Path(numpy.linalg.__file__).parent.pa
 
 
 class MicrogradientError(Exception):
-    """The base of every error raised here. ``code`` is its name, ``module_path`` the layer it happened in, if any.
+    """The base of every error raised here. `code` is its name, `module_path` the layer it happened in, if any.
 
     >>> str(GradientError("MG101", "`loss` has shape (32,)."))
     '`loss` has shape (32,). [MG101]'
@@ -114,12 +114,12 @@ def user_location() -> tuple[str, int]:
 
 
 def format_location(location: tuple[str, int]) -> str:
-    """``train.py:18`` for a location from :func:`user_location`."""
+    """`train.py:18` for a location from `user_location`."""
     return f"{Path(location[0]).name}:{location[1]}"
 
 
 def warn_once(code: str, message: str, everywhere: bool = False) -> None:
-    """Issue a :class:`MicrogradientWarning`, once for each code and place in the user's code, or once for all if `everywhere`."""
+    """Issue a `MicrogradientWarning`, once for each code and place in the user's code, or once for all if `everywhere`."""
     filename, line = user_location()
     key = (code, "", 0) if everywhere else (code, filename, line)
     if key not in _warned:

@@ -206,7 +206,7 @@ def _warn_if_stretched(a: Any, b: Any) -> None:
         warn_once(
             "MG166",
             f"Subtracting shapes {np.shape(a)} and {np.shape(b)} makes ({n}, {n}): every prediction against every target. "
-            "Write `y[:, None]` for the target, or `mg.squeeze(y, axis=-1)` if it has the axis too many.",
+            "Write `y[:, None]` for the target, or `mg.squeeze(y, axis=-1)` if it has one axis too many.",
         )
 
 
@@ -362,7 +362,7 @@ def _named(method: Callable[..., Tensor], name: str, op: Primitive) -> Callable[
 
 
 def set_default_dtype(dtype: Any) -> None:
-    """Set the dtype that Python floats become, and integers where a function needs floats: float32 (the start) or float64.
+    """Set the dtype that Python floats become, and integers where a function needs floats: float32 (at first) or float64.
 
     >>> import microgradient as mg
     >>> mg.set_default_dtype(mg.float64); str(mg.tensor(1.0).dtype)

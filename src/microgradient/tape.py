@@ -146,7 +146,7 @@ class no_grad:  # noqa: N801 (PyTorch's name)
 
 
 class enable_grad(no_grad):  # noqa: N801 (PyTorch's name)
-    """The opposite of :class:`no_grad`, to record inside of it.
+    """The opposite of `no_grad`, to record inside it.
 
     >>> import microgradient as mg
     >>> x = mg.tensor(3.0, requires_grad=True)

@@ -84,7 +84,7 @@ def sentence(op: Primitive | None) -> str:
     if op.name in _SENTENCES:
         return _SENTENCES[op.name]
     if TABLE.get(op.name) is not op:
-        return f"`{op.name}` has a rule of its own"
+        return f"`{op.name}` has its own rule"
     if op.kind == "linear":
         return f"`{op.name}` is linear: what arrives goes back the way the entries came"
     if op.kind == "multilinear":

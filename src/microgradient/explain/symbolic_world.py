@@ -22,7 +22,7 @@ class MissingSympyError(MicrogradientError, ImportError):
 
 
 def expression(name: str, *symbols: Expr, **params: Any) -> Expr:
-    """The primitive `name` as a sympy expression in `symbols`, which should be real (as those of :func:`arguments`).
+    """The primitive `name` as a sympy expression in `symbols`, which should be real (as those of `arguments`).
 
     Functions with kinks are given in pieces that sympy can differentiate away from the kink. Raises ArgumentError for a
     primitive that is not an elementwise function of numbers, and an ImportError if sympy is missing.

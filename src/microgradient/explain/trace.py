@@ -25,7 +25,7 @@ from .sweep import Sweep, root_node
 
 
 class Trace(Recording):
-    """What :func:`trace` returns: the steps recorded under it. It keeps their data until the next trace begins.
+    """What `trace` returns: the steps recorded under it. It keeps their data until the next trace begins.
 
     Under a trace `backward` releases nothing and stores the gradient of every intermediate tensor in its `grad`.
 

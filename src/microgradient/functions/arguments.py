@@ -55,7 +55,7 @@ def stacked(tensors: list[Tensor], axis: int) -> Tensor:
     shape = tensors[0].data.shape
     if any([t.data.shape != shape for t in tensors]):
         raise ShapeError(
-            "MG120", f"Arrays to stack have one shape; these have {', '.join(str(t.shape) for t in tensors)}."
+            "MG120", f"Arrays to stack must have the same shape; these have {', '.join(str(t.shape) for t in tensors)}."
         )
     i = one_axis(axis, len(shape) + 1)
     rows = [apply(TABLE["reshape"], t, shape=(*shape[:i], 1, *shape[i:])) for t in tensors]
@@ -178,5 +178,5 @@ def new_shape(shape: Any) -> tuple[int, ...]:
     """The shape of a new array: no negative lengths."""
     lengths = shape_tuple(shape)
     if any(n < 0 for n in lengths):
-        raise ShapeError("MG121", f"A shape has no negative lengths; this is {lengths}.")
+        raise ShapeError("MG121", f"Lengths in a shape must not be negative; this is {lengths}.")
     return lengths

@@ -29,7 +29,7 @@ Number = complex
 def asarray(obj: ArrayLike, /, *, dtype: DType = None, device: Any = None, copy: bool | None = None) -> Tensor:
     """A tensor with the values of `obj`: a Tensor, ndarray, number, nested sequence or anything with DLPack or a buffer.
 
-    A tensor with the right dtype is returned as it is unless `copy`; its derivative goes on in any case. Arrays are copied
+    A tensor with the right dtype is returned as it is unless `copy`; it stays in the graph either way. Arrays are copied
     unless `copy=False`, which raises ArgumentError where a copy can't be avoided.
 
     >>> import microgradient as mg
@@ -129,7 +129,7 @@ def empty(shape: Shape, *, dtype: DType = None, device: Any = None) -> Tensor:
 
 
 def zeros(shape: Shape, *, dtype: DType = None, device: Any = None) -> Tensor:
-    """Zeros, of the default float without a dtype.
+    """Zeros, of the default float dtype unless `dtype` is given.
 
     >>> import microgradient as mg
     >>> mg.zeros(2)
@@ -140,7 +140,7 @@ def zeros(shape: Shape, *, dtype: DType = None, device: Any = None) -> Tensor:
 
 
 def ones(shape: Shape, *, dtype: DType = None, device: Any = None) -> Tensor:
-    """Ones, of the default float without a dtype.
+    """Ones, of the default float dtype unless `dtype` is given.
 
     >>> import microgradient as mg
     >>> mg.ones((1, 2))
@@ -151,7 +151,7 @@ def ones(shape: Shape, *, dtype: DType = None, device: Any = None) -> Tensor:
 
 
 def full(shape: Shape, fill_value: ArrayLike, *, dtype: DType = None, device: Any = None) -> Tensor:
-    """Every entry `fill_value`, a number, whose dtype it has without another. A tensor's derivative goes on.
+    """Every entry `fill_value`, a number, which also decides the dtype unless `dtype` is given. A tensor stays in the graph.
 
     >>> import microgradient as mg
     >>> mg.full((2,), 7)
@@ -159,7 +159,7 @@ def full(shape: Shape, fill_value: ArrayLike, *, dtype: DType = None, device: An
     """
     value = asarray(fill_value, dtype=dtype, device=device)
     if value.ndim:
-        raise ShapeError("MG120", f"The value to fill with is one number, not of shape {value.shape}.")
+        raise ShapeError("MG120", f"The fill value must be one number; this has shape {value.shape}.")
     if value.node is not None or isinstance(value.data, Traced):
         return broadcast_to(value, new_shape(shape))
     return constant_tensor(np.full(new_shape(shape), value.data, value.dtype))
@@ -176,7 +176,7 @@ def empty_like(x: ArrayLike, /, *, dtype: DType = None, device: Any = None) -> T
 
 
 def zeros_like(x: ArrayLike, /, *, dtype: DType = None, device: Any = None) -> Tensor:
-    """Zeros with the shape and, without another, the dtype of `x`.
+    """Zeros with the shape of `x`, and its dtype unless `dtype` is given.
 
     >>> import microgradient as mg
     >>> mg.zeros_like(mg.asarray([1, 2]))
@@ -187,7 +187,7 @@ def zeros_like(x: ArrayLike, /, *, dtype: DType = None, device: Any = None) -> T
 
 
 def ones_like(x: ArrayLike, /, *, dtype: DType = None, device: Any = None) -> Tensor:
-    """Ones with the shape and, without another, the dtype of `x`.
+    """Ones with the shape of `x`, and its dtype unless `dtype` is given.
 
     >>> import microgradient as mg
     >>> mg.ones_like(mg.asarray([1, 2]))
@@ -198,7 +198,7 @@ def ones_like(x: ArrayLike, /, *, dtype: DType = None, device: Any = None) -> Te
 
 
 def full_like(x: ArrayLike, /, fill_value: ArrayLike, *, dtype: DType = None, device: Any = None) -> Tensor:
-    """Every entry `fill_value`, with the shape and, without another, the dtype of `x`.
+    """Every entry `fill_value`, with the shape of `x`, and its dtype unless `dtype` is given.
 
     >>> import microgradient as mg
     >>> mg.full_like(mg.asarray([1, 2]), 7)
@@ -251,7 +251,9 @@ def meshgrid(*arrays: ArrayLike, indexing: str = "xy") -> tuple[Tensor, ...]:
         raise ArgumentError("MG124", f"`indexing` is 'xy' or 'ij', not {indexing!r}.")
     tensors = [as_tensor(a) for a in arrays]
     if any(t.ndim > 1 for t in tensors):
-        raise ShapeError("MG120", f"The lines of a grid have one axis; these have shapes {[t.shape for t in tensors]}.")
+        raise ShapeError(
+            "MG120", f"meshgrid takes tensors with one axis; these have shapes {[t.shape for t in tensors]}."
+        )
     places = list(range(len(tensors)))
     if indexing == "xy" and len(places) > 1:
         places[:2] = 1, 0

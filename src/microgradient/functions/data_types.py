@@ -31,7 +31,7 @@ def astype(x: ArrayLike, dtype: DType, /, *, copy: bool = True, device: Any = No
 
 
 def can_cast(from_: DType | ArrayLike, to: DType, /) -> bool:
-    """Whether the values of a dtype (or of an array's) all have their place in `to`, by the rules of promotion.
+    """Whether the values of a dtype (or of an array's) can be cast to `to` by the rules of promotion.
 
     >>> import microgradient as mg
     >>> mg.can_cast(mg.int32, mg.int64), mg.can_cast(mg.float64, mg.int8)
@@ -41,7 +41,7 @@ def can_cast(from_: DType | ArrayLike, to: DType, /) -> bool:
 
 
 class FloatInfo(NamedTuple):
-    """What :func:`finfo` returns."""
+    """What `finfo` returns."""
 
     bits: int
     eps: float
@@ -52,7 +52,7 @@ class FloatInfo(NamedTuple):
 
 
 class IntegerInfo(NamedTuple):
-    """What :func:`iinfo` returns."""
+    """What `iinfo` returns."""
 
     bits: int
     max: int

@@ -45,7 +45,9 @@ def take_along_axis(x: ArrayLike, indices: ArrayLike, /, *, axis: int = -1) -> T
     """
     x, places = as_tensor(x), _integers(indices)
     if places.ndim != x.ndim:
-        raise ArgumentError("MG120", f"The indices have {places.ndim} axes, the tensor {x.ndim}; they must be as many.")
+        raise ArgumentError(
+            "MG120", f"The indices have {places.ndim} axes, the tensor {x.ndim}; these numbers must be equal."
+        )
     try:
         return cast("Tensor", apply(TABLE["take_along_axis"], x, places.data, axis=one_axis(axis, x.ndim)))
     except IndexError as error:

@@ -85,7 +85,7 @@ def concat(arrays: Sequence[ArrayLike], /, *, axis: int | None = 0) -> Tensor:
     except ValueError:
         shapes = ", ".join(str(t.shape) for t in tensors)
         raise ShapeError(
-            "MG120", f"Arrays to join along axis {i} differ along it alone; these have shapes {shapes}."
+            "MG120", f"Arrays to concatenate along axis {i} may differ along it only; these have shapes {shapes}."
         ) from None
 
 
@@ -101,7 +101,7 @@ def stack(arrays: Sequence[ArrayLike], /, *, axis: int = 0) -> Tensor:
 
 
 def unstack(x: ArrayLike, /, *, axis: int = 0) -> tuple[Tensor, ...]:
-    """The slices of `x` along `axis`: what :func:`stack` would join again.
+    """The slices of `x` along `axis`: what `stack` would join again.
 
     >>> import microgradient as mg
     >>> mg.unstack(mg.asarray([[1, 2], [3, 4]]))
@@ -168,7 +168,7 @@ def squeeze(x: ArrayLike, /, axis: int | tuple[int, ...]) -> Tensor:
     x = as_tensor(x)
     axes = axes_of(axis, x.ndim)
     if any(x.shape[i] != 1 for i in axes):
-        raise ShapeError("MG120", f"Only axes of length 1 can be removed, not {axes} of the shape {x.shape}.")
+        raise ShapeError("MG120", f"Only axes of length 1 can be squeezed, not {axes} of the shape {x.shape}.")
     return _reshaped(x, tuple(n for i, n in enumerate(x.shape) if i not in axes))
 
 
@@ -196,7 +196,7 @@ def reshape(x: ArrayLike, /, shape: tuple[int, ...], *, copy: bool | None = None
     if copy:
         out.data = out.data.copy()
     elif copy is False and x.size and not np.shares_memory(out.data, x.data):
-        raise ArgumentError("MG124", f"To make {x.shape} into {target} takes a copy here, which copy=False forbids.")
+        raise ArgumentError("MG124", f"Reshaping {x.shape} to {target} needs a copy here, which copy=False forbids.")
     return out
 
 
@@ -210,7 +210,7 @@ def permute_dims(x: ArrayLike, /, axes: tuple[int, ...]) -> Tensor:
     x = as_tensor(x)
     order = axes_of(tuple(axes), x.ndim)
     if len(order) != x.ndim:
-        raise ShapeError("MG120", f"A permutation of {x.ndim} axes names each once; this is {axes}.")
+        raise ShapeError("MG120", f"A permutation of {x.ndim} axes must name each once; this is {axes}.")
     return cast("Tensor", apply(TABLE["permute_dims"], x, axes=order))
 
 
@@ -242,7 +242,7 @@ def flip(x: ArrayLike, /, *, axis: int | tuple[int, ...] | None = None) -> Tenso
 
 
 def roll(x: ArrayLike, /, shift: int | tuple[int, ...], *, axis: int | tuple[int, ...] | None = None) -> Tensor:
-    """`x` moved on by `shift` places along `axis`, round the end; flattened for the time being if `axis` is None.
+    """`x` shifted by `shift` places along `axis`, wrapping around; for `axis` None as if it were flat.
 
     >>> import microgradient as mg
     >>> mg.roll(mg.asarray([1, 2, 3]), 1)
@@ -251,7 +251,7 @@ def roll(x: ArrayLike, /, shift: int | tuple[int, ...], *, axis: int | tuple[int
     x = as_tensor(x)
     if axis is None:
         if isinstance(shift, tuple):
-            raise ArgumentError("MG124", "Several shifts need as many axes; `axis` is None.")
+            raise ArgumentError("MG124", "Several shifts need one axis each; `axis` is None.")
         return reshape(roll(reshape(x, (-1,)), shift, axis=0), x.shape)
     axes = tuple(one_axis(i, x.ndim) for i in (axis if isinstance(axis, tuple | list) else (axis,)))
     shifts = tuple(operator.index(s) for s in (shift if isinstance(shift, tuple | list) else (shift,) * len(axes)))
@@ -273,7 +273,7 @@ def repeat(x: ArrayLike, repeats: int | ArrayLike, /, *, axis: int | None = None
     i = one_axis(axis, x.ndim)
     counts = whole_value(repeats.data, "repeat") if isinstance(repeats, Tensor) else np.asarray(repeats)
     if counts.dtype.kind not in "iu" or np.any(counts < 0):
-        raise ArgumentError("MG124", f"Repeats are integers and not negative; these are {counts}.")
+        raise ArgumentError("MG124", f"Repeats must be integers of at least 0; these are {counts}.")
     if counts.shape not in ((), (1,), (x.shape[i],)):
         raise ShapeError(
             "MG120", f"Axis {i} of length {x.shape[i]} needs as many repeats; these have shape {counts.shape}."
@@ -283,7 +283,7 @@ def repeat(x: ArrayLike, repeats: int | ArrayLike, /, *, axis: int | None = None
 
 
 def tile(x: ArrayLike, repetitions: tuple[int, ...], /) -> Tensor:
-    """`x` as a whole repeated `repetitions[i]` times along axis i, counted from the last; either is filled up with ones.
+    """`x` as a whole repeated `repetitions[i]` times along axis i, counted from the last; either is padded with ones.
 
     >>> import microgradient as mg
     >>> mg.tile(mg.asarray([1, 2]), (2, 2))
@@ -316,7 +316,7 @@ def pad(x: ArrayLike, widths: int | Sequence[Any], /, *, value: Any = 0) -> Tens
     except ValueError:
         raise ShapeError("MG120", f"{x.ndim} axes need as many pairs (before, after), not {widths}.") from None
     if any(n < 0 for pair in pairs for n in pair):
-        raise ArgumentError("MG124", f"Widths to pad are not negative; these are {widths}.")
+        raise ArgumentError("MG124", f"Padding widths must not be negative; these are {widths}.")
     out = cast("Tensor", apply(TABLE["pad"], x, widths=pairs))
     if isinstance(value, int | float) and value == 0:
         return out

@@ -229,6 +229,6 @@ def _no_gradient(function: Any, method: str = "") -> GradientError:
     return GradientError(
         "MG111",
         f"np.{home}{function.__name__}{method} has no gradient here, and this tensor needs one. There are "
-        f"{', '.join(f'`mg.{home}{name}`' for name in near)}, ...; for the value alone write "
+        f"{', '.join(f'`mg.{home}{name}`' for name in near)}, ...; for the value only, write "
         f"`np.{home}{function.__name__}{method}(x.detach())`.",
     )

@@ -18,7 +18,7 @@ __all__ = ["argmax", "argmin", "count_nonzero", "nonzero", "searchsorted"]
 
 
 def argmax(x: ArrayLike, /, *, axis: int | None = None, keepdims: bool = False) -> Tensor:
-    """Where along `axis` (None: in the flattened `x`) the largest value is, the first if it occurs more often.
+    """Where along `axis` (None: in the flattened `x`) the largest value is; if several are equal, the first.
 
     >>> import microgradient as mg
     >>> mg.argmax(mg.asarray([[1, 5], [7, 3]]), axis=1)
@@ -28,7 +28,7 @@ def argmax(x: ArrayLike, /, *, axis: int | None = None, keepdims: bool = False) 
 
 
 def argmin(x: ArrayLike, /, *, axis: int | None = None, keepdims: bool = False) -> Tensor:
-    """Where along `axis` (None: in the flattened `x`) the smallest value is, the first if it occurs more often.
+    """Where along `axis` (None: in the flattened `x`) the smallest value is; if several are equal, the first.
 
     >>> import microgradient as mg
     >>> mg.argmin(mg.asarray([[1, 5], [7, 3]]))
@@ -51,7 +51,7 @@ def count_nonzero(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False)
 
 
 def nonzero(x: ArrayLike, /) -> tuple[Tensor, ...]:
-    """The places of the elements that are not 0, in order: an array of indices for each axis.
+    """The indices of the elements that are not 0, in order: an array of indices for each axis.
 
     >>> import microgradient as mg
     >>> mg.nonzero(mg.asarray([0, 5, 6]))
@@ -59,14 +59,14 @@ def nonzero(x: ArrayLike, /) -> tuple[Tensor, ...]:
     """
     x = as_tensor(x)
     if not x.ndim:
-        raise ArgumentError("MG125", "A tensor of shape () has no axes to name places on. Write `mg.reshape(x, (1,))`.")
+        raise ArgumentError("MG125", "A tensor of shape () has no axes to index. Write `mg.reshape(x, (1,))`.")
     return tuple(constant_tensor(places) for places in np.nonzero(whole_value(x.data, "nonzero")))
 
 
 def searchsorted(x1: ArrayLike, x2: ArrayLike, /, *, side: str = "left", sorter: ArrayLike | None = None) -> Tensor:
     """Where in the ascending `x1` each element of `x2` would be put to keep it ascending.
 
-    Before equal elements with `side="left"`, behind them with "right". `sorter`: indices that put `x1` in order.
+    Before equal elements with `side="left"`, after them with "right". `sorter`: indices that put `x1` in order.
 
     >>> import microgradient as mg
     >>> mg.searchsorted(mg.asarray([1, 3, 5]), mg.asarray([3, 4]))
@@ -76,7 +76,9 @@ def searchsorted(x1: ArrayLike, x2: ArrayLike, /, *, side: str = "left", sorter:
     if side not in ("left", "right"):
         raise ArgumentError("MG124", f"`side` is 'left' or 'right', not {side!r}.")
     if a.ndim != 1:
-        raise ShapeError("MG120", f"Places are searched in a tensor with one axis; this has shape {a.shape}.")
+        raise ShapeError(
+            "MG120", f"searchsorted looks places up in a tensor with one axis; this one has shape {a.shape}."
+        )
     b = x2 if isinstance(x2, int | float) else as_tensor(x2)
     dtype = promoted(a, b)
     order = () if sorter is None else (as_tensor(sorter).data,)

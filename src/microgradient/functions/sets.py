@@ -14,7 +14,7 @@ __all__ = ["isin", "unique_all", "unique_counts", "unique_inverse", "unique_valu
 
 
 class UniqueAll(NamedTuple):
-    """What :func:`unique_all` returns."""
+    """What `unique_all` returns."""
 
     values: Tensor
     indices: Tensor
@@ -23,14 +23,14 @@ class UniqueAll(NamedTuple):
 
 
 class UniqueCounts(NamedTuple):
-    """What :func:`unique_counts` returns."""
+    """What `unique_counts` returns."""
 
     values: Tensor
     counts: Tensor
 
 
 class UniqueInverse(NamedTuple):
-    """What :func:`unique_inverse` returns."""
+    """What `unique_inverse` returns."""
 
     values: Tensor
     inverse_indices: Tensor

@@ -138,7 +138,7 @@ def _gathered(trace: Trace, value: Any) -> Traced:
 
 
 def _programs(trace: Trace, outputs: list[Sym], connected: list[tuple[int, Node]]) -> tuple[Program, Any]:
-    """The program with these outputs; with connected results, residuals follow as outputs, and there is a way back."""
+    """The program with these outputs; with connected results, residuals follow as outputs, and there is a backward program."""
     leaves, cotangents = traced_cotangents(trace, connected) if connected else ([], [])
     made = [trace.output(x) for x in (*outputs, *cotangents)]
     whole = simplify(Program([i for i, _ in trace.inputs], trace.instructions, made))
@@ -153,7 +153,7 @@ def _programs(trace: Trace, outputs: list[Sym], connected: list[tuple[int, Node]
 
 
 def _numbered(parts: Any, program: Program, outputs: int) -> Pullback:
-    """The way back, with residuals as numbers of inputs and outputs of the forward program."""
+    """The backward program, with residuals as numbers of inputs and outputs of the forward program."""
     back, residuals, connected, leaves = parts
     inputs = {id(i): k for k, i in enumerate(program.inputs)}
     numbers, further = [], outputs
@@ -167,7 +167,7 @@ def _numbered(parts: Any, program: Program, outputs: int) -> Pullback:
 
 
 def _with_aliases(trace: Trace, whole: Program, effects: list[Effect], also: set[int]) -> tuple[Program, list[Binding]]:
-    """The program without inputs that nobody reads (`also`: but the way back), and which outputs are next values of inputs."""
+    """The program without inputs that nobody reads (`also` are kept), and which outputs are next values of inputs."""
     used = {id(a) for i in whole.instructions for a in i.args if isinstance(a, Instruction)}
     used |= also | {id(o) for o in whole.outputs}
     kept = [(i, binding) for i, binding in trace.inputs if id(i) in used]
@@ -253,7 +253,7 @@ def _changes(trace: Trace) -> list[tuple[Binding, Sym | None]]:
         if node is not seen.node and node is not None and node.op is not None and node.saved.__class__ is not Spent:
             raise TraceError(
                 "MG204",
-                f"A tensor of shape {seen.owner.shape} from outside of the compiled function was given a value that needs a "
+                f"A tensor of shape {seen.owner.shape} from outside the compiled function was given a value that needs a "
                 "gradient; the graph can't outlive the call. Write `x[i] = value.detach()`.",
             )
         if seen.now is not seen.before:

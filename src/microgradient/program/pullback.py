@@ -1,4 +1,4 @@
-"""Results of a compiled function that can be differentiated from outside: the forward program, and one for the way back.
+"""Results of a compiled function that can be differentiated from outside: the forward program, and a backward one.
 
 The backward sweep is traced together with the function, from cotangents that are inputs. What depends on these is the
 backward program; what it reads of the rest, the residuals, are additional outputs of the forward program. Where a
@@ -34,7 +34,7 @@ class Seed(NamedTuple):
 
 
 class Pullback(NamedTuple):
-    """The way back: `residuals` are (from an input?, number), `leaves` nodes or numbers of arguments."""
+    """The backward program: `residuals` are (from an input?, number), `leaves` nodes or numbers of arguments."""
 
     program: Program
     residuals: list[tuple[bool, int]]
@@ -87,7 +87,7 @@ class Connection:
 
     def __init__(self, pullback: Pullback, executable: Any, again: Callable[..., Any], volatile: set[int]) -> None:
         self.pullback = pullback
-        self._volatile = volatile  # inputs whose arrays the user, or the next call, may change before the way back
+        self._volatile = volatile  # inputs whose arrays the user, or the next call, may change before the backward pass
         self._executable = executable
         self._lock: Lock
         give_lock(self)  # results of one program may be differentiated by several threads at once

@@ -76,7 +76,7 @@ class Specialization:
             h.binding for h in self.owned.held if h.output in sources
         }
         self.changes_arguments = any(isinstance(e.binding, Argument | ArgumentGrad) for e in traced.effects)
-        # whether a run can follow a run without Python: not if the way back needs what the last run read
+        # whether a run can follow a run without Python: not if the backward pass needs what the last run read
         self.loops = following.isdisjoint(traced.sources) and not (traced.pullback is not None and self.owned.held)
         fresh = [r.output for r in traced.results if r.output >= 0]
         fresh += [e.output for e in self._late if e.output is not None]
@@ -84,13 +84,13 @@ class Specialization:
         if traced.pullback is not None:
             fresh += [k for from_input, k in traced.pullback.residuals if not from_input]
         self._fresh = [(k, program.outputs[k].shape, program.outputs[k].dtype) for k in fresh]
-        self._moved = [k for k, *_ in (*self._arguments, *self._read)], fresh  # what every call brings anew
+        self._moved = [k for k, *_ in (*self._arguments, *self._read)], fresh  # what every call brings
         only = traced.results[0] if len(traced.results) == 1 else None
         plain = only is not None and only.kind == TENSOR and not only.requires_grad and traced.pullback is None
         self._single = only.output if only is not None and plain and traced.rebuild([self]) is self else None
 
     def _volatile(self) -> set[int]:
-        """The inputs whose arrays the user, or the next call, may change before the way back."""
+        """The inputs whose arrays the user, or the next call, may change before the backward pass."""
         numbers = {k for k, _, kind, weak in self._arguments if weak or kind == ARRAY} | {k for k, *_ in self._settings}
         return numbers | {k for k, binding in enumerate(self.traced.sources) if isinstance(binding, Reference)}
 
@@ -152,7 +152,7 @@ class Specialization:
 
     def _before(self, leaves: Any) -> tuple[list[tuple[Any, Any]], list[tuple[Any, Any]], dict[int, Array]]:
         """What the function is going to read besides its arguments: the values at bindings, the states of generators, and the
-        inputs that the way back reads after the program has put something new in their place.
+        inputs that the backward pass reads after the program has put something new in their place.
         """
         held = {h.input: h.binding for h in self.owned.held if h.input is not None}
         read: list[tuple[Any, Any]] = [(b, self.inputs[k]) for k, b, *_ in self._read if isinstance(b, Data)]

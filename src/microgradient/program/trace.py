@@ -206,7 +206,7 @@ class Trace:
             raise TraceError(
                 "MG204",
                 f"{format_location(user_location())}: a tensor of shape {datum.shape} was computed from others that need a "
-                "gradient, outside of the compiled function, which can't carry a gradient back through it. Compute it inside, "
+                "gradient, outside the compiled function, which can't carry a gradient back through it. Compute it inside, "
                 "pass it as an argument, or write `x.detach()`.",
             )
         sym = self.input(binding, datum.shape, datum.dtype)

@@ -46,7 +46,7 @@ def vmap(f: Function, in_axes: Axes = 0, out_axes: Axes = 0) -> Function:
 
     `in_axes` says which axis of each argument counts the examples: an int for all arguments, or a tuple with an int, None (the
     same for every example) or nested containers for each; keyword arguments use axis 0. `out_axes` says where results have
-    the axis. Random numbers are drawn anew for every example. Nests with itself, the other transforms and `mg.compile`.
+    the axis. Random numbers are drawn separately for each example. Nests with itself, the other transforms and `mg.compile`.
     Raises ShapeError if the axes differ in length, ArgumentError if there are none, TraceError where f needs a value to go on.
 
     >>> import microgradient as mg
@@ -159,7 +159,9 @@ def _result(y: Any, mapped: bool, axis: Any, n: int) -> Any:
         return y
     y = front(y, mapped, n)
     if not -y.ndim <= axis < y.ndim:
-        raise ShapeError("MG133", f"vmap: out_axes = {axis} for a result that has {y.ndim} axes, the examples counted.")
+        raise ShapeError(
+            "MG133", f"vmap: out_axes = {axis} for a result that has {y.ndim} axes, counting that of the examples."
+        )
     return _moved(y, 0, axis % y.ndim)
 
 

@@ -230,7 +230,7 @@ class ScalarSym(TracedNumber):
     def __bool__(self) -> bool:
         raise TraceError(
             "MG211",
-            f"{format_location(user_location())}: Python must decide by a number that a compiled function computes (`if`, "
+            f"{format_location(user_location())}: Python would branch on a number that a compiled function computes (`if`, "
             "`while`, `and`, `not`, `max`, `sorted`, `assert`), but while `mg.compile` traces the function it has no value yet. "
             "Return the Value and decide outside. Inside, `a.maximum(b)`, `a.minimum(b)` and `v.relu()` choose, and comparisons "
             "are numbers that can be returned or counted: `correct += (v.data > 0) * 1.0`.",

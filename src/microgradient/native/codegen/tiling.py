@@ -6,7 +6,7 @@ import math
 import platform
 from typing import NamedTuple
 
-from microgradient.native.plan.kernel import ContractionKernel
+from ..plan.kernel import ContractionKernel
 
 Sizes = tuple[int, ...]
 

@@ -209,7 +209,7 @@ def _strides_over(layout: Layout, labels: str, loops: str) -> tuple[int, ...]:
 
 
 def _flat(shape: tuple[int, ...], loads: Any, ops: Any, stores: Any) -> FlatKernel | None:
-    """The kernel as a flat one, if all of its arrays lie in memory alike and without gaps, or are single numbers."""
+    """The kernel as a flat one, if all of its arrays have the same dense layout in memory, or are single numbers."""
     n = math.prod(shape)
     if n <= 1 or any(op.name in ("iota", "gather") or op.name.startswith("reduce_") for op in ops):
         return None

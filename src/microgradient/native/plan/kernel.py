@@ -78,7 +78,7 @@ class RowKernel(NamedTuple):
 
 
 class FlatKernel(NamedTuple):
-    """Elementwise operations on arrays that all lie in memory alike. The number of entries is known only when it runs, so that
+    """Elementwise operations on arrays that share one memory layout. The number of entries is known only when it runs, so that
     one kernel serves all shapes (optimisers). args: a pointer for each load, each store, and then n itself in the place of a
     pointer. A load with strides (0,) is one number for all; (1,) is an array.
     """

@@ -58,7 +58,7 @@ def available() -> bool:
 
 
 def warn_of_numpy() -> None:
-    """Say, once, that machine code is not to be had."""
+    """Warn, once, that there is no machine code."""
     warn_once(
         "MG207",
         "llvmlite could not be loaded, so compiled functions run on NumPy, instruction by instruction: right, but slow. Install "
@@ -70,7 +70,7 @@ def warn_of_numpy() -> None:
 def host() -> Host:
     """The processor of this machine, or the narrower one of `forced` or the variable MICROGRADIENT_TARGET.
 
-    :raises ArgumentError: a target that this machine does not have.
+    Raises ArgumentError: a target that this machine does not have.
     """
     target = _forced or os.environ.get("MICROGRADIENT_TARGET", "") or "native"
     native = _native()
