@@ -85,6 +85,6 @@ class OtherName:
 def attach(cls: type) -> None:
     """Let a class of tensors answer to PyTorch's and NumPy's names, and to those of changes in place."""
     methods = [name for name in dir(cls) if not name.startswith("_")]
-    for name in (*_OURS, *(f"{method}_" for method in methods), "zero_", "fill_", "copy_"):
-        if not hasattr(cls, name):
-            setattr(cls, name, OtherName(name))
+    names = {*_OURS, *(f"{method}_" for method in methods), "zero_", "fill_", "copy_"}
+    for name in names - set(dir(cls)):  # `hasattr` would ask an OtherName, which loads all modules to find an answer
+        setattr(cls, name, OtherName(name))
