@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from . import rules_linalg  # noqa: F401 (adds its rows to the table)
 from .array_linalg import cholesky, cofactor, det, eigh, eye, inv, norm, pinv, qr, slogdet, solve, svd  # noqa: F401
-from .errors import MissingKernelError, RangeError
+from .errors import MissingKernelError, warn_once
 from .primitives import TABLE, Primitive, World, for_each_primitive
 from .rules import INDEX
 
@@ -308,7 +308,10 @@ def windows_add(
 
 
 def _checked(product: Callable[..., Array]) -> Callable[..., Array]:
-    """`product`, but for whole numbers of fewer than 64 bits an error where a sum does not fit into their dtype."""
+    """`product`, which warns where a sum of whole numbers of fewer than 64 bits does not fit into their dtype.
+
+    The array API standard fixes the dtype of the result and leaves overflow open; it is modulo 2ⁿ, as NumPy has it.
+    """
 
     @functools.wraps(product)
     def kernel(*arrays: Array, **options: Any) -> Array:
@@ -317,10 +320,10 @@ def _checked(product: Callable[..., Array]) -> Callable[..., Array]:
             limits, sums = np.iinfo(y.dtype), product(*(a.astype(np.float64) for a in arrays), **options)
             if sums.min() < limits.min or sums.max() > limits.max:
                 worst = sums.flat[np.abs(sums).argmax()]
-                raise RangeError(
+                warn_once(
                     "MG144",
                     f"`{product.__name__}`: a sum of products is {worst:.0f}, which does not fit into the dtype {y.dtype} of its "
-                    "factors. Write `x.astype(mg.int64)`.",
+                    f"factors: the result is off by a multiple of 2^{8 * y.dtype.itemsize}. Write `x.astype(mg.int64)`.",
                 )
         return y
 
