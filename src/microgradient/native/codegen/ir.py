@@ -83,7 +83,11 @@ class Function:
 
     def load_argument(self, index: int, type_: str = "ptr") -> str:
         """args[index]."""
-        at = self.emit(f"getelementptr ptr, ptr %args, i64 {index}")
+        return self.word("%args", index, type_)
+
+    def word(self, pointer: str, index: str | int, type_: str = "i64") -> str:
+        """Number `index` of the 8-byte words that `pointer` points to."""
+        at = self.emit(f"getelementptr ptr, ptr {pointer}, i64 {index}")
         return self.emit(f"load {type_}, ptr {at}, align 8")
 
     @contextmanager

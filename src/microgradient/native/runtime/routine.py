@@ -58,8 +58,8 @@ class NativeRoutine:
     def run(self, repeat: int = 1) -> int:
         """Run all launches in order, `repeat` times over, up to one that leaves a status: what a kernel wrote to slot 1, else 0.
         The GIL is free meanwhile."""
-        status: int = self._run(self._address, repeat)
-        return status
+        self._run(self._address, repeat)
+        return self._status.value
 
     def _arguments(self, launches: Sequence[BoundLaunch]) -> tuple[list[int], list[int]]:
         """The address of each launch's args, and relocations for those that depend on the caller's slots."""

@@ -7,6 +7,8 @@ import signal
 import time
 from typing import Any
 
+from ..codegen.ir import METADATA, Function
+
 MOST = 256
 """More threads than this are not used."""
 
@@ -24,7 +26,6 @@ def constants() -> dict[str, Any]:
         "PAUSE": pause[0],
         "DECLARE_PAUSE": pause[1],
         "CLOCK": getattr(time, "CLOCK_MONOTONIC", 1),
-        "SETMASK": int(signal.SIG_SETMASK),
         "MOST": MOST,
     }
 
@@ -34,7 +35,180 @@ def text() -> str:
     found = _DRIVER
     for name, value in constants().items():
         found = found.replace(f"${name}$", str(value))
-    return found
+    functions = (_run, _relocate, _prepare, _share, _wake_all, _resize, _reset)
+    return "\n".join([found, *(make().text() for make in functions), METADATA])
+
+
+def _run() -> Function:
+    """Run all launches of a routine `repeat` times, or up to the first that leaves a status other than 0."""
+    f = Function("run", "ptr %routine, i64 %repeat")
+    f.do("call void @relocate(ptr %routine)")
+    mine = f.alloca("i1", align=8)  # whether this run uses the threads: another Python thread may be using them
+    f.do(f"store i1 false, ptr {mine}")
+
+    def take_threads() -> None:
+        taken = f.emit("cmpxchg ptr @lock, i32 0, i32 1 acquire monotonic")
+        f.do(f"store i1 {f.emit(f'extractvalue {{ i32, i1 }} {taken}, 1')}, ptr {mine}")
+        f.choose(f.emit(f"load i1, ptr {mine}"), lambda: f.do("call void @prepare()"))
+
+    threads = f.emit("load atomic i64, ptr @wanted monotonic, align 8")
+    several = f.emit(f"icmp sgt i64 {threads}, 1")
+    parallel = f.emit(f"icmp ne i64 {f.word('%routine', 8)}, 0")
+    f.choose(f.emit(f"and i1 {parallel}, {several}"), take_threads)
+    launches, status = f.word("%routine", 0, "ptr"), f.word(f.word("%routine", 4, "ptr"), 1, "ptr")
+    finish = f.label("finish")
+    with f.loop(0, "%repeat"), f.loop(0, f.word("%routine", 1)) as k:
+        launch = f.emit(f"getelementptr %Launch, ptr {launches}, i64 {k}")
+        kernel, args = (f.word(launch, n, "ptr") for n in (0, 1))
+        pieces = f.word(launch, 2)
+        shared = f.emit(f"icmp ne i64 {f.word(launch, 3)}, 0")
+        f.choose(
+            f.emit(f"and i1 {shared}, {f.emit(f'load i1, ptr {mine}')}"),
+            lambda: f.do(f"call void @share(ptr {kernel}, ptr {args}, i64 {pieces})"),
+            lambda: f.do(f"call void {kernel}(ptr {args}, i64 0, i64 {pieces})"),
+        )
+        following = f.label("following")
+        well = f.emit(f"icmp eq i64 {f.word(status, 0)}, 0")
+        f.do(f"br i1 {well}, label %{following}, label %{finish}")
+        f.place(following)
+    f.do(f"br label %{finish}")
+    f.place(finish)
+
+    def release() -> None:
+        f.do("store atomic i64 0, ptr @running monotonic, align 8")
+        f.do("store atomic i32 0, ptr @lock release, align 4")
+
+    f.choose(f.emit(f"load i1, ptr {mine}"), release)
+    return f
+
+
+def _prepare() -> Function:
+    """The holder of the lock: create threads that are missing, wake those that sleep."""
+    f = Function("prepare", "")
+    f.do("store atomic i64 1, ptr @running monotonic, align 8")
+    f.do("atomicrmw add ptr @calls, i64 1 seq_cst")
+    f.do("call void @wake_all()")
+    workers = f.emit(f"sub i64 {f.emit('load atomic i64, ptr @wanted monotonic, align 8')}, 1")
+
+    def create() -> None:
+        signals, before = (f.alloca("[128 x i8]", align=16) for _ in range(2))
+        f.do(f"call i32 @sigfillset(ptr {signals})")  # signals are for Python's threads
+        f.do(f"call i32 @pthread_sigmask(i32 {int(signal.SIG_SETMASK)}, ptr {signals}, ptr {before})")
+        no_more = f.label("no_more")
+        with f.loop(f.word("@started", 0), workers) as n:
+            number = f.emit(f"add i64 {n}, 1")
+            at, me = f.emit(f"getelementptr i64, ptr @threads, i64 {n}"), f.emit(f"inttoptr i64 {number} to ptr")
+            failed = f.emit(f"call i32 @pthread_create(ptr {at}, ptr null, ptr @worker, ptr {me})")
+            created = f.label("created")
+            f.do(f"br i1 {f.emit(f'icmp eq i32 {failed}, 0')}, label %{created}, label %{no_more}")
+            f.place(created)
+            f.do(f"store i64 {number}, ptr @started")
+        f.do(f"br label %{no_more}")
+        f.place(no_more)
+        f.do(f"call i32 @pthread_sigmask(i32 {int(signal.SIG_SETMASK)}, ptr {before}, ptr null)")
+
+    f.choose(f.emit(f"icmp slt i64 {f.word('@started', 0)}, {workers}"), create)
+    return f
+
+
+def _share() -> Function:
+    """The holder of the lock: do one launch on all threads."""
+    f = Function("share", "ptr %kernel, ptr %args, i64 %pieces")
+    number = f.emit(f"add i64 {f.emit('load atomic i64, ptr @job monotonic, align 8')}, 1")
+    threads = f.emit(f"add i64 {f.word('@started', 0)}, 1")
+    portion = f.emit(f"udiv i64 %pieces, {f.emit(f'mul i64 {threads}, 8')}")
+    take = f.emit(f"call i64 @llvm.umax.i64(i64 {portion}, i64 1)")
+    for k, field in enumerate(("ptr %kernel", "ptr %args", "i64 %pieces", f"i64 {threads}", f"i64 {take}"), 1):
+        f.do(f"store atomic {field}, ptr getelementptr (%Job, ptr @job, i64 0, i32 {k}) monotonic, align 8")
+    f.do("store atomic i64 %pieces, ptr @left monotonic, align 8")
+    tag = f.emit(f"shl i64 {number}, 32")
+    with f.loop(0, threads) as t:
+        ends = [f.emit(f"mul i64 {n}, %pieces") for n in (t, f.emit(f"add i64 {t}, 1"))]
+        begin, end = (f.emit(f"udiv i64 {n}, {threads}") for n in ends)
+        value = f.emit(f"or i64 {tag}, {f.emit(f'sub i64 {end}, {begin}')}")
+        at = f.emit(f"getelementptr [8 x i64], ptr @ranges, i64 {t}")
+        f.do(f"store atomic i64 {value}, ptr {at} release, align 8")
+    f.do(f"store atomic i64 {number}, ptr @job seq_cst, align 8")
+    f.do("call void @wake_all()")
+    f.do(f"call void @work(i64 0, i64 {number})")
+    f.do("call void @wait()")
+    return f
+
+
+def _relocate() -> Function:
+    """Write the addresses of this call's arrays into the args of the launches, and clear the status."""
+    f = Function("relocate", "ptr %routine")
+    relocations, table, kinds, bases = (f.word("%routine", k, "ptr") for k in (2, 4, 5, 6))
+    f.do(f"store i64 0, ptr {f.word(table, 1, 'ptr')}")
+    base = f.alloca("ptr", align=8)
+    with f.loop(2, f.word("%routine", 7)) as slot:
+        given, kind = f.word(table, slot, "ptr"), f.word(kinds, slot)
+        f.do(f"store ptr {given}, ptr {base}")
+        # kind 0: an address; else an object that has it `kind` bytes after its beginning
+        is_object = f.emit(f"icmp ne i64 {kind}, 0")
+        inside = f.emit(f"getelementptr i8, ptr {given}, i64 {kind}")
+        f.choose(is_object, lambda: f.do(f"store ptr {f.word(inside, 0, 'ptr')}, ptr {base}"))
+        at = f.emit(f"getelementptr ptr, ptr {bases}, i64 {slot}")
+        f.do(f"store ptr {f.word(base, 0, 'ptr')}, ptr {at}")
+    with f.loop(0, f.word("%routine", 3)) as k:
+        relocation = f.emit(f"getelementptr %Relocation, ptr {relocations}, i64 {k}")
+        address = f.word(bases, f.word(relocation, 1), "ptr")
+        value = f.emit(f"getelementptr i8, ptr {address}, i64 {f.word(relocation, 2)}")
+        f.do(f"store ptr {value}, ptr {f.word(relocation, 0, 'ptr')}")
+    return f
+
+
+def _wake_all() -> Function:
+    """Wake the threads that sleep, if there are any."""
+    f = Function("wake_all", "")
+
+    def rouse() -> None:
+        f.do("call i32 @pthread_mutex_lock(ptr @mutex)")
+        f.do("call i32 @pthread_cond_broadcast(ptr @wake)")
+        f.do("call i32 @pthread_mutex_unlock(ptr @mutex)")
+
+    asleep = f.emit("load atomic i64, ptr @sleepers seq_cst, align 8")
+    f.choose(f.emit(f"icmp ne i64 {asleep}, 0"), rouse)
+    return f
+
+
+def _resize() -> Function:
+    """From now on there are `n` threads: end the old ones, once no run uses them; a run will create the new ones."""
+    f = Function("resize", "i64 %n")
+    attempt, wait, locked = (f.label(name) for name in ("attempt", "wait", "locked"))
+    f.do(f"br label %{attempt}")
+    f.place(attempt)
+    taken = f.emit("cmpxchg ptr @lock, i32 0, i32 1 acquire monotonic")
+    f.do(f"br i1 {f.emit(f'extractvalue {{ i32, i1 }} {taken}, 1')}, label %{locked}, label %{wait}")
+    f.place(wait)
+    f.do("call i32 @sched_yield()")
+    f.do(f"br label %{attempt}")
+    f.place(locked)
+
+    def end_threads() -> None:
+        f.do("store atomic i64 %n, ptr @wanted monotonic, align 8")
+        f.do("store atomic i64 1, ptr @stopping seq_cst, align 8")
+        f.do("call void @wake_all()")
+        with f.loop(0, f.word("@started", 0)) as k:
+            f.do(f"call i32 @pthread_join(i64 {f.word('@threads', k)}, ptr null)")
+        f.do("store i64 0, ptr @started")
+        f.do("store atomic i64 0, ptr @stopping seq_cst, align 8")
+
+    wanted = f.emit("load atomic i64, ptr @wanted monotonic, align 8")
+    f.choose(f.emit(f"icmp ne i64 {wanted}, %n"), end_threads)
+    f.do("store atomic i32 0, ptr @lock release, align 4")
+    return f
+
+
+def _reset() -> Function:
+    """At the beginning and in the child of a fork: no threads, nothing locked."""
+    f = Function("reset", "")
+    for name in ("started", "sleepers", "running", "stopping"):
+        f.do(f"store i64 0, ptr @{name}")
+    f.do("call i32 @pthread_mutex_init(ptr @mutex, ptr null)")
+    f.do("call i32 @pthread_cond_init(ptr @wake, ptr null)")
+    f.do("store atomic i32 0, ptr @lock release, align 4")
+    return f
 
 
 # Every global variable has a cache line of its own. A launch is {kernel, args, pieces, parallel}; a relocation is
@@ -73,251 +247,6 @@ declare i32 @pthread_sigmask(i32, ptr, ptr)
 declare i32 @sigfillset(ptr)
 declare i32 @sched_yield()
 declare i32 @clock_gettime(i32, ptr)
-
-; Run all launches of a routine `repeat` times, or up to the first that leaves a status other than 0.
-define i64 @run(ptr %routine, i64 %repeat) nounwind {
-start:
-  %launches = load ptr, ptr %routine
-  %many.at = getelementptr %Routine, ptr %routine, i64 0, i32 1
-  %many = load i64, ptr %many.at
-  call void @relocate(ptr %routine)
-  %table.at = getelementptr %Routine, ptr %routine, i64 0, i32 4
-  %table = load ptr, ptr %table.at
-  %status.at = getelementptr ptr, ptr %table, i64 1
-  %status = load ptr, ptr %status.at
-  %parallel.at = getelementptr %Routine, ptr %routine, i64 0, i32 8
-  %parallel = load i64, ptr %parallel.at
-  %may = icmp ne i64 %parallel, 0
-  br i1 %may, label %ask, label %alone
-ask:
-  %threads = load atomic i64, ptr @wanted monotonic, align 8
-  %several = icmp sgt i64 %threads, 1
-  br i1 %several, label %try, label %alone
-try:                                             ; another Python thread may be using the threads
-  %taken = cmpxchg ptr @lock, i32 0, i32 1 acquire monotonic
-  %got = extractvalue { i32, i1 } %taken, 1
-  br i1 %got, label %prepare, label %alone
-prepare:
-  call void @prepare()
-  br label %alone
-alone:
-  %mine = phi i1 [ false, %start ], [ false, %ask ], [ false, %try ], [ true, %prepare ]
-  br label %round
-round:
-  %i = phi i64 [ 0, %alone ], [ %i.next, %round.done ]
-  %again = icmp slt i64 %i, %repeat
-  br i1 %again, label %next, label %finish
-next:
-  %k = phi i64 [ 0, %round ], [ %k.next, %launched ]
-  %more = icmp slt i64 %k, %many
-  br i1 %more, label %launch, label %round.done
-launch:
-  %at = getelementptr %Launch, ptr %launches, i64 %k
-  %kernel = load ptr, ptr %at
-  %args.at = getelementptr %Launch, ptr %at, i64 0, i32 1
-  %args = load ptr, ptr %args.at
-  %pieces.at = getelementptr %Launch, ptr %at, i64 0, i32 2
-  %pieces = load i64, ptr %pieces.at
-  %shared.at = getelementptr %Launch, ptr %at, i64 0, i32 3
-  %shared = load i64, ptr %shared.at
-  %flag = icmp ne i64 %shared, 0
-  %share = and i1 %flag, %mine
-  br i1 %share, label %together, label %single
-together:
-  call void @share(ptr %kernel, ptr %args, i64 %pieces)
-  br label %launched
-single:
-  call void %kernel(ptr %args, i64 0, i64 %pieces)
-  br label %launched
-launched:
-  %k.next = add i64 %k, 1
-  %failed = load i64, ptr %status
-  %well = icmp eq i64 %failed, 0
-  br i1 %well, label %next, label %finish
-round.done:
-  %i.next = add i64 %i, 1
-  br label %round
-finish:
-  %left = load i64, ptr %status
-  br i1 %mine, label %release, label %done
-release:
-  store atomic i64 0, ptr @running monotonic, align 8
-  store atomic i32 0, ptr @lock release, align 4
-  br label %done
-done:
-  ret i64 %left
-}
-
-; Write the addresses of this call's arrays into the args of the launches, and clear the status.
-define internal void @relocate(ptr %routine) nounwind {
-start:
-  %relocations.at = getelementptr %Routine, ptr %routine, i64 0, i32 2
-  %relocations = load ptr, ptr %relocations.at
-  %many.at = getelementptr %Routine, ptr %routine, i64 0, i32 3
-  %many = load i64, ptr %many.at
-  %table.at = getelementptr %Routine, ptr %routine, i64 0, i32 4
-  %table = load ptr, ptr %table.at
-  %kinds.at = getelementptr %Routine, ptr %routine, i64 0, i32 5
-  %kinds = load ptr, ptr %kinds.at
-  %bases.at = getelementptr %Routine, ptr %routine, i64 0, i32 6
-  %bases = load ptr, ptr %bases.at
-  %slots.at = getelementptr %Routine, ptr %routine, i64 0, i32 7
-  %slots = load i64, ptr %slots.at
-  %status.at = getelementptr ptr, ptr %table, i64 1
-  %status = load ptr, ptr %status.at
-  store i64 0, ptr %status
-  br label %slot
-slot:
-  %s = phi i64 [ 2, %start ], [ %s.next, %based ]
-  %more = icmp slt i64 %s, %slots
-  br i1 %more, label %base, label %relocation
-base:                                            ; kind 0: an address; else an object that has it `kind` bytes after its beginning
-  %given.at = getelementptr ptr, ptr %table, i64 %s
-  %given = load ptr, ptr %given.at
-  %kind.at = getelementptr i64, ptr %kinds, i64 %s
-  %kind = load i64, ptr %kind.at
-  %raw = icmp eq i64 %kind, 0
-  br i1 %raw, label %based, label %object
-object:
-  %data.at = getelementptr i8, ptr %given, i64 %kind
-  %data = load ptr, ptr %data.at
-  br label %based
-based:
-  %address = phi ptr [ %given, %base ], [ %data, %object ]
-  %base.at = getelementptr ptr, ptr %bases, i64 %s
-  store ptr %address, ptr %base.at
-  %s.next = add i64 %s, 1
-  br label %slot
-relocation:
-  %r = phi i64 [ 0, %slot ], [ %r.next, %write ]
-  %unwritten = icmp slt i64 %r, %many
-  br i1 %unwritten, label %write, label %done
-write:
-  %r.at = getelementptr %Relocation, ptr %relocations, i64 %r
-  %to = load ptr, ptr %r.at
-  %r.slot.at = getelementptr %Relocation, ptr %r.at, i64 0, i32 1
-  %r.slot = load i64, ptr %r.slot.at
-  %r.offset.at = getelementptr %Relocation, ptr %r.at, i64 0, i32 2
-  %r.offset = load i64, ptr %r.offset.at
-  %r.base.at = getelementptr ptr, ptr %bases, i64 %r.slot
-  %r.base = load ptr, ptr %r.base.at
-  %value = getelementptr i8, ptr %r.base, i64 %r.offset
-  store ptr %value, ptr %to
-  %r.next = add i64 %r, 1
-  br label %relocation
-done:
-  ret void
-}
-
-; The holder of the lock: create threads that are missing, wake those that sleep.
-define internal void @prepare() nounwind {
-start:
-  %all = alloca [128 x i8], align 16
-  %before = alloca [128 x i8], align 16
-  store atomic i64 1, ptr @running monotonic, align 8
-  %calls = load atomic i64, ptr @calls monotonic, align 8
-  %calls.next = add i64 %calls, 1
-  store atomic i64 %calls.next, ptr @calls seq_cst, align 8
-  call void @wake_all()
-  %wanted = load atomic i64, ptr @wanted monotonic, align 8
-  %workers = sub i64 %wanted, 1
-  %there = load i64, ptr @started
-  %enough = icmp sge i64 %there, %workers
-  br i1 %enough, label %done, label %quiet
-quiet:                                           ; signals are for Python's threads
-  call i32 @sigfillset(ptr %all)
-  call i32 @pthread_sigmask(i32 $SETMASK$, ptr %all, ptr %before)
-  br label %create
-create:
-  %n = phi i64 [ %there, %quiet ], [ %n.next, %created ]
-  %missing = icmp slt i64 %n, %workers
-  br i1 %missing, label %one, label %loud
-one:
-  %n.next = add i64 %n, 1
-  %thread = getelementptr i64, ptr @threads, i64 %n
-  %number = inttoptr i64 %n.next to ptr
-  %failed = call i32 @pthread_create(ptr %thread, ptr null, ptr @worker, ptr %number)
-  %fine = icmp eq i32 %failed, 0
-  br i1 %fine, label %created, label %loud
-created:
-  store i64 %n.next, ptr @started
-  br label %create
-loud:
-  call i32 @pthread_sigmask(i32 $SETMASK$, ptr %before, ptr null)
-  br label %done
-done:
-  ret void
-}
-
-define internal void @wake_all() nounwind {
-start:
-  %asleep = load atomic i64, ptr @sleepers seq_cst, align 8
-  %none = icmp eq i64 %asleep, 0
-  br i1 %none, label %done, label %rouse
-rouse:
-  call i32 @pthread_mutex_lock(ptr @mutex)
-  call i32 @pthread_cond_broadcast(ptr @wake)
-  call i32 @pthread_mutex_unlock(ptr @mutex)
-  br label %done
-done:
-  ret void
-}
-
-; The holder of the lock: do one launch on all threads.
-define internal void @share(ptr %kernel, ptr %args, i64 %pieces) nounwind {
-start:
-  %last = load atomic i64, ptr @job monotonic, align 8
-  %number = add i64 %last, 1
-  %others = load i64, ptr @started
-  %threads = add i64 %others, 1
-  %portions = mul i64 %threads, 8
-  %portion = udiv i64 %pieces, %portions
-  %take = call i64 @llvm.umax.i64(i64 %portion, i64 1)
-  store atomic ptr %kernel, ptr getelementptr (%Job, ptr @job, i64 0, i32 1) monotonic, align 8
-  store atomic ptr %args, ptr getelementptr (%Job, ptr @job, i64 0, i32 2) monotonic, align 8
-  store atomic i64 %pieces, ptr getelementptr (%Job, ptr @job, i64 0, i32 3) monotonic, align 8
-  store atomic i64 %threads, ptr getelementptr (%Job, ptr @job, i64 0, i32 4) monotonic, align 8
-  store atomic i64 %take, ptr getelementptr (%Job, ptr @job, i64 0, i32 5) monotonic, align 8
-  store atomic i64 %pieces, ptr @left monotonic, align 8
-  %tag = shl i64 %number, 32
-  br label %range
-range:
-  %t = phi i64 [ 0, %start ], [ %t.next, %fill ]
-  %begin = phi i64 [ 0, %start ], [ %end, %fill ]
-  %more = icmp slt i64 %t, %threads
-  br i1 %more, label %fill, label %announce
-fill:
-  %t.next = add i64 %t, 1
-  %end.threads = mul i64 %t.next, %pieces
-  %end = udiv i64 %end.threads, %threads
-  %many = sub i64 %end, %begin
-  %value = or i64 %tag, %many
-  %range.at = getelementptr [8 x i64], ptr @ranges, i64 %t
-  store atomic i64 %value, ptr %range.at release, align 8
-  br label %range
-announce:
-  store atomic i64 %number, ptr @job seq_cst, align 8
-  call void @wake_all()
-  call void @work(i64 0, i64 %number)
-  br label %wait
-wait:
-  %spun = phi i64 [ 0, %announce ], [ %spun.next, %again ]
-  %left = load atomic i64, ptr @left acquire, align 8
-  %finished = icmp eq i64 %left, 0
-  br i1 %finished, label %done, label %spin
-spin:
-  $PAUSE$
-  %spun.next = add i64 %spun, 1
-  %long = icmp sgt i64 %spun, 2000
-  br i1 %long, label %yield, label %again
-yield:                                           ; a thread is held up: perhaps it needs this processor
-  call i32 @sched_yield()
-  br label %again
-again:
-  br label %wait
-done:
-  ret void
-}
 
 ; Do pieces of a job until nobody has any left: first those of the own range, then those of others.
 define internal void @work(i64 %me, i64 %number) nounwind {
@@ -435,6 +364,27 @@ end:
   ret ptr null
 }
 
+; Wait until all pieces of the job are done.
+define internal void @wait() nounwind {
+start:
+  br label %wait
+wait:
+  %spun = phi i64 [ 0, %start ], [ %spun.next, %spin ], [ %spun.next, %yield ]
+  %left = load atomic i64, ptr @left acquire, align 8
+  %finished = icmp eq i64 %left, 0
+  br i1 %finished, label %done, label %spin
+spin:
+  $PAUSE$
+  %spun.next = add i64 %spun, 1
+  %long = icmp sgt i64 %spun, 2000
+  br i1 %long, label %yield, label %wait
+yield:                                           ; a thread is held up: perhaps it needs this processor
+  call i32 @sched_yield()
+  br label %wait
+done:
+  ret void
+}
+
 define internal i64 @clock() nounwind {
   %time = alloca [2 x i64], align 16
   call i32 @clock_gettime(i32 $CLOCK$, ptr %time)
@@ -444,58 +394,6 @@ define internal i64 @clock() nounwind {
   %whole = mul i64 %seconds, 1000000000
   %sum = add i64 %whole, %ns
   ret i64 %sum
-}
-
-; From now on there are `n` threads: end the old ones, once no run uses them; a run will create the new ones.
-define void @resize(i64 %n) nounwind {
-start:
-  br label %try
-try:
-  %taken = cmpxchg ptr @lock, i32 0, i32 1 acquire monotonic
-  %got = extractvalue { i32, i1 } %taken, 1
-  br i1 %got, label %compare, label %yield
-yield:
-  call i32 @sched_yield()
-  br label %try
-compare:
-  %wanted = load atomic i64, ptr @wanted monotonic, align 8
-  %same = icmp eq i64 %wanted, %n
-  br i1 %same, label %release, label %stop
-stop:
-  store atomic i64 %n, ptr @wanted monotonic, align 8
-  store atomic i64 1, ptr @stopping seq_cst, align 8
-  call void @wake_all()
-  %there = load i64, ptr @started
-  br label %join
-join:
-  %k = phi i64 [ 0, %stop ], [ %k.next, %one ]
-  %more = icmp slt i64 %k, %there
-  br i1 %more, label %one, label %stopped
-one:
-  %thread.at = getelementptr i64, ptr @threads, i64 %k
-  %thread = load i64, ptr %thread.at
-  call i32 @pthread_join(i64 %thread, ptr null)
-  %k.next = add i64 %k, 1
-  br label %join
-stopped:
-  store i64 0, ptr @started
-  store atomic i64 0, ptr @stopping seq_cst, align 8
-  br label %release
-release:
-  store atomic i32 0, ptr @lock release, align 4
-  ret void
-}
-
-; At the beginning and in the child of a fork: no threads, nothing locked.
-define void @reset() nounwind {
-  store i64 0, ptr @started
-  store i64 0, ptr @sleepers
-  store i64 0, ptr @running
-  store i64 0, ptr @stopping
-  call i32 @pthread_mutex_init(ptr @mutex, ptr null)
-  call i32 @pthread_cond_init(ptr @wake, ptr null)
-  store atomic i32 0, ptr @lock release, align 4
-  ret void
 }
 
 declare i64 @llvm.umax.i64(i64, i64)

@@ -59,12 +59,12 @@ def get_num_threads() -> int:
 
 
 class Driver:
-    """The code of driver.py, loaded: `run(routine, repeat)` gives the status; `resize(threads)`; `reset()` after a fork."""
+    """The code of threadpool_ir.py, loaded: `run(routine, repeat)`, `resize(threads)`, and `reset()` after a fork."""
 
     def __init__(self) -> None:
         code = engine.code_of_text(text, ["run", "resize", "reset"], "driver " + repr(constants()))
         self._code = code
-        self.run = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)(code.address("run"))
+        self.run = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(code.address("run"))
         self.resize = ctypes.CFUNCTYPE(None, ctypes.c_int64)(code.address("resize"))
         self.reset = ctypes.CFUNCTYPE(None)(code.address("reset"))
 
