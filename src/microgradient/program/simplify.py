@@ -70,9 +70,14 @@ def _key(op: str, args: _Args, params: dict[str, Any], old: Instruction) -> Any:
         if op == "host" or value.size > 16:
             return None
         return op, old.shape, old.dtype.str, value.tobytes()
-    shown = tuple(id(a) if isinstance(a, Instruction) else (type(a), repr(a)) for a in args)
+    shown = tuple(id(a) if isinstance(a, Instruction) else (type(a), repr(a), _sign_of_nan(a)) for a in args)
     dtype = None if old.dtype is None else old.dtype.str
     return op, shown, repr(params) if params else "", old.shape, dtype, old.weak
+
+
+def _sign_of_nan(a: Any) -> bool:
+    """What `repr` does not show of a number."""
+    return isinstance(a, float | np.floating) and bool(np.isnan(a) and np.signbit(a))
 
 
 # ----------------------------------------------------------------------- rules: an instruction that has the value already, or

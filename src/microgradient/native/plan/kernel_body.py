@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -82,10 +83,10 @@ class KernelBody:
         if not isinstance(operand, View):
             number, own = (operand.value, operand.dtype) if isinstance(operand, Number) else (operand, None)
             dtype = (np.dtype(own) if own is not None else common or np.result_type(type(number))).str[1:]
-            key = ("constant", repr(number), dtype)
+            value = _typed(number.item() if isinstance(number, np.generic) else number, dtype)
+            key = ("constant", repr(value), dtype)
             if key not in self.known:
-                item = number.item() if isinstance(number, np.generic) else number
-                self.known[key] = self._op("constant", (), dtype, (("value", _typed(item, dtype)),))
+                self.known[key] = self._op("constant", (), dtype, (("value", value),))
             return self.known[key]
         if operand.value.group is self.group:
             got = self.values[id(operand.value)]
@@ -158,5 +159,7 @@ def _computing_dtype(op: FusedOp) -> Any:
 
 
 def _typed(number: Any, dtype: str) -> Any:
-    """A constant as a Python number of its dtype's kind."""
+    """A constant as a Python number of its dtype's kind; a negative NaN as text, since kernels are told apart by `repr`."""
+    if dtype[0] == "f" and math.isnan(number) and math.copysign(1, number) < 0:
+        return "-nan"
     return bool(number) if dtype == "b1" else float(number) if dtype[0] == "f" else int(number)
