@@ -15,7 +15,7 @@ POINTWISE: dict[str, tuple[tuple[float, float], ...]] = {
     "floor_divide": ((5.1, 5.9), (2.05, 2.4)), "remainder": ((5.1, 5.9), (2.05, 2.4)),
     "square": ((-3, 3),), "sqrt": ((0.2, 4),), "reciprocal": ((0.3, 3),), "abs": ((0.1, 3),), "sign": ((0.1, 3),),
     "floor": ((0.1, 0.9),), "ceil": ((0.1, 0.9),), "round": ((0.6, 1.4),), "trunc": ((1.1, 1.9),),
-    "copysign": ((0.1, 3), (-3, -0.1)), "hypot": ((0.2, 3), (-3, 3)),
+    "copysign": ((0.1, 3), (-3, -0.1)), "nextafter": ((0.1, 3), (-3, -0.1)), "hypot": ((0.2, 3), (-3, 3)),
     "exp": ((-3, 3),), "exp2": ((-3, 3),), "expm1": ((-3, 3),), "log": ((0.2, 4),), "log2": ((0.2, 4),),
     "log10": ((0.2, 4),), "log1p": ((-0.7, 3),), "logaddexp": ((-3, 3), (-3, 3)), "sigmoid": ((-4, 4),),
     "softplus": ((-4, 4),), "sin": ((-3, 3),), "cos": ((-3, 3),), "tan": ((-1.2, 1.2),), "asin": ((-0.9, 0.9),),
@@ -29,7 +29,7 @@ POINTWISE: dict[str, tuple[tuple[float, float], ...]] = {
 WITHOUT_DERIVATIVE = {
     "isfinite", "isinf", "isnan", "signbit", "logical_not", "bitwise_invert", "equal", "not_equal", "less", "less_equal",
     "greater", "greater_equal", "logical_and", "logical_or", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_xor",
-    "bitwise_left_shift", "bitwise_right_shift", "nextafter",
+    "bitwise_left_shift", "bitwise_right_shift",
 }  # fmt: skip
 
 _rng = np.random.default_rng(20260101)

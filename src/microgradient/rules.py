@@ -19,6 +19,8 @@ Conventions at kinks: relu'(0) = 0, abs'(0) = 0, maximum/minimum at a tie and ma
 equally (the NaNs do, where there are any), clip passes it at its bounds, atan2, hypot and norms have derivative 0 at 0;
 otherwise as PyTorch does. The second derivative of abs, copysign, atan2, hypot and norms at 0 is NaN, because it depends on
 the composition (|x|² has one, |x| has not) and a 0 would be wrong; relu, clip, maximum and max count as linear on each side.
+Zeros of both signs are a tie, too: maximum, minimum, max and min give either of them. The array API standard leaves open which,
+and it depends on the processor and the order of work; the derivative does not.
 """
 
 from __future__ import annotations
@@ -91,6 +93,9 @@ pointwise("copysign",
           lambda xp, t, y, a, b: t * (xp.where(xp.equal(a, 0), 0, xp.sign(y) * xp.sign(a)) * _kink(xp, a)),
           lambda xp, t, y, a, b: xp.zeros_like(t), floats=True,
           formula="Piecewise((Abs(a), b >= 0), (-Abs(a), True))", doc="|x1| with the sign of x2", example="2.0, -1.0 -> -2.")
+# x1 plus or minus a unit in its last place, so the slope is 1; x2 only gives the direction
+pointwise("nextafter", lambda xp, t, y, a, b: t, lambda xp, t, y, a, b: xp.zeros_like(t), floats=True, formula="a",
+          doc="The floating-point number next to x1 in the direction of x2", example="1.0, 2.0 -> 1.0000001")
 pointwise("hypot",
           lambda xp, t, y, a, b: t * _over_length(xp, a, y),
           lambda xp, t, y, a, b: t * _over_length(xp, b, y), floats=True, formula="sqrt(a**2 + b**2)",
@@ -170,13 +175,15 @@ pointwise(
     "maximum",
     lambda xp, t, y, a, b: t * xp.where(xp.equal(a, b), 0.5, xp.where(xp.less(a, b), 0, 1)),
     lambda xp, t, y, a, b: t * xp.where(xp.equal(a, b), 0.5, xp.where(xp.less(b, a), 0, 1)),
-    formula="Piecewise((a, a > b), (b, True))", doc="The larger of x1 and x2", example="2, 3 -> 3",
+    formula="Piecewise((a, a > b), (b, True))",
+    doc="The larger of x1 and x2; of zeros of both signs, either", example="2, 3 -> 3",
 )
 pointwise(
     "minimum",
     lambda xp, t, y, a, b: t * xp.where(xp.equal(a, b), 0.5, xp.where(xp.greater(a, b), 0, 1)),
     lambda xp, t, y, a, b: t * xp.where(xp.equal(a, b), 0.5, xp.where(xp.greater(b, a), 0, 1)),
-    formula="Piecewise((a, a < b), (b, True))", doc="The smaller of x1 and x2", example="2, 3 -> 2",
+    formula="Piecewise((a, a < b), (b, True))",
+    doc="The smaller of x1 and x2; of zeros of both signs, either", example="2, 3 -> 2",
 )
 pointwise(
     "clip",  # min(max(a, lo), hi); a bound takes the gradient where it is the one that counts
@@ -217,8 +224,6 @@ pointwise("bitwise_left_shift", None, None, symbol="<<",
           doc="The bits of x1 moved up by x2 places", example="1, 4 -> 16")
 pointwise("bitwise_right_shift", None, None, symbol=">>",
           doc="The bits of x1 moved down by x2 places, the sign kept", example="-16, 2 -> -4")
-pointwise("nextafter", None, None,
-          doc="The floating-point number next to x1 in the direction of x2", example="1.0, 2.0 -> 1.0000001")
 
 # fmt: on
 

@@ -56,8 +56,8 @@ logical_and, logical_or = operator.and_, operator.or_  # of Python bools
 add, subtract, multiply = operator.add, operator.sub, operator.mul
 negative, positive, abs = operator.neg, operator.pos, operator.abs
 isnan, isinf, isfinite = math.isnan, math.isinf, math.isfinite
-hypot, atan2, erf, erfc, copysign = math.hypot, math.atan2, math.erf, math.erfc, math.copysign
-tanh, atan, asinh = math.tanh, math.atan, math.asinh
+hypot, atan2, erf, erfc = math.hypot, math.atan2, math.erf, math.erfc
+tanh, atan, asinh, copysign, nextafter = math.tanh, math.atan, math.asinh, math.copysign, math.nextafter
 
 
 def where(condition: Any, a: Any, b: Any) -> Any:

@@ -65,7 +65,8 @@ def prod(x: ArrayLike, /, *, axis: Axis = None, dtype: DType = None, keepdims: b
 
 
 def max(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The largest value over `axis`; NaN if there is one. Entries that tie share the derivative equally.
+    """The largest value over `axis`; NaN if there is one. Entries that tie share the derivative equally; so do zeros of both
+    signs, of which either may be the result, as the array API standard allows.
 
     Raises ArgumentError where there are no elements to choose from.
 

@@ -409,7 +409,7 @@ def _functions(n: int) -> tuple[NDArray[np.int64], list[Any]]:
 
 _FROM_C = frozenset([
     "exp", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh",
-    "acosh", "atanh", "erf", "erfc", "floor", "ceil", "trunc", "pow", "atan2", "copysign",
+    "acosh", "atanh", "erf", "erfc", "floor", "ceil", "trunc", "pow", "atan2", "copysign", "nextafter",
 ])  # fmt: skip
 """Where Python's `math` is the C library's. `math.lgamma`, `math.hypot` and `%` are Python's own."""
 

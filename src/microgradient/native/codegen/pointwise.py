@@ -137,7 +137,7 @@ def _multiply(a: Register, b: Register) -> Register:
 
 
 def maximum(a: Register, b: Register) -> Register:
-    """The greater one, NaN if one is NaN, `b` at a tie."""
+    """The greater one, NaN if one is NaN, `b` at a tie, as NumPy on x86."""
     return _extreme("gt", a, b)
 
 
