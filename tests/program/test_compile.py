@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import functools
 import gc
+import subprocess
+import sys
 import threading
 import warnings
 from typing import Any
@@ -640,3 +642,20 @@ def test_a_first_call_leaves_the_collector_of_garbage_as_it_was() -> None:
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+def test_a_fault_in_the_scalar_wing_does_not_break_tensors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is loaded when a function turns out to be one of Values, and not before."""
+    code = "import sys, microgradient as mg; mg.compile(lambda x: x * 2)(mg.ones(2)); "
+    code += "print([m for m in sys.modules if 'scalar_jit' in m])"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
+    for name in [m for m in sys.modules if m.startswith("microgradient.scalar_jit")]:
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setitem(sys.modules, "microgradient.scalar_jit.compiled", None)
+    w = mg.Value(2.0)
+    f = mg.compile(lambda x: x * w)
+    with pytest.raises(ImportError):
+        f(mg.Value(1.0))
+    assert mg.compile(lambda x: x * 2)(mg.ones(2)).tolist() == [2, 2]
+    assert (w * 2).data == 4

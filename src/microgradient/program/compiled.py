@@ -104,7 +104,7 @@ class Compiled:
         give_lock(self)
         self._found: OrderedDict[Any, list[Specialization]] = OrderedDict()
         self._latest: Specialization | None = None
-        self._quick: Callable[[tuple[Any, ...]], bool] | None = None
+        self._quick: Callable[[tuple[Any, ...], Any], bool] | None = None
         self._key: Any = None  # the static one of the latest
         self._hits = 0
         self._retracing = Retracing(function)
@@ -116,6 +116,21 @@ class Compiled:
         recorder = recording.get()
         if (trace_hooks.traces and trace_hooks.current() is not None) or not (recorder is TAPE or recorder is None):
             return self._function(*args, **options)  # a part of the program being traced, or looked at by `mg.trace`
+        me = get_ident()
+        if self._quick is None or options or me in running:
+            return self._called(args, options, 1)
+        try:  # as `_called` does, in the way of almost all calls
+            running[me] = False
+            with self._lock:
+                before = interruptions[0]
+                latest: Any = self._latest
+                if self._quick is not None and self._quick(args, recorder) and latest.prepare(args):
+                    running[me] = True
+                    if interruptions[0] == before:
+                        self._hits += 1
+                        return latest.run(args)
+        finally:
+            running.pop(me, None)
         return self._called(args, options, 1)
 
     def __getattr__(self, name: str) -> Any:
@@ -220,11 +235,6 @@ class Compiled:
                 static = None if self._static is None else self._static_key()
                 if self._check:
                     return self._checked(args, options, repeat, static)
-                if self._quick is not None and not options and static == self._key and self._quick(args):
-                    result = self._run(self._latest, args, repeat)
-                    if result is not MISMATCH:
-                        self._hits += 1
-                        return result
                 return self._slowly(args, options, repeat, static)
         except ValuesMetError:
             compiled_values = importlib.import_module("..scalar_jit.compiled", __package__)
@@ -312,7 +322,7 @@ class Compiled:
             self._latest.release()
         self._latest, self._key = found, static
         flat = not options and len(leaves) == len(args) and all(a is b for a, b in zip(args, leaves, strict=True))
-        self._quick = quick_check(leaves, found) if flat else None
+        self._quick = quick_check(leaves, found, self._static_check()) if flat and not self._check else None
 
     def _made(self, leaves: list[Any], kinds: list[int], rebuild: Callable[[list[Any]], Any]) -> Specialization | None:
         """A program for these arguments. None if one turned out to be closed over as well: its signature is another one, then."""
@@ -355,6 +365,9 @@ class Compiled:
                     generator.set_state(state)
 
         return run
+
+    def _static_check(self) -> Callable[[], bool] | None:
+        return None if self._static is None else lambda: self._static_key() == self._key
 
     def _static_key(self) -> Any:
         key = self._static()  # type: ignore[misc]

@@ -88,11 +88,12 @@ class _OptimizerGuard:
         for group in self.groups:
             names = [k for k in group if k not in ("params", "param_names", "lr", "initial_lr")]
             chosen = itemgetter(*names) if names else len
-            self.known.append((group, len(group), chosen, chosen(group), group["params"], tuple(group["params"])))
+            self.known.append((group, len(group), chosen, chosen(group), group["params"], len(group["params"])))
         self.parameters = list(traced.before)
-        self.dicts = [self.states.get(p) for p in self.parameters]
-        self.stateful = [d for d in self.dicts if d is not None]
+        dicts = [self.states.get(p) for p in self.parameters]
+        self.stateful = [d for d in dicts if d is not None]
         self.lengths = [len(before) for p, before in traced.before.items() if self.states.get(p) is not None]
+        self.expected = [*(p for group in self.groups for p in group["params"]), *dicts]
 
     def holds(self) -> bool:
         optimizer = self.optimizer
@@ -100,15 +101,15 @@ class _OptimizerGuard:
             return False
         if len(self.groups) != len(self.known):
             return False
-        for group, length, chosen, settings, params, then in self.known:
+        now: list[Any] = []
+        for group, length, chosen, settings, params, count in self.known:
             if (
                 len(group) != length
                 or chosen(group) != settings
                 or group["params"] is not params
-                or len(params) != len(then)
-                or not all(map(is_, params, then))
+                or len(params) != count
             ):
                 return False
-        if not all(map(is_, map(self.states.get, self.parameters), self.dicts)):
-            return False
-        return list(map(len, self.stateful)) == self.lengths
+            now += params
+        now += map(self.states.get, self.parameters)
+        return all(map(is_, now, self.expected)) and [*map(len, self.stateful)] == self.lengths

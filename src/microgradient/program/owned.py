@@ -21,6 +21,7 @@ from .program import Program
 Array = np.ndarray[Any, Any]
 _probe = [np.empty(1)]
 _COUNTED = next(map(getrefcount, _probe))  # of an array that one list holds
+_NOTHING = object()
 _data, _grad = attrgetter("datum"), attrgetter("grad")
 
 
@@ -48,24 +49,25 @@ class Owned:
         self._states = [h.binding.optimizer.state.setdefault(h.binding.parameter, {}) for h in entries]
         self._keys = [h.binding.key for h in entries]
         self._nodes = [h.binding.node for h in grads]
-        self._count = sum(h.count for h in self.held)
-        self._grad_count = (_COUNTED + 2) * len(grads)
         self._arrays: list[Any] = []
         self._grads: list[Any] = []
+        self._expected: list[Any] = []  # what the bindings hold: the arrays, and the tensors of gradients around theirs
+        # what `ready` counts: beyond `Held.count`, `_expected` and `held` have data, entries, and the tensors of gradients
+        self._count = sum(h.count + 1 for h in (*data, *entries)) + sum(h.count - 1 + _COUNTED + 3 for h in grads)
         self.release()
 
     def ready(self) -> bool:
         """Whether every binding holds the array that is owned for it, and nobody else does."""
         try:
-            current = [*map(_data, self._tensors), *map(getitem, self._states, self._keys)]
+            held = [*map(_data, self._tensors), *map(getitem, self._states, self._keys), *map(_grad, self._nodes)]
         except KeyError:
             return False
-        if self._nodes:
-            grads = [*map(_grad, self._nodes)]
-            if not all(map(is_, grads, self._grads)) or sum(map(getrefcount, grads)) != self._grad_count:
-                return False
-            current += map(_data, grads)
-        return all(map(is_, current, self._arrays)) and sum(map(getrefcount, current)) == self._count
+        arrays, grads = self._arrays, self._grads
+        return (
+            all(map(is_, held, self._expected))
+            and all(map(is_, map(_data, grads), arrays[len(arrays) - len(grads) :]))
+            and sum(map(getrefcount, arrays)) + sum(map(getrefcount, grads)) == self._count
+        )
 
     def fit(self) -> bool:
         """Whether the program can begin with the values that are there. Numbers become those of the input."""
@@ -80,6 +82,7 @@ class Owned:
 
     def take(self) -> None:
         """Bring the bindings to arrays of our own."""
+        self._expected = []
         values = [h.binding.read(()) for h in self.held]
         shared = self._shared(values)
         for n, h in enumerate(self.held):
@@ -93,6 +96,7 @@ class Owned:
                     self.inputs[h.input] = array
             values[n] = None  # its memory may be free now
         self._grads = [n.grad for n in self._nodes]
+        self._expected = self._arrays[: len(self.held) - len(self._grads)] + self._grads
 
     def _shared(self, values: list[Any]) -> list[bool]:
         """Whether somebody else holds an array of ours, or the gradient tensor around it.
@@ -111,6 +115,7 @@ class Owned:
         """Let go of the arrays: another program is going to change what is in their places."""
         self._arrays = [None] * len(self.held)
         self._grads = [None] * len(self._nodes)
+        self._expected = [_NOTHING] * len(self.held)
         for h in self.held:
             self.outputs[h.output] = None
             if h.input is not None:

@@ -63,8 +63,13 @@ def _structure(tree: Any) -> Any:
     return tree is None
 
 
-def quick_check(leaves: list[Any], found: Specialization) -> Callable[[tuple[Any, ...]], bool] | None:
-    """A quick look whether arguments given by position have the signature of these, which `found` just ran on."""
+def quick_check(
+    leaves: list[Any], found: Specialization, static: Callable[[], bool] | None
+) -> Callable[[tuple[Any, ...], Any], bool] | None:
+    """A quick look whether arguments given by position have the signature of these, which `found` just ran on.
+
+    `static` says whether the user's own part of it is the same. The look takes the recorder that is active, too.
+    """
     kinds = found.kinds
     if len({id(x) for x, k in zip(leaves, kinds, strict=True) if k == TENSOR}) < kinds.count(TENSOR):
         return None
@@ -76,10 +81,11 @@ def quick_check(leaves: list[Any], found: Specialization) -> Callable[[tuple[Any
     # two names of one tensor that is only read are fine
     outside = found.guards.outside if found.traced.effects else ()
     count = len(kinds)
-    get = recording.get
 
-    def check(args: tuple[Any, ...]) -> bool:
-        if len(args) != count or (get() is None) is not off or DEFAULT_FLOAT[0] is not default:
+    def check(args: tuple[Any, ...], recorder: Any) -> bool:
+        if len(args) != count or (recorder is None) is not off or DEFAULT_FLOAT[0] is not default:
+            return False
+        if static is not None and not static():
             return False
         for x, (kind, cls, first, second, node) in zip(args, wanted):  # noqa: B905 (as many, and quicker)
             if x.__class__ is not cls:
