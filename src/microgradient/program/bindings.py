@@ -116,7 +116,7 @@ GRADIENTS = (Grad, ArgumentGrad)
 
 
 def _data(node: Any) -> Any:
-    return node.grad.data if isinstance(node.grad, Tensor) else None
+    return node.grad.datum if isinstance(node.grad, Tensor) else None
 
 
 def _gradient(array: Any) -> Any:

@@ -93,7 +93,7 @@ def quick_check(
             if kind == TENSOR:
                 if x.node is not node or (outside and id(x) in outside):
                     return False
-                x = x.data
+                x = x.datum
             if kind <= TENSOR:
                 if x.shape != first or (x.dtype is not second and x.dtype != second):
                     return False
