@@ -334,16 +334,22 @@ def _power(exponent: Number, real: bool = True) -> Primitive:
     """
     row = _powers.get((exponent, type(exponent), real))
     if row is None:
-        op = TABLE["pow"] if exponent == 0 or not real else TABLE["square"] if exponent == 2 else TABLE["power"]
+        op = row_of_power(exponent, real)
         rule: Any = op.maps[0]
         if (
             op.name != "square"
         ):  # the same rule with the exponent as its default: a wrapper would double the time it takes
             rule = FunctionType(rule.__code__, rule.__globals__, "power", (exponent,), rule.__closure__)
         row = Primitive("pow", "pointwise", (rule,), op.vjp, op.jvp, op.reads, f"**{exponent}")
+        row.params = {"n": exponent}
         if len(_powers) < 1000:
             _powers[exponent, type(exponent), real] = row
     return row
+
+
+def row_of_power(exponent: Number, real: bool) -> Primitive:
+    """The row of the rulebook for a power with a constant exponent; `real`: see `_power`."""
+    return TABLE["pow"] if exponent == 0 or not real else TABLE["square"] if exponent == 2 else TABLE["power"]
 
 
 def _constant(x: Any) -> Any:

@@ -6,30 +6,20 @@ A. Griewank & A. Walther, "Evaluating Derivatives" (2008), chapters 2 and 3.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
 from typing import Any
 
 from ..errors import GradientError
-from ..scalar import Value
-from ..tape import last_backward
 from .render import columns, number, short, width
-from .scalar_sweep import ScalarSweep
-from .sweep import Sweep, sweep_of
+from .sweep import Sweep
 
 _LONGEST = 200  # rows of each half; of more, the first and the last hundred are shown
 _PARTS = 6  # of a sum that are written out
 Row = tuple[str, str, str]
 
 
-def any_sweep_of(of: Any, variables: Mapping[str, Any]) -> Sweep | ScalarSweep:
-    """The sweep from a Value or a tensor, or from what was differentiated last."""
-    of = last_backward() if of is None else of
-    return ScalarSweep(of, variables) if isinstance(of, Value) else sweep_of(of, variables)
-
-
-def evaluation_trace(sweep: Sweep | ScalarSweep) -> str:
+def evaluation_trace(sweep: Sweep) -> str:
     """The two tables of `mg.trace(x)` as text."""
-    if isinstance(sweep, Sweep) and sweep.trace is None:
+    if sweep.trace is None:
         raise GradientError(
             "MG118",
             "An evaluation trace needs the numbers on the way, which tensors do not keep. Compute it under `with mg.trace():`, "
@@ -43,11 +33,14 @@ def evaluation_trace(sweep: Sweep | ScalarSweep) -> str:
         forward.append((names[node], f" = {text}" if text else "", "?" if value is None else short(value)))
     parts: dict[Any, list[str]] = {}
     for node, i, upstream, _ in sweep.edges:
-        if isinstance(sweep, ScalarSweep):
+        parent, op = node.parents[i], node.op
+        assert parent is not None
+        assert op is not None
+        if op.kind == "pointwise" and node.shape == parent.shape == ():
             part = f"{names[node]}: {number(upstream)} × {number(sweep.local(node, i))}"
         else:
-            part = f"via {names[node]} ({sweep.sign(node)})"
-        parts.setdefault(node.parents[i], []).append(part)
+            part = f"via {names[node]} ({op.symbol or op.name})"
+        parts.setdefault(parent, []).append(part)
     backward: list[Row] = []
     for node in reversed(shown):
         into, adjoint = parts.get(node, []), sweep.adjoints.get(node)

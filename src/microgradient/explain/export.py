@@ -18,14 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from ..tape import PICK
-from .scalar_sweep import ScalarSweep
+from ..tape import PICK, Node
 from .sweep import Sweep
 
 VERSION = 1
 
 
-def export(sweep: Sweep | ScalarSweep) -> dict[str, Any]:
+def export(sweep: Sweep) -> dict[str, Any]:
     """The graph of `sweep` as the data described above."""
     ids = {node: k for k, node in enumerate(sweep.order)}
     edges = [
@@ -45,19 +44,18 @@ def export(sweep: Sweep | ScalarSweep) -> dict[str, Any]:
     }
 
 
-def _node_data(k: int, node: Any, sweep: Sweep | ScalarSweep) -> dict[str, Any]:
+def _node_data(k: int, node: Node, sweep: Sweep) -> dict[str, Any]:
     file, line = sweep.location(node) or (None, None)
-    shape, dtype = getattr(node, "shape", ()), getattr(node, "dtype", np.float64)
     return {
         "id": k,
         "name": sweep.names[node],
-        "op": node.op.name if node.op is not None else getattr(node, "_op", None) or None,
-        "shape": None if shape is None else list(shape),
-        "dtype": None if dtype is None else str(np.dtype(dtype)),
+        "op": None if node.op is None else node.op.name,
+        "shape": None if node.shape is None else list(node.shape),
+        "dtype": None if node.dtype is None else str(np.dtype(node.dtype)),
         "file": file,
         "line": line,
         "layer": sweep.layer(node) or None,
-        "params": {} if node.op is PICK else _plain(getattr(node, "params", {})),
+        "params": {} if node.op is PICK else _plain(node.params),
         "value": _statistics(sweep.value(node)),
         "gradient": _statistics(sweep.adjoints.get(node)),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..scalar import Value
+from ..tape import Node
 from ..tensor import Tensor
 
 _MOST = 20_000  # objects that are looked into for names
@@ -93,18 +94,19 @@ def node_names(variables: Mapping[str, Any], deep: bool = False) -> dict[Any, st
     return {node: name for node, (_, name) in ranked.items()}
 
 
-def name_graph(order: Iterable[Any], root: Any, known: Mapping[Any, str]) -> dict[Any, str]:
-    """A name for each node (or Value) of a graph, given in order of evaluation: its known name, or v1, v2, …
+def name_graph(
+    order: Sequence[Node], root: Node, known: Mapping[Node, str], literals: Mapping[Node, str]
+) -> dict[Node, str]:
+    """A name for each node of a graph, given in order of evaluation: its known name, that as a literal, or v1, v2, …
 
-    The root is called L if it has no name, a Value that was not computed and has no name by its number. Where a variable
-    was bound again and again, its values are told apart as h(1), h(2), ….
+    The root is called L if it has no name. Where a variable was bound again and again, its values are told apart as h(1),
+    h(2), ….
     """
-    names: dict[Any, str] = {}
+    names: dict[Node, str] = {}
     computed = 0
-    nodes = list(order)
-    often = Counter(known[node] for node in nodes if node in known)
+    often = Counter(known[node] for node in order if node in known)
     met: Counter[str] = Counter()
-    for node in nodes:
+    for node in order:
         computed += bool(node.parents)
         if node in known:
             name = known[node]
@@ -114,10 +116,8 @@ def name_graph(order: Iterable[Any], root: Any, known: Mapping[Any, str]) -> dic
             names[node] = "L"
         elif node.parents:
             names[node] = _transposed(node, names) or f"v{computed}"
-        elif isinstance(node, Value):
-            names[node] = f"{node.data:.6g}"
         else:
-            names[node] = f"x{tuple(node.shape)}"
+            names[node] = literals.get(node) or f"x{tuple(node.shape)}"
     return names
 
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import format_location
-from .scalar_sweep import ScalarSweep
+from ..tape import Node
 from .sweep import Sweep
 
 
-def first_nan(sweep: Sweep | ScalarSweep) -> str:
+def first_nan(sweep: Sweep) -> str:
     """The first operation, in order of evaluation, that gave NaN, or that was given one. "" if there is none."""
     for node in sweep.order:
         args, y = sweep.args(node) if node.parents else None, sweep.value(node)
@@ -27,12 +27,14 @@ def first_nan(sweep: Sweep | ScalarSweep) -> str:
     return ""
 
 
-def zero_times_infinity(sweep: Sweep | ScalarSweep) -> str:
+def zero_times_infinity(sweep: Sweep) -> str:
     """The first edge of the sweep where a number arrived and NaN was sent on, and what to write. "" if there is none."""
     for node, i, upstream, contribution in sweep.edges:
+        parent = node.parents[i]
+        assert parent is not None
         if isinstance(upstream, tuple) or isinstance(contribution, tuple) or _nan(upstream) or not _nan(contribution):
             continue
-        x, formula = sweep.names[node.parents[i]], _told(node, sweep)
+        x, formula = sweep.names[parent], _told(node, sweep)
         if np.all(upstream):
             return f"{formula} has the derivative NaN"
         return (
@@ -42,7 +44,7 @@ def zero_times_infinity(sweep: Sweep | ScalarSweep) -> str:
     return ""
 
 
-def _told(node: Any, sweep: Sweep | ScalarSweep) -> str:
+def _told(node: Node, sweep: Sweep) -> str:
     location = sweep.location(node)
     return f"{sweep.names[node]} = {sweep.formula(node)}" + (f" {format_location(location)}" if location else "")
 

@@ -109,9 +109,9 @@ def entry_paths(sweep: Sweep, views: Views, one_hot: Any) -> Iterator[EntryPaths
         op = node.op
         assert op is not None
         assert parent is not None
-        if op.name not in TABLE or TABLE[op.name] is not op:  # its vjp alone is what the sweep used
+        if op.kind == "special" and TABLE.get(op.name) is not op:  # its vjp alone is what the sweep used
             total = np.sum(contribution[carried[parent] != 0], dtype=np.float64)
-            yield EntryPaths(node, op.name, None, upstream, None, np.array([total]), None, i)
+            yield EntryPaths(node, sweep.sign(node), None, upstream, None, np.array([total]), None, i)
             continue
         moved = tangent(node, i, carried[parent])
         several = isinstance(upstream, tuple)
@@ -122,9 +122,11 @@ def entry_paths(sweep: Sweep, views: Views, one_hot: Any) -> Iterator[EntryPaths
             touched = local != 0
             if op.kind == "pointwise":  # also where the derivative happens to be 0
                 touched = np.broadcast_to(carried[parent] != 0, local.shape)
-            up, down = (a[touched].astype(np.float64) for a in (t, local))
+            up, down = (np.asarray(a, np.float64)[touched] for a in (t, local))
             with np.errstate(all="ignore"):
-                yield EntryPaths(node, op.name, np.argwhere(touched), up, down, up * down, part if several else None, i)
+                yield EntryPaths(
+                    node, sweep.sign(node), np.argwhere(touched), up, down, up * down, part if several else None, i
+                )
 
 
 def paths_into(sweep: Sweep, views: Views) -> Iterator[tuple[Node, int, str, Any, Any, Any]]:

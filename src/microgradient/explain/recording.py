@@ -6,6 +6,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
+from ..array_world import ARRAY
+from ..scalar import Value
 from ..tape import NOT_STORED, Cut, Node, Recorder, recording
 from ..tensor import Tensor
 from .names import is_module, named_objects, node_names, user_frame, variables_of
@@ -33,15 +35,20 @@ class Step:
         self.saved = node.saved
         self.layer: Any = None
         self.model: Any = None
-        self.location = ("", 0)
+        self.location: tuple[str, int] | None = None
 
 
 class Recording(Recorder):
     """The steps recorded under a trace, their names and cuts. It keeps their data until the next one begins."""
 
+    world: Any = ARRAY  # in which the sweep runs
+
     def __init__(self, names: Mapping[Node, str] | None = None) -> None:
         self.steps: dict[Node, Step] = {}
         self.names: dict[Node, str] = dict(names or {})
+        self.signs: dict[Node, str] = {}  # how operations are written, where their primitive does not tell
+        self.nodes: dict[Value, Node] = {}  # of Values
+        self.literals: dict[Node, str] = {}  # numbers in a formula
         self.constants: dict[int, tuple[str, Any]] = {}  # name and array by the array's id
         self.models: dict[int, str] = {}
         self.cuts: dict[Node, list[Cut]] = {}  # where the value of a node was used as a constant

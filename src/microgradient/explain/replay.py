@@ -13,32 +13,10 @@ import numpy as np
 
 from ..array_world import ARRAY
 from ..primitives import TABLE
-from ..scalar import Value
 from ..tape import PICK, Node
 from .differences import Check, compare, kink
 from .recording import Step
-from .scalar_sweep import ScalarSweep, evaluated
 from .sweep import Sweep
-
-
-def check_value(sweep: ScalarSweep, x: Value, gradient: float, scale: float) -> Check:
-    """Move the Value `x` and compute the root of `sweep` again."""
-    dependents = _dependents(sweep.order, x)
-    if any(v.op is None for v in dependents):
-        return Check(None, gradient, "", "a Value made by hand can't be computed again")
-    root, start = sweep.root, float(sweep.value(x))
-    data: dict[Value, Any] = {}
-
-    def f(step: float) -> float:
-        data.update(sweep.data)
-        data[x] = start + step
-        for v in dependents:
-            data[v] = evaluated(v, [data[p] for p in v.parents])
-        return float(data.get(root, root.data))
-
-    found = compare(f, gradient, abs(start), scale, 1e-6)
-    f(0.0)
-    return _with_cause(found, ((v.op.name, [data[p] for p in v.parents], {}) for v in dependents if v.op is not None))
 
 
 def check_tensor(sweep: Sweep, x: Node, value: Any, direction: Any, gradient: Any, scale: float) -> Check:

@@ -1,4 +1,4 @@
-"""The backward sweep over a graph of tensors, with every edge kept; and what is known about its nodes."""
+"""The backward sweep with every edge kept, and what is known about the nodes of its graph."""
 
 from __future__ import annotations
 
@@ -10,24 +10,41 @@ import numpy as np
 from ..array_world import ARRAY
 from ..errors import GradientError, format_location
 from ..primitives import TABLE
+from ..scalar import Value
 from ..tape import PICK, Node, Spent, _operands, backward, last_backward, topological
 from ..tensor import Tensor
 from .names import name_graph, node_names
 from .recording import Recording, recording_of
+from .scalar_graph import ScalarGraph
 from .sentences import expression
 
 
-def sweep_of(of: Any, variables: Mapping[str, Any]) -> Sweep:
-    """The sweep from `of`, or from what was differentiated last; a trace keeps it. Names are looked up in `variables`."""
-    root = root_node(of)
-    trace = recording_of(root)
+def sweep_of(of: Any, variables: Mapping[str, Any], x: Any = None) -> Sweep:
+    """The sweep from `of`, or from what was differentiated last; a trace keeps it. Names are looked up in `variables`.
+
+    Of `x`, a Value or Tensor, something is to be told: it has to be of the kind of `of`.
+    """
+    of = last_backward() if of is None else of
+    known: Mapping[Any, str] = node_names(variables, deep=True)
+    trace: Recording | None
+    if x is not None and isinstance(of, Value) != isinstance(x, Value):
+        raise _nothing_differentiated()
+    if isinstance(of, Value):
+        trace = graph = ScalarGraph(of)
+        if x is not None and x not in graph.nodes:
+            graph.nodes[x] = Node(None, (), (), {}, (), np.dtype(np.float64))
+        root = graph.nodes[of]
+        known = {node: v.label or known[v] for v, node in graph.nodes.items() if v.label or v in known}
+    else:
+        root = root_node(of)
+        trace = recording_of(root)
     sweep = trace.sweeps.get(root) if trace is not None else None
     if sweep is None:
         sweep = Sweep(root, trace)
         if trace is not None:
             trace.sweeps[root] = sweep
-    known = node_names(variables, deep=True) | (trace.names if trace is not None else {})
-    sweep.names = known | name_graph(sweep.order, root, known)
+    known = {**known, **sweep.recording.names}
+    sweep.names = known | name_graph(sweep.order, root, known, sweep.recording.literals)
     found: Sweep = sweep
     return found
 
@@ -35,23 +52,27 @@ def sweep_of(of: Any, variables: Mapping[str, Any]) -> Sweep:
 class Sweep:
     """One backward sweep from `root`: the adjoint of every node, and every edge (node, i, upstream, contribution).
 
-    `order` is in order of evaluation, `names` has a name for each node. What is known of a node by a `trace` is told by
-    methods, which `ScalarSweep` has too.
+    `order` is in order of evaluation, `names` has a name for each node. `trace` is what recorded the graph, if anything did.
     """
 
     def __init__(self, root: Node, trace: Recording | None) -> None:
         latest_first = topological([root])
         _restore(latest_first, trace)
-        self.root: Any = root
+        self.root = root
         self.trace = trace
-        self.steps = trace.steps if trace is not None else {}
-        self.order: list[Any] = latest_first[::-1]
-        self.names: dict[Any, str] = {}
+        self.recording = trace if trace is not None else Recording()
+        self.steps = self.recording.steps
+        self.order = latest_first[::-1]
+        self.names: dict[Node, str] = {}
         seed = np.ones(root.shape, root.dtype)
-        self.adjoints: dict[Any, Any] = {root: seed}
-        self.edges: list[tuple[Any, int, Any, Any]] = []
+        self.adjoints: dict[Node, Any] = {root: seed}
+        self.edges: list[tuple[Node, int, Any, Any]] = []
         with np.errstate(all="ignore"):
-            backward(latest_first, {root: seed}, ARRAY, observe=self._observe)
+            backward(latest_first, {root: seed}, self.recording.world, observe=self._observe)
+
+    def node(self, x: Any) -> Any:
+        """The node of a Tensor or Value, in this graph."""
+        return self.recording.nodes.get(x) if isinstance(x, Value) else x.node if isinstance(x, Tensor) else x
 
     def value(self, node: Node) -> Any:
         """What `node` gave when the graph was computed, if it is known: an optimiser may have changed it since."""
@@ -78,9 +99,9 @@ class Sweep:
         return tangent(node, i, np.ones(parent.shape, parent.dtype)) if node.op.kind == "pointwise" else None
 
     def sign(self, node: Node) -> str:
-        """A sign or a name for the operation."""
+        """The name of the operation, for Values as micrograd writes it."""
         assert node.op is not None
-        return node.op.symbol or {"matmul": "@"}.get(node.op.name, node.op.name)
+        return self.recording.signs.get(node, node.op.name)
 
     def location(self, node: Node) -> tuple[str, int] | None:
         """File and line that computed `node`, if they are known."""
@@ -88,7 +109,7 @@ class Sweep:
 
     def layer(self, node: Node) -> str:
         """The path of the layer that computed `node`; "" outside of layers."""
-        return self.trace.layer_path(node) if self.trace is not None else ""
+        return self.recording.layer_path(node)
 
     def batch_axis(self, node: Node) -> int | None:
         """Which axis of the result counts the examples, where it is known: the first, in layers of `nn` that take a batch."""
@@ -96,8 +117,8 @@ class Sweep:
         return None if layer is None or getattr(layer, "batch_first", True) is False else 0
 
     def is_literal(self, node: Node) -> bool:
-        """A tensor is never a number in a formula."""
-        return False
+        """Whether `node` is a number in a formula, without a name."""
+        return self.recording.literals.get(node) == self.names[node]
 
     def _argument_names(self, node: Node) -> list[str]:
         """The arguments of a node by name; constants by their number, their variable or their shape, if they were traced."""
@@ -105,12 +126,12 @@ class Sweep:
         for i, parent in enumerate(node.parents):
             if parent is not None:
                 told.append(self.names[parent])
-            elif given is None or self.trace is None:
+            elif given is None:
                 told.append("…")
             elif np.ndim(given[i]) == 0:
                 told.append(f"{float(given[i]):.6g}")
             else:
-                told.append(self.trace.constants.get(id(given[i]), (str(np.shape(given[i])), None))[0])
+                told.append(self.recording.constants.get(id(given[i]), (str(np.shape(given[i])), None))[0])
         return told
 
     def _observe(self, node: Node, i: int, upstream: Any, contribution: Any) -> None:
@@ -162,14 +183,18 @@ def root_node(of: Any) -> Node:
     if root is None and isinstance(of, Tensor):
         raise GradientError("MG102", "`of` is not connected to any tensor that requires a gradient.")
     if not isinstance(root, Node):
-        raise GradientError(
-            "MG117",
-            "Which number's gradient? None was differentiated recently, or it is gone. Call `loss.backward()` and keep `loss`, "
-            "or pass `of=loss`. A compiled step leaves no graph: run it once under `with mg.trace():`.",
-        )
+        raise _nothing_differentiated()
     if int(np.prod(root.shape)) != 1:
         raise GradientError(
             "MG101",
             f"What was differentiated has shape {root.shape}; an explanation needs one number: pass `of=loss.mean()`.",
         )
     return root
+
+
+def _nothing_differentiated() -> GradientError:
+    return GradientError(
+        "MG117",
+        "Which number's gradient? None was differentiated recently, or it is gone. Call `loss.backward()` and keep `loss`, "
+        "or pass `of=loss`. A compiled step leaves no graph: run it once under `with mg.trace():`.",
+    )

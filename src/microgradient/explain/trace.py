@@ -17,11 +17,11 @@ from ..operators import wrap
 from ..scalar import Value
 from ..tape import Node
 from ..tensor import Tensor
-from .evaluation import any_sweep_of, evaluation_trace
+from .evaluation import evaluation_trace
 from .export import export
 from .names import is_module, user_frame, variables_of
 from .recording import Recording
-from .sweep import Sweep, root_node
+from .sweep import Sweep, root_node, sweep_of
 
 
 class Trace(Recording):
@@ -63,10 +63,10 @@ class Trace(Recording):
 
     def to_json(self, of: Value | Tensor | None = None) -> str:
         """The graph of `of` (what was differentiated last) as JSON text; its structure is described in `explain.export`."""
-        return json.dumps(export(any_sweep_of(of, variables_of(user_frame(sys._getframe(1))))), ensure_ascii=False)
+        return json.dumps(export(sweep_of(of, variables_of(user_frame(sys._getframe(1))))), ensure_ascii=False)
 
     def __repr__(self) -> str:
-        where = {format_location(step.location) for step in self.steps.values()}
+        where = {format_location(step.location) for step in self.steps.values() if step.location}
         return f"<trace of {len(self.steps)} operations at {len(where)} places>"
 
 
@@ -106,7 +106,7 @@ def trace(x: Any = None, /, **names: Tensor) -> Trace | None:
             "diagonal is `mg.linalg.trace(x)`.",
         )  # fmt: skip
     if isinstance(x, Value | Tensor):
-        print(evaluation_trace(any_sweep_of(x, variables_of(user_frame(sys._getframe(1))))))
+        print(evaluation_trace(sweep_of(x, variables_of(user_frame(sys._getframe(1))))))
         return None
     known: dict[Node, str] = {}
     if is_module(x):

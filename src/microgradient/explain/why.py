@@ -13,15 +13,14 @@ import numpy as np
 
 from ..errors import ArgumentTypeError, GradientError, OutOfRangeError, format_location
 from ..scalar import Value
-from ..tape import Node, last_backward
+from ..tape import Node, last_backward, topological
 from ..tensor import Tensor
 from .explanation import Edge, Why
 from .names import named_objects, user_frame, variables_of
 from .nonfinite import first_nan, zero_times_infinity
 from .paths import EntryPaths, Views, entry_paths, paths_into
 from .render import largest, short
-from .replay import check_tensor, check_value
-from .scalar_sweep import ScalarSweep
+from .replay import check_tensor
 from .sentences import sentence
 from .sweep import Sweep, sweep_of
 
@@ -53,47 +52,23 @@ def why(x: Value | Tensor, index: Index | None = None, *, of: Value | Tensor | N
       rule    + passes what arrives to both inputs
       check   (f(a+h)-f(a-h))/2h = -2.000000 ✓
     """
-    variables = variables_of(user_frame(sys._getframe(1)))
-    if isinstance(x, Value):
-        if index is not None:
-            raise ArgumentTypeError("MG116", "A Value is one number: it has no entries to choose from.")
-        root = last_backward() if of is None else of
-        if not isinstance(root, Value):
-            raise GradientError(
-                "MG117",
-                "Which number's gradient? No Value was differentiated recently, or it is gone. Call `loss.backward()` and keep "
-                "`loss`, or pass `of=loss`.",
-            )
-        found = _of_value(x, ScalarSweep(root, variables), top)
-    elif isinstance(x, Tensor):
-        if x.node is None:
-            lost = f" {x.cut} cut it off." if x.cut is not None else ""
-            raise GradientError(
-                "MG109", f"This tensor of shape {x.shape} needs no gradient: make it with `requires_grad=True`.{lost}"
-            )
-        sweep = sweep_of(of, variables)
-        found, root = _of_node(x.node, index, sweep, top, x.data), sweep.root
-    else:
+    if not isinstance(x, Value | Tensor):
         raise ArgumentTypeError("MG116", f"mg.why explains Values and Tensors, not {type(x).__name__}.")
-    found.notes.append(("sum", _told_of_a_sum(x, found, root)))
-    found.notes.append(("later", _not_yet(x, root, variables) if of is None else ""))
-    return found
-
-
-def _of_value(x: Value, sweep: ScalarSweep, top: int | None) -> Why:
-    names, gradient = sweep.names, sweep.adjoints.get(x, 0.0)
-    found = Why(names.get(x, "x"), names[sweep.root], sweep.value(x), gradient)
-    found.add(
-        Edge(names[v], v._op, upstream, sweep.local(v, i), contribution, sweep.formula(v), sentence(v.op), argument=i,
-             explain=functools.partial(_of_value, v, sweep, top))
-        for v, i, upstream, contribution in reversed(sweep.edges) if v.parents[i] is x
-    )  # fmt: skip
-    found.keep_largest(top)
-    found.check = check_value(sweep, x, gradient, found.scale)
-    if found.value != x.data and found.value == found.value:
+    if isinstance(x, Value) and index is not None:
+        raise ArgumentTypeError("MG116", "A Value is one number: it has no entries to choose from.")
+    if isinstance(x, Tensor) and x.node is None:
+        lost = f" {x.cut} cut it off." if x.cut is not None else ""
+        raise GradientError(
+            "MG109", f"This tensor of shape {x.shape} needs no gradient: make it with `requires_grad=True`.{lost}"
+        )
+    variables = variables_of(user_frame(sys._getframe(1)))
+    sweep = sweep_of(of, variables, x)
+    found = _of_node(sweep.node(x), index, sweep, top, x.data)
+    if isinstance(x, Value) and found.value != x.data and found.value == found.value:
         told = f"the data have changed since: {found.name} is {x.data:.6g} now, {found.of} was computed with this"
         found.notes.append(("changed", told))
-    _tell_of_nan(found, sweep)
+    found.notes.append(("sum", _told_of_a_sum(x, found, sweep)))
+    found.notes.append(("later", _not_yet(x, sweep, variables) if of is None else ""))
     return found
 
 
@@ -171,13 +146,13 @@ def _told(node: Node, sweep: Sweep) -> tuple[str, str, str, str]:
 # ------------------------------------------------------------------------------------------------------ what else is told
 
 
-def _tell_of_nan(found: Why, sweep: Sweep | ScalarSweep) -> None:
+def _tell_of_nan(found: Why, sweep: Sweep) -> None:
     value = sweep.value(sweep.root)
     if not (np.all(np.isfinite(found.gradient)) and (value is None or np.all(np.isfinite(value)))):
         found.notes += [("NaN", first_nan(sweep)), ("NaN", zero_times_infinity(sweep))]
 
 
-def _told_of_a_sum(x: Value | Tensor, found: Why, root: Any) -> str:
+def _told_of_a_sum(x: Value | Tensor, found: Why, sweep: Sweep) -> str:
     """That `x.grad` is the sum of several backward passes, one of which is explained."""
     if isinstance(x, Value):
         (count, total), grad = getattr(x, "_summed", (1, x.grad)), x.grad
@@ -189,27 +164,20 @@ def _told_of_a_sum(x: Value | Tensor, found: Why, root: Any) -> str:
         return ""
     if np.ndim(grad) and not np.ndim(found.value):
         grad = grad[tuple(map(int, found.name.rpartition("[")[2].rstrip("]").split(",")))]
-    one = "the last" if root is last_backward() else "one"
+    one = "the last" if sweep.node(last_backward()) is sweep.root else "one"
     return (
         f"{found.name}.grad = {short(grad)} is the sum of {count} backward passes since it was zeroed; this opens {one}"
     )
 
 
-def _not_yet(x: Value | Tensor, root: Any, variables: Mapping[str, Any]) -> str:
+def _not_yet(x: Value | Tensor, sweep: Sweep, variables: Mapping[str, Any]) -> str:
     """That a later number among the variables depends on x, and was not differentiated."""
-    start = x.node if isinstance(x, Tensor) else x
+    start, since = x.node if isinstance(x, Tensor) else x, sweep.root.seq
     for name, value, _ in named_objects(variables):
-        node = value if isinstance(value, Value) else getattr(value, "node", None)
-        if node is None or node.seq <= root.seq or (isinstance(value, Tensor) and value.size != 1):
+        node: Any = value if isinstance(value, Value) else getattr(value, "node", None)
+        if node is None or node.seq <= since or (isinstance(value, Tensor) and value.size != 1):
             continue
-        seen, todo = {node}, [node]
-        while todo and start not in seen:
-            new = {
-                p for p in todo.pop().parents if p is not None and p not in seen and (p.seq > root.seq or p is start)
-            }
-            seen |= new
-            todo += new
-        if start in seen and node is not start:
+        if any(start in later.parents for later in topological([node], since)):
             return f"this explains the last `backward()`; `{name}` was computed from it since, and is not differentiated yet"
     return ""
 
