@@ -153,7 +153,7 @@ class Compiled:
             )
         result = self(*args, **options)
         if self._values is not None:
-            return self._values.repeat(n - 1, *args, **options) if n > 1 else result
+            return self._called(args, options, n - 1) if n > 1 else result
         if n > 1:
             result = self(*args, **options)  # the state that the first call began is now the second's
         left = n - 2
@@ -190,14 +190,13 @@ class Compiled:
     @property
     def program(self) -> Any:
         """The program that ran last; `print(f.program)` shows it."""
-        return self._last().program if self._values is None else self._values.program
+        return self._last().traced.program
 
     @property
     def kernels(self) -> str:
         """The machine-code kernels of the program that ran last, as text. Empty for Values, and on NumPy."""
-        if self._values is not None:
-            return ""
-        return str(getattr(self._last().executable, "listing", str)())
+        last = self._last()
+        return "" if self._values is not None else str(getattr(last.executable, "listing", str)())
 
     def stats(self) -> dict[str, Any]:
         """What the program that ran last consists of, and how often functions were traced and found again.
@@ -206,42 +205,43 @@ class Compiled:
         `arena_bytes` for what lies between; `host_calls` of NumPy by name; `compile_seconds`; `cache_hit`: whether the machine
         code came from disk; `programs` made, how many are `cached`, and how many `calls` found one.
         """
-        if self._values is not None:
-            return self._values.stats()
         last = self._last()
+        if self._values is not None:
+            return dict(self._values.stats())
         backend: dict[str, Any] = getattr(last.executable, "stats", dict)()
         counts = {
             "programs": self._retracing.times, "cached": sum(map(len, self._found.values())), "calls": self._hits
         }  # fmt: skip
         return {"instructions": len(last.program.instructions), **backend, **counts}
 
-    def _last(self) -> Specialization:
-        if self._latest is None:
+    def _last(self) -> Any:
+        last = self._latest if self._values is None else self._values.last
+        if last is None:
             raise ArgumentTypeError("MG205", "There is no program yet: call the compiled function first.")
-        return self._latest
+        return last
 
     # ------------------------------------------------------------------------------------------------------------ one call
 
     def _called(self, args: tuple[Any, ...], options: dict[str, Any], repeat: int) -> Any:
-        if self._values is not None:
-            return self._values(*args, **options)
         me = get_ident()
         if me in running:
             interrupt(getattr(self, "__name__", "a compiled function"))
-            return self._eagerly(args, options)
+            return self._eagerly(args, options, repeat)
         try:
             running[me] = False
             with self._lock:
                 static = None if self._static is None else self._static_key()
-                if self._check:
-                    return self._checked(args, options, repeat, static)
-                return self._slowly(args, options, repeat, static)
-        except ValuesMetError:
-            compiled_values = importlib.import_module("..scalar_jit.compiled", __package__)
-            self._values = compiled_values.CompiledValues(self._function, self._debug, self._static)
+                if self._values is None:
+                    try:
+                        if self._check:
+                            return self._checked(args, options, repeat, static)
+                        return self._slowly(args, options, repeat, static)
+                    except ValuesMetError:
+                        make = importlib.import_module("..scalar_jit.compiled", __package__).CompiledValues
+                        self._values = make(self._function, self._debug, self._retracing, Compiled)
+                return self._values.run(repeat, args, options, static)
         finally:
             running.pop(me, None)
-        return self._values(*args, **options)
 
     def _run(self, found: Specialization | None, leaves: Any, repeat: int) -> Any:
         """What a program gives for these arguments; MISMATCH if it isn't what the function would do now."""
@@ -272,11 +272,12 @@ class Compiled:
             check.compare(result, self._latest.witness.changes(), self._latest.program)
         return result
 
-    def _eagerly(self, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    def _eagerly(self, args: tuple[Any, ...], options: dict[str, Any], times: int) -> Any:
         """What the function gives without a program: arrays among its arguments are tensors, as they are in a trace."""
-        leaves, rebuild = flatten((args, options))
-        args, options = rebuild([wrap(x, None) if _is_array(x) else x for x in leaves])
-        return self._function(*args, **options)
+        if self._values is None:
+            leaves, rebuild = flatten((args, options))
+            args, options = rebuild([wrap(x, None) if _is_array(x) else x for x in leaves])
+        return [self._function(*args, **options) for _ in range(times)][-1]
 
     def _slowly(self, args: tuple[Any, ...], options: dict[str, Any], repeat: int, static: Any) -> Any:
         """Find the program for these arguments, or make it."""
@@ -306,7 +307,7 @@ class Compiled:
             made.guards.skip()
         result = self._run(made, leaves, repeat)
         if result is MISMATCH:  # it was changed meanwhile what it reads
-            return [self._eagerly(args, options) for _ in range(repeat)][-1]
+            return self._eagerly(args, options, repeat)
         self._remember(made, leaves, args, options, static)
         return result
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import warn_once
+from ..scalar import Value
 from ..tensor import Tensor
 from .names import Name
 from .signature import argument_names
@@ -48,4 +49,6 @@ class Retracing:
 
 
 def _shown(leaf: Any) -> str:
+    if isinstance(leaf, float | Value):  # their numbers may change
+        return type(leaf).__name__
     return f"shape {leaf.shape}" if isinstance(leaf, Tensor | np.ndarray) else f"{leaf!r:.40}"

@@ -1,5 +1,6 @@
 """Compiled functions of Values: traced once per signature, then run natively, with the numbers of today's cells and arguments.
 
+>>> import microgradient as mg
 >>> from microgradient.scalar import Value
 >>> w = Value(3.0)
 >>> def step(x, rate):
@@ -8,14 +9,13 @@
 ...     loss.backward()
 ...     w.data -= rate * w.grad
 ...     return loss
->>> compiled = compile_values(step)
+>>> compiled = mg.compile(step)
 >>> compiled(0.5, 0.1), w.data
 (Value(data=0.25, grad=1), 2.95)
 """
 
 from __future__ import annotations
 
-import inspect
 import threading
 import time
 from collections import OrderedDict
@@ -27,11 +27,11 @@ from weakref import ref
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import trace_hooks
-from ..errors import ArgumentError, GradientError, NonFiniteError, TraceError, format_location, warn_once
+from ..errors import GradientError, NonFiniteError, TraceError, format_location
 from ..program.leaks import Leaks
 from ..program.names import Names
-from ..program.reentry import give_lock, interrupt, running
+from ..program.reentry import running
+from ..program.retracing import Retracing
 from ..scalar import Value
 from ..tree import flatten
 from .program import ScalarProgram, ScalarSym
@@ -42,20 +42,10 @@ if TYPE_CHECKING:
 
 KEPT = 64
 """How many signatures a function stays compiled for; the one not called for longest is dropped first."""
-_MANY = 8  # signatures that look like a mistake
-
-
-def compile_values(fn: Callable[..., Any], debug: bool = False) -> CompiledValues:
-    """`fn` as a compiled function of Values and numbers. Its results are Values and Python numbers; `backward()` from a result
-    works too, unless the function changes the data or gradients of Values itself.
-
-    `debug`: run in NumPy, and raise NonFiniteError at the line of the first operation whose result is infinite or NaN.
-    """
-    return CompiledValues(fn, debug)
 
 
 class CompiledValues:
-    """A function of Values that runs natively.
+    """The programs of a function of Values, one for each signature.
 
     Arguments: floats and NumPy arrays are new numbers at each call, and so are Values, whose `data` and `grad` change as they
     would without compiling. Anything else (ints, strings, None, models) belongs to the signature: other ones are traced again.
@@ -64,78 +54,42 @@ class CompiledValues:
     entries of lists of more than 64, and of arrays of more than 16 kB, are what they were then.
     """
 
-    def __init__(
-        self, fn: Callable[..., Any], debug: bool = False, static: Callable[[], Hashable] | None = None
-    ) -> None:
-        self.fn, self.debug, self.static = fn, debug, static
-        self.__wrapped__ = fn
-        self.__name__ = getattr(fn, "__name__", type(fn).__name__)
-        self.__doc__ = fn.__doc__
+    def __init__(self, fn: Callable[..., Any], debug: bool, retracing: Retracing, compile: Callable[..., Any]) -> None:
+        """`compile` is what makes a compiled function of the way back from a result."""
+        self.fn, self.debug, self.compile = fn, debug, compile
+        self.retracing = retracing
         self._made: OrderedDict[Any, Routine] = OrderedDict()
         self._closed_over: dict[int, Value] = {}  # Values that some routine knows by themselves
-        self._lock: threading.Lock
-        give_lock(self)
-        self._calls = self._traces = 0
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if trace_hooks.current() is not None:  # part of what is being traced
-            return self.fn(*args, **kwargs)
-        return self._call(1, args, kwargs)
-
-    def repeat(self, n: int, *args: Any, **kwargs: Any) -> Any:
-        """Call `n` times with the same arguments, without going back to Python in between; the last result.
-
-        Raises ArgumentError: `n` is less than 1.
-        """
-        if n < 1:
-            raise ArgumentError("MG217", f"`repeat` runs a function at least once, but n = {n}.")
-        return self._call(n, args, kwargs)
+        self._calls = 0
 
     @property
-    def program(self) -> ScalarProgram:
-        """The operations of the signature called last; `print` it."""
-        return self._last().traced.program
+    def last(self) -> Routine | None:
+        """What ran last, if anything did."""
+        return next(reversed(self._made.values()), None)
 
     def stats(self) -> dict[str, Any]:
         """Figures about the signature called last: operations as traced and as carried out, runs of equal ones, memory, times."""
-        routine = self._last()
+        routine = next(reversed(self._made.values()))
         return {
             "operations": len(routine.traced.program.kind), "steps": routine.tape.size, "runs": len(routine.tape.runs),
             "host_calls": routine.tape.host_calls(), "memory_bytes": routine.tape.memory.nbytes,
             "trace_seconds": routine.trace_seconds, "compile_seconds": routine.compile_seconds, "cached": len(self._made),
-            "programs": self._traces, "calls": self._calls,
+            "programs": self.retracing.times, "calls": self._calls,
         }  # fmt: skip
 
-    def _last(self) -> Routine:
-        if not self._made:
-            raise ArgumentError("MG217", f"`{self.__name__}` has not been called yet, so there is no program.")
-        return next(reversed(self._made.values()))
-
-    def _call(self, times: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        me = threading.get_ident()
-        if me in running:  # a signal handler or a `__del__`: nobody knows which cells it would read half written
-            interrupt(self.__name__)
-            return [self.fn(*args, **kwargs) for _ in range(times)][-1]
-        try:
-            running[me] = False
-            with self._lock:
-                return self._exclusively(times, args, kwargs)
-        finally:
-            running.pop(me, None)
-
-    def _exclusively(self, times: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def run(self, times: int, args: tuple[Any, ...], kwargs: dict[str, Any], static: Hashable) -> Any:
+        """Call the function `times` times with the same arguments, without going back to Python in between; the last result."""
         leaves: list[Any] = []
-        key = self._signature(args, kwargs, leaves)
+        key = (static, *self._signature(args, kwargs, leaves))
         routine = self._made.get(key)
         if routine is None or not routine.names.hold():
-            routine = Routine(self.fn, args, kwargs, self._closed_over, self.debug)
+            changed = routine.names.changed() if routine is not None else []
+            routine = Routine(self.fn, args, kwargs, self._closed_over, self.debug, self.compile)
             new = {id(v): v for v in routine.closed_over if id(v) not in self._closed_over}
             self._closed_over |= new
-            if any(id(leaf) in new for leaf in leaves):
-                return self._exclusively(
-                    times, args, kwargs
-                )  # an argument is closed over, too: trace again, knowing that
-            self._note_trace(key)
+            if any(id(leaf) in new for leaf in leaves):  # an argument is closed over, too: trace again, knowing that
+                return self.run(times, args, kwargs, static)
+            self.retracing.note(leaves, args, kwargs, changed)
             dropped = self._made.pop(key, None)
             self._made[key] = routine
             if len(self._made) > KEPT:
@@ -155,19 +109,7 @@ class CompiledValues:
             part: list[Any] = []
             _describe(argument, part, leaves, values, self._closed_over)
             parts.append(tuple(part))
-        return len(args), None if self.static is None else self.static(), *parts
-
-    def _note_trace(self, key: tuple[Any, ...]) -> None:
-        self._traces += 1
-        if self._traces == _MANY:
-            before = next(reversed(self._made))
-            changed = [i for i, (a, b) in enumerate(zip(before[2:], key[2:], strict=False)) if a != b]
-            what = f"argument {_name(self.fn, changed[0])}" if changed else "the number of arguments"
-            warn_once(
-                "MG218",
-                f"`{self.__name__}` was traced {_MANY} times, because {what} keeps changing. Pass numbers that vary as floats "
-                "(they need no new trace), and keep the lengths of lists and arrays the same.",
-            )
+        return len(args), *parts
 
 
 class Routine:
@@ -180,11 +122,12 @@ class Routine:
         kwargs: dict[str, Any],
         themselves: dict[int, Value],
         debug: bool,
+        compile: Callable[..., Any],
     ) -> None:
         from .machine import Tape  # LLVM is not loaded before something is compiled
 
         start = time.perf_counter()
-        self.fn, self.debug = fn, debug
+        self.fn, self.debug, self.compile = fn, debug, compile
         self.kept = args, kwargs  # alive, so that what the signature knows by its identity can't be mistaken
         self.argument_of: dict[Value, int] = {}  # a Value of the trace -> which leaf of the arguments it stands for
 
@@ -232,7 +175,7 @@ class Routine:
         """Lay out what is read into memory before a call, and what is read from it after."""
         cells, program, of = self.traced.cells, self.traced.program, self.argument_of
         slots: list[int] = []
-        self._ways_back: dict[int, CompiledValues] = {}
+        self._ways_back: dict[int, Callable[..., Any]] = {}
         self._varied = _Values([cell.value for cell in cells if isinstance(cell.data_before, ScalarSym)], of)
         self._results = [_taker(leaf, slots, of) for leaf in self.traced.results]
         self._writes = [_Writes(name, cells, slots, of) for name in ("data", "grad")]
@@ -300,7 +243,7 @@ class Routine:
 
         y._backward = backward
 
-    def _way_back(self, number: int) -> CompiledValues:
+    def _way_back(self, number: int) -> Callable[..., Any]:
         """What a cotangent of a result comes to at the Values it was computed from, as a compiled function."""
         fn, varied = self.fn, self._varied
 
@@ -316,7 +259,7 @@ class Routine:
                 p.grad = grad
             return found
 
-        self._ways_back[number] = CompiledValues(way_back, self.debug)
+        self._ways_back[number] = self.compile(way_back, debug=self.debug)
         return self._ways_back[number]
 
     def _run_and_look(self, times: int) -> None:
@@ -378,15 +321,6 @@ def _numbers(leaves: list[Any]) -> Iterator[float]:
             yield leaf
         elif _is_array(leaf):
             yield from leaf.ravel().tolist()
-
-
-def _name(fn: Callable[..., Any], position: int) -> str:
-    """The name of a parameter, for messages."""
-    try:
-        names = list(inspect.signature(fn).parameters)
-    except (TypeError, ValueError):
-        names = []
-    return f"`{names[position]}`" if position < len(names) else f"number {position + 1}"
 
 
 class _Reads:
