@@ -92,6 +92,52 @@ check()
     assert out.startswith("right")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signals here")
+def test_a_signal_handler_is_no_part_of_what_is_traced() -> None:
+    """It comes while the function is traced, once: its call counts once, and never again."""
+    out = run(
+        """
+@mg.compile
+def bump(x):
+    total.data = (total + x).data
+    if not sent:
+        sent.append(True)
+        os.kill(os.getpid(), signal.SIGUSR1)
+    return total * 1
+
+class Handler:
+    def __call__(self, *_):
+        bump(10 * one)
+
+sent = [True]
+for handler in (lambda *_: bump(10 * one), Handler(), Handler().__call__):
+    total.data = np.zeros(64)
+    signal.signal(signal.SIGUSR1, handler)
+    bump = mg.compile(bump.__wrapped__)
+    sent.clear()
+    results = [bump(one).data[0] for _ in range(3)]
+    assert results == [11, 12, 13], results
+print("right")
+"""
+    )
+    assert out.startswith("right")
+
+
+def test_repeat_within_a_call_is_as_many_calls() -> None:
+    out = run(
+        """
+@mg.compile(static=lambda: asked.pop()() if asked else None)  # the key is computed within a call
+def outer(x):
+    return x * 1
+
+asked = [lambda: add.repeat(100, one)]
+outer(one)
+print(total.data[0])
+"""
+    )
+    assert out == "100.0\n"
+
+
 def test_what_the_collector_finds_calls() -> None:
     """A `__del__` runs wherever Python makes an object."""
     out = run(

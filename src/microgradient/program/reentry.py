@@ -2,16 +2,23 @@
 
 A thread that is in one compiled function does not enter another: what it calls meanwhile runs eagerly. Until a program
 starts, a call that was interrupted like this checks everything again; from then on the arrays are in use, and calls within
-are refused. No lock is taken twice by one thread, and a child process after a fork begins with free ones.
+are refused. What a signal handler does while a function is traced is no part of the program. No lock is taken twice by one
+thread, and a child process after a fork begins with free ones.
 """
 
 from __future__ import annotations
 
+import functools
 import os
+import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import copy_context
 from typing import Any
 from weakref import WeakSet
 
+from .. import trace_hooks
 from ..errors import CompileError
 
 running: dict[int, bool] = {}
@@ -30,6 +37,29 @@ def interrupt(name: str) -> None:
             f"`{name}` was called, by a signal handler or a `__del__`, while a compiled function runs in the same thread: the "
             "parameters are being changed. Let the handler set a flag, check it between two steps, and call then.",
         )
+
+
+@contextmanager
+def handlers_outside() -> Iterator[None]:
+    """Inside, signal handlers run outside of the trace: nothing of what they do is recorded."""
+    replaced: dict[signal.Signals, tuple[Any, Any]] = {}
+    if threading.current_thread() is threading.main_thread():  # the only one that handlers run in
+        for number in signal.valid_signals():
+            handler = signal.getsignal(number)
+            if callable(handler) and handler is not signal.default_int_handler:
+                replaced[number] = handler, functools.partial(copy_context().run, _untraced, handler)
+                signal.signal(number, replaced[number][1])
+    try:
+        yield
+    finally:
+        for number, (handler, own) in replaced.items():
+            if signal.getsignal(number) is own:
+                signal.signal(number, handler)
+
+
+def _untraced(handler: Any, *args: Any) -> None:
+    trace_hooks.active.set(None)
+    handler(*args)
 
 
 def give_lock(owner: Any) -> None:

@@ -28,6 +28,7 @@ from .bindings import Argument, ArgumentGrad, Binding, Data, Grad, Reference
 from .modules import Reads, note_read
 from .origin import Origin, Origins
 from .program import Instruction
+from .reentry import handlers_outside
 from .sym import Sym
 from .traced_world import TRACED, constant, data_dependent
 
@@ -322,7 +323,8 @@ def tracing_with(trace: Trace) -> Iterator[None]:
     token = trace_hooks.active.set(trace)
     _install(1)
     try:
-        yield
+        with handlers_outside():
+            yield
     finally:
         _install(-1)
         trace_hooks.active.reset(token)
