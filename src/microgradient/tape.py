@@ -274,7 +274,8 @@ def backward(
     """The backward sweep: carry `cotangents` of the roots to the leaves, and return those of the leaves.
 
     `order` is topological and bounds the sweep: nodes outside it receive nothing, a node in it without an `op`, or
-    without a parent in it, is a leaf. With `spent`, what each node saved is released as soon as it has been used.
+    without a parent in it, is a leaf. With `spent`, what each node saved is released as soon as it has been used. With
+    `observe`, the cotangents of all nodes are returned.
     """
     grads = dict(cotangents)
     leaves: dict[Node, Any] = {}
@@ -287,7 +288,7 @@ def backward(
         if op is None or members.isdisjoint(parents):
             leaves[node] = t
             continue
-        if node.grad is not NOT_STORED:
+        if node.grad is not NOT_STORED or observe is not None:
             leaves[node] = t
         saved = node.saved
         if saved.__class__ is Spent:

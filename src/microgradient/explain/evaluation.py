@@ -19,7 +19,7 @@ Row = tuple[str, str, str]
 
 def evaluation_trace(sweep: Sweep) -> str:
     """The two tables of `mg.trace(x)` as text."""
-    if sweep.trace is None:
+    if not sweep.steps:
         raise GradientError(
             "MG118",
             "An evaluation trace needs the numbers on the way, which tensors do not keep. Compute it under `with mg.trace():`, "
@@ -32,15 +32,12 @@ def evaluation_trace(sweep: Sweep) -> str:
         text, value = sweep.formula(node), sweep.value(node)
         forward.append((names[node], f" = {text}" if text else "", "?" if value is None else short(value)))
     parts: dict[Any, list[str]] = {}
-    for node, i, upstream, _ in sweep.edges:
-        parent, op = node.parents[i], node.op
-        assert parent is not None
-        assert op is not None
-        if op.kind == "pointwise" and node.shape == parent.shape == ():
-            part = f"{names[node]}: {number(upstream)} × {number(sweep.local(node, i))}"
+    for use in sweep.uses:
+        if use.op.kind == "pointwise" and use.node.shape == use.parent.shape == ():
+            part = f"{names[use.node]}: {number(use.upstream)} × {number(sweep.local(use))}"
         else:
-            part = f"via {names[node]} ({op.symbol or op.name})"
-        parts.setdefault(parent, []).append(part)
+            part = f"via {names[use.node]} ({use.op.symbol or use.op.name})"
+        parts.setdefault(use.parent, []).append(part)
     backward: list[Row] = []
     for node in reversed(shown):
         into, adjoint = parts.get(node, []), sweep.adjoints.get(node)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,29 +80,21 @@ class Why:
         self.check = Check(None, 0.0, "", "not taken")
         self.notes: list[tuple[str, str]] = []
 
-    def add(self, edges: Iterable[Edge]) -> None:
-        """Add paths."""
-        for edge in edges:
-            self.edges += (edge,)
-            self.sum = self.sum + edge.contribution
-            self.scale += float(np.sum(np.abs(edge.contribution)))
+    def keep(self, contributions: Sequence[Any], edge: Callable[[int], Edge], top: int | None) -> None:
+        """Make edges of the `top` largest paths, given by their contributions, largest first.
 
-    def add_many(self, contributions: Any, edge: Callable[[int], Edge], top: int | None) -> None:
-        """Add as many paths as there are contributions, making only the `top` largest of them into edges."""
-        kept = np.argsort(-_size(contributions), kind="stable")[:top]
-        self.edges += tuple(edge(int(k)) for k in kept)
-        left = np.delete(contributions, kept)
-        self.more = (self.more[0] + left.size, self.more[1] + float(np.sum(left)))
-        self.sum = self.sum + float(np.sum(contributions))
-        self.scale += float(np.sum(np.abs(contributions)))
-
-    def keep_largest(self, top: int | None) -> None:
-        """Keep the `top` largest paths as edges, largest first; if there are not more, keep their order."""
-        if top is None or (len(self.edges) <= top and not self.more[0] and not self.name.endswith("]")):
-            return
-        ranked = sorted(self.edges, key=lambda e: -float(np.linalg.norm(_size(np.asarray(e.contribution)))))
-        self.edges = tuple(ranked[:top])
-        self.more = (self.more[0] + len(ranked[top:]), sum((e.contribution for e in ranked[top:]), self.more[1]))
+        If there are not more, whole tensors and numbers without an index keep their order.
+        """
+        sizes = np.array([norm(c) if np.ndim(self.value) else abs(c) for c in contributions])
+        ranked = range(len(sizes))
+        if (top is not None and len(sizes) > top) or self.name.endswith("]"):
+            first = -np.nan_to_num(sizes, nan=np.inf, posinf=np.inf)  # NaN explains most
+            ranked = np.argsort(first, kind="stable").tolist()
+        self.edges = tuple(map(edge, ranked[:top]))
+        left = ranked[len(self.edges) :]
+        self.more = len(left), sum((contributions[i] for i in left), 0.0)
+        self.sum = sum(contributions, self.sum)
+        self.scale = float(np.sum(sizes))
 
     @property
     def paths(self) -> int:
@@ -127,18 +119,13 @@ class Why:
         return {"text/plain": repr(self), "text/latex": f"$\\displaystyle {self.latex()}$"}
 
 
-def _size(contributions: Any) -> Any:
-    """By what paths are ranked: NaN first, as it explains most."""
-    return np.nan_to_num(np.abs(contributions), nan=np.inf)
-
-
 # ------------------------------------------------------------------------------------------------------------- as text
 
 
 def _lines(why: Why) -> list[Line]:
     whole = np.ndim(why.value) > 0
     found: list[Line] = [_headline(why)]
-    rows = [_array_row(why, e) if whole else _number_row(why, e) for e in why.edges]
+    rows = [_row(why, e) for e in why.edges]
     places = {e.where for e in why.edges}
     layers = {e.layer for e in why.edges}
     for edge, cells in zip(why.edges, columns(rows, right=() if whole else (2, 4, 6)), strict=True):
@@ -187,22 +174,12 @@ def _headline(why: Why) -> Line:
     return [*line, (f"     {where}", "dim")] if where else line
 
 
-def _number_row(why: Why, e: Edge) -> list[str]:
-    """via c · ∂L/∂c · 4.0 · × ∂c/∂b · 1.0 · = +4.0"""
+def _row(why: Why, e: Edge) -> list[str]:
+    """via c · ∂L/∂c · 4.0 · × ∂c/∂b · 1.0 · = · +4.0"""
     of, via, x = base(why.of), base(e.via), base(why.name)
-    if e.local is None:
-        upstream, number_ = short(e.upstream), number(e.contribution, sign=True)
-        return [f"via {e.via}  ", f"∂{of}/∂{via} ", upstream, f" through {e.op}", "", " = ", number_]
-    return [
-        f"via {e.via}  ", f"∂{of}/∂{via} ", number(e.upstream), f" × ∂{via}/∂{x} ", number(e.local), " = ",
-        number(e.contribution, sign=True),
-    ]  # fmt: skip
-
-
-def _array_row(why: Why, e: Edge) -> list[str]:
-    of, via = base(why.of), base(e.via)
-    through = f" through {e.op} " if e.local is None else f" × ∂{via}/∂{base(why.name)} {short(e.local)} "
-    return [f"via {e.via}  ", f"∂{of}/∂{via} ", short(e.upstream), through, " = ", short(e.contribution)]
+    through, local = (f" through {e.op}", "") if e.local is None else (f" × ∂{via}/∂{x} ", short(e.local))
+    contribution = short(e.contribution) if np.ndim(e.contribution) else number(e.contribution, sign=True)
+    return [f"via {e.via}  ", f"∂{of}/∂{via} ", short(e.upstream), through, local, " = ", contribution]
 
 
 def _check_line(why: Why, whole: bool) -> Line:

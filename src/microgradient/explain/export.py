@@ -29,10 +29,10 @@ def export(sweep: Sweep) -> dict[str, Any]:
     ids = {node: k for k, node in enumerate(sweep.order)}
     edges = [
         {
-            "from": ids[node.parents[i]], "to": ids[node], "argument": i, "upstream": _statistics(upstream),
-            "local": _statistics(sweep.local(node, i)), "contribution": _statistics(contribution),
+            "from": ids[use.parent], "to": ids[use.node], "argument": use.argument, "upstream": _statistics(use.upstream),
+            "local": _statistics(sweep.local(use)), "contribution": _statistics(use.contribution),
         }
-        for node, i, upstream, contribution in reversed(sweep.edges)
+        for use in reversed(sweep.uses)
     ]  # fmt: skip
     return {
         "version": VERSION,

@@ -29,9 +29,7 @@ def first_nan(sweep: Sweep) -> str:
 
 def zero_times_infinity(sweep: Sweep) -> str:
     """The first edge of the sweep where a number arrived and NaN was sent on, and what to write. "" if there is none."""
-    for node, i, upstream, contribution in sweep.edges:
-        parent = node.parents[i]
-        assert parent is not None
+    for node, _, _, parent, upstream, contribution in sweep.uses:
         if isinstance(upstream, tuple) or isinstance(contribution, tuple) or _nan(upstream) or not _nan(contribution):
             continue
         x, formula = sweep.names[parent], _told(node, sweep)

@@ -16,13 +16,16 @@ from ..array_world import ARRAY
 from ..primitives import TABLE
 from ..rules import unbroadcast
 from ..tape import PICK, Node, _operands
-from .sweep import Sweep, tangent
+from .sweep import Sweep, Use, tangent
 
 _VIEWS = frozenset({"permute_dims", "reshape", "positive", "astype", "flip", "roll"})
 
 
 class Views:
-    """A tensor's node and the views of it: nodes that hold the same entries in other places."""
+    """A tensor's node and the views of it: nodes that hold the same entries in other places.
+
+    `uses` are what was computed from any of them, in order of evaluation.
+    """
 
     def __init__(self, sweep: Sweep, node: Node) -> None:
         self.first = node
@@ -33,7 +36,7 @@ class Views:
             if turned and other.parents[0] in members:
                 members.add(other)
                 self.nodes.append(other)
-        self.members = members
+        self.uses = [u for u in reversed(sweep.uses) if u.parent in members and u.node not in members]
 
     def carry(self, one_hot: Any) -> dict[Node, Any]:
         """The tangent of each view when that of the tensor is `one_hot`."""
@@ -63,32 +66,30 @@ class EntryPaths:
     the result, without places and locals.
     """
 
-    node: Node
-    op: str
+    use: Use
     places: Any  # (n, ndim): indices into the result
     upstream: Any
     locals: Any
     contributions: Any
     part: int | None = None
-    argument: int = 0
 
     def groups(self, name: str, batch: int | None) -> list[tuple[str, Any]]:
         """(what is added up, the sums) along each axis of the result: the sums of each array add up to the contributions."""
-        if self.places is None or self.places.shape[1] < 2:
-            return []
+        axes = range(self.places.shape[1] if self.places is not None and self.places.shape[1] > 1 else 0)
         return [
             (
                 f"{'example, ' if axis == batch else ''}axis {axis} of {name}",
                 np.bincount(self.places[:, axis], self.contributions),
             )
-            for axis in range(self.places.shape[1])
-            if len(np.unique(self.places[:, axis])) > 1
+            for axis in axes
+            if np.ptp(self.places[:, axis])
         ]
 
     def result(self, sweep: Sweep) -> Node:
         """The node of the result."""
-        parts = (n for n in sweep.order if n.op is PICK and n.parents[0] is self.node and n.params["i"] == self.part)
-        return next(parts, self.node)
+        node = self.use.node
+        parts = (n for n in sweep.order if n.op is PICK and n.parents[0] is node and n.params["i"] == self.part)
+        return next(parts, node)
 
     def entry(self, k: int) -> str:
         """The k-th place as text: "[5, 12]"."""
@@ -99,44 +100,23 @@ class EntryPaths:
         return part + (f"[{place}]" if place else "")
 
 
-def entry_paths(sweep: Sweep, views: Views, one_hot: Any) -> Iterator[EntryPaths]:
+def entry_paths(views: Views, one_hot: Any) -> Iterator[EntryPaths]:
     """The paths into the entry where `one_hot` is 1, in order of evaluation."""
     carried = views.carry(one_hot)
-    for node, i, upstream, contribution in reversed(sweep.edges):
-        parent = node.parents[i]
-        if parent not in views.members or node in views.members:
-            continue
-        op = node.op
-        assert op is not None
-        assert parent is not None
+    for use in views.uses:
+        op, t = use.op, carried[use.parent]
         if op.kind == "special" and TABLE.get(op.name) is not op:  # its vjp alone is what the sweep used
-            total = np.sum(contribution[carried[parent] != 0], dtype=np.float64)
-            yield EntryPaths(node, sweep.sign(node), None, upstream, None, np.array([total]), None, i)
+            total = np.sum(use.contribution[t != 0], dtype=np.float64)
+            yield EntryPaths(use, None, use.upstream, None, np.array([total]))
             continue
-        moved = tangent(node, i, carried[parent])
-        several = isinstance(upstream, tuple)
-        parts = zip(upstream, moved, strict=True) if several else ((upstream, moved),)
-        for part, (t, local) in enumerate(parts):
-            if t is None or local is None:
+        moved, several = tangent(use.node, use.argument, t), isinstance(use.upstream, tuple)
+        for part, (up, local) in enumerate(
+            zip(use.upstream, moved, strict=True) if several else [(use.upstream, moved)]
+        ):
+            if up is None or local is None:
                 continue
-            touched = local != 0
-            if op.kind == "pointwise":  # also where the derivative happens to be 0
-                touched = np.broadcast_to(carried[parent] != 0, local.shape)
-            up, down = (np.asarray(a, np.float64)[touched] for a in (t, local))
+            # of what is pointwise also where the derivative happens to be 0
+            touched = np.broadcast_to(t != 0, local.shape) if op.kind == "pointwise" else local != 0
+            up, down = (np.asarray(a, np.float64)[touched] for a in (up, local))
             with np.errstate(all="ignore"):
-                yield EntryPaths(
-                    node, sweep.sign(node), np.argwhere(touched), up, down, up * down, part if several else None, i
-                )
-
-
-def paths_into(sweep: Sweep, views: Views) -> Iterator[tuple[Node, int, str, Any, Any, Any]]:
-    """(consumer, argument, primitive, upstream, local, contribution) of each path into a whole tensor, in order of evaluation.
-
-    `local` is an array for pointwise primitives, None for others.
-    """
-    for node, i, upstream, contribution in reversed(sweep.edges):
-        parent = node.parents[i]
-        if parent not in views.members or node in views.members:
-            continue
-        assert node.op is not None
-        yield node, i, node.op.name, upstream, sweep.local(node, i), views.bring_back(parent, contribution)
+                yield EntryPaths(use, np.argwhere(touched), up, down, up * down, part if several else None)

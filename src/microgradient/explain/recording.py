@@ -46,7 +46,7 @@ class Recording(Recorder):
     def __init__(self, names: Mapping[Node, str] | None = None) -> None:
         self.steps: dict[Node, Step] = {}
         self.names: dict[Node, str] = dict(names or {})
-        self.signs: dict[Node, str] = {}  # how operations are written, where their primitive does not tell
+        self.signs: dict[Node, str] = {}  # of Values: how micrograd writes the operation
         self.nodes: dict[Value, Node] = {}  # of Values
         self.literals: dict[Node, str] = {}  # numbers in a formula
         self.constants: dict[int, tuple[str, Any]] = {}  # name and array by the array's id
@@ -121,15 +121,15 @@ class Recording(Recorder):
             self.names.setdefault(node, name)
 
 
-def recording_of(node: Node) -> Recording | None:
-    """What recorded `node`: the trace that is running, or the last one."""
+def recording_of(node: Node) -> Recording:
+    """What recorded `node`: the trace that is running, or the last one; an empty recording if neither did."""
     running = recording.get()
     for candidate in (running, *_latest):
         while candidate is not None:
             if isinstance(candidate, Recording) and node in candidate.steps:
                 return candidate
             candidate = candidate._outer if isinstance(candidate, Recording) else None
-    return None
+    return Recording()
 
 
 _latest: list[Recording] = []

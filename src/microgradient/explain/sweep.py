@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..array_world import ARRAY
 from ..errors import GradientError, format_location
-from ..primitives import TABLE
+from ..primitives import TABLE, Primitive
 from ..scalar import Value
 from ..tape import PICK, Node, Spent, _operands, backward, last_backward, topological
 from ..tensor import Tensor
@@ -26,49 +26,65 @@ def sweep_of(of: Any, variables: Mapping[str, Any], x: Any = None) -> Sweep:
     """
     of = last_backward() if of is None else of
     known: Mapping[Any, str] = node_names(variables, deep=True)
-    trace: Recording | None
+    recording: Recording
     if x is not None and isinstance(of, Value) != isinstance(x, Value):
         raise _nothing_differentiated()
     if isinstance(of, Value):
-        trace = graph = ScalarGraph(of)
+        recording = graph = ScalarGraph(of)
         if x is not None and x not in graph.nodes:
             graph.nodes[x] = Node(None, (), (), {}, (), np.dtype(np.float64))
         root = graph.nodes[of]
         known = {node: v.label or known[v] for v, node in graph.nodes.items() if v.label or v in known}
     else:
         root = root_node(of)
-        trace = recording_of(root)
-    sweep = trace.sweeps.get(root) if trace is not None else None
-    if sweep is None:
-        sweep = Sweep(root, trace)
-        if trace is not None:
-            trace.sweeps[root] = sweep
-    known = {**known, **sweep.recording.names}
-    sweep.names = known | name_graph(sweep.order, root, known, sweep.recording.literals)
-    found: Sweep = sweep
-    return found
+        recording = recording_of(root)
+    if root not in recording.sweeps:
+        recording.sweeps[root] = Sweep(root, recording)
+    sweep: Sweep = recording.sweeps[root]
+    known = {**known, **recording.names}
+    sweep.names = known | name_graph(sweep.order, root, known, recording.literals)
+    return sweep
+
+
+class Use(NamedTuple):
+    """An edge of a sweep: `node` was computed by `op` with `parent` as its argument number `argument`.
+
+    `upstream` is what arrived at `node`, `contribution` what it sent on to `parent`.
+    """
+
+    node: Node
+    op: Primitive
+    argument: int
+    parent: Node
+    upstream: Any
+    contribution: Any
 
 
 class Sweep:
-    """One backward sweep from `root`: the adjoint of every node, and every edge (node, i, upstream, contribution).
+    """One backward sweep from `root`: the adjoint of every node, and every use of one, latest first.
 
-    `order` is in order of evaluation, `names` has a name for each node. `trace` is what recorded the graph, if anything did.
+    `order` is in order of evaluation, `names` has a name for each node, `recording` has what is known of the graph's numbers.
     """
 
-    def __init__(self, root: Node, trace: Recording | None) -> None:
+    def __init__(self, root: Node, recording: Recording) -> None:
         latest_first = topological([root])
-        _restore(latest_first, trace)
+        _restore(latest_first, recording)
         self.root = root
-        self.trace = trace
-        self.recording = trace if trace is not None else Recording()
-        self.steps = self.recording.steps
+        self.recording = recording
+        self.steps = recording.steps
         self.order = latest_first[::-1]
         self.names: dict[Node, str] = {}
-        seed = np.ones(root.shape, root.dtype)
-        self.adjoints: dict[Node, Any] = {root: seed}
-        self.edges: list[tuple[Node, int, Any, Any]] = []
+        self.uses: list[Use] = []
+
+        def observe(node: Node, i: int, upstream: Any, contribution: Any) -> None:
+            parent, op = node.parents[i], node.op
+            assert parent is not None
+            assert op is not None
+            self.uses.append(Use(node, op, i, parent, upstream, contribution))
+
         with np.errstate(all="ignore"):
-            backward(latest_first, {root: seed}, self.recording.world, observe=self._observe)
+            seeds = {root: np.ones(root.shape, root.dtype)}
+            self.adjoints = backward(latest_first, seeds, recording.world, observe=observe)
 
     def node(self, x: Any) -> Any:
         """The node of a Tensor or Value, in this graph."""
@@ -80,8 +96,8 @@ class Sweep:
             return self.steps[node].value
         if node.op is PICK and node.parents[0] in self.steps:
             return self.steps[node.parents[0]].value[node.params["i"]]
-        users = ((c, i) for c, i, _, _ in self.edges if c.parents[i] is node and c in self.steps)
-        return next((self.steps[c].args[i] for c, i in users), None)
+        known = (use for use in self.uses if use.parent is node and use.node in self.steps)
+        return next((self.steps[use.node].args[use.argument] for use in known), None)
 
     def args(self, node: Node) -> Sequence[Any] | None:
         """The numbers that `node` was computed from, if they are known."""
@@ -91,17 +107,11 @@ class Sweep:
         """How `node` was computed, such as `a * b`; "" if it was not."""
         return "" if node.op is None else expression(node.op, self._argument_names(node), node.params)
 
-    def local(self, node: Node, i: int) -> Any:
-        """∂node/∂(its argument i), entry by entry; None unless it is pointwise."""
-        assert node.op is not None
-        parent = node.parents[i]
-        assert parent is not None
-        return tangent(node, i, np.ones(parent.shape, parent.dtype)) if node.op.kind == "pointwise" else None
-
-    def sign(self, node: Node) -> str:
-        """The name of the operation, for Values as micrograd writes it."""
-        assert node.op is not None
-        return self.recording.signs.get(node, node.op.name)
+    def local(self, use: Use) -> Any:
+        """∂node/∂parent, entry by entry; None unless the primitive is pointwise."""
+        if use.op.kind != "pointwise":
+            return None
+        return tangent(use.node, use.argument, np.ones(use.parent.shape, use.parent.dtype))
 
     def location(self, node: Node) -> tuple[str, int] | None:
         """File and line that computed `node`, if they are known."""
@@ -134,19 +144,6 @@ class Sweep:
                 told.append(self.recording.constants.get(id(given[i]), (str(np.shape(given[i])), None))[0])
         return told
 
-    def _observe(self, node: Node, i: int, upstream: Any, contribution: Any) -> None:
-        parent = node.parents[i]
-        assert parent is not None
-        self.edges.append((node, i, upstream, contribution))
-        before = self.adjoints.get(parent)
-        if before is None:
-            self.adjoints[parent] = contribution
-        elif parent.shape is None:
-            pairs = zip(before, contribution, strict=True)
-            self.adjoints[parent] = tuple(p if q is None else q if p is None else p + q for p, q in pairs)
-        else:
-            self.adjoints[parent] = before + contribution
-
 
 def tangent(node: Node, i: int, t: Any) -> Any:
     """How the result of `node` moves when its argument `i` alone moves along `t`."""
@@ -160,15 +157,15 @@ def tangent(node: Node, i: int, t: Any) -> Any:
     return np.broadcast_to(np.asarray(moved), node.shape)
 
 
-def _restore(order: Sequence[Node], trace: Recording | None) -> None:
+def _restore(order: Sequence[Node], recording: Recording) -> None:
     """Give nodes back what a backward pass outside of the trace released: the trace has kept it."""
     for node in order:
         if node.saved.__class__ is not Spent:
             continue
         if node.op is PICK or (node.op is TABLE["positive"]):
             node.saved = (None, None)
-        elif trace is not None and node in trace.steps:
-            node.saved = trace.steps[node].saved
+        elif node in recording.steps:
+            node.saved = recording.steps[node].saved
         else:
             raise GradientError(
                 "MG118",

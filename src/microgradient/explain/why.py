@@ -18,11 +18,11 @@ from ..tensor import Tensor
 from .explanation import Edge, Why
 from .names import named_objects, user_frame, variables_of
 from .nonfinite import first_nan, zero_times_infinity
-from .paths import EntryPaths, Views, entry_paths, paths_into
+from .paths import Views, entry_paths
 from .render import largest, short
-from .replay import check_tensor
+from .replay import check
 from .sentences import sentence
-from .sweep import Sweep, sweep_of
+from .sweep import Sweep, Use, sweep_of
 
 Index = int | tuple[int, ...]
 
@@ -83,8 +83,8 @@ def _of_node(node: Node, index: Index | None, sweep: Sweep, top: int | None, dat
     else:
         found = _of_entry(node, _checked_index(index, node.shape), value, gradient, sweep, top)
     _tell_of_nan(found, sweep)
-    cuts = sweep.trace.cuts.get(node, ()) if sweep.trace is not None else ()
-    found.notes += [("cut", f"{cut}: nothing comes back from there") for cut in dict.fromkeys(map(str, cuts))]
+    cuts = dict.fromkeys(map(str, sweep.recording.cuts.get(node, ())))
+    found.notes += [("cut", f"{cut}: nothing comes back from there") for cut in cuts]
     return found
 
 
@@ -93,54 +93,57 @@ def _of_entry(node: Node, index: tuple[int, ...], value: Any, gradient: Any, swe
     found = Why(name, sweep.names[sweep.root], float(value[index]), float(gradient[index]), _where(node, sweep))
     one_hot = np.zeros(node.shape, node.dtype)
     one_hot[index] = 1
-    uses = []
-    for path in entry_paths(sweep, Views(sweep, node), one_hot):
-        consumer, told = sweep.names[path.node], _told(path.node, sweep)
+    uses = list(entry_paths(Views(sweep, node), one_hot))
+    paths = [(use, k) for use in uses for k in range(len(use.contributions))]
 
-        def edge(k: int, path: EntryPaths = path, consumer: str = consumer, told: Any = told) -> Edge:
-            upstream, local, place = path.upstream, None, None
-            if path.places is not None:
-                upstream, local, place = float(path.upstream[k]), float(path.locals[k]), tuple(path.places[k].tolist())
-            up = functools.partial(_of_node, path.result(sweep), place, sweep, top)
-            numbers = upstream, local, float(path.contributions[k])
-            return Edge(consumer + path.entry(k), path.op, *numbers, *told, argument=path.argument, explain=up)  # type: ignore[misc]
+    def edge(i: int) -> Edge:
+        path, k = paths[i]
+        upstream, local, place = path.upstream, None, None
+        if path.places is not None:
+            upstream, local, place = float(path.upstream[k]), float(path.locals[k]), tuple(path.places[k].tolist())
+        explain = functools.partial(_of_node, path.result(sweep), place, sweep, top)
+        return _edge(path.use, path.entry(k), upstream, local, float(path.contributions[k]), sweep, explain)
 
-        found.add_many(path.contributions, edge, top)
-        uses.append(np.sum(path.contributions))
-        if top is not None and len(path.contributions) > top:
-            found.groups += path.groups(consumer, sweep.batch_axis(path.node))
+    found.keep([float(path.contributions[k]) for path, k in paths], edge, top)
     if top is not None and len(uses) > top:  # a recurrent layer uses its weights once in each time step
-        found.groups.insert(0, ("use, in order of evaluation", np.array(uses)))
-    found.keep_largest(top)
-    found.check = check_tensor(sweep, node, value, one_hot, gradient, found.scale)
+        found.groups.append(("use, in order of evaluation", np.array([np.sum(use.contributions) for use in uses])))
+    for use in uses:
+        if top is not None and len(use.contributions) > top:
+            found.groups += use.groups(sweep.names[use.use.node], sweep.batch_axis(use.use.node))
+    found.check = check(sweep, node, value, one_hot, gradient, found.scale)
     return found
 
 
 def _of_tensor(node: Node, value: Any, gradient: Any, sweep: Sweep, top: int | None) -> Why:
     found = Why(sweep.names.get(node, "x"), sweep.names[sweep.root], value, gradient, _where(node, sweep))
-    found.add(
-        Edge(sweep.names[c], op, upstream, local, contribution, *_told(c, sweep), argument=i,
-             explain=functools.partial(_of_node, c, None, sweep, top) if c.shape is not None else None)
-        for c, i, op, upstream, local, contribution in paths_into(sweep, Views(sweep, node))
-    )  # fmt: skip
+    views = Views(sweep, node)
+    contributions = [views.bring_back(use.parent, use.contribution) for use in views.uses]
+
+    def edge(i: int) -> Edge:
+        use = views.uses[i]
+        explain = functools.partial(_of_node, use.node, None, sweep, top) if use.node.shape is not None else None
+        return _edge(use, "", use.upstream, sweep.local(use), contributions[i], sweep, explain)
+
+    found.keep(contributions, edge, top)
     direction = np.random.default_rng(0).standard_normal(node.shape)
     direction /= np.linalg.norm(direction.ravel()) or 1.0
-    scale = float(sum(np.sum(np.abs(e.contribution * direction)) for e in found.edges))
-    found.check = check_tensor(sweep, node, value, direction, gradient, scale)
-    found.keep_largest(top)
+    scale = float(sum(np.sum(np.abs(c * direction)) for c in contributions))
+    found.check = check(sweep, node, value, direction, gradient, scale)
     if gradient.size > 4:
         found.notes.append(("entries", largest(gradient)))
     return found
 
 
+def _edge(use: Use, entry: str, upstream: Any, local: Any, contribution: Any, sweep: Sweep, explain: Any) -> Edge:
+    node = use.node
+    op = sweep.recording.signs.get(node, use.op.name)
+    told = sweep.formula(node), sentence(use.op), _where(node, sweep), sweep.layer(node)
+    return Edge(sweep.names[node] + entry, op, upstream, local, contribution, *told, use.argument, explain)
+
+
 def _where(node: Node, sweep: Sweep) -> str:
     location = sweep.location(node)
     return format_location(location) if location else ""
-
-
-def _told(node: Node, sweep: Sweep) -> tuple[str, str, str, str]:
-    """The formula, the rule in words, the source line and the layer of what computed `node`."""
-    return sweep.formula(node), sentence(node.op), _where(node, sweep), sweep.layer(node)
 
 
 # ------------------------------------------------------------------------------------------------------ what else is told
