@@ -307,30 +307,30 @@ def windows_add(
     return out
 
 
-def _checked(product: Callable[..., Array]) -> Callable[..., Array]:
-    """`product`, which warns where a sum of whole numbers of fewer than 64 bits does not fit into their dtype.
+def _in_range(y: Array, product: Callable[..., Array], *arrays: Array, **options: Any) -> Array:
+    """`y`, the product of arrays; warns where a sum of whole numbers of fewer than 64 bits does not fit into their dtype.
 
     The array API standard fixes the dtype of the result and leaves overflow open; it is modulo 2ⁿ, as NumPy has it.
     """
-
-    @functools.wraps(product)
-    def kernel(*arrays: Array, **options: Any) -> Array:
-        y = product(*arrays, **options)  # modulo 2ⁿ, so it is right where it fits
-        if y.dtype.kind in "iu" and y.dtype.itemsize < 8 and y.size:
-            limits, sums = np.iinfo(y.dtype), product(*(a.astype(np.float64) for a in arrays), **options)
-            if sums.min() < limits.min or sums.max() > limits.max:
-                worst = sums.flat[np.abs(sums).argmax()]
-                warn_once(
-                    "MG144",
-                    f"`{product.__name__}`: a sum of products is {worst:.0f}, which does not fit into the dtype {y.dtype} of its "
-                    f"factors: the result is off by a multiple of 2^{8 * y.dtype.itemsize}. Write `x.astype(mg.int64)`.",
-                )
-        return y
-
-    return kernel
+    if y.dtype.kind in "iu" and y.dtype.itemsize < 8 and y.size:
+        limits, sums = np.iinfo(y.dtype), product(*(a.astype(np.float64) for a in arrays), **options)
+        if sums.min() < limits.min or sums.max() > limits.max:
+            worst = sums.flat[np.abs(sums).argmax()]
+            warn_once(
+                "MG144",
+                f"`{product.__name__}`: a sum of products is {worst:.0f}, which does not fit into the dtype {y.dtype} of its "
+                f"factors: the result is off by a multiple of 2^{8 * y.dtype.itemsize}. Write `x.astype(mg.int64)`.",
+            )
+    return y
 
 
-matmul = _checked(np.matmul)
+def _checked(product: Callable[..., Array]) -> Callable[..., Array]:
+    return functools.wraps(product)(lambda *a, **options: _in_range(product(*a, **options), product, *a, **options))
+
+
+def matmul(a: Array, b: Array, /) -> Array:
+    y = np.matmul(a, b)
+    return y if y.dtype.kind == "f" else _in_range(y, np.matmul, a, b)  # in the way of every layer
 
 
 @_checked
