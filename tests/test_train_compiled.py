@@ -191,7 +191,7 @@ def test_ctrl_c_while_a_step_compiles_waits_for_it(tmp_path):
 
 def test_a_long_compilation_is_told_and_a_short_one_is_not(capsys, monkeypatch):
     monkeypatch.setattr(progress, "_COMPILING_SECONDS", 0.05)
-    lines = progress._Lines(1, 1, 0, "")
+    lines = progress.Progress(1, 1, 0, "")
     with lines.compiling():
         pass
     assert capsys.readouterr().out == ""

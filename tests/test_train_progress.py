@@ -5,7 +5,7 @@ import re
 import pytest
 
 from microgradient.train import progress
-from microgradient.train.progress import _clock, _Lines, _Pace
+from microgradient.train.progress import Progress, _clock
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def clock(monkeypatch):
 
 @pytest.mark.parametrize("epochs", [1, 2, 19, 20, 21, 100, 1000])
 def test_about_twenty_lines_however_many_epochs(capsys, clock, epochs):
-    with _Lines(epochs, epochs, 0, "nats") as lines:
+    with Progress(epochs, epochs, 0, "nats") as lines:
         for epoch in range(1, epochs + 1):
             lines.step(epoch, 1.0)
             lines.epoch(epoch, 1.0, "accuracy 1 %")
@@ -36,7 +36,7 @@ def test_about_twenty_lines_however_many_epochs(capsys, clock, epochs):
 
 
 def test_a_long_epoch_says_something_every_ten_seconds(capsys, clock):
-    with _Lines(1, 100, 0, "") as lines:
+    with Progress(1, 100, 0, "") as lines:
         for step in range(1, 101):
             clock.now += 1
             lines.step(step, 0.5)
@@ -46,12 +46,12 @@ def test_a_long_epoch_says_something_every_ten_seconds(capsys, clock):
 
 
 def test_pace_counts_from_the_first_step_of_this_session(clock):
-    pace = _Pace(500)
-    assert pace.told(1000) == ""
+    lines = Progress(1, 1000, 500, "")
+    assert lines.pace() == ""
     for step in range(501, 521):
         clock.now += 0.5
-        pace.step = step
-    assert pace.told(1000) == "2 steps/s  4:00 left"
+        lines.step(step, 1.0)
+    assert lines.pace() == "2 steps/s  4:00 left"
 
 
 def test_clock():
@@ -59,6 +59,6 @@ def test_clock():
 
 
 def test_a_large_loss_stays_short(capsys, clock):
-    with _Lines(1, 1, 0, "nats") as lines:
+    with Progress(1, 1, 0, "nats") as lines:
         lines.epoch(1, 1.5e30, "")
     assert capsys.readouterr().out == "epoch 1/1  loss 1.5000e+30 nats\n"

@@ -4,29 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from threading import Timer
-from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Self
 
 _COMPILING = "compiling the training step …"
 _LINES = 20
-_QUIET_SECONDS = 10.0
 _COMPILING_SECONDS = 2.0  # what takes longer is told
-
-
-class Progress(Protocol):
-    """Entered for the length of the training; `compiling` around what may compile a step, `step` after each step,
-    `epoch` after each epoch.
-    """
-
-    def __enter__(self) -> Progress: ...
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-    def compiling(self) -> AbstractContextManager[None]: ...
-    def step(self, step: int, loss: float) -> None: ...
-    def epoch(self, epoch: int, loss: float, metric: str) -> None: ...
 
 
 def show_progress(epochs: int, steps: int, first_step: int, loss_unit: str) -> Progress:
@@ -39,25 +23,27 @@ def show_progress(epochs: int, steps: int, first_step: int, loss_unit: str) -> P
     console = Console(highlight=False)
     if console.is_terminal and not console.is_dumb_terminal:
         return _Bar(console, epochs, steps, first_step, loss_unit)
-    return _Lines(epochs, steps, first_step, loss_unit)
+    return Progress(epochs, steps, first_step, loss_unit)
 
 
-class _Lines:
-    """About twenty lines in all, and one every ten seconds at least."""
+class Progress:
+    """About twenty lines in all, and one every ten seconds at least. It is entered for the length of the training;
+    `compiling` is around what may compile a step, `step` is called after each step, `epoch` after each epoch.
+    """
+
+    pause = 10.0  # seconds without an epoch's end, after which a step is shown
 
     def __init__(self, epochs: int, steps: int, first_step: int, loss_unit: str) -> None:
         self.epochs, self.steps, self.loss_unit = epochs, steps, loss_unit
-        self.pace, self.shown = _Pace(first_step), time.monotonic()
-        self.every = max(1, -(-epochs // _LINES))
-        self.metric = ""
+        self.done, self.metric, self.shown = first_step * epochs // steps, "", time.monotonic()
+        self.at = self.first = first_step
+        self.begun = 0.0  # when the first step was done, which also paid for what is done once
 
-    def __enter__(self) -> _Lines:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return None
+    def __exit__(self, *_error: object) -> None:
+        pass
 
     @contextmanager
     def compiling(self) -> Iterator[None]:
@@ -70,29 +56,45 @@ class _Lines:
             timer.cancel()
 
     def step(self, step: int, loss: float) -> None:
-        self.pace.step = step
-        if time.monotonic() - self.shown > _QUIET_SECONDS:
-            self._print(f"step {step:,}/{self.steps:,}", loss, self.metric)
+        self.at, now = step, time.monotonic()
+        if not self.begun:
+            self.first, self.begun = step, now
+        if now - self.shown > self.pause:
+            self._show(f"step {step:,}/{self.steps:,}", loss)
 
     def epoch(self, epoch: int, loss: float, metric: str) -> None:
-        self.metric = metric
-        if epoch % self.every == 0 or epoch in (1, self.epochs):
-            self._print(f"epoch {epoch:>{len(str(self.epochs))}}/{self.epochs}", loss, metric)
+        self.done, self.metric = epoch, metric
+        if epoch % max(1, -(-self.epochs // _LINES)) == 0 or epoch in (1, self.epochs):
+            self._show(f"epoch {epoch:>{len(str(self.epochs))}}/{self.epochs}", loss)
 
-    def _print(self, place: str, loss: float, metric: str) -> None:
+    def pace(self) -> str:
+        """`12 steps/s  0:07 left`; nothing before there is something to measure."""
+        if self.at <= self.first:
+            return ""
+        rate = (self.at - self.first) / max(1e-9, time.monotonic() - self.begun)
+        shown = f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"
+        return f"{shown} steps/s  {_clock((self.steps - self.at) / rate)} left"
+
+    def _show(self, place: str, loss: float) -> None:
         self.shown = time.monotonic()
-        parts = [place, _loss(loss, self.loss_unit), metric, self.pace.told(self.steps)]
-        print("  ".join(part for part in parts if part), flush=True)
+        self._write(place, "  ".join(part for part in (self._loss(loss), self.metric, self.pace()) if part))
+
+    def _write(self, place: str, numbers: str) -> None:
+        print(f"{place}  {numbers}", flush=True)
+
+    def _loss(self, loss: float) -> str:
+        return f"loss {loss:{'.4f' if abs(loss) < 1e4 else '.4e'}} {self.loss_unit}".rstrip()
 
 
-class _Bar:
+class _Bar(Progress):
     """A bar by rich, redrawn at most ten times a second."""
+
+    pause = 0.1
 
     def __init__(self, console: Any, epochs: int, steps: int, first_step: int, loss_unit: str) -> None:
         from rich import progress
 
-        self.epochs, self.loss_unit, self.shown, self.metric = epochs, loss_unit, 0.0, ""
-        self.steps, self.pace, self.done = steps, _Pace(first_step), first_step * epochs // steps
+        super().__init__(epochs, steps, first_step, loss_unit)
         self.bar = progress.Progress(
             progress.TextColumn("{task.description}"),
             progress.BarColumn(bar_width=None),
@@ -100,16 +102,13 @@ class _Bar:
             console=console,
             expand=True,
         )
-        begun = f"epoch {min(self.done + 1, epochs)}/{epochs}"
-        self.task = self.bar.add_task(begun, total=steps, completed=first_step, numbers="")
+        self.task = self.bar.add_task(self._epoch(), total=steps, completed=first_step, numbers="")
 
-    def __enter__(self) -> _Bar:
+    def __enter__(self) -> Self:
         self.bar.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.bar.stop()
 
     @contextmanager
@@ -121,55 +120,11 @@ class _Bar:
         finally:
             self.bar.update(self.task, numbers=before)
 
-    def step(self, step: int, loss: float) -> None:
-        self.pace.step = step
-        now = time.monotonic()
-        if now - self.shown > 0.1 or step == self.steps:
-            self.shown = now
-            self._update(loss)
+    def _write(self, place: str, numbers: str) -> None:
+        self.bar.update(self.task, completed=self.at, description=self._epoch(), numbers=numbers)
 
-    def epoch(self, epoch: int, loss: float, metric: str) -> None:
-        self.done, self.metric = epoch, metric
-        self._update(loss)
-
-    def _update(self, loss: float) -> None:
-        parts = [_loss(loss, self.loss_unit), self.metric, self.pace.told(self.steps)]
-        self.bar.update(
-            self.task,
-            completed=self.pace.step,
-            description=f"epoch {min(self.done + 1, self.epochs)}/{self.epochs}",
-            numbers="  ".join(part for part in parts if part),
-        )
-
-
-class _Pace:
-    """Steps per second since the first step was done, which also paid for what is done once."""
-
-    def __init__(self, step: int) -> None:
-        self._step = self.first = step
-        self.begun = 0.0
-
-    @property
-    def step(self) -> int:
-        return self._step
-
-    @step.setter
-    def step(self, step: int) -> None:
-        self._step = step
-        if not self.begun:
-            self.first, self.begun = step, time.monotonic()
-
-    def told(self, steps: int) -> str:
-        """`12 steps/s  0:07 left`; nothing before there is something to measure."""
-        if self._step <= self.first:
-            return ""
-        rate = (self._step - self.first) / max(1e-9, time.monotonic() - self.begun)
-        shown = f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"
-        return f"{shown} steps/s  {_clock((steps - self._step) / rate)} left"
-
-
-def _loss(loss: float, unit: str) -> str:
-    return f"loss {loss:{'.4f' if abs(loss) < 1e4 else '.4e'}} {unit}".rstrip()
+    def _epoch(self) -> str:
+        return f"epoch {min(self.done + 1, self.epochs)}/{self.epochs}"
 
 
 def _clock(seconds: float) -> str:
