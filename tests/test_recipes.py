@@ -9,10 +9,7 @@ import sklearn.datasets
 
 import microgradient as mg
 from microgradient.data.bigram import bigram_loss
-from microgradient.data.digits import load_digits
-from microgradient.data.moons import make_moons
-from microgradient.data.names import load_names
-from microgradient.data.text import load_text
+from microgradient.data.datasets import load_digits, load_names, load_text, make_moons
 from microgradient.errors import ArgumentError
 from microgradient.recipes import RECIPES, TableRecipe
 from microgradient.recipes.moons import Moons

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import microgradient as mg
 from microgradient import scalar
-from microgradient.data.moons import make_moons
+from microgradient.data.datasets import make_moons
 from microgradient.errors import (
     ArgumentError,
     ArgumentTypeError,

@@ -38,7 +38,7 @@ def read_csv(path: Path) -> CsvFile:
     is missing, empty or not text, MG181 if its rows do not fit its header.
     """
     notes: list[str] = []
-    text = _decode(_read(path), path, notes)
+    text = _decode(read_file(path, "a CSV file"), path, notes)
     delimiter = _find_delimiter(text)
     rows = _parse(text, delimiter, path)
     if not rows:
@@ -58,9 +58,10 @@ def read_csv(path: Path) -> CsvFile:
     return CsvFile(dict(zip(names, map(list, cells), strict=True)), delimiter, duplicates, notes)
 
 
-def _read(path: Path) -> bytes:
+def read_file(path: Path, what: str) -> bytes:
+    """The content of a file that is to be `what`. Raises `DataError` (MG180) if it is missing, empty or can't be read."""
     if path.is_dir():
-        raise DataError("MG180", f"{path} is a folder, not a CSV file.")
+        raise DataError("MG180", f"{path} is a folder, not {what}.")
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:

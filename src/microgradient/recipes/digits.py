@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import nn, random
-from ..data.digits import load_digits
+from ..data.datasets import load_digits
 from ..data.split import split
 from ..nn.functional import cross_entropy
 from ..tensor import Tensor

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.moons import make_moons
+from ..data.datasets import make_moons
 from ..scalar import MLP, Value
 from ..train.recipe import Metric, Options, Recipe
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .. import nn, random
 from ..data.bigram import bigram_loss
-from ..data.names import load_names
+from ..data.datasets import load_names
 from ..data.split import split
 from ..nn.functional import cross_entropy
 from ..tensor import Tensor

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .. import nn, random
 from ..data.bigram import bigram_loss
-from ..data.text import load_text
+from ..data.datasets import load_text
 from ..errors import DataError
 from ..nn.functional import cross_entropy
 from ..tensor import Tensor
