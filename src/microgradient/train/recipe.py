@@ -139,7 +139,7 @@ class Recipe:
 
     def optimizer(self) -> Any:
         """The optimiser over the model's parameters, found by name in `microgradient.optim`."""
-        return optimizer_class(self.options.optimizer)(self.model.parameters(), lr=self.options.lr)
+        return optimizers()[self.options.optimizer](self.model.parameters(), lr=self.options.lr)
 
     def learning_rate(self, epoch: int) -> float:
         """The learning rate of an epoch (from 0). It may not depend on how many epochs there will be: a run that is
@@ -170,11 +170,8 @@ def check_options(options: Options, recipe: type[Recipe]) -> None:
         raise ArgumentError("MG188", f"--lr must be a positive number, not {options.lr}.")
     if not 0 <= options.seed < 2**63:
         raise ArgumentError("MG188", f"--seed must be between 0 and 2^63 - 1, not {options.seed}.")
-    optimizers = recipe.optimizers or tuple(optimizer_names())
-    for flag, word, choices in (
-        ("--model", options.model, recipe.models),
-        ("--optimizer", options.optimizer, optimizers),
-    ):
+    known = recipe.optimizers or tuple(optimizers())
+    for flag, word, choices in (("--model", options.model, recipe.models), ("--optimizer", options.optimizer, known)):
         if word not in choices:
             close = difflib.get_close_matches(word, choices, 1)
             hint = f"did you mean {close[0]}?" if close else f"choose from {', '.join(choices)}."
@@ -185,21 +182,9 @@ def check_options(options: Options, recipe: type[Recipe]) -> None:
         raise ArgumentError("MG188", f"--text is for the recipe text; {recipe.name} reads no text file.")
 
 
-def optimizer_names() -> list[str]:
-    """The optimisers of `microgradient.optim`, as the command line writes them."""
-    return sorted(_optimizers())
-
-
-def optimizer_class(name: str) -> Any:
-    """The optimiser class called `name`, in any case. Raises `ArgumentError` (MG188) if there is none."""
-    found = _optimizers().get(name.lower())
-    if found is None:
-        raise ArgumentError("MG188", f"There is no optimizer {name!r}; choose from {', '.join(optimizer_names())}.")
-    return found
-
-
-def _optimizers() -> dict[str, Any]:
+def optimizers() -> dict[str, Any]:
+    """The optimisers of `microgradient.optim`, by their names as the command line writes them."""
     from .. import optim
 
-    classes = [value for value in vars(optim).values() if isinstance(value, type)]
-    return {cls.__name__.lower(): cls for cls in classes if hasattr(cls, "step") and cls.__name__ != "Optimizer"}
+    found = (getattr(optim, name) for name in sorted(optim.__all__))
+    return {cls.__name__.lower(): cls for cls in found if isinstance(cls, type) and cls is not optim.Optimizer}

@@ -21,7 +21,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -37,6 +38,7 @@ from .atomic import (
     write_atomically,
 )
 from .lock import Lock, lock
+from .recipe import Options
 
 MODEL, OPTIMIZER, RUN, METRICS = "model.safetensors", "optimizer.safetensors", "run.json", "metrics.jsonl"
 _COMMITTED = (OPTIMIZER, MODEL, RUN)
@@ -206,21 +208,22 @@ def _read_run(path: Path) -> Run:
     try:
         content = json.loads(text.decode())
         run = Run(**{**content, "position": Position(**content["position"])})
-        numbers = [run.position.epoch, run.position.batch, run.position.step, run.position.examples]
-        reals = [run.position.loss_sum, run.position.seconds]
-        texts = [run.recipe, run.source, run.fingerprint, run.id]
-        tables = [run.options, run.details, run.versions, run.position.rng, run.sha256]
-        whole = (
-            all(type(number) is int and number >= 0 for number in numbers)
-            and all(type(real) in (int, float) for real in reals)
-            and all(isinstance(text, str) for text in texts)
-            and all(isinstance(table, dict) for table in tables)
-        )
-        if not whole:
-            raise ValueError("a field is of the wrong type")
+        check_types(run)
+        check_types(run.position)
+        if min(run.position.epoch, run.position.batch, run.position.step, run.position.examples) < 0:
+            raise ValueError("its position is negative")
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise DataError("MG185", f"{path} is damaged: {error}. Restore it from a copy.") from error
     return run
+
+
+def check_types(record: Run | Position | Options) -> None:
+    """Raise `TypeError` for a field that has not its type. JSON may have a whole number for a float."""
+    for name, hint in get_type_hints(type(record)).items():
+        kinds = [get_origin(kind) or kind for kind in (get_args(hint) if isinstance(hint, UnionType) else (hint,))]
+        value = getattr(record, name)
+        if type(value) not in kinds and not (type(value) is int and float in kinds):
+            raise TypeError(f"its {name} is {value!r:.80}")
 
 
 def _pending(path: Path, name: str) -> list[Path]:

@@ -20,7 +20,7 @@ from ..errors import ArgumentError, DataError, MicrogradientError, TraceError
 from ..native.runtime import blas
 from .loop import batch_count, evaluate, save, train
 from .recipe import Metric, Options, Recipe, check_options
-from .run_folder import METRICS, MODEL, RUN, Position, Run, RunFolder, free_folder, latest_folder
+from .run_folder import METRICS, MODEL, RUN, Position, Run, RunFolder, check_types, free_folder, latest_folder
 from .worked_gradient import worked_gradient
 
 Make = Callable[[Options], Recipe]
@@ -56,7 +56,7 @@ class Session:
             position=Position(rng=random.get_state()),
         )
         run.id = _run_id(run)
-        folder = RunFolder.create(out or free_folder(_label(source)), run)
+        folder = RunFolder.create(out or free_folder(Path(source).stem), run)
         save(recipe, folder, optimizer)
         return cls(source, recipe, folder, optimizer)
 
@@ -66,13 +66,14 @@ class Session:
         it is compiled, may change. Raises `ArgumentError` or `DataError` (MG185 to MG187) if it is not the same
         run.
         """
-        folder = RunFolder.open(out or latest_folder(_label(source)))
+        folder = RunFolder.open(out or latest_folder(Path(source).stem))
         run = folder.run
         if run.recipe != kind.name:
             raise ArgumentError("MG187", f"{folder.path} holds a run of {run.recipe}, not of {kind.name}: "
                                          "name another folder with --out.")  # fmt: skip
+        run.options.setdefault("compile", False)  # a run from before there was anything to say was not
         options = _same_options(run, given, folder.path)
-        changed = options.compile != _was_compiled(run)
+        changed = options.compile != run.options["compile"]
         check_options(options, kind)
         random.manual_seed(options.seed)
         recipe = make(options)
@@ -160,10 +161,8 @@ def _load(recipe: Recipe, folder: RunFolder, optimizer: Any) -> None:
 def _same_options(run: Run, given: Mapping[str, Any], path: Path) -> Options:
     """The run's options, with the new number of epochs if one is given and nothing else changed."""
     try:
-        options = Options(**{**run.options, "compile": _was_compiled(run)})
-        wrong = [name for name, kind in _OPTION_TYPES.items() if type(getattr(options, name)) not in kind]
-        if wrong:
-            raise TypeError(f"its option {wrong[0]} is {getattr(options, wrong[0])!r}")
+        options = Options(**run.options)
+        check_types(options)
     except TypeError as error:
         raise DataError("MG185", f"{path / RUN} is damaged: {error}. Restore it from a copy.") from error
     for name, value in given.items():
@@ -177,17 +176,6 @@ def _same_options(run: Run, given: Mapping[str, Any], path: Path) -> Options:
         raise ArgumentError("MG187", f"The run in {path} has already trained {_counted(run.position.epoch, 'epoch')}"
                                      f"{' and a part' if run.position.batch else ''}: --epochs {epochs} is fewer.")  # fmt: skip
     return replace(options, epochs=epochs, compile=given.get("compile", options.compile))
-
-
-def _was_compiled(run: Run) -> Any:
-    """What the run says; a run from before there was anything to say was not."""
-    return run.options.get("compile", False)
-
-
-_OPTION_TYPES: dict[str, tuple[type, ...]] = {
-    "epochs": (int,), "batch_size": (int,), "lr": (int, float), "optimizer": (str,), "model": (str,), "seed": (int,),
-    "target": (str, type(None)), "text": (str, type(None)), "compile": (bool,),
-}  # fmt: skip
 
 
 def _command(source: str, options: Options) -> str:
@@ -214,11 +202,6 @@ def _versions() -> dict[str, str]:
         "python": platform.python_version(),
         "machine": platform.machine(),
     }
-
-
-def _label(source: str) -> str:
-    """The name of the run's folder: the recipe's, or the file's without its suffix."""
-    return Path(source).stem
 
 
 def _counted(count: int, noun: str) -> str:
