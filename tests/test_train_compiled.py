@@ -11,11 +11,10 @@ import pytest
 import microgradient as mg
 from microgradient import nn
 from microgradient.cli import main
-from microgradient.errors import TraceError
+from microgradient.errors import NonFiniteError, TraceError
 from microgradient.recipes import RECIPES, TableRecipe
 from microgradient.train import progress, safetensors
 from microgradient.train.loop import InterruptedRunError
-from microgradient.train.non_finite import NonFiniteError
 from microgradient.train.progress import show_progress
 from microgradient.train.recipe import Options
 from microgradient.train.run_folder import METRICS, MODEL, OPTIMIZER, RUN, RunFolder

@@ -11,12 +11,11 @@ import pytest
 
 import microgradient as mg
 from microgradient import nn, random
-from microgradient.errors import ArgumentError, DataError
+from microgradient.errors import ArgumentError, DataError, NonFiniteError
 from microgradient.native.runtime import blas
 from microgradient.nn.functional import mse_loss
 from microgradient.train import safetensors
 from microgradient.train.loop import InterruptedRunError
-from microgradient.train.non_finite import NonFiniteError
 from microgradient.train.recipe import Metric, Options, Recipe
 from microgradient.train.run_folder import METRICS, MODEL, OPTIMIZER, RunFolder
 from microgradient.train.session import Session

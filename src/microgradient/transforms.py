@@ -55,12 +55,10 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool 
     >>> mg.value_and_grad(lambda p: (p["w"] * 2).sum())({"w": mg.tensor([1.0, 2.0])})
     (tensor(6.), {'w': tensor([2., 2.])})
     """
-    several = not isinstance(argnums, int)
-    numbers = tuple(argnums) if isinstance(argnums, Sequence) else (argnums,)
 
     @functools.wraps(f)
     def value_and_gradient(*args: Any, **options: Any) -> Any:
-        run = _Run(*_in_chosen(f, args, options, numbers), has_aux)
+        run = _Run(*_in_chosen(f, args, options, argnums), has_aux)
         if len(run.outputs) != 1 or run.outputs[0].size != 1:
             shapes = [y.shape for y in run.outputs]
             raise GradientError(
@@ -70,9 +68,8 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool 
         if run.outputs[0].dtype.kind != "f":
             raise DTypeError("MG142", f"grad needs a real floating result, not {run.outputs[0].dtype}.")
         y = run.outputs[0]
-        gradients = run.pull([wrap(np.ones(y.shape, y.dtype), None)])
-        value = run.result()
-        return value, (tuple(gradients) if several else gradients[0])
+        (gradient,) = run.pull([wrap(np.ones(y.shape, y.dtype), None)])
+        return run.result(), gradient
 
     return value_and_gradient
 
@@ -138,15 +135,11 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     tensor([[2., 0.],
             [0., 4.]])
     """
-    several = not isinstance(argnums, int)
-    numbers = tuple(argnums) if isinstance(argnums, Sequence) else (argnums,)
 
     @functools.wraps(f)
     def all_partials(*args: Any, **options: Any) -> Any:
-        run = _Run(*_in_chosen(f, args, options, numbers))
-        by_output = _jacobian_blocks(run)
-        trees = [run.rebuild_inputs(row) for row in by_output]
-        return run.rebuild_outputs([tuple(tree) if several else tree[0] for tree in trees])
+        run = _Run(*_in_chosen(f, args, options, argnums))
+        return run.rebuild_outputs([run.rebuild_inputs(row)[0] for row in _jacobian_blocks(run)])
 
     return all_partials
 
@@ -200,18 +193,13 @@ class _Run:
 
     def result(self) -> Any:
         """What the function returned; cut off from the inputs of this run unless something outside still needs them."""
-        values = self.outputs if self.taped else [wrap(self._cut(y.data), None) for y in self.outputs]
-        value = self.rebuild_outputs(values)
-        if not self.has_aux:
-            return value
-        leaves, rebuild = flatten(self.aux)
-        return value, rebuild(
-            [wrap(self._cut(x.data), None) if isinstance(x, Tensor) and not self.aux_taped else x for x in leaves]
-        )
+        value = self._returned(self.outputs, self.rebuild_outputs, self.taped)
+        return (value, self._returned(*flatten(self.aux), self.aux_taped)) if self.has_aux else value
 
-    def _cut(self, datum: Any) -> Any:
-        """The datum of a result; under `no_grad` a trace has to know that it is cut off from everything."""
-        return datum if self.recorded else detached(datum)
+    def _returned(self, leaves: list[Any], rebuild: Function, taped: bool) -> Any:
+        """Under `no_grad` a trace has to know what is cut off from everything."""
+        cut = as_datum if self.recorded else detached
+        return rebuild([wrap(cut(x.data), None) if isinstance(x, Tensor) and not taped else x for x in leaves])
 
     def pull(self, cotangents: list[Tensor]) -> list[Any]:
         """Cotangents of the arguments, from those of the results."""
@@ -222,36 +210,19 @@ class _Run:
             if y.node in members:
                 t_ = t if taped else t.data
                 seeds[y.node] = seeds[y.node] + t_ if y.node in seeds else t_
-        if taped:
-            found = backward(self.order, seeds, TAPED, wrap)
-        else:
-            with np.errstate(all="ignore"):
-                found = backward(self.order, seeds, world())
-        gradients = []
-        for x in self.inputs:
-            g = found.get(x.node) if x.node is not None else None
-            if g is None:
-                g = np.zeros(x.shape, x.dtype)
-            gradients.append(_own(g))
-        result: list[Any] = self.rebuild_inputs(gradients)
-        return result
+        return self.rebuild_inputs(self._swept(backward, seeds, taped, self.inputs))
 
     def push(self, tangents: list[Tensor]) -> Any:
         """The tangents of the results, from those of the arguments."""
         taped = self._taped(tangents)
         moving: dict[Any, Any] = {x.node: t if taped else t.data for x, t in zip(self.inputs, tangents, strict=True)}
-        if taped:
-            found = forward(self.order, moving, TAPED, wrap)
-        else:
-            with np.errstate(all="ignore"):
-                found = forward(self.order, moving, world())
-        moved = []
-        for y in self.outputs:
-            t = found.get(y.node) if y.node is not None else None
-            if t is None:
-                t = np.zeros(y.shape, y.dtype)
-            moved.append(_own(t))
-        return self.rebuild_outputs(moved)
+        return self.rebuild_outputs(self._swept(forward, moving, taped, self.outputs))
+
+    def _swept(self, sweep: Function, start: dict[Any, Any], taped: bool, ends: list[Tensor]) -> list[Any]:
+        """What a sweep of the tape from `start` finds at `ends`."""
+        with np.errstate(all="ignore"):
+            found = sweep(self.order, start, TAPED, wrap) if taped else sweep(self.order, start, world())
+        return [_own(np.zeros(x.shape, x.dtype) if (t := found.get(x.node)) is None else t) for x in ends]
 
     def _taped(self, directions: list[Tensor]) -> bool:
         return self.taped or (recording.get() is not None and any(t.node is not None for t in directions))
@@ -302,25 +273,23 @@ def _on_the_way(order: list[Node], inputs: set[Node | None]) -> list[Node]:
 
 
 def _in_chosen(
-    f: Function, args: tuple[Any, ...], options: dict[str, Any], numbers: tuple[int, ...]
+    f: Function, args: tuple[Any, ...], options: dict[str, Any], argnums: int | Sequence[int]
 ) -> tuple[Function, list[Any]]:
-    """f as a function of the arguments with these numbers alone, and their values."""
+    """f as a function of the argument with this number, or of the tuple of those with these, and what that is now."""
+    numbers = tuple(argnums) if isinstance(argnums, Sequence) else (argnums,)
+    for n in numbers:
+        if not -len(args) <= n < len(args):
+            raise ArgumentTypeError(
+                "MG112", f"argnums={n}, but the function was called with {len(args)} positional arguments."
+            )
 
-    def of_chosen(*values: Any) -> Any:
+    def of_chosen(chosen: Any) -> Any:
         full = list(args)
-        for n, value in zip(numbers, values, strict=True):
+        for n, value in zip(numbers, chosen if isinstance(argnums, Sequence) else (chosen,), strict=True):
             full[n] = value
         return f(*full, **options)
 
-    return of_chosen, [_argument(args, n) for n in numbers]
-
-
-def _argument(args: tuple[Any, ...], n: int) -> Any:
-    if not -len(args) <= n < len(args):
-        raise ArgumentTypeError(
-            "MG112", f"argnums={n}, but the function was called with {len(args)} positional arguments."
-        )
-    return args[n]
+    return of_chosen, [tuple(args[n] for n in numbers) if isinstance(argnums, Sequence) else args[argnums]]
 
 
 def _matching(tree: Any, model: Any, like: list[Tensor], what: str) -> list[Tensor]:

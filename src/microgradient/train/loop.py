@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 
 from .. import random
-from ..errors import MicrogradientError
+from ..errors import MicrogradientError, NonFiniteError
 from ..tape import no_grad
-from .non_finite import NonFiniteError, bad_parameter
+from .non_finite import bad_parameter
 from .progress import Progress, show_progress
 from .recipe import Metric, Recipe
 from .run_folder import Position, RunFolder

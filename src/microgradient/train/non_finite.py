@@ -10,15 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import MicrogradientError
 from ..tape import Node, Recorder, recording
 from .recipe import Recipe
 
 _PACKAGE = Path(__file__).parents[1]
-
-
-class NonFiniteError(MicrogradientError, ArithmeticError):
-    """The loss became NaN or infinite."""
 
 
 def bad_parameter(recipe: Recipe) -> str:

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import random
+from ..errors import NonFiniteError
 from ..nn.utils import clip_grad_norm_
-from .non_finite import NonFiniteError, blame
+from .non_finite import blame
 from .progress import Progress
 from .recipe import Recipe
 
