@@ -45,7 +45,7 @@ def export(sweep: Sweep) -> dict[str, Any]:
 
 
 def _node_data(k: int, node: Node, sweep: Sweep) -> dict[str, Any]:
-    file, line = sweep.location(node) or (None, None)
+    file, line = sweep.step(node).location or (None, None)
     return {
         "id": k,
         "name": sweep.names[node],
@@ -54,7 +54,7 @@ def _node_data(k: int, node: Node, sweep: Sweep) -> dict[str, Any]:
         "dtype": None if node.dtype is None else str(np.dtype(node.dtype)),
         "file": file,
         "line": line,
-        "layer": sweep.layer(node) or None,
+        "layer": sweep.recording.layer_path(node) or None,
         "params": {} if node.op is PICK else _plain(node.params),
         "value": _statistics(sweep.value(node)),
         "gradient": _statistics(sweep.adjoints.get(node)),

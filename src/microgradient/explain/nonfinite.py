@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import format_location
 from ..tape import Node
 from .sweep import Sweep
 
@@ -14,8 +13,8 @@ from .sweep import Sweep
 def first_nan(sweep: Sweep) -> str:
     """The first operation, in order of evaluation, that gave NaN, or that was given one. "" if there is none."""
     for node in sweep.order:
-        args, y = sweep.args(node) if node.parents else None, sweep.value(node)
-        if args is None or isinstance(y, tuple):
+        args, y = sweep.step(node).args, sweep.value(node)
+        if not args or isinstance(y, tuple):
             continue
         given = [np.asarray(a, np.float64) for a in args if np.asarray(a).dtype.kind in "fiu"]
         if any(_nan(a) for a in given):
@@ -43,8 +42,7 @@ def zero_times_infinity(sweep: Sweep) -> str:
 
 
 def _told(node: Node, sweep: Sweep) -> str:
-    location = sweep.location(node)
-    return f"{sweep.names[node]} = {sweep.formula(node)}" + (f" {format_location(location)}" if location else "")
+    return f"{sweep.names[node]} = {sweep.formula(node)} {sweep.step(node).where}".rstrip()
 
 
 def _nan(x: Any) -> bool:

@@ -14,8 +14,7 @@ import numpy as np
 
 from ..array_world import ARRAY
 from ..primitives import TABLE
-from ..rules import unbroadcast
-from ..tape import PICK, Node, _operands
+from ..tape import PICK, Node, backward, forward
 from .sweep import Sweep, Use, tangent
 
 _VIEWS = frozenset({"permute_dims", "reshape", "positive", "astype", "flip", "roll"})
@@ -28,7 +27,6 @@ class Views:
     """
 
     def __init__(self, sweep: Sweep, node: Node) -> None:
-        self.first = node
         self.nodes = [node]
         members = {node}
         for other in sweep.order:
@@ -40,22 +38,11 @@ class Views:
 
     def carry(self, one_hot: Any) -> dict[Node, Any]:
         """The tangent of each view when that of the tensor is `one_hot`."""
-        moved: dict[Node, Any] = {self.first: one_hot}
-        for node in self.nodes[1:]:
-            moved[node] = tangent(node, 0, moved[node.parents[0]])  # type: ignore[index]
-        return moved
+        return forward(self.nodes[::-1], {self.nodes[0]: one_hot}, ARRAY)
 
     def bring_back(self, node: Node, g: Any) -> Any:
         """A contribution to the view `node` as a contribution to the tensor."""
-        while node is not self.first:
-            parent = node.parents[0]
-            assert node.op is not None
-            assert parent is not None
-            y, args = _operands(node, node.saved, None)
-            (g,) = node.op.vjp(ARRAY, g, y, args, [True], node.params)
-            g = unbroadcast(ARRAY, g, parent.shape).astype(parent.dtype)
-            node = parent
-        return g
+        return backward(self.nodes[::-1], {node: g}, ARRAY)[self.nodes[0]]
 
 
 @dataclass(frozen=True)

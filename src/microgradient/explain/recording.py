@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from ..array_world import ARRAY
+from ..errors import format_location
 from ..scalar import Value
 from ..tape import NOT_STORED, Cut, Node, Recorder, recording
 from ..tensor import Tensor
@@ -16,7 +17,7 @@ from .names import is_module, named_objects, node_names, user_frame, variables_o
 class Step:
     """One recorded operation: its node, the raw data of its arguments and of its result, and where it was written.
 
-    `location` is (file, line), `layer` the nn.Module that ran it and `model` the outermost one, if any.
+    `location` is (file, line), `layer` the nn.Module that ran it and `model` the outermost one. What is not known is None.
 
     >>> import microgradient as mg
     >>> x = mg.tensor([1.0, 2.0], requires_grad=True)
@@ -36,6 +37,11 @@ class Step:
         self.layer: Any = None
         self.model: Any = None
         self.location: tuple[str, int] | None = None
+
+    @property
+    def where(self) -> str:
+        """The location as `train.py:14`, or ""."""
+        return format_location(self.location) if self.location else ""
 
 
 class Recording(Recorder):

@@ -14,7 +14,7 @@ from ..scalar import Value
 from ..tape import PICK, Node, Spent, _operands, backward, last_backward, topological
 from ..tensor import Tensor
 from .names import name_graph, node_names
-from .recording import Recording, recording_of
+from .recording import Recording, Step, recording_of
 from .scalar_graph import ScalarGraph
 from .sentences import expression
 
@@ -99,9 +99,9 @@ class Sweep:
         known = (use for use in self.uses if use.parent is node and use.node in self.steps)
         return next((self.steps[use.node].args[use.argument] for use in known), None)
 
-    def args(self, node: Node) -> Sequence[Any] | None:
-        """The numbers that `node` was computed from, if they are known."""
-        return self.steps[node].args if node in self.steps else None
+    def step(self, node: Node) -> Step:
+        """What is known of the operation that made `node`."""
+        return self.steps.get(node) or Step(node, (), None)
 
     def formula(self, node: Node) -> str:
         """How `node` was computed, such as `a * b`; "" if it was not."""
@@ -113,17 +113,9 @@ class Sweep:
             return None
         return tangent(use.node, use.argument, np.ones(use.parent.shape, use.parent.dtype))
 
-    def location(self, node: Node) -> tuple[str, int] | None:
-        """File and line that computed `node`, if they are known."""
-        return self.steps[node].location if node in self.steps else None
-
-    def layer(self, node: Node) -> str:
-        """The path of the layer that computed `node`; "" outside of layers."""
-        return self.recording.layer_path(node)
-
     def batch_axis(self, node: Node) -> int | None:
         """Which axis of the result counts the examples, where it is known: the first, in layers of `nn` that take a batch."""
-        layer = self.steps[node].layer if node in self.steps else None
+        layer = self.step(node).layer
         return None if layer is None or getattr(layer, "batch_first", True) is False else 0
 
     def is_literal(self, node: Node) -> bool:
@@ -132,11 +124,11 @@ class Sweep:
 
     def _argument_names(self, node: Node) -> list[str]:
         """The arguments of a node by name; constants by their number, their variable or their shape, if they were traced."""
-        given, told = self.args(node), []
+        given, told = self.step(node).args, []
         for i, parent in enumerate(node.parents):
             if parent is not None:
                 told.append(self.names[parent])
-            elif given is None:
+            elif not given:
                 told.append("…")
             elif np.ndim(given[i]) == 0:
                 told.append(f"{float(given[i]):.6g}")

@@ -12,7 +12,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from ..errors import ArgumentTypeError, GradientError, format_location
+from ..errors import ArgumentTypeError, GradientError
 from ..operators import wrap
 from ..scalar import Value
 from ..tape import Node
@@ -66,7 +66,7 @@ class Trace(Recording):
         return json.dumps(export(sweep_of(of, variables_of(user_frame(sys._getframe(1))))), ensure_ascii=False)
 
     def __repr__(self) -> str:
-        where = {format_location(step.location) for step in self.steps.values() if step.location}
+        where = {step.where for step in self.steps.values()}
         return f"<trace of {len(self.steps)} operations at {len(where)} places>"
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentTypeError, GradientError, OutOfRangeError, format_location
+from ..errors import ArgumentTypeError, GradientError, OutOfRangeError
 from ..scalar import Value
 from ..tape import Node, last_backward, topological
 from ..tensor import Tensor
@@ -63,25 +63,27 @@ def why(x: Value | Tensor, index: Index | None = None, *, of: Value | Tensor | N
         )
     variables = variables_of(user_frame(sys._getframe(1)))
     sweep = sweep_of(of, variables, x)
-    found = _of_node(sweep.node(x), index, sweep, top, x.data)
+    node = sweep.node(x)
+    place = None if index is None and math.prod(node.shape) != 1 else _checked_index(index, node.shape)
+    found = _of_node(node, place, sweep, top, x.data)
     if isinstance(x, Value) and found.value != x.data and found.value == found.value:
         told = f"the data have changed since: {found.name} is {x.data:.6g} now, {found.of} was computed with this"
         found.notes.append(("changed", told))
-    found.notes.append(("sum", _told_of_a_sum(x, found, sweep)))
+    found.notes.append(("sum", _told_of_a_sum(x, place, found.name, sweep)))
     found.notes.append(("later", _not_yet(x, sweep, variables) if of is None else ""))
     return found
 
 
-def _of_node(node: Node, index: Index | None, sweep: Sweep, top: int | None, data: Any = None) -> Why:
+def _of_node(node: Node, place: tuple[int, ...] | None, sweep: Sweep, top: int | None, data: Any = None) -> Why:
     """The explanation of what `node` computed, or of an entry of it. `data`: its value, if no trace tells a better one."""
     value, gradient = sweep.value(node), sweep.adjoints.get(node)
     value = data if value is None else value
     value = np.full(node.shape, np.nan) if value is None else np.asarray(value)
     gradient = np.zeros(node.shape, node.dtype) if gradient is None else gradient
-    if index is None and math.prod(node.shape) != 1:
+    if place is None:
         found = _of_tensor(node, value, gradient, sweep, top)
     else:
-        found = _of_entry(node, _checked_index(index, node.shape), value, gradient, sweep, top)
+        found = _of_entry(node, place, value, gradient, sweep, top)
     _tell_of_nan(found, sweep)
     cuts = dict.fromkeys(map(str, sweep.recording.cuts.get(node, ())))
     found.notes += [("cut", f"{cut}: nothing comes back from there") for cut in cuts]
@@ -90,7 +92,7 @@ def _of_node(node: Node, index: Index | None, sweep: Sweep, top: int | None, dat
 
 def _of_entry(node: Node, index: tuple[int, ...], value: Any, gradient: Any, sweep: Sweep, top: int | None) -> Why:
     name = sweep.names.get(node, "x") + (f"[{', '.join(map(str, index))}]" if index else "")
-    found = Why(name, sweep.names[sweep.root], float(value[index]), float(gradient[index]), _where(node, sweep))
+    found = Why(name, sweep.names[sweep.root], float(value[index]), float(gradient[index]), sweep.step(node).where)
     one_hot = np.zeros(node.shape, node.dtype)
     one_hot[index] = 1
     uses = list(entry_paths(Views(sweep, node), one_hot))
@@ -115,7 +117,7 @@ def _of_entry(node: Node, index: tuple[int, ...], value: Any, gradient: Any, swe
 
 
 def _of_tensor(node: Node, value: Any, gradient: Any, sweep: Sweep, top: int | None) -> Why:
-    found = Why(sweep.names.get(node, "x"), sweep.names[sweep.root], value, gradient, _where(node, sweep))
+    found = Why(sweep.names.get(node, "x"), sweep.names[sweep.root], value, gradient, sweep.step(node).where)
     views = Views(sweep, node)
     contributions = [views.bring_back(use.parent, use.contribution) for use in views.uses]
 
@@ -137,13 +139,8 @@ def _of_tensor(node: Node, value: Any, gradient: Any, sweep: Sweep, top: int | N
 def _edge(use: Use, entry: str, upstream: Any, local: Any, contribution: Any, sweep: Sweep, explain: Any) -> Edge:
     node = use.node
     op = sweep.recording.signs.get(node, use.op.name)
-    told = sweep.formula(node), sentence(use.op), _where(node, sweep), sweep.layer(node)
+    told = sweep.formula(node), sentence(use.op), sweep.step(node).where, sweep.recording.layer_path(node)
     return Edge(sweep.names[node] + entry, op, upstream, local, contribution, *told, use.argument, explain)
-
-
-def _where(node: Node, sweep: Sweep) -> str:
-    location = sweep.location(node)
-    return format_location(location) if location else ""
 
 
 # ------------------------------------------------------------------------------------------------------ what else is told
@@ -155,22 +152,19 @@ def _tell_of_nan(found: Why, sweep: Sweep) -> None:
         found.notes += [("NaN", first_nan(sweep)), ("NaN", zero_times_infinity(sweep))]
 
 
-def _told_of_a_sum(x: Value | Tensor, found: Why, sweep: Sweep) -> str:
+def _told_of_a_sum(x: Value | Tensor, place: tuple[int, ...] | None, name: str, sweep: Sweep) -> str:
     """That `x.grad` is the sum of several backward passes, one of which is explained."""
     if isinstance(x, Value):
-        (count, total), grad = getattr(x, "_summed", (1, x.grad)), x.grad
-        count = count if total == grad else 1
+        grad, (count, total) = x.grad, getattr(x, "_summed", (1, x.grad))
+        stale = total != grad
     else:
-        (count, _), grad = getattr(x.node, "summed", (1, 0)), x.node.grad  # type: ignore[union-attr]
-        count, grad = (count, grad.data) if isinstance(grad, Tensor) else (1, None)
-    if count < 2:
+        grad, (count, _) = getattr(x.node, "grad", None), getattr(x.node, "summed", (1, 0))
+        stale = not isinstance(grad, Tensor)
+    if stale or count < 2:
         return ""
-    if np.ndim(grad) and not np.ndim(found.value):
-        grad = grad[tuple(map(int, found.name.rpartition("[")[2].rstrip("]").split(",")))]
+    told = short(np.asarray(grad)[... if place is None else place])
     one = "the last" if sweep.node(last_backward()) is sweep.root else "one"
-    return (
-        f"{found.name}.grad = {short(grad)} is the sum of {count} backward passes since it was zeroed; this opens {one}"
-    )
+    return f"{name}.grad = {told} is the sum of {count} backward passes since it was zeroed; this opens {one}"
 
 
 def _not_yet(x: Value | Tensor, sweep: Sweep, variables: Mapping[str, Any]) -> str:
