@@ -275,7 +275,8 @@ class Diverging(Noisy):
 def test_a_loss_that_is_not_a_number_names_the_first_operation_and_keeps_the_last_good_state(tmp_path):
     session = begin(tmp_path / "r", Diverging)
     with pytest.raises(
-        NonFiniteError, match=r"The loss became nan at step 8: .*first operation .*`log` at test_train_loop"
+        NonFiniteError,
+        match=r"The loss became nan at step 8: .*first operation .* at test_train_loop\.py:\d+: `log` gives NaN",
     ):
         session.run(quiet)
     folder = RunFolder.open(tmp_path / "r")

@@ -84,11 +84,11 @@ class Interpreter:
             return  # it is meant: masks hold infinities
         place = tuple(int(k) for k in np.argwhere(bad if bad.any() else np.isinf(result))[0])
         operands = ", ".join(_described(a) for a in args)
-        where = i.where or "an unknown line"
+        where, module = i.where or "an unknown line", i.where.module if i.where else ""
         raise NonFiniteError(
             "MG171",
-            f"{where}: `{i.op}` gives {what} at {list(place)}; its operands are {operands}. The instruction is %{i.number} of "
-            "the compiled program; print `step.program` to see those around it.",
+            f"{where}: `{i.op}`{f' in `{module}`' if module else ''} gives {what} at {list(place)}; its operands are {operands}. "
+            f"It is %{i.number} of the compiled program.",
         )
 
 

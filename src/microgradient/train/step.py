@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from .. import random
 from ..errors import NonFiniteError
+from ..nn import Module
 from ..nn.utils import clip_grad_norm_
 from .non_finite import blame
 from .progress import Progress
@@ -24,21 +25,22 @@ class Step:
 
     def __init__(self, recipe: Recipe, optimizer: Any, progress: Progress) -> None:
         self.recipe, self.progress = recipe, progress
-        self.parameters = list(recipe.model.parameters())
+        buffers = recipe.model.buffers() if isinstance(recipe.model, Module) else ()
+        self.changed = [*recipe.model.parameters(), *buffers]
         self.compiled = recipe.options.compile
         self.descend = recipe.compiled(_descent(recipe, optimizer))
         self.shapes: set[Any] = set()  # of the batches that there are programs for
 
     def __call__(self, examples: NDArray[np.int64], number: int) -> float:
-        """Change the parameters and return the loss before. Raises NonFiniteError if it is not finite, and changes none then."""
+        """Change the model and return the loss before. Raises NonFiniteError if it is not finite, and changes nothing then."""
         rng = random.get_state()
         batch = self.recipe.batch(examples)
-        before = [copy(parameter.data) for parameter in self.parameters]
+        before = [copy(x.data) for x in self.changed]
         loss = float(self._run(batch))
         if math.isfinite(loss):
             return loss
-        for parameter, data in zip(self.parameters, before, strict=True):
-            parameter.data = data
+        for x, data in zip(self.changed, before, strict=True):
+            x.data = data
         random.set_state(rng)
         raise NonFiniteError("MG170", f"The loss became {loss} at step {number:,}: {blame(self.recipe, examples)}")
 
