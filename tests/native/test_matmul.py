@@ -20,8 +20,8 @@ BITS = (128, 256, 512)
 
 def compiled(spec, bits):
     """The kernel as a Python callable (args, begin, end), and the code that must stay."""
-    code = engine._link(engine.compile_text(module([generate(spec, "kernel", bits)]), engine.host()), ["kernel"])
-    return ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)(code["kernel"]), code
+    code = engine.Code(engine.compile_text(module([generate(spec, "kernel", bits)]), engine.host()), from_disk=False)
+    return ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)(code.address("kernel")), code
 
 
 def run(spec, arrays, bits=512, order=None):

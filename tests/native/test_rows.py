@@ -21,9 +21,9 @@ WIDTHS = (128, 256, 512)
 def compiled(spec, bits):
     """The kernel as a Python callable (args, begin, end)."""
     text = module([generate(spec, "kernel", bits)])
-    table = engine._link(engine.compile_text(text, engine.host()), ["kernel"])
-    function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)(table["kernel"])
-    function.code = table
+    code = engine.Code(engine.compile_text(text, engine.host()), from_disk=False)
+    function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)(code.address("kernel"))
+    function.code = code
     return function
 
 

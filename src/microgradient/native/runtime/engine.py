@@ -6,7 +6,6 @@ the kernels' text, so few passes are run over it: a kernel takes 5 ms to compile
 
 from __future__ import annotations
 
-import itertools
 import os
 import sys
 import threading
@@ -23,6 +22,7 @@ from . import cache as disk
 
 TARGETS = {"sse": ("x86-64", 128), "avx2": ("x86-64-v3", 256), "avx512": ("x86-64-v4", 512)}
 """What MICROGRADIENT_TARGET may say besides "native": a processor in LLVM's words and the bits of its vectors."""
+_OBJECT_FILES = (b"\x7fELF", b"\xcf\xfa\xed\xfe")  # how those of Linux and macOS begin
 
 
 class Host(NamedTuple):
@@ -37,20 +37,27 @@ class Host(NamedTuple):
 class Code:
     """Machine code in memory; it stays there as long as this object does."""
 
-    def __init__(self, tracker: Any, from_disk: bool) -> None:
-        self._tracker = tracker
+    def __init__(self, object_code: bytes, from_disk: bool) -> None:
+        import llvmlite.binding as llvm
+
+        if not object_code.startswith(_OBJECT_FILES):  # the loader would end the process
+            raise RuntimeError("This is no object file.")
+        # a loader of its own: what LLVM's newer loader keeps of a library outlives it, 9 kB each
+        self._loader = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine(_native()))
+        self._loader.add_object_file(llvm.ObjectFileRef.from_data(object_code))
+        self._loader.finalize_object()
         self.from_disk = from_disk
 
     def address(self, name: str) -> int:
         """Where the function `name` begins."""
-        return int(self._tracker[name])
+        return int(self._loader.get_function_address(name))
 
 
 @cache
 def available() -> bool:
     """Whether llvmlite can be loaded here and knows this processor. Who finds that it can't warns and computes with NumPy."""
     try:
-        _jit()
+        _initialise()
         host()
     except (ImportError, OSError, RuntimeError, AttributeError):  # missing, broken, not for this processor, too old
         return False
@@ -109,18 +116,18 @@ def machine_code(kernels: dict[str, Callable[[], Function]], key: str) -> Code:
 
     `key` must say all that the kernels depend on besides the processor and this package's source.
     """
-    return code_of_text(lambda: module([make() for make in kernels.values()]), list(kernels), key)
+    return code_of_text(lambda: module([make() for make in kernels.values()]), (*kernels, key))
 
 
-def code_of_text(text: Callable[[], str], names: list[str], key: str) -> Code:
-    """The same for a whole module's text that defines the functions `names`."""
+def code_of_text(text: Callable[[], str], key: object) -> Code:
+    """The same for a whole module's text."""
     target = host()
-    digest = disk.digest(target, names, key, REGISTERED)
+    digest = disk.digest(target, key, REGISTERED)
     with _lock:
-        code = _loaded.get(digest) or _from_disk(names, digest)
+        code = _loaded.get(digest) or _from_disk(digest)
         if code is None:
             object_code = compile_text(text(), target)
-            code = Code(_link(object_code, names), from_disk=False)
+            code = Code(object_code, from_disk=False)
             disk.store(digest, object_code)
         _loaded[digest] = code
     return code
@@ -141,18 +148,37 @@ def assembly(function: Function) -> str:
 def _optimised(text: str, target: Host) -> tuple[Any, Any]:
     import llvmlite.binding as llvm
 
-    _jit()
+    _initialise()
     parsed = llvm.parse_assembly(text)
+    with _lock:
+        machine, passes, builder = _passes(target)
+        parsed.triple, parsed.data_layout = target.triple, str(machine.target_data)
+        parsed.verify()
+        passes.run(parsed, builder)
+    missing = [f.name for f in parsed.functions if f.is_declaration and not _is_there(f.name)]
+    if missing:  # the loader would end the process
+        raise RuntimeError(f"There is no function {missing[0]} in this process.")
+    return parsed, machine
+
+
+def _is_there(function: str) -> bool:
+    import llvmlite.binding as llvm
+
+    return function.startswith("llvm.") or llvm.address_of_symbol(function) is not None
+
+
+@cache
+def _passes(target: Host) -> tuple[Any, Any, Any]:
+    """The code generator of a processor and the passes before it; made once, since LLVM never frees them."""
+    import llvmlite.binding as llvm
+
     machine = _machine(target)
-    parsed.triple, parsed.data_layout = target.triple, str(machine.target_data)
-    parsed.verify()
     passes = llvm.create_new_module_pass_manager()
     passes.add_always_inliner_pass()
     passes.add_sroa_pass()
     passes.add_instruction_combine_pass()
     passes.add_simplify_cfg_pass()
-    passes.run(parsed, llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=2)))
-    return parsed, machine
+    return machine, passes, llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=2))
 
 
 _forced = ""
@@ -160,33 +186,19 @@ _lock = threading.RLock()
 if hasattr(os, "register_at_fork"):  # a child must not inherit a lock that some other thread held
     os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 _loaded: weakref.WeakValueDictionary[str, Code] = weakref.WeakValueDictionary()
-_numbers = itertools.count()
 
 
-def _from_disk(names: list[str], digest: str) -> Code | None:
+def _from_disk(digest: str) -> Code | None:
     object_code = disk.load(digest)
-    if object_code is None:
-        return None
     try:
-        return Code(_link(object_code, names), from_disk=True)
+        return None if object_code is None else Code(object_code, from_disk=True)
     except RuntimeError:  # no such code after all: make it anew
         return None
 
 
-def _link(object_code: bytes, names: list[str]) -> Any:
-    """Load an object file; the answer maps names to addresses and keeps it loaded."""
-    import llvmlite.binding as llvm
-
-    jit, _ = _jit()
-    library = llvm.JITLibraryBuilder().add_object_img(object_code).add_current_process()
-    for name in names:
-        library.export_symbol(name)
-    return library.link(jit, f"kernels{next(_numbers)}")
-
-
 @cache
-def _jit() -> tuple[Any, Any]:
-    """The process's loader of machine code, and its target machine, which must live as long."""
+def _initialise() -> None:
+    """Let LLVM know this processor, and the libraries that machine code calls."""
     import llvmlite.binding as llvm
 
     llvm.initialize_native_target()
@@ -196,16 +208,13 @@ def _jit() -> tuple[Any, Any]:
             llvm.load_library_permanently(library)  # expf, pow; conversions of float16
         except RuntimeError:
             pass
-    machine = _machine(_native())
-    return llvm.create_lljit_compiler(machine, use_jit_link=True, suppress_errors=True), machine
 
 
 @cache
 def _native() -> Host:
     import llvmlite.binding as llvm
 
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
+    _initialise()
     features = llvm.get_host_cpu_features()
     wide = [features.get(f) for f in ("avx512f", "avx512bw", "avx512dq", "avx512vl")]
     bits = 512 if all(wide) else 256 if features.get("avx2") and features.get("fma") else 128

@@ -62,7 +62,7 @@ class Driver:
     """The code of threadpool_ir.py, loaded: `run(routine, repeat)`, `resize(threads)`, and `reset()` after a fork."""
 
     def __init__(self) -> None:
-        code = engine.code_of_text(text, ["run", "resize", "reset"], "driver " + repr(constants()))
+        code = engine.code_of_text(text, "driver " + repr(constants()))
         self._code = code
         self.run = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(code.address("run"))
         self.resize = ctypes.CFUNCTYPE(None, ctypes.c_int64)(code.address("resize"))
