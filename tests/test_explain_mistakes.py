@@ -17,7 +17,7 @@ from microgradient.nn.functional import (
 
 
 def predictions(*shape):
-    return mg.tensor(np.linspace(0.0, 1.0, int(np.prod(shape))).reshape(shape), requires_grad=True)
+    return mg.tensor(np.linspace(0.0, 1.0, int(np.prod(shape))).reshape(shape), requires_grad=True) * 1.0
 
 
 @pytest.mark.parametrize(("a", "b"), [((100, 1), (100,)), ((100,), (100, 1))])
@@ -47,6 +47,8 @@ def test_it_warns_once_for_a_place():
 def test_what_is_meant_does_not_warn():
     x = predictions(5)
     x[:, None] - x  # all differences of one thing with itself
+    x[:, None] - np.zeros(5), np.zeros(5) - mg.expand_dims(x, axis=1)  # a column on purpose
+    np.zeros((5, 1)) - weights(1.0, 2.0, 3.0, 4.0, 5.0)  # a parameter is no prediction: centres, means
     predictions(1, 1) - np.zeros(1)
     predictions(5, 1) - np.zeros((5, 1))
     predictions(5, 1) - np.zeros((1, 5))

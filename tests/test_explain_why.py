@@ -1,5 +1,6 @@
 """mg.why: the contributions into a gradient add up to it, are what backward computes, and agree with differences."""
 
+import contextlib
 import math
 
 import numpy as np
@@ -370,6 +371,22 @@ def test_one_weight_of_a_network_is_opened_example_by_example():
     w.data = w.data + 1.0  # an optimiser's step does not change what is explained
     assert mg.why(w, (3, 17)).check.agrees
     assert mg.why(w, (3, 17)).value == found.value
+
+
+@pytest.mark.parametrize("traced", [True, False])
+def test_an_entry_that_is_picked_for_the_question_is_the_entry_of_the_tensor(traced):
+    w = mg.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    with mg.trace() if traced else contextlib.nullcontext():
+        L = mg.sum(mg.tanh(w * w))
+        L.backward(retain_graph=True)
+    expected = mg.why(w, (0, 1))
+    picks = [w[0, 1], w[0][1], w.T[1, 0], w[0, 1:], mg.reshape(w, (4,))[mg.tensor([1])], mg.flip(w)[-1, 0]]
+    for pick, index in [*((x, None) for x in picks), (w[0], 1), (w[:, 1], (0,))]:
+        found = mg.why(pick, index)
+        assert (found.name, found.gradient, found.value) == (expected.name, expected.gradient, 2.0)
+        assert [e.contribution for e in found.edges] == [e.contribution for e in expected.edges]
+    assert "it was computed after L" in mg.why(w[:, 1]).text()
+    assert "it was computed after L" in mg.why(w * 2).text()
 
 
 def test_a_whole_tensor_shows_shapes_and_norms():

@@ -126,6 +126,26 @@ def test_indices_that_make_no_sense(key: Any, error: type[Exception], words: str
     assert isinstance(caught.value, mg.errors.MicrogradientError)
 
 
+@pytest.mark.parametrize(
+    ("x", "value", "words"),
+    [
+        (mg.zeros(2), None, "None is none"),
+        (mg.zeros(2), [1.0, None], "None is none"),
+        (mg.zeros(2), "3", "holds numbers"),
+        (mg.zeros(2, dtype=mg.int8), 300, "int8"),
+        (mg.zeros(2, dtype=mg.uint8), [1, -1], "uint8"),
+        (mg.zeros(2, dtype=mg.int64), float("nan"), "int64"),
+        (mg.zeros(2, dtype=mg.int64), 1e30, "int64"),
+    ],
+)
+def test_what_is_no_number_or_does_not_fit_is_not_put_in(x: Any, value: Any, words: str):
+    with pytest.raises(mg.errors.MicrogradientError, match=rf"{words}.*MG143"):
+        x[...] = value
+    assert x.tolist() == [0, 0]
+    with pytest.raises(mg.errors.MicrogradientError, match=rf"{words}.*MG143"):
+        mg.tensor(value, dtype=x.dtype)
+
+
 def test_what_can_not_be_put_in():
     x = mg.ones((2, 3))
     with pytest.raises(ValueError, match=r"shape \(2, 3\)"):

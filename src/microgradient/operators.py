@@ -155,7 +155,7 @@ def binary(name: str, reflected: bool = False) -> Callable[[Tensor, Operand], Te
         keep_y, keep_a, keep_b = both if p is not None and q is not None else first if q is None else second
         saved = (y if keep_y else None, a if keep_a else None, b if keep_b else None)
         if watched and (p is None or q is None) and y.ndim == 2:
-            _warn_if_stretched(a, b)
+            _warn_if_stretched(a, b, q if p is None else p, (a if q is None else b).ndim == 1)
         dtype = y.dtype
         if dtype.kind == "c":
             raise _no_complex(name)
@@ -196,11 +196,18 @@ def pointwise_function(name: str, as_tensor: Callable[[Any], Tensor] | None = No
     return of_two
 
 
-def _warn_if_stretched(a: Any, b: Any) -> None:
+def _warn_if_stretched(a: Any, b: Any, node: Any, flat: bool) -> None:
     """The silent mistake of losses written by hand: a prediction (n, 1) minus a target (n,) is a table of all differences.
 
-    Not where both sides need a gradient: `x[:, None] - x` means all differences.
+    Not where both sides need a gradient: `x[:, None] - x` means all differences. Nor where the only side that does, which
+    has the `node` and is `flat` or not, is a parameter, as in `x - centers`, or was made a column for this: `p[:, None] - x`.
     """
+    if (
+        node.op is None
+        if flat
+        else node.op is not None and node.op.name in ("index", "reshape") and len(node.parents[0].shape or ()) == 1
+    ):
+        return
     (n, *rest), other = (np.shape(a), np.shape(b)) if np.ndim(a) == 2 else (np.shape(b), np.shape(a))
     if rest == [1] and other == (n,) and n > 1:
         warn_once(

@@ -282,7 +282,14 @@ class Tensor(Protocols):
                 raise DTypeError(
                     "MG141", f"Values of dtype {new.dtype} can't be put into a tensor of dtype {self.dtype}."
                 )
-            new = apply(TABLE["astype"], new, dtype=self.dtype)
+            if (
+                isinstance(value, Tensor | np.ndarray)
+                or _is_traced(value)
+                or (new.dtype.kind in "iuf" and self.dtype.kind == "f")
+            ):
+                new = apply(TABLE["astype"], new, dtype=self.dtype)
+            else:
+                new = wrap(to_array(value, self.dtype), None)  # which refuses None, and 300 for an int8
         try:
             if self.node is None and new.node is None and _alone(self):
                 array_world.assign(self.data, new.data, *indices, key=pattern)
@@ -387,6 +394,8 @@ def to_array(data: Any, dtype: Any = None) -> Any:
             raise ShapeError("MG126", f"The nested sequences have different lengths: {error}") from None
         if dtype is None and array.dtype.kind in "fc" and not _has_array(data):
             dtype = DEFAULT_FLOAT[0] if array.dtype.kind == "f" else np.result_type(DEFAULT_FLOAT[0], np.complex64)
+        if array.dtype.kind == "O" and any(x is None for x in array.flat):
+            raise DTypeError("MG143", "A tensor holds numbers; None is none. For a missing one write `float('nan')`.")
         if dtype is not None and array.dtype.kind in "biufcO":
             array = _read_as(data, dtype)
     if not array.dtype.isnative:

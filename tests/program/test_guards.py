@@ -208,6 +208,31 @@ def test_a_failing_trace_leaves_modules_as_they_were() -> None:
         assert (model.seen, model.last, model.state is state, hasattr(model, "new")) == (0, None, True, False)
 
 
+@pytest.mark.parametrize(
+    ("keep", "told"),
+    [
+        (lambda m, y: m.entries.append(y), r"Memory\.entries\[0\]"),
+        (lambda m, y: m.table.update(k=y), r"Memory\.table\['k'\]"),
+        (lambda m, y: m.nested["all"].append(y), r"Memory\.nested\[…\]\[0\]"),
+    ],
+)
+@pytest.mark.parametrize("inside", [False, True])
+def test_what_is_traced_stays_in_no_list_of_a_module(keep: Any, told: str, inside: bool) -> None:
+    class Memory(nn.Module):
+        def __init__(self) -> None:
+            self.entries, self.table, self.nested = [], {}, {"all": []}
+
+        def forward(self, x: mg.Tensor) -> mg.Tensor:
+            keep(self, x * 2)
+            return x
+
+    memory = Memory()
+    model = nn.Sequential(nn.Identity(), memory) if inside else memory
+    with pytest.raises(mg.errors.TraceError, match=rf"{told}` was set to a tensor.*MG203"):
+        mg.compile(lambda x: model(x))(X)
+    assert (memory.entries, memory.table, memory.nested) == ([], {}, {"all": []})
+
+
 def test_one_part_of_a_module_compiles_without_the_others() -> None:
     class Pair(nn.Module):
         def __init__(self) -> None:

@@ -17,7 +17,7 @@ from ..primitives import TABLE
 from ..tape import PICK, Node, backward, forward
 from .sweep import Sweep, Use, tangent
 
-_VIEWS = frozenset({"permute_dims", "reshape", "positive", "astype", "flip", "roll"})
+VIEWS = frozenset({"permute_dims", "reshape", "positive", "astype", "flip", "roll"})
 
 
 class Views:
@@ -30,7 +30,7 @@ class Views:
         self.nodes = [node]
         members = {node}
         for other in sweep.order:
-            turned = other.op is not None and other.op.name in _VIEWS and other is not node and other is not sweep.root
+            turned = other.op is not None and other.op.name in VIEWS and other is not node and other is not sweep.root
             if turned and other.parents[0] in members:
                 members.add(other)
                 self.nodes.append(other)

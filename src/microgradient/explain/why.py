@@ -18,11 +18,11 @@ from ..tensor import Tensor
 from .explanation import Edge, Why
 from .names import named_objects, user_frame, variables_of
 from .nonfinite import first_nan, zero_times_infinity
-from .paths import Views, entry_paths
+from .paths import VIEWS, Views, entry_paths
 from .render import largest, short
 from .replay import check
 from .sentences import sentence
-from .sweep import Sweep, Use, sweep_of
+from .sweep import Sweep, Use, sweep_of, tangent
 
 Index = int | tuple[int, ...]
 
@@ -63,13 +63,18 @@ def why(x: Value | Tensor, index: Index | None = None, *, of: Value | Tensor | N
         )
     variables = variables_of(user_frame(sys._getframe(1)))
     sweep = sweep_of(of, variables, x)
-    node = sweep.node(x)
+    node, data = sweep.node(x), x.data
     place = None if index is None and math.prod(node.shape) != 1 else _checked_index(index, node.shape)
-    found = _of_node(node, place, sweep, top, x.data)
+    late = isinstance(x, Tensor) and node.op is not None and node.seq > sweep.root.seq
+    if late:
+        node, place, data = _entry_of_known(node, place, sweep, data)
+    found = _of_node(node, place, sweep, top, data)
+    if late and node is sweep.node(x):
+        found.notes.append(("later", f"it was computed after {found.of}: ask about what it was computed from"))
     if isinstance(x, Value) and found.value != x.data and found.value == found.value:
         told = f"the data have changed since: {found.name} is {x.data:.6g} now, {found.of} was computed with this"
         found.notes.append(("changed", told))
-    found.notes.append(("sum", _told_of_a_sum(x, place, found.name, sweep)))
+    found.notes.append(("sum", _told_of_a_sum(x, node, place, found.name, sweep)))
     found.notes.append(("later", _not_yet(x, sweep, variables) if of is None else ""))
     return found
 
@@ -116,6 +121,29 @@ def _of_entry(node: Node, index: tuple[int, ...], value: Any, gradient: Any, swe
     return found
 
 
+def _entry_of_known(node: Node, place: Any, sweep: Sweep, data: Any) -> tuple[Node, Any, Any]:
+    """`w[0]`, written for the question after the loss was computed, is the entry of w that it shows."""
+    views: list[Node] = []
+    known: Node | None = node
+    while known is not None and known.op is not None and known.seq > sweep.root.seq:
+        if known.op.name not in (*VIEWS, "index"):
+            return node, place, data
+        views.append(known)
+        known = known.parents[0]
+    if known not in sweep.order:
+        return node, place, data
+    places: Any = np.arange(math.prod(known.shape)).reshape(known.shape)
+    for view in reversed(views):
+        places = tangent(view, 0, places)
+    chosen = places[... if place is None else place]
+    if np.size(chosen) != 1:
+        return node, place, data
+    entry = tuple(int(i) for i in np.unravel_index(int(np.reshape(chosen, ())), known.shape))
+    whole = np.full(known.shape, np.nan)
+    whole[entry] = np.reshape(data[... if place is None else place], ())
+    return known, entry, whole
+
+
 def _of_tensor(node: Node, value: Any, gradient: Any, sweep: Sweep, top: int | None) -> Why:
     found = Why(sweep.names.get(node, "x"), sweep.names[sweep.root], value, gradient, sweep.step(node).where)
     views = Views(sweep, node)
@@ -152,13 +180,13 @@ def _tell_of_nan(found: Why, sweep: Sweep) -> None:
         found.notes += [("NaN", first_nan(sweep)), ("NaN", zero_times_infinity(sweep))]
 
 
-def _told_of_a_sum(x: Value | Tensor, place: tuple[int, ...] | None, name: str, sweep: Sweep) -> str:
-    """That `x.grad` is the sum of several backward passes, one of which is explained."""
+def _told_of_a_sum(x: Value | Tensor, node: Node, place: tuple[int, ...] | None, name: str, sweep: Sweep) -> str:
+    """That `x.grad`, of `node` in the graph, is the sum of several backward passes, one of which is explained."""
     if isinstance(x, Value):
         grad, (count, total) = x.grad, getattr(x, "_summed", (1, x.grad))
         stale = total != grad
     else:
-        grad, (count, _) = getattr(x.node, "grad", None), getattr(x.node, "summed", (1, 0))
+        grad, (count, _) = getattr(node, "grad", None), getattr(node, "summed", (1, 0))
         stale = not isinstance(grad, Tensor)
     if stale or count < 2:
         return ""

@@ -25,6 +25,7 @@ Group = dict[str, Any]  # "params", and a value for every setting
 State = dict[str, Any]  # what an optimiser remembers about one parameter: arrays of its shape, and numbers
 
 _BLOCK = 1 << 16  # bytes of a large parameter updated at once, so that intermediate results stay in the cache
+_PATIENCE = 10  # steps in which a parameter may wait for its first gradient, as those of a second task or expert do
 
 
 class Optimizer:
@@ -59,6 +60,9 @@ class Optimizer:
         self.param_groups: list[Group] = []
         self.state: dict[Tensor, State] = {}
         self._steps = 0
+        self._missing: set[tuple[int, int]] | None = (
+            None  # (group, position) of the parameters without a gradient so far
+        )
         self.made_in = getattr(trace_hooks.current(), "start", None)  # the number of a trace
         groups = _listed(params)
         if not groups:
@@ -81,20 +85,20 @@ class Optimizer:
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient. A `closure` that computes the loss is called first and its value returned.
 
-        Warns when there is no gradient at all, and, in the first step, about parameters that got none.
+        Warns when there is no gradient at all, and, after ten steps, about parameters that never got one.
         """
         loss = None
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        updated, missing, stale = 0, [], (0, 0)
+        updated, missing, stale = 0, set[tuple[int, int]](), (0, 0)
         with np.errstate(all="ignore"):
             for number, group in enumerate(self.param_groups):
                 for i, p in enumerate(group["params"]):
                     grad = p.grad
                     if grad is None:
-                        if self._steps == 0 and p.requires_grad:
-                            missing.append((number, i))
+                        if self._steps < _PATIENCE and p.requires_grad:
+                            missing.add((number, i))
                         continue
                     if trace_hooks.current() is None and p.node is not None and hasattr(p.node, "summed"):
                         count, used = p.node.summed
@@ -115,9 +119,10 @@ class Optimizer:
                 "these parameters, and `zero_grad()` before it, not in between.",
             )
         else:
-            if missing:
-                self._warn_about(missing)
+            self._missing = missing if self._missing is None else self._missing & missing
             self._steps += 1
+            if self._missing and (self._steps == _PATIENCE or trace_hooks.current() is not None):
+                self._warn_about(sorted(self._missing))
         return loss
 
     def zero_grad(self, set_to_none: bool = True) -> None:
@@ -260,7 +265,7 @@ class Optimizer:
         return new
 
     def _warn_about(self, missing: list[tuple[int, int]]) -> None:
-        """Name the parameters, given as (group, position), that got no gradient in the first step."""
+        """Name the parameters, given as (group, position), that got no gradient in the first steps."""
         descriptions = []
         for number, i in missing[:5]:
             group = self.param_groups[number]
@@ -271,9 +276,10 @@ class Optimizer:
         hint = (
             "" if "param_names" in self.param_groups[0] else " Pass `model.named_parameters()` to see their names here."
         )
+        when = f"in the first {self._steps} steps" if self._steps > 1 else "in this step"
         warn_once(
             "MG169",
-            f"{len(missing)} of {total} parameters got no gradient in the first step and did not change: "
+            f"{len(missing)} of {total} parameters got no gradient {when} and did not change: "
             f"{', '.join(descriptions)}{more}. Does the loss depend on them? To keep them as they are, write "
             f"`p.requires_grad = False`.{hint}",
         )

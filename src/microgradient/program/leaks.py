@@ -102,14 +102,19 @@ class Leaks:
                 "as arguments; draws of tensors by `mg.` functions are new at every call.",
             )
 
-    def _keep(self, x: Any, far: int) -> None:
+    def _keep(self, x: Any, far: int, called: str = "") -> None:
         if isinstance(x, _GENERATORS) and not isinstance(x, random.SystemRandom):  # which has no state
             self._generators.append(x)
         space = x if isinstance(x, list | dict | deque) else _attributes(x)
         if space is not None and id(space) not in self._kept:
-            self._kept[id(space)] = space, space.copy(), "[{!r}]" if space is x else _ATTRIBUTE
+            self._kept[id(space)] = space, space.copy(), called + "[{!r}]" if space is x else _ATTRIBUTE
             for _, part in _entries(space)[:_LONG] if far else ():
-                self._keep(part, far - 1)
+                self._keep(part, far - 1, called and called + "[…]")
+        if hasattr(type(x), "named_parameters"):  # a module: its attributes are guarded, what its lists hold is not
+            for module in x.modules():
+                for name, part in vars(module).items():
+                    if isinstance(part, list | dict | deque):
+                        self._keep(part, far, f"{type(module).__name__}.{name}")
 
     def _states(self) -> list[bytes]:
         """Where the random numbers of Python, of NumPy and of these generators are."""
