@@ -303,18 +303,10 @@ def _where(condition: Any, a: Any, b: Any) -> Any:
     return program.record(SELECT, condition.slot, x.slot, y.slot, x.never_minus_zero and y.never_minus_zero)
 
 
-def _composed(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Decorator: a function in steps that ScalarSyms can take; plain numbers take those of SCALAR."""
+def _composed(name: str, steps: Callable[..., Any]) -> Callable[..., Any]:
+    """A function in steps that ScalarSyms can take; plain numbers take that of SCALAR."""
     plain = getattr(SCALAR, name)
-
-    def decorate(steps: Callable[..., Any]) -> Callable[..., Any]:
-        def function(*args: Any) -> Any:
-            return steps(*args) if any(a.__class__ is ScalarSym for a in args) else plain(*args)
-
-        setattr(TRACED, name, function)
-        return steps
-
-    return decorate
+    return lambda *args: steps(*args) if any(a.__class__ is ScalarSym for a in args) else plain(*args)
 
 
 def _plus_zero(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -331,92 +323,29 @@ for _name in ("floor", "ceil", "trunc"):  # plus 0, because there is no -0 among
     setattr(TRACED, _name, _plus_zero(_calling(_name)))
 
 
-@_composed("divide")
-def _divide(a: Any, b: Any) -> Any:
-    return a / b
-
-
-@_composed("sqrt")
-def _sqrt(a: Any) -> Any:
-    return _of_one(SQRT, a)
-
-
-@_composed("reciprocal")
-def _reciprocal(a: Any) -> Any:
-    return 1 / a
-
-
-@_composed("square")
-def _square(a: Any) -> Any:
-    return a * a
-
-
-@_composed("zeros_like")
-def _zeros_like(a: Any) -> Any:
-    return 0.0
-
-
-@_composed("exp2")
-def _exp2(a: Any) -> Any:
-    return 2.0**a
-
-
-@_composed("relu")
-def _relu(a: Any) -> Any:
-    return _where(a < 0, 0, a)
-
-
-@_composed("maximum")
-def _maximum(a: Any, b: Any) -> Any:
-    return _where(operator.or_(a >= b, a != a), a, b)
-
-
-@_composed("minimum")
-def _minimum(a: Any, b: Any) -> Any:
-    return _where(operator.or_(a <= b, a != a), a, b)
-
-
-@_composed("clip")
-def _clip(a: Any, lo: Any, hi: Any) -> Any:
-    raised = _where(lo > a, lo, a)
-    return _where(hi < raised, hi, raised)
-
-
-@_composed("sign")
-def _sign(a: Any) -> Any:
-    return _where(a == a, (a > 0) - (a < 0), math.nan)
-
-
-@_composed("sigmoid")
-def _sigmoid(a: Any) -> Any:
-    e = TRACED.exp(-abs(a))
-    return _where(a >= 0, 1, e) / (1 + e)
-
-
-@_composed("softplus")
-def _softplus(a: Any) -> Any:
-    return _where(a < 0, 0, a) + TRACED.log1p(TRACED.exp(-abs(a)))
-
-
-@_composed("logaddexp")
-def _logaddexp(a: Any, b: Any) -> Any:
-    larger = _where(b > a, b, a)
-    return _where(a == b, a + math.log(2), larger + TRACED.log1p(TRACED.exp(-abs(a - b))))
-
-
-@_composed("isnan")
-def _isnan(a: Any) -> Any:
-    return a != a
-
-
-@_composed("isinf")
-def _isinf(a: Any) -> Any:
-    return abs(a) == math.inf
-
-
-@_composed("isfinite")
-def _isfinite(a: Any) -> Any:
-    return abs(a) < math.inf
+_STEPS: dict[str, Callable[..., Any]] = {
+    "divide": lambda a, b: a / b,
+    "sqrt": lambda a: _of_one(SQRT, a),
+    "reciprocal": lambda a: 1 / a,
+    "square": lambda a: a * a,
+    "zeros_like": lambda a: 0.0,
+    "exp2": lambda a: 2.0**a,
+    "relu": lambda a: _where(a < 0, 0, a),
+    "maximum": lambda a, b: _where(operator.or_(a >= b, a != a), a, b),
+    "minimum": lambda a, b: _where(operator.or_(a <= b, a != a), a, b),
+    "clip": lambda a, lo, hi: _where(hi < (raised := _where(lo > a, lo, a)), hi, raised),
+    "sign": lambda a: _where(a == a, (a > 0) - (a < 0), math.nan),
+    "sigmoid": lambda a: _where(a >= 0, 1, e := TRACED.exp(-abs(a))) / (1 + e),
+    "softplus": lambda a: _where(a < 0, 0, a) + TRACED.log1p(TRACED.exp(-abs(a))),
+    "logaddexp": lambda a, b: _where(
+        a == b, a + math.log(2), _where(b > a, b, a) + TRACED.log1p(TRACED.exp(-abs(a - b)))
+    ),
+    "isnan": lambda a: a != a,
+    "isinf": lambda a: abs(a) == math.inf,
+    "isfinite": lambda a: abs(a) < math.inf,
+}
+for _name, _function in _STEPS.items():
+    setattr(TRACED, _name, _composed(_name, _function))
 
 
 def _polygamma(a: Any, *, n: int) -> Any:
@@ -430,7 +359,7 @@ TRACED.polygamma = _polygamma
 
 
 @for_each_primitive
-def _function(row: Primitive) -> None:
+def _call(row: Primitive) -> None:
     """What is neither arithmetic nor made of others is called."""
     if row.is_method and not hasattr(TRACED, row.name):
         setattr(TRACED, row.name, _calling(row.name, len(row.maps)))
