@@ -51,6 +51,14 @@ def test_settings_of_a_users_module() -> None:
     assert f.stats()["programs"] == 2
 
 
+def test_a_setting_of_minus_zero_is_not_zero() -> None:
+    model = Blocks()
+    f = mg.compile(model)
+    for scale in (0.0, -0.0):
+        model.scale = scale
+        assert np.array_equal(np.signbit(f(X).numpy()), np.signbit(model(X).numpy()))
+
+
 def test_what_a_function_does_not_read_or_changes_itself_needs_no_new_program() -> None:
     model = Blocks(nn.Linear(2, 2))
     f = mg.compile(model)

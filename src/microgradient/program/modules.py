@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .names import is_plain, same
+
 Reads = dict[int, tuple[Any, dict[str, Any]]]
 """For each module (by id) itself, and what its attributes were when they were first read."""
 
-_PLAIN = (bool, int, float, complex, str, bytes, type(None))
 _MISSING = object()  # of the class, not of the module itself
 
 
@@ -58,7 +59,7 @@ def _has_parts(value: Any) -> bool:
     """Whether a value is more than numbers and texts."""
     if isinstance(value, dict):
         return any(map(_has_parts, value.values()))
-    return any(map(_has_parts, value)) if isinstance(value, list | tuple) else not isinstance(value, _PLAIN)
+    return any(map(_has_parts, value)) if isinstance(value, list | tuple) else not is_plain(value)
 
 
 def fixed(value: Any, depth: int = 3) -> Any:
@@ -66,10 +67,3 @@ def fixed(value: Any, depth: int = 3) -> Any:
     if not isinstance(value, list | tuple | dict) or not depth:
         return value
     return tuple([fixed(x, depth - 1) for x in (value.items() if isinstance(value, dict) else value)])
-
-
-def same(a: Any, b: Any) -> bool:
-    """Whether two values from `fixed` are the same: numbers and texts if they are equal, others if they are one object."""
-    if isinstance(a, tuple) and isinstance(b, tuple):
-        return len(a) == len(b) and all(map(same, a, b))
-    return a is b or (isinstance(a, _PLAIN) and type(a) is type(b) and a == b)

@@ -96,11 +96,6 @@ class Program:
         return "\n".join(lines)
 
 
-def instruction_dtype(value: Any) -> Any:
-    """The dtype of an operand: that of an instruction, or None for a Python number."""
-    return value.dtype if isinstance(value, Instruction) else None
-
-
 def _line(i: Instruction) -> str:
     """One instruction as text: `%7 = multiply %3 %5 : float32 (64, 128)`."""
     if i.op == "constant":
