@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -126,52 +127,46 @@ def _lines(why: Why) -> list[Line]:
     whole = np.ndim(why.value) > 0
     found: list[Line] = [_headline(why)]
     rows = [_row(why, e) for e in why.edges]
-    places = {e.where for e in why.edges}
-    layers = {e.layer for e in why.edges}
+    layer, where = _common(e.layer for e in why.edges), _common(e.where for e in why.edges)
+    vias = Counter(e.via for e in why.edges)
     for edge, cells in zip(why.edges, columns(rows, right=() if whole else (2, 4, 6)), strict=True):
         line: Line = [("  ", "")]
-        styles = ("bold", "dim", "cyan", "dim", "cyan", "", "", "")
-        line += [(cell, style) for cell, style in zip(cells, styles, strict=False)]
+        line += zip(cells, ("bold", "dim", "cyan", "dim", "cyan", "", ""), strict=True)
         mark = _mark(edge.contribution)
         line.append((f"  {mark}", {"▲": "green", "▼": "red"}.get(mark, "dim")))
-        notes = [edge.layer] if len(layers) > 1 and edge.layer else []
-        notes += [edge.where] if len(places) > 1 and edge.where else []
-        if sum(e.via == edge.via for e in why.edges) > 1:
-            notes.append(f"as argument {edge.argument + 1}")
+        argument = f"as argument {edge.argument + 1}" if vias[edge.via] > 1 else ""
+        notes = filter(None, ["" if layer else edge.layer, "" if where else edge.where, argument])
         found.append([*line, ("   " + " ".join(notes), "dim")])
     count, total = why.more
     if count:
         told = short(total) if np.ndim(total) else number(total, sign=True)
         found.append([(f"  and {count:,} more: ", ""), (told, "bold")])
-    for along, sums in why.groups:
-        found.append([("  by      ", "dim"), (f"{along}: {largest(sums)}", "")])
-    for text in list(dict.fromkeys(f"{e.via.partition('[')[0]} = {e.formula}" for e in why.edges if _numbered(e.via)))[
-        :3
-    ]:
-        found.append([("  where   ", "dim"), (text, "italic")])
-    for rule in list(dict.fromkeys(e.rule for e in why.edges if e.rule))[:3]:
-        found.append([("  rule    ", "dim"), (rule, "italic")])
-    found += [[(f"  {subject:<8}", "dim"), (text, "")] for subject, text in why.notes if text]
-    found.append(_check_line(why, whole))
-    return found
+    remarks = [("by", f"{along}: {largest(sums)}", "") for along, sums in why.groups]
+    formulas = dict.fromkeys(f"{e.via.partition('[')[0]} = {e.formula}" for e in why.edges if _numbered(e.via))
+    remarks += [("where", text, "italic") for text in list(formulas)[:3]]
+    remarks += [("rule", text, "italic") for text in list(dict.fromkeys(e.rule for e in why.edges))[:3]]
+    remarks += [(subject, text, "") for subject, text in why.notes]
+    found += [[(f"  {subject:<8}", "dim"), (text, style)] for subject, text, style in remarks if text]
+    return [*found, [("  check   ", "dim"), *_checked(why, whole)]]
 
 
 def _headline(why: Why) -> Line:
-    line: Line = [(f"∂{why.of}/∂{why.name} = ", "bold"), (short(why.gradient), "bold yellow")]
-    line.append((f"     {why.name} = {short(why.value)}", ""))
     if why.name == why.of:
-        line.append(("     where every backward pass starts", "dim"))
+        uses = "where every backward pass starts"
     elif not why.paths:
-        line.append((f"     {why.of} does not depend on it", "dim"))
+        uses = f"{why.of} does not depend on it"
     else:
-        n = why.paths
-        line.append((f"     {base(why.name)} used {n:,}×" + (f" → {n:,} paths, added" if n > 1 else ""), ""))
-    places = {e.where for e in why.edges} or {why.where}
-    layers = {e.layer for e in why.edges}
-    if len(layers) == 1 and any(layers):
-        line.append((f"     {next(iter(layers))}", "dim"))
-    where = why.where or (next(iter(places)) if len(places) == 1 else "")
-    return [*line, (f"     {where}", "dim")] if where else line
+        uses = f"{base(why.name)} used {why.paths:,}×" + (f" → {why.paths:,} paths, added" if why.paths > 1 else "")
+    told = [uses, _common(e.layer for e in why.edges), why.where or _common(e.where for e in why.edges)]
+    line = [(f"∂{why.of}/∂{why.name} = ", "bold"), (short(why.gradient), "bold yellow")]
+    line.append((f"     {why.name} = {short(why.value)}", ""))
+    return line + [(f"     {text}", "dim" if text is not uses or not why.edges else "") for text in told if text]
+
+
+def _common(texts: Iterable[str]) -> str:
+    """What all of the texts are, "" if they differ."""
+    found = set(texts)
+    return found.pop() if len(found) == 1 else ""
 
 
 def _row(why: Why, e: Edge) -> list[str]:
@@ -182,24 +177,22 @@ def _row(why: Why, e: Edge) -> list[str]:
     return [f"via {e.via}  ", f"∂{of}/∂{via} ", short(e.upstream), through, local, " = ", contribution]
 
 
-def _check_line(why: Why, whole: bool) -> Line:
+def _checked(why: Why, whole: bool) -> Line:
     check, x = why.check, base(why.name)
     if why.name == why.of:
-        return [("  check   ", "dim"), (f"∂{why.of}/∂{why.of} is 1", "")]
+        return [(f"∂{why.of}/∂{why.of} is 1", "")]
     if check.numeric is None:
-        return [("  check   ", "dim"), (check.note, "dim")]
+        return [(check.note, "dim")]
+    d = "d" if whole else ""
     told = _fixed(0.0 if check.agrees and check.analytic == 0 else check.numeric)
-    if whole:
-        text = f"along a random direction d: (f({x}+hd)-f({x}-hd))/2h = {told}"
-    else:
-        text = f"(f({x}+h)-f({x}-h))/2h = {told}"
+    text = f"{'along a random direction d: ' if whole else ''}(f({x}+h{d})-f({x}-h{d}))/2h = {told} "
     if check.verdict == "agrees":
-        return [("  check   ", "dim"), (text + " ", ""), ("✓", "green")]
+        return [(text, ""), ("✓", "green")]
     rules = f" the rules give {_fixed(check.analytic)}: "
     if check.agrees:
-        return [("  check   ", "dim"), (text + " ", ""), ("~", "bold yellow"), (rules + check.note, "yellow")]
-    why_not = f"a kink ({check.note})" if check.verdict == "kink" else "a rule is not the derivative"
-    return [("  check   ", "dim"), (text + " ", ""), ("✗", "bold red"), (rules + why_not, "red")]
+        return [(text, ""), ("~", "bold yellow"), (rules + check.note, "yellow")]
+    reason = f"a kink ({check.note})" if check.verdict == "kink" else "a rule is not the derivative"
+    return [(text, ""), ("✗", "bold red"), (rules + reason, "red")]
 
 
 def _fixed(x: float) -> str:

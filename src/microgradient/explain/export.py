@@ -13,7 +13,6 @@ graph of Values has the same structure, without files, lines and layers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -55,7 +54,7 @@ def _node_data(k: int, node: Node, sweep: Sweep) -> dict[str, Any]:
         "file": file,
         "line": line,
         "layer": sweep.recording.layer_path(node) or None,
-        "params": {} if node.op is PICK else _plain(node.params),
+        "params": {} if node.op is PICK else node.params,
         "value": _statistics(sweep.value(node)),
         "gradient": _statistics(sweep.adjoints.get(node)),
     }
@@ -78,15 +77,3 @@ def _statistics(value: Any) -> Any:
         "max": float(np.max(finite)),
         "nonfinite": int(array.size - finite.size),
     }
-
-
-def _plain(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters as JSON has them; what it does not know as text."""
-    known = (int, float, str, bool, type(None))
-
-    def told(value: Any) -> Any:
-        if isinstance(value, tuple | list):
-            return [told(part) for part in value]
-        return value if isinstance(value, known) else str(value)
-
-    return {key: told(value) for key, value in params.items()}

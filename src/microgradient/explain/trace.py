@@ -19,7 +19,7 @@ from ..tape import Node
 from ..tensor import Tensor
 from .evaluation import evaluation_trace
 from .export import export
-from .names import is_module, user_frame, variables_of
+from .names import is_module, node_names, user_frame, variables_of
 from .recording import Recording
 from .sweep import Sweep, root_node, sweep_of
 
@@ -63,7 +63,9 @@ class Trace(Recording):
 
     def to_json(self, of: Value | Tensor | None = None) -> str:
         """The graph of `of` (what was differentiated last) as JSON text; its structure is described in `explain.export`."""
-        return json.dumps(export(sweep_of(of, variables_of(user_frame(sys._getframe(1))))), ensure_ascii=False)
+        return json.dumps(
+            export(sweep_of(of, variables_of(user_frame(sys._getframe(1))))), ensure_ascii=False, default=str
+        )
 
     def __repr__(self) -> str:
         where = {step.where for step in self.steps.values()}
@@ -112,7 +114,7 @@ def trace(x: Any = None, /, **names: Tensor) -> Trace | None:
     if is_module(x):
         variables = variables_of(user_frame(sys._getframe(1)))
         name = next((name for name, value in variables.items() if value is x), "model")
-        known = {p.node: f"{name}.{path}" for path, p in x.named_parameters() if p.node is not None}
+        known = node_names({name: x})
     elif x is not None:
         raise ArgumentTypeError(
             "MG116", f"mg.trace takes nothing, a model, or a Value or Tensor to print, not {type(x).__name__}."
