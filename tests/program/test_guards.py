@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -119,6 +120,74 @@ def test_an_optimiser_with_another_parameter() -> None:
     step()
     assert a.tolist() == [0.0, 0.0]
     assert b.tolist() == [0.0, 0.0]
+
+
+def _a_group(opt: Any) -> Iterator[None]:
+    group = opt.param_groups[0]
+    yield
+    group["weight_decay"] = 0.5
+
+
+def _the_parameters(opt: Any) -> Iterator[None]:
+    params = opt.param_groups[0]["params"]
+    yield
+    params.pop()
+
+
+def _an_entry(opt: Any) -> Iterator[None]:
+    (p, *_), states = opt.param_groups[0]["params"], opt.state
+    yield
+    states[p]["exp_avg"] = np.full(2, 3.0)
+
+
+def _what_one_parameter_has(opt: Any) -> Iterator[None]:
+    state = next(iter(opt.state.values()))
+    kept = state["exp_avg"]
+    yield
+    state["exp_avg"] = kept * 2
+
+
+def _an_array(opt: Any) -> Iterator[None]:
+    kept = next(iter(opt.state.values()))["exp_avg_sq"]
+    before = kept.copy()
+    yield
+    assert (kept == before).all()
+
+
+def _the_whole_state(opt: Any) -> Iterator[None]:
+    kept = {p: dict(state) for p, state in opt.state.items()}
+    yield
+    opt.state = kept
+
+
+@pytest.mark.parametrize(
+    "meddler", [_a_group, _the_parameters, _an_entry, _what_one_parameter_has, _an_array, _the_whole_state]
+)
+@pytest.mark.parametrize("calls", [1, 3])
+def test_what_somebody_took_from_an_optimiser_and_changes_later(meddler: Any, calls: int) -> None:
+    """The steps in between see that it is in other hands; those after, what was changed, though it is in none any more."""
+
+    def trained(compiled: bool) -> list[Any]:
+        w, v = (mg.tensor([1.0, x], dtype=mg.float64, requires_grad=True) for x in (2.0, -3.0))
+        opt = optim.Adam([w, v], lr=0.1)
+
+        def step() -> mg.Tensor:
+            opt.zero_grad()
+            loss = mg.sum(w * w * v)
+            loss.backward()
+            opt.step()
+            return loss
+
+        f = mg.compile(step) if compiled else step
+        for _ in range(calls):
+            f()
+        meddling = meddler(opt)
+        for going in (meddling, meddling, iter(())):
+            next(going, None)
+            losses = [f().item() for _ in range(calls)]
+        return [losses, w.data, v.data]
+
+    assert_same(trained(True), trained(False), rtol=1e-12)
 
 
 def test_learning_rates_in_arrays_and_set_by_the_function() -> None:

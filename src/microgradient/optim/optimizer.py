@@ -28,6 +28,21 @@ _BLOCK = 1 << 16  # bytes of a large parameter updated at once, so that intermed
 _PATIENCE = 10  # steps in which a parameter may wait for its first gradient, as those of a second task or expert do
 
 
+def _looked_at(name: str) -> Any:
+    """An attribute that says when it was looked at, so that a compiled step need not look whether something in it changed."""
+
+    def get(self: Any) -> Any:
+        found = vars(self)[name]
+        self.looked = object()  # only now: until then, whoever looks holds `found`, which is counted
+        return found
+
+    def put(self: Any, value: Any) -> None:
+        vars(self)[name] = value
+        self.looked = object()
+
+    return property(get, put)
+
+
 class Optimizer:
     """Updates parameters from their gradients.
 
@@ -55,10 +70,13 @@ class Optimizer:
     elementwise = True
     """Whether `update` computes each entry from that entry alone, so that it may be applied to a part of a parameter."""
 
+    looked: Any = None  # another object after each look at the following
+    param_groups: list[Group] = _looked_at("param_groups")
+    state: dict[Tensor, State] = _looked_at("state")
+
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
         self.defaults = defaults
-        self.param_groups: list[Group] = []
-        self.state: dict[Tensor, State] = {}
+        self.param_groups, self.state = [], {}
         self._steps = 0
         self._missing: set[tuple[int, int]] | None = (
             None  # (group, position) of the parameters without a gradient so far

@@ -85,7 +85,7 @@ class Entry(NamedTuple):
 
     def read(self, leaves: Any) -> Any:
         """The array, the number, or None."""
-        return self.optimizer.state.get(self.parameter, {}).get(self.key)
+        return vars(self.optimizer)["state"].get(self.parameter, {}).get(self.key)
 
     def write(self, array: Any, leaves: Any) -> None:
         """Put an array there."""

@@ -7,6 +7,7 @@ optimisers' settings other than learning rates, the attributes of modules that i
 from __future__ import annotations
 
 from operator import attrgetter, is_, itemgetter
+from sys import getrefcount
 from typing import Any
 
 from ..tensor import Tensor
@@ -14,6 +15,7 @@ from ..trace_hooks import changes
 from .bindings import ArgumentGrad, Binding, Data, Grad
 from .modules import ModuleGuard
 from .names import Names
+from .owned import COUNTED
 from .trace import Trace
 
 _node = attrgetter("node")
@@ -39,8 +41,9 @@ class Guards:
         self._modules = ModuleGuard(trace.modules)
         self._changes = changes[0]
         self.names = names
-        self._checks = [_OptimizerGuard(o).holds for o in trace.optimizers.values()]
-        self._checks.append(names.hold)
+        self._optimizers = [_OptimizerGuard(o) for o in trace.optimizers.values()]
+        self.untouched = False  # whether nobody has looked at what the optimisers remember since the last call
+        self._checks = [names.hold]
         if self._modules.has_containers():
             self._checks.append(self._modules.containers_hold)
         self._skipped = False
@@ -52,7 +55,7 @@ class Guards:
     def hold(self, leaves: Any) -> bool:
         """Whether nothing has changed that the program depends on."""
         if self._skipped:
-            self._skipped = False
+            self._skipped = self.untouched = False
             return True
         if [*map(_node, self._tensors)] != self._nodes:  # nodes are equal if they are the same
             return False
@@ -63,10 +66,21 @@ class Guards:
             if not self._modules.holds():
                 return False
             self._changes = now
+        self.untouched = True
+        for optimizer in self._optimizers:
+            if not optimizer.untouched():
+                self.untouched = False
+                if not optimizer.holds():
+                    return False
         for check in self._checks:
             if not check():
                 return False
         return not self._forms or all([(t.datum.shape, t.datum.dtype) == (s, d) for t, s, d in self._forms])
+
+    def settle(self) -> None:
+        """Everything was as it was, owned arrays, too: what the optimisers remember needs no look until somebody had one."""
+        for optimizer in self._optimizers:
+            optimizer.settle()
 
     def _kinds_hold(self, leaves: Any) -> bool:
         """Whether the leaves whose gradient was read have one, or none, as then."""
@@ -78,38 +92,48 @@ class Guards:
 
 
 class _OptimizerGuard:
-    """The settings of one optimiser, and the parameters whose state the program knows."""
+    """The settings of one optimiser, and the parameters whose state the program knows.
+
+    All that is in lists and dicts of the optimiser. If nobody had one of them, by Python's reference counts, when they were as
+    expected, they still are until somebody asks the optimiser for them, which changes `looked`.
+    """
 
     def __init__(self, traced: Any) -> None:
         self.optimizer = traced.optimizer
-        self.states = self.optimizer.state
-        self.groups = self.optimizer.param_groups
         self.known = []
-        for group in self.groups:
+        for group in vars(self.optimizer)["param_groups"]:
             names = [k for k in group if k not in ("params", "param_names", "lr", "initial_lr")]
             chosen = itemgetter(*names) if names else len
-            self.known.append((group, len(group), chosen, chosen(group), group["params"], len(group["params"])))
-        self.parameters = list(traced.before)
-        dicts = [self.states.get(p) for p in self.parameters]
-        self.stateful = [d for d in dicts if d is not None]
-        self.lengths = [len(before) for p, before in traced.before.items() if self.states.get(p) is not None]
-        self.expected = [*(p for group in self.groups for p in group["params"]), *dicts]
+            self.known.append((len(group), chosen, chosen(group), [*group["params"]]))
+        self.before = {p: set(before) for p, before in traced.before.items()}
+        self._seen: Any = None
+        self._now: Any = None
+
+    def untouched(self) -> bool:
+        """Whether nobody can have changed anything since `settle`."""
+        return self.optimizer.looked is self._seen
 
     def holds(self) -> bool:
-        optimizer = self.optimizer
-        if optimizer.param_groups is not self.groups or optimizer.state is not self.states:
+        """Whether everything in them is as it was."""
+        looked = self.optimizer.looked
+        counts = [*map(getrefcount, _containers(**vars(self.optimizer)))]
+        self._now = looked if max(counts) == COUNTED + 1 else None  # its place and the list
+        groups, states = vars(self.optimizer)["param_groups"], vars(self.optimizer)["state"]
+        if len(groups) != len(self.known):
             return False
-        if len(self.groups) != len(self.known):
-            return False
-        now: list[Any] = []
-        for group, length, chosen, settings, params, count in self.known:
-            if (
-                len(group) != length
-                or chosen(group) != settings
-                or group["params"] is not params
-                or len(params) != count
-            ):
+        for group, (length, chosen, settings, params) in zip(groups, self.known, strict=True):
+            now = group["params"]
+            if len(group) != length or chosen(group) != settings or len(now) != len(params):
                 return False
-            now += params
-        now += map(self.states.get, self.parameters)
-        return all(map(is_, now, self.expected)) and [*map(len, self.stateful)] == self.lengths
+            if not all(map(is_, now, params)):
+                return False
+        return all([states.get(p, {}).keys() == keys for p, keys in self.before.items()])
+
+    def settle(self) -> None:
+        """From now on `untouched` compares with what was there at the last `holds`."""
+        self._seen = self._now
+
+
+def _containers(param_groups: Any, state: Any, **others: Any) -> list[Any]:
+    """The lists and dicts of an optimiser that hold its settings, its parameters, and what it remembers."""
+    return [param_groups, *param_groups, *(group["params"] for group in param_groups), state, *state.values()]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import math
-from operator import attrgetter, getitem, is_
+from operator import attrgetter, is_
 from sys import getrefcount
 from typing import Any
 
@@ -20,9 +20,9 @@ from .program import Program
 
 Array = np.ndarray[Any, Any]
 _probe = [np.empty(1)]
-_COUNTED = next(map(getrefcount, _probe))  # of an array that one list holds
+COUNTED = next(map(getrefcount, _probe))  # of an array that one list holds
 _NOTHING = object()
-_data, _grad = attrgetter("datum"), attrgetter("grad")
+_datum, _grad = attrgetter("datum"), attrgetter("grad")
 
 
 class Held:
@@ -33,7 +33,7 @@ class Held:
     def __init__(self, binding: Any, output: int, input: int | None, new: Any) -> None:
         self.binding, self.output, self.input = binding, output, input
         self.shape, self.dtype = new.shape, new.dtype
-        self.count = _COUNTED + 3 + (input is not None)  # the binding itself, `_arrays`, `outputs` and perhaps `inputs`
+        self.count = COUNTED + 3 + (input is not None)  # the binding itself, `_arrays`, `outputs` and perhaps `inputs`
 
 
 class Owned:
@@ -44,30 +44,33 @@ class Owned:
         sources = {a.output: a.input for a in program.aliases}
         held = [Held(e.binding, e.output, sources.get(e.output), program.outputs[e.output]) for e in effects]
         data, entries, grads = ([h for h in held if isinstance(h.binding, kind)] for kind in (Data, Entry, Grad))
-        self.held = [*data, *entries, *grads]
+        self.held = [*grads, *data, *entries]
         self._tensors = [h.binding.tensor for h in data]
-        self._states = [h.binding.optimizer.state.setdefault(h.binding.parameter, {}) for h in entries]
-        self._keys = [h.binding.key for h in entries]
         self._nodes = [h.binding.node for h in grads]
+        self._entries = [h.binding for h in entries]
         self._arrays: list[Any] = []
         self._grads: list[Any] = []
-        self._expected: list[Any] = []  # what the bindings hold: the arrays, and the tensors of gradients around theirs
-        # what `ready` counts: beyond `Held.count`, `_expected` and `held` have data, entries, and the tensors of gradients
-        self._count = sum(h.count + 1 for h in (*data, *entries)) + sum(h.count - 1 + _COUNTED + 3 for h in grads)
+        # what the bindings hold: gradients' tensors, their arrays and those of data; and those of entries
+        self._open: list[Any] = []
+        self._remembered: list[Any] = []
+        # what `ready` counts: one of `_open` and `_remembered` holds each, and `_grads`, `grads` and a node the tensors
+        self._count = sum(h.count + 1 for h in (*grads, *data)) + len(grads) * (COUNTED + 4)
+        self._entry_count = sum(h.count + 1 for h in entries)
         self.release()
 
-    def ready(self) -> bool:
-        """Whether every binding holds the array that is owned for it, and nobody else does."""
+    def ready(self, untouched: bool) -> bool:
+        """Whether every binding holds the array that is owned for it, and nobody else does. `untouched`: entries do."""
+        grads = [*map(_grad, self._nodes)]
         try:
-            held = [*map(_data, self._tensors), *map(getitem, self._states, self._keys), *map(_grad, self._nodes)]
-        except KeyError:
+            held = [*grads, *map(_datum, grads), *map(_datum, self._tensors)]
+        except AttributeError:  # there is no gradient
             return False
-        arrays, grads = self._arrays, self._grads
-        return (
-            all(map(is_, held, self._expected))
-            and all(map(is_, map(_data, grads), arrays[len(arrays) - len(grads) :]))
-            and sum(map(getrefcount, arrays)) + sum(map(getrefcount, grads)) == self._count
-        )
+        if not all(map(is_, held, self._open)) or sum(map(getrefcount, held)) != self._count:
+            return False
+        if untouched or not self._entries:
+            return True
+        held = [entry.read(()) for entry in self._entries]
+        return all(map(is_, held, self._remembered)) and sum(map(getrefcount, held)) == self._entry_count
 
     def fit(self) -> bool:
         """Whether the program can begin with the values that are there. Numbers become those of the input."""
@@ -82,7 +85,7 @@ class Owned:
 
     def take(self) -> None:
         """Bring the bindings to arrays of our own."""
-        self._expected = []
+        self._open = self._remembered = []
         values = [h.binding.read(()) for h in self.held]
         shared = self._shared(values)
         for n, h in enumerate(self.held):
@@ -96,7 +99,8 @@ class Owned:
                     self.inputs[h.input] = array
             values[n] = None  # its memory may be free now
         self._grads = [n.grad for n in self._nodes]
-        self._expected = self._arrays[: len(self.held) - len(self._grads)] + self._grads
+        shown = len(self.held) - len(self._entries)
+        self._open, self._remembered = [*self._grads, *self._arrays[:shown]], self._arrays[shown:]
 
     def _shared(self, values: list[Any]) -> list[bool]:
         """Whether somebody else holds an array of ours, or the gradient tensor around it.
@@ -105,17 +109,17 @@ class Owned:
         """
         shared = [n > h.count for n, h in zip(map(getrefcount, values), self.held, strict=True)]
         grads = [node.grad for node in self._nodes]
-        first = len(shared) - len(grads)
         for k, count in enumerate(map(getrefcount, grads)):
-            if count > _COUNTED + 2 or grads[k] is not self._grads[k]:
-                shared[first + k] = True
+            if count > COUNTED + 2 or grads[k] is not self._grads[k]:
+                shared[k] = True
         return shared
 
     def release(self) -> None:
         """Let go of the arrays: another program is going to change what is in their places."""
         self._arrays = [None] * len(self.held)
         self._grads = [None] * len(self._nodes)
-        self._expected = [_NOTHING] * len(self.held)
+        self._open = [_NOTHING] * (len(self._grads) + len(self.held) - len(self._entries))
+        self._remembered = [_NOTHING] * len(self._entries)
         for h in self.held:
             self.outputs[h.output] = None
             if h.input is not None:

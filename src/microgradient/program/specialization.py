@@ -118,13 +118,17 @@ class Specialization:
                     a = a.astype(dtype)  # a whole number that an optimiser remembers becomes a real one
             inputs[k] = a if a.__class__ is np.ndarray and a.flags.c_contiguous else _plain(a)
         for n, (k, optimizer, group, name) in enumerate(self._settings):
-            rate = optimizer.param_groups[group][name]
+            rate = vars(optimizer)["param_groups"][group][name]
             if rate is not self._rates[n]:
                 self._rates[n] = rate if isinstance(rate, float | int) else None  # an array may change by itself
                 inputs[k].fill(rate)
+        untouched = self.guards.untouched
         if self.owned.held:
-            self._owned_are_ready = self.owned.ready()
-            return self._owned_are_ready or self.owned.fit()
+            self._owned_are_ready = self.owned.ready(untouched)
+            if not self._owned_are_ready:
+                return self.owned.fit()
+        if not untouched:
+            self.guards.settle()
         return True
 
     def run(self, leaves: Any, repeat: int = 1) -> Any:

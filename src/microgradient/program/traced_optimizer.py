@@ -80,6 +80,8 @@ class OptimizerTrace:
             for group, rate, before in self.rates
             if group.get("lr") is not rate or isinstance(rate, Traced) or rate != before
         ]
+        self.rates.clear()  # guards count who has the groups
+        self.groups.clear()
         for group, before in changed:
             group["lr"] = self.optimizer.defaults["lr"] if isinstance(before, Traced) else before
         if changed:
