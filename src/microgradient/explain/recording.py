@@ -55,8 +55,7 @@ class Recording(Recorder):
         self.signs: dict[Node, str] = {}  # of Values: how micrograd writes the operation
         self.nodes: dict[Value, Node] = {}  # of Values
         self.literals: dict[Node, str] = {}  # numbers in a formula
-        self.constants: dict[int, tuple[str, Any]] = {}  # name and array by the array's id
-        self.models: dict[int, str] = {}
+        self.known: dict[int, tuple[str, Any]] = {}  # name and object by its id: models, and the arrays of tensors
         self.cuts: dict[Node, list[Cut]] = {}  # where the value of a node was used as a constant
         self.sweeps: dict[Node, Any] = {}  # by root: what an explanation has swept already
         self._frames: dict[Any, tuple[int, int]] = {}
@@ -102,7 +101,7 @@ class Recording(Recorder):
         if line != at.f_lineno or at.f_lasti <= instruction:  # another statement, or the same one again in a loop
             self._learn_names(at.f_locals)
         self._frames[at] = (at.f_lineno, at.f_lasti)
-        if type(self._outer) is not Recorder and self._outer is not None:
+        if self._outer is not None:
             self._outer.record(node, args, y)
 
     def note_cut(self, node: Node, cut: Cut) -> None:
@@ -115,27 +114,21 @@ class Recording(Recorder):
         if step is None or step.layer is None:
             return ""
         path = next((path for path, module in step.model.named_modules() if module is step.layer), "")
-        return ".".join(part for part in (self.models.get(id(step.model), ""), path) if part)
+        return ".".join(part for part in (self.known.get(id(step.model), ("", None))[0], path) if part)
 
     def _learn_names(self, variables: Mapping[str, Any], deep: bool = False) -> None:
         for name, value, _ in named_objects(variables, deep):
-            if isinstance(value, Tensor):
-                self.constants.setdefault(id(value.data), (name, value.data))
-            elif is_module(value) and name != "self" and id(value) not in self.models:
-                self.models[id(value)] = name
+            known = value.data if isinstance(value, Tensor) else value
+            if name != "self" and not isinstance(value, Value):
+                self.known.setdefault(id(known), (name, known))
         for node, name in node_names(variables, deep).items():
             self.names.setdefault(node, name)
 
 
 def recording_of(node: Node) -> Recording:
     """What recorded `node`: the trace that is running, or the last one; an empty recording if neither did."""
-    running = recording.get()
-    for candidate in (running, *_latest):
-        while candidate is not None:
-            if isinstance(candidate, Recording) and node in candidate.steps:
-                return candidate
-            candidate = candidate._outer if isinstance(candidate, Recording) else None
-    return Recording()
+    candidates = (recording.get(), *_latest)
+    return next((c for c in candidates if isinstance(c, Recording) and node in c.steps), Recording())
 
 
 _latest: list[Recording] = []

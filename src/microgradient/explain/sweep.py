@@ -133,7 +133,7 @@ class Sweep:
             elif np.ndim(given[i]) == 0:
                 told.append(f"{float(given[i]):.6g}")
             else:
-                told.append(self.recording.constants.get(id(given[i]), (str(np.shape(given[i])), None))[0])
+                told.append(self.recording.known.get(id(given[i]), (str(np.shape(given[i])), None))[0])
         return told
 
 
