@@ -66,8 +66,6 @@ class Adam(Optimizer):
 
     def update(self, xp: Any, p: Any, g: Any, state: State, group: Group) -> Any:
         lr, (beta1, beta2), weight_decay = group["lr"], group["betas"], group["weight_decay"]
-        if not state:
-            state |= self.initial_state(p, group)
         if weight_decay and self.decoupled_weight_decay:
             p = p * (1 - lr * weight_decay)
         elif weight_decay:

@@ -93,11 +93,11 @@ class Optimizer:
             self.add_param_group(group)
 
     def update(self, xp: Any, p: Any, g: Any, state: State, group: Group) -> Any:
-        """The new value of a parameter with value `p` and gradient `g`. Rebinds the entries of `state`, at first empty."""
+        """The new value of a parameter with value `p` and gradient `g`. Rebinds the entries of `state`."""
         raise NotImplementedError
 
     def initial_state(self, p: Any, group: Group) -> State:
-        """What `update` would start from if it were remembered already: a compiled step begins with it. By default nothing."""
+        """What is remembered about a parameter before the first `update`. By default nothing; a compiled step begins with it."""
         return {}
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -247,10 +247,8 @@ class Optimizer:
         if trace is not None:
             trace.optimizer(self).update(p, g, group)
             return
-        state = self.state.get(p)
-        if state is None:
-            state = {}
-        elif isinstance(state.get("step"), np.ndarray):  # a compiled step keeps it so
+        state = self.state.get(p) or self.initial_state(p, group)
+        if isinstance(state.get("step"), np.ndarray):  # a compiled step keeps it so
             state["step"] = float(state["step"])
         if data.nbytes <= _BLOCK or not self.elementwise:
             new = self.update(ARRAY, data, g, state, group)
