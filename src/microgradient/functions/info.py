@@ -16,11 +16,6 @@ __all__ = ["__array_api_version__", "__array_namespace_info__"]
 
 __array_api_version__ = "2025.12"
 
-_DTYPES = (
-    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64", "complex64",
-    "complex128",
-)  # fmt: skip
-
 
 class Info:
     """The answers to the questions of the standard about a namespace."""
@@ -50,7 +45,7 @@ class Info:
     def dtypes(self, *, device: Any = None, kind: str | tuple[str, ...] | None = None) -> dict[str, np.dtype[Any]]:
         """The dtypes by name, of one kind or of several."""
         check_device(device)
-        every = {name: getattr(dtypes, name) for name in _DTYPES}
+        every = {name: getattr(dtypes, name) for name in dtypes.__all__}
         if kind is None:
             return every
         if not isinstance(kind, str | tuple):

@@ -66,14 +66,6 @@ _WITH_AXIS: dict[Any, dict[str, str]] = {  # method -> its parameters that may b
 }
 _ALIASES = {"cumsum": "cumulative_sum", "cumprod": "cumulative_prod", "clamp": "clip", "unsqueeze": "expand_dims"}
 _PYTORCH = {"dim": "axis", "keepdim": "keepdims", "diagonal": "k", "start_dim": "start_axis", "end_dim": "end_axis"}
-_POSITIONAL = {
-    "roll": 1,
-    "repeat": 1,
-    "topk": 1,
-    "take": 1,
-    "take_along_axis": 1,
-}  # parameters the function has without name
-
 
 _PAIR = "It gives the values alone, where PyTorch's gives a pair: write `x.{0}(axis=1)`, and `x.arg{0}(axis=1)` for the indices."
 _SPREAD = (
@@ -90,9 +82,10 @@ _OTHERWISE = {  # methods that mean something else in PyTorch: what to write, an
 }
 
 
-def _method(function: Callable[..., Any], parameters: str, unnamed: int) -> Callable[..., Any]:
+def _method(function: Any, parameters: str) -> Callable[..., Any]:
     """`function` as a method: parameters by position in the order of `parameters`."""
     names = parameters.split()
+    unnamed = max(function.__code__.co_posonlyargcount - 1, 0)
     other, needed = _OTHERWISE.get(function.__name__, ("", ""))
 
     def method(self: Tensor, *args: Any, **options: Any) -> Any:
@@ -217,13 +210,13 @@ def attach() -> None:
         setattr(cls, name, function)
     for module, methods in _WITH_AXIS.items():
         for name, parameters in methods.items():
-            setattr(cls, name, _method(getattr(module, name), parameters, _POSITIONAL.get(name, 0)))
+            setattr(cls, name, _method(getattr(module, name), parameters))
     for alias, name in _ALIASES.items():
         setattr(cls, alias, getattr(cls, name))
     own: list[Callable[..., Any]] = [reshape, permute, transpose, swapaxes, expand, astype, to, masked_fill, copy]
     for function in own:
         setattr(cls, function.__name__, function)
-    cls.squeeze = _method(squeeze, "axis", 0)
+    cls.squeeze = _method(squeeze, "axis")
     cls.view, cls.permute_dims, cls.clone = reshape, permute, copy
     cls.ravel = lambda x: manipulation.reshape(x, (-1,))
     for name, dtype in {"float": float32, "double": float64, "int": int32, "long": int64, "bool": bool_}.items():

@@ -24,7 +24,7 @@ def argmax(x: ArrayLike, /, *, axis: int | None = None, keepdims: bool = False) 
     >>> mg.argmax(mg.asarray([[1, 5], [7, 3]]), axis=1)
     tensor([1, 0])
     """
-    return _arg(_argmax, x, axis, keepdims)
+    return _arg(np.argmax, x, axis, keepdims)
 
 
 def argmin(x: ArrayLike, /, *, axis: int | None = None, keepdims: bool = False) -> Tensor:
@@ -34,7 +34,7 @@ def argmin(x: ArrayLike, /, *, axis: int | None = None, keepdims: bool = False) 
     >>> mg.argmin(mg.asarray([[1, 5], [7, 3]]))
     tensor(0)
     """
-    return _arg(_argmin, x, axis, keepdims)
+    return _arg(np.argmin, x, axis, keepdims)
 
 
 def count_nonzero(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
@@ -46,7 +46,7 @@ def count_nonzero(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False)
     """
     x = as_tensor(x)
     return constant_tensor(
-        on_data(_count_nonzero, x.data, axis=axes_of(axis, x.ndim), keepdims=keepdims), x, "count_nonzero"
+        on_data(np.count_nonzero, x.data, axis=axes_of(axis, x.ndim), keepdims=keepdims), x, "count_nonzero"
     )
 
 
@@ -85,20 +85,8 @@ def searchsorted(x1: ArrayLike, x2: ArrayLike, /, *, side: str = "left", sorter:
     return constant_tensor(on_data(_searchsorted, a.data.astype(dtype), as_dtype(b, dtype).data, *order, side=side))
 
 
-def _count_nonzero(x: Array, *, axis: tuple[int, ...], keepdims: bool) -> Any:
-    return np.sum(x != 0, axis=axis, dtype=np.int64, keepdims=keepdims)
-
-
 def _searchsorted(a: Array, b: Array, order: Array | None = None, *, side: Any) -> Any:
-    return np.asarray(np.searchsorted(a, b, side=side, sorter=order), np.int64)
-
-
-def _argmax(x: Array, *, axis: int | None, keepdims: bool) -> Any:
-    return np.asarray(np.argmax(x, axis=axis, keepdims=keepdims), np.int64)
-
-
-def _argmin(x: Array, *, axis: int | None, keepdims: bool) -> Any:
-    return np.asarray(np.argmin(x, axis=axis, keepdims=keepdims), np.int64)
+    return np.searchsorted(a, b, side=side, sorter=order)
 
 
 def _arg(function: Callable[..., Any], x: ArrayLike, axis: int | None, keepdims: bool) -> Tensor:
@@ -107,6 +95,6 @@ def _arg(function: Callable[..., Any], x: ArrayLike, axis: int | None, keepdims:
         axis = one_axis(axis, x.ndim)
     if not (math.prod(x.shape) if axis is None else x.shape[axis]):
         raise ArgumentError(
-            "MG120", f"There is no {function.__name__[1:]} of no elements: the shape is {x.shape}, the axis {axis}."
+            "MG120", f"There is no {function.__name__} of no elements: the shape is {x.shape}, the axis {axis}."
         )
-    return constant_tensor(on_data(function, x.data, axis=axis, keepdims=keepdims), x, function.__name__[1:])
+    return constant_tensor(on_data(function, x.data, axis=axis, keepdims=keepdims), x, function.__name__)
