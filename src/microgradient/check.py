@@ -56,7 +56,7 @@ def _check(
     if level == 1 and len(outputs) == 1 and outputs[0].size == 1:
         weights = [np.ones(outputs[0].shape)]  # the numbers of an error are then the derivatives themselves
     else:
-        weights = [_random(y.shape, random) for y in outputs]
+        weights = [random.normal(y.shape, dtype=np.float64).data for y in outputs]
 
     def weighted(*xs: Any) -> Any:
         total: Any = Tensor(np.float64(0.0))
@@ -71,7 +71,7 @@ def _check(
         for i in np.ndindex(x.shape):
             numeric[i] = _difference(weighted, points, k, i, step)
         _compare(ours[k], numeric, f"{'∂' * level}f/{'∂' * level}{names[k]}", rtol, atol)
-    directions = [_random(x.shape, random) for x in points]
+    directions = [random.normal(x.shape, dtype=np.float64).data for x in points]
     _, moved = jvp(weighted, tuple(wrap(x, None) for x in points), tuple(wrap(u, None) for u in directions))
     forward, backward = moved.item(), float(sum(np.vdot(g, u) for g, u in zip(ours, directions, strict=True)))
     if not np.isclose(forward, backward, rtol=rtol, atol=atol, equal_nan=True):
@@ -123,10 +123,6 @@ def _float64(x: Any) -> Any:
             "MG114", f"Only real floating arguments can be checked, not {data.dtype}; close over the others."
         )
     return data.astype(np.float64)
-
-
-def _random(shape: tuple[int, ...], random: Generator) -> Any:
-    return random.normal(shape, dtype=np.float64).data
 
 
 def _path(args: tuple[Any, ...], k: int) -> str:

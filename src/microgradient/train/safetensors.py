@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError, DTypeError
+from ..tensor import Tensor
 from .atomic import read_plain, write_atomically
 
 Arrays = dict[str, NDArray[Any]]
@@ -56,8 +57,7 @@ def to_bytes(arrays: Mapping[str, Any], metadata: Mapping[str, str] | None = Non
     buffers: list[bytes] = []
     end = 0
     # Wide dtypes first, so that every array lies on a multiple of its own item size.
-    plain = {name: np.asarray(getattr(value, "data", value) if _is_tensor(value) else value)
-             for name, value in arrays.items()}  # fmt: skip
+    plain = {name: np.asarray(x.data if isinstance(x, Tensor) else x) for name, x in arrays.items()}
     for name, array in sorted(plain.items(), key=lambda item: (-item[1].itemsize, item[0])):
         code = _CODES.get(array.dtype.newbyteorder("<"))
         if code is None:
@@ -153,10 +153,6 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(result) != len(pairs):
         raise ValueError("a name occurs twice")
     return result
-
-
-def _is_tensor(value: object) -> bool:
-    return not isinstance(value, np.ndarray) and isinstance(getattr(value, "data", None), (np.ndarray, np.generic))
 
 
 def _damaged(name: str, why: str) -> DataError:
