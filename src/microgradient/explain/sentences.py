@@ -65,7 +65,7 @@ def expression(op: Primitive, args: Sequence[str], params: Mapping[str, Any]) ->
     if op.symbol and len(args) == 2:
         return f"{args[0]} {op.symbol} {args[1]}"
     if op.symbol and len(args) == 1:
-        return args[0] + op.symbol if op.symbol.startswith("**") else op.symbol + args[0]
+        return op.symbol + args[0]
     shown = [f"{key}={value}" for key, value in params.items() if key in _TELLING]
     return f"{op.name}({', '.join([*args, *shown])})"
 
@@ -79,8 +79,6 @@ def sentence(op: Primitive | None) -> str:
     """
     if op is None:
         return ""
-    if op.name == "pow" and len(op.maps) == 1:
-        return _SENTENCES["power"]
     if op.name in _SENTENCES:
         return _SENTENCES[op.name]
     if TABLE.get(op.name) is not op:
