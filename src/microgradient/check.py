@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -38,8 +38,7 @@ def check_gradients(
     def flat(*xs: Any) -> list[Any]:
         return [y if isinstance(y, Tensor) else Tensor(y, None) for y in flatten(f(*rebuild(list(xs))))[0]]
 
-    names = [_path(args, k) for k in range(len(leaves))]
-    _check(flat, points, names, order, 1, (rtol, atol, step), random)
+    _check(flat, points, list(_paths(args, "args")), order, 1, (rtol, atol, step), random)
 
 
 def _check(
@@ -125,18 +124,10 @@ def _float64(x: Any) -> Any:
     return data.astype(np.float64)
 
 
-def _path(args: tuple[Any, ...], k: int) -> str:
-    """How to write the k-th leaf of the arguments: `args[0]['w']`."""
-    count = 0
-    stack: list[tuple[str, Any]] = [(f"args[{i}]", a) for i, a in reversed(list(enumerate(args)))]
-    while stack:
-        name, tree = stack.pop()
-        if isinstance(tree, dict):
-            stack += [(f"{name}[{key!r}]", child) for key, child in reversed(list(tree.items()))]
-        elif isinstance(tree, list | tuple):
-            stack += [(f"{name}[{i}]", child) for i, child in reversed(list(enumerate(tree)))]
-        elif tree is not None:
-            if count == k:
-                return name
-            count += 1
-    return f"leaf {k}"
+def _paths(tree: Any, name: str) -> Iterator[str]:
+    """How to write each leaf of the arguments: `args[0]['w']`."""
+    if isinstance(tree, dict | list | tuple):
+        for key, child in tree.items() if isinstance(tree, dict) else enumerate(tree):
+            yield from _paths(child, f"{name}[{key!r}]")
+    elif tree is not None:
+        yield name
