@@ -184,6 +184,8 @@ def test_what_is_said_to_be_meant_runs():
         (lambda: mg.nn.Parameter([1.0]).add_, r"write `x = x\.add\(…\)`"),
         (lambda: mg.ones(2).numel, "`x.size`"),
         (lambda: mg.ones(2).cuda, "`x.to_device"),
+        (lambda: mg.ones(2).dim, "`x.ndim`"),
+        (lambda: mg.allclose, r"has no `allclose`\. \["),  # and nothing is near enough
     ],
 )
 def test_a_missing_name_is_answered_with_ours(use, said):
@@ -199,6 +201,20 @@ def test_names_said_to_be_ours_are():
             assert not any(hasattr(mg, name) for name in theirs.split()), theirs
     assert not hasattr(mg.ones(2), "cat")
     assert not hasattr(mg, "__no_such_name__")
+
+
+@pytest.mark.parametrize("name", ["fmod", "swapaxes", "moveaxis", "mod", "clone"])
+def test_what_is_said_to_be_ours_means_the_same(name):
+    """`mg.remainder` has the sign of the divisor, `mg.moveaxis` shifts what lies between."""
+    x, y, i, j = mg.tensor(np.arange(-12.0, 12.0).reshape(2, 3, 4)), mg.tensor(-5.0), 0, 2
+    ours = next((k for k, names in other_names._THEIRS.items() if name in names.split()), f"mg.{name}")
+    given = {"fmod": (x.data, -5.0), "mod": (x.data, -5.0), "clone": (x.data,)}.get(name, (x.data, i, j))
+    expected = getattr(np, {"clone": "copy"}.get(name, name))(*given)
+    if ours.startswith("mg."):
+        value = operator.attrgetter(ours[3:])(mg)(*[x, y] if name == "mod" else [x, i, j])
+    else:
+        value = eval(ours, {"mg": mg, "x": x, "y": y, "i": i, "j": j})
+    np.testing.assert_array_equal(value.data, expected)
 
 
 NUMPY: list[Callable[[Any], Any]] = [

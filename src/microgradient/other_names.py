@@ -14,18 +14,20 @@ _THEIRS = {  # by ours, of which those that begin with mg. are tested to exist
     "mg.atan": "arctan", "mg.atan2": "arctan2", "mg.atanh": "arctanh", "mg.pow": "power", "mg.subtract": "sub",
     "mg.multiply": "mul", "mg.divide": "div true_divide", "mg.negative": "neg", "mg.sign": "sgn", "mg.equal": "eq",
     "mg.not_equal": "ne", "mg.less": "lt", "mg.less_equal": "le", "mg.greater": "gt", "mg.greater_equal": "ge",
-    "mg.remainder": "mod fmod", "mg.conj": "conjugate", "mg.bitwise_invert": "bitwise_not invert", "mg.clip": "clamp",
+    "mg.remainder": "mod", "mg.conj": "conjugate", "mg.bitwise_invert": "bitwise_not invert", "mg.clip": "clamp",
     "mg.max": "amax", "mg.min": "amin", "mg.cumulative_sum": "cumsum", "mg.cumulative_prod": "cumprod",
     "mg.matmul": "mm bmm mv dot", "mg.vecdot": "inner vdot", "mg.outer": "ger", "mg.concat": "cat concatenate hstack",
     "mg.stack": "vstack dstack", "mg.split": "chunk tensor_split", "mg.unstack": "unbind", "mg.expand_dims": "unsqueeze",
-    "mg.permute_dims": "permute transpose", "mg.moveaxis": "movedim swapaxes", "mg.reshape": "view ravel",
-    "mg.broadcast_to": "expand", "mg.take_along_axis": "gather", "mg.take": "index_select", "mg.nonzero": "argwhere",
+    "mg.permute_dims": "permute transpose", "mg.moveaxis": "movedim", "mg.reshape": "view ravel",
+    "mg.broadcast_to": "expand", "mg.take_along_axis": "gather", "mg.take": "index_select",
     "mg.unique_values": "unique", "mg.repeat": "repeat_interleave", "mg.tensor": "array FloatTensor LongTensor Variable",
     "mg.asarray": "as_tensor from_numpy", "mg.bool": "bool_", "mg.int64": "long int", "mg.float64": "double",
     "mg.float32": "float", "mg.manual_seed": "seed", "mg.compile": "jit", "mg.no_grad": "inference_mode set_grad_enabled",
     "mg.check_gradients": "gradcheck", "mg.grad": "autograd", "mg.linalg.vector_norm": "norm", "mg.linalg.inv": "inverse",
     "mg.random.normal": "randn_like", "mg.nn.Parameter": "parameter", "x[mask]": "masked_select", "x[i] = v": "scatter put",
     "x.T": "t", "x.mT": "adjoint", "x.size": "numel nelement", "x.to_device('cpu')": "cuda cpu",
+    "x - y * mg.trunc(x / y)": "fmod", "x.swapaxes(i, j)": "swapaxes",
+    "x.ndim": "dim", "x.copy()": "clone",
 }  # fmt: skip
 _OURS = {name: ours for ours, names in _THEIRS.items() for name in names.split()}
 _NAMESPACES = {
@@ -45,7 +47,7 @@ def missing(owner: str, name: str, names: Iterable[str]) -> AttributeError:
     elif name.endswith("_") and name[:-1] in known:
         hint = f" Tensors don't change in place: write `x = x.{name[:-1]}(…)`."
     else:
-        close = difflib.get_close_matches(name, known, 1)
+        close = difflib.get_close_matches(name, known, 1, 0.7)
         hint = f" Did you mean `{close[0]}`?" if close else ""
     return MissingNameError("MG139", f"{owner} has no `{name}`.{hint}")
 

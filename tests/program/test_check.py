@@ -176,5 +176,5 @@ def test_the_variable_turns_it_on(monkeypatch: pytest.MonkeyPatch) -> None:
     assert mg.compile(far, check=0)._check == 0
     for wrong in ("yes", "-1", "1.5"):
         monkeypatch.setenv("MICROGRADIENT_CHECK", wrong)
-        with pytest.raises(mg.errors.ArgumentError, match="every how manieth call is checked"):
+        with pytest.raises(mg.errors.ArgumentError, match="every k-th call"):
             mg.compile(far)

@@ -89,7 +89,7 @@ def compile(
         )
     given = os.environ.get("MICROGRADIENT_CHECK", "").strip() or "0" if check is None else check
     if isinstance(given, bool) or not str(given).isdecimal():
-        raise ArgumentError("MG209", f"check={given!r}: every how manieth call is checked, a whole number; 0 for none.")
+        raise ArgumentError("MG209", f"check={given!r}: `check=k` checks every k-th call: a whole number, 0 for none.")
     return Compiled(fn, static, int(given), debug)
 
 
