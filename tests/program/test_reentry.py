@@ -123,6 +123,34 @@ print("right")
     assert out.startswith("right")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signals here")
+@pytest.mark.parametrize("read_before", [False, True])
+def test_a_signal_handler_is_no_part_of_what_is_traced_with_values(read_before: bool) -> None:
+    out = run(
+        f"""
+from microgradient.scalar import Value
+w, traces = Value(1.0), []
+
+def handler(*_):
+    w.data = w.data + 10
+
+@mg.compile
+def bump(v):
+    traces.append(1)
+    if {read_before}:
+        w.data
+    if len(traces) == {1 + read_before}:  # the function is traced for tensors first, up to the first Value
+        os.kill(os.getpid(), signal.SIGUSR1)
+    w.data = w.data + v.data
+    return v * w
+
+signal.signal(signal.SIGUSR1, handler)
+print([bump(Value(1.0)).data for _ in range(3)])
+"""
+    )
+    assert out == "[12.0, 13.0, 14.0]\n"
+
+
 def test_repeat_within_a_call_is_as_many_calls() -> None:
     out = run(
         """

@@ -24,16 +24,16 @@ class ValuesMetError(BaseException):
 @contextmanager
 def meeting_values() -> Iterator[None]:
     """Inside, this thread's first look at the number or the gradient of a Value, or change of one, raises ValuesMetError."""
-    me, current = threading.get_ident(), threading.get_ident
+    me = threading.get_ident()
 
     def refusing(slot: Any) -> property:
         def read(v: Value) -> Any:
-            if current() == me:
+            if traces_values(me):
                 raise ValuesMetError
             return slot.__get__(v)
 
         def write(v: Value, x: Any) -> None:
-            if current() == me:
+            if traces_values(me):
                 raise ValuesMetError
             slot.__set__(v, x)
 
@@ -47,6 +47,11 @@ def meeting_values() -> Iterator[None]:
             yield
         finally:
             put_on_value(slots)
+
+
+def traces_values(thread: int) -> bool:
+    """Whether this is the thread that traces, and not in a signal handler, which is outside of the trace."""
+    return threading.get_ident() == thread and trace_hooks.active.get() is not None
 
 
 def put_on_value(attributes: dict[str, Any]) -> None:

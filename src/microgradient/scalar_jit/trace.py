@@ -23,7 +23,7 @@ from .. import scalar
 from ..errors import TraceError, format_location, user_location
 from ..primitives import TABLE
 from ..program.capture import refuse_hidden
-from ..program.meeting_values import put_on_value, value_lock
+from ..program.meeting_values import put_on_value, traces_values, value_lock
 from ..program.trace import Trace, tracing_with
 from ..scalar import Value
 from ..scalar_world import SCALAR
@@ -167,10 +167,10 @@ def _traced_values(program: ScalarProgram) -> Iterator[dict[Value, Cell]]:
 def _attribute(name: str, cells: dict[Value, Cell], program: ScalarProgram, me: int, start: int) -> property:
     """`Value.data` or `Value.grad` during a trace; Values with a lower `seq` than `start` existed before."""
     slot: Any = vars(Value)[name]
-    get, put, current, look = slot.__get__, slot.__set__, threading.get_ident, operator.attrgetter(name)
+    get, put, look = slot.__get__, slot.__set__, operator.attrgetter(name)
 
     def read(v: Value) -> Any:
-        if v.seq > start or current() != me:
+        if v.seq > start or not traces_values(me):
             return get(v)
         cell = cells.get(v)
         if cell is None:
@@ -185,7 +185,7 @@ def _attribute(name: str, cells: dict[Value, Cell], program: ScalarProgram, me: 
         return x
 
     def write(v: Value, x: Any) -> None:
-        if v.seq > start or current() != me:
+        if v.seq > start or not traces_values(me):
             put(v, x)
         else:
             setattr(cells.get(v) or cells.setdefault(v, Cell(v)), name, x)
