@@ -183,8 +183,25 @@ def _passes(target: Host) -> tuple[Any, Any, Any]:
 
 _forced = ""
 _lock = threading.RLock()
-if hasattr(os, "register_at_fork"):  # a child must not inherit a lock that some other thread held
-    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+
+
+def _before_fork() -> None:
+    """A child must not inherit a lock that some other thread held; LLVM has one of its own, also when it frees something."""
+    _lock.acquire()
+    if (ffi := sys.modules.get("llvmlite.binding.ffi")) is not None:
+        ffi.lib._lock.__enter__()
+        _held.append(ffi.lib._lock)
+
+
+def _after_fork() -> None:
+    while _held:
+        _held.pop().__exit__(None, None, None)
+    _lock.release()
+
+
+_held: list[Any] = []
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
 _loaded: weakref.WeakValueDictionary[str, Code] = weakref.WeakValueDictionary()
 
 
