@@ -104,7 +104,7 @@ class Compiled:
         give_lock(self)
         self._found: OrderedDict[Any, list[Specialization]] = OrderedDict()
         self._latest: Specialization | None = None
-        self._quick: Callable[[tuple[Any, ...], Any], bool] | None = None
+        self._quick: tuple[Callable[[tuple[Any, ...], Any], bool], Specialization] | None = None
         self._key: Any = None  # the static one of the latest
         self._hits = 0
         self._retracing = Retracing(function)
@@ -117,18 +117,17 @@ class Compiled:
         if (trace_hooks.traces and trace_hooks.current() is not None) or not (recorder is TAPE or recorder is None):
             return self._function(*args, **options)  # a part of the program being traced, or looked at by `mg.trace`
         me = get_ident()
-        if self._quick is None or options or me in running:
+        if options or me in running:
             return self._called(args, options, 1)
         try:  # as `_called` does, in the way of almost all calls
             running[me] = False
             with self._lock:
-                before = interruptions[0]
-                latest: Any = self._latest
-                if self._quick is not None and self._quick(args, recorder) and latest.prepare(args):
+                before, quick = interruptions[0], self._quick
+                if quick is not None and quick[0](args, recorder) and quick[1].prepare(args):
                     running[me] = True
                     if interruptions[0] == before:
                         self._hits += 1
-                        return latest.run(args)
+                        return quick[1].run(args)
         finally:
             running.pop(me, None)
         return self._called(args, options, 1)
@@ -323,7 +322,8 @@ class Compiled:
             self._latest.release()
         self._latest, self._key = found, static
         flat = not options and len(leaves) == len(args) and all(a is b for a, b in zip(args, leaves, strict=True))
-        self._quick = quick_check(leaves, found, self._static_check()) if flat and not self._check else None
+        check = quick_check(leaves, found, self._static_check()) if flat and not self._check else None
+        self._quick = None if check is None else (check, found)
 
     def _made(self, leaves: list[Any], kinds: list[int], rebuild: Callable[[list[Any]], Any]) -> Specialization | None:
         """A program for these arguments. None if one turned out to be closed over as well: its signature is another one, then."""

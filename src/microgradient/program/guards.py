@@ -43,9 +43,7 @@ class Guards:
         self.names = names
         self._optimizers = [_OptimizerGuard(o) for o in trace.optimizers.values()]
         self.untouched = False  # whether nobody has looked at what the optimisers remember since the last call
-        self._checks = [names.hold]
-        if self._modules.has_containers():
-            self._checks.append(self._modules.containers_hold)
+        self._has_containers = self._modules.has_containers()
         self._skipped = False
 
     def skip(self) -> None:
@@ -72,9 +70,8 @@ class Guards:
                 self.untouched = False
                 if not optimizer.holds():
                     return False
-        for check in self._checks:
-            if not check():
-                return False
+        if not self.names.hold() or (self._has_containers and not self._modules.containers_hold()):
+            return False
         return not self._forms or all([(t.datum.shape, t.datum.dtype) == (s, d) for t, s, d in self._forms])
 
     def settle(self) -> None:
