@@ -224,10 +224,10 @@ def logical_xor(x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Whether exactly one of x1 and x2 is true (not 0), for each element."""
 
 def maximum(x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
-    """The larger of x1 and x2, for each element."""
+    """The larger of x1 and x2; of zeros of both signs, either, for each element."""
 
 def minimum(x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
-    """The smaller of x1 and x2, for each element."""
+    """The smaller of x1 and x2; of zeros of both signs, either, for each element."""
 
 def multiply(x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """x1 · x2, for each element."""
@@ -236,7 +236,7 @@ def negative(x: ArrayLike, /) -> Tensor:
     """-x, for each element."""
 
 def nextafter(x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
-    """The floating-point number next to x1 in the direction of x2, for each element."""
+    """The floating-point number next to x1 in the direction of x2, for each element. Integers become the default float."""
 
 def not_equal(x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Whether x1 ≠ x2, for each element."""
