@@ -30,7 +30,7 @@ from .meeting_values import ValuesMetError, meeting_values
 from .names import Names
 from .profile import Profile, launch_times
 from .program import Program
-from .reentry import give_lock, interrupt, interruptions, running
+from .reentry import give_lock, importing, interrupt, interruptions, running
 from .retracing import Retracing
 from .signature import quick_check, signature
 from .specialization import Specialization, kept_values, native_order, restore
@@ -236,8 +236,9 @@ class Compiled:
                             return self._checked(args, options, repeat, static)
                         return self._slowly(args, options, repeat, static)
                     except ValuesMetError:
-                        make = importlib.import_module("..scalar_jit.compiled", __package__).CompiledValues
-                        self._values = make(self._function, self._debug, self._retracing, Compiled)
+                        with importing:
+                            scalar_jit = importlib.import_module("..scalar_jit.compiled", __package__)
+                        self._values = scalar_jit.CompiledValues(self._function, self._debug, self._retracing, Compiled)
                 return self._values.run(repeat, args, options, static)
         finally:
             running.pop(me, None)
@@ -403,9 +404,11 @@ class Method(functools.partial[Any]):
 
 def native(program: Program) -> Any:
     """The program as machine code, or run by NumPy where llvmlite does not load."""
-    engine = importlib.import_module("..native.runtime.engine", __package__)  # which is built upon this package
+    with importing:  # what is built upon this package
+        engine = importlib.import_module("..native.runtime.engine", __package__)
+        executable = importlib.import_module("..native.runtime.executable", __package__)
     if engine.available():
-        return importlib.import_module("..native.runtime.executable", __package__).Executable(program)
+        return executable.Executable(program)
     engine.warn_of_numpy()
     return Interpreter(program)
 

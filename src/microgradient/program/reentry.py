@@ -24,6 +24,9 @@ from ..errors import CompileError
 running: dict[int, bool] = {}
 """The threads that are in a compiled function, by their number, and whether its program has started."""
 
+importing = threading.RLock()
+"""Held while a module is imported late. A fork waits for it: the child would inherit a half-imported module and its lock."""
+
 interruptions = [0]
 """How many calls there were within others, in all threads."""
 
@@ -83,3 +86,4 @@ def _after_fork() -> None:
 _owners: WeakSet[Any] = WeakSet()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(before=importing.acquire, after_in_parent=importing.release, after_in_child=importing.release)

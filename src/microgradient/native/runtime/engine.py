@@ -57,8 +57,9 @@ class Code:
 def available() -> bool:
     """Whether llvmlite can be loaded here and knows this processor. Who finds that it can't warns and computes with NumPy."""
     try:
-        _initialise()
-        host()
+        with _lock:  # a fork waits for who loads llvmlite
+            _initialise()
+            host()
     except (ImportError, OSError, RuntimeError, AttributeError):  # missing, broken, not for this processor, too old
         return False
     return True
