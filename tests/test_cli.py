@@ -376,6 +376,11 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path, number):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "parts" / name).read_bytes()
 
 
+def hear_ctrl_c() -> None:
+    """In a new process: what a shell starts in the background is deaf to it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("how", ["module", "script"])
 def test_ctrl_c_while_numpy_loads_gets_one_line(tmp_path, how):
     (tmp_path / "numpy.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGINT); signal.pause()")
@@ -383,14 +388,16 @@ def test_ctrl_c_while_numpy_loads_gets_one_line(tmp_path, how):
     words = ["-m", "microgradient"] if how == "module" else [tmp_path / "microgradient"]
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{PACKAGES}"}
     done = subprocess.run(
-        [sys.executable, *words, "recipes"], capture_output=True, text=True, env=environment, timeout=60
-    )
+        [sys.executable, *words, "recipes"],
+        capture_output=True, text=True, env=environment, timeout=60, preexec_fn=hear_ctrl_c,
+    )  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "Error: Stopped.\n")
 
 
 def test_a_program_that_imports_the_library_keeps_its_ctrl_c(tmp_path):
     code = "import signal, microgradient; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "True\n"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, preexec_fn=hear_ctrl_c)
+    assert done.stdout == "True\n"
 
 
 def test_two_runs_begun_at_once_get_folders_of_their_own(tmp_path):
