@@ -239,9 +239,8 @@ def _results(result: Any) -> Numbers:
 
 
 def _number(x: Any) -> Any:
-    return (
-        np.array(x.data if isinstance(x, Tensor) else x) if isinstance(x, Tensor | np.ndarray | int | float) else None
-    )
+    kinds = Tensor | np.ndarray | np.generic | int | float
+    return np.array(x.data if isinstance(x, Tensor) else x) if isinstance(x, kinds) else None
 
 
 def _distance(wanted: Any, shifted: Numbers, n: int) -> float:
