@@ -94,11 +94,11 @@ def test_kinks_of_tensors():
 
 
 def test_digits_that_float32_has_lost():
-    (found,) = traced(mg.tanh, np.float32(9.2))
+    (found,) = traced(mg.tanh, np.float32(8.0))
     assert found.check.verdict == "rounding"
     assert found.check.agrees
-    assert_line(found, r"~ the rules give .*float32 has lost the digits: in 64 bits 4\.08\d*e-08")
-    (found,) = traced(mg.tanh, np.float64(9.2))
+    assert_line(found, r"~ the rules give .*float32 has lost the digits: in 64 bits 4\.50\d*e-07")
+    (found,) = traced(mg.tanh, np.float64(8.0))
     assert found.check.verdict == "agrees"
 
 
