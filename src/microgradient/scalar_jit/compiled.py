@@ -21,7 +21,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import ref
 
 import numpy as np
@@ -34,11 +34,9 @@ from ..program.reentry import running
 from ..program.retracing import Retracing
 from ..scalar import Value
 from ..tree import flatten
+from .machine import Tape
 from .program import ScalarProgram, ScalarSym
 from .trace import Cell, Result, trace_values
-
-if TYPE_CHECKING:
-    from .machine import Tape
 
 KEPT = 64
 """How many signatures a function stays compiled for; the one not called for longest is dropped first."""
@@ -124,8 +122,6 @@ class Routine:
         debug: bool,
         compile: Callable[..., Any],
     ) -> None:
-        from .machine import Tape  # LLVM is not loaded before something is compiled
-
         start = time.perf_counter()
         self.fn, self.debug, self.compile = fn, debug, compile
         self.kept = args, kwargs  # alive, so that what the signature knows by its identity can't be mistaken
