@@ -232,6 +232,7 @@ check()
     assert (right, int(done) > 500, int(refused) > 10) == ("right", True, True)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_child_of_a_process_whose_threads_compute() -> None:
     out = run(

@@ -50,7 +50,7 @@ class Leaks:
             bad = [k for k, x in now.items() if x is not known.get(k, now) and _holds(x, is_traced)]
             found += [form.format(k) for k in bad]
             if bad:
-                _refill(space, before)
+                refill(space, before)
         if found:
             raise TraceError(
                 "MG203",
@@ -59,6 +59,10 @@ class Leaks:
                 "`.data = value.data` to it.",
             )
 
+    def contents(self) -> list[tuple[Any, Any]]:
+        """The containers, and copies of what they hold now."""
+        return [(space, space.copy()) for space, *_ in self._kept.values()]
+
     def put_back(self) -> None:
         """Let names, containers and random numbers be what they were."""
         for name in self.names.changed():
@@ -66,7 +70,7 @@ class Leaks:
         for space, before, _ in self._kept.values():
             now, then = _entries(space), _entries(before)
             if len(now) != len(then) or any(map(_other, now, then)):
-                _refill(space, before)
+                refill(space, before)
         python, numpy, *generators = map(pickle.loads, self._draws)
         random.setstate(python)
         np.random.set_state(numpy)
@@ -144,7 +148,7 @@ def _other(a: tuple[Any, Any], b: tuple[Any, Any]) -> bool:
     return a[1] is not b[1] or (a[0] is not b[0] and not (isinstance(a[0], int) and a[0] == b[0]))
 
 
-def _refill(space: Any, entries: Any) -> None:
+def refill(space: Any, entries: Any) -> None:
     space.clear()
     space.update(entries) if isinstance(space, dict) else space.extend(entries)
 
