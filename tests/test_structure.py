@@ -19,7 +19,7 @@ ORDER = [
     ["startup"], ["errors"], ["other_names"], ["trace_hooks"], ["primitives", "rules", "rules_linalg"],
     ["array_world", "array_linalg"],
     ["tape"], ["interop"], ["indexing"], ["operators"], ["taped_world"],
-    ["tensor", "scalar_world", "tree"], ["scalar", "composite", "random"], ["functions", "transforms", "custom_rules", "check"],
+    ["tensor", "scalar_world", "tree"], ["scalar", "random"], ["functions", "transforms", "custom_rules", "check"],
     ["nn"], ["optim"], ["program", "native", "scalar_jit"],
     ["explain", "data"], ["train"], ["recipes"], ["cli"], ["__main__", "__init__"],
 ]  # fmt: skip

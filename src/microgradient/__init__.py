@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from . import functions, random
 from .check import check_gradients
-from .composite import conv, conv_transpose, log_softmax, logsumexp, softmax, stop_gradient, windows
 from .custom_rules import checkpoint, custom_rule
 from .functions import *  # noqa: F403 (the functions, listed there)
 from .operators import get_default_dtype, set_default_dtype
@@ -30,45 +29,11 @@ if TYPE_CHECKING:
 __version__ = "0.2.0"
 
 __all__ = [
-    "Tensor",
-    "Value",
-    "bernoulli",
-    "check_gradients",
-    "checkpoint",
-    "compile",
-    "conv",
-    "conv_transpose",
-    "custom_rule",
-    "enable_grad",
-    "get_default_dtype",
-    "get_num_threads",
-    "grad",
-    "hessian",
-    "hvp",
-    "is_grad_enabled",
-    "jacobian",
-    "jvp",
-    "log_softmax",
-    "logsumexp",
-    "manual_seed",
-    "no_grad",
-    "rand",
-    "randint",
-    "randn",
-    "random",
-    "randperm",
-    "set_default_dtype",
-    "set_num_threads",
-    "softmax",
-    "stop_gradient",
-    "tensor",
-    "trace",
-    "value_and_grad",
-    "vjp",
-    "vmap",
-    "why",
-    "windows",
-]
+    "Tensor", "Value", "bernoulli", "check_gradients", "checkpoint", "compile", "custom_rule", "enable_grad",
+    "get_default_dtype", "get_num_threads", "grad", "hessian", "hvp", "is_grad_enabled", "jacobian", "jvp",
+    "manual_seed", "no_grad", "rand", "randint", "randn", "random", "randperm", "set_default_dtype", "set_num_threads",
+    "tensor", "trace", "value_and_grad", "vjp", "vmap", "why",
+]  # fmt: skip
 __all__ += functions.__all__
 
 

@@ -5,6 +5,7 @@ exists. They are all under `mg.`; here is their list.
 """
 
 from . import (
+    composite,
     constants,
     creation,
     data_types,
@@ -23,6 +24,7 @@ from . import (
     statistical,
     utility,
 )
+from .composite import *
 from .constants import *
 from .creation import *
 from .data_types import *
@@ -42,6 +44,7 @@ methods.attach()
 numpy_functions.attach()
 
 __all__ = ["linalg"]
+__all__ += composite.__all__
 __all__ += constants.__all__
 __all__ += creation.__all__
 __all__ += data_types.__all__

@@ -3,19 +3,8 @@
 import numpy as np
 
 __all__ = [
-    "bool",
-    "complex64",
-    "complex128",
-    "float32",
-    "float64",
-    "int8",
-    "int16",
-    "int32",
-    "int64",
-    "uint8",
-    "uint16",
-    "uint32",
-    "uint64",
+    "bool", "complex64", "complex128", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16",
+    "uint32", "uint64",
 ]  # fmt: skip
 
 bool = np.dtype(np.bool_)

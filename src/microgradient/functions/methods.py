@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .. import composite, other_names
+from .. import other_names
 from ..errors import ArgumentTypeError, ShapeError
 from ..primitives import for_each_primitive
 from ..tensor import Tensor, _inplace
 from . import (
+    composite,
     creation,
     data_types,
     elementwise,

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import ArgumentError
+from ..functions.composite import conv_options, extent
 from ..tensor import Tensor
 from . import functional
-from .functional.conv import same_padding, tuple_of
 from .linear import empty_parameter, start_affine
 from .module import Module
 
@@ -45,16 +45,14 @@ class _Conv(Module):
             )
         self.in_channels = in_channels
         self.out_channels = out_channels
-        self.kernel_size = tuple_of(kernel_size, self._ndim, "kernel_size")
-        self.stride = tuple_of(stride, self._ndim, "stride")
-        self.padding = padding if isinstance(padding, str) else tuple_of(padding, self._ndim, "padding")
-        self.dilation = tuple_of(dilation, self._ndim, "dilation")
-        if isinstance(padding, str) and padding not in ("same", "valid"):
-            raise ArgumentError("MG157", f"padding={padding!r} is unknown: use a number, 'same' or 'valid'.")
-        if padding == "same" and any(s != 1 for s in self.stride):
-            raise ArgumentError("MG157", "padding='same' works with stride 1 only; give the padding as numbers.")
-        if min(*self.kernel_size, *self.stride, *self.dilation) < 1:
-            raise ArgumentError("MG157", "kernel_size, stride and dilation are at least 1.")
+        self.kernel_size = extent(kernel_size, self._ndim, "kernel_size")
+        if min(self.kernel_size) < 1:
+            raise ArgumentError("MG157", f"kernel_size={kernel_size} must be at least 1.")
+        options = conv_options(self.kernel_size, stride, padding, dilation, groups)
+        self.stride, self.dilation = options["stride"], options["dilation"]
+        self.padding = padding if isinstance(padding, str) else extent(padding, self._ndim, "padding")
+        # as `functional.pad` takes it: from the last axis on
+        self._widths = tuple(width for pair in reversed(options["padding"]) for width in pair)
         self.groups = groups
         self.padding_mode = padding_mode
         self.weight = empty_parameter((out_channels, in_channels // groups, *self.kernel_size), dtype, device)
@@ -69,19 +67,9 @@ class _Conv(Module):
         conv = (functional.conv1d, functional.conv2d, functional.conv3d)[self._ndim - 1]
         padding: IntOrTuple | str = self.padding
         if self.padding_mode != "zeros":
-            input = functional.pad(input, self._widths(), mode=self.padding_mode)
+            input = functional.pad(input, self._widths, mode=self.padding_mode)
             padding = 0
         return conv(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
-
-    def _widths(self) -> list[int]:
-        """The padding as `functional.pad` takes it: from the last axis on."""
-        if self.padding == "same":
-            pairs = same_padding(self.kernel_size, self.dilation)
-        elif isinstance(self.padding, str):
-            pairs = [(0, 0)] * self._ndim
-        else:
-            pairs = [(p, p) for p in self.padding]
-        return [width for pair in reversed(pairs) for width in pair]
 
     def extra_repr(self) -> str:
         text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"

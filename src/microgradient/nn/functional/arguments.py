@@ -1,20 +1,41 @@
-"""The tensors among a function's arguments: given as lists, arrays or numbers they are converted, anything else is refused."""
+"""How the functions of this package are made: for 1, 2 and 3 dimensions from one, and with arguments that are tensors."""
 
 from __future__ import annotations
 
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Concatenate, ParamSpec
 
 from ...errors import ArgumentTypeError
 from ...functions.arguments import as_tensor
 from ...tensor import Tensor
 from ...trace_hooks import Traced
 
+P = ParamSpec("P")
+
+
+def in_dimensions(
+    ndim: int, general: Callable[Concatenate[int, P], Tensor]
+) -> Callable[[Callable[[], None]], Callable[P, Tensor]]:
+    """Make of a name and a docstring the function that a general one is in so many spatial dimensions, its first argument."""
+
+    def make(named: Callable[[], None]) -> Callable[P, Tensor]:
+        @functools.wraps(named)
+        def function(*args: P.args, **options: P.kwargs) -> Tensor:
+            return general(ndim, *args, **options)
+
+        function.__signature__ = inspect.signature(functools.partial(general, ndim))  # type: ignore[attr-defined]
+        return function
+
+    return make
+
 
 def takes_tensors(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function`, whose arguments annotated with Tensor are tensors when it begins."""
+    """`function`, whose arguments annotated with Tensor are tensors when it begins.
+
+    Given as lists, arrays or numbers they are converted, anything else is refused.
+    """
     parameters = enumerate(inspect.signature(function).parameters.values())
     tensors = [(i, p.name, "None" in p.annotation) for i, p in parameters if p.annotation.startswith("Tensor")]
 

@@ -8,17 +8,20 @@ import numpy as np
 
 import microgradient as mg
 
-from ... import composite
 from ...errors import ArgumentError, ShapeError
+from ...functions import composite
 from ...operators import wrap
 from ...tensor import Tensor
+from .arguments import in_dimensions
 from .linear import check_float
 
 IntOrTuple = int | Sequence[int]
 AXES = {1: "L", 2: "H, W", 3: "D, H, W"}
 
 
-def conv1d(
+def _conv(
+    ndim: int,
+    /,
     input: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
@@ -27,6 +30,47 @@ def conv1d(
     dilation: IntOrTuple = 1,
     groups: int = 1,
 ) -> Tensor:
+    batched = input.ndim != ndim + 1
+    if not batched:
+        if input.shape[0] != weight.shape[1] * groups == 1:
+            raise ShapeError(
+                "MG160",
+                f"conv{ndim}d takes (N, 1, {AXES[ndim]}), got an input of shape {input.shape} without the axis of channels. "
+                "Write `mg.expand_dims(x, axis=1)`.",
+            )
+        input = mg.expand_dims(input, axis=0)
+    check_float(f"conv{ndim}d", input, weight)
+    return _finished(composite.conv(input, weight, stride, padding, dilation, groups), bias, batched)
+
+
+def _conv_transpose(
+    ndim: int,
+    /,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: IntOrTuple = 1,
+    padding: IntOrTuple = 0,
+    output_padding: IntOrTuple = 0,
+    groups: int = 1,
+    dilation: IntOrTuple = 1,
+) -> Tensor:
+    batched = input.ndim != ndim + 1
+    x = input if batched else mg.expand_dims(input, axis=0)
+    check_float(f"conv_transpose{ndim}d", x, weight)
+    return _finished(
+        composite.conv_transpose(x, weight, stride, padding, output_padding, groups, dilation), bias, batched
+    )
+
+
+def _finished(y: Tensor, bias: Tensor | None, batched: bool) -> Tensor:
+    if bias is not None:
+        y = y + mg.reshape(bias, (-1,) + (1,) * (y.ndim - 2))
+    return y if batched else mg.squeeze(y, axis=0)
+
+
+@in_dimensions(1, _conv)
+def conv1d() -> None:
     """Slide `weight` (out, in/groups, k) along `input` (N, in, L) or (in, L): → (N, out, L').
 
     L' = (L + 2·padding - dilation·(k-1) - 1) // stride + 1. `padding` may be "valid" (none) or "same" (L' = L).
@@ -35,18 +79,10 @@ def conv1d(
     >>> conv1d(mg.tensor([[[1.0, 2.0, 4.0]]]), mg.tensor([[[-1.0, 1.0]]])).tolist()
     [[[1.0, 2.0]]]
     """
-    return _conv(input, weight, bias, stride, padding, dilation, groups, 1)
 
 
-def conv2d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: IntOrTuple = 1,
-    padding: IntOrTuple | str = 0,
-    dilation: IntOrTuple = 1,
-    groups: int = 1,
-) -> Tensor:
+@in_dimensions(2, _conv)
+def conv2d() -> None:
     """Slide `weight` (out, in/groups, kh, kw) over `input` (N, in, H, W) or (in, H, W): → (N, out, H', W').
 
     Each side as in `conv1d`.
@@ -54,36 +90,19 @@ def conv2d(
     >>> conv2d(mg.ones((1, 1, 3, 3)), mg.ones((1, 1, 2, 2))).tolist()
     [[[[4.0, 4.0], [4.0, 4.0]]]]
     """
-    return _conv(input, weight, bias, stride, padding, dilation, groups, 2)
 
 
-def conv3d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: IntOrTuple = 1,
-    padding: IntOrTuple | str = 0,
-    dilation: IntOrTuple = 1,
-    groups: int = 1,
-) -> Tensor:
+@in_dimensions(3, _conv)
+def conv3d() -> None:
     """Slide `weight` (out, in/groups, kd, kh, kw) through `input` (N, in, D, H, W): → (N, out, D', H', W').
 
     >>> conv3d(mg.ones((1, 1, 2, 2, 2)), mg.ones((1, 1, 2, 2, 2))).item()
     8.0
     """
-    return _conv(input, weight, bias, stride, padding, dilation, groups, 3)
 
 
-def conv_transpose1d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: IntOrTuple = 1,
-    padding: IntOrTuple = 0,
-    output_padding: IntOrTuple = 0,
-    groups: int = 1,
-    dilation: IntOrTuple = 1,
-) -> Tensor:
+@in_dimensions(1, _conv_transpose)
+def conv_transpose1d() -> None:
     """The transpose of the linear map `conv1d`: `weight` (in, out/groups, k), (N, in, L) → (N, out, L').
 
     L' = (L-1)·stride - 2·padding + dilation·(k-1) + output_padding + 1.
@@ -91,43 +110,24 @@ def conv_transpose1d(
     >>> conv_transpose1d(mg.tensor([[[1.0, 2.0]]]), mg.tensor([[[1.0, 1.0]]])).tolist()
     [[[1.0, 3.0, 2.0]]]
     """
-    return _conv_transpose(input, weight, bias, stride, padding, output_padding, groups, dilation, 1)
 
 
-def conv_transpose2d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: IntOrTuple = 1,
-    padding: IntOrTuple = 0,
-    output_padding: IntOrTuple = 0,
-    groups: int = 1,
-    dilation: IntOrTuple = 1,
-) -> Tensor:
+@in_dimensions(2, _conv_transpose)
+def conv_transpose2d() -> None:
     """The transpose of `conv2d`: `weight` (in, out/groups, kh, kw), (N, in, H, W) → (N, out, H', W').
 
     >>> conv_transpose2d(mg.ones((1, 1, 2, 2)), mg.ones((1, 1, 2, 2)), stride=2).shape
     (1, 1, 4, 4)
     """
-    return _conv_transpose(input, weight, bias, stride, padding, output_padding, groups, dilation, 2)
 
 
-def conv_transpose3d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: IntOrTuple = 1,
-    padding: IntOrTuple = 0,
-    output_padding: IntOrTuple = 0,
-    groups: int = 1,
-    dilation: IntOrTuple = 1,
-) -> Tensor:
+@in_dimensions(3, _conv_transpose)
+def conv_transpose3d() -> None:
     """The transpose of `conv3d`: `weight` (in, out/groups, kd, kh, kw).
 
     >>> conv_transpose3d(mg.ones((1, 1, 2, 2, 2)), mg.ones((1, 1, 2, 2, 2))).shape
     (1, 1, 3, 3, 3)
     """
-    return _conv_transpose(input, weight, bias, stride, padding, output_padding, groups, dilation, 3)
 
 
 def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
@@ -164,66 +164,3 @@ def _check_border(mode: str, length: int, width: int) -> None:
     most = {"reflect": length - 1, "circular": length, "replicate": width if length else 0}[mode]
     if width > most:
         raise ShapeError("MG160", f"{mode} padding of {width} needs more than the {length} elements of that axis.")
-
-
-def tuple_of(value: IntOrTuple, ndim: int, name: str) -> tuple[int, ...]:
-    """`value` for each of `ndim` axes."""
-    result = (value,) * ndim if isinstance(value, int | np.integer) else tuple(value)
-    if len(result) == 1:
-        result *= ndim
-    if len(result) != ndim:
-        raise ArgumentError("MG157", f"{name}={value!r} must be one number or {ndim} of them.")
-    return result
-
-
-def same_padding(kernel: Sequence[int], dilation: Sequence[int]) -> list[tuple[int, int]]:
-    """What to add before and after each axis so that a convolution of stride 1 keeps its length."""
-    totals = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
-    return [(total // 2, total - total // 2) for total in totals]
-
-
-def _conv(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    stride: IntOrTuple,
-    padding: IntOrTuple | str,
-    dilation: IntOrTuple,
-    groups: int,
-    ndim: int,
-) -> Tensor:
-    batched = x.ndim != ndim + 1
-    if not batched:
-        if x.shape[0] != weight.shape[1] * groups == 1:
-            raise ShapeError(
-                "MG160",
-                f"conv{ndim}d takes (N, 1, {AXES[ndim]}), got an input of shape {x.shape} without the axis of channels. "
-                "Write `mg.expand_dims(x, axis=1)`.",
-            )
-        x = mg.expand_dims(x, axis=0)
-    check_float(f"conv{ndim}d", x, weight)
-    y = composite.conv(x, weight, stride, padding, dilation, groups)
-    if bias is not None:
-        y = y + mg.reshape(bias, (-1,) + (1,) * ndim)
-    return y if batched else mg.squeeze(y, axis=0)
-
-
-def _conv_transpose(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    stride: IntOrTuple,
-    padding: IntOrTuple,
-    output_padding: IntOrTuple,
-    groups: int,
-    dilation: IntOrTuple,
-    ndim: int,
-) -> Tensor:
-    batched = x.ndim != ndim + 1
-    if not batched:
-        x = mg.expand_dims(x, axis=0)
-    check_float(f"conv_transpose{ndim}d", x, weight)
-    y = composite.conv_transpose(x, weight, stride, padding, output_padding, groups, dilation)
-    if bias is not None:
-        y = y + mg.reshape(bias, (-1,) + (1,) * ndim)
-    return y if batched else mg.squeeze(y, axis=0)

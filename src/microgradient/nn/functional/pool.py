@@ -8,98 +8,27 @@ import numpy as np
 
 import microgradient as mg
 
-from ... import composite
 from ...errors import ArgumentError, ShapeError
+from ...functions import composite
 from ...operators import wrap
 from ...tensor import Tensor
-from .conv import IntOrTuple, tuple_of
-
-
-def max_pool1d(
-    input: Tensor,
-    kernel_size: IntOrTuple,
-    stride: IntOrTuple | None = None,
-    padding: IntOrTuple = 0,
-    dilation: IntOrTuple = 1,
-    *,
-    ceil_mode: bool = False,
-) -> Tensor:
-    """The largest of each window of (N, C, L) or (C, L); where several are equal, the first gets the gradient.
-
-    >>> max_pool1d(mg.tensor([[1.0, 3.0, 2.0, 0.0]]), 2).tolist()
-    [[3.0, 2.0]]
-    """
-    return _max_pool(input, kernel_size, stride, padding, dilation, ceil_mode, 1)
-
-
-def max_pool2d(
-    input: Tensor,
-    kernel_size: IntOrTuple,
-    stride: IntOrTuple | None = None,
-    padding: IntOrTuple = 0,
-    dilation: IntOrTuple = 1,
-    *,
-    ceil_mode: bool = False,
-) -> Tensor:
-    """The largest of each window of (N, C, H, W) or (C, H, W). `stride` is the kernel size if not given.
-
-    H' = (H + 2·padding - dilation·(k-1) - 1) / stride + 1, rounded down, or up with `ceil_mode` (a last window
-    reaches over the edge, but never starts beyond it). Padding counts as -∞.
-
-    >>> max_pool2d(mg.reshape(mg.arange(16.0), (1, 1, 4, 4)), 2).tolist()
-    [[[[5.0, 7.0], [13.0, 15.0]]]]
-    """
-    return _max_pool(input, kernel_size, stride, padding, dilation, ceil_mode, 2)
-
-
-def avg_pool1d(
-    input: Tensor,
-    kernel_size: IntOrTuple,
-    stride: IntOrTuple | None = None,
-    padding: IntOrTuple = 0,
-    ceil_mode: bool = False,
-    count_include_pad: bool = True,
-) -> Tensor:
-    """The mean of each window of (N, C, L) or (C, L).
-
-    >>> avg_pool1d(mg.tensor([[1.0, 3.0, 2.0, 0.0]]), 2).tolist()
-    [[2.0, 1.0]]
-    """
-    return _avg_pool(input, kernel_size, stride, padding, ceil_mode, count_include_pad, None, 1)
-
-
-def avg_pool2d(
-    input: Tensor,
-    kernel_size: IntOrTuple,
-    stride: IntOrTuple | None = None,
-    padding: IntOrTuple = 0,
-    ceil_mode: bool = False,
-    count_include_pad: bool = True,
-    divisor_override: int | None = None,
-) -> Tensor:
-    """The mean of each window of (N, C, H, W) or (C, H, W); sizes as `max_pool2d`.
-
-    Padding counts as zeros, or not at all if `count_include_pad` is false. `divisor_override` divides each sum
-    instead of the number of elements.
-
-    >>> avg_pool2d(mg.reshape(mg.arange(16.0), (1, 1, 4, 4)), 2).tolist()
-    [[[[2.5, 4.5], [10.5, 12.5]]]]
-    """
-    return _avg_pool(input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override, 2)
+from .arguments import in_dimensions
+from .conv import IntOrTuple
 
 
 def _max_pool(
-    x: Tensor,
-    kernel_size: IntOrTuple,
-    stride: IntOrTuple | None,
-    padding: IntOrTuple,
-    dilation: IntOrTuple,
-    ceil_mode: bool,
     ndim: int,
+    /,
+    input: Tensor,
+    kernel_size: IntOrTuple,
+    stride: IntOrTuple | None = None,
+    padding: IntOrTuple = 0,
+    dilation: IntOrTuple = 1,
+    *,
+    ceil_mode: bool = False,
 ) -> Tensor:
-    batched = _check_axes(x, ndim, "max_pool")
-    if not batched:
-        x = mg.expand_dims(x, axis=0)
+    batched = _check_axes(input, ndim, "max_pool")
+    x = input if batched else mg.expand_dims(input, axis=0)
     plan = _plan(x.shape[2:], kernel_size, stride, padding, dilation, ceil_mode)
     if any(before or after > 0 for before, after in plan.widths):
         least = -math.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
@@ -123,18 +52,18 @@ def _max_along(x: Tensor, axis: int, outputs: int, kernel: int, stride: int, dil
 
 
 def _avg_pool(
-    x: Tensor,
-    kernel_size: IntOrTuple,
-    stride: IntOrTuple | None,
-    padding: IntOrTuple,
-    ceil_mode: bool,
-    count_include_pad: bool,
-    divisor_override: int | None,
     ndim: int,
+    /,
+    input: Tensor,
+    kernel_size: IntOrTuple,
+    stride: IntOrTuple | None = None,
+    padding: IntOrTuple = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
 ) -> Tensor:
-    batched = _check_axes(x, ndim, "avg_pool")
-    if not batched:
-        x = mg.expand_dims(x, axis=0)
+    batched = _check_axes(input, ndim, "avg_pool")
+    x = input if batched else mg.expand_dims(input, axis=0)
     lengths = x.shape[2:]
     plan = _plan(lengths, kernel_size, stride, padding, 1, ceil_mode)
     if divisor_override == 0:
@@ -149,6 +78,55 @@ def _avg_pool(
     else:
         y = sums / wrap(_counts(lengths, plan, count_include_pad).astype(x.dtype), None)
     return y if batched else mg.squeeze(y, axis=0)
+
+
+@in_dimensions(1, _max_pool)
+def max_pool1d() -> None:
+    """The largest of each window of (N, C, L) or (C, L); where several are equal, the first gets the gradient.
+
+    >>> max_pool1d(mg.tensor([[1.0, 3.0, 2.0, 0.0]]), 2).tolist()
+    [[3.0, 2.0]]
+    """
+
+
+@in_dimensions(2, _max_pool)
+def max_pool2d() -> None:
+    """The largest of each window of (N, C, H, W) or (C, H, W). `stride` is the kernel size if not given.
+
+    H' = (H + 2·padding - dilation·(k-1) - 1) / stride + 1, rounded down, or up with `ceil_mode` (a last window
+    reaches over the edge, but never starts beyond it). Padding counts as -∞.
+
+    >>> max_pool2d(mg.reshape(mg.arange(16.0), (1, 1, 4, 4)), 2).tolist()
+    [[[[5.0, 7.0], [13.0, 15.0]]]]
+    """
+
+
+def avg_pool1d(
+    input: Tensor,
+    kernel_size: IntOrTuple,
+    stride: IntOrTuple | None = None,
+    padding: IntOrTuple = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> Tensor:
+    """The mean of each window of (N, C, L) or (C, L).
+
+    >>> avg_pool1d(mg.tensor([[1.0, 3.0, 2.0, 0.0]]), 2).tolist()
+    [[2.0, 1.0]]
+    """
+    return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad)
+
+
+@in_dimensions(2, _avg_pool)
+def avg_pool2d() -> None:
+    """The mean of each window of (N, C, H, W) or (C, H, W); sizes as `max_pool2d`.
+
+    Padding counts as zeros, or not at all if `count_include_pad` is false. `divisor_override` divides each sum
+    instead of the number of elements.
+
+    >>> avg_pool2d(mg.reshape(mg.arange(16.0), (1, 1, 4, 4)), 2).tolist()
+    [[[[2.5, 4.5], [10.5, 12.5]]]]
+    """
 
 
 class _Plan:
@@ -171,12 +149,12 @@ def _plan(
     ceil_mode: bool,
 ) -> _Plan:
     ndim = len(lengths)
-    kernel = tuple_of(kernel_size, ndim, "kernel_size")
+    kernel = composite.extent(kernel_size, ndim, "kernel_size")
     plan = _Plan(
         kernel,
-        kernel if stride is None else tuple_of(stride, ndim, "stride"),
-        tuple_of(padding, ndim, "padding"),
-        tuple_of(dilation, ndim, "dilation"),
+        kernel if stride is None else composite.extent(stride, ndim, "stride"),
+        composite.extent(padding, ndim, "padding"),
+        composite.extent(dilation, ndim, "dilation"),
     )
     outputs = []
     for length, k, s, p, d in zip(lengths, kernel, plan.stride, plan.padding, plan.dilation, strict=True):

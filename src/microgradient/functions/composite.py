@@ -1,6 +1,6 @@
-"""Functions built from primitives. They have no derivative of their own: the rulebook gives it.
+"""Functions built from primitives, which the standard has not: softmax and its relatives, sliding windows, convolution.
 
-Here are those that functions/, nn/ and recipes share: softmax and its relatives, sliding windows, convolution.
+They have no derivative of their own: the rulebook gives it.
 """
 
 from __future__ import annotations
@@ -11,11 +11,15 @@ from typing import Any, cast
 
 import numpy as np
 
-from .errors import ArgumentError, ShapeError
-from .operators import apply, wrap
-from .primitives import TABLE
-from .taped_world import TAPED as xp
-from .tensor import Tensor
+from ..errors import ArgumentError, ShapeError
+from ..operators import wrap
+from ..taped_world import TAPED as xp
+from ..tensor import Tensor
+from .arguments import ArrayLike, as_tensor, axes_of, inexact
+from .manipulation import squeeze
+from .products import operands
+
+__all__ = ["conv", "conv_transpose", "log_softmax", "logsumexp", "softmax", "stop_gradient", "windows"]
 
 Extent = int | Sequence[int]
 Padding = int | Sequence[int] | Sequence[tuple[int, int]] | str
@@ -28,7 +32,7 @@ def stop_gradient(x: Any) -> Tensor:
     >>> mg.grad(lambda x: x * mg.stop_gradient(x))(3.0)
     tensor(3.)
     """
-    return _tensor(x).detach()
+    return as_tensor(x).detach()
 
 
 def logsumexp(x: Any, /, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
@@ -40,13 +44,13 @@ def logsumexp(x: Any, /, axis: int | tuple[int, ...] | None = None, keepdims: bo
     >>> round(mg.logsumexp(mg.tensor([1000.0, 1000.0])).item(), 2)
     1000.69
     """
-    x = _floating(x)
+    x = inexact(as_tensor(x))
     axes = _axes(axis, x.ndim)
     top = _peak(x, axes)
     total = xp.sum(xp.exp(x - top), axis=axes, keepdims=True)
     none = xp.equal(total, 0)  # log has no derivative there, but the sum stays 0 nearby
     total = xp.where(none, -math.inf, xp.log(xp.where(none, 1, total)) + top)
-    return cast("Tensor", total if keepdims else xp.reshape(total, shape=_dropped(total.shape, axes)))
+    return cast("Tensor", total if keepdims else squeeze(total, axes))
 
 
 def softmax(x: Any, /, axis: int | tuple[int, ...] = -1) -> Tensor:
@@ -56,7 +60,7 @@ def softmax(x: Any, /, axis: int | tuple[int, ...] = -1) -> Tensor:
     >>> mg.softmax(mg.tensor([0.0, 0.0]))
     tensor([0.5, 0.5])
     """
-    x = _floating(x)
+    x = inexact(as_tensor(x))
     axes = _axes(axis, x.ndim)
     if not x.size:
         return cast("Tensor", xp.exp(x))
@@ -71,7 +75,7 @@ def log_softmax(x: Any, /, axis: int | tuple[int, ...] = -1) -> Tensor:
     >>> mg.log_softmax(mg.tensor([0.0, 1000.0]))
     tensor([-1000.,     0.])
     """
-    x = _floating(x)
+    x = inexact(as_tensor(x))
     axes = _axes(axis, x.ndim)
     if not x.size:
         return cast("Tensor", x + 0)
@@ -91,11 +95,8 @@ def windows(x: Any, window: Extent, stride: Extent = 1, dilation: Extent = 1) ->
             [2., 3.]])
     """
     window = (window,) if isinstance(window, int) else tuple(window)
-    k = len(window)
-    return cast(
-        "Tensor",
-        xp.windows(_tensor(x), window=window, stride=_extent(stride, k), dilation=_extent(dilation, k)),
-    )
+    steps, spread = (extent(each, len(window), name) for each, name in ((stride, "stride"), (dilation, "dilation")))
+    return cast("Tensor", xp.windows(as_tensor(x), window=window, stride=steps, dilation=spread))
 
 
 def conv(x: Any, w: Any, /, stride: Extent = 1, padding: Padding = 0, dilation: Extent = 1, groups: int = 1) -> Tensor:
@@ -109,13 +110,7 @@ def conv(x: Any, w: Any, /, stride: Extent = 1, padding: Padding = 0, dilation: 
     >>> mg.conv(mg.ones((1, 1, 4)), mg.ones((1, 1, 3)), padding=1)
     tensor([[[2., 3., 3., 2.]]])
     """
-    x, w = _tensor(x), _tensor(w)
-    k = w.ndim - 2
-    options = _options(k, stride, padding, dilation, groups, w.shape[2:])
-    if k < 1 or x.ndim != k + 2:
-        raise ShapeError(
-            "MG129", f"A weight of shape {w.shape} needs an input of {w.ndim} axes (N, C, …), not {x.shape}."
-        )
+    x, w, options = _spatial(x, w, stride, padding, dilation, groups)
     if x.shape[1] != w.shape[1] * groups or w.shape[0] % groups:
         raise ShapeError("MG130", _channels(x.shape, w.shape, groups))
     for size, window, step, (lo, hi) in zip(
@@ -126,7 +121,7 @@ def conv(x: Any, w: Any, /, stride: Extent = 1, padding: Padding = 0, dilation: 
                 "MG131", f"A window of {step * (window - 1) + 1} does not fit in {size} + padding {lo + hi}: input {x.shape}, "
                 f"weight {w.shape}. Write `padding={(step * (window - 1) + 1) // 2}`, or use a smaller kernel.",
             )  # fmt: skip
-    return cast("Tensor", apply(TABLE["conv"], *_same_dtype(x, w), **options))
+    return cast("Tensor", xp.conv(x, w, **options))
 
 
 def conv_transpose(
@@ -148,14 +143,8 @@ def conv_transpose(
     >>> mg.conv_transpose(mg.ones((1, 1, 2)), mg.ones((1, 1, 2)), stride=2)
     tensor([[[1., 1., 1., 1.]]])
     """
-    x, w = _tensor(x), _tensor(w)
-    k = w.ndim - 2
-    options = _options(k, stride, padding, dilation, groups, w.shape[2:])
-    extra = _extent(output_padding, k)
-    if k < 1 or x.ndim != k + 2:
-        raise ShapeError(
-            "MG129", f"A weight of shape {w.shape} needs an input of {w.ndim} axes (N, C, …), not {x.shape}."
-        )
+    x, w, options = _spatial(x, w, stride, padding, dilation, groups)
+    extra = extent(output_padding, w.ndim - 2, "output_padding")
     if x.shape[1] != w.shape[0] or w.shape[0] % groups:
         raise ShapeError(
             "MG130", f"A transposed convolution with weight {w.shape} needs {w.shape[0]} channels, got {x.shape[1]}."
@@ -174,13 +163,12 @@ def conv_transpose(
         raise ShapeError(
             "MG131", f"The output of this transposed convolution would have size {size}: less padding is needed."
         )
-    x, w = _same_dtype(x, w)
     if all(e < s for e, s in zip(extra, options["stride"], strict=True)):
-        return cast("Tensor", apply(TABLE["conv_input"], x, w, size=size, **options))
+        return cast("Tensor", xp.conv_input(x, w, size=size, **options))
     # One more window would fit into the output, and x has no entry for it. So: all that the windows reach, zeros, and a cut.
-    edges, options["padding"] = options["padding"], ((0, 0),) * k
+    edges, options["padding"] = options["padding"], ((0, 0),) * len(size)
     reach = tuple(n + lo + hi - e for n, (lo, hi), e in zip(size, edges, extra, strict=True))
-    y = apply(TABLE["conv_input"], x, w, size=reach, **options)
+    y = xp.conv_input(x, w, size=reach, **options)
     y = xp.pad(y, widths=((0, 0), (0, 0), *((0, e) for e in extra)))
     return cast("Tensor", y[(..., *(slice(lo, lo + n) for (lo, _), n in zip(edges, size, strict=True)))])
 
@@ -188,29 +176,8 @@ def conv_transpose(
 # --------------------------------------------------------------------------------------------------------------- helpers
 
 
-def _tensor(x: Any) -> Tensor:
-    return x if isinstance(x, Tensor) else Tensor(x, None)
-
-
-def _floating(x: Any) -> Tensor:
-    """`x` as a tensor of a floating dtype: the functions here need exp."""
-    x = _tensor(x)
-    return x if x.dtype.kind in "fc" else cast("Tensor", xp.positive(x * 1.0))
-
-
 def _axes(axis: int | tuple[int, ...] | None, ndim: int) -> tuple[int, ...]:
-    if axis is None:
-        return tuple(range(ndim))
-    axes = (axis,) if isinstance(axis, int | np.integer) else tuple(axis)
-    if ndim == 0 and axes in ((0,), (-1,)):
-        return ()  # PyTorch's softmax(x, dim=0) of a number
-    if any(not -ndim <= a < ndim for a in axes):
-        raise ShapeError("MG133", f"Axis {axis} does not exist: the tensor has {ndim} axes.")
-    return tuple(a % ndim for a in axes)
-
-
-def _dropped(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(n for i, n in enumerate(shape) if i not in axes)
+    return () if ndim == 0 and axis in (0, -1) else axes_of(axis, ndim)  # PyTorch's softmax(x, dim=0) of a number
 
 
 def _peak(x: Tensor, axes: tuple[int, ...]) -> Tensor:
@@ -221,43 +188,51 @@ def _peak(x: Tensor, axes: tuple[int, ...]) -> Tensor:
     return cast("Tensor", xp.where(xp.isfinite(top), top, 0))
 
 
-def _extent(value: Extent, k: int) -> tuple[int, ...]:
+def _spatial(
+    x: ArrayLike, w: ArrayLike, stride: Extent, padding: Padding, dilation: Extent, groups: int
+) -> tuple[Tensor, Tensor, dict[str, Any]]:
+    """What the two convolutions share: tensors of one dtype whose axes fit, and canonical parameters."""
+    x, w = operands(x, w)
+    options = conv_options(w.shape[2:], stride, padding, dilation, groups)
+    if w.ndim < 3 or x.ndim != w.ndim:
+        raise ShapeError(
+            "MG129", f"A weight of shape {w.shape} needs an input of {w.ndim} axes (N, C, …), not {x.shape}."
+        )
+    return x, w, options
+
+
+def extent(value: Extent, k: int, name: str) -> tuple[int, ...]:
+    """`value` for each of `k` spatial axes."""
     values = (value,) * k if isinstance(value, int | np.integer) else tuple(value)
     if len(values) == 1:
         values *= k
     if len(values) != k:
-        raise ArgumentError("MG132", f"{k} spatial dimensions need {k} numbers, not {values}.")
+        raise ArgumentError("MG132", f"{name}={value!r} must be one number or {k} of them.")
     return tuple(int(v) for v in values)
 
 
-def _options(
-    k: int, stride: Extent, padding: Padding, dilation: Extent, groups: int, window: tuple[int, ...]
+def conv_options(
+    window: tuple[int, ...], stride: Extent, padding: Padding, dilation: Extent, groups: int
 ) -> dict[str, Any]:
     """The parameters of the convolution primitives in canonical form."""
-    steps, spread = _extent(stride, k), _extent(dilation, k)
+    k = len(window)
+    steps, spread = extent(stride, k, "stride"), extent(dilation, k, "dilation")
     if min((*steps, *spread, groups)) < 1:
         raise ArgumentError("MG132", f"stride {stride}, dilation {dilation} and groups {groups} must be at least 1.")
-    if padding == "valid":
-        padding = 0
     if padding == "same":
         if any(s != 1 for s in steps):
             raise ArgumentError("MG132", f"padding='same' needs stride 1, not {stride}.")
         reach = [d * (m - 1) for d, m in zip(spread, window, strict=True)]
         pairs = tuple((r // 2, r - r // 2) for r in reach)
-    elif isinstance(padding, str):
+    elif isinstance(padding, str) and padding != "valid":
         raise ArgumentError("MG132", f"padding must be a number, 'same' or 'valid', not {padding!r}.")
-    elif not isinstance(padding, int | np.integer) and len(padding) and isinstance(padding[0], Sequence):
+    elif isinstance(padding, Sequence) and len(padding) and isinstance(padding[0], tuple | list):
         pairs = tuple((int(lo), int(hi)) for lo, hi in cast("Sequence[tuple[int, int]]", padding))
     else:
-        pairs = tuple((p, p) for p in _extent(cast("Extent", padding), k))
+        pairs = tuple((p, p) for p in extent(0 if padding == "valid" else cast("Extent", padding), k, "padding"))
     if any(p < 0 for pair in pairs for p in pair):
         raise ArgumentError("MG132", f"padding must not be negative: {padding}.")
     return {"stride": steps, "padding": pairs, "dilation": spread, "groups": groups}
-
-
-def _same_dtype(x: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
-    dtype = np.result_type(x.data, w.data)
-    return tuple(a if a.dtype == dtype else apply(TABLE["astype"], a, dtype=dtype) for a in (x, w))  # type: ignore[return-value]
 
 
 def _channels(x: tuple[int, ...], w: tuple[int, ...], groups: int) -> str:
