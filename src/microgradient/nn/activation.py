@@ -1,4 +1,4 @@
-"""Activation layers: the functions of `nn.functional` as modules."""
+"""Activation layers: the functions of `nn.functional` as modules. `inplace` changes nothing: tensors do not change."""
 
 from __future__ import annotations
 
@@ -12,14 +12,7 @@ from .linear import empty_parameter
 from .module import Module
 
 
-class _Elementwise(FunctionModule):
-    """An activation without settings. `inplace` is accepted and ignored: tensors do not change."""
-
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-
-
-class ReLU(_Elementwise):
+class ReLU(FunctionModule):
     """max(x, 0).
 
     >>> import microgradient as mg
@@ -28,9 +21,10 @@ class ReLU(_Elementwise):
     """
 
     function = staticmethod(functional.relu)
+    inplace: bool = False
 
 
-class ReLU6(_Elementwise):
+class ReLU6(FunctionModule):
     """min(max(x, 0), 6).
 
     >>> import microgradient as mg
@@ -39,9 +33,10 @@ class ReLU6(_Elementwise):
     """
 
     function = staticmethod(functional.relu6)
+    inplace: bool = False
 
 
-class SiLU(_Elementwise):
+class SiLU(FunctionModule):
     """x · sigmoid(x).
 
     >>> import microgradient as mg
@@ -50,9 +45,10 @@ class SiLU(_Elementwise):
     """
 
     function = staticmethod(functional.silu)
+    inplace: bool = False
 
 
-class Mish(_Elementwise):
+class Mish(FunctionModule):
     """x · tanh(softplus(x)).
 
     >>> import microgradient as mg
@@ -61,6 +57,7 @@ class Mish(_Elementwise):
     """
 
     function = staticmethod(functional.mish)
+    inplace: bool = False
 
 
 class Sigmoid(FunctionModule):
@@ -116,10 +113,8 @@ class LeakyReLU(FunctionModule):
     """
 
     function = staticmethod(functional.leaky_relu)
-
-    def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
-        super().__init__()
-        self.keep(negative_slope=negative_slope)
+    negative_slope: float = 0.01
+    inplace: bool = False
 
 
 class PReLU(Module):
@@ -152,10 +147,8 @@ class ELU(FunctionModule):
     """
 
     function = staticmethod(functional.elu)
-
-    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
-        super().__init__()
-        self.keep(alpha=alpha)
+    alpha: float = 1.0
+    inplace: bool = False
 
 
 class GELU(FunctionModule):
@@ -167,10 +160,7 @@ class GELU(FunctionModule):
     """
 
     function = staticmethod(functional.gelu)
-
-    def __init__(self, approximate: str = "none") -> None:
-        super().__init__()
-        self.keep(approximate=approximate)
+    approximate: str = "none"
 
 
 class Softplus(FunctionModule):
@@ -182,10 +172,8 @@ class Softplus(FunctionModule):
     """
 
     function = staticmethod(functional.softplus)
-
-    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
-        super().__init__()
-        self.keep(beta=beta, threshold=threshold)
+    beta: float = 1.0
+    threshold: float = 20.0
 
 
 class Hardtanh(FunctionModule):
@@ -197,10 +185,9 @@ class Hardtanh(FunctionModule):
     """
 
     function = staticmethod(functional.hardtanh)
-
-    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
-        super().__init__()
-        self.keep(min_val=min_val, max_val=max_val)
+    min_val: float = -1.0
+    max_val: float = 1.0
+    inplace: bool = False
 
 
 class Softmax(FunctionModule):
@@ -212,10 +199,7 @@ class Softmax(FunctionModule):
     """
 
     function = staticmethod(functional.softmax)
-
-    def __init__(self, dim: int | None = None) -> None:
-        super().__init__()
-        self.keep(dim=dim)
+    dim: int | None = None
 
 
 class LogSoftmax(FunctionModule):
@@ -227,7 +211,4 @@ class LogSoftmax(FunctionModule):
     """
 
     function = staticmethod(functional.log_softmax)
-
-    def __init__(self, dim: int | None = None) -> None:
-        super().__init__()
-        self.keep(dim=dim)
+    dim: int | None = None

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from dataclasses import dataclass, field, fields
+from typing import ClassVar, dataclass_transform
 
 from ..tensor import Tensor
 from .module import Module
 
 
+@dataclass_transform(field_specifiers=(field,))
 class FunctionModule(Module):
-    """Calls `function` with its inputs and with its settings, which are attributes named as the function's parameters."""
+    """Calls `function` with its inputs and with its settings: the fields of a dataclass, named as the function's parameters."""
 
     function: ClassVar[Callable[..., Tensor]]
-    shown: ClassVar[tuple[str, ...] | None] = None
-    """The settings that `repr` shows; None: all."""
+    hidden: ClassVar[tuple[str, ...]] = ("inplace",)
+    """The settings that `repr` does not show."""
 
-    _settings: tuple[str, ...] = ()
+    _settings: ClassVar[tuple[str, ...]] = ()
 
-    def keep(self, **settings: Any) -> None:
-        """Keep settings for the function, as attributes."""
-        for name, value in settings.items():
-            setattr(self, name, value)
-        self._settings += tuple(settings)
+    def __init_subclass__(cls) -> None:
+        if "__init__" not in vars(cls):
+            cls._settings = tuple(each.name for each in fields(dataclass(repr=False, eq=False)(cls)))  # type: ignore[arg-type]
 
     def forward(self, *inputs: Tensor) -> Tensor:
         return type(self).function(*inputs, **{name: getattr(self, name) for name in self._settings})
 
     def extra_repr(self) -> str:
-        names = self._settings if self.shown is None else self.shown
-        return ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
+        return ", ".join(f"{name}={getattr(self, name)!r}" for name in self._settings if name not in self.hidden)

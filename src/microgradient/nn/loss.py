@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import field
+
 from ..tensor import Tensor
 from . import functional
 from .function_module import FunctionModule
@@ -10,22 +12,19 @@ from .function_module import FunctionModule
 class _Loss(FunctionModule):
     """A loss and its reduction."""
 
-    shown = ()
+    reduction: str = field(default="mean", kw_only=True)
 
-    def __init__(self, *, reduction: str = "mean") -> None:
-        super().__init__()
-        self.keep(reduction=reduction)
+    def extra_repr(self) -> str:
+        return ""
 
 
 class _WeightedLoss(_Loss):
     """A loss with a weight for each class or element; the weight is a buffer."""
 
-    weight: Tensor | None
+    weight: Tensor | None = None
 
-    def __init__(self, weight: Tensor | None = None, *, reduction: str = "mean") -> None:
-        super().__init__(reduction=reduction)
-        self.register_buffer("weight", weight)
-        self.keep(weight=weight)
+    def __post_init__(self) -> None:
+        self.register_buffer("weight", self.weight)
 
 
 class MSELoss(_Loss):
@@ -59,10 +58,7 @@ class SmoothL1Loss(_Loss):
     """
 
     function = staticmethod(functional.smooth_l1_loss)
-
-    def __init__(self, *, reduction: str = "mean", beta: float = 1.0) -> None:
-        super().__init__(reduction=reduction)
-        self.keep(beta=beta)
+    beta: float = field(default=1.0, kw_only=True)
 
 
 class HuberLoss(_Loss):
@@ -74,10 +70,8 @@ class HuberLoss(_Loss):
     """
 
     function = staticmethod(functional.huber_loss)
-
-    def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
-        super().__init__(reduction=reduction)
-        self.keep(delta=delta)
+    reduction: str = "mean"
+    delta: float = 1.0
 
 
 class KLDivLoss(_Loss):
@@ -90,10 +84,7 @@ class KLDivLoss(_Loss):
     """
 
     function = staticmethod(functional.kl_div)
-
-    def __init__(self, *, reduction: str = "mean", log_target: bool = False) -> None:
-        super().__init__(reduction=reduction)
-        self.keep(log_target=log_target)
+    log_target: bool = field(default=False, kw_only=True)
 
 
 class BCELoss(_WeightedLoss):
@@ -116,15 +107,11 @@ class BCEWithLogitsLoss(_WeightedLoss):
     """
 
     function = staticmethod(functional.binary_cross_entropy_with_logits)
+    pos_weight: Tensor | None = field(default=None, kw_only=True)
 
-    pos_weight: Tensor | None
-
-    def __init__(
-        self, weight: Tensor | None = None, *, reduction: str = "mean", pos_weight: Tensor | None = None
-    ) -> None:
-        super().__init__(weight, reduction=reduction)
-        self.register_buffer("pos_weight", pos_weight)
-        self.keep(pos_weight=pos_weight)
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.register_buffer("pos_weight", self.pos_weight)
 
 
 class NLLLoss(_WeightedLoss):
@@ -136,10 +123,7 @@ class NLLLoss(_WeightedLoss):
     """
 
     function = staticmethod(functional.nll_loss)
-
-    def __init__(self, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean") -> None:
-        super().__init__(weight, reduction=reduction)
-        self.keep(ignore_index=ignore_index)
+    ignore_index: int = field(default=-100, kw_only=True)
 
 
 class CrossEntropyLoss(_WeightedLoss):
@@ -151,14 +135,5 @@ class CrossEntropyLoss(_WeightedLoss):
     """
 
     function = staticmethod(functional.cross_entropy)
-
-    def __init__(
-        self,
-        weight: Tensor | None = None,
-        *,
-        ignore_index: int = -100,
-        reduction: str = "mean",
-        label_smoothing: float = 0.0,
-    ) -> None:
-        super().__init__(weight, reduction=reduction)
-        self.keep(ignore_index=ignore_index, label_smoothing=label_smoothing)
+    ignore_index: int = field(default=-100, kw_only=True)
+    label_smoothing: float = field(default=0.0, kw_only=True)

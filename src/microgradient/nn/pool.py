@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import field
 
 from . import functional
 from .function_module import FunctionModule
@@ -10,19 +11,24 @@ from .function_module import FunctionModule
 IntOrTuple = int | Sequence[int]
 
 
-class _MaxPool(FunctionModule):
-    def __init__(
-        self,
-        kernel_size: IntOrTuple,
-        stride: IntOrTuple | None = None,
-        padding: IntOrTuple = 0,
-        dilation: IntOrTuple = 1,
-        *,
-        ceil_mode: bool = False,
-    ) -> None:
-        stride = kernel_size if stride is None else stride
-        super().__init__()
-        self.keep(kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode)
+class _Pool(FunctionModule):
+    kernel_size: IntOrTuple
+    stride: IntOrTuple | None = None
+    padding: IntOrTuple = 0
+
+    def __post_init__(self) -> None:
+        self.stride = self.kernel_size if self.stride is None else self.stride
+
+
+class _MaxPool(_Pool):
+    dilation: IntOrTuple = 1
+    ceil_mode: bool = field(default=False, kw_only=True)
+
+
+class _AvgPool(_Pool):
+    hidden = ("ceil_mode", "count_include_pad", "divisor_override")
+    ceil_mode: bool = False
+    count_include_pad: bool = True
 
 
 class MaxPool1d(_MaxPool):
@@ -47,7 +53,7 @@ class MaxPool2d(_MaxPool):
     function = staticmethod(functional.max_pool2d)
 
 
-class AvgPool1d(FunctionModule):
+class AvgPool1d(_AvgPool):
     """The mean of each window of (N, C, L): see `microgradient.nn.functional.avg_pool1d`.
 
     >>> import microgradient as mg
@@ -56,27 +62,9 @@ class AvgPool1d(FunctionModule):
     """
 
     function = staticmethod(functional.avg_pool1d)
-    shown = ("kernel_size", "stride", "padding")
-
-    def __init__(
-        self,
-        kernel_size: IntOrTuple,
-        stride: IntOrTuple | None = None,
-        padding: IntOrTuple = 0,
-        ceil_mode: bool = False,
-        count_include_pad: bool = True,
-    ) -> None:
-        super().__init__()
-        self.keep(
-            kernel_size=kernel_size,
-            stride=kernel_size if stride is None else stride,
-            padding=padding,
-            ceil_mode=ceil_mode,
-            count_include_pad=count_include_pad,
-        )
 
 
-class AvgPool2d(FunctionModule):
+class AvgPool2d(_AvgPool):
     """The mean of each window of (N, C, H, W): see `microgradient.nn.functional.avg_pool2d`.
 
     >>> import microgradient as mg
@@ -85,23 +73,4 @@ class AvgPool2d(FunctionModule):
     """
 
     function = staticmethod(functional.avg_pool2d)
-    shown = ("kernel_size", "stride", "padding")
-
-    def __init__(
-        self,
-        kernel_size: IntOrTuple,
-        stride: IntOrTuple | None = None,
-        padding: IntOrTuple = 0,
-        ceil_mode: bool = False,
-        count_include_pad: bool = True,
-        divisor_override: int | None = None,
-    ) -> None:
-        super().__init__()
-        self.keep(
-            kernel_size=kernel_size,
-            stride=kernel_size if stride is None else stride,
-            padding=padding,
-            ceil_mode=ceil_mode,
-            count_include_pad=count_include_pad,
-            divisor_override=divisor_override,
-        )
+    divisor_override: int | None = None
