@@ -23,9 +23,9 @@ from .trace import _DATA, _GRAD, Trace, tracing_with
 from .traced_optimizer import FLOAT64
 from .traced_world import constant
 
-ARRAY, TENSOR, INSIDE, FLOAT, STATIC = range(5)
+ARRAY, TENSOR, INSIDE, FLOAT, STATIC, VALUE = range(6)
 """Kinds of argument: an ndarray; a tensor, with or without a gradient of its own; one computed from others that need a gradient
-(or an argument of `mg.grad`); a Python float; anything else, a constant of the program."""
+(or an argument of `mg.grad`); a Python float; anything else, a constant of the program; a Value, in a function of Values."""
 
 
 class Result(NamedTuple):
@@ -40,7 +40,7 @@ class Result(NamedTuple):
     requires_grad: bool = False
 
 
-ARGUMENT = 5
+ARGUMENT = 6
 
 
 class Effect(NamedTuple):

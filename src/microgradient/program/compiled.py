@@ -21,7 +21,7 @@ from ..tape import TAPE, recording
 from ..trace_hooks import collection_paused
 from ..tree import flatten
 from .bindings import Reference
-from .capture import STATIC, TENSOR, Traced, trace_function
+from .capture import STATIC, TENSOR, VALUE, Traced, trace_function
 from .checking import Check, Witness
 from .guards import Guards
 from .interpret import Interpreter
@@ -66,7 +66,7 @@ def compile(
 
     `debug` runs the program step by step and stops at the first NaN or infinity. Raises TraceError where a program
     would need the value of a tensor: in `if`, `float(…)`, `.item()`. A function of `Value`s compiles as well, see
-    `CompiledValues`; Values and tensors can't be mixed.
+    `scalar_jit`; Values and tensors can't be mixed.
 
     >>> import microgradient as mg
     >>> settings = {"scale": 2.0}
@@ -102,14 +102,14 @@ class Compiled:
         self._function, self._static, self._check, self._debug = function, static, check, debug
         self._calls = 0  # counted only if some are checked
         give_lock(self)
-        self._found: OrderedDict[Any, list[Specialization]] = OrderedDict()
-        self._latest: Specialization | None = None
-        self._quick: tuple[Callable[[tuple[Any, ...], Any], bool], Specialization] | None = None
+        self._found: OrderedDict[Any, list[Any]] = OrderedDict()  # Specializations, or those of a function of Values
+        self._latest: Any = None
+        self._quick: tuple[Callable[[tuple[Any, ...], Any], bool], Any] | None = None
         self._key: Any = None  # the static one of the latest
         self._hits = 0
         self._retracing = Retracing(function)
-        self._outside: set[int] = set()  # the ids of the tensors that it closes over
-        self._values: Any = None  # what runs it, once it turned out to be a function of Values
+        self._outside: set[int] = set()  # the ids of the tensors or Values that it closes over
+        self._scalar_jit: Any = None  # what traces and runs it, once it turned out to be a function of Values
         functools.update_wrapper(self, function, updated=())
 
     def __call__(self, *args: Any, **options: Any) -> Any:
@@ -151,8 +151,6 @@ class Compiled:
                 "MG205", f"repeat(n, …) takes a whole number of calls from 1 on, then the arguments; it got {shown}."
             )
         result = self(*args, **options)
-        if self._values is not None:
-            return self._called(args, options, n - 1) if n > 1 else result
         if n > 1:
             result = self(*args, **options)  # the state that the first call began is now the second's
         left = n - 2
@@ -180,7 +178,7 @@ class Compiled:
         """
         with launch_times() as times:
             result = self(*args, **options)
-        if self._values is not None:
+        if self._scalar_jit is not None:
             raise ArgumentTypeError(
                 "MG205", "A function of Values is one loop of machine code: it has no launches to time."
             )
@@ -194,8 +192,7 @@ class Compiled:
     @property
     def kernels(self) -> str:
         """The machine-code kernels of the program that ran last, as text. Empty for Values, and on NumPy."""
-        last = self._last()
-        return "" if self._values is not None else str(getattr(last.executable, "listing", str)())
+        return str(getattr(self._last().executable, "listing", str)())
 
     def stats(self) -> dict[str, Any]:
         """What the program that ran last consists of, and how often functions were traced and found again.
@@ -205,19 +202,16 @@ class Compiled:
         code came from disk; `programs` made, how many are `cached`, and how many `calls` found one.
         """
         last = self._last()
-        if self._values is not None:
-            return dict(self._values.stats())
         backend: dict[str, Any] = getattr(last.executable, "stats", dict)()
         counts = {
             "programs": self._retracing.times, "cached": sum(map(len, self._found.values())), "calls": self._hits
         }  # fmt: skip
-        return {"instructions": len(last.program.instructions), **backend, **counts}
+        return {"instructions": last.program.size, **backend, **counts}
 
     def _last(self) -> Any:
-        last = self._latest if self._values is None else self._values.last
-        if last is None:
+        if self._latest is None:
             raise ArgumentTypeError("MG205", "There is no program yet: call the compiled function first.")
-        return last
+        return self._latest
 
     # ------------------------------------------------------------------------------------------------------------ one call
 
@@ -230,30 +224,28 @@ class Compiled:
             running[me] = False
             with self._lock:
                 static = None if self._static is None else self._static_key()
-                if self._values is None:
-                    try:
-                        if self._check:
-                            return self._checked(args, options, repeat, static)
-                        return self._slowly(args, options, repeat, static)
-                    except ValuesMetError:
-                        with importing:
-                            scalar_jit = importlib.import_module("..scalar_jit.compiled", __package__)
-                        self._values = scalar_jit.CompiledValues(self._function, self._debug, self._retracing, Compiled)
-                return self._values.run(repeat, args, options, static)
+                try:
+                    if self._check and self._scalar_jit is None:
+                        return self._checked(args, options, repeat, static)
+                    return self._slowly(args, options, repeat, static)
+                except ValuesMetError:
+                    with importing:
+                        self._scalar_jit = importlib.import_module("..scalar_jit", __package__)
+                    return self._slowly(args, options, repeat, static)
         finally:
             running.pop(me, None)
 
-    def _run(self, found: Specialization | None, leaves: Any, repeat: int) -> Any:
+    def _run(self, found: Any, leaves: Any, repeat: int) -> Any:
         """What a program gives for these arguments; MISMATCH if it isn't what the function would do now."""
         me = get_ident()
         while True:
             before = interruptions[0]
-            if not found.prepare(leaves):  # type: ignore[union-attr]
+            if not found.prepare(leaves):
                 return MISMATCH
             running[me] = True
             try:
                 if interruptions[0] == before:
-                    return found.run(leaves, repeat)  # type: ignore[union-attr]
+                    return found.run(leaves, repeat)
             finally:
                 running[me] = False
 
@@ -274,7 +266,7 @@ class Compiled:
 
     def _eagerly(self, args: tuple[Any, ...], options: dict[str, Any], times: int) -> Any:
         """What the function gives without a program: arrays among its arguments are tensors, as they are in a trace."""
-        if self._values is None:
+        if self._scalar_jit is None:
             leaves, rebuild = flatten((args, options))
             args, options = rebuild([wrap(x, None) if _is_array(x) else x for x in leaves])
         return [self._function(*args, **options) for _ in range(times)][-1]
@@ -315,9 +307,9 @@ class Compiled:
         """The leaves of the arguments, how to put them together again, their kinds, and the key of their signature."""
         leaves, rebuild = flatten((args, options))
         leaves = [native_order(x) if isinstance(x, np.ndarray) else x for x in leaves]
-        return leaves, rebuild, *signature(leaves, (args, options), self._outside, static)
+        return leaves, rebuild, *signature(leaves, (args, options), self._outside, static, self._scalar_jit is not None)
 
-    def _remember(self, found: Specialization, leaves: list[Any], args: Any, options: Any, static: Any) -> None:
+    def _remember(self, found: Any, leaves: list[Any], args: Any, options: Any, static: Any) -> None:
         """It ran last: the next call looks whether it is like this one before it does anything else."""
         if self._latest is not None and self._latest is not found:
             self._latest.release()
@@ -326,25 +318,32 @@ class Compiled:
         check = quick_check(leaves, found, self._static_check()) if flat and not self._check else None
         self._quick = None if check is None else (check, found)
 
-    def _made(self, leaves: list[Any], kinds: list[int], rebuild: Callable[[list[Any]], Any]) -> Specialization | None:
+    def _made(self, leaves: list[Any], kinds: list[int], rebuild: Callable[[list[Any]], Any]) -> Any:
         """A program for these arguments. None if one turned out to be closed over as well: its signature is another one, then."""
         witness = Witness()
         traced, trace, _ = self._traced(leaves, kinds, rebuild, witness.watching() if self._check else nullcontext())
         names = Names(self._function, [x for x, kind in zip(leaves, kinds, strict=True) if kind == STATIC])
         names.are_inputs(binding.array for binding in traced.sources if isinstance(binding, Reference))
         guards = Guards(trace, traced.sources, names)
-        if any(kind == TENSOR and id(x) in guards.outside for x, kind in zip(leaves, kinds, strict=True)):
+        if self._scalar_jit is not None:
+            compile = functools.partial(Compiled, debug=self._debug)
+            made = self._scalar_jit.ValueSpecialization(traced, kinds, guards, self._function, rebuild, compile)
+        if any(kind in (TENSOR, VALUE) and id(x) in guards.outside for x, kind in zip(leaves, kinds, strict=True)):
             self._outside |= guards.outside
             return None
-        backend = functools.partial(Interpreter, check=True) if self._debug else native
-        made = Specialization(traced, kinds, backend, self._again(traced, rebuild), guards)
+        if self._scalar_jit is None:
+            backend = functools.partial(Interpreter, check=True) if self._debug else native
+            made = Specialization(traced, kinds, backend, self._again(traced, rebuild), guards)
         made.witness = witness
         return made
 
     def _traced(self, leaves: list[Any], kinds: list[int], rebuild: Any, context: Any) -> tuple[Traced, Trace, Leaks]:
         leaks = Leaks(Names(self._function, [x for x, kind in zip(leaves, kinds, strict=True) if kind == STATIC]))
-        with meeting_values(), context:
-            traced, trace = trace_function(self._function, leaves, kinds, rebuild, leaks)
+        if self._scalar_jit is not None:
+            traced, trace = self._scalar_jit.trace_values(self._function, leaves, kinds, rebuild, leaks, self._debug)
+        else:
+            with meeting_values(), context:
+                traced, trace = trace_function(self._function, leaves, kinds, rebuild, leaks)
         leaks.warn(self._function, trace.modules)
         return traced, trace, leaks
 

@@ -90,6 +90,11 @@ class Program:
         for number, instruction in enumerate([*self.inputs, *self.instructions]):
             instruction.number = number
 
+    @property
+    def size(self) -> int:
+        """How many instructions there are."""
+        return len(self.instructions)
+
     def __str__(self) -> str:
         lines = [_line(i) for i in self.inputs] + [_line(i) for i in self.instructions]
         lines.append("return " + ", ".join(f"%{o.number}" for o in self.outputs))

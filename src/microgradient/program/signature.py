@@ -9,25 +9,30 @@ from typing import Any
 import numpy as np
 
 from ..interop import DEFAULT_FLOAT
+from ..scalar import Value
 from ..tape import NOT_STORED, recording
 from ..tensor import Tensor
 from ..tree import flatten
-from .capture import ARRAY, FLOAT, INSIDE, STATIC, TENSOR
+from .capture import ARRAY, FLOAT, INSIDE, STATIC, TENSOR, VALUE
 from .specialization import Specialization
 
 
-def signature(leaves: list[Any], tree: Any, outside: set[int], static: Any) -> tuple[list[int], Any]:
+def signature(leaves: list[Any], tree: Any, outside: set[int], static: Any, of_values: bool) -> tuple[list[int], Any]:
     """The kinds of the leaves, and what must be equal. `static` is the user's own part of it.
 
-    A tensor that the function closes over (`outside`) is a constant as an argument: what the function changes through one of
-    the two names, it sees through the other.
+    A tensor or Value that the function closes over (`outside`) is a constant as an argument: what the function changes through
+    one of the two names, it sees through the other. `of_values`: numbers of Values are read at each call.
     """
     kinds, key = [], [_structure(tree), recording.get() is None, DEFAULT_FLOAT[0], static]
-    tensors: dict[int, int] = {}
+    first: dict[int, int] = {}
+    entry: tuple[Any, ...]
     for n, leaf in enumerate(leaves):
-        kind, entry = (STATIC, (STATIC, id(leaf))) if id(leaf) in outside else _described(leaf)
-        if kind == TENSOR:
-            entry = (*entry, tensors.setdefault(id(leaf), n))
+        if id(leaf) in outside:
+            kind, entry = STATIC, (STATIC, id(leaf))
+        else:
+            kind, entry = (VALUE, (VALUE,)) if of_values and isinstance(leaf, Value) else _described(leaf)
+        if kind in (TENSOR, VALUE):
+            entry = (*entry, first.setdefault(id(leaf), n))
         kinds.append(kind)
         key.append(entry)
     return kinds, tuple(key)
@@ -73,7 +78,7 @@ def quick_check(
     kinds = found.kinds
     if len({id(x) for x, k in zip(leaves, kinds, strict=True) if k == TENSOR}) < kinds.count(TENSOR):
         return None
-    if INSIDE in kinds:
+    if INSIDE in kinds or VALUE in kinds:
         return None
     off, default = recording.get() is None, DEFAULT_FLOAT[0]
     wanted = [(k, type(x), *_quick_entry(x, k)) for x, k in zip(leaves, kinds, strict=True)]

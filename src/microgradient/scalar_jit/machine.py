@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -34,8 +35,8 @@ class Tape:
     first result, place of the first operand in `operands`) for each run; operands come as all first, all second, all third.
     """
 
-    def __init__(self, program: ScalarProgram, outputs: Iterable[int]) -> None:
-        outputs = list(outputs)
+    def __init__(self, program: ScalarProgram, outputs: list[int]) -> None:
+        started = time.perf_counter()
         kind, operands, number = _live(program, outputs)
         kind, operands, number = _fuse(kind, operands, number, outputs)
         constants = np.flatnonzero(kind == sp.CONSTANT)
@@ -55,10 +56,8 @@ class Tape:
         self.memory[place[constants]] = np.array(program.constants, np.float64)[operands[0, constants]]
         self.runs, self.operands = _runs(key, kind[work], place[operands[:, work]], first)
         self.feed_back(np.zeros((2, 0), np.int32))
-        self.number, self._first = (
-            number[work],
-            first,
-        )  # which operation of the program lies at a place from the first result on
+        self.number, self._first = number[work], first  # which operation lies at a place from the first result on
+        self._seconds = time.perf_counter() - started
 
     def places(self, slots: Iterable[int]) -> NDArray[np.int64]:
         """Where the results of these operations are in `memory`."""
@@ -80,18 +79,16 @@ class Tape:
                     found.append(int(self.number[to + k - self._first]))
         return min(found, default=None)
 
-    def host_calls(self) -> dict[str, int]:
-        """How often Python is called, by function."""
+    def stats(self) -> dict[str, Any]:
+        """How many operations are carried out, in how many runs; how often Python is called, by function; the memory."""
         calls: dict[str, int] = {}
         for opcode, count in self.runs[:, :2].tolist():
             if opcode >= sp.FIRST_FUNCTION and NAMES[opcode] not in _FROM_C:
                 calls[NAMES[opcode]] = calls.get(NAMES[opcode], 0) + count
-        return calls
-
-    @property
-    def size(self) -> int:
-        """How many operations are carried out."""
-        return int(self.runs[:, 1].sum())
+        return {
+            "operations": len(self._place), "steps": int(self.runs[:, 1].sum()), "runs": len(self.runs),
+            "host_calls": calls, "memory_bytes": self.memory.nbytes, "compile_seconds": self._seconds,
+        }  # fmt: skip
 
     def feed_back(self, moves: NDArray[np.int32]) -> None:
         """Between two times, `memory[moves[0]] = memory[moves[1]]`: how the state goes on to the next."""
@@ -101,27 +98,13 @@ class Tape:
 
     def run(self, times: int = 1) -> None:
         """Compute all results, `times` times over."""
-        execute = _compiled("scalar_tape")
-        if execute is None:
-            self.run_with_numpy(times)
-        elif len(self.runs) or times > 1:
+        if len(self.runs) or times > 1:
             if not self._addresses:
                 self._addresses = (
                     self.memory.ctypes.data, self.runs.ctypes.data, len(self.runs), self.operands.ctypes.data,
                     _functions(len(NAMES))[0].ctypes.data, self.moves.ctypes.data, self.moves.shape[1], self._spare.ctypes.data,
                 )  # fmt: skip
-            execute(*self._addresses, times)
-
-    def run_with_numpy(self, times: int = 1) -> None:
-        """The same with NumPy, run by run, bit for bit."""
-        memory, operands = self.memory, self.operands
-        with np.errstate(all="ignore"):
-            for turn in range(times):
-                if turn:
-                    memory[self.moves[0]] = memory[self.moves[1]]
-                for opcode, count, to, at in self.runs.tolist():
-                    arguments = [memory[operands[at + k * count : at + (k + 1) * count]] for k in range(ARITY[opcode])]
-                    memory[to : to + count] = _in_numpy(opcode)(*arguments)
+            _compiled("scalar_tape")(*self._addresses, times)
 
 
 # -------------------------------------------------------------------------------------------------------------- making the runs
@@ -135,12 +118,7 @@ def _live(program: ScalarProgram, outputs: list[int]) -> tuple[Column, Column, C
     operands = _on_themselves(program.kind, program.operands)
     needed = np.zeros(n, np.bool_)
     needed[outputs] = True
-    if (mark := _compiled("scalar_needed")) is not None:
-        mark(operands.ctypes.data, needed.ctypes.data, n)
-    else:
-        for slot, a, b, c in zip(range(n - 1, -1, -1), *operands[:, ::-1].tolist(), strict=True):
-            if needed[slot]:
-                needed[a] = needed[b] = needed[c] = True
+    _compiled("scalar_needed")(operands.ctypes.data, needed.ctypes.data, n)
     kept = np.flatnonzero(needed)
     return program.kind[kept], _renumbered(program.kind, program.operands, needed, kept), kept
 
@@ -191,11 +169,7 @@ def _depths(kind: Column, operands: Column) -> Column:
     work = (kind > sp.CONSTANT).astype(np.int32)
     operands = _on_themselves(kind, operands)
     depths = np.zeros(len(kind), np.int32)
-    if (count := _compiled("scalar_depths")) is not None:
-        count(operands.ctypes.data, depths.ctypes.data, work.ctypes.data, len(kind))
-    else:
-        for slot, (a, b, c) in enumerate(operands.T.tolist()):
-            depths[slot] = max(depths[a], depths[b], depths[c]) + work[slot]
+    _compiled("scalar_depths")(operands.ctypes.data, depths.ctypes.data, work.ctypes.data, len(kind))
     return depths.astype(np.int64)
 
 
@@ -374,10 +348,7 @@ def _load(f: Function, array: str, i: str) -> str:
 
 @functools.cache
 def _compiled(name: str) -> Any:
-    """One of the machine's functions, of addresses and counts; None where there is no LLVM."""
-    if not engine.available():
-        engine.warn_of_numpy()
-        return None
+    """One of the machine's functions, of addresses and counts."""
     code = engine.machine_code(_MACHINE, "scalar_tape")
     function = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * _MACHINE_ARGUMENTS[name])(code.address(name))
     function.code = code  # type: ignore[attr-defined]  # it stays loaded as long
@@ -418,23 +389,7 @@ def _as_float(function: Callable[..., Any]) -> Callable[..., float]:
     return lambda *args: float(function(*args))
 
 
-def _each(function: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda *columns: [function(*row) for row in zip(*(c.tolist() for c in columns), strict=True)]
-
-
-def _in_numpy(opcode: int) -> Callable[..., Any]:
-    return _ARITHMETIC.get(opcode) or _each(_of_floats(NAMES[opcode]))
-
-
 def _of_floats(name: str) -> Callable[..., Any]:
     if name == "polygamma":
         return lambda n, x: SCALAR.polygamma(x, n=int(n))
     return getattr(SCALAR, name)
-
-
-_ARITHMETIC: dict[int, Callable[..., Any]] = {
-    sp.ADD: np.add, sp.SUBTRACT: np.subtract, sp.MULTIPLY: np.multiply, sp.DIVIDE: np.divide, sp.NEGATIVE: np.negative,
-    sp.ABS: np.abs, sp.SQRT: np.sqrt, sp.LESS: np.less, sp.LESS_EQUAL: np.less_equal, sp.EQUAL: np.equal,
-    sp.NOT_EQUAL: np.not_equal, sp.AND: lambda a, b: np.where(a != 0, b, 0), sp.OR: lambda a, b: np.where(a != 0, 1, b),
-    sp.SELECT: lambda c, a, b: np.where(c != 0, a, b), MULTIPLY_ADD: lambda a, b, c: a * b + c,
-}  # fmt: skip

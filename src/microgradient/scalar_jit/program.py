@@ -113,6 +113,11 @@ class ScalarProgram:
         self.kind, self.operands = columns[0].copy(), columns[1:].copy()
         self.operations, self._numbers = bytearray(), {}
 
+    @property
+    def size(self) -> int:
+        """How many operations there are."""
+        return len(self.kind)
+
     def is_truth(self, slot: int) -> bool:
         """Whether the result of an operation is a bool."""
         return bool(LESS <= self.kind[slot] <= OR)

@@ -22,13 +22,13 @@ import numpy as np
 from .. import scalar
 from ..errors import TraceError, format_location, user_location
 from ..primitives import TABLE
-from ..program.capture import refuse_hidden
+from ..program.capture import ARRAY, FLOAT, VALUE, refuse_hidden
+from ..program.leaks import Leaks
 from ..program.meeting_values import put_on_value, traces_values, value_lock
 from ..program.trace import Trace, tracing_with
 from ..scalar import Value
 from ..scalar_world import SCALAR
 from ..tape import next_seq
-from ..trace_hooks import collection_paused
 from ..tree import flatten
 from .program import TRACED, ScalarProgram, ScalarSym
 
@@ -36,13 +36,14 @@ from .program import TRACED, ScalarProgram, ScalarSym
 class Cell:
     """A Value that existed before the trace: what the function read there first, and what is there now.
 
-    UNSEEN is what it did not look at. Numbers that were read are inputs.
+    UNSEEN is what it did not look at. Numbers that were read are inputs. `argument` is the number of the argument that the
+    Value stands for, None for one that the function closes over.
     """
 
-    __slots__ = ("data", "data_before", "grad", "grad_before", "value")
+    __slots__ = ("argument", "data", "data_before", "grad", "grad_before", "value")
 
-    def __init__(self, value: Value) -> None:
-        self.value = value
+    def __init__(self, value: Value, argument: int | None) -> None:
+        self.value, self.argument = value, argument
         self.data: Any = UNSEEN
         self.data_before: Any = UNSEEN
         self.grad: Any = UNSEEN
@@ -75,38 +76,61 @@ class Result:
 class Traced:
     """What a trace found: the program, the cells it reads and writes, the inputs for argument numbers, and the results.
 
-    `numbers` are the inputs that arguments fill, in the order of the arguments' leaves. `results` are the leaves of what was
-    returned: ScalarSyms, Results, arrays of them, or anything else as it is; `rebuild` puts new leaves in their places.
+    `numbers` are the inputs that arguments fill, in the order of the arguments' leaves; `arguments` says which argument a Value
+    of the trace stands for. `results` are the leaves of what was returned: ScalarSyms, Results, arrays of them, or anything else
+    as it is; `rebuild` puts new leaves in their places. `effects` are the cells that were changed.
     """
 
-    def __init__(self, program: ScalarProgram) -> None:
-        self.program = program
+    sources = ()  # no arrays: those are numbers, one by one
+
+    def __init__(self, leaves: list[Any], kinds: list[int], keep_places: bool) -> None:
+        self.program = ScalarProgram(keep_places)
         self.cells: list[Cell] = []
+        self.effects: list[Cell] = []
         self.numbers: list[ScalarSym] = []
+        self.arguments: dict[Value, int] = {}
+        self._stand_ins: dict[int, Value] = {}
+        self.leaves = [self._stand_in(n, x, kind) for n, (x, kind) in enumerate(zip(leaves, kinds, strict=True))]
         self.results: list[Any] = []
         self.rebuild: Callable[[list[Any]], Any] = lambda leaves: None
+
+    def _stand_in(self, number: int, leaf: Any, kind: int) -> Any:
+        """What the function gets for an argument: inputs instead of numbers, a new Value instead of a Value."""
+        if kind == VALUE:
+            value = self._stand_ins.setdefault(id(leaf), Value(leaf.data, label=leaf.label))
+            value.grad = leaf.grad
+            self.arguments.setdefault(value, number)
+            return value
+        if kind not in (FLOAT, ARRAY):
+            return leaf
+        entries = np.empty(np.size(leaf), object)
+        entries[:] = inputs = [self.program.input() for _ in range(entries.size)]
+        self.numbers += inputs
+        return entries.reshape(leaf.shape) if kind == ARRAY else inputs[0]
 
 
 UNSEEN: Any = object()
 
 
 def trace_values(
-    fn: Callable[..., Any], arguments: Callable[[ScalarProgram, list[ScalarSym]], Any], keep_places: bool = False
-) -> Traced:
-    """Run `fn` once on ScalarSyms. `arguments(program, numbers)` makes its (args, kwargs) and adds their inputs to `numbers`."""
+    fn: Callable[..., Any], leaves: list[Any], kinds: list[int], rebuild: Any, leaks: Leaks, keep_places: bool = False
+) -> tuple[Traced, Trace]:
+    """Run `fn` once on ScalarSyms in the place of the numbers among its arguments."""
     with value_lock:
-        traced = Traced(ScalarProgram(keep_places))
-        args, kwargs = arguments(traced.program, traced.numbers)
+        traced, trace = Traced(leaves, kinds, keep_places), _NoTensors()
+        args, options = rebuild(traced.leaves)
         try:
-            with collection_paused(), tracing_with(_NoTensors()), _traced_values(traced.program) as cells:
+            with tracing_with(trace), _traced_values(traced) as cells:
                 start = next_seq()
-                traced.results, traced.rebuild = _results(fn(*args, **kwargs), start)
+                traced.results, traced.rebuild = _results(fn(*args, **options), start)
+            leaks.refuse(lambda x: isinstance(x, Value) and (isinstance(x.data, ScalarSym) or x in traced.arguments))
             traced.cells = list(cells.values())
             for cell in traced.cells:
                 cell.settle(traced.program)
+            traced.effects = [c for c in traced.cells if c.data is not c.data_before or c.grad is not c.grad_before]
         finally:
             traced.program.close()
-        return traced
+        return traced, trace
 
 
 class _NoTensors(Trace):
@@ -149,11 +173,11 @@ def _result(leaf: Any, start: int, seen: dict[int, Result]) -> Any:
 
 
 @contextmanager
-def _traced_values(program: ScalarProgram) -> Iterator[dict[Value, Cell]]:
-    """Let Values record into `program`; yields the cells, which fill as the function meets them."""
+def _traced_values(traced: Traced) -> Iterator[dict[Value, Cell]]:
+    """Let Values record into the program; yields the cells, which fill as the function meets them."""
     cells: dict[Value, Cell] = {}
     me, start = threading.get_ident(), next_seq()
-    changed = _methods() | {name: _attribute(name, cells, program, me, start) for name in ("data", "grad")}
+    changed = _methods() | {name: _attribute(name, cells, traced, me, start) for name in ("data", "grad")}
     kept = {name: vars(Value)[name] for name in changed}
     try:
         put_on_value(changed)
@@ -164,22 +188,23 @@ def _traced_values(program: ScalarProgram) -> Iterator[dict[Value, Cell]]:
         put_on_value(kept)
 
 
-def _attribute(name: str, cells: dict[Value, Cell], program: ScalarProgram, me: int, start: int) -> property:
+def _attribute(name: str, cells: dict[Value, Cell], traced: Traced, me: int, start: int) -> property:
     """`Value.data` or `Value.grad` during a trace; Values with a lower `seq` than `start` existed before."""
     slot: Any = vars(Value)[name]
     get, put, look = slot.__get__, slot.__set__, operator.attrgetter(name)
 
+    def cell_of(v: Value) -> Cell:
+        return cells.get(v) or cells.setdefault(v, Cell(v, traced.arguments.get(v)))
+
     def read(v: Value) -> Any:
         if v.seq > start or not traces_values(me):
             return get(v)
-        cell = cells.get(v)
-        if cell is None:
-            cell = cells[v] = Cell(v)
+        cell = cell_of(v)
         x = look(cell)
         if x is UNSEEN:
             x = get(v)
             if isinstance(x, int | float):
-                x = program.input()
+                x = traced.program.input()
             setattr(cell, name, x)
             setattr(cell, f"{name}_before", x)
         return x
@@ -188,7 +213,7 @@ def _attribute(name: str, cells: dict[Value, Cell], program: ScalarProgram, me: 
         if v.seq > start or not traces_values(me):
             put(v, x)
         else:
-            setattr(cells.get(v) or cells.setdefault(v, Cell(v)), name, x)
+            setattr(cell_of(v), name, x)
 
     return property(read, write)
 
