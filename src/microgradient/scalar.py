@@ -8,6 +8,7 @@ accumulates, and chains of any length work.
 
 from __future__ import annotations
 
+import operator
 import random
 from collections.abc import Callable
 from operator import attrgetter
@@ -76,6 +77,10 @@ def binary(
     method.__name__ = method.__qualname__ = name
     method.__doc__ = f"`{name}` of this number and another."
     return method
+
+
+def _comparison(sign: Callable[[Any, Any], Any]) -> Callable[[Value, Operand], bool]:
+    return lambda self, other: sign(self.data, _number(other))
 
 
 class Value:
@@ -202,7 +207,7 @@ class Value:
             out.data = SCALAR.pow(self.data, exponent)
             out.grad = 0
             out._cotangent = None
-            out.op = _power(exponent, out.data == out.data)
+            out.op = _power(exponent, isinstance(out.data, TracedNumber) or out.data == out.data)
             out._first, out._second = self, None
             return out
         return _pow(self, other)
@@ -229,18 +234,6 @@ class Value:
     def __float__(self) -> float:
         return float(self.data)
 
-    def __lt__(self, other: Operand) -> bool:
-        return bool(self.data < _number(other))
-
-    def __le__(self, other: Operand) -> bool:
-        return bool(self.data <= _number(other))
-
-    def __gt__(self, other: Operand) -> bool:
-        return bool(self.data > _number(other))
-
-    def __ge__(self, other: Operand) -> bool:
-        return bool(self.data >= _number(other))
-
     def __reduce__(self) -> Any:
         if self.parents:
             raise GradientError("MG110", "Only a Value that was not computed from others can be copied or pickled.")
@@ -253,6 +246,9 @@ class Value:
     __mod__, __rmod__ = binary("remainder"), binary("remainder", reflected=True)
     __floordiv__, __rfloordiv__ = binary("floor_divide"), binary("floor_divide", reflected=True)
     __rpow__ = binary("pow", reflected=True)
+    __lt__, __le__, __gt__, __ge__ = (
+        _comparison(sign) for sign in (operator.lt, operator.le, operator.gt, operator.ge)
+    )
     __neg__, __pos__, __abs__ = unary("negative"), unary("positive"), unary("abs")
 
 

@@ -7,6 +7,7 @@ given, as in the array world.
 
 from __future__ import annotations
 
+import functools
 import math
 import operator
 import sys
@@ -29,11 +30,11 @@ class TracedNumber:
 def _ieee(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """`function`, with what the array world gives where Python raises."""
 
-    def total(*args: Any) -> Any:
+    def total(*args: Any, **params: Any) -> Any:
         try:
-            return function(*args)
+            return function(*args, **params)
         except (ValueError, OverflowError, ZeroDivisionError):
-            return _from_arrays(name)(*args)
+            return _from_arrays(name)(*args, **params)
 
     return total
 
@@ -80,33 +81,9 @@ def minimum(a: Any, b: Any) -> Any:
     return a if a <= b or a != a else b
 
 
-def clip(a: Any, lo: Any, hi: Any) -> Any:
-    return min(max(a, lo), hi)
-
-
-def sign(a: Any) -> Any:
-    return (a > 0) - (a < 0) if a == a else math.nan
-
-
-def square(a: Any) -> Any:
-    return a * a
-
-
 def sigmoid(a: Any) -> float:
-    if a >= 0:
-        return 1 / (1 + math.exp(-a))
-    e = math.exp(a)
-    return e / (1 + e)
-
-
-def softplus(a: Any) -> float:
-    return max(a, 0) + math.log1p(math.exp(-abs(a)))
-
-
-def logaddexp(a: Any, b: Any) -> float:
-    if a == b:
-        return a + math.log(2)  # also where both are infinite
-    return max(a, b) + math.log1p(math.exp(-abs(a - b)))
+    e = math.exp(-abs(a))
+    return (1 if a >= 0 else e) / (1 + e)
 
 
 # --------------------------------------------------------------------------------------- where IEEE arithmetic says more
@@ -121,19 +98,35 @@ def _real_power(a: Any, b: Any) -> Any:
     return math.nan if isinstance(y, complex) else y
 
 
-def power(a: Any, *, n: Any) -> Any:
-    return SCALAR.pow(a, n)
-
-
 _PARTIAL: dict[str, Callable[..., Any]] = {
     "divide": operator.truediv, "floor_divide": _floor_divide, "remainder": operator.mod, "pow": _real_power,
-    "reciprocal": lambda a: 1 / a, "exp2": lambda a: 2.0**a, "floor": lambda a: float(math.floor(a)),
-    "ceil": lambda a: float(math.ceil(a)), "trunc": lambda a: float(math.trunc(a)),
+    "floor": lambda a: float(math.floor(a)), "ceil": lambda a: float(math.ceil(a)), "trunc": lambda a: float(math.trunc(a)),
 }  # fmt: skip
+
+
+STEPS: dict[str, Callable[..., Any]] = {
+    "reciprocal": lambda xp, a: 1 / a,
+    "square": lambda xp, a: a * a,
+    "power": lambda xp, a, *, n: xp.pow(a, n),
+    "exp2": lambda xp, a: 2.0**a,
+    "clip": lambda xp, a, lo, hi: xp.where(hi < (raised := xp.where(lo > a, lo, a)), hi, raised),
+    "sign": lambda xp, a: xp.where(a == a, (a > 0) - (a < 0), math.nan),
+    "softplus": lambda xp, a: xp.where(a < 0, 0, a) + xp.log1p(xp.exp(-abs(a))),
+    "logaddexp": lambda xp, a, b: xp.where(
+        a == b,
+        a + math.log(2),
+        xp.where(b > a, b, a) + xp.log1p(xp.exp(-abs(a - b))),  # also where both are infinite
+    ),
+}
+"""What is made of other functions, of this world and of the one in which functions of Values are traced: the same steps, and so
+the same bits."""
 
 
 @for_each_primitive
 def _function(row: Primitive) -> None:
     if row.kind == "pointwise" and row.name not in globals():
-        function = _PARTIAL.get(row.name) or getattr(math, row.name, None)
+        steps = STEPS.get(row.name)
+        function = (
+            functools.partial(steps, SCALAR) if steps else _PARTIAL.get(row.name) or getattr(math, row.name, None)
+        )
         globals()[row.name] = _ieee(row.name, function) if function else _from_arrays(row.name)

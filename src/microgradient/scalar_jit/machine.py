@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import operator
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -19,7 +20,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..native.codegen.ir import Function
+from ..native.codegen.ir import Function, Val
+from ..native.codegen.registers import Register
+from ..native.codegen.vectors import advance, store
 from ..native.runtime import engine
 from ..scalar_world import SCALAR
 from . import program as sp
@@ -192,9 +195,15 @@ def _runs(key: Column, kind: Column, operands: Column, first: int) -> tuple[NDAr
 
 # ------------------------------------------------------------------------------------------------------------- the machine itself
 
-_BINARY = {sp.ADD: "fadd", sp.SUBTRACT: "fsub", sp.MULTIPLY: "fmul", sp.DIVIDE: "fdiv"}
-_COMPARISONS = {sp.LESS: "olt", sp.LESS_EQUAL: "ole", sp.EQUAL: "oeq", sp.NOT_EQUAL: "une"}
-_INLINE = range(sp.ADD, MULTIPLY_ADD + 1)
+_ARITHMETIC: dict[int, Callable[..., Register]] = {
+    sp.ADD: operator.add, sp.SUBTRACT: operator.sub, sp.MULTIPLY: operator.mul, sp.DIVIDE: operator.truediv,
+    sp.NEGATIVE: operator.neg, sp.ABS: Register.abs, sp.SQRT: Register.sqrt,
+    sp.LESS: operator.lt, sp.LESS_EQUAL: operator.le,
+    sp.EQUAL: lambda a, b: a.compare("eq", b), sp.NOT_EQUAL: lambda a, b: a.compare("ne", b),
+    sp.AND: lambda a, b: a.to("b1").select(b, 0.0), sp.OR: lambda a, b: a.to("b1").select(1.0, b),
+    sp.SELECT: lambda c, a, b: c.to("b1").select(a, b), MULTIPLY_ADD: lambda a, b, c: a * b + c,
+}  # fmt: skip
+"""The operations that are an instruction or two. Truth is 1.0 or 0.0."""
 
 
 def machine() -> Function:
@@ -218,13 +227,13 @@ def machine() -> Function:
             operands += [f.emit(f"getelementptr i32, ptr {operands[0]}, i64 {count}")]
             operands += [f.emit(f"getelementptr i32, ptr {operands[1]}, i64 {count}")]
             done = f.label("done")
-            cases = {opcode: f.label("case") for opcode in _INLINE}
+            cases = {opcode: f.label("case") for opcode in _ARITHMETIC}
             called, of_one, of_two = f.label("called"), f.label("of_one"), f.label("of_two")
             targets = " ".join(f"i64 {number}, label %{label}" for number, label in cases.items())
             f.do(f"switch i64 {opcode}, label %{called} [ {targets} ]")
             f.place(called)
             f.do(f"br i1 {f.emit(f'icmp slt i64 {opcode}, {sp.FIRST_OF_TWO}')}, label %{of_one}, label %{of_two}")
-            for number in _INLINE:
+            for number in _ARITHMETIC:
                 f.place(cases[number])
                 _inline_run(f, number, count, result, operands)
                 f.do(f"br label %{done}")
@@ -273,12 +282,10 @@ def _operands(f: Function, slot: str) -> list[str]:
 def _move(f: Function) -> None:
     """memory[moves[0]] = memory[moves[1]], all read before any is written."""
     with f.loop(0, "%n_moves") as i:
-        at = f.emit(f"add i64 {i}, %n_moves")
-        x = _load(f, "%memory", _int(f, "%moves", at))
-        f.do(f"store double {x}, ptr {f.emit(f'getelementptr double, ptr %spare, i64 {i}')}, align 8")
+        x = f.word("%memory", _int(f, "%moves", f.emit(f"add i64 {i}, %n_moves")), "double")
+        _store(f, Val(x, "f8", 1), "%spare", i)
     with f.loop(0, "%n_moves") as i:
-        to = f.emit(f"getelementptr double, ptr %memory, i64 {_int(f, '%moves', i)}")
-        f.do(f"store double {_load(f, '%spare', i)}, ptr {to}, align 8")
+        _store(f, Val(f.word("%spare", i, "double"), "f8", 1), "%memory", _int(f, "%moves", i))
 
 
 def _inline_run(f: Function, opcode: int, count: str, result: str, operands: list[str]) -> None:
@@ -286,64 +293,36 @@ def _inline_run(f: Function, opcode: int, count: str, result: str, operands: lis
     whole = f.emit(f"and i64 {count}, {-LANES}")
     for lanes, start, stop in ((LANES, "0", whole), (1, whole, count)):
         with f.loop(start, stop, lanes, unroll=False) as i:
-            arguments = [_gather(f, operand, i, lanes) for operand in operands[: ARITY[opcode]]]
-            y = _step(f, opcode, arguments, "double" if lanes == 1 else f"<{lanes} x double>", lanes)
-            to = f.emit(f"getelementptr double, ptr {result}, i64 {i}")
-            f.do(f"store {'double' if lanes == 1 else f'<{lanes} x double>'} {y}, ptr {to}, align 8")
-
-
-def _step(f: Function, opcode: int, x: list[str], type_: str, lanes: int) -> str:
-    """One operation of arithmetic on numbers or vectors in registers."""
-    suffix = "f64" if lanes == 1 else f"v{lanes}f64"
-    zero = "0.0" if lanes == 1 else "zeroinitializer"
-    bit = "i1" if lanes == 1 else f"<{lanes} x i1>"
-    one = "1.0" if lanes == 1 else f"<{', '.join(['double 1.0'] * lanes)}>"
-    if opcode in _BINARY:
-        return f.emit(f"{_BINARY[opcode]} {type_} {x[0]}, {x[1]}")
-    if opcode in _COMPARISONS:
-        truth = f.emit(f"fcmp {_COMPARISONS[opcode]} {type_} {x[0]}, {x[1]}")
-        return f.emit(f"uitofp {bit} {truth} to {type_}")
-    if opcode == MULTIPLY_ADD:
-        return f.emit(f"fadd {type_} {f.emit(f'fmul {type_} {x[0]}, {x[1]}')}, {x[2]}")
-    if opcode == sp.NEGATIVE:
-        return f.emit(f"fneg {type_} {x[0]}")
-    if opcode in (sp.ABS, sp.SQRT):
-        name = f"llvm.{'fabs' if opcode == sp.ABS else 'sqrt'}.{suffix}"
-        f.declare(name, f"declare {type_} @{name}({type_})")
-        return f.emit(f"call {type_} @{name}({type_} {x[0]})")
-    truth = f.emit(f"fcmp une {type_} {x[0]}, {zero}")  # and, or, where
-    yes, no = {sp.AND: (x[1], zero), sp.OR: (one, x[1]), sp.SELECT: (x[1], x[-1])}[opcode]
-    return f.emit(f"select {bit} {truth}, {type_} {yes}, {type_} {no}")
+            arguments = [Register(f, _gather(f, operand, i, lanes)) for operand in operands[: ARITY[opcode]]]
+            _store(f, _ARITHMETIC[opcode](*arguments).to("f8").val, result, i)
 
 
 def _called_run(f: Function, opcode: str, arity: int, count: str, result: str, operands: list[str]) -> None:
     """A run of calls of a function of the table."""
-    function = f.emit(f"load ptr, ptr {f.emit(f'getelementptr ptr, ptr %functions, i64 {opcode}')}, align 8")
+    function = f.word("%functions", opcode, "ptr")
     with f.loop(0, count, unroll=False) as i:
-        arguments = ", ".join(f"double {_gather(f, operand, i, 1)}" for operand in operands[:arity])
-        y = f.emit(f"call double {function}({arguments})")
-        f.do(f"store double {y}, ptr {f.emit(f'getelementptr double, ptr {result}, i64 {i}')}, align 8")
+        arguments = ", ".join(f"double {_gather(f, operand, i, 1).text}" for operand in operands[:arity])
+        _store(f, Val(f.emit(f"call double {function}({arguments})"), "f8", 1), result, i)
 
 
-def _gather(f: Function, operand: str, i: str, lanes: int) -> str:
+def _gather(f: Function, operand: str, i: str, lanes: int) -> Val:
     """memory[operand[i]], or a vector of `lanes` such numbers."""
-    if lanes == 1:
-        return _load(f, "%memory", _int(f, operand, i))
-    vector, indices = "poison", f.emit(f"getelementptr i32, ptr {operand}, i64 {i}")
+    text, indices = "poison", f.emit(f"getelementptr i32, ptr {operand}, i64 {i}")
     for lane in range(lanes):
-        x = _load(f, "%memory", _int(f, indices, lane))
-        vector = f.emit(f"insertelement <{lanes} x double> {vector}, double {x}, i32 {lane}")
-    return vector
+        x = f.word("%memory", _int(f, indices, lane), "double")
+        text = x if lanes == 1 else f.emit(f"insertelement <{lanes} x double> {text}, double {x}, i32 {lane}")
+    return Val(text, "f8", lanes)
+
+
+def _store(f: Function, numbers: Val, array: str, i: str) -> None:
+    """array[i] = the numbers, side by side."""
+    store(f, numbers, advance(f, array, "f8", i), 1)
 
 
 def _int(f: Function, array: str, i: str | int) -> str:
     """array[i] of 32-bit numbers, as i64."""
     at = f.emit(f"getelementptr i32, ptr {array}, i64 {i}")
     return f.emit(f"sext i32 {f.emit(f'load i32, ptr {at}, align 4')} to i64")
-
-
-def _load(f: Function, array: str, i: str) -> str:
-    return f.emit(f"load double, ptr {f.emit(f'getelementptr double, ptr {array}, i64 {i}')}, align 8")
 
 
 @functools.cache

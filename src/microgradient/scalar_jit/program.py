@@ -5,8 +5,7 @@ While a function is traced, the `data` and `grad` of its Values are `ScalarSym`s
 same bits in every case is simplified: x·1, x/1, x - 0, x + (-0), and x + 0 where x can't be -0.
 
 `TRACED` is the namespace `xp` of this world: the rulebook's functions for ScalarSyms, and for plain numbers as SCALAR has them.
-Functions made of others (sigmoid, relu, maximum) are spelled out in the steps that `scalar_world` takes, so that the numbers are
-the same bits. Truth is 1.0 or 0.0.
+Truth is 1.0 or 0.0.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Iterable
+from functools import partial
 from struct import Struct
 from types import ModuleType
 from typing import Any
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from ..array_world import UFUNCS
 from ..errors import TraceError, format_location, user_location
 from ..primitives import Primitive, for_each_primitive
-from ..scalar_world import SCALAR, TracedNumber
+from ..scalar_world import SCALAR, STEPS, TracedNumber
 
 INPUT, CONSTANT, ADD, SUBTRACT, MULTIPLY, DIVIDE, NEGATIVE, ABS, SQRT = range(9)
 LESS, LESS_EQUAL, EQUAL, NOT_EQUAL, AND, OR, SELECT, MULTIPLY_ADD = range(9, 17)
@@ -320,7 +320,6 @@ def _plus_zero(function: Callable[..., Any]) -> Callable[..., Any]:
 
 TRACED: Any = ModuleType("traced_world", "The namespace `xp` for ScalarSyms.")
 TRACED.where = _where
-TRACED.power = lambda a, *, n: TRACED.pow(a, n)
 for _name in ("add", "subtract", "multiply", "negative", "positive", "abs", "equal", "not_equal", "less", "less_equal",
               "greater", "greater_equal", "logical_and", "logical_or"):  # fmt: skip
     setattr(TRACED, _name, getattr(SCALAR, _name))  # Python's operators
@@ -328,28 +327,21 @@ for _name in ("floor", "ceil", "trunc"):  # plus 0, because there is no -0 among
     setattr(TRACED, _name, _plus_zero(_calling(_name)))
 
 
-_STEPS: dict[str, Callable[..., Any]] = {
+for _name, _steps in STEPS.items():
+    setattr(TRACED, _name, partial(_steps, TRACED))
+_COMPOSED: dict[str, Callable[..., Any]] = {
     "divide": lambda a, b: a / b,
     "sqrt": lambda a: _of_one(SQRT, a),
-    "reciprocal": lambda a: 1 / a,
-    "square": lambda a: a * a,
     "zeros_like": lambda a: 0.0,
-    "exp2": lambda a: 2.0**a,
     "relu": lambda a: _where(a < 0, 0, a),
     "maximum": lambda a, b: _where(operator.or_(a >= b, a != a), a, b),
     "minimum": lambda a, b: _where(operator.or_(a <= b, a != a), a, b),
-    "clip": lambda a, lo, hi: _where(hi < (raised := _where(lo > a, lo, a)), hi, raised),
-    "sign": lambda a: _where(a == a, (a > 0) - (a < 0), math.nan),
     "sigmoid": lambda a: _where(a >= 0, 1, e := TRACED.exp(-abs(a))) / (1 + e),
-    "softplus": lambda a: _where(a < 0, 0, a) + TRACED.log1p(TRACED.exp(-abs(a))),
-    "logaddexp": lambda a, b: _where(
-        a == b, a + math.log(2), _where(b > a, b, a) + TRACED.log1p(TRACED.exp(-abs(a - b)))
-    ),
     "isnan": lambda a: a != a,
     "isinf": lambda a: abs(a) == math.inf,
     "isfinite": lambda a: abs(a) < math.inf,
 }
-for _name, _function in _STEPS.items():
+for _name, _function in _COMPOSED.items():
     setattr(TRACED, _name, _composed(_name, _function))
 
 

@@ -218,36 +218,13 @@ def _attribute(name: str, cells: dict[Value, Cell], traced: Traced, me: int, sta
     return property(read, write)
 
 
-def _power(self: Value, other: Any) -> Any:
-    """`Value.__pow__`. The row that eager Values take for powers that are NaN gives the same numbers as this one."""
-    if not isinstance(other, int | float) and not (isinstance(other, np.generic) and np.isrealobj(other)):
-        return _pow(self, other)
-    exponent = other.item() if isinstance(other, np.generic) else other
-    out = Value(TRACED.pow(self.data, exponent))
-    out.op = scalar._power(exponent, isinstance(out.data, ScalarSym) or out.data == out.data)
-    out._first = self
-    return out
-
-
-def _comparison(sign: Callable[[Any, Any], Any]) -> Callable[[Value, Any], Any]:
-    """A comparison of Values whose result stays a traced number."""
-    return lambda self, other: sign(self.data, other.data if isinstance(other, Value) else other)
-
-
 def _method(name: str, primitive: str) -> Any:
     if len(TABLE[primitive].maps) == 1:
         return scalar.unary(primitive, TRACED, TracedValue)
     return scalar.binary(primitive, name.startswith("__r"), TRACED, TracedValue)
 
 
-_pow = scalar.binary("pow", xp=TRACED, cls=TracedValue)
-
-
 def _methods() -> dict[str, Any]:
     """What of the class Value calculates, on numbers of this world."""
     rows = {name: getattr(method, "__name__", "") for name, method in vars(Value).items() if callable(method)}
-    return {name: _method(name, row) for name, row in rows.items() if row in TABLE and name != "pow"} | {
-        "__pow__": _power,
-        "__lt__": _comparison(operator.lt), "__le__": _comparison(operator.le),
-        "__gt__": _comparison(operator.gt), "__ge__": _comparison(operator.ge),
-    }  # fmt: skip
+    return {name: _method(name, row) for name, row in rows.items() if row in TABLE and name != "pow"}
