@@ -64,7 +64,9 @@ class LoopPlan(NamedTuple):
     point_stores: tuple[int, ...]
     scratch: dict[int, tuple[tuple[int, ...], int]]
     resident: bool  # a reduced row stays in registers: sweeps share their values
-    transposed: frozenset[int]  # loads that are contiguous along the last loop: read as blocks and transposed
+    transposed: frozenset[
+        int
+    ]  # loads contiguous along the loop before the vectorised one: read as blocks and transposed
 
     @property
     def vector_kept(self) -> bool:
@@ -141,7 +143,7 @@ def _pruned(spec: RowKernel) -> RowKernel:
 
 def _transpose(kernel: RowKernel, needed: frozenset[int], lanes: int) -> tuple[RowKernel, frozenset[int]]:
     """If loads of an elementwise kernel are contiguous along another loop than the vectorised one: the kernel with that loop as
-    the last, as if it were reduced, and these loads."""
+    the one before it, and these loads."""
     if kernel.kept != len(kernel.shape) or lanes < 4 or any(is_reduction(op) for op in kernel.ops):
         return kernel, frozenset()
     gathered = {dict(op.params)["load"] for op in kernel.ops if op.name == "gather"}
@@ -154,9 +156,9 @@ def _transpose(kernel: RowKernel, needed: frozenset[int], lanes: int) -> tuple[R
     if not found:
         return kernel, frozenset()
     last = max(found, key=lambda d: len(found[d]))
-    order = [d for d in range(kernel.kept) if d != last] + [last]
+    order = [d for d in range(kernel.kept) if d not in (last, kernel.vector)] + [last, kernel.vector]
     steps = {d: [a.strides[d] for a in _accesses(kernel)] for d in order}
-    transposed = _reordered(kernel, order, kernel.kept - 1, order.index(kernel.vector), list(kernel.shape), steps)
+    transposed = _reordered(kernel, order, kernel.kept, kernel.kept - 1, list(kernel.shape), steps)
     return transposed, frozenset(found[last])
 
 

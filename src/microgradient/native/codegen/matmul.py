@@ -132,13 +132,7 @@ class _Writer:
         return vectors.times(self.f, x, factor)
 
     def divide(self, x: Index, divisor: int) -> tuple[Index, Index]:
-        """Quotient and remainder."""
-        if isinstance(x, int):
-            return divmod(x, divisor)
-        if divisor == 1:
-            return x, 0
-        quotient = self.f.emit(f"udiv i64 {x}, {divisor}")
-        return quotient, self.f.emit(f"sub nsw i64 {x}, {self.times(quotient, divisor)}")
+        return vectors.divide(self.f, x, divisor)
 
     def smaller(self, x: Index, y: Index) -> Index:
         if isinstance(x, int) and isinstance(y, int):
@@ -147,12 +141,7 @@ class _Writer:
         return self.f.emit(f"call i64 @{symbol}(i64 {x}, i64 {y})")
 
     def split(self, flat: Index, sizes: Sizes) -> list[Index]:
-        """The loop variables of the entry number `flat`."""
-        indices: list[Index] = []
-        for size in reversed(sizes[1:]):
-            flat, rest = self.divide(flat, size)
-            indices.insert(0, rest)
-        return [flat, *indices] if sizes else []
+        return vectors.split(self.f, flat, sizes)
 
     def offset(self, indices: list[Index], strides: Sizes) -> Index:
         total: Index = 0

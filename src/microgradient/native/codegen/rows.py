@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 from ..plan.kernel import RowKernel
-from . import transpose
 from .emitter import Emitter, Index, LoopContext
 from .ir import Function, Val
 from .loop_plan import LoopPlan, Sweep, normalise, operation, plan_loops, work
 from .reductions import across, combine, identity
 from .registers import Register
 from .transpose import transposed
-from .vectors import advance, load, splat, times
+from .vectors import advance, load, one_run, splat, split, times
 
 PIECE = 32768
 """About how many instructions on single numbers a piece takes."""
@@ -45,11 +45,7 @@ def write(f: Function, spec: RowKernel, vector_bits: int) -> None:
     if 0 in spec.shape[: spec.kept]:
         return
     kernel = normalise(spec)
-    count = _pieces(spec, kernel)
-    if (copy := transpose.recognise(kernel, vector_bits)) is not None:
-        transpose.write(f, copy, count)
-    else:
-        _Rows(f, plan_loops(kernel, vector_bits), count).write()
+    _Rows(f, plan_loops(kernel, vector_bits), _pieces(spec, kernel)).write()
 
 
 class _Accumulators:
@@ -94,6 +90,9 @@ class _Rows(Emitter):
         self.shape, self.kept = kernel.shape, kernel.kept
         self.size = plan.unroll * plan.lanes  # entries of a group of vectors
         self.groups = -(-kernel.shape[kernel.vector] // self.size)
+        self.strips = (
+            self.kept - 2 if plan.transposed else -1
+        )  # the loop of which some steps are done at a time, transposed
         self.block_depth, self.block = self._blocks()
 
     def write(self) -> None:
@@ -101,7 +100,9 @@ class _Rows(Emitter):
         context = self.root()
         self._points_at(context, 0)
         loops = list(self.shape[: self.kept])
-        if self.plan.vector_kept:
+        if self.plan.transposed:
+            loops[-2:] = [-(-loops[-2] // self.plan.lanes)]
+        elif self.plan.vector_kept:
             loops[-1] = self.groups
         if self.pieces == 1:
             with self.f.loop("%begin", "%end", unroll=False):
@@ -122,14 +123,12 @@ class _Rows(Emitter):
 
     def _unit(self, context: LoopContext, loops: list[int], unit: str) -> None:
         """One step of the outermost loops, taken as a single loop."""
-        indices: list[str] = []
-        for extent in loops[:0:-1]:
-            indices.append(self.f.emit(f"urem i64 {unit}, {extent}"))
-            unit = self.f.emit(f"udiv i64 {unit}, {extent}")
-        indices.append(unit)
-        for depth, index in enumerate(reversed(indices)):
+        for depth, index in enumerate(split(self.f, unit, loops)):
+            if depth == self.strips:
+                self._one_strip(context, index)
+                return
             if depth == self.kept - 1 and self.plan.vector_kept:
-                self._one_group(context, index)
+                one_run(self.f, index, self.shape[depth], self.size, partial(self._vector_point, context))
                 return
             context = self.enter(context, depth, index)
             self._points_at(context, depth + 1)
@@ -139,6 +138,9 @@ class _Rows(Emitter):
         """The kept loops from `depth` on."""
         if depth == self.kept:
             self._point(context)
+        elif depth == self.strips:
+            with self.f.loop(0, -(-self.shape[depth] // self.plan.lanes), unroll=False) as number:
+                self._one_strip(context, number)
         elif depth == self.kept - 1 and self.plan.vector_kept:
             self._all_groups(context, self._vector_point)
         else:
@@ -149,51 +151,26 @@ class _Rows(Emitter):
 
     # ------------------------------------------------------------------------------------------------ groups of vectors
 
-    def _tail(self) -> int:
-        """How many entries are in no whole group."""
-        return self.shape[self.plan.kernel.vector] % self.size
-
     def _group(self, context: LoopContext, start: Index, entries: int) -> LoopContext:
         lanes = self.plan.lanes
         vectors = -(-entries // lanes)
         return self.enter_vectors(context, start, vectors, entries - (vectors - 1) * lanes)
 
-    def _one_group(self, context: LoopContext, number: str) -> None:
-        """Group `number` of the vectorised kept loop: a whole one or the rest."""
-        whole, tail = self.groups - (self._tail() > 0), self._tail()
-        if not whole:
-            self._vector_point(self._group(context, 0, tail))
-            return
-        if not tail:
-            self._vector_point(self._group(context, times(self.f, number, self.size), self.size))
-            return
-        inner = self.f.emit(f"icmp slt i64 {number}, {whole}")
-        self.f.choose(
-            inner,
-            lambda: self._vector_point(self._group(context, times(self.f, number, self.size), self.size)),
-            lambda: self._vector_point(self._group(context, whole * self.size, tail)),
-        )
-
     def _all_groups(
         self,
         context: LoopContext,
-        body: Callable[[LoopContext], None],
+        body: Callable[[LoopContext, Index, int], None],
         block: int = 0,
         flush: Callable[[], None] = lambda: None,
     ) -> None:
-        """The whole vectorised loop."""
-        tail = self._tail()
-        whole = self.groups - (tail > 0)
-
-        def at(number: Index) -> None:
-            body(self._group(context, times(self.f, number, self.size), self.size))
-
+        """The whole vectorised loop: `body` with where a group begins and how many entries it has."""
+        whole, tail = divmod(self.shape[self.plan.kernel.vector], self.size)
         if whole == 1:
-            at(0)
+            body(context, 0, self.size)
         elif whole:
-            self._each(whole, block, at, flush, False)
+            self._each(whole, block, lambda n: body(context, times(self.f, n, self.size), self.size), flush, False)
         if tail:
-            body(self._group(context, whole * self.size, tail))
+            body(context, whole * self.size, tail)
 
     def _each(
         self, count: int, block: int, body: Callable[[Index], None], flush: Callable[[], None], copies: bool
@@ -222,9 +199,38 @@ class _Rows(Emitter):
         """The point values that are known once `level` loops have been entered."""
         self.compute(context, [v for v in self.plan.points if self.plan.levels[v] == level and not self.plan.stage[v]])
 
-    def _vector_point(self, context: LoopContext) -> None:
-        self._points_at(context, self.kept)
-        self._point(context)
+    def _vector_point(self, context: LoopContext, start: Index, entries: int) -> None:
+        group = self._group(context, start, entries)
+        self._points_at(group, self.kept)
+        self._point(group)
+
+    def _one_strip(self, context: LoopContext, number: Index) -> None:
+        """As many steps of a loop as there are lanes, whose loads are read along it and transposed."""
+
+        def strip(start: Index, steps: int) -> None:
+            here = self.enter(context, self.strips, start)
+            self._all_groups(here, lambda *group: self._square(self._group(*group), start, steps))
+
+        one_run(self.f, number, self.shape[self.strips], self.plan.lanes, strip)
+
+    def _square(self, context: LoopContext, start: Index, steps: int) -> None:
+        """These steps for one vector."""
+        vector = self.plan.kernel.vector
+        blocks: dict[int, list[Val]] = {}
+        for v in self.plan.transposed:
+            access, rows = self.accesses[v], []
+            for lane in range(int(context.last)):
+                at = advance(self.f, context.pointers[v], access.dtype, lane * access.strides[vector])
+                rows.append(load(self.f, at, access.dtype, 1, self.plan.lanes, steps))
+            blocks[v] = transposed(self.f, rows)
+        counts = any(op.name == "iota" for op in self.plan.kernel.ops)
+        for step in range(steps):
+            inner = self.enter(context, self.strips, step)
+            if counts:
+                inner.indices[self.strips] = (Register(self.f, Val(str(start), "i8", 1)) + step).text
+            inner.values.update({v: [columns[step]] for v, columns in blocks.items()})
+            self.compute(inner, self.plan.points)
+            self._point(inner)
 
     def _point(self, context: LoopContext) -> None:
         """All sweeps at one point of the kept loops, or at some vectors of such points."""
@@ -319,9 +325,7 @@ class _Rows(Emitter):
         if depth == len(self.shape):
             self._body(context, one, sums)
         elif depth == self.plan.kernel.vector:
-            self._all_groups(context, lambda inner: self._body(inner, one, sums), block, flush)
-        elif self.plan.transposed and depth == len(self.shape) - 1:
-            self._transposed_loop(context, depth, one)
+            self._all_groups(context, lambda *group: self._body(self._group(*group), one, sums), block, flush)
         else:
 
             def step(i: Index) -> None:
@@ -331,34 +335,6 @@ class _Rows(Emitter):
                 self._walk(inner, depth + 1, one, sums)
 
             self._each(self.shape[depth], block, step, flush, self._copies(depth))
-
-    def _transposed_loop(self, context: LoopContext, depth: int, one: Sweep) -> None:
-        """The last loop, in blocks of as many steps as there are lanes: their loads are read along the loop and transposed."""
-        lanes = self.plan.lanes
-        whole, rest = divmod(self.shape[depth], lanes)
-        if whole:
-            with self.f.loop(0, whole, unroll=False) as number:
-                self._transposed_block(context, depth, times(self.f, number, lanes), lanes, one)
-        if rest:
-            self._transposed_block(context, depth, whole * lanes, rest, one)
-
-    def _transposed_block(self, context: LoopContext, depth: int, start: Index, steps: int, one: Sweep) -> None:
-        here = self.enter(context, depth, start)
-        vector = self.plan.kernel.vector
-        blocks: dict[int, list[Val]] = {}
-        for v in self.plan.transposed:
-            access, rows = self.accesses[v], []
-            for lane in range(int(context.last)):
-                at = advance(self.f, here.pointers[v], access.dtype, lane * access.strides[vector])
-                rows.append(load(self.f, at, access.dtype, 1, self.plan.lanes, steps))
-            blocks[v] = transposed(self.f, rows)
-        counts = any(op.name == "iota" for op in self.plan.kernel.ops)
-        for step in range(steps):
-            inner = self.enter(here, depth, step)
-            if counts:
-                inner.indices[depth] = (Register(self.f, Val(str(start), "i8", 1)) + step).text
-            inner.values.update({v: [columns[step]] for v, columns in blocks.items()})
-            self._body(inner, one, {})
 
     def _early(self, context: LoopContext, level: int, one: Sweep) -> None:
         """Compute what is known outside the innermost loop already. What follows from a scratch row is not."""

@@ -12,7 +12,7 @@ from ..plan.kernel import ScanKernel
 from . import pointwise
 from .emitter import Index
 from .ir import Function, Val
-from .vectors import advance, lanes_for, load, moved, store, times
+from .vectors import advance, lanes_for, load, moved, one_run, split, store, times
 
 PIECE = 4096
 """About how many steps a piece has."""
@@ -24,7 +24,7 @@ RUN = 16
 def pieces(spec: ScanKernel) -> int:
     """How many independent pieces the work is cut into; 0 if there is none."""
     size = math.prod(spec.shape)
-    return max(1, min(size // PIECE, MOST_PIECES, _points(spec, _vector(spec)))) if size else 0
+    return max(1, min(size // PIECE, MOST_PIECES, math.prod(_counts(spec, _vector(spec))))) if size else 0
 
 
 def write(f: Function, spec: ScanKernel, vector_bits: int) -> None:
@@ -41,9 +41,9 @@ def _vector(spec: ScanKernel) -> int | None:
     return None
 
 
-def _points(spec: ScanKernel, vector: int | None) -> int:
-    """How many scans there are, or runs of scans side by side."""
-    return math.prod(-(-n // RUN) if loop == vector else n for loop, n in enumerate(spec.shape[:-1]))
+def _counts(spec: ScanKernel, vector: int | None) -> list[int]:
+    """The steps of the loops that are not scanned; of the vectorised one the runs."""
+    return [-(-n // RUN) if loop == vector else n for loop, n in enumerate(spec.shape[:-1])]
 
 
 class _Scan:
@@ -59,35 +59,19 @@ class _Scan:
         """The points of the pieces from `begin` to `end`, one after the other."""
         f, spec = self.f, self.spec
         pointers = [f.load_argument(i) for i in range(len(self.accesses))]
-        points = _points(spec, self.vector)
+        points = math.prod(_counts(spec, self.vector))
         first, end = (f.emit(f"udiv i64 {times(f, x, points)}, {pieces(spec)}") for x in ("%begin", "%end"))
         with f.loop(first, end, unroll=False) as point:
-            self._point(*self._place(pointers, point))
+            self._point(pointers, point)
 
-    def _place(self, pointers: list[str], point: str) -> tuple[list[str], Index]:
-        """The pointers of a point, and which run of the vectorised loop it is."""
-        f, left = self.f, point
+    def _point(self, pointers: list[str], point: str) -> None:
+        """A scan, or a run of scans along the vectorised loop."""
         run: Index = 0
-        for loop in reversed(range(len(self.spec.shape) - 1)):
-            extent = self.spec.shape[loop]
-            extent = -(-extent // RUN) if loop == self.vector else extent
-            if extent == 1:
-                continue
-            index = f.emit(f"urem i64 {left}, {extent}")
-            left = f.emit(f"udiv i64 {left}, {extent}")
-            step = 1
+        for loop, index in enumerate(split(self.f, point, _counts(self.spec, self.vector))):
             if loop == self.vector:
-                run, step = index, RUN
-            pointers = moved(f, pointers, self.accesses, loop, index, step)
-        return pointers, run
-
-    def _point(self, pointers: list[str], run: Index) -> None:
-        whole, rest = divmod(self.extent, RUN)
-        if not whole or not rest:
-            self._scans(pointers, rest or RUN if self.vector is not None else 1)
-        else:
-            inner = self.f.emit(f"icmp slt i64 {run}, {whole}")
-            self.f.choose(inner, lambda: self._scans(pointers, RUN), lambda: self._scans(pointers, rest))
+                run = index
+            pointers = moved(self.f, pointers, self.accesses, loop, index, RUN if loop == self.vector else 1)
+        one_run(self.f, run, self.extent, RUN, lambda _, count: self._scans(pointers, count))
 
     def _scans(self, pointers: list[str], count: int) -> None:
         """`count` scans side by side."""

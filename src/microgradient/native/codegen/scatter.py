@@ -14,7 +14,7 @@ from . import pointwise
 from .emitter import Index, checked, report
 from .ir import Function, Val
 from .registers import Register, literal
-from .vectors import advance, lanes_for, load, moved, store, times
+from .vectors import advance, lanes_for, load, moved, one_run, store, times
 
 PIECE = 8192
 """About how many values a piece has."""
@@ -133,19 +133,11 @@ class _Scatter:
         if vector is None:
             self._entries(pointers, 1)
             return
-        whole, rest = divmod(self.spec.shape[vector], RUN)
         if self.nest.cut != vector:
-            first, end = 0, whole + (rest > 0)
-        if whole + (rest > 0) == 1 and self.nest.cut != vector:
-            self._entries(pointers, rest or RUN)
-            return
+            first, end = 0, _steps(self.spec, self.nest, vector)
         with self.f.loop(first, end, unroll=False) as number:
             here = moved(self.f, pointers, self.accesses, vector, times(self.f, number, RUN))
-            if not whole or not rest:
-                self._entries(here, rest or RUN)
-            else:
-                inner = self.f.emit(f"icmp slt i64 {number}, {whole}")
-                self.f.choose(inner, lambda: self._entries(here, RUN), lambda: self._entries(here, rest))
+            one_run(self.f, number, self.spec.shape[vector], RUN, lambda _, count: self._entries(here, count))
 
     def _entries(self, pointers: list[str], count: int) -> None:
         """Add or set `count` entries along the vectorised loop."""

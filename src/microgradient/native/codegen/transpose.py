@@ -1,94 +1,9 @@
-"""Machine code of a copy that transposes: read along one loop, written along another, in square blocks kept in registers.
-
-A block of 16 × 16 numbers of 4 bytes (for vectors of 512 bits) is read as 16 vectors, transposed by shuffles and written as 16
-vectors, so that both sides see whole cache lines. Blocks at the edges have masks.
-"""
+"""A square of numbers in vectors, transposed by shuffles."""
 
 from __future__ import annotations
 
-import math
-from typing import NamedTuple
-
-from ..plan.kernel import Access, RowKernel
 from .ir import Function, Val
-from .vectors import advance, itemsize, load, moved, shuffle, store, times
-
-
-class BlockTranspose(NamedTuple):
-    """A copy from array number `source` of args to number `target`. The first of `accesses`, to what is read, has stride 1 along
-    the loop `across`, the second along the loop `along`. A row of a block has `side` numbers."""
-
-    shape: tuple[int, ...]
-    source: int
-    target: int
-    accesses: tuple[Access, Access]  # of the array that is read, and of the one that is written
-    across: int
-    along: int
-    side: int
-
-
-def recognise(kernel: RowKernel, vector_bits: int) -> BlockTranspose | None:
-    """The kernel as a transposing copy, if that is all it does."""
-    if kernel.ops or len(kernel.stores) != 1 or kernel.kept != len(kernel.shape):
-        return None
-    source, written = kernel.stores[0]
-    read = kernel.loads[source]
-    if written.dtype != read.dtype or itemsize(read.dtype) not in (4, 8):
-        return None
-    loops = range(len(kernel.shape))
-    across = [d for d in loops if read.strides[d] == 1 and written.strides[d] not in (0, 1)]
-    along = [d for d in loops if written.strides[d] == 1 and read.strides[d] not in (0, 1)]
-    if not across or not along or min(kernel.shape[across[0]], kernel.shape[along[0]]) < 4:
-        return None
-    side = vector_bits // 8 // itemsize(read.dtype)
-    return BlockTranspose(kernel.shape, source, len(kernel.loads), (read, written), across[0], along[0], side)
-
-
-def write(f: Function, copy: BlockTranspose, pieces: int) -> None:
-    """Write the kernel into `f`. Its units are the strips of blocks that lie along the written rows."""
-    others = [d for d in range(len(copy.shape)) if d not in (copy.across, copy.along)]
-    strips = -(-copy.shape[copy.across] // copy.side)
-    total = strips * math.prod(copy.shape[d] for d in others)
-    arrays = [f.load_argument(copy.source), f.load_argument(copy.target)]
-    first, end = (f.emit(f"udiv i64 {times(f, x, total)}, {pieces}") for x in ("%begin", "%end"))
-    with f.loop(first, end, unroll=False) as unit:
-        strip = f.emit(f"urem i64 {unit}, {strips}")
-        rest = f.emit(f"udiv i64 {unit}, {strips}")
-        here = moved(f, arrays, copy.accesses, copy.across, times(f, strip, copy.side))
-        for d in reversed(others):
-            here = moved(f, here, copy.accesses, d, f.emit(f"urem i64 {rest}, {copy.shape[d]}"))
-            rest = f.emit(f"udiv i64 {rest}, {copy.shape[d]}")
-        edge = copy.shape[copy.across] % copy.side
-        if not edge:
-            _strip(f, copy, here, copy.side)
-        elif strips == 1:
-            _strip(f, copy, here, edge)
-        else:
-            whole = f.emit(f"icmp slt i64 {strip}, {strips - 1}")
-            f.choose(whole, lambda: _strip(f, copy, here, copy.side), lambda: _strip(f, copy, here, edge))
-
-
-def _strip(f: Function, copy: BlockTranspose, arrays: list[str], columns: int) -> None:
-    """Blocks one after the other along the written rows."""
-    whole, edge = divmod(copy.shape[copy.along], copy.side)
-    if whole:
-        with f.loop(0, whole, unroll=False) as number:
-            here = moved(f, arrays, copy.accesses, copy.along, times(f, number, copy.side))
-            _block(f, copy, here, copy.side, columns)
-    if edge:
-        _block(f, copy, moved(f, arrays, copy.accesses, copy.along, whole * copy.side), edge, columns)
-
-
-def _block(f: Function, copy: BlockTranspose, arrays: list[str], rows: int, columns: int) -> None:
-    """Read `rows` vectors of `columns` numbers, write `columns` vectors of `rows` numbers."""
-    dtype, side = copy.accesses[0].dtype, copy.side
-    vectors = []
-    for r in range(rows):
-        at = advance(f, arrays[0], dtype, r * copy.accesses[0].strides[copy.along])
-        vectors.append(load(f, at, dtype, 1, side, columns))
-    for c, column in enumerate(transposed(f, vectors)[:columns]):
-        at = advance(f, arrays[1], dtype, c * copy.accesses[1].strides[copy.across])
-        store(f, column, at, 1, rows)
+from .vectors import itemsize, shuffle
 
 
 def transposed(f: Function, rows: list[Val]) -> list[Val]:

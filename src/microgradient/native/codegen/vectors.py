@@ -6,7 +6,7 @@ lanes, or the register of a mask. The other lanes are 0.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 
 from ..plan.kernel import Access
@@ -56,6 +56,36 @@ def moved(
     """The addresses in all arrays after `index` · `step` steps of a loop."""
     pairs = zip(pointers, accesses, strict=True)
     return [advance(f, p, a.dtype, times(f, index, step * a.strides[loop])) for p, a in pairs]
+
+
+def one_run(f: Function, number: str | int, extent: int, size: int, body: Callable[[str | int, int], None]) -> None:
+    """Run `number` of a loop of `extent` steps that goes in runs of `size`: `body` with its first step and how many it has."""
+    whole, rest = divmod(extent, size)
+    start = times(f, number, size)
+    if not whole or not rest:
+        body(start, rest or size)
+    else:
+        inner = f.emit(f"icmp slt i64 {number}, {whole}")
+        f.choose(inner, lambda: body(start, size), lambda: body(whole * size, rest))
+
+
+def split(f: Function, flat: str | int, sizes: Sequence[int]) -> list[str | int]:
+    """The loop variables of step number `flat` of a nest of loops."""
+    found: list[str | int] = []
+    for size in reversed(sizes[1:]):
+        flat, rest = divide(f, flat, size)
+        found.insert(0, rest)
+    return [flat, *found] if sizes else []
+
+
+def divide(f: Function, x: str | int, divisor: int) -> tuple[str | int, str | int]:
+    """Quotient and remainder of i64 that are not negative."""
+    if isinstance(x, int):
+        return divmod(x, divisor)
+    if divisor == 1:
+        return x, 0
+    quotient = f.emit(f"udiv i64 {x}, {divisor}")
+    return quotient, f.emit(f"sub nsw i64 {x}, {times(f, quotient, divisor)}")
 
 
 def times(f: Function, a: str | int, b: int) -> str | int:

@@ -18,7 +18,6 @@ from .fusion_group import FusionGroup
 from .grouping import Fused, fuse
 from .groups import ContractionGroup, HostCall, RowGroup, ScatterGroup
 from .memory import Memory, arrange
-from .recompute import recompute
 from .rng_plan import Draws
 from .values import Buffer, BufferValue, FusedOp, View, number_of
 
@@ -37,7 +36,6 @@ def schedule(program: Program, supported: Supported) -> Schedule:
     """Plan a program's kernels and memory. Slots: the inputs, then the outputs, then constants."""
     fused = fuse(lower(program), supported)
     _Outputs(program, fused).place()
-    recompute(program, fused)
     _drop_unused(fused)
     _find_stored(fused)
     memory = Memory(len(program.inputs) + len(program.outputs))
