@@ -92,20 +92,17 @@ def _run(launch: Any, operands: list[Any]) -> None:
     if isinstance(spec, RowKernel):
         _pointwise(spec.shape, spec.shape[: spec.kept], spec, operands, [])
     elif isinstance(spec, ContractionKernel):
-        n = spec.terms
         nb, nr, nc = len(spec.batch), len(spec.rows), len(spec.columns)
-        total: Any = 0
-        for (ma, ea), (mb, eb) in zip(operands[:n], operands[n : 2 * n], strict=True):
-            a = strided(ma, ea, spec.batch + spec.rows + spec.depth, spec.a.strides)
-            b = strided(mb, eb, spec.batch + spec.columns + spec.depth, spec.b.strides)
-            if spec.columns and spec.columns[-1] > 1:
-                assert spec.b.strides[nb + nc - 1] == 1
-            letters = "abcdefghijklmnopqrstuvwxyz"
-            lb, lr, lc = letters[:nb], letters[nb : nb + nr], letters[nb + nr : nb + nr + nc]
-            ld = letters[nb + nr + nc : nb + nr + nc + len(spec.depth)]
-            total = total + np.einsum(f"{lb}{lr}{ld},{lb}{lc}{ld}->{lb}{lr}{lc}", a, b, optimize=True)
+        a = strided(*operands[0], spec.batch + spec.rows + spec.depth, spec.a.strides)
+        b = strided(*operands[1], spec.batch + spec.columns + spec.depth, spec.b.strides)
+        if spec.columns and spec.columns[-1] > 1:
+            assert spec.b.strides[nb + nc - 1] == 1
+        letters = "abcdefghijklmnopqrstuvwxyz"
+        lb, lr, lc = letters[:nb], letters[nb : nb + nr], letters[nb + nr : nb + nr + nc]
+        ld = letters[nb + nr + nc : nb + nr + nc + len(spec.depth)]
+        total = np.einsum(f"{lb}{lr}{ld},{lb}{lc}{ld}->{lb}{lr}{lc}", a, b, optimize=True)
         shape = spec.batch + spec.rows + spec.columns
-        _pointwise(shape, shape, spec, operands[2 * n :], [total])
+        _pointwise(shape, shape, spec, operands[2:], [total])
     elif isinstance(spec, ScatterKernel):
         value = strided(*operands[0], spec.shape, spec.value.strides)
         indices = [strided(*o, spec.shape, i.strides) for o, i in zip(operands[1:-1], spec.indices, strict=True)]

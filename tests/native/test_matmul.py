@@ -69,7 +69,7 @@ def check(rng, batch, rows, columns, depth, bits=512, dtype="f4", out_order=None
     order = list(range(len(shape))) if out_order is None else list(out_order(len(shape)))
     memory = np.full([shape[k] for k in order], np.nan, dtype)
     out = memory.transpose(np.argsort(order))
-    spec = ContractionKernel(batch, rows, columns, depth, 1, access(a), access(b), (), (), ((0, access(out)),))
+    spec = ContractionKernel(batch, rows, columns, depth, access(a), access(b), (), (), ((0, access(out)),))
     run(spec, [a, b, out], bits)
     loops = batch, rows, columns, depth
     bound = (
@@ -119,7 +119,7 @@ def test_work_in_several_blocks(rows, columns, depth):
     rng = np.random.default_rng(0)
     a, b = rng.standard_normal((rows, depth)).astype("f4"), rng.standard_normal((depth, columns)).astype("f4")
     out = np.full((rows, columns), np.nan, "f4")
-    spec = ContractionKernel((), (rows,), (columns,), (depth,), 1, access(a), access(b.T), (), (), ((0, access(out)),))
+    spec = ContractionKernel((), (rows,), (columns,), (depth,), access(a), access(b.T), (), (), ((0, access(out)),))
     assert pieces(spec) > 1
     run(spec, [a, b, out], order=lambda n: reversed(range(n)))
     np.testing.assert_allclose(out, a.astype("f8") @ b, rtol=0, atol=tolerance("f4", (depth,), a, b))
@@ -142,7 +142,7 @@ def test_batches_in_several_pieces():
     a, b = rng.standard_normal((137, 20, 11)).astype("f4"), rng.standard_normal((137, 11, 23)).astype("f4")
     out = np.full((137, 20, 23), np.nan, "f4")
     spec = ContractionKernel(
-        (137,), (20,), (23,), (11,), 1, access(a), access(b.transpose(0, 2, 1)), (), (), ((0, access(out)),)
+        (137,), (20,), (23,), (11,), access(a), access(b.transpose(0, 2, 1)), (), (), ((0, access(out)),)
     )
     assert 1 < pieces(spec) < 137
     run(spec, [a, b, out])
@@ -163,7 +163,7 @@ def test_convolution_and_its_weight_derivative(sizes, bits):
     weight = np.moveaxis(kernel, -1, 0)
     out = np.full((n, h, w, o), np.nan, "f4")
     spec = ContractionKernel(
-        (), (n, h, w), (o,), (3, 3, c), 1, access(windows), access(weight), (), (), ((0, access(out)),)
+        (), (n, h, w), (o,), (3, 3, c), access(windows), access(weight), (), (), ((0, access(out)),)
     )  # fmt: skip
     run(spec, [windows, weight, out], bits)
     np.testing.assert_allclose(
@@ -175,7 +175,7 @@ def test_convolution_and_its_weight_derivative(sizes, bits):
     back, moved = np.full_like(kernel, np.nan), windows.transpose(3, 4, 5, 0, 1, 2)
     cotangent = np.moveaxis(out, -1, 0)
     spec = ContractionKernel(
-        (), (3, 3, c), (o,), (n, h, w), 1, access(moved), access(cotangent), (), (), ((0, access(back)),)
+        (), (3, 3, c), (o,), (n, h, w), access(moved), access(cotangent), (), (), ((0, access(back)),)
     )  # fmt: skip
     run(spec, [moved, cotangent, back], bits)
     np.testing.assert_allclose(
@@ -183,19 +183,6 @@ def test_convolution_and_its_weight_derivative(sizes, bits):
         product(moved, cotangent, (), (3, 3, c), (o,), (n, h, w)),
         rtol=0,
         atol=tolerance("f4", (n * h * w,), image, out),
-    )
-
-
-def test_terms_are_added_up():
-    rng = np.random.default_rng(0)
-    a, b = rng.standard_normal((5, 7, 28)).astype("f4"), rng.standard_normal((5, 7, 50)).astype("f4")
-    out = np.full((28, 50), np.nan, "f4")
-    spec = ContractionKernel(
-        (), (28,), (50,), (7,), 5, access(a[0].T), access(b[0].T), (), (), ((0, access(out)),)
-    )  # fmt: skip
-    run(spec, [*a, *b, out])
-    np.testing.assert_allclose(
-        out, np.einsum("tki,tkj->ij", a.astype("f8"), b), rtol=0, atol=tolerance("f4", (35,), a, b)
     )
 
 
@@ -228,7 +215,7 @@ def test_epilogue(rows, columns):
     )
     stores = ((17, access(out)), (12, access(positive)), (15, access(turned.transpose(2, 1, 0))))
     spec = ContractionKernel(
-        (2,), (rows,), (columns,), (9,), 1, access(a), access(b.transpose(0, 2, 1)), loads, ops, stores
+        (2,), (rows,), (columns,), (9,), access(a), access(b.transpose(0, 2, 1)), loads, ops, stores
     )
     run(spec, [a, b, bias, factor, scalar, keep, out, out, positive, turned])
     value = (a.astype("f8") @ b + bias) * 0.5 * scalar + before
@@ -244,7 +231,7 @@ def test_a_long_epilogue_runs_row_by_row():
     a, b = rng.standard_normal((30, 4)).astype("f4"), rng.standard_normal((4, 45)).astype("f4")
     out = np.full((30, 45), np.nan, "f4")
     ops = tuple(Op("add", (k, k), "f4") for k in range(8))
-    spec = ContractionKernel((), (30,), (45,), (4,), 1, access(a), access(b.T), (), ops, ((8, access(out)),))
+    spec = ContractionKernel((), (30,), (45,), (4,), access(a), access(b.T), (), ops, ((8, access(out)),))
     run(spec, [a, b, out])
     np.testing.assert_allclose(out, 256 * (a.astype("f8") @ b), rtol=1e-5, atol=1e-3)
 
@@ -258,11 +245,11 @@ def test_narrower_processors(target):
 
 def test_empty_depth_gives_zero_and_empty_results_nothing():
     a, b, out = np.zeros((3, 0), "f4"), np.zeros((0, 5), "f4"), np.full((3, 5), np.nan, "f4")
-    run(ContractionKernel((), (3,), (5,), (0,), 1, access(a), access(b.T), (), (), ((0, access(out)),)), [a, b, out])
+    run(ContractionKernel((), (3,), (5,), (0,), access(a), access(b.T), (), (), ((0, access(out)),)), [a, b, out])
     np.testing.assert_array_equal(out, 0)
     strides = Access("f4", (1, 1))
     for rows, columns in [((0,), (5,)), ((3,), (0,))]:
-        spec = ContractionKernel((), rows, columns, (4,), 1, strides, strides, (), (), ((0, strides),))
+        spec = ContractionKernel((), rows, columns, (4,), strides, strides, (), (), ((0, strides),))
         assert pieces(spec) == 0
         compiled(spec, 512)
 
@@ -272,7 +259,7 @@ def test_pieces_share_the_work_evenly():
 
     def of(rows, depth, columns, *batch):
         access = Access("f4", (0,) * len(batch) + (1, 1))
-        return pieces(ContractionKernel(batch, (rows,), (columns,), (depth,), 1, access, access, (), (), ()))
+        return pieces(ContractionKernel(batch, (rows,), (columns,), (depth,), access, access, (), (), ()))
 
     assert of(8, 8, 8) == 1
     assert of(64, 784, 128) in (4, 8, 16)

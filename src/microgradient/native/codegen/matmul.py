@@ -44,7 +44,7 @@ def pieces(spec: ContractionKernel) -> int:
     nest = normalise(spec)
     if _nothing(nest):
         return 0
-    sizes = cut(nest, spec.terms)
+    sizes = cut(nest)
     return math.prod(_counts(nest, sizes))
 
 
@@ -75,7 +75,7 @@ class _Vector(NamedTuple):
 
 class _Panel(NamedTuple):
     """The columns that tiles are working on: the first one, their vectors, and where b's numbers for them begin and how
-    far apart they lie (terms > 1: unknown yet)."""
+    far apart they lie."""
 
     column: Index
     vectors: list[_Vector]
@@ -101,20 +101,19 @@ class _Writer:
         self.dtype = spec.a.dtype
         self.type = TYPES[self.dtype]
         self.width = int(self.dtype[1:])
-        self.cut = cut(nest, spec.terms)
+        self.cut = cut(nest)
         lanes = vector_bits // (8 * self.width)
-        self.tile: Tile = choose_tile(nest, self.cut, spec.terms, lanes, vector_registers(vector_bits))
+        self.tile: Tile = choose_tile(nest, self.cut, lanes, vector_registers(vector_bits))
         self.regular = is_regular(nest, self.cut, self.tile.rows)
         self.row_count = math.prod(nest.rows)
         self.accesses: list[Access] = [*spec.loads, *(where for _, where in spec.stores)]
         self.others: list[str] = []
-        self.arguments = (spec.terms, 0) if nest.swapped else (0, spec.terms)  # a's and b's pointers
-        self.a = self.b = ""
+        self.a, self.b = (f.load_argument(k) for k in ((1, 0) if nest.swapped else (0, 1)))
         self.a_offset: Index = 0
         self.b_offset: Index = 0
         self.nested = innermost(nest.depth)
-        self.depth_step = depth_step(nest, self.cut, self.tile, spec.terms, self.width)
-        self.copied = copies_panels(nest, self.cut, self.tile, spec.terms, self.width, self.depth_step)
+        self.depth_step = depth_step(nest, self.cut, self.tile, self.width)
+        self.copied = copies_panels(nest, self.cut, self.tile, self.width, self.depth_step)
         self.copy = ""  # the memory for it
         self.depth_range: tuple[Index, Index] = 0, math.prod(nest.depth[:1])
         costs = [0 if op.name == "constant" else 1 if op.name in CHEAP else 20 for op in spec.ops]
@@ -156,10 +155,8 @@ class _Writer:
 
     def write(self) -> None:
         """The loop over pieces."""
-        f, nest, terms = self.f, self.nest, self.spec.terms
-        pointers = [f.load_argument(2 * terms + k) for k in range(len(self.accesses))]
-        if terms == 1:
-            self.a, self.b = (f.load_argument(k) for k in self.arguments)
+        f, nest = self.f, self.nest
+        pointers = [f.load_argument(2 + k) for k in range(len(self.accesses))]
         _, across_columns, across_rows = _counts(nest, self.cut)
         batch = math.prod(nest.batch)
         with f.loop("%begin", "%end", unroll=False) as piece:
@@ -221,8 +218,6 @@ class _Writer:
     def with_b(self, panel: _Panel) -> _Panel:
         """Where the panel's part of b is; copied to where its lines lie next to each other if they are pages apart."""
         f, nest = self.f, self.nest
-        if self.spec.terms > 1:
-            return panel._replace(b_depth=nest.b_depth)
         b = self.at(self.b, self.add(self.b_offset, panel.column), self.dtype)
         if not self.copied:
             return panel._replace(b=b, b_depth=nest.b_depth)
@@ -292,7 +287,7 @@ class _Writer:
             self.move(row, sums, panel, to_memory=False)
         indices = [self.split(self.add(row, i), self.nest.rows) for i in range(1 if self.regular else height)]
         if "products" in parts and 0 not in self.nest.depth:
-            self.terms([self.offset(i, self.nest.a_rows) for i in indices], sums, panel)
+            self.sum_up([self.offset(i, self.nest.a_rows) for i in indices], sums, panel)
         if "save" in parts:
             self.move(row, sums, panel, to_memory=True)
         elif height * len(types) * self.operations <= DIRECT or height == 1:
@@ -317,18 +312,12 @@ class _Writer:
 
     # The sum over the depth -----------------------------------------------------------------------------------------
 
-    def terms(self, offsets: list[Index], sums: list[list[str]], panel: _Panel) -> None:
-        """Add the products of all terms to the accumulators, from the entries of `a` at these offsets on: one for each row, or
+    def sum_up(self, offsets: list[Index], sums: list[list[str]], panel: _Panel) -> None:
+        """Add the products to the accumulators, from the entries of `a` at these offsets on: one for each row, or
         only the first row's if they lie at one distance."""
         f = self.f
         with ExitStack() as loops:
-            a, b = self.a, panel.b
-            if self.spec.terms > 1:
-                term = loops.enter_context(f.loop(0, self.spec.terms, unroll=False))
-                a, b = (f.emit(f"getelementptr ptr, ptr %args, i64 {self.add(term, k)}") for k in self.arguments)
-                a, b = (f.emit(f"load ptr, ptr {pointer}, align 8") for pointer in (a, b))
-                b = self.at(b, self.add(self.b_offset, panel.column), self.dtype)
-            rows = [self.at(a, self.add(self.a_offset, offset), self.dtype) for offset in offsets]
+            rows = [self.at(self.a, self.add(self.a_offset, offset), self.dtype) for offset in offsets]
             in_a: Index = 0
             in_b: Index = 0
             depth, nested = self.nest.depth, self.nested
@@ -341,7 +330,7 @@ class _Writer:
                 k = loops.enter_context(f.loop(*(self.depth_range if len(depth) == 1 else whole), unroll=False))
                 in_a = self.add(in_a, self.walk(k, depth[nested:], self.nest.a_depth[nested:], "a"))
                 in_b = self.add(in_b, self.walk(k, depth[nested:], panel.b_depth[nested:], "b"))
-            self.products(rows, b, self.opaque(in_a), self.opaque(in_b), sums, panel)
+            self.products(rows, panel.b, self.opaque(in_a), self.opaque(in_b), sums, panel)
 
     def opaque(self, x: Index) -> Index:
         """x itself, but LLVM can't know: else it spends most of its time on finding better addresses, and finds none."""

@@ -106,10 +106,10 @@ def merge(sizes: Sizes, operands: list[Sizes]) -> tuple[Sizes, list[Sizes]]:
     return tuple([n for n, _ in loops]), [tuple([s[k] for _, s in loops]) for k in range(len(operands))]
 
 
-def cut(nest: Nest, terms: int) -> Cut:
+def cut(nest: Nest) -> Cut:
     """Pieces of like size, about √(work / 100 kFLOP) of them: 4 for 1.6 MFLOP, 16 for 25, at most 64."""
     batch, rows, columns = math.prod(nest.batch), math.prod(nest.rows), nest.columns
-    depth = math.prod(nest.depth) * terms
+    depth = math.prod(nest.depth)
     work = 2.0 * batch * rows * columns * max(depth, 1)
     target = int(max(1, min(64, math.sqrt(work / 1e5))))
     if depth >= LONG:
@@ -158,10 +158,10 @@ def _column_blocks(columns: int, most: int) -> list[tuple[int, int]]:
     return list(ways.items())
 
 
-def choose_tile(nest: Nest, sizes: Cut, terms: int, lanes: int, registers: int) -> Tile:
+def choose_tile(nest: Nest, sizes: Cut, lanes: int, registers: int) -> Tile:
     """The tile with the lowest estimated time over whole and remaining tiles of all blocks."""
     lanes = min(lanes, power_of_two(nest.columns))
-    depth = max(1, math.prod(nest.depth) * terms)
+    depth = max(1, math.prod(nest.depth))
     row_blocks = _distinct(math.prod(nest.rows), sizes.row_block)
     column_blocks = _distinct(nest.columns, sizes.column_block)
     best, best_cost = Tile(1, 1, lanes), math.inf
@@ -199,12 +199,12 @@ def innermost(depth: Sizes) -> int:
     return inner
 
 
-def depth_step(nest: Nest, sizes: Cut, tile: Tile, terms: int, width: int) -> int:
+def depth_step(nest: Nest, sizes: Cut, tile: Tile, width: int) -> int:
     """How many steps of the outermost depth loop are done at a time for all tiles of a block, its sums waiting in memory; 0: all
     of them. A long depth is divided so that what the tiles share stays in the caches."""
     depth = math.prod(nest.depth)
     block = sizes.row_block * -(-sizes.column_block // tile.lanes) * tile.lanes * width
-    if terms > 1 or depth < LONG or block > LARGEST_BLOCK or sizes.row_block < 4 * tile.rows:
+    if depth < LONG or block > LARGEST_BLOCK or sizes.row_block < 4 * tile.rows:
         return 0
     if len(nest.depth) > 1 and innermost(nest.depth) == 0:
         return 0
@@ -216,12 +216,12 @@ def depth_step(nest: Nest, sizes: Cut, tile: Tile, terms: int, width: int) -> in
     return step if step * inner <= 2 * DEPTH_PART else 0
 
 
-def copies_panels(nest: Nest, sizes: Cut, tile: Tile, terms: int, width: int, step: int) -> bool:
+def copies_panels(nest: Nest, sizes: Cut, tile: Tile, width: int, step: int) -> bool:
     """Whether panels of b are copied before use: their lines are pages apart, so that they don't stay in the caches, and
     there are enough rows to make up for it. `step` is that of the depth."""
     depth = math.prod(nest.depth)
     at_once = step * math.prod(nest.depth[1:]) if step else depth
-    if terms > 1 or depth < 64 or at_once * tile.vectors * tile.lanes * width > LARGEST_COPY:
+    if depth < 64 or at_once * tile.vectors * tile.lanes * width > LARGEST_COPY:
         return False
     return nest.b_depth[-1] * width >= PAGE and sizes.row_block >= 6 * tile.rows
 

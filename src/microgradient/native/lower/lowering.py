@@ -17,7 +17,7 @@ import numpy as np
 
 from ...program.program import Instruction, Program
 from .indexing import INDEXING
-from .merge_sums import merge_sums
+from .merge_sums import merge_assemblies
 from .ops import NATIVE_DTYPES
 from .products import PRODUCTS, interior
 from .searching import SEARCHING
@@ -33,8 +33,7 @@ def lower(program: Program) -> Program:
         lowering.where = instruction.where
         new[id(instruction)] = _lowered(lowering, instruction, args)
     outputs = [new[id(o)] for o in program.outputs]
-    merged = merge_sums(lowering.made, outputs)
-    return Program(program.inputs, merged, outputs, program.aliases)
+    return Program(program.inputs, merge_assemblies(lowering.made, outputs), outputs, program.aliases)
 
 
 def _lowered(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction:

@@ -18,12 +18,12 @@ from .values import View
 
 
 class _Labels:
-    """The operands of a contraction (one pair for each term), their labels, and how long the axis of each label is."""
+    """The operands of a contraction, their labels, and how long the axis of each label is."""
 
-    def __init__(self, a: list[View], b: list[View], labels: tuple[str, str, str]) -> None:
+    def __init__(self, a: View, b: View, labels: tuple[str, str, str]) -> None:
         self.a, self.b = a, b
         self.la, self.lb, self.out = labels
-        self.sizes = dict(zip(self.la + self.lb, (*a[0].shape, *b[0].shape), strict=True))
+        self.sizes = dict(zip(self.la + self.lb, (*a.shape, *b.shape), strict=True))
         self.batch = [c for c in self.out if c in self.la and c in self.lb]
         self.depth = [c for c in self.la if c in self.lb and c not in self.out]
 
@@ -37,7 +37,7 @@ class _Labels:
 
     def stride(self, label: str) -> int:
         """How the operand that alone has a label lies along it."""
-        view, labels = (self.a[0], self.la) if label in self.la else (self.b[0], self.lb)
+        view, labels = (self.a, self.la) if label in self.la else (self.b, self.lb)
         return view.layout.strides[labels.index(label)]
 
     def product(self, labels: Any) -> int:
@@ -47,46 +47,28 @@ class _Labels:
 
 def contract(fusion: Fusion, i: Instruction, operands: list[Any]) -> View:
     """Make a group of a contraction."""
-    n = len(operands) // 2
-    a, b = (_same_layout(fusion, [fusion.stored(x) for x in part]) for part in (operands[:n], operands[n:]))
+    a, b = map(fusion.stored, operands)
     c = _Labels(a, b, i.params["labels"])
     vectorised = _vector_label(c, str(i.params["last"]))
-    if n == 1 and (not c.depth or _is_thin(c, vectorised)):
+    if not c.depth or _is_thin(c, vectorised):
         return _by_rows(fusion, i, c)
     if vectorised in c.free(c.la):
         c.swap()
     columns = [label for label in c.free(c.lb) if label != vectorised] + [label for label in vectorised]
     if vectorised and c.sizes[vectorised] > 1 and c.stride(vectorised) != 1:
         order = [label for label in c.lb if label in c.batch] + [label for label in c.lb if label in c.depth] + columns
-        c.b = [fusion.copy(x, [c.lb.index(label) for label in order]) for x in c.b]
-    if n > 1:
-        _promise([*c.a, *c.b])
-    elif vectorised:
-        _promise(c.b, c.lb.index(vectorised))
-    depth = sorted(c.depth, key=lambda label: -abs(c.a[0].layout.strides[c.la.index(label)]))
+        c.b = fusion.copy(c.b, [c.lb.index(label) for label in order])
+    if vectorised and c.sizes[vectorised] > 1:
+        c.b.value.vectorised.append((c.b.steps, c.lb.index(vectorised)))
+    depth = sorted(c.depth, key=lambda label: -abs(c.a.layout.strides[c.la.index(label)]))
     memory = [label for label in c.out if label != vectorised] + [label for label in vectorised]
     group = fusion.begin(ContractionGroup(len(fusion.groups), i.shape, [c.out.index(label) for label in memory]))
-    group.inputs, group.a_labels, group.b_labels, group.out = [*c.a, *c.b], c.la, c.lb, c.out
+    group.inputs, group.a_labels, group.b_labels, group.out = [c.a, c.b], c.la, c.lb, c.out
     rows = c.free(c.la)
     group.batch, group.depth = "".join(c.batch), "".join(depth)
     group.rows = "".join([label for label in memory if label in rows])
     group.columns = "".join([label for label in memory if label in columns])
     return View(group.enter("product", [], {}, i.shape, i.dtype, fusion.where))
-
-
-def _same_layout(fusion: Fusion, views: list[View]) -> list[View]:
-    """The operands of all terms with the same strides; copies where they differ."""
-    if len({view.layout.strides for view in views}) > 1:
-        return [fusion.copy(view, range(len(view.shape))) for view in views]
-    return views
-
-
-def _promise(views: list[View], only: int | None = None) -> None:
-    """The kernel relies on these operands' strides (along one axis only): they may not be placed otherwise later."""
-    for view in views:
-        for axis, (n, stride) in enumerate(zip(view.shape, view.layout.strides, strict=True)):
-            if n > 1 and only in (None, axis):
-                view.value.promised.append((view.steps, axis, stride))
 
 
 def _vector_label(c: _Labels, asked: str) -> str:
@@ -127,7 +109,7 @@ def _by_rows(fusion: Fusion, i: Instruction, c: _Labels) -> View:
         x = fusion.view(x, Step("reshape", thin, {}))
         return fusion.view(x, Step("broadcast_to", shape, {}))
 
-    product = fusion.pointwise("multiply", [spread(c.a[0], c.la), spread(c.b[0], c.lb)], {}, shape, i.dtype)
+    product = fusion.pointwise("multiply", [spread(c.a, c.la), spread(c.b, c.lb)], {}, shape, i.dtype)
     if not c.depth:
         return product
     axes = tuple(range(len(c.out), len(labels)))

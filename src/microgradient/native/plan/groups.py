@@ -75,14 +75,13 @@ class ContractionGroup(FusionGroup):
         axes = [self.out.index(label) for label in self.batch + self.rows + self.columns]
         body = KernelBody(self, lambda layout: tuple([layout.strides[a] for a in axes]), memory, first=1)
         loads, ops, stores, operands = body.written()
-        terms = len(self.inputs) // 2  # the first operand of each, then the second
-        a, b = self.inputs[0], self.inputs[terms]
+        a, b = self.inputs
         sizes = dict(zip(self.a_labels + self.b_labels, (*a.shape, *b.shape), strict=True))
         batch, rows, columns, depth = (
             tuple([sizes[label] for label in labels]) for labels in (self.batch, self.rows, self.columns, self.depth)
         )
         spec = ContractionKernel(
-            batch, rows, columns, depth, terms,
+            batch, rows, columns, depth,
             Access(_code(a), _strides_over(a.layout, self.a_labels, self.batch + self.rows + self.depth)),
             Access(_code(b), _strides_over(b.layout, self.b_labels, self.batch + self.columns + self.depth)),
             loads, ops, stores,

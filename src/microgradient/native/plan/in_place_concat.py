@@ -71,11 +71,8 @@ def _keeps(value: BufferValue, layout: Layout) -> bool:
     """Whether all that kernels rely on is still so with this layout."""
     if any(resolve(layout, value.shape, steps) is None for steps in value.views):
         return False
-    for steps, axis, stride in value.promised:
-        there = resolve(layout, value.shape, steps)
-        if there is None or there.strides[axis] != stride:
-            return False
-    return True
+    views = ((resolve(layout, value.shape, steps), axis) for steps, axis in value.vectorised)
+    return all(view is not None and view.strides[axis] == 1 for view, axis in views)
 
 
 def _similar(value: BufferValue, strides: Strides) -> bool:

@@ -150,19 +150,18 @@ class ScanKernel(NamedTuple):
 
 
 class ContractionKernel(NamedTuple):
-    """c[batch, rows, columns] = Σ over terms and depth of a[batch, rows, depth] · b[batch, columns, depth], then `ops` on c.
+    """c[batch, rows, columns] = Σ over depth of a[batch, rows, depth] · b[batch, columns, depth], then `ops` on c.
 
     Value 0 is the finished sum; then come the loads, then the ops; what is stored is in `stores`. Access strides are over
     batch + rows + depth for `a`, batch + columns + depth for `b`, batch + rows + columns for loads and stores. The last column
-    is the vectorised loop: b has stride 1 there (if columns is not empty). With `terms` = n > 1, a and b have n pointers
-    each, and the products of all pairs are added up. args: a's, b's, loads', stores' pointers. dtype f4 or f8.
+    is the vectorised loop: b has stride 1 there (if columns is not empty). args: a's, b's, loads', stores' pointers. dtype f4
+    or f8.
     """
 
     batch: tuple[int, ...]
     rows: tuple[int, ...]
     columns: tuple[int, ...]
     depth: tuple[int, ...]
-    terms: int
     a: Access
     b: Access
     loads: tuple[Access, ...]
@@ -174,14 +173,14 @@ class ContractionKernel(NamedTuple):
         """What it is, then what it computes, line by line."""
         parts = {"batch": self.batch, "rows": self.rows, "columns": self.columns, "depth": self.depth}
         sizes = ", ".join(f"{name} {_times(sizes)}" for name, sizes in parts.items() if sizes)
-        title = f"contraction, {sizes}" + (f", {self.terms} terms" if self.terms > 1 else "")
+        title = f"contraction, {sizes}"
         return [title, f"v0 = Σ a·b, a {self.a}, b {self.b}", *_lines(self.loads, self.ops, self.stores, first=1)]
 
     @property
     def flops(self) -> int:
         """Multiplications and additions, and one for each operation on a finished number."""
         size = math.prod(self.batch + self.rows + self.columns)
-        return 2 * size * math.prod(self.depth) * self.terms + size * len(self.ops)
+        return 2 * size * math.prod(self.depth) + size * len(self.ops)
 
 
 class DrawKernel(NamedTuple):

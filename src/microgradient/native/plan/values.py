@@ -50,12 +50,12 @@ class Group:
 
 class BufferValue:
     """What an instruction computes: shape, dtype and, if it is stored, where. `group` made it; it can be read when group number
-    `ready` has run. `domain_strides`: how the dense value lies in its group's domain. `views` must exist, and `promised`
-    strides (view, axis, stride) must stay, wherever the value is placed: kernels rely on them."""
+    `ready` has run. `domain_strides`: how the dense value lies in its group's domain. `views` must exist, and those
+    of `vectorised` lie along memory in an axis, wherever the value is placed: kernels rely on it."""
 
     __slots__ = (
-        "buffer", "domain_strides", "dtype", "group", "layout", "literal", "placed", "promised", "ready", "shape", "size",
-        "views", "weak",
+        "buffer", "domain_strides", "dtype", "group", "layout", "literal", "placed", "ready", "shape", "size",
+        "vectorised", "views", "weak",
     )  # fmt: skip
 
     def __init__(self, shape: Shape, dtype: Any, layout: Layout | None = None, ready: int = -1) -> None:
@@ -70,7 +70,7 @@ class BufferValue:
         self.literal: Any = None  # every entry is this number
         self.placed = False  # its place in memory is given
         self.views: list[tuple[Step, ...]] = []
-        self.promised: list[tuple[tuple[Step, ...], int, int]] = []
+        self.vectorised: list[tuple[tuple[Step, ...], int]] = []
         self.weak = False
 
     def place(self, buffer: Buffer) -> None:
