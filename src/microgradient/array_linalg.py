@@ -6,6 +6,7 @@ with the numbers that say why.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from itertools import combinations, product
 from typing import Any, cast
@@ -20,26 +21,19 @@ Array = npt.NDArray[Any]
 eye = np.eye
 
 
-def solve(a: Array, b: Array) -> Array:
-    """x with a x = b, for the columns of b."""
-    return cast("Array", lapack(np.linalg.solve, a, b))
+def lapack(function: Callable[..., Any], a: Array, *args: Any, **options: Any) -> Any:
+    """`function(a, …)`, an array or a tuple of them, with errors that say which matrix of the stack it was, and why."""
+    try:
+        found = function(a, *args, **options)
+    except np.linalg.LinAlgError as error:
+        raise _explained(function.__name__, a) or LinAlgError("MG137", f"{function.__name__}: {error}.") from None
+    return tuple(found) if isinstance(found, tuple) else found
 
 
-def inv(a: Array) -> Array:
-    return cast("Array", lapack(np.linalg.inv, a))
-
-
-def pinv(a: Array, *, rtol: Any) -> Array:
-    """The pseudo-inverse; singular values up to `rtol` (None: max(m, n)·eps) times the largest count as 0."""
-    return cast("Array", lapack(np.linalg.pinv, a, rtol=rtol))
-
-
-def det(a: Array) -> Array:
-    return cast("Array", np.linalg.det(a))
-
-
-def slogdet(a: Array) -> tuple[Array, Array]:
-    return cast("tuple[Array, Array]", tuple(np.linalg.slogdet(a)))
+solve, inv, pinv, det, slogdet, qr = (
+    functools.partial(lapack, getattr(np.linalg, name)) for name in ("solve", "inv", "pinv", "det", "slogdet", "qr")
+)
+svd = functools.partial(lapack, np.linalg.svd, full_matrices=False)  # the reduced form, as qr's is
 
 
 def cofactor(a: Array, *ts: Array) -> Array:
@@ -82,17 +76,7 @@ def cholesky(a: Array) -> Array:
 
 def eigh(a: Array) -> tuple[Array, Array]:
     """Eigenvalues in ascending order and eigenvectors, as columns, of (a + aᴴ)/2."""
-    return cast("tuple[Array, Array]", tuple(lapack(np.linalg.eigh, _hermitian(a))))
-
-
-def svd(a: Array) -> tuple[Array, Array, Array]:
-    """The reduced form u (…, m, k), s (…, k), vh (…, k, n), k = min(m, n)."""
-    return cast("tuple[Array, Array, Array]", tuple(lapack(np.linalg.svd, a, full_matrices=False)))
-
-
-def qr(a: Array) -> tuple[Array, Array]:
-    """The reduced form q (…, m, k), r (…, k, n)."""
-    return cast("tuple[Array, Array]", tuple(np.linalg.qr(a)))
+    return cast("tuple[Array, Array]", lapack(np.linalg.eigh, _hermitian(a)))
 
 
 def norm(a: Array, *, axis: tuple[int, ...], keepdims: bool) -> Array:
@@ -109,14 +93,6 @@ def norm(a: Array, *, axis: tuple[int, ...], keepdims: bool) -> Array:
 
 def _hermitian(a: Array) -> Array:
     return cast("Array", (a + np.conj(np.swapaxes(a, -1, -2))) / 2)
-
-
-def lapack(function: Callable[..., Any], a: Array, *args: Any, **options: Any) -> Any:
-    """`function(a, …)`, with errors that say which matrix of the stack it was, and why."""
-    try:
-        return function(a, *args, **options)
-    except np.linalg.LinAlgError as error:
-        raise _explained(function.__name__, a) or LinAlgError("MG137", f"{function.__name__}: {error}.") from None
 
 
 def _explained(name: str, a: Array) -> LinAlgError | None:

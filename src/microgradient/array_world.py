@@ -339,40 +339,31 @@ def einsum(*arrays: Array, spec: str) -> Array:
 
 
 @_checked
-def conv(
-    x: Array, w: Array, *, stride: tuple[int, ...], padding: tuple[tuple[int, int], ...], dilation: tuple[int, ...],
-    groups: int,
-) -> Array:  # fmt: skip
+def conv(x: Array, w: Array, **c: Any) -> Array:
     """Cross-correlation of x (N, C, *size) with w (O, C/groups, *window): (N, O, *out). A matrix product per image, group."""
-    columns, out = _columns(x, w.shape[2:], stride, padding, dilation, groups)
-    return (_rows(w, groups) @ columns).reshape(x.shape[0], w.shape[0], *out)
+    columns, out = _columns(x, w.shape[2:], **c)
+    return (_rows(w, c["groups"]) @ columns).reshape(x.shape[0], w.shape[0], *out)
 
 
 @_checked
-def conv_input(
-    y: Array, w: Array, *, size: tuple[int, ...], stride: tuple[int, ...], padding: tuple[tuple[int, int], ...],
-    dilation: tuple[int, ...], groups: int,
-) -> Array:  # fmt: skip
+def conv_input(y: Array, w: Array, *, size: tuple[int, ...], padding: Any, groups: int, **c: Any) -> Array:
     """The transpose of `conv` in x: from y (N, O, *out) back to (N, C, *size)."""
-    k, n, out, window = len(stride), y.shape[0], y.shape[2:], w.shape[2:]
+    k, n, out, window = len(size), y.shape[0], y.shape[2:], w.shape[2:]
     images = y.reshape(n, groups, w.shape[0] // groups, math.prod(out))
     columns = _rows(w, groups).transpose(0, 2, 1) @ images
     columns = columns.reshape(n, groups * w.shape[1], *window, *out)
     spread = columns.transpose(0, 1, *range(2 + k, 2 + 2 * k), *range(2, 2 + k))
     padded = tuple(lo + s + hi for (lo, hi), s in zip(padding, size, strict=True))
-    x = windows_add(spread, size=padded, window=window, stride=stride, dilation=dilation)
+    x = windows_add(spread, size=padded, window=window, **c)
     return x[(slice(None), slice(None), *(slice(lo, lo + s) for (lo, _), s in zip(padding, size, strict=True)))]
 
 
 @_checked
-def conv_weight(
-    x: Array, y: Array, *, window: tuple[int, ...], stride: tuple[int, ...], padding: tuple[tuple[int, int], ...],
-    dilation: tuple[int, ...], groups: int,
-) -> Array:  # fmt: skip
+def conv_weight(x: Array, y: Array, *, window: tuple[int, ...], **c: Any) -> Array:
     """The transpose of `conv` in w: (O, C/groups, *window) from x (N, C, *size) and y (N, O, *out)."""
-    n, depth, out = x.shape[0], y.shape[1] // groups, y.shape[2:]
-    columns, _ = _columns(x, window, stride, padding, dilation, groups)
-    images = y.reshape(n, groups, depth, math.prod(out))
+    columns, out = _columns(x, window, **c)
+    n, groups = columns.shape[:2]
+    images = y.reshape(n, groups, y.shape[1] // groups, math.prod(out))
     per_image = images @ columns.transpose(0, 1, 3, 2)
     return np.add.reduce(per_image, axis=0).reshape(y.shape[1], x.shape[1] // groups, *window)
 
@@ -383,7 +374,8 @@ def _columns(
 ) -> tuple[Array, tuple[int, ...]]:  # fmt: skip
     """The windows of x as columns (N, groups, C/groups·window, out), and the extent of out."""
     k, n, width = len(stride), x.shape[0], x.shape[1] // groups
-    view = windows(_padded(x, padding), window=window, stride=stride, dilation=dilation)
+    x = pad(x, widths=((0, 0), (0, 0), *padding)) if any(map(any, padding)) else x
+    view = windows(x, window=window, stride=stride, dilation=dilation)
     out = view.shape[2 : 2 + k]
     columns = view.transpose(0, 1, *range(2 + k, 2 + 2 * k), *range(2, 2 + k))
     return columns.reshape(n, groups, width * math.prod(window), math.prod(out)), out
@@ -391,10 +383,6 @@ def _columns(
 
 def _rows(w: Array, groups: int) -> Array:
     return w.reshape(groups, w.shape[0] // groups, math.prod(w.shape[1:]))
-
-
-def _padded(x: Array, padding: tuple[tuple[int, int], ...]) -> Array:
-    return pad(x, widths=((0, 0), (0, 0), *padding)) if any(map(any, padding)) else x
 
 
 def _count(size: int, window: int, stride: int, dilation: int) -> int:

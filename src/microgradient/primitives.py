@@ -103,18 +103,13 @@ def pointwise(
     """
     params = params or {}
 
-    def vjp(
-        xp: World, t: Any, y: Any, args: Sequence[Any], wanted: Sequence[bool], params: dict[str, Any]
-    ) -> list[Any]:
+    def vjp(xp: World, t: Any, y: Any, args: Any, wanted: Any, params: dict[str, Any]) -> list[Any]:
         return [f(xp, t, y, *args, **params) if want and f else None for f, want in zip(maps, wanted, strict=False)]
 
-    def jvp(xp: World, tangents: Sequence[Any], y: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
-        terms = [
-            f(xp, t, y, *args, **params)
-            for f, t in zip(maps, tangents, strict=False)
-            if f is not None and t is not None
-        ]
-        return total(terms)
+    def jvp(xp: World, tangents: Any, y: Any, args: Any, params: dict[str, Any]) -> Any:
+        return total(
+            [f(xp, t, y, *args, **params) for f, t in zip(maps, tangents, strict=False) if f and t is not None]
+        )
 
     used = [_reads(f, len(maps), params) if f else frozenset() for f in maps]
     passes = all(f is not None and _passes(f, len(maps), params) for f in maps)
@@ -130,35 +125,17 @@ def pointwise(
     return _register(row)
 
 
-def linear(name: str, transpose: Rule) -> Primitive:
-    """Register a function linear in its first argument. Further arguments are index arrays or masks: data, not varied."""
+def linear(name: str, transpose: Rule, varied: int | None = 1) -> Primitive:
+    """Register a function jointly linear in its first `varied` arguments (None: in all of them, like concat).
 
-    def vjp(
-        xp: World, t: Any, y: Any, args: Sequence[Any], wanted: Sequence[bool], params: dict[str, Any]
-    ) -> list[Any]:
-        return [transpose(xp, t, *args, **params)]
-
-    def jvp(xp: World, tangents: Sequence[Any], y: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
-        return getattr(xp, name)(tangents[0], *args[1:], **params)
-
-    def reads(wanted: Sequence[bool]) -> tuple[bool, ...]:
-        return (False, False, *(True for _ in wanted[1:]))
-
-    return _register(Primitive(name, "linear", (transpose,), vjp, jvp, reads))
-
-
-def jointly(name: str, transposes: Rule, varied: int | None = None) -> Primitive:
-    """Register a function jointly linear in its first `varied` arguments (None: in all of them), like concat.
-
-    `transposes` returns one cotangent per varied argument.
+    `transpose` returns the cotangent, or a list of one per varied argument. Further arguments are index arrays or masks: data.
     """
 
-    def vjp(
-        xp: World, t: Any, y: Any, args: Sequence[Any], wanted: Sequence[bool], params: dict[str, Any]
-    ) -> list[Any]:
-        return list(transposes(xp, t, *args, **params))
+    def vjp(xp: World, t: Any, y: Any, args: Any, wanted: Any, params: dict[str, Any]) -> list[Any]:
+        got = transpose(xp, t, *args, **params)
+        return got if isinstance(got, list) else [got]
 
-    def jvp(xp: World, tangents: Sequence[Any], y: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
+    def jvp(xp: World, tangents: Any, y: Any, args: Any, params: dict[str, Any]) -> Any:
         n = len(args) if varied is None else varied
         filled = [xp.zeros(a.shape, a.dtype) if t is None else t for t, a in zip(tangents[:n], args, strict=False)]
         return getattr(xp, name)(*filled, *args[n:], **params)
@@ -167,28 +144,20 @@ def jointly(name: str, transposes: Rule, varied: int | None = None) -> Primitive
         n = len(wanted) if varied is None else varied
         return (False, *(i >= n for i in range(len(wanted))))
 
-    return _register(Primitive(name, "linear", (transposes,), vjp, jvp, reads))
+    return _register(Primitive(name, "linear", (transpose,), vjp, jvp, reads))
 
 
-def multilinear(name: str, *transposes: Rule | None) -> Primitive:
+def multilinear(name: str, *transposes: Rule) -> Primitive:
     """Register a function linear in each argument. One transpose per argument; a single one serves any number (einsum)."""
 
-    def pick(i: int) -> Rule:
-        rule = transposes[i] if len(transposes) > 1 else transposes[0]
-        assert rule is not None
-        return rule
-
-    def vjp(
-        xp: World, t: Any, y: Any, args: Sequence[Any], wanted: Sequence[bool], params: dict[str, Any]
-    ) -> list[Any]:
+    def vjp(xp: World, t: Any, y: Any, args: Any, wanted: Any, params: dict[str, Any]) -> list[Any]:
         if len(transposes) == 1:
-            return [pick(0)(xp, t, i, *args, **params) if want else None for i, want in enumerate(wanted)]
-        return [pick(i)(xp, t, *args, **params) if want else None for i, want in enumerate(wanted)]
+            return [transposes[0](xp, t, i, *args, **params) if want else None for i, want in enumerate(wanted)]
+        return [f(xp, t, *args, **params) if want else None for f, want in zip(transposes, wanted, strict=True)]
 
-    def jvp(xp: World, tangents: Sequence[Any], y: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
+    def jvp(xp: World, tangents: Any, y: Any, args: Any, params: dict[str, Any]) -> Any:
         kernel = getattr(xp, name)
-        terms = [kernel(*args[:i], t, *args[i + 1 :], **params) for i, t in enumerate(tangents) if t is not None]
-        return total(terms)
+        return total([kernel(*args[:i], t, *args[i + 1 :], **params) for i, t in enumerate(tangents) if t is not None])
 
     def reads(wanted: Sequence[bool]) -> tuple[bool, ...]:
         several = sum(wanted) > 1
@@ -204,13 +173,11 @@ def special(name: str, vjp: Rule, jvp: Rule, reads: str) -> Primitive:
     `jvp(xp, tangents, y, *args, **params)` the tangent of the result, or a tuple of them.
     """
 
-    def all_vjp(
-        xp: World, t: Any, y: Any, args: Sequence[Any], wanted: Sequence[bool], params: dict[str, Any]
-    ) -> list[Any]:
+    def all_vjp(xp: World, t: Any, y: Any, args: Any, wanted: Any, params: dict[str, Any]) -> list[Any]:
         got = vjp(xp, t, y, *args, **params)
         return got if isinstance(got, list) else [got]
 
-    def all_jvp(xp: World, tangents: Sequence[Any], y: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
+    def all_jvp(xp: World, tangents: Any, y: Any, args: Any, params: dict[str, Any]) -> Any:
         return jvp(xp, tangents if len(args) > 1 else tangents[0], y, *args, **params)
 
     def kept(wanted: Sequence[bool]) -> tuple[bool, ...]:

@@ -9,7 +9,7 @@ There are four kinds of row:
 
 * pointwise: the Jacobian is diagonal, hence self-adjoint. One map per argument is at once the vjp, the jvp, the rule
   for a single number and, with t = 1, the symbolic partial derivative.
-* linear: the function is its own derivative; the row holds the transpose. `jointly` linear: in all arguments at once.
+* linear: the function is its own derivative; the row holds the transpose. Some are linear in all arguments at once.
 * multilinear: linear in each argument; one transpose per argument.
 * special: none of these; an explicit vjp and jvp. The list is short (the decompositions are in `rules_linalg.py`).
 
@@ -28,7 +28,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .primitives import World, jointly, linear, multilinear, pointwise, special, total
+from .primitives import World, linear, multilinear, pointwise, special, total
 
 # --------------------------------------------------------------------------------------------------- pointwise: arithmetic
 
@@ -298,11 +298,11 @@ def _index_set_transposes(xp: World, t: Any, a: Any, v: Any, *indices: Any, key:
 
 
 linear("pad", _pad_transpose)
-jointly("concat", _concat_transposes)
+linear("concat", _concat_transposes, varied=None)
 # `key` is an indexing expression with INDEX in the places of the index arrays, which follow as arguments
 linear("index", lambda xp, t, a, *idx, key: xp.index_add(t, *idx, key=key, shape=a.shape))
 linear("index_add", lambda xp, t, a, *idx, key, shape: xp.index(t, *idx, key=key))
-jointly("index_set", _index_set_transposes, varied=2)
+linear("index_set", _index_set_transposes, varied=2)
 linear("take_along_axis",
        lambda xp, t, a, i, *, axis: xp.scatter_along_axis(t, i, axis=axis, shape=a.shape))  # fmt: skip
 linear("scatter_along_axis", lambda xp, t, a, i, *, axis, shape: xp.take_along_axis(t, i, axis=axis))

@@ -10,54 +10,38 @@ from typing import Any
 def flatten(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any]]:
     """The leaves of `tree` in order, and the function that builds the same tree around other leaves.
 
-    None is a tree without leaves, as in JAX. Dicts keep their order; named tuples keep their type.
+    None is a tree without leaves, as in JAX. Dicts keep their order and class; named tuples keep their type.
 
     >>> leaves, rebuild = flatten({"w": [1, 2], "b": 3})
     >>> leaves, rebuild([10, 20, 30])
     ([1, 2, 3], {'w': [10, 20], 'b': 30})
     """
-    if tree is None:
-        return [], lambda leaves: None
-    if not isinstance(tree, dict | list | tuple):
-        return [tree], lambda leaves: leaves[0]
-    flat = [flatten(child) for child in (tree.values() if isinstance(tree, dict) else tree)]
-    return [leaf for leaves, _ in flat for leaf in leaves], _builder(
-        _container(tree), [child for _, child in flat], [len(leaves) for leaves, _ in flat]
-    )
+    leaves: list[Any] = []
+
+    def take(leaf: Any) -> Any:
+        leaves.append(leaf)
+        return ...
+
+    hollow = _mapped(take, tree)  # `rebuild` outlives the tree, and so must not hold its leaves
+
+    def rebuild(new: list[Any]) -> Any:
+        rest = iter(new)
+        return _mapped(lambda _: next(rest), hollow)
+
+    return leaves, rebuild
 
 
-def _builder(
-    container: Callable[[list[Any]], Any], children: list[Callable[[list[Any]], Any]], counts: list[int]
-) -> Callable[[list[Any]], Any]:
-    """The function that builds a tree. It outlives the tree, and so must not hold its leaves."""
-
-    def rebuild(leaves: list[Any]) -> Any:
-        parts, start = [], 0
-        for child, n in zip(children, counts, strict=True):
-            parts.append(child(leaves[start : start + n]))
-            start += n
-        return container(parts)
-
-    return rebuild
-
-
-def _container(tree: Any) -> Callable[[list[Any]], Any]:
-    """The function that puts parts into a container like `tree`."""
-    cls = type(tree)
-    if not isinstance(tree, dict):
-        return (lambda parts: cls(*parts)) if hasattr(tree, "_fields") else cls
-    keys = list(tree)
-    if cls is dict:
-        return lambda parts: dict(zip(keys, parts, strict=True))
-    empty = copy.copy(tree)  # a defaultdict stays one
-    empty.clear()
-
-    def build(parts: list[Any]) -> Any:
-        new = copy.copy(empty)
-        new.update(zip(keys, parts, strict=True))
+def _mapped(f: Callable[[Any], Any], tree: Any) -> Any:
+    """The same tree with f(leaf) in the place of each leaf."""
+    if isinstance(tree, dict):
+        new = tree.copy() if type(tree) is dict else copy.copy(tree)  # a defaultdict stays one
+        for key, child in tree.items():
+            new[key] = _mapped(f, child)
         return new
-
-    return build
+    if isinstance(tree, list | tuple):
+        parts = [_mapped(f, child) for child in tree]
+        return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
+    return None if tree is None else f(tree)
 
 
 def leaves_like(tree: Any, model: Any) -> list[Any]:
@@ -69,7 +53,8 @@ def leaves_like(tree: Any, model: Any) -> list[Any]:
     [1, 2, 3]
     """
     if isinstance(model, dict):
-        pairs = [(tree[key], child) for key, child in model.items()] if _same_keys(tree, model) else None
+        fits = isinstance(tree, dict) and tree.keys() == model.keys()
+        pairs = [(tree[key], child) for key, child in model.items()] if fits else None
     elif isinstance(model, list | tuple):
         fits = isinstance(tree, list | tuple) and len(tree) == len(model)
         pairs = list(zip(tree, model, strict=True)) if fits else None
@@ -80,7 +65,3 @@ def leaves_like(tree: Any, model: Any) -> list[Any]:
     if pairs is None:
         raise ValueError("not nested in the same way")
     return [leaf for part, child in pairs for leaf in leaves_like(part, child)]
-
-
-def _same_keys(tree: Any, model: dict[Any, Any]) -> bool:
-    return isinstance(tree, dict) and tree.keys() == model.keys()
