@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, cast
 
 from ..errors import ArgumentTypeError, OutOfRangeError
@@ -15,40 +15,37 @@ class _Numbered(Module):
 
     _part: type = Module
 
-    def _parts(self) -> list[Any]:
-        return [value for value in vars(self).values() if isinstance(value, self._part)]
-
-    def _names(self) -> list[str]:
-        return [name for name, value in vars(self).items() if isinstance(value, self._part)]
+    def _named(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if isinstance(value, self._part)}
 
     def _name_at(self, index: int) -> str:
-        names = self._names()
+        names = [*self._named()]
         if not -len(names) <= index < len(names):
             raise OutOfRangeError("MG154", f"{type(self).__name__} has {len(names)} parts, there is none at {index}.")
         return names[index]
 
     def _replace_all(self, parts: list[Any]) -> None:
-        for name in self._names():
+        for name in self._named():
             delattr(self, name)
         for i, part in enumerate(parts):
             self.add_module(str(i), part)
 
     def __len__(self) -> int:
-        return len(self._parts())
+        return len(self._named())
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self._parts())
+        return iter(self._named().values())
 
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
-            return cast("Any", type(self))(self._parts()[index])
+            return cast("Any", type(self))([*self][index])
         return getattr(self, self._name_at(index))
 
     def __setitem__(self, index: int, part: Any) -> None:
         setattr(self, self._name_at(index), self._checked(part))
 
     def __delitem__(self, index: int | slice) -> None:
-        parts = self._parts()
+        parts = [*self]
         del parts[index]
         self._replace_all(parts)
 
@@ -65,7 +62,7 @@ class _Numbered(Module):
 
     def insert(self, index: int, part: Any) -> Any:
         """Put one part before position `index`; returns self."""
-        parts = self._parts()
+        parts = [*self]
         parts.insert(index, self._checked(part))
         self._replace_all(parts)
         return self
@@ -98,25 +95,24 @@ class Sequential(_Numbered):
             for name, module in args[0].items():
                 self.add_module(name, self._checked(module))
         else:
-            for i, module in enumerate(args):
-                self.add_module(str(i), self._checked(module))
+            self.extend(args)
 
     def forward(self, input: Any) -> Any:
-        for module in self._parts():
+        for module in self:
             input = module(input)
         return input
 
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
-            return type(self)({name: getattr(self, name) for name in self._names()[index]})
+            return type(self)({name: getattr(self, name) for name in [*self._named()][index]})
         return super().__getitem__(index)
 
     def __delitem__(self, index: int | slice) -> None:
-        names = self._names()[index]
+        names = [*self._named()][index]
         for name in [names] if isinstance(names, str) else names:
             delattr(self, name)
-        if all(name.isdigit() for name in self._names()):
-            self._replace_all(self._parts())
+        if all(name.isdigit() for name in self._named()):
+            self._replace_all([*self])
 
 
 class ModuleList(_Numbered):
@@ -155,8 +151,8 @@ class ParameterList(_Numbered):
         return ", ".join(f"({i}): {tuple(part.shape)}" for i, part in enumerate(self))
 
 
-class ModuleDict(Module):
-    """Modules by name.
+class ModuleDict(Module, MutableMapping[str, Module]):
+    """Modules by name: a mapping as dicts are.
 
     >>> from microgradient import nn
     >>> list(ModuleDict({"a": nn.Linear(1, 1), "b": nn.ReLU()}))
@@ -168,9 +164,10 @@ class ModuleDict(Module):
         self.update(modules or {})
 
     def __getitem__(self, key: str) -> Module:
-        if not isinstance(vars(self).get(key), Module):
+        found = vars(self).get(key)
+        if not isinstance(found, Module):
             raise KeyError(key)
-        return cast("Module", vars(self)[key])
+        return found
 
     def __setitem__(self, key: str, module: Module) -> None:
         if not isinstance(module, Module):
@@ -182,38 +179,14 @@ class ModuleDict(Module):
         delattr(self, key)
 
     def __len__(self) -> int:
-        return len(self.keys())
+        return sum(1 for _ in self)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.keys())
-
-    def __contains__(self, key: str) -> bool:
-        return isinstance(vars(self).get(key), Module)
-
-    def keys(self) -> list[str]:
-        """The names."""
-        return [name for name, value in vars(self).items() if isinstance(value, Module)]
-
-    def values(self) -> list[Module]:
-        """The modules."""
-        return [value for value in vars(self).values() if isinstance(value, Module)]
-
-    def items(self) -> list[tuple[str, Module]]:
-        """(name, module)."""
-        return [(name, value) for name, value in vars(self).items() if isinstance(value, Module)]
-
-    def update(self, modules: Mapping[str, Module]) -> None:
-        """Add or replace modules."""
-        for key, module in modules.items():
-            self[key] = module
-
-    def pop(self, key: str) -> Module:
-        """Take a module out."""
-        module = self[key]
-        del self[key]
-        return module
+        return (name for name, value in vars(self).items() if isinstance(value, Module))
 
     def clear(self) -> None:
         """Take all out."""
-        for key in self.keys():
+        for key in list(self):
             del self[key]
+
+    __eq__, __hash__ = Module.__eq__, Module.__hash__  # a module is itself alone

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from ..operators import wrap
 from ..tensor import Tensor
 from .error_context import add_whereabouts
 from .parameter import Parameter
+
+Part = TypeVar("Part")
 
 
 class LoadResult(NamedTuple):
@@ -188,7 +190,7 @@ class Module:
         """This module's parameters and buffers. A parameter in a list counts there only if no attribute holds it."""
         held = [(name, value) for name, value in self._held() if isinstance(value, Parameter)]
         if any("." in name for name, _ in held):
-            named = {id(parameter) for parameter in _by_attribute(self)}
+            named = {id(value) for module in self.modules() for value in vars(module).values()}
             held = [(name, value) for name, value in held if "." not in name or id(value) not in named]
             held.sort(key=lambda item: "." in item[0])
         yield from held
@@ -199,19 +201,11 @@ class Module:
 
     def get_submodule(self, target: str) -> Module:
         """The module at a path such as `"encoder.layers.0"`; the empty path is this module."""
-        for path, module in self.named_modules(remove_duplicate=False):
-            if path == target:
-                return module
-        raise ArgumentError("MG154", f"{type(self).__name__} has no module `{target}`.{_nearest(target, self, False)}")
+        return _at(target, self, "module", self.named_modules)
 
     def get_parameter(self, target: str) -> Parameter:
         """The parameter at a path such as `"encoder.layers.0.weight"`."""
-        for path, parameter in self.named_parameters(remove_duplicate=False):
-            if path == target:
-                return parameter
-        raise ArgumentError(
-            "MG154", f"{type(self).__name__} has no parameter `{target}`.{_nearest(target, self, True)}"
-        )
+        return _at(target, self, "parameter", self.named_parameters)
 
     # -- saving and loading
 
@@ -352,12 +346,6 @@ def _named_modules(module: Module, path: str, seen: set[int] | frozenset[int]) -
             yield from _named_modules(value, _join(path, name), seen)
 
 
-def _by_attribute(root: Module) -> Iterator[Parameter]:
-    """Every parameter that some attribute, of any module inside, holds itself."""
-    for module in root.modules():
-        yield from (value for value in vars(module).values() if isinstance(value, Parameter))
-
-
 def _change_dtype(value: Tensor, dtype: np.dtype[Any]) -> None:
     """In place, gradient included. A leaf's node knows its dtype, so it is made again."""
     trained, grad = value.requires_grad, value.grad if value.requires_grad else None
@@ -402,12 +390,16 @@ def _misfit(
     return "\n".join(lines)
 
 
-def _nearest(target: str, module: Module, parameters: bool) -> str:
+def _at(target: str, module: Module, kind: str, named: Callable[..., Iterator[tuple[str, Part]]]) -> Part:
+    """What has the path `target` among all that are `named`."""
+    found = dict(named(remove_duplicate=False))
+    if target in found:
+        return found[target]
     import difflib
 
-    named: Iterator[tuple[str, Any]] = module.named_parameters() if parameters else module.named_modules()
-    close = difflib.get_close_matches(target, [path for path, _ in named], n=3)
-    return f" Did you mean {' or '.join(f'`{path}`' for path in close)}?" if close else ""
+    close = difflib.get_close_matches(target, [path for path, _ in named()], n=3)
+    hint = f" Did you mean {' or '.join(f'`{path}`' for path in close)}?" if close else ""
+    raise ArgumentError("MG154", f"{type(module).__name__} has no {kind} `{target}`.{hint}")
 
 
 def _repr_lines(module: Module) -> list[str]:

@@ -13,10 +13,30 @@ from ..tensor import Tensor
 from . import functional, init
 from .linear import empty_parameter
 from .module import Module
+from .parameter import Parameter
 
 
-class _BatchNorm(Module):
-    """What the batch norms share: scale, shift and the running statistics."""
+class _Affine(Module):
+    """What normalisations share: scale and shift."""
+
+    weight: Parameter | None
+    bias: Parameter | None
+
+    def _add_affine(self, shape: tuple[int, ...], scaled: bool, shifted: bool, dtype: Any, device: object) -> None:
+        self.weight = empty_parameter(shape, dtype, device) if scaled else None
+        self.bias = empty_parameter(shape, dtype, device) if scaled and shifted else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Scale 1, shift 0, and no statistics."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+        if self.bias is not None:
+            init.zeros_(self.bias)
+
+
+class _BatchNorm(_Affine):
+    """What the batch norms share: the running statistics."""
 
     _axes: tuple[int, ...] = ()
     running_mean: Tensor | None
@@ -40,15 +60,12 @@ class _BatchNorm(Module):
         self.momentum = momentum
         self.affine = affine
         self.track_running_stats = track_running_stats
-        self.weight = empty_parameter((num_features,), dtype, device) if affine else None
-        self.bias = empty_parameter((num_features,), dtype, device) if affine and bias else None
-        if self.weight is not None:
-            init.ones_(self.weight)
         floats = np.dtype(get_default_dtype() if dtype is None else dtype)
         track = track_running_stats
-        self.register_buffer("running_mean", Tensor(np.zeros(num_features, floats)) if track else None)
-        self.register_buffer("running_var", Tensor(np.ones(num_features, floats)) if track else None)
+        self.register_buffer("running_mean", Tensor(np.empty(num_features, floats)) if track else None)
+        self.register_buffer("running_var", Tensor(np.empty(num_features, floats)) if track else None)
         self.register_buffer("num_batches_tracked", Tensor(np.array(0, np.int64)) if track else None)
+        self._add_affine((num_features,), affine, bias, dtype, device)
 
     def reset_running_stats(self) -> None:
         """Forget the running statistics."""
@@ -57,12 +74,8 @@ class _BatchNorm(Module):
                 buffer.data = np.full(buffer.shape, start, buffer.dtype)
 
     def reset_parameters(self) -> None:
-        """Scale 1, shift 0, and no statistics."""
         self.reset_running_stats()
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
+        super().reset_parameters()
 
     def forward(self, input: Tensor) -> Tensor:
         if input.ndim not in self._axes:
@@ -116,7 +129,7 @@ class BatchNorm2d(_BatchNorm):
     _axes = (4,)
 
 
-class LayerNorm(Module):
+class LayerNorm(_Affine):
     """Normalise over the last axes, whose lengths are `normalized_shape`: `microgradient.nn.functional.layer_norm`.
 
     >>> import microgradient as mg
@@ -141,16 +154,7 @@ class LayerNorm(Module):
             raise ArgumentError("MG157", "LayerNorm needs at least one axis in normalized_shape.")
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        self.weight = empty_parameter(self.normalized_shape, dtype, device) if elementwise_affine else None
-        self.bias = empty_parameter(self.normalized_shape, dtype, device) if elementwise_affine and bias else None
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Scale 1, shift 0."""
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
+        self._add_affine(self.normalized_shape, elementwise_affine, bias, dtype, device)
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)

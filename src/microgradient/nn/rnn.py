@@ -17,15 +17,87 @@ from .parameter import Parameter
 State = tuple[Tensor, ...]
 
 
-class _Recurrent(Module):
-    """What RNN, LSTM and GRU share: parameters, layers, directions, and the loop over time.
+class _Gated(Module):
+    """What the layers and their single steps share: the parameters, what is made of an input, and a step in time."""
+
+    _gates = 1  # how many blocks of hidden_size rows the weights have
+    _states = 1  # how many tensors are carried from step to step
+    hidden_size: int
+    bias: bool
+
+    def _add_weights(self, suffix: str, width: int, dtype: Any, device: object) -> None:
+        rows = self._gates * self.hidden_size
+        setattr(self, f"weight_ih{suffix}", empty_parameter((rows, width), dtype, device))
+        setattr(self, f"weight_hh{suffix}", empty_parameter((rows, self.hidden_size), dtype, device))
+        setattr(self, f"bias_ih{suffix}", empty_parameter((rows,), dtype, device) if self.bias else None)
+        setattr(self, f"bias_hh{suffix}", empty_parameter((rows,), dtype, device) if self.bias else None)
+
+    def reset_parameters(self) -> None:
+        """Draw new values for all parameters."""
+        bound = 1.0 / math.sqrt(self.hidden_size)
+        for parameter in self.parameters():
+            init.uniform_(parameter, -bound, bound)
+
+    def _from_input(self, x: Tensor, suffix: str) -> State:
+        """The part of the gates that comes from the input, one matrix product for all steps: W_ih x + both biases."""
+        bias = getattr(self, f"bias_ih{suffix}") + getattr(self, f"bias_hh{suffix}") if self.bias else None
+        return (functional.linear(x, getattr(self, f"weight_ih{suffix}"), bias),)
+
+    def _step(self, gates: State, state: State, weight: Tensor, bias: Tensor | None) -> State:
+        """One step in time: what `_from_input` gives for it, the state before, W_hhᵀ and b_hh."""
+        raise NotImplementedError
+
+    def _public(self, state: State) -> Any:
+        return state[0] if self._states == 1 else state
+
+
+class _Rnn(_Gated):
+    nonlinearity: str
+
+    def _step(self, gates: State, state: State, weight: Tensor, bias: Tensor | None) -> State:
+        z = gates[0] + mg.matmul(state[0], weight)
+        return (mg.tanh(z) if self.nonlinearity == "tanh" else mg.relu(z),)
+
+
+class _Lstm(_Gated):
+    _gates = 4
+    _states = 2
+
+    def _step(self, gates: State, state: State, weight: Tensor, bias: Tensor | None) -> State:
+        h, c = state
+        z = gates[0] + mg.matmul(h, weight)
+        n = c.shape[-1]
+        opened = mg.sigmoid(z)  # of g too, for nothing: one call for i, f and o is faster than three
+        c = opened[:, n : 2 * n] * c + opened[:, :n] * mg.tanh(z[:, 2 * n : 3 * n])
+        return opened[:, 3 * n :] * mg.tanh(c), c
+
+
+class _Gru(_Gated):
+    _gates = 3
+
+    def _from_input(self, x: Tensor, suffix: str) -> State:
+        """W_ih x + b_ih in two parts: that of r and z, and that of n."""
+        bias = getattr(self, f"bias_ih{suffix}") if self.bias else None
+        gates, both = functional.linear(x, getattr(self, f"weight_ih{suffix}"), bias), 2 * self.hidden_size
+        return gates[..., :both], gates[..., both:]
+
+    def _step(self, gates: State, state: State, weight: Tensor, bias: Tensor | None) -> State:
+        (h,) = state
+        part = mg.matmul(h, weight)
+        if bias is not None:
+            part = part + bias
+        n = h.shape[-1]
+        rz = mg.sigmoid(gates[0] + part[:, : 2 * n])
+        candidate = mg.tanh(gates[1] + rz[:, :n] * part[:, 2 * n :])
+        return (candidate + rz[:, n:] * (h - candidate),)
+
+
+class _Recurrent(_Gated):
+    """What RNN, LSTM and GRU share: layers, directions, and the loop over time.
 
     Parameters are named `weight_ih_l0` (gates·hidden, in), `weight_hh_l0` (gates·hidden, hidden), `bias_ih_l0`,
     `bias_hh_l0`, `weight_ih_l0_reverse`, ..., and start uniform within ± 1/√hidden_size.
     """
-
-    _gates = 1  # how many blocks of hidden_size rows the weights have
-    _states = 1  # how many tensors are carried from step to step
 
     def __init__(
         self,
@@ -55,23 +127,8 @@ class _Recurrent(Module):
         for layer in range(num_layers):
             width = input_size if layer == 0 else hidden_size * directions
             for suffix in (f"_l{layer}", f"_l{layer}_reverse")[:directions]:
-                _add_weights(self, suffix, width, hidden_size, self._gates, bias, dtype, device)
+                self._add_weights(suffix, width, dtype, device)
         self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Draw new values for all parameters."""
-        bound = 1.0 / math.sqrt(self.hidden_size)
-        for parameter in self.parameters():
-            init.uniform_(parameter, -bound, bound)
-
-    def _step(self, gates: Any, state: State, weight: Tensor, bias: Tensor | None) -> State:
-        """One step in time: the part of the gates that comes from the input, the state before, Wᵀ and bias of the state."""
-        raise NotImplementedError
-
-    def _input_part(self, x: Tensor, suffix: str) -> list[Any]:
-        """For each step the part of the gates that comes from the input: one matrix product for all steps."""
-        bias = getattr(self, f"bias_ih{suffix}") + getattr(self, f"bias_hh{suffix}") if self.bias else None
-        return steps(functional.linear(x, getattr(self, f"weight_ih{suffix}"), bias))
 
     def forward(self, input: Tensor, hx: Any = None) -> tuple[Tensor, Any]:
         """(L, N, in), or (N, L, in) with `batch_first`, or (L, in) → the outputs of the last layer, and the final state."""
@@ -97,7 +154,7 @@ class _Recurrent(Module):
         """One direction of one layer."""
         weight = getattr(self, f"weight_hh{suffix}").T
         bias = getattr(self, f"bias_hh{suffix}") if self.bias else None
-        gates = self._input_part(x, suffix)
+        gates = list(zip(*map(steps, self._from_input(x, suffix)), strict=True))
         backwards = suffix.endswith("_reverse")
         outputs = []
         for part in reversed(gates) if backwards else gates:
@@ -144,9 +201,6 @@ class _Recurrent(Module):
         given = given if batched else tuple(mg.expand_dims(state, axis=1) for state in given)
         return [tuple(state[i] for state in given) for i in range(count)]
 
-    def _public(self, state: State) -> Any:
-        return state[0] if self._states == 1 else state
-
     def extra_repr(self) -> str:
         text = f"{self.input_size}, {self.hidden_size}"
         text += f", num_layers={self.num_layers}" if self.num_layers != 1 else ""
@@ -156,7 +210,7 @@ class _Recurrent(Module):
         return text + (", bidirectional=True" if self.bidirectional else "")
 
 
-class RNN(_Recurrent):
+class RNN(_Rnn, _Recurrent):
     """h = tanh(W_ih x + b_ih + W_hh h + b_hh), or relu, at every step. Elman 1990.
 
     Returns (outputs, h): the outputs of the last layer at every step, and the last h of every layer and direction.
@@ -182,11 +236,8 @@ class RNN(_Recurrent):
         super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device, dtype)
         self.nonlinearity = _checked_nonlinearity(nonlinearity)
 
-    def _step(self, gates: Tensor, state: State, weight: Tensor, bias: Tensor | None) -> State:
-        return rnn_step(gates, state, weight, self.nonlinearity)
 
-
-class LSTM(_Recurrent):
+class LSTM(_Lstm, _Recurrent):
     """Long short-term memory: input, forget and output gates i, f, o and a candidate g, weights in the order i, f, g, o.
 
     c = f · c + i · g and h = o · tanh(c) at every step, with i, f, o = σ(...) and g = tanh(...) of W_ih x + b_ih +
@@ -197,14 +248,8 @@ class LSTM(_Recurrent):
     ((2, 7, 5), (1, 2, 5), (1, 2, 5))
     """
 
-    _gates = 4
-    _states = 2
 
-    def _step(self, gates: Tensor, state: State, weight: Tensor, bias: Tensor | None) -> State:
-        return lstm_step(gates, state, weight)
-
-
-class GRU(_Recurrent):
+class GRU(_Gru, _Recurrent):
     """Gated recurrent unit: reset and update gates r, z and a candidate n, weights in the order r, z, n.
 
     n = tanh(W_in x + b_in + r · (W_hn h + b_hn)) and h = (1-z) · n + z · h at every step. Returns (outputs, h). Cho et al. 2014.
@@ -214,26 +259,11 @@ class GRU(_Recurrent):
     ((7, 2, 10), (2, 2, 5))
     """
 
-    _gates = 3
 
-    def _input_part(self, x: Tensor, suffix: str) -> list[Any]:
-        bias = getattr(self, f"bias_ih{suffix}") if self.bias else None
-        gates = functional.linear(x, getattr(self, f"weight_ih{suffix}"), bias)
-        both = 2 * self.hidden_size
-        return list(zip(steps(gates[..., :both]), steps(gates[..., both:]), strict=True))
-
-    def _step(self, gates: tuple[Tensor, Tensor], state: State, weight: Tensor, bias: Tensor | None) -> State:
-        return gru_step(gates, state, weight, bias)
-
-
-class _Cell(Module):
+class _Cell(_Gated):
     """One step: parameters `weight_ih`, `weight_hh`, `bias_ih`, `bias_hh`."""
 
-    _gates = 1
-    _states = 1
-    weight_ih: Parameter
     weight_hh: Parameter
-    bias_ih: Parameter | None
     bias_hh: Parameter | None
 
     def __init__(
@@ -243,21 +273,8 @@ class _Cell(Module):
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.bias = bias
-        _add_weights(self, "", input_size, hidden_size, self._gates, bias, dtype, device)
+        self._add_weights("", input_size, dtype, device)
         self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Draw new values for all parameters."""
-        bound = 1.0 / math.sqrt(self.hidden_size)
-        for parameter in self.parameters():
-            init.uniform_(parameter, -bound, bound)
-
-    def _next(self, input: Tensor, state: State) -> State:
-        """The state after the one given, for a batch."""
-        raise NotImplementedError
-
-    def _summed_bias(self) -> Tensor | None:
-        return None if self.bias_ih is None or self.bias_hh is None else self.bias_ih + self.bias_hh
 
     def forward(self, input: Tensor, hx: Any = None) -> Any:
         """(N, in) or (in), and the state before (zeros if None) → the state after."""
@@ -276,15 +293,14 @@ class _Cell(Module):
                 given = " and ".join(str(s.shape) for s in state)
                 raise ShapeError("MG160", f"{type(self).__name__} needs a state of shape {wanted}, got {given}.")
             state = state if batched else tuple(mg.expand_dims(s, axis=0) for s in state)
-        state = self._next(x, state)
-        state = state if batched else tuple(mg.squeeze(s, axis=0) for s in state)
-        return state[0] if self._states == 1 else state
+        state = self._step(self._from_input(x, ""), state, self.weight_hh.T, self.bias_hh)
+        return self._public(state if batched else tuple(mg.squeeze(s, axis=0) for s in state))
 
     def extra_repr(self) -> str:
         return f"{self.input_size}, {self.hidden_size}" + ("" if self.bias else ", bias=False")
 
 
-class RNNCell(_Cell):
+class RNNCell(_Rnn, _Cell):
     """One step of `RNN`.
 
     >>> RNNCell(3, 5)(mg.ones((2, 3))).shape
@@ -303,12 +319,8 @@ class RNNCell(_Cell):
         super().__init__(input_size, hidden_size, bias, device, dtype)
         self.nonlinearity = _checked_nonlinearity(nonlinearity)
 
-    def _next(self, input: Tensor, state: State) -> State:
-        gates = functional.linear(input, self.weight_ih, self._summed_bias())
-        return rnn_step(gates, state, self.weight_hh.T, self.nonlinearity)
 
-
-class LSTMCell(_Cell):
+class LSTMCell(_Lstm, _Cell):
     """One step of `LSTM`: returns (h, c).
 
     >>> h, c = LSTMCell(3, 5)(mg.ones((2, 3)))
@@ -316,53 +328,13 @@ class LSTMCell(_Cell):
     ((2, 5), (2, 5))
     """
 
-    _gates = 4
-    _states = 2
 
-    def _next(self, input: Tensor, state: State) -> State:
-        return lstm_step(functional.linear(input, self.weight_ih, self._summed_bias()), state, self.weight_hh.T)
-
-
-class GRUCell(_Cell):
+class GRUCell(_Gru, _Cell):
     """One step of `GRU`.
 
     >>> GRUCell(3, 5)(mg.ones((2, 3))).shape
     (2, 5)
     """
-
-    _gates = 3
-
-    def _next(self, input: Tensor, state: State) -> State:
-        gates, both = functional.linear(input, self.weight_ih, self.bias_ih), 2 * self.hidden_size
-        return gru_step((gates[:, :both], gates[:, both:]), state, self.weight_hh.T, self.bias_hh)
-
-
-def rnn_step(gates: Tensor, state: State, weight: Tensor, nonlinearity: str) -> State:
-    """h after h, given W_ih x + both biases, and W_hhᵀ."""
-    z = gates + mg.matmul(state[0], weight)
-    return (mg.tanh(z) if nonlinearity == "tanh" else mg.relu(z),)
-
-
-def lstm_step(gates: Tensor, state: State, weight: Tensor) -> State:
-    """(h, c) after (h, c), given W_ih x + both biases, and W_hhᵀ."""
-    h, c = state
-    gates = gates + mg.matmul(h, weight)
-    n = c.shape[-1]
-    opened = mg.sigmoid(gates)  # of g too, for nothing: one call for i, f and o is faster than three
-    c = opened[:, n : 2 * n] * c + opened[:, :n] * mg.tanh(gates[:, 2 * n : 3 * n])
-    return opened[:, 3 * n :] * mg.tanh(c), c
-
-
-def gru_step(gates: tuple[Tensor, Tensor], state: State, weight: Tensor, bias: Tensor | None) -> State:
-    """h after h, given W_ih x + b_ih as its parts (r and z, n), W_hhᵀ and b_hh."""
-    (h,) = state
-    part = mg.matmul(h, weight)
-    if bias is not None:
-        part = part + bias
-    n = h.shape[-1]
-    rz = mg.sigmoid(gates[0] + part[:, : 2 * n])
-    candidate = mg.tanh(gates[1] + rz[:, :n] * part[:, 2 * n :])
-    return (candidate + rz[:, n:] * (h - candidate),)
 
 
 def steps(x: Tensor) -> list[Tensor]:
@@ -374,15 +346,6 @@ def steps(x: Tensor) -> list[Tensor]:
     if n <= 8:
         return [x[i] for i in range(n)]
     return steps(x[: n // 2]) + steps(x[n // 2 :])
-
-
-def _add_weights(
-    module: Module, suffix: str, width: int, hidden: int, gates: int, bias: bool, dtype: Any, device: object
-) -> None:
-    setattr(module, f"weight_ih{suffix}", empty_parameter((gates * hidden, width), dtype, device))
-    setattr(module, f"weight_hh{suffix}", empty_parameter((gates * hidden, hidden), dtype, device))
-    setattr(module, f"bias_ih{suffix}", empty_parameter((gates * hidden,), dtype, device) if bias else None)
-    setattr(module, f"bias_hh{suffix}", empty_parameter((gates * hidden,), dtype, device) if bias else None)
 
 
 def _checked_nonlinearity(name: str) -> str:

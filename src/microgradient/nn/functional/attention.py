@@ -9,9 +9,10 @@ import numpy as np
 import microgradient as mg
 
 from ...errors import ArgumentError, DTypeError, ShapeError
+from ...functions.arguments import as_tensor
 from ...operators import wrap
 from ...tensor import Tensor
-from .linear import as_tensor, dropout
+from .linear import dropout
 
 
 def scaled_dot_product_attention(

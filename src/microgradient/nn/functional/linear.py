@@ -46,13 +46,12 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
     >>> embedding(mg.tensor([1, 0]), mg.tensor([[1.0, 2.0], [3.0, 4.0]])).tolist()
     [[3.0, 4.0], [1.0, 2.0]]
     """
-    indices = as_tensor(input)
-    if indices.dtype.kind not in "iu":
+    if input.dtype.kind not in "iu":
         raise DTypeError(
-            "MG140", f"An embedding looks rows up by whole numbers, got {indices.dtype}. Write `x.astype(mg.int64)`."
+            "MG140", f"An embedding looks rows up by whole numbers, got {input.dtype}. Write `x.astype(mg.int64)`."
         )
     rows = weight.shape[0]
-    data = indices.data
+    data = input.data
     if isinstance(data, np.ndarray) and data.size and (data.min() < 0 or data.max() >= rows):
         wrong = int(data.min()) if data.min() < 0 else int(data.max())
         raise OutOfRangeError(
@@ -62,7 +61,7 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
             if wrong >= 0
             else f"Index {wrong} is outside an embedding with {rows} rows (0–{rows - 1}); rows aren't counted from the end.",
         )
-    indices = from_start(indices, rows)
+    indices = from_start(input, rows)
     y = mg.take(weight, indices, axis=0) if indices.ndim == 1 else _take_rows(weight, indices)
     if padding_idx is None:
         return y
@@ -88,7 +87,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     >>> one_hot(mg.tensor([0, 2])).tolist()
     [[1, 0, 0], [0, 0, 1]]
     """
-    labels = as_tensor(tensor)
+    labels = tensor
     if labels.dtype.kind not in "iu":
         raise DTypeError("MG140", f"one_hot takes whole numbers, got {labels.dtype}. Write `x.astype(mg.int64)`.")
     data = labels.data
@@ -125,11 +124,6 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     if p == 1.0:
         return input * 0.0
     return input * (random.bernoulli(1.0 - p, input.shape, dtype=input.dtype) * (1.0 / (1.0 - p)))
-
-
-def as_tensor(value: object) -> Tensor:
-    """`value` itself if it is a Tensor, else the Tensor of its numbers."""
-    return value if isinstance(value, Tensor) else mg.asarray(value)
 
 
 def check_float(name: str, input: Tensor, weight: Tensor) -> None:

@@ -14,7 +14,7 @@ import microgradient as mg
 from ...errors import ArgumentError, ShapeError, warn_once
 from ...operators import wrap
 from ...tensor import Tensor
-from .linear import as_tensor, from_start
+from .linear import from_start
 
 
 def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
@@ -152,7 +152,7 @@ def nll_loss(
     _warn_if_softmax(
         input, axis, "nll_loss takes their logarithms: use `mg.log_softmax`, or cross_entropy on the scores."
     )
-    labels, kept = _labels(input, as_tensor(target), axis, ignore_index)
+    labels, kept = _labels(input, target, axis, ignore_index)
     return _weigh(-_at_labels(input, labels, axis), labels, kept, weight, reduction)
 
 
@@ -178,7 +178,6 @@ def cross_entropy(
     if not 0.0 <= label_smoothing <= 1.0:
         raise ArgumentError("MG157", f"label_smoothing lies between 0 and 1, got {label_smoothing}.")
     axis = _class_axis("cross_entropy", input)
-    target = as_tensor(target)
     _warn_if_softmax(
         input, axis, "cross_entropy applies softmax itself. Give it the scores before, or use `nll_loss(mg.log(p), y)`."
     )
@@ -230,7 +229,7 @@ def _class_axis(name: str, input: Tensor) -> int:
 
 def _along(weight: Tensor, input: Tensor, axis: int) -> Tensor:
     """Class weights, shaped so that they lie along `axis`."""
-    return mg.reshape(as_tensor(weight), (-1,) + (1,) * (input.ndim - 1 - axis))
+    return mg.reshape(weight, (-1,) + (1,) * (input.ndim - 1 - axis))
 
 
 def _at_labels(x: Tensor, labels: Tensor, axis: int) -> Tensor:
@@ -244,9 +243,9 @@ def _weigh(loss: Tensor, labels: Tensor, kept: Tensor | None, weight: Tensor | N
     if weight is None and kept is None:
         return reduce(loss, reduction)
     if weight is None:
-        counted = mg.astype(as_tensor(kept), loss.dtype)
+        counted = mg.astype(kept, loss.dtype)
     else:
-        flat = mg.take(as_tensor(weight), mg.reshape(labels, (labels.size,)), axis=0)
+        flat = mg.take(weight, mg.reshape(labels, (labels.size,)), axis=0)
         counted = mg.reshape(flat, labels.shape)
         if kept is not None:
             counted = mg.where(kept, counted, 0.0)
@@ -331,7 +330,6 @@ def _warn_if_softmax(input: Tensor, axis: int, instead: str) -> None:
 
 
 def _difference(name: str, input: Tensor, target: Tensor) -> Tensor:
-    target = as_tensor(target)
     if input.shape != target.shape:
         _warn_stretched(name, input.shape, target.shape)
     return input - target
@@ -358,7 +356,6 @@ def _warn_stretched(name: str, a: tuple[int, ...], b: tuple[int, ...]) -> None:
 
 
 def _same_shape(name: str, input: Tensor, target: Tensor) -> Tensor:
-    target = as_tensor(target)
     if target.shape != input.shape:
         fix = f"`mg.reshape(y, {input.shape})`" if target.size == input.size else "one target for each prediction"
         raise ShapeError(
