@@ -10,6 +10,7 @@ from . import functions, random
 from .check import check_gradients
 from .custom_rules import checkpoint, custom_rule
 from .functions import *  # noqa: F403 (the functions, listed there)
+from .functions.composite import *  # noqa: F403 (for mypy, which does not add lists up)
 from .operators import get_default_dtype, set_default_dtype
 from .other_names import missing
 from .random import bernoulli, manual_seed, rand, randint, randn, randperm

@@ -33,7 +33,7 @@ import operator
 import os
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -141,9 +141,7 @@ class Generator:
         if low > high:
             raise ArgumentError("MG139", f"uniform needs low <= high, got low = {low} and high = {high}.")
         if trace_hooks.current() is not None:
-            return _traced(
-                self.uniform, (shape, low, high, dtype), shape, dtype, self._draw("uniform", low, high, dtype)
-            )
+            return _traced(self.uniform, (shape, low, high, dtype), shape, dtype, (low, high))
         out = self._uniforms(math.prod(shape), np.dtype(np.float64 if dtype == np.float64 else np.float32))
         if dtype == np.float16 or low != 0.0 or high != 1.0:
             out = out * out.dtype.type(high - low)
@@ -168,7 +166,7 @@ class Generator:
         if std < 0:
             raise ArgumentError("MG139", f"A standard deviation must not be negative, got std = {std}.")
         if trace_hooks.current() is not None:
-            return _traced(self.normal, (shape, mean, std, dtype), shape, dtype, self._draw("normal", mean, std, dtype))
+            return _traced(self.normal, (shape, mean, std, dtype), shape, dtype, (mean, std))
         out = self._normals(math.prod(shape), FORMATS[np.dtype(np.float64 if dtype == np.float64 else np.float32)])
         if std != 1.0:
             out *= out.dtype.type(std)
@@ -231,8 +229,8 @@ class Generator:
         """
         if trace_hooks.current() is not None:
             places = _shape((p.shape if isinstance(p, Tensor) else np.shape(p)) if shape is None else shape)
-            draw = Draw(self, "bernoulli", (float(p),)) if type(p) in (int, float) and 0 <= p <= 1 else None
-            return _traced(self.bernoulli, (p, places, dtype), places, np.dtype(dtype or get_default_dtype()), draw)
+            numbers = (float(p),) if type(p) in (int, float) and 0 <= p <= 1 else None
+            return _traced(self.bernoulli, (p, places, dtype), places, np.dtype(dtype or get_default_dtype()), numbers)
         chances = np.asarray(p.data if isinstance(p, Tensor) else p)
         shape = _shape(chances.shape if shape is None else shape)
         if chances.dtype.kind not in "biuf" or not (chances.size == 0 or 0 <= chances.min() <= chances.max() <= 1):
@@ -252,9 +250,6 @@ class Generator:
         with self._lock:
             start, self._counter = self._counter, self._counter + blocks
             return self._seed % 2**64, start % 2**64
-
-    def _draw(self, kind: str, first: float, second: float, dtype: np.dtype[Any]) -> Draw | None:
-        return None if dtype == np.float16 else Draw(self, kind, (first, second))
 
     def _words(self, n: int, width: np.dtype[Any]) -> Array:
         """The first n words of the blocks that follow, which become used."""
@@ -468,12 +463,14 @@ def _traced(
     args: tuple[Any, ...],
     shape: tuple[int, ...],
     dtype: np.dtype[Any],
-    draw: Draw | None = None,
+    numbers: tuple[float, ...] | None = None,
 ) -> Tensor:
     """A draw as an instruction of the program being traced: it draws whenever that runs. The first of `args` may be traced."""
     first, *rest = args
     data = (first.data if isinstance(first, Tensor) else first,)
-    name = function.__name__
+    name, generator = function.__name__, cast("Any", function).__self__
+    half = dtype == np.float16 and name != "bernoulli"
+    draw = None if numbers is None or half else Draw(generator, name, numbers)
     drawn = trace_hooks.current().draw(lambda x: function(x, *rest).data, name, shape, dtype, data, draw)
     out: Tensor = wrap(drawn, None)
     return out

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import functools
 import operator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .operators import apply, pointwise_function, wrap
 from .primitives import Primitive, for_each_primitive
+
+if TYPE_CHECKING:
+    from .tensor import Tensor
 
 
 class TapedWorld:
@@ -19,7 +23,7 @@ class TapedWorld:
 
     if TYPE_CHECKING:
 
-        def __getattr__(self, name: str) -> Any: ...
+        def __getattr__(self, name: str) -> Callable[..., Tensor]: ...
 
     def zeros(self, shape: tuple[int, ...], dtype: Any) -> Any:
         """A constant tensor of zeros."""

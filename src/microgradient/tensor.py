@@ -57,15 +57,12 @@ def _inplace(operator_: Callable[[Tensor, Operand], Tensor]) -> Callable[[Tensor
     """`x += y` makes a new tensor; only a leaf that needs a gradient keeps its identity, under no_grad."""
 
     def method(self: Tensor, other: Operand, /) -> Tensor:
-        if self.node is None or self.node.op is not None:
-            new = operator_(self, other)
-            if new is NotImplemented:
-                return new
-        else:
+        leaf = self.node is not None and self.node.op is None
+        if leaf:
             self._refuse_leaf_update(f"`w {operator_.__name__}= …`")
-            new = operator_(self, other)
-            if new is NotImplemented:
-                return new
+        new = operator_(self, other)
+        if new is NotImplemented:
+            return new
         if new.shape != self.shape:
             raise ShapeError(
                 "MG121",
@@ -77,7 +74,7 @@ def _inplace(operator_: Callable[[Tensor, Operand], Tensor]) -> Callable[[Tensor
                     "MG141", f"An update in place keeps the dtype {self.dtype}; this one gives {new.dtype}."
                 )
             new = apply(TABLE["astype"], new, dtype=self.dtype)
-        if self.node is not None and self.node.op is None:
+        if leaf:
             self.data = new.data
             return self
         return new
@@ -183,9 +180,7 @@ class Tensor(Protocols):
         released unless `retain_graph`. With `create_graph` the gradients can be differentiated again.
         Raises GradientError if no leaf can be reached, if the graph was released, or if a gradient is needed but not given.
         """
-        if self.node is None:
-            raise _unconnected(self)
-        if self.node.op is None and self.cut is not None:
+        if self.node is None or (self.node.op is None and self.cut is not None):
             raise _unconnected(self)
         seed = self._seed(gradient)
         order = topological([self.node])
@@ -269,24 +264,16 @@ class Tensor(Protocols):
         if self.node is not None and self.node.op is None:
             self._refuse_leaf_update("`w[i] = …`")
         pattern, indices = index_key(key, self.shape)
-        new = (
-            value
-            if isinstance(value, Tensor)
-            else Tensor(value, None)
-            if _is_traced(value)
-            else wrap(np.asarray(value), None)
-        )
+        new = Tensor(value, None) if not isinstance(value, Tensor) and _is_traced(value) else value
+        new = new if isinstance(new, Tensor) else wrap(np.asarray(new), None)
         if new.dtype != self.dtype:
-            fits = np.can_cast(new.dtype, self.dtype, "same_kind")
-            if not fits and (isinstance(value, Tensor) or new.dtype.kind == "c"):
+            strict = isinstance(value, Tensor) or new.dtype.kind == "c"
+            if strict and not np.can_cast(new.dtype, self.dtype, "same_kind"):
                 raise DTypeError(
                     "MG141", f"Values of dtype {new.dtype} can't be put into a tensor of dtype {self.dtype}."
                 )
-            if (
-                isinstance(value, Tensor | np.ndarray)
-                or _is_traced(value)
-                or (new.dtype.kind in "iuf" and self.dtype.kind == "f")
-            ):
+            fits = new.dtype.kind in "iuf" and self.dtype.kind == "f"
+            if fits or isinstance(value, np.ndarray) or _is_traced(value):
                 new = apply(TABLE["astype"], new, dtype=self.dtype)
             else:
                 new = wrap(to_array(value, self.dtype), None)  # which refuses None, and 300 for an int8

@@ -9,9 +9,9 @@ import numpy as np
 
 from ..errors import ArgumentError, ArgumentTypeError, DTypeError, OutOfRangeError, ShapeError
 from ..interop import DEFAULT_FLOAT
-from ..operators import apply, run_kernel, wrap
-from ..primitives import TABLE
+from ..operators import run_kernel, wrap
 from ..tape import cut
+from ..taped_world import TAPED as xp
 from ..tensor import Tensor
 from ..trace_hooks import Traced, as_datum
 
@@ -58,8 +58,8 @@ def stacked(tensors: list[Tensor], axis: int) -> Tensor:
             "MG120", f"Arrays to stack must have the same shape; these have {', '.join(str(t.shape) for t in tensors)}."
         )
     i = one_axis(axis, len(shape) + 1)
-    rows = [apply(TABLE["reshape"], t, shape=(*shape[:i], 1, *shape[i:])) for t in tensors]
-    return cast("Tensor", apply(TABLE["concat"], *rows, axis=i))
+    rows = [xp.reshape(t, shape=(*shape[:i], 1, *shape[i:])) for t in tensors]
+    return xp.concat(*rows, axis=i)
 
 
 def cast_to(x: Tensor, dtype: np.dtype[Any]) -> Tensor:
@@ -67,7 +67,7 @@ def cast_to(x: Tensor, dtype: np.dtype[Any]) -> Tensor:
     if x.dtype == dtype:
         return x
     if dtype.kind == "f":
-        return cast("Tensor", apply(TABLE["astype"], x, dtype=dtype))
+        return xp.astype(x, dtype=dtype)
     if dtype.kind == "c" and x.node is not None:
         raise DTypeError(
             "MG142",
@@ -89,7 +89,7 @@ def number_as(x: Any, dtype: np.dtype[Any]) -> Any:
 
 def constant_tensor(array: Any, of: Tensor | None = None, by: str = "") -> Tensor:
     """The tensor of an array made here: not copied, and nothing recorded, but that it was computed `of` a tensor `by` what."""
-    return cast("Tensor", wrap(as_datum(array), None, None if of is None else cut(of, by)))
+    return wrap(as_datum(array), None, None if of is None else cut(of, by))
 
 
 def inexact(x: Tensor) -> Tensor:

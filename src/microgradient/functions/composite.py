@@ -50,7 +50,7 @@ def logsumexp(x: Any, /, axis: int | tuple[int, ...] | None = None, keepdims: bo
     total = xp.sum(xp.exp(x - top), axis=axes, keepdims=True)
     none = xp.equal(total, 0)  # log has no derivative there, but the sum stays 0 nearby
     total = xp.where(none, -math.inf, xp.log(xp.where(none, 1, total)) + top)
-    return cast("Tensor", total if keepdims else squeeze(total, axes))
+    return total if keepdims else squeeze(total, axes)
 
 
 def softmax(x: Any, /, axis: int | tuple[int, ...] = -1) -> Tensor:
@@ -63,9 +63,9 @@ def softmax(x: Any, /, axis: int | tuple[int, ...] = -1) -> Tensor:
     x = inexact(as_tensor(x))
     axes = _axes(axis, x.ndim)
     if not x.size:
-        return cast("Tensor", xp.exp(x))
+        return xp.exp(x)
     e = xp.exp(x - _peak(x, axes))
-    return cast("Tensor", e / xp.sum(e, axis=axes, keepdims=True))
+    return e / xp.sum(e, axis=axes, keepdims=True)
 
 
 def log_softmax(x: Any, /, axis: int | tuple[int, ...] = -1) -> Tensor:
@@ -78,9 +78,9 @@ def log_softmax(x: Any, /, axis: int | tuple[int, ...] = -1) -> Tensor:
     x = inexact(as_tensor(x))
     axes = _axes(axis, x.ndim)
     if not x.size:
-        return cast("Tensor", x + 0)
+        return x + 0
     shifted = x - _peak(x, axes)
-    return cast("Tensor", shifted - xp.log(xp.sum(xp.exp(shifted), axis=axes, keepdims=True)))
+    return shifted - xp.log(xp.sum(xp.exp(shifted), axis=axes, keepdims=True))
 
 
 def windows(x: Any, window: Extent, stride: Extent = 1, dilation: Extent = 1) -> Tensor:
@@ -96,7 +96,7 @@ def windows(x: Any, window: Extent, stride: Extent = 1, dilation: Extent = 1) ->
     """
     window = (window,) if isinstance(window, int) else tuple(window)
     steps, spread = (extent(each, len(window), name) for each, name in ((stride, "stride"), (dilation, "dilation")))
-    return cast("Tensor", xp.windows(as_tensor(x), window=window, stride=steps, dilation=spread))
+    return xp.windows(as_tensor(x), window=window, stride=steps, dilation=spread)
 
 
 def conv(x: Any, w: Any, /, stride: Extent = 1, padding: Padding = 0, dilation: Extent = 1, groups: int = 1) -> Tensor:
@@ -121,7 +121,7 @@ def conv(x: Any, w: Any, /, stride: Extent = 1, padding: Padding = 0, dilation: 
                 "MG131", f"A window of {step * (window - 1) + 1} does not fit in {size} + padding {lo + hi}: input {x.shape}, "
                 f"weight {w.shape}. Write `padding={(step * (window - 1) + 1) // 2}`, or use a smaller kernel.",
             )  # fmt: skip
-    return cast("Tensor", xp.conv(x, w, **options))
+    return xp.conv(x, w, **options)
 
 
 def conv_transpose(
@@ -164,13 +164,13 @@ def conv_transpose(
             "MG131", f"The output of this transposed convolution would have size {size}: less padding is needed."
         )
     if all(e < s for e, s in zip(extra, options["stride"], strict=True)):
-        return cast("Tensor", xp.conv_input(x, w, size=size, **options))
+        return xp.conv_input(x, w, size=size, **options)
     # One more window would fit into the output, and x has no entry for it. So: all that the windows reach, zeros, and a cut.
     edges, options["padding"] = options["padding"], ((0, 0),) * len(size)
     reach = tuple(n + lo + hi - e for n, (lo, hi), e in zip(size, edges, extra, strict=True))
     y = xp.conv_input(x, w, size=reach, **options)
     y = xp.pad(y, widths=((0, 0), (0, 0), *((0, e) for e in extra)))
-    return cast("Tensor", y[(..., *(slice(lo, lo + n) for (lo, _), n in zip(edges, size, strict=True)))])
+    return y[(..., *(slice(lo, lo + n) for (lo, _), n in zip(edges, size, strict=True)))]
 
 
 # --------------------------------------------------------------------------------------------------------------- helpers
@@ -183,9 +183,9 @@ def _axes(axis: int | tuple[int, ...] | None, ndim: int) -> tuple[int, ...]:
 def _peak(x: Tensor, axes: tuple[int, ...]) -> Tensor:
     """The maximum over `axes` as a constant, 0 where it is infinite: what may be subtracted without harm."""
     if any(x.shape[i] == 0 for i in axes):
-        return cast("Tensor", xp.zeros(tuple(1 if i in axes else n for i, n in enumerate(x.shape)), x.dtype))
+        return xp.zeros(tuple(1 if i in axes else n for i, n in enumerate(x.shape)), x.dtype)
     top = xp.max(wrap(x.data, None), axis=axes, keepdims=True)
-    return cast("Tensor", xp.where(xp.isfinite(top), top, 0))
+    return xp.where(xp.isfinite(top), top, 0)
 
 
 def _spatial(

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from ..errors import ArgumentError, ShapeError
 from ..interop import DEFAULT_FLOAT
-from ..operators import apply
-from ..primitives import TABLE
+from ..taped_world import TAPED as xp
 from ..tensor import Tensor
 from ..trace_hooks import Traced
 from .arguments import ArrayLike, DType, as_tensor, cast_to, check_device, checked_dtype, constant_tensor, new_shape
@@ -273,7 +272,7 @@ def tril(x: ArrayLike, /, *, k: int = 0) -> Tensor:
     tensor([[1., 0.],
             [1., 1.]])
     """
-    return _triangle("tril", as_tensor(x), k)
+    return xp.tril(_matrices("tril", x), k=k)
 
 
 def triu(x: ArrayLike, /, *, k: int = 0) -> Tensor:
@@ -284,10 +283,11 @@ def triu(x: ArrayLike, /, *, k: int = 0) -> Tensor:
     tensor([[1., 1.],
             [0., 1.]])
     """
-    return _triangle("triu", as_tensor(x), k)
+    return xp.triu(_matrices("triu", x), k=k)
 
 
-def _triangle(name: str, x: Tensor, k: int) -> Tensor:
+def _matrices(name: str, x: ArrayLike) -> Tensor:
+    x = as_tensor(x)
     if x.ndim < 2:
         raise ShapeError("MG120", f"`{name}` needs at least two axes; the shape is {x.shape}.")
-    return cast("Tensor", apply(TABLE[name], x, k=k))
+    return x

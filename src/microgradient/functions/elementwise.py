@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..operators import apply
-from ..primitives import TABLE
+from ..taped_world import TAPED as xp
 from ..tensor import Tensor
 from ..trace_hooks import Traced, on_data
 from . import pointwise
@@ -26,8 +25,7 @@ def polygamma(n: int, x: ArrayLike, /) -> Tensor:
     >>> mg.polygamma(1, 1.0)  # π²/6
     tensor(1.644934)
     """
-    out: Tensor = apply(TABLE["polygamma"], inexact(as_tensor(x)), n=n)
-    return out
+    return xp.polygamma(inexact(as_tensor(x)), n=n)
 
 
 def rsqrt(x: ArrayLike, /) -> Tensor:
@@ -95,7 +93,7 @@ def _number(x: Any) -> Any:
 
 def _broadcast_together(name: str, *operands: Any) -> Tensor:
     try:
-        out: Tensor = apply(TABLE[name], *operands)
+        out: Tensor = getattr(xp, name)(*operands)
     except ValueError:
         broadcast_shapes(*(np.shape(x) for x in operands))  # raises the error that says which shapes don't fit
         raise

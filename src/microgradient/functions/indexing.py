@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from ..errors import ArgumentError, ArgumentTypeError, OutOfRangeError
-from ..operators import apply
-from ..primitives import TABLE
 from ..rules import INDEX
+from ..taped_world import TAPED as xp
 from ..tensor import Tensor
 from .arguments import ArrayLike, as_tensor, one_axis
 
@@ -29,7 +26,7 @@ def take(x: ArrayLike, indices: ArrayLike, /, *, axis: int | None = None) -> Ten
         raise ArgumentError("MG124", f"A tensor with {x.ndim} axes needs `axis` to take from.")
     i = one_axis(0 if axis is None else axis, x.ndim)
     try:
-        return cast("Tensor", apply(TABLE["index"], x, places.data, key=(slice(None),) * i + (INDEX,)))
+        return xp.index(x, places.data, key=(slice(None),) * i + (INDEX,))
     except IndexError as error:
         raise OutOfRangeError("MG127", f"{error}: taken from the shape {x.shape}.") from None
 
@@ -49,7 +46,7 @@ def take_along_axis(x: ArrayLike, indices: ArrayLike, /, *, axis: int = -1) -> T
             "MG120", f"The indices have {places.ndim} axes, the tensor {x.ndim}; these numbers must be equal."
         )
     try:
-        return cast("Tensor", apply(TABLE["take_along_axis"], x, places.data, axis=one_axis(axis, x.ndim)))
+        return xp.take_along_axis(x, places.data, axis=one_axis(axis, x.ndim))
     except IndexError as error:
         raise OutOfRangeError("MG127", f"{error}: taken from the shape {x.shape}.") from None
 

@@ -14,7 +14,7 @@ import functools
 import math
 import operator
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -125,7 +125,7 @@ def solve(x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
         if isinstance(error, np.linalg.LinAlgError):
             raise
         raise ShapeError("MG134", f"solve: the shapes {a.shape} and {b.shape} do not broadcast.") from None
-    return cast("Tensor", xp.reshape(y, shape=y.shape[:-1]) if vector else y)
+    return xp.reshape(y, shape=y.shape[:-1]) if vector else y
 
 
 def inv(x: ArrayLike, /) -> Tensor:
@@ -138,7 +138,7 @@ def inv(x: ArrayLike, /) -> Tensor:
     tensor([[0.5 , 0.  ],
             [0.  , 0.25]])
     """
-    return cast("Tensor", xp.inv(_square(x, "inv")))
+    return xp.inv(_square(x, "inv"))
 
 
 def pinv(x: ArrayLike, /, *, rtol: float | ArrayLike | None = None) -> Tensor:
@@ -152,7 +152,7 @@ def pinv(x: ArrayLike, /, *, rtol: float | ArrayLike | None = None) -> Tensor:
     tensor([[0.5, 0. ]])
     """
     x = _matrices(x, "pinv")
-    return cast("Tensor", xp.pinv(x, rtol=_tolerance(rtol, x)))
+    return xp.pinv(x, rtol=_tolerance(rtol, x))
 
 
 def det(x: ArrayLike, /) -> Tensor:
@@ -165,7 +165,7 @@ def det(x: ArrayLike, /) -> Tensor:
     >>> mg.linalg.det(mg.tensor([[2.0, 0.0], [0.0, 4.0]]))
     tensor(8.)
     """
-    return cast("Tensor", xp.det(_square(x, "det")))
+    return xp.det(_square(x, "det"))
 
 
 def slogdet(x: ArrayLike, /) -> SlogdetResult:
@@ -194,7 +194,7 @@ def matrix_power(x: ArrayLike, n: int, /) -> Tensor:
     n = operator.index(n)
     x = _square(x, "matrix_power", floats=n < 0)
     if n == 1:
-        return cast("Tensor", xp.reshape(x, shape=x.shape))
+        return xp.reshape(x, shape=x.shape)
     if n < 0:
         x, n = xp.inv(x), -n
     result = None
@@ -206,7 +206,7 @@ def matrix_power(x: ArrayLike, n: int, /) -> Tensor:
             x = xp.matmul(x, x)
     if result is None:
         return constant_tensor(np.broadcast_to(np.eye(x.shape[-1], dtype=x.dtype), x.shape).copy())
-    return cast("Tensor", result)
+    return result
 
 
 # ------------------------------------------------------------------------------------------------------- factorisations
@@ -224,7 +224,7 @@ def cholesky(x: ArrayLike, /, *, upper: bool = False) -> Tensor:
     tensor([[2., 0.],
             [1., 1.]])
     """
-    lower = cast("Tensor", xp.cholesky(_square(x, "cholesky")))
+    lower = xp.cholesky(_square(x, "cholesky"))
     if not upper:
         return lower
     return matrix_transpose(_conj(lower))
@@ -287,7 +287,7 @@ def svdvals(x: ArrayLike, /) -> Tensor:
     >>> mg.linalg.svdvals(mg.tensor([[0.0, 3.0], [2.0, 0.0]]))
     tensor([3., 2.])
     """
-    return cast("Tensor", xp.svd(_matrices(x, "svdvals"))[1])
+    return xp.svd(_matrices(x, "svdvals"))[1]
 
 
 # ------------------------------------------------------------------------------------------------------------ eigenvalues
@@ -375,17 +375,17 @@ def vector_norm(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False, o
     axes = axes_of(axis, x.ndim)
     reduced = functools.partial(xp.sum, axis=axes, keepdims=keepdims)
     if ord == 1:
-        return cast("Tensor", reduced(xp.abs(x)))
+        return reduced(xp.abs(x))
     if ord == 2:
-        return cast("Tensor", xp.norm(x, axis=axes, keepdims=keepdims))
+        return xp.norm(x, axis=axes, keepdims=keepdims)
     if ord == 0:
-        return cast("Tensor", reduced(xp.abs(xp.sign(xp.where(xp.isnan(x), 1, x)))))
+        return reduced(xp.abs(xp.sign(xp.where(xp.isnan(x), 1, x))))
     if not math.prod(x.shape[i] for i in axes):
         if ord == -math.inf:
             raise ArgumentError("MG138", f"The norm of order -inf needs an entry; the shape is {x.shape}.")
-        return cast("Tensor", reduced(x) if ord >= 0 else reduced(x) + math.inf)
+        return reduced(x) if ord >= 0 else reduced(x) + math.inf
     if math.isinf(ord):
-        return cast("Tensor", (xp.max if ord > 0 else xp.min)(xp.abs(x), axis=axes, keepdims=keepdims))
+        return (xp.max if ord > 0 else xp.min)(xp.abs(x), axis=axes, keepdims=keepdims)
     top = xp.max(xp.abs(wrap(x.data, None)), axis=axes, keepdims=True)  # a constant: |x| = |x / top| · top, and fits
     top = xp.where(xp.logical_and(xp.isfinite(top), xp.greater(top, 0)), top, 1)
     size = (x if ord % 2 == 0 else xp.abs(x)) / top
@@ -397,7 +397,7 @@ def vector_norm(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False, o
         total, root = reduced(powers), 1 / ord
     none = xp.equal(total, 0)  # the root has an infinite derivative there
     y = xp.where(none, 0, xp.pow(xp.where(none, 1, total), root))
-    return cast("Tensor", y * (top if keepdims else xp.reshape(top, shape=y.shape)))
+    return y * (top if keepdims else xp.reshape(top, shape=y.shape))
 
 
 def matrix_norm(
@@ -428,7 +428,7 @@ def matrix_norm(
         raise ArgumentError(
             "MG138", f"The ord of a matrix norm is 'fro', 'nuc', 1, 2, inf or the negative of one, not {ord!r}."
         )
-    return cast("Tensor", xp.reshape(y, shape=(*y.shape, 1, 1)) if keepdims else y)
+    return xp.reshape(y, shape=(*y.shape, 1, 1)) if keepdims else y
 
 
 # ---------------------------------------------------------------------------------------------------------------- helpers

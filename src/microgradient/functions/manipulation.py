@@ -10,9 +10,8 @@ from typing import Any, cast
 import numpy as np
 
 from ..errors import ArgumentError, ArgumentTypeError, ShapeError
-from ..operators import apply
-from ..primitives import TABLE
 from ..rules import INDEX
+from ..taped_world import TAPED as xp
 from ..tensor import Tensor
 from ..trace_hooks import whole_value
 from .arguments import ArrayLike, as_dtype, as_tensor, as_tensors, axes_of, one_axis, shape_tuple, stacked
@@ -49,7 +48,7 @@ def broadcast_to(x: ArrayLike, /, shape: tuple[int, ...]) -> Tensor:
     """
     x, target = as_tensor(x), shape_tuple(shape)
     try:
-        return cast("Tensor", apply(TABLE["broadcast_to"], x, shape=target))
+        return xp.broadcast_to(x, shape=target)
     except ValueError:
         raise ShapeError(
             "MG120",
@@ -81,7 +80,7 @@ def concat(arrays: Sequence[ArrayLike], /, *, axis: int | None = 0) -> Tensor:
         tensors, axis = [reshape(t, (-1,)) for t in tensors], 0
     i = one_axis(axis, tensors[0].ndim)
     try:
-        return cast("Tensor", apply(TABLE["concat"], *tensors, axis=i))
+        return xp.concat(*tensors, axis=i)
     except ValueError:
         shapes = ", ".join(str(t.shape) for t in tensors)
         raise ShapeError(
@@ -155,7 +154,7 @@ def expand_dims(x: ArrayLike, /, axis: int | tuple[int, ...]) -> Tensor:
     ndim = x.ndim + (len(axis) if isinstance(axis, tuple | list) else 1)
     axes = axes_of(axis, ndim)
     rest = iter(x.shape)
-    return _reshaped(x, tuple(1 if i in axes else next(rest) for i in range(ndim)))
+    return xp.reshape(x, shape=tuple(1 if i in axes else next(rest) for i in range(ndim)))
 
 
 def squeeze(x: ArrayLike, /, axis: int | tuple[int, ...]) -> Tensor:
@@ -169,7 +168,7 @@ def squeeze(x: ArrayLike, /, axis: int | tuple[int, ...]) -> Tensor:
     axes = axes_of(axis, x.ndim)
     if any(x.shape[i] != 1 for i in axes):
         raise ShapeError("MG120", f"Only axes of length 1 can be squeezed, not {axes} of the shape {x.shape}.")
-    return _reshaped(x, tuple(n for i, n in enumerate(x.shape) if i not in axes))
+    return xp.reshape(x, shape=tuple(n for i, n in enumerate(x.shape) if i not in axes))
 
 
 def reshape(x: ArrayLike, /, shape: tuple[int, ...], *, copy: bool | None = None) -> Tensor:
@@ -192,7 +191,7 @@ def reshape(x: ArrayLike, /, shape: tuple[int, ...], *, copy: bool | None = None
         raise ShapeError(
             "MG121", f"A tensor of shape {x.shape} has {x.size} entries, which don't make the shape {shape}."
         )
-    out = _reshaped(x, target)
+    out = xp.reshape(x, shape=target)
     if copy:
         out.data = out.data.copy()
     elif copy is False and x.size and not np.shares_memory(out.data, x.data):
@@ -211,7 +210,7 @@ def permute_dims(x: ArrayLike, /, axes: tuple[int, ...]) -> Tensor:
     order = axes_of(tuple(axes), x.ndim)
     if len(order) != x.ndim:
         raise ShapeError("MG120", f"A permutation of {x.ndim} axes must name each once; this is {axes}.")
-    return cast("Tensor", apply(TABLE["permute_dims"], x, axes=order))
+    return xp.permute_dims(x, axes=order)
 
 
 def moveaxis(x: ArrayLike, source: int | tuple[int, ...], destination: int | tuple[int, ...], /) -> Tensor:
@@ -238,7 +237,7 @@ def flip(x: ArrayLike, /, *, axis: int | tuple[int, ...] | None = None) -> Tenso
     tensor([3, 2, 1])
     """
     x = as_tensor(x)
-    return cast("Tensor", apply(TABLE["flip"], x, axis=axes_of(axis, x.ndim)))
+    return xp.flip(x, axis=axes_of(axis, x.ndim))
 
 
 def roll(x: ArrayLike, /, shift: int | tuple[int, ...], *, axis: int | tuple[int, ...] | None = None) -> Tensor:
@@ -257,7 +256,7 @@ def roll(x: ArrayLike, /, shift: int | tuple[int, ...], *, axis: int | tuple[int
     shifts = tuple(operator.index(s) for s in (shift if isinstance(shift, tuple | list) else (shift,) * len(axes)))
     if len(shifts) != len(axes):
         raise ArgumentError("MG124", f"{len(shifts)} shifts can't go along {len(axes)} axes.")
-    return cast("Tensor", apply(TABLE["roll"], x, shift=shifts, axis=axes))
+    return xp.roll(x, shift=shifts, axis=axes)
 
 
 def repeat(x: ArrayLike, repeats: int | ArrayLike, /, *, axis: int | None = None) -> Tensor:
@@ -279,7 +278,7 @@ def repeat(x: ArrayLike, repeats: int | ArrayLike, /, *, axis: int | None = None
             "MG120", f"Axis {i} of length {x.shape[i]} needs as many repeats; these have shape {counts.shape}."
         )
     places = np.repeat(np.arange(x.shape[i]), counts.astype(np.int64))
-    return cast("Tensor", apply(TABLE["index"], x, places, key=(slice(None),) * i + (INDEX,)))
+    return xp.index(x, places, key=(slice(None),) * i + (INDEX,))
 
 
 def tile(x: ArrayLike, repetitions: tuple[int, ...], /) -> Tensor:
@@ -317,12 +316,12 @@ def pad(x: ArrayLike, widths: int | Sequence[Any], /, *, value: Any = 0) -> Tens
         raise ShapeError("MG120", f"{x.ndim} axes need as many pairs (before, after), not {widths}.") from None
     if any(n < 0 for pair in pairs for n in pair):
         raise ArgumentError("MG124", f"Padding widths must not be negative; these are {widths}.")
-    out = cast("Tensor", apply(TABLE["pad"], x, widths=pairs))
+    out = xp.pad(x, widths=pairs)
     if isinstance(value, int | float) and value == 0:
         return out
     inside = np.zeros(out.shape, np.bool_)
     inside[tuple(slice(lo, lo + n) for (lo, _), n in zip(pairs, x.shape, strict=True))] = True
-    return cast("Tensor", apply(TABLE["where"], inside, out, as_dtype(value, x.dtype)))
+    return xp.where(inside, out, as_dtype(value, x.dtype))
 
 
 def flatten(x: ArrayLike, /, start_axis: int = 0, end_axis: int = -1) -> Tensor:
@@ -336,8 +335,4 @@ def flatten(x: ArrayLike, /, start_axis: int = 0, end_axis: int = -1) -> Tensor:
     if not x.ndim:
         return reshape(x, (1,))
     first, last = one_axis(start_axis, x.ndim), one_axis(end_axis, x.ndim)
-    return _reshaped(x, (*x.shape[:first], math.prod(x.shape[first : last + 1]), *x.shape[last + 1 :]))
-
-
-def _reshaped(x: Tensor, shape: tuple[int, ...]) -> Tensor:
-    return cast("Tensor", apply(TABLE["reshape"], x, shape=shape))
+    return xp.reshape(x, shape=(*x.shape[:first], math.prod(x.shape[first : last + 1]), *x.shape[last + 1 :]))

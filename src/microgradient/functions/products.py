@@ -10,13 +10,12 @@ import functools
 import math
 from collections.abc import Sequence
 from string import ascii_letters
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from ..errors import ArgumentError, ArgumentTypeError, ShapeError
-from ..operators import apply, binary
-from ..primitives import TABLE
+from ..operators import binary
 from ..taped_world import TAPED as xp
 from ..tensor import Tensor
 from ..trace_hooks import on_data
@@ -24,7 +23,6 @@ from .arguments import ArrayLike, as_tensor, cast_to, checked_dtype, constant_te
 
 __all__ = ["diagonal", "einsum", "matmul", "matrix_transpose", "outer", "tensordot", "vecdot"]
 
-_EINSUM = TABLE["einsum"]
 _matrix_product = binary("matmul")
 
 
@@ -51,7 +49,7 @@ def matmul(x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     column = xp.reshape(b, shape=(b.shape[0], 1)) if b.ndim == 1 else b
     y = xp.matmul(row, column)
     shape = y.shape[:-2] + y.shape[-2:-1] * (a.ndim > 1) + y.shape[-1:] * (b.ndim > 1)
-    return cast("Tensor", xp.reshape(y, shape=shape))
+    return xp.reshape(y, shape=shape)
 
 
 def matrix_transpose(x: ArrayLike, /) -> Tensor:
@@ -65,7 +63,7 @@ def matrix_transpose(x: ArrayLike, /) -> Tensor:
     (x,) = operands(x)
     if x.ndim < 2:
         raise ShapeError("MG136", f"matrix_transpose needs at least 2 axes, not shape {x.shape}.")
-    return cast("Tensor", xp.permute_dims(x, axes=(*range(x.ndim - 2), x.ndim - 1, x.ndim - 2)))
+    return xp.permute_dims(x, axes=(*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
 
 
 def tensordot(x1: ArrayLike, x2: ArrayLike, /, *, axes: int | tuple[Sequence[int], Sequence[int]] = 2) -> Tensor:
@@ -92,7 +90,7 @@ def tensordot(x1: ArrayLike, x2: ArrayLike, /, *, axes: int | tuple[Sequence[int
     k = math.prod(a.shape[i] for i in p)
     left = xp.reshape(xp.permute_dims(a, axes=rest_a + p), shape=(math.prod(rows), k))
     right = xp.reshape(xp.permute_dims(b, axes=q + rest_b), shape=(k, math.prod(columns)))
-    return cast("Tensor", xp.reshape(xp.matmul(left, right), shape=rows + columns))
+    return xp.reshape(xp.matmul(left, right), shape=rows + columns)
 
 
 def vecdot(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Tensor:
@@ -139,7 +137,7 @@ def outer(x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     a, b = operands(x1, x2)
     if a.ndim != 1 or b.ndim != 1:
         raise ShapeError("MG134", f"outer takes two vectors; the shapes are {a.shape} and {b.shape}.")
-    return cast("Tensor", xp.reshape(a, shape=(a.shape[0], 1)) * b)
+    return xp.reshape(a, shape=(a.shape[0], 1)) * b
 
 
 def cross(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Tensor:
@@ -156,7 +154,7 @@ def cross(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Tensor:
         raise ShapeError("MG134", f"cross needs length 3 along axis {axis}; the shapes are {a.shape} and {b.shape}.")
 
     def turned(x: Tensor, places: int) -> Tensor:
-        return cast("Tensor", xp.roll(x, shift=(-places,), axis=(axis % x.ndim,)))
+        return xp.roll(x, shift=(-places,), axis=(axis % x.ndim,))
 
     try:
         return turned(a, 1) * turned(b, 2) - turned(a, 2) * turned(b, 1)
@@ -192,7 +190,7 @@ def einsum(spec: str, /, *arrays: ArrayLike) -> Tensor:
             xs[i] = _diagonals(xs[i], repeats)
         if xs[i].datum.shape != shape:
             xs[i] = xp.reshape(xs[i], shape=shape)
-    return cast("Tensor", apply(_EINSUM, *xs, spec=canonical))
+    return xp.einsum(*xs, spec=canonical)
 
 
 @functools.lru_cache(maxsize=512)
@@ -295,7 +293,7 @@ def diagonal(x: ArrayLike, /, *, offset: int = 0) -> Tensor:
     count = max(0, min(n, m - offset) if offset >= 0 else min(n + offset, m))
     start = offset if offset >= 0 else -offset * m  # in the rows laid end to end, one step along the diagonal is m + 1
     steps = slice(start, start + (count - 1) * (m + 1) + 1, m + 1) if count else slice(0, 0)
-    return cast("Tensor", xp.index(xp.reshape(x, shape=(*batch, n * m)), key=(..., steps)))
+    return xp.index(xp.reshape(x, shape=(*batch, n * m)), key=(..., steps))
 
 
 def trace(x: ArrayLike, /, *, offset: int = 0, dtype: Any = None) -> Tensor:
@@ -312,7 +310,7 @@ def trace(x: ArrayLike, /, *, offset: int = 0, dtype: Any = None) -> Tensor:
     if dtype is not None:
         d = cast_to(d, checked_dtype(dtype))
     total = xp.sum(d, axis=(d.ndim - 1,), keepdims=False)
-    return cast("Tensor", total if dtype is None else cast_to(total, d.dtype))
+    return total if dtype is None else cast_to(total, d.dtype)
 
 
 # --------------------------------------------------------------------------------------------------------------- helpers

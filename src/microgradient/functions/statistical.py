@@ -6,13 +6,12 @@ With `keepdims` the reduced axes stay, with length 1, so that the result broadca
 from __future__ import annotations
 
 import math
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from ..errors import ArgumentError
-from ..operators import apply
-from ..primitives import TABLE
+from ..taped_world import TAPED as xp
 from ..tensor import Tensor
 from .arguments import (
     ArrayLike,
@@ -43,7 +42,7 @@ def sum(x: ArrayLike, /, *, axis: Axis = None, dtype: DType = None, keepdims: bo
     tensor([3., 7.])
     """
     x = _accumulated(as_tensor(x), dtype)
-    return cast_to(apply(TABLE["sum"], x, axis=axes_of(axis, x.ndim), keepdims=keepdims), x.dtype)
+    return cast_to(xp.sum(x, axis=axes_of(axis, x.ndim), keepdims=keepdims), x.dtype)
 
 
 def prod(x: ArrayLike, /, *, axis: Axis = None, dtype: DType = None, keepdims: bool = False) -> Tensor:
@@ -56,11 +55,11 @@ def prod(x: ArrayLike, /, *, axis: Axis = None, dtype: DType = None, keepdims: b
     x = _accumulated(as_tensor(x), dtype)
     axes = axes_of(axis, x.ndim)
     if len(axes) == 1:
-        return cast_to(apply(TABLE["prod"], x, axis=axes[0], keepdims=keepdims), x.dtype)
+        return cast_to(xp.prod(x, axis=axes[0], keepdims=keepdims), x.dtype)
     kept = tuple(i for i in range(x.ndim) if i not in axes)
     shape = tuple(x.shape[i] for i in kept)
     moved = reshape(permute_dims(x, (*kept, *axes)), (*shape, math.prod(x.shape[i] for i in axes)))
-    out = cast_to(apply(TABLE["prod"], moved, axis=len(kept), keepdims=False), x.dtype)
+    out = cast_to(xp.prod(moved, axis=len(kept), keepdims=False), x.dtype)
     return reshape(out, tuple(1 if i in axes else n for i, n in enumerate(x.shape))) if keepdims else out
 
 
@@ -156,7 +155,7 @@ def _extremum(name: str, x: Tensor, axis: Axis, keepdims: bool) -> Tensor:
     axes = axes_of(axis, x.ndim)
     if not math.prod(x.shape[i] for i in axes):
         raise ArgumentError("MG120", f"There is no {name} of no elements: the shape is {x.shape}, reduced over {axes}.")
-    return cast("Tensor", apply(TABLE[name], x, axis=axes, keepdims=keepdims))
+    return getattr(xp, name)(x, axis=axes, keepdims=keepdims)
 
 
 def _cumulative(name: str, first: int, x: Tensor, axis: int | None, dtype: DType, include_initial: bool) -> Tensor:
@@ -164,7 +163,7 @@ def _cumulative(name: str, first: int, x: Tensor, axis: int | None, dtype: DType
         raise ArgumentError("MG124", f"A tensor with {x.ndim} axes needs `axis` to accumulate along.")
     i = one_axis(0 if axis is None else axis, x.ndim)
     x = _accumulated(x, dtype)
-    out = cast("Tensor", apply(TABLE[name], x, axis=i))
+    out = getattr(xp, name)(x, axis=i)
     if not include_initial:
         return out
     initial = np.full((*x.shape[:i], 1, *x.shape[i + 1 :]), first, x.dtype)
