@@ -20,11 +20,13 @@ from __future__ import annotations
 import sys
 import warnings
 from pathlib import Path
+from types import FrameType
 
 import numpy.linalg
 
 LIBRARY = (str(Path(__file__).parent), str(Path(numpy.linalg.__file__).parent.parent))
 """How the paths of files begin that the user did not write: this package's and NumPy's."""
+_RECIPES = str(Path(__file__).parent / "recipes")
 
 
 class MicrogradientError(Exception):
@@ -105,11 +107,19 @@ class MicrogradientWarning(UserWarning):
     """A mistake that would otherwise pass in silence."""
 
 
-def user_location() -> tuple[str, int]:
-    """File and line of the innermost caller outside this package and NumPy: where the user wrote what is talked about."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(LIBRARY):
+def user_frame(frame: FrameType) -> FrameType:
+    """The innermost frame at or above `frame` outside this package and NumPy. A recipe is read as a user's program."""
+    while frame.f_back is not None:
+        filename = frame.f_code.co_filename
+        if not filename.startswith(LIBRARY) or filename.startswith(_RECIPES):
+            break
         frame = frame.f_back
+    return frame
+
+
+def user_location() -> tuple[str, int]:
+    """File and line of the innermost caller outside the library: where the user wrote what is talked about."""
+    frame = user_frame(sys._getframe(1))
     return frame.f_code.co_filename, frame.f_lineno
 
 

@@ -105,6 +105,14 @@ _PARTIAL: dict[str, Callable[..., Any]] = {
 
 
 STEPS: dict[str, Callable[..., Any]] = {
+    "zeros_like": lambda xp, a: 0.0,
+    "relu": lambda xp, a: xp.where(a < 0, 0, a),
+    "maximum": lambda xp, a, b: xp.where(operator.or_(a >= b, a != a), a, b),
+    "minimum": lambda xp, a, b: xp.where(operator.or_(a <= b, a != a), a, b),
+    "sigmoid": lambda xp, a: xp.where(a >= 0, 1, e := xp.exp(-abs(a))) / (1 + e),
+    "isnan": lambda xp, a: a != a,
+    "isinf": lambda xp, a: abs(a) == math.inf,
+    "isfinite": lambda xp, a: abs(a) < math.inf,
     "reciprocal": lambda xp, a: 1 / a,
     "square": lambda xp, a: a * a,
     "power": lambda xp, a, *, n: xp.pow(a, n),
@@ -118,8 +126,8 @@ STEPS: dict[str, Callable[..., Any]] = {
         xp.where(b > a, b, a) + xp.log1p(xp.exp(-abs(a - b))),  # also where both are infinite
     ),
 }
-"""What is made of other functions, of this world and of the one in which functions of Values are traced: the same steps, and so
-the same bits."""
+"""What is made of other functions: those above, with a branch where numbers are known, in steps that numbers which are traced can
+take, too; others for both, here in this world. The same steps give the same bits."""
 
 
 @for_each_primitive

@@ -5,30 +5,23 @@ from __future__ import annotations
 import sys
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from types import FrameType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
 
+from ..errors import user_frame
 from ..scalar import Value
 from ..tape import Node
 from ..tensor import Tensor
 
 _MOST = 20_000  # objects that are looked into for names
 _NO_CONTAINERS = (type, ModuleType, FunctionType, MethodType, Tensor, Value)
-_PACKAGE = str(Path(__file__).parents[1])
-_RECIPES = str(Path(__file__).parents[1] / "recipes")
 
 
-def user_frame(frame: FrameType) -> FrameType:
-    """The innermost frame at or above `frame` that is not of the library; a recipe is read as a user's program."""
-    while frame.f_back is not None:
-        filename = frame.f_code.co_filename
-        if not filename.startswith(_PACKAGE) or filename.startswith(_RECIPES):
-            break
-        frame = frame.f_back
-    return frame
+def user_variables() -> dict[str, Any]:
+    """The variables that the user's code can read which is running."""
+    return variables_of(user_frame(sys._getframe(1)))
 
 
 def variables_of(frame: FrameType) -> dict[str, Any]:

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from ..array_world import ARRAY
-from ..errors import format_location
+from ..errors import format_location, user_frame
 from ..scalar import Value
 from ..tape import NOT_STORED, Cut, Node, Recorder, recording
 from ..tensor import Tensor
-from .names import is_module, named_objects, node_names, user_frame, variables_of
+from .names import is_module, named_objects, node_names, variables_of
 
 
 class Step:

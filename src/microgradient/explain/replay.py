@@ -5,17 +5,15 @@ In 64-bit floats, whatever the dtype was, so that the difference is good to many
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ..array_world import ARRAY
-from ..operators import apply
-from ..primitives import TABLE, Primitive
-from ..tape import PICK, Node, backward, enable_grad, topological
-from ..tensor import Tensor
+from ..primitives import TABLE
+from ..tape import PICK, Node
 from .differences import Check, compare, kink
 from .sweep import Sweep
 
@@ -26,22 +24,16 @@ def check(sweep: Sweep, x: Node, value: Any, direction: Any, gradient: Any, scal
     if not sweep.steps:
         return Check(None, analytic, "", "needs the trace: run the step under `with mg.trace():`")
     dependents = _dependents(sweep, x)
-    for node, op in dependents:
+    for node in dependents:
+        op: Any = node.op
         recorded = node in sweep.steps and TABLE.get(op.name) is op
         if not recorded and op is not PICK and op is not TABLE["positive"]:
             return Check(None, analytic, "", f"`{op.name}` can't be computed again from the trace")
-    data: dict[Any, Any] = {}  # of the nodes, as tensors
-
-    def run(start: Any) -> Any:
-        data.clear()
-        data[x] = start
-        for node, op in dependents:
-            data[node] = _recomputed(node, op, sweep, data)
-        return data.get(sweep.root)
+    start = np.asarray(value, np.float64)
 
     def f(step: float) -> float:
-        y = run(Tensor(np.asarray(value, np.float64) + step * direction))
-        return 0.0 if y is None else float(y.item())
+        data, _ = _run(sweep, dependents, x, start + step * direction)
+        return float(data[sweep.root].item()) if sweep.root in data else 0.0
 
     with np.errstate(all="ignore"):
         size = float(np.max(np.abs(value), initial=1.0, where=direction != 0))
@@ -49,45 +41,50 @@ def check(sweep: Sweep, x: Node, value: Any, direction: Any, gradient: Any, scal
         exact = 1e-6 if dtype == np.float64 else 1e-3
         found = compare(f, analytic, size, scale, exact)
         if found.verdict in ("differs", "undecided") and dtype != np.float64:
-            wide = _slope(run, np.asarray(value, np.float64), direction)
+            wide = float(_run(sweep, dependents, x, start, direction)[1][sweep.root].item())
             if compare(f, wide, size, abs(wide), exact).verdict == "agrees":
                 return replace(found, verdict="rounding", note=f"{dtype} has lost the digits: in 64 bits {wide:.6g}")
         if found.verdict == "kink":
-            f(0.0)
-            told = (kink(op.name, _arguments(n, sweep, data), n.params) for n, op in dependents if n in sweep.steps)
+            data, _ = _run(sweep, dependents, x, start)
+            at = [n for n in dependents if n in sweep.steps]
+            told = (kink(n.op.name, _arguments(n, sweep, data), n.params) for n in at)  # type: ignore[union-attr]
             cause = next(filter(None, told), "")
             return replace(found, note=f"{cause}: {found.note}") if cause else found
     return found
 
 
-def _dependents(sweep: Sweep, x: Node) -> list[tuple[Node, Primitive]]:
+def _dependents(sweep: Sweep, x: Node) -> list[Node]:
     """What was computed from `x`, in order of evaluation."""
-    members, found = {x}, []
+    members = {x}
     for node in sweep.order:
-        if node is not x and node.op is not None and not members.isdisjoint(node.parents):
+        if not members.isdisjoint(node.parents):
             members.add(node)
-            found.append((node, node.op))
-    return found
+    return [node for node in sweep.order if node in members and node is not x]
 
 
-def _slope(run: Callable[[Any], Any], value: Any, direction: Any) -> float:
-    """The derivative along `direction` by the rules, in float64."""
-    with enable_grad():
-        start = Tensor(value, requires_grad=True)
-        root = run(start).node
-    seeds = {root: np.ones(root.shape)}
-    return float(np.sum(backward(topological([root]), seeds, ARRAY)[start.node] * direction))  # type: ignore[index]
-
-
-def _recomputed(node: Node, op: Primitive, sweep: Sweep, data: Mapping[Any, Any]) -> Any:
-    if op is PICK:
-        return data[node.parents[0]][node.params["i"]]
-    if node not in sweep.steps:
-        return data[node.parents[0]]
-    params = node.params
-    if "dtype" in params and np.dtype(params["dtype"]).kind == "f":
-        params = params | {"dtype": np.dtype(np.float64)}
-    return apply(op, *_arguments(node, sweep, data), **params)
+def _run(
+    sweep: Sweep, dependents: list[Node], x: Node, start: Any, direction: Any = None
+) -> tuple[dict[Any, Any], dict[Any, Any]]:
+    """What the dependents of `x` come to if it is `start`, and how they move along `direction`, by the rules."""
+    data: dict[Any, Any] = {x: start}
+    moved: dict[Any, Any] = {} if direction is None else {x: direction}
+    for node in dependents:
+        op, params, parents = node.op, node.params, node.parents
+        if op is PICK or node not in sweep.steps:
+            for known in (data, moved):
+                if (whole := known.get(parents[0])) is not None:
+                    known[node] = whole[params["i"]] if op is PICK else whole
+            continue
+        assert op is not None
+        if "dtype" in params and np.dtype(params["dtype"]).kind == "f":
+            params = params | {"dtype": np.dtype(np.float64)}
+        args = _arguments(node, sweep, data)
+        y = getattr(ARRAY, op.name)(*args, **params)
+        data[node] = y if isinstance(y, tuple) else np.asarray(y)
+        if moved:
+            t = op.jvp(ARRAY, [moved.get(p) for p in parents], data[node], args, params)
+            moved[node] = t if isinstance(t, tuple) else np.broadcast_to(t, data[node].shape)
+    return data, moved
 
 
 def _arguments(node: Node, sweep: Sweep, data: Mapping[Any, Any]) -> list[Any]:

@@ -20,7 +20,12 @@ class Numbers:
 
     def __getattr__(self, name: str) -> Any:
         function = getattr(SCALAR, name)
-        return lambda *args, **params: _number(function(*(np.asarray(a).item() for a in args), **params))
+
+        def of_numbers(*args: Any, **params: Any) -> Any:
+            y = function(*(np.asarray(a).item() for a in args), **params)
+            return y if isinstance(y, bool) else np.float64(y)
+
+        return of_numbers
 
 
 class ScalarGraph(Recording):
@@ -35,15 +40,16 @@ class ScalarGraph(Recording):
         super().__init__()
         given, data, _ = getattr(root, "_used", ((), (), ()))
         known: dict[Value, Any] = dict(zip(given, data, strict=True))
-        values: list[Any] = topological([root])[::-1]  # type: ignore[list-item]
-        for v in values:
-            args = [known.get(p, p.data) for p in v.parents]
-            _refuse_changes(v, args)
-            self.add(v, known.get(v, v.data), args)
+        order: list[Any] = topological([root])[::-1]  # type: ignore[list-item]
+        used = dict(zip(order, np.array([known.get(v, v.data) for v in order], np.float64), strict=True))
+        with np.errstate(all="ignore"):
+            for v in order:
+                args = tuple([used[p] for p in v.parents])
+                _refuse_changes(v, args)
+                self._add(v, used[v], args)
 
-    def add(self, v: Value, data: Any, args: Sequence[Any]) -> Node:
-        """Record `v`, which has the number `data` and was computed from `args`."""
-        y, numbers = np.float64(data), tuple(map(np.float64, args))
+    def _add(self, v: Value, y: Any, numbers: tuple[Any, ...]) -> None:
+        """Record `v`, which is `y` and was computed from `numbers`."""
         op, params = v.op, {}
         parents: tuple[Node | None, ...] = tuple(self.nodes[p] for p in v.parents)
         if op is None and parents:
@@ -60,11 +66,6 @@ class ScalarGraph(Recording):
             self.signs[node] = v._op
         else:
             self.literals[node] = f"{v.data:.6g}"
-        return node
-
-
-def _number(x: Any) -> Any:
-    return np.bool_(x) if isinstance(x, bool) else np.float64(x)
 
 
 def _refuse_changes(v: Value, args: Sequence[Any]) -> None:

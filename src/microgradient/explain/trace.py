@@ -7,7 +7,6 @@ needs a gradient. Without one the engine does nothing for it.
 from __future__ import annotations
 
 import json
-import sys
 from typing import Any, overload
 
 import numpy as np
@@ -19,7 +18,7 @@ from ..tape import Node
 from ..tensor import Tensor
 from .evaluation import evaluation_trace
 from .export import export
-from .names import is_module, node_names, user_frame, variables_of
+from .names import is_module, node_names, user_variables
 from .recording import Recording
 from .sweep import Sweep, root_node, sweep_of
 
@@ -63,9 +62,7 @@ class Trace(Recording):
 
     def to_json(self, of: Value | Tensor | None = None) -> str:
         """The graph of `of` (what was differentiated last) as JSON text; its structure is described in `explain.export`."""
-        return json.dumps(
-            export(sweep_of(of, variables_of(user_frame(sys._getframe(1))))), ensure_ascii=False, default=str
-        )
+        return json.dumps(export(sweep_of(of, user_variables())), ensure_ascii=False, default=str)
 
     def __repr__(self) -> str:
         where = {step.where for step in self.steps.values()}
@@ -108,11 +105,11 @@ def trace(x: Any = None, /, **names: Tensor) -> Trace | None:
             "diagonal is `mg.linalg.trace(x)`.",
         )  # fmt: skip
     if isinstance(x, Value | Tensor):
-        print(evaluation_trace(sweep_of(x, variables_of(user_frame(sys._getframe(1))))))
+        print(evaluation_trace(sweep_of(x, user_variables())))
         return None
     known: dict[Node, str] = {}
     if is_module(x):
-        variables = variables_of(user_frame(sys._getframe(1)))
+        variables = user_variables()
         name = next((name for name, value in variables.items() if value is x), "model")
         known = node_names({name: x})
     elif x is not None:

@@ -5,24 +5,24 @@ from __future__ import annotations
 import functools
 import math
 import operator
-import sys
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from ..array_world import ARRAY
 from ..errors import ArgumentTypeError, GradientError, OutOfRangeError
 from ..scalar import Value
-from ..tape import Node, last_backward, topological
+from ..tape import Node, backward, last_backward, topological
 from ..tensor import Tensor
 from .explanation import Edge, Why
-from .names import named_objects, user_frame, variables_of
+from .names import named_objects, user_variables
 from .nonfinite import first_nan, zero_times_infinity
 from .paths import VIEWS, Views, entry_paths
 from .render import largest, short
 from .replay import check
 from .sentences import sentence
-from .sweep import Sweep, Use, sweep_of, tangent
+from .sweep import Sweep, Use, sweep_of
 
 Index = int | tuple[int, ...]
 
@@ -61,7 +61,7 @@ def why(x: Value | Tensor, index: Index | None = None, *, of: Value | Tensor | N
         raise GradientError(
             "MG109", f"This tensor of shape {x.shape} needs no gradient: make it with `requires_grad=True`.{lost}"
         )
-    variables = variables_of(user_frame(sys._getframe(1)))
+    variables = user_variables()
     sweep = sweep_of(of, variables, x)
     node, data = sweep.node(x), x.data
     place = None if index is None and math.prod(node.shape) != 1 else _checked_index(index, node.shape)
@@ -123,25 +123,15 @@ def _of_entry(node: Node, index: tuple[int, ...], value: Any, gradient: Any, swe
 
 def _entry_of_known(node: Node, place: Any, sweep: Sweep, data: Any) -> tuple[Node, Any, Any]:
     """`w[0]`, written for the question after the loss was computed, is the entry of w that it shows."""
-    views: list[Node] = []
-    known: Node | None = node
-    while known is not None and known.op is not None and known.seq > sweep.root.seq:
-        if known.op.name not in (*VIEWS, "index"):
-            return node, place, data
-        views.append(known)
-        known = known.parents[0]
-    if known not in sweep.order:
+    views = topological([node], sweep.root.seq)
+    known = views[-1].parents[0]
+    one_hot = np.zeros(node.shape)
+    one_hot[... if place is None else place] = 1
+    same = known in sweep.order and all(v.op is not None and v.op.name in (*VIEWS, "index") for v in views)
+    if known is None or not same or np.sum(one_hot) != 1:
         return node, place, data
-    places: Any = np.arange(math.prod(known.shape)).reshape(known.shape)
-    for view in reversed(views):
-        places = tangent(view, 0, places)
-    chosen = places[... if place is None else place]
-    if np.size(chosen) != 1:
-        return node, place, data
-    entry = tuple(int(i) for i in np.unravel_index(int(np.reshape(chosen, ())), known.shape))
-    whole = np.full(known.shape, np.nan)
-    whole[entry] = np.reshape(data[... if place is None else place], ())
-    return known, entry, whole
+    whole = backward([*views, known], {node: one_hot.astype(node.dtype)}, ARRAY)[known]
+    return known, tuple(np.argwhere(whole)[0].tolist()), np.full(known.shape, data[one_hot == 1])
 
 
 def _of_tensor(node: Node, value: Any, gradient: Any, sweep: Sweep, top: int | None) -> Why:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -127,10 +126,9 @@ def functional_call(module: Module, parameters: Mapping[str, Tensor], *args: Any
 
 
 def _non_finite(norm: Tensor, with_grad: list[tuple[Tensor, Tensor]]) -> GradientError:
-    from ..explain.names import node_names, user_frame  # the names that the caller has for its parameters
+    from ..explain.names import node_names, user_variables  # the names that the caller has for its parameters
 
-    frame = user_frame(sys._getframe(1))
-    names = node_names({**frame.f_globals, **frame.f_locals})
+    names = node_names(user_variables())
     bad = [
         f"{np.count_nonzero(~np.isfinite(grad.data))} of {grad.size} entries of the gradient of "
         f"`{names.get(parameter.node, f'parameters[{i}]')}` {parameter.shape}"

@@ -40,8 +40,7 @@ class Tape:
 
     def __init__(self, program: ScalarProgram, outputs: list[int]) -> None:
         started = time.perf_counter()
-        kind, operands, number = _live(program, outputs)
-        kind, operands, number = _fuse(kind, operands, number, outputs)
+        kind, operands, number = _fuse(*_live(program, outputs), outputs)
         constants = np.flatnonzero(kind == sp.CONSTANT)
         work = np.flatnonzero(kind > sp.CONSTANT)
         key = _depths(kind, operands)[work] * sp.LIMIT + kind[work]
@@ -49,14 +48,14 @@ class Tape:
         work, key = work[order], key[order]
         place = np.zeros(len(kind), np.int64)
         inputs = np.flatnonzero(kind == sp.INPUT)
-        place[inputs] = operands[0, inputs]
+        place[inputs] = program.number[number[inputs]]
         place[constants] = program.inputs + np.arange(len(constants))
         first = program.inputs + len(constants)
         place[work] = first + np.arange(len(work))
         self._place = np.full(len(program.kind), -1)
         self._place[number] = place
         self.memory = np.zeros(first + len(work))
-        self.memory[place[constants]] = np.array(program.constants, np.float64)[operands[0, constants]]
+        self.memory[place[constants]] = np.array(program.constants, np.float64)[program.number[number[constants]]]
         self.runs, self.operands = _runs(key, kind[work], place[operands[:, work]], first)
         self.feed_back(np.zeros((2, 0), np.int32))
         self.number, self._first = number[work], first  # which operation lies at a place from the first result on
@@ -118,31 +117,16 @@ Column = NDArray[np.signedinteger[Any]]
 def _live(program: ScalarProgram, outputs: list[int]) -> tuple[Column, Column, Column]:
     """Kind, operands and number of the operations that the outputs need; the operands count these alone."""
     n = len(program.kind)
-    operands = _on_themselves(program.kind, program.operands)
     needed = np.zeros(n, np.bool_)
     needed[outputs] = True
-    _compiled("scalar_needed")(operands.ctypes.data, needed.ctypes.data, n)
-    kept = np.flatnonzero(needed)
-    return program.kind[kept], _renumbered(program.kind, program.operands, needed, kept), kept
+    _compiled("scalar_needed")(program.operands.ctypes.data, needed.ctypes.data, n)
+    return _kept(program.kind, program.operands, np.arange(n), needed)
 
 
-def _on_themselves(kind: Column, operands: Column) -> Column:
-    """The operands, those of inputs and constants being these themselves."""
-    given = np.flatnonzero(kind <= sp.CONSTANT)
-    operands = operands.copy()
-    operands[:, given] = given
-    return operands
-
-
-def _renumbered(kind: Column, operands: Column, keep: NDArray[np.bool_], kept: Column) -> Column:
-    """The operands of the operations `kept`, those that `keep` says, when only these are counted."""
-    new = np.cumsum(keep, dtype=np.int32) - 1
-    left = operands.take(kept, axis=1)
-    given = np.flatnonzero(kind[kept] <= sp.CONSTANT)
-    theirs = left[:, given]  # which count inputs and constants, and stay
-    left = new.take(left, mode="clip")
-    left[:, given] = theirs
-    return left
+def _kept(kind: Column, operands: Column, number: Column, keep: NDArray[np.bool_]) -> tuple[Column, Column, Column]:
+    """The operations that `keep` says, with operands that count only these."""
+    new, kept = np.cumsum(keep, dtype=np.int32) - 1, np.flatnonzero(keep)
+    return kind[kept], new.take(operands.take(kept, axis=1)), number[kept]
 
 
 def _fuse(kind: Column, operands: Column, number: Column, outputs: list[int]) -> tuple[Column, Column, Column]:
@@ -163,14 +147,12 @@ def _fuse(kind: Column, operands: Column, number: Column, outputs: list[int]) ->
     operands[0, add], operands[1, add], operands[2, add] = operands[0, product], operands[1, product], other
     keep = np.ones(n, np.bool_)
     keep[product] = False
-    kept = np.flatnonzero(keep)
-    return kind[kept], _renumbered(kind, operands, keep, kept), number[kept]
+    return _kept(kind, operands, number, keep)
 
 
 def _depths(kind: Column, operands: Column) -> Column:
     """How many operations lie on the longest way from an input to each result."""
-    work = (kind > sp.CONSTANT).astype(np.int32)
-    operands = _on_themselves(kind, operands)
+    work, operands = (kind > sp.CONSTANT).astype(np.int32), np.ascontiguousarray(operands)
     depths = np.zeros(len(kind), np.int32)
     _compiled("scalar_depths")(operands.ctypes.data, depths.ctypes.data, work.ctypes.data, len(kind))
     return depths.astype(np.int64)

@@ -10,8 +10,6 @@ Truth is 1.0 or 0.0.
 
 from __future__ import annotations
 
-import math
-import operator
 from collections.abc import Callable, Iterable
 from functools import partial
 from struct import Struct
@@ -42,11 +40,13 @@ ARITY[FIRST_FUNCTION:FIRST_OF_TWO], ARITY[FIRST_OF_TWO:] = 1, 2
 
 def opcode_of(name: str, arity: int) -> int:
     """The number of the function `name`, a new one if it has none yet."""
-    opcode = FIRST_FUNCTION if arity == 1 else FIRST_OF_TWO
-    while NAMES.get(opcode, name) != name:
-        opcode += 1
-    NAMES[opcode] = name
-    return opcode
+    known = next((opcode for opcode, other in NAMES.items() if other == name), None)
+    if known is None:
+        known = FIRST_FUNCTION if arity == 1 else FIRST_OF_TWO
+        while known in NAMES:
+            known += 1
+        NAMES[known] = name
+    return known
 
 
 _packed = Struct("4i").pack
@@ -56,9 +56,9 @@ class ScalarProgram:
     """Operations in an order in which they can run.
 
     While it is traced, `operations` has four 32-bit numbers for each: opcode and operands, the first in the place of those
-    that are not there. Operands are numbers of operations, except that of an input, which counts the inputs, and of a constant,
-    which counts `constants`. `close` makes columns of them: `kind[i]` is the opcode and `operands[:, i]` the operands.
-    `places[i]`, if they are kept, is the user's line that asked for operation i.
+    that are not there. Operands are numbers of operations, those of an input or a constant its own. `close` makes columns of
+    them: `kind[i]` is the opcode and `operands[:, i]` the operands; `number[i]` is which input or constant it is. `places[i]`,
+    if they are kept, is the user's line that asked for operation i.
     """
 
     def __init__(self, keep_places: bool = False) -> None:
@@ -70,12 +70,12 @@ class ScalarProgram:
         self._open = True
         self.kind: NDArray[np.int32] = np.zeros(0, np.int32)
         self.operands: NDArray[np.int32] = np.zeros((3, 0), np.int32)
+        self.number: NDArray[np.int64] = np.zeros(0, np.int64)
 
     def input(self) -> ScalarSym:
         """A new input."""
         self.inputs += 1
-        number = self.inputs - 1
-        return self.record(INPUT, number, number, number)
+        return self._given(INPUT)
 
     def constant(self, x: Any) -> Any:
         """The number x as a constant; NotImplemented if it is no number."""
@@ -88,9 +88,12 @@ class ScalarProgram:
         sym = self._numbers.get(key)
         if sym is None:
             self.constants.append(x)
-            number = len(self.constants) - 1
-            sym = self._numbers[key] = self.record(CONSTANT, number, number, number, key != "-0.0")
+            sym = self._numbers[key] = self._given(CONSTANT, key != "-0.0")
         return sym
+
+    def _given(self, opcode: int, never_minus_zero: bool = False) -> ScalarSym:
+        slot = len(self.operations) >> 4
+        return self.record(opcode, slot, slot, slot, never_minus_zero)
 
     def record(self, opcode: int, a: int, b: int, c: int, never_minus_zero: bool = False) -> ScalarSym:
         """The result of a new operation."""
@@ -111,6 +114,8 @@ class ScalarProgram:
         self._open = False
         columns = np.frombuffer(self.operations, np.int32).reshape(-1, 4).T
         self.kind, self.operands = columns[0].copy(), columns[1:].copy()
+        counts = np.cumsum([self.kind == INPUT, self.kind == CONSTANT], axis=1) - 1
+        self.number = np.where(self.kind == INPUT, *counts)
         self.operations, self._numbers = bytearray(), {}
 
     @property
@@ -126,9 +131,9 @@ class ScalarProgram:
         """One operation as text: `%7 = multiply %3 %5`."""
         kind, operands = int(self.kind[slot]), self.operands[:, slot].tolist()
         if kind == CONSTANT:
-            shown = repr(self.constants[operands[0]])
+            shown = repr(self.constants[self.number[slot]])
         else:
-            shown = str(operands[0]) if kind == INPUT else " ".join(f"%{i}" for i in operands[: ARITY[kind]])
+            shown = str(self.number[slot]) if kind == INPUT else " ".join(f"%{i}" for i in operands[: ARITY[kind]])
         return f"%{slot} = {NAMES[kind]} {shown}"
 
     def __str__(self) -> str:
@@ -308,12 +313,6 @@ def _where(condition: Any, a: Any, b: Any) -> Any:
     return program.record(SELECT, condition.slot, x.slot, y.slot, x.never_minus_zero and y.never_minus_zero)
 
 
-def _composed(name: str, steps: Callable[..., Any]) -> Callable[..., Any]:
-    """A function in steps that ScalarSyms can take; plain numbers take that of SCALAR."""
-    plain = getattr(SCALAR, name)
-    return lambda *args: steps(*args) if any(a.__class__ is ScalarSym for a in args) else plain(*args)
-
-
 def _plus_zero(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda a: function(a) + 0.0
 
@@ -329,20 +328,6 @@ for _name in ("floor", "ceil", "trunc"):  # plus 0, because there is no -0 among
 
 for _name, _steps in STEPS.items():
     setattr(TRACED, _name, partial(_steps, TRACED))
-_COMPOSED: dict[str, Callable[..., Any]] = {
-    "divide": lambda a, b: a / b,
-    "sqrt": lambda a: _of_one(SQRT, a),
-    "zeros_like": lambda a: 0.0,
-    "relu": lambda a: _where(a < 0, 0, a),
-    "maximum": lambda a, b: _where(operator.or_(a >= b, a != a), a, b),
-    "minimum": lambda a, b: _where(operator.or_(a <= b, a != a), a, b),
-    "sigmoid": lambda a: _where(a >= 0, 1, e := TRACED.exp(-abs(a))) / (1 + e),
-    "isnan": lambda a: a != a,
-    "isinf": lambda a: abs(a) == math.inf,
-    "isfinite": lambda a: abs(a) < math.inf,
-}
-for _name, _function in _COMPOSED.items():
-    setattr(TRACED, _name, _composed(_name, _function))
 
 
 def _polygamma(a: Any, *, n: int) -> Any:

@@ -75,7 +75,7 @@ class ValueSpecialization:
 
     def _inputs(self, numbers: Any) -> Any:
         """Where in memory these inputs are."""
-        return self.program.operands[0, [x.slot for x in numbers]]
+        return self.program.number[[x.slot for x in numbers]]
 
     def _reads_of(self, name: str) -> Iterator[tuple[str, _Values, Any]]:
         """The data or the gradients of cells that are inputs, and where in memory they go."""
