@@ -457,3 +457,11 @@ def test_results_are_named():
     assert linalg.qr(x)._fields == ("Q", "R")
     assert linalg.slogdet(x)._fields == ("sign", "logabsdet")
     assert linalg.svd(x)._fields == ("U", "S", "Vh")
+
+
+@pytest.mark.parametrize("x", [-np.inf, [np.inf], [np.inf, -np.inf], [np.inf, 1.0], [0.0, np.inf]])
+@pytest.mark.parametrize("ord", [-1.0, -2.0, -0.5])
+def test_a_norm_of_negative_order_is_infinite_where_all_entries_are(x, ord):
+    with np.errstate(divide="ignore"):
+        wanted = np.linalg.norm(np.ravel(x), ord=ord)
+    assert mg.linalg.vector_norm(mg.tensor(x), ord=ord).item() == wanted

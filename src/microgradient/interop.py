@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from operator import attrgetter
 from typing import Any, Self
 
 import numpy as np
 
+from . import trace_hooks
 from .array_world import Array
 from .errors import ArgumentError, ArgumentTypeError
 from .tape import Cut, Node, leave_graph
@@ -17,9 +17,10 @@ DEFAULT_FLOAT = [np.dtype(np.float32)]
 
 
 class Protocols:
-    """The side of a Tensor that needs neither the tape nor the rulebook: `data` is an ndarray, `node` its Node or None.
+    """The side of a Tensor that needs neither the tape nor the rulebook: `datum` is an ndarray, `node` its Node or None.
 
-    `cut` tells of a constant where what it was computed from had a gradient, and lost it.
+    `datum` is as the slot has it; while something is traced, `data` is what the trace knows of it. `cut` tells of a constant
+    where what it was computed from had a gradient, and lost it.
     """
 
     __slots__ = ("__weakref__", "cut", "datum", "node")
@@ -27,7 +28,14 @@ class Protocols:
     node: Node | None
     cut: Cut | None
 
-    def _set_data(self, value: Any) -> None:
+    @property
+    def data(self) -> Any:
+        """The raw array, which may be set."""
+        hook = trace_hooks.hook
+        return self.datum if hook is None else hook.read_data(self)
+
+    @data.setter
+    def data(self, value: Any) -> None:
         if value.__class__ is not np.ndarray:
             value = value.datum if isinstance(value, Protocols) else value
             if not isinstance(value, np.ndarray | np.generic | Traced):
@@ -36,31 +44,30 @@ class Protocols:
                     "Write `x.data = np.asarray(…, x.dtype)`.",
                 )  # fmt: skip
             value = value if isinstance(value, Traced) else np.asarray(value)
-        self.datum = value
-
-    data = property(
-        attrgetter("datum"), _set_data, doc="The raw array, which may be set; the engine reads it as `datum`."
-    )
+        if trace_hooks.hook is None:
+            self.datum = value
+        else:
+            trace_hooks.hook.write_data(self, value)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The length of each axis."""
-        return self.datum.shape
+        return (self.datum if trace_hooks.hook is None else self.data).shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """The type of the entries."""
-        return self.datum.dtype
+        return (self.datum if trace_hooks.hook is None else self.data).dtype
 
     @property
     def ndim(self) -> int:
         """The number of axes."""
-        return self.datum.ndim
+        return (self.datum if trace_hooks.hook is None else self.data).ndim
 
     @property
     def size(self) -> int:
         """The number of entries."""
-        return self.datum.size
+        return (self.datum if trace_hooks.hook is None else self.data).size
 
     @property
     def device(self) -> str:
@@ -70,17 +77,17 @@ class Protocols:
     def numpy(self) -> Array:
         """A copy of the value as a NumPy array. Use `np.asarray(x)` for a read-only view without a copy."""
         leave_graph(self, ".numpy()")
-        return np.array(self.datum)
+        return np.array(self.data)
 
     def item(self) -> Any:
         """The value of a tensor with one entry as a Python number."""
-        if self.datum.size != 1:
+        if self.data.size != 1:
             raise ArgumentError("MG123", f"Only one entry can become a number; this tensor has shape {self.shape}.")
-        return self.datum.item()
+        return self.data.item()
 
     def tolist(self) -> Any:
         """The values as nested Python lists."""
-        return self.datum.tolist()
+        return self.data.tolist()
 
     def to_device(self, device: str, /, *, stream: Any = None) -> Self:
         """Self: the only device is "cpu"."""
@@ -90,13 +97,13 @@ class Protocols:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         leave_graph(self, "np.asarray(…)")
-        if isinstance(self.datum, Traced):
-            return np.asarray(self.datum, dtype)
+        if isinstance(self.data, Traced):
+            return np.asarray(self.data, dtype)
         if copy or (dtype is not None and np.dtype(dtype) != self.dtype):
             if copy is False:
                 raise ValueError(f"A change from {self.dtype} to {np.dtype(dtype)} needs a copy.")
-            return self.datum.astype(dtype or self.dtype, copy=True)
-        view = self.datum.view()
+            return self.data.astype(dtype or self.dtype, copy=True)
+        view = self.data.view()
         view.flags.writeable = False
         return view
 
@@ -110,13 +117,13 @@ class Protocols:
         copy: bool | None = None,
     ) -> Any:
         leave_graph(self, "DLPack")
-        if isinstance(self.datum, Traced):
-            return np.asarray(self.datum).__dlpack__()
-        data = self.datum if self.datum.flags.writeable or copy is False else self.datum.copy()
+        if isinstance(self.data, Traced):
+            return np.asarray(self.data).__dlpack__()
+        data = self.data if self.data.flags.writeable or copy is False else self.data.copy()
         return data.__dlpack__(stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
 
     def __dlpack_device__(self, /) -> tuple[Any, int]:
-        return self.datum.__dlpack_device__()
+        return self.data.__dlpack_device__()
 
     def __array_namespace__(self, /, *, api_version: str | None = None) -> Any:
         if api_version not in (None, "2021.12", "2022.12", "2023.12", "2024.12", "2025.12"):
@@ -132,45 +139,48 @@ class Protocols:
 
     def __float__(self, /) -> float:
         leave_graph(self, "float(…)")
-        return float(self.datum if isinstance(self.datum, Traced) else self.item())
+        return float(self._number())
 
     def __int__(self, /) -> int:
-        return int(self.datum if isinstance(self.datum, Traced) else self.item())
+        return int(self._number())
+
+    def _number(self) -> Any:
+        return self.data if isinstance(self.data, Traced) else self.item()
 
     def __index__(self, /) -> int:
-        if self.datum.dtype.kind not in "iu" or self.datum.ndim:
+        if self.data.dtype.kind not in "iu" or self.data.ndim:
             raise ArgumentTypeError(
                 "MG125", f"Only an integer tensor of shape () is an index, not {self.dtype} {self.shape}."
             )
-        return int(self.datum)
+        return int(self.data)
 
     def __bool__(self, /) -> bool:
-        if self.datum.size != 1:
+        if self.data.size != 1:
             raise ArgumentError(
                 "MG123", f"The truth of a tensor of shape {self.shape} is ambiguous. Write `mg.any(x)` or `mg.all(x)`."
             )
-        return bool(self.datum if isinstance(self.datum, Traced) else self.datum.item())
+        return bool(self.data if isinstance(self.data, Traced) else self.data.item())
 
     def __repr__(self) -> str:
-        if isinstance(self.datum, Traced):
-            return f"tensor({self.datum!r})"
-        body = np.array2string(self.datum, separator=", ", prefix="tensor(")
-        plain = self.datum.dtype in (np.bool_, np.int64, DEFAULT_FLOAT[0])
-        dtype = "" if plain and self.datum.size else f", dtype={self.dtype}"
+        if isinstance(self.data, Traced):
+            return f"tensor({self.data!r})"
+        body = np.array2string(self.data, separator=", ", prefix="tensor(")
+        plain = self.data.dtype in (np.bool_, np.int64, DEFAULT_FLOAT[0])
+        dtype = "" if plain and self.data.size else f", dtype={self.dtype}"
         how = (
             "" if self.node is None else ", requires_grad=True" if self.node.op is None else f", op={self.node.op.name}"
         )
         return f"tensor({body}{dtype}{how})"
 
     def __format__(self, spec: str) -> str:
-        if isinstance(self.datum, Traced):
-            return format(self.datum, spec) if spec else repr(self)
-        return format(self.datum.item(), spec) if self.datum.ndim == 0 else format(str(self), spec)
+        if isinstance(self.data, Traced):
+            return format(self.data, spec) if spec else repr(self)
+        return format(self.data.item(), spec) if self.data.ndim == 0 else format(str(self), spec)
 
     def __len__(self) -> int:
-        if not self.datum.ndim:
+        if not self.data.ndim:
             raise ArgumentTypeError("MG125", "A tensor of shape () has no length.")
-        return len(self.datum)
+        return len(self.data)
 
     def __contains__(self, value: Any) -> bool:
-        return bool(np.any(self.datum == (value.data if isinstance(value, Protocols) else value)))
+        return bool(np.any(self.data == (value.data if isinstance(value, Protocols) else value)))

@@ -44,15 +44,14 @@ def install(cls: type[Tensor]) -> None:
 # Kernels run in a context of their own, where NumPy's floating-point warnings are off: log(0) is -inf, as the standard says.
 _silent = contextvars.Context()
 _silent.run(np.seterr, all="ignore")
-_run_silently: Callable[..., Any] = (
-    _silent.run
-)  # while something is traced, `program/trace.py` puts its own in this place
+_run_silently: Callable[..., Any] = _silent.run
 
 
 def run_kernel(kernel: Callable[..., Any], *args: Any, **params: Any) -> Any:
     """`kernel(*args, **params)` without NumPy's floating-point warnings."""
+    run = _run_silently if trace_hooks.hook is None else trace_hooks.hook.run
     try:
-        return _run_silently(kernel, *args, **params)
+        return run(kernel, *args, **params)
     except RuntimeError as error:  # the context is in use: by another thread, or by a kernel that calls a kernel
         if "cannot enter context" not in str(error):
             raise
@@ -67,11 +66,14 @@ def unary(name: str) -> Callable[[Tensor], Tensor]:
     floats, varies, flat = op.floats, op.maps[0] is not None, name in FLAT
 
     def method(self: Tensor, /) -> Tensor:
-        a = self.datum
+        a: Any = self.datum
+        hook, run = trace_hooks.hook, _run_silently
+        if hook is not None:
+            a, run = hook.read_data(self), hook.run
         if floats and a.dtype.kind in "biu":
             a = a.astype(_default_float[0])
         try:
-            y = _run_silently(kernel, a)
+            y = run(kernel, a)
         except RuntimeError:
             y = run_kernel(kernel, a)
         except TraceError:
@@ -81,7 +83,7 @@ def unary(name: str) -> Callable[[Tensor], Tensor]:
         if y.__class__ is not np.ndarray:
             y = as_datum(y)
         out = _new(Tensor)
-        out.datum = y
+        out.datum = y if hook is None else hook.own(y)
         out.node = out.cut = None
         p = self.node
         if p is not None and varies and (recorder := _recorder()) is not None:
@@ -110,9 +112,14 @@ def binary(name: str, reflected: bool = False) -> Callable[[Tensor, Operand], Te
     watched = name == "subtract"
 
     def method(self: Tensor, other: Operand, /) -> Tensor:
-        a, p = self.datum, self.node
+        a: Any = self.datum
+        hook, run = trace_hooks.hook, _run_silently
+        if hook is not None:
+            a, run = hook.read_data(self), hook.run
+        p = self.node
         if other.__class__ is Tensor or isinstance(other, Tensor):
-            b, q, q_cut = other.datum, other.node, other.cut
+            b: Any = other.datum if hook is None else hook.read_data(other)
+            q, q_cut = other.node, other.cut
             if a.dtype is not b.dtype or (floats and a.dtype.kind in "biu"):
                 a, b = promote(a, b, floats)
         else:
@@ -129,7 +136,7 @@ def binary(name: str, reflected: bool = False) -> Callable[[Tensor, Operand], Te
         if reflected:
             a, b, p, q = b, a, q, p
         try:
-            y = _run_silently(kernel, a, b)
+            y = run(kernel, a, b)
         except RuntimeError:
             y = run_kernel(kernel, a, b)
         except ValueError as error:
@@ -145,7 +152,7 @@ def binary(name: str, reflected: bool = False) -> Callable[[Tensor, Operand], Te
         if y.__class__ is not np.ndarray:
             y = as_datum(y)
         out = _new(Tensor)
-        out.datum = y
+        out.datum = y if hook is None else hook.own(y)
         out.cut = None
         if (p is None and q is None) or not varies or (recorder := _recorder()) is None:
             out.node = None
@@ -219,11 +226,15 @@ def _warn_if_stretched(a: Any, b: Any, node: Any, flat: bool) -> None:
 
 def apply(op: Primitive, *args: Any, **params: Any) -> Any:
     """Run any primitive on tensors, arrays and numbers: one Tensor, or a tuple where the primitive has several results."""
-    data = [arg.datum if isinstance(arg, Tensor) else arg for arg in args]
+    hook = trace_hooks.hook
+    if hook is None:
+        data, run = [arg.datum if isinstance(arg, Tensor) else arg for arg in args], _run_silently
+    else:
+        data, run = [hook.read_data(arg) if isinstance(arg, Tensor) else arg for arg in args], hook.run
     nodes = tuple([arg.node if isinstance(arg, Tensor) else None for arg in args])
     kernel = getattr(ARRAY, op.name)
     try:
-        y = _run_silently(kernel, *data, **params)
+        y = run(kernel, *data, **params)
     except RuntimeError:
         y = run_kernel(kernel, *data, **params)
     several = y.__class__ is tuple
@@ -266,7 +277,8 @@ def wrap(datum: Any, node: Node | None, lost: Cut | None = None) -> Any:
             return datum
         datum = as_datum(datum)
     out = _new(Tensor)
-    out.datum, out.node, out.cut = datum, node, lost
+    hook = trace_hooks.hook
+    out.datum, out.node, out.cut = datum if hook is None else hook.own(datum), node, lost
     return out
 
 

@@ -19,9 +19,11 @@ from itertools import count
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from . import trace_hooks
 from .errors import GradientError, ShapeError, format_location, user_location, warn_once
 from .primitives import TABLE, Primitive, World
 from .rules import unbroadcast
+from .trace_hooks import looks
 
 
 class Node:
@@ -32,7 +34,7 @@ class Node:
     exists with a gradient: how many backward passes it is the sum of, and how many of them an optimiser has used.
     """
 
-    __slots__ = ("__weakref__", "dtype", "grad", "op", "params", "parents", "saved", "seq", "shape", "summed")
+    __slots__ = ("__weakref__", "dtype", "op", "params", "parents", "saved", "seq", "shape", "stored", "summed")
     summed: tuple[int, int]
 
     def __init__(
@@ -51,7 +53,22 @@ class Node:
         self.shape = shape
         self.dtype = dtype
         self.seq = next_seq()
-        self.grad: Any = NOT_STORED
+        self.stored: Any = NOT_STORED
+
+    @property
+    def grad(self) -> Any:
+        """The gradient, as `stored` has it; while something is traced, what the trace knows of it."""
+        found = self.stored if trace_hooks.hook is None else trace_hooks.hook.read_grad(self)
+        looks[0] += 1  # only now: until then, whoever looks holds `found`, which is counted
+        return found
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        if trace_hooks.hook is None:
+            self.stored = value
+        else:
+            trace_hooks.hook.write_grad(self, value)
+        looks[0] += 1
 
     @property
     def ndim(self) -> int:
@@ -288,7 +305,7 @@ def backward(
         if op is None or members.isdisjoint(parents):
             leaves[node] = t
             continue
-        if node.grad is not NOT_STORED or observe is not None:
+        if node.stored is not NOT_STORED or observe is not None:
             leaves[node] = t
         saved = node.saved
         if saved.__class__ is Spent:

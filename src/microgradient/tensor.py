@@ -190,7 +190,7 @@ class Tensor(Protocols):
             spent = None if retain_graph or _recorder() is not TAPE else Spent(user_location())
             with np.errstate(all="ignore"):
                 leaves = backward(order, {self.node: seed.data}, world(), spent=spent)
-        if DEPARTED and _recorder() is not None and not trace_hooks.traces:
+        if DEPARTED and _recorder() is not None and trace_hooks.hook is None:
             _warn_if_flat(leaves, self.node)
         if gradient is None and isinstance(self.data, np.ndarray):
             warn_if_nan(self.data.item(), leaves)
@@ -365,7 +365,7 @@ def to_array(data: Any, dtype: Any = None) -> Any:
     if isinstance(data, Tensor):
         datum = trace_hooks.detached(data.data)
         return np.array(datum, dtype=dtype, copy=True) if isinstance(datum, np.ndarray) else _traced(datum, dtype)
-    if trace_hooks.traces and (traced := _traced_value(data)) is not None:
+    if trace_hooks.hook is not None and (traced := _traced_value(data)) is not None:
         return _traced(traced, dtype)
     if hasattr(data, "__array__"):  # also another library's array, which keeps its dtype too
         array = np.array(np.asarray(data), dtype=dtype, copy=True)

@@ -1,7 +1,7 @@
 """What the engine knows about compiled mode: whether a function is being traced in this thread, and by what.
 
 While `mg.compile` traces a function, the data of all tensors that thread sees are `Traced`: `program/sym.py` says what these
-are, and `program/trace.py` what happens. Eager mode pays one look at `traces` where it asks at all.
+are, and `program/trace.py` what happens. Eager mode pays one look at `hook` where it asks at all.
 """
 
 from __future__ import annotations
@@ -32,12 +32,14 @@ class Traced:
 active: ContextVar[Any] = ContextVar("active trace", default=None)
 """The trace that operations in this thread are added to."""
 
-traces = 0  # how many traces are active, in all threads
+hook: Any = None
+"""The `Hook` of program/trace.py while something is traced, in any thread: operators, tensors and leaves ask it for data,
+gradients and how to run a kernel. None at other times."""
 
 
 def current() -> Any:
     """The trace that is active in this thread, or None."""
-    return active.get() if traces else None
+    return None if hook is None else active.get()
 
 
 def on_data(function: Callable[..., Any], *data: Any, **params: Any) -> Any:
@@ -62,7 +64,7 @@ def detached(datum: Any) -> Any:
 
 def note_node(tensor: Any) -> None:
     """What follows depends on whether a tensor requires a gradient, or on which leaf it is, even if its data are not read."""
-    if traces and (trace := active.get()) is not None:
+    if hook is not None and (trace := active.get()) is not None:
         trace.note_node(tensor)
 
 
@@ -76,6 +78,9 @@ watched: list[Any] = []
 
 changes = [0]
 """How often something that a compiled function may depend on was changed in any module."""
+
+looks = [0]
+"""How often a gradient, or what an optimiser remembers, was looked at or set: whoever did may have kept or changed it."""
 
 
 @contextmanager

@@ -365,7 +365,7 @@ def test_state_is_held_by_one_program_at_a_time() -> None:
     for n in range(1, 6):
         f(mg.ones((n, 300)))
         f(mg.ones((n, 300)))
-    held = [v for variants in f._found.values() for v in variants if v.owned.any()]
+    held = [v for variants in f._found.values() for v in variants if v.owned.taken]
     assert len(held) == 1
 
 

@@ -43,8 +43,8 @@ def as_tensors(arrays: Any) -> list[Tensor]:
     tensors = [as_tensor(a) for a in arrays]
     if not tensors:
         raise ArgumentError("MG124", "At least one array is needed; the sequence is empty.")
-    target = tensors[0].datum.dtype
-    if all([t.datum.dtype is target for t in tensors]):
+    target = tensors[0].dtype
+    if all([t.dtype is target for t in tensors]):
         return tensors
     target = promoted(*tensors)
     return [cast_to(t, target) for t in tensors]
@@ -52,8 +52,8 @@ def as_tensors(arrays: Any) -> list[Tensor]:
 
 def stacked(tensors: list[Tensor], axis: int) -> Tensor:
     """Tensors of one shape and dtype joined along a new axis."""
-    shape = tensors[0].datum.shape
-    if any([t.datum.shape != shape for t in tensors]):
+    shape = tensors[0].shape
+    if any([t.shape != shape for t in tensors]):
         raise ShapeError(
             "MG120", f"Arrays to stack must have the same shape; these have {', '.join(str(t.shape) for t in tensors)}."
         )
@@ -94,7 +94,7 @@ def constant_tensor(array: Any, of: Tensor | None = None, by: str = "") -> Tenso
 
 def inexact(x: Tensor) -> Tensor:
     """`x`, as the default float if it holds integers or booleans."""
-    return x if x.datum.dtype.kind in "fc" else cast_to(x, DEFAULT_FLOAT[0])
+    return x if x.dtype.kind in "fc" else cast_to(x, DEFAULT_FLOAT[0])
 
 
 def promoted(*operands: Any) -> np.dtype[Any]:

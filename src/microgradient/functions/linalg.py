@@ -396,7 +396,7 @@ def vector_norm(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False, o
         powers = xp.where(zero, 0 if ord > 0 else np.inf, xp.pow(xp.where(zero, 1, size), ord))
         total, root = reduced(powers), 1 / ord
     none = xp.equal(total, 0)  # the root has an infinite derivative there
-    y = xp.where(none, 0, xp.pow(xp.where(none, 1, total), root))
+    y = xp.where(none, 0 if ord > 0 else math.inf, xp.pow(xp.where(none, 1, total), root))
     return y * (top if keepdims else xp.reshape(top, shape=y.shape))
 
 

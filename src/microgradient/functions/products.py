@@ -38,7 +38,7 @@ def matmul(x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     tensor([21., 43.])
     """
     a, b = operands(x1, x2)
-    if a.datum.ndim >= 2 and b.datum.ndim >= 2:
+    if a.ndim >= 2 and b.ndim >= 2:
         try:
             return _matrix_product(a, b)
         except ValueError:
@@ -184,11 +184,11 @@ def einsum(spec: str, /, *arrays: ArrayLike) -> Tensor:
             "MG135", f'The first argument of einsum is a spec such as "ij,jk->ik", not {spec!r:.60}.'
         )
     xs = list(operands(*arrays))
-    steps, canonical = _plan(spec, tuple([x.datum.shape for x in xs]))
+    steps, canonical = _plan(spec, tuple([x.shape for x in xs]))
     for i, (repeats, shape) in enumerate(steps):
         if repeats:
             xs[i] = _diagonals(xs[i], repeats)
-        if xs[i].datum.shape != shape:
+        if xs[i].shape != shape:
             xs[i] = xp.reshape(xs[i], shape=shape)
     return xp.einsum(*xs, spec=canonical)
 
@@ -320,7 +320,7 @@ def operands(*arrays: ArrayLike) -> tuple[Tensor, ...]:
     """The arguments as tensors of one dtype, the one they promote to."""
     tensors = tuple([x if isinstance(x, Tensor) else as_tensor(x) for x in arrays])
     for x in tensors:
-        if x.datum.dtype is not tensors[0].datum.dtype:
+        if x.dtype is not tensors[0].dtype:
             target = promoted(*tensors)
             return tuple(cast_to(x, target) for x in tensors)
     return tensors

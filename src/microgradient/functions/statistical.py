@@ -107,7 +107,7 @@ def var(x: ArrayLike, /, *, axis: Axis = None, correction: float = 0.0, keepdims
     """
     x = inexact(as_tensor(x))
     distance = subtract(x, mean(x, axis=axis, keepdims=True))
-    deviation = square(abs(distance) if x.datum.dtype.kind == "c" else distance)
+    deviation = square(abs(distance) if x.dtype.kind == "c" else distance)
     degrees = _count(x, axis) - correction
     return sum(deviation, axis=axis, keepdims=keepdims) / (degrees if degrees > 0 else 0)
 
@@ -174,7 +174,7 @@ def _accumulated(x: Tensor, dtype: DType) -> Tensor:
     """`x` in the dtype in which it is to be summed."""
     if dtype is not None:
         return cast_to(x, checked_dtype(dtype))
-    kind = x.datum.dtype.kind
+    kind = x.dtype.kind
     if kind in "fc":
         return x
     return cast_to(x, np.dtype(np.uint64 if kind == "u" else np.int64))
@@ -182,4 +182,4 @@ def _accumulated(x: Tensor, dtype: DType) -> Tensor:
 
 def _count(x: Tensor, axis: Any) -> int:
     """How many elements a reduction over `axis` takes together."""
-    return math.prod(x.shape[i] for i in axes_of(axis, x.ndim)) if axis is not None else x.datum.size
+    return math.prod(x.shape[i] for i in axes_of(axis, x.ndim)) if axis is not None else x.size

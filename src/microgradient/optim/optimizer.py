@@ -29,16 +29,16 @@ _PATIENCE = 10  # steps in which a parameter may wait for its first gradient, as
 
 
 def _looked_at(name: str) -> Any:
-    """An attribute that says when it was looked at, so that a compiled step need not look whether something in it changed."""
+    """An attribute that counts when it is looked at, so that a compiled step need not look whether something in it changed."""
 
     def get(self: Any) -> Any:
         found = vars(self)[name]
-        self.looked = object()  # only now: until then, whoever looks holds `found`, which is counted
+        trace_hooks.looks[0] += 1  # only now: until then, whoever looks holds `found`, which is counted
         return found
 
     def put(self: Any, value: Any) -> None:
         vars(self)[name] = value
-        self.looked = object()
+        trace_hooks.looks[0] += 1
 
     return property(get, put)
 
@@ -70,7 +70,6 @@ class Optimizer:
     elementwise = True
     """Whether `update` computes each entry from that entry alone, so that it may be applied to a part of a parameter."""
 
-    looked: Any = None  # another object after each look at the following
     param_groups: list[Group] = _looked_at("param_groups")
     state: dict[Tensor, State] = _looked_at("state")
 

@@ -116,7 +116,7 @@ GRADIENTS = (Grad, ArgumentGrad)
 
 
 def _data(node: Any) -> Any:
-    return node.grad.datum if isinstance(node.grad, Tensor) else None
+    return node.stored.datum if isinstance(node.stored, Tensor) else None
 
 
 def _gradient(array: Any) -> Any:

@@ -19,7 +19,7 @@ from .program import Alias, Instruction, Program
 from .pullback import Pullback, Seed, split, traced_cotangents
 from .simplify import simplify
 from .sym import Sym
-from .trace import _DATA, _GRAD, Trace, tracing_with
+from .trace import Trace, tracing_with
 from .traced_optimizer import FLOAT64
 from .traced_world import constant
 
@@ -95,7 +95,7 @@ def trace_function(
 def doppelganger(x: Tensor) -> Tensor:
     """A tensor for the trace in the place of `x`: what the function does with `x` if it closes over it, too, is another thing."""
     new = type(x).__new__(type(x))
-    new.datum, new.node, new.cut = _DATA.__get__(x), x.node, x.cut
+    new.datum, new.node, new.cut = x.datum, x.node, x.cut
     if hasattr(x, "__dict__"):  # of a class of the user's
         vars(new).update(vars(x))
     return new
@@ -107,7 +107,7 @@ def _stand_in(trace: Trace, number: int, leaf: Any, kind: int) -> Any:
         return leaf
     if kind == FLOAT:
         return trace.input(Argument(number), (), FLOAT64, weak=True)
-    datum = _DATA.__get__(leaf) if isinstance(leaf, Tensor) else leaf
+    datum = leaf.datum if isinstance(leaf, Tensor) else leaf
     node = Node(None, (), (), NO_PARAMS, datum.shape, datum.dtype) if kind == INSIDE else None
     if node is not None:
         trace.inside[number] = node
@@ -185,7 +185,7 @@ def _with_aliases(trace: Trace, whole: Program, effects: list[Effect], also: set
 
 def _result(trace: Trace, leaf: Any, outputs: list[Sym]) -> Result:
     if isinstance(leaf, Tensor):
-        datum = _DATA.__get__(leaf)
+        datum = leaf.datum
         if id(leaf) in trace.replaced:  # by a new one in its module, so it keeps its value
             datum = trace.tensors[id(leaf)].before
         if not isinstance(datum, Sym):  # a tensor from outside, returned itself
@@ -197,10 +197,10 @@ def _result(trace: Trace, leaf: Any, outputs: list[Sym]) -> Result:
         outputs.append(datum)
         output = len(outputs) - 1
         is_leaf = leaf.node is not None and leaf.node.op is None
-        grad = _GRAD.__get__(leaf.node) if is_leaf else None
+        grad = leaf.node.stored if is_leaf else None
         if not isinstance(grad, Tensor):
             return Result(TENSOR, output, None, is_leaf)
-        outputs.append(_DATA.__get__(grad))
+        outputs.append(grad.datum)
         return Result(TENSOR, output, len(outputs) - 1, is_leaf)
     if isinstance(leaf, Sym):
         outputs.append(leaf)
@@ -210,7 +210,7 @@ def _result(trace: Trace, leaf: Any, outputs: list[Sym]) -> Result:
 
 
 def _is_traced(x: Any) -> bool:
-    return isinstance(x, Sym) or (isinstance(x, Tensor) and isinstance(_DATA.__get__(x), Sym))
+    return isinstance(x, Sym) or (isinstance(x, Tensor) and isinstance(x.datum, Sym))
 
 
 def refuse_hidden(leaf: Any, is_traced: Callable[[Any], bool]) -> None:
@@ -279,7 +279,7 @@ def _refuse_kept(trace: Trace) -> None:
             if not issubclass(type(value), Tensor):
                 continue
             given = trace.argument_number(value) is not None and seen.get(name, value) is not value
-            if given or isinstance(_DATA.__get__(value), Sym):
+            if given or isinstance(value.datum, Sym):
                 raise TraceError(
                     "MG203",
                     f"`{type(module).__name__}.{name}` was set to a tensor computed in the compiled function, which would not "

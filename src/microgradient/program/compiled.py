@@ -114,7 +114,9 @@ class Compiled:
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         recorder = recording.get()
-        if (trace_hooks.traces and trace_hooks.current() is not None) or not (recorder is TAPE or recorder is None):
+        if (trace_hooks.hook is not None and trace_hooks.current() is not None) or not (
+            recorder is TAPE or recorder is None
+        ):
             return self._function(*args, **options)  # a part of the program being traced, or looked at by `mg.trace`
         me = get_ident()
         if options or me in running:

@@ -11,7 +11,7 @@ from sys import getrefcount
 from typing import Any
 
 from ..tensor import Tensor
-from ..trace_hooks import changes
+from ..trace_hooks import changes, looks
 from .bindings import ArgumentGrad, Binding, Data, Grad
 from .modules import ModuleGuard
 from .names import Names
@@ -37,12 +37,12 @@ class Guards:
         self._without = [g.owner for g in grads if isinstance(g.binding, Grad) and g.before is None]
         self._with = [g.owner for g in grads if isinstance(g.binding, Grad) and isinstance(g.before, Tensor)]
         self._arguments = [(g.binding.number, g.before is None) for g in grads if isinstance(g.binding, ArgumentGrad)]
-        self._with_kinds = bool(self._without or self._with or self._arguments)
         self._modules = ModuleGuard(trace.modules)
         self._changes = changes[0]
         self.names = names
         self._optimizers = [_OptimizerGuard(o) for o in trace.optimizers.values()]
-        self.untouched = False  # whether nobody has looked at what the optimisers remember since the last call
+        self.untouched = False  # whether nobody has looked at gradients or what optimisers remember since the last call
+        self._looks = self._settled = -1
         self._has_containers = self._modules.has_containers()
         self._skipped = False
 
@@ -57,34 +57,30 @@ class Guards:
             return True
         if [*map(_node, self._tensors)] != self._nodes:  # nodes are equal if they are the same
             return False
-        if self._with_kinds and not self._kinds_hold(leaves):
+        if self._arguments and not all([(leaves[n].node.stored is None) is none for n, none in self._arguments]):
             return False
         if changes[0] != self._changes:
             now = changes[0]
             if not self._modules.holds():
                 return False
             self._changes = now
-        self.untouched = True
-        for optimizer in self._optimizers:
-            if not optimizer.untouched():
-                self.untouched = False
-                if not optimizer.holds():
-                    return False
+        self.untouched = looks[0] == self._settled
+        if not self.untouched:
+            self._looks = looks[0]
+            if not self._grads_hold() or not all([optimizer.holds() for optimizer in self._optimizers]):
+                return False
         if not self.names.hold() or (self._has_containers and not self._modules.containers_hold()):
             return False
         return not self._forms or all([(t.datum.shape, t.datum.dtype) == (s, d) for t, s, d in self._forms])
 
     def settle(self) -> None:
-        """Everything was as it was, owned arrays, too: what the optimisers remember needs no look until somebody had one."""
-        for optimizer in self._optimizers:
-            optimizer.settle()
+        """Everything was as it was, owned arrays, too: gradients and optimisers need no look until somebody had one."""
+        self._settled = self._looks if not any([optimizer.shared for optimizer in self._optimizers]) else -1
 
-    def _kinds_hold(self, leaves: Any) -> bool:
+    def _grads_hold(self) -> bool:
         """Whether the leaves whose gradient was read have one, or none, as then."""
-        return (
-            all([node.grad is None for node in self._without])
-            and all([node.grad is not None for node in self._with])
-            and all([(leaves[n].node.grad is None) is without for n, without in self._arguments])
+        return all([node.stored is None for node in self._without]) and all(
+            [node.stored is not None for node in self._with]
         )
 
 
@@ -92,7 +88,7 @@ class _OptimizerGuard:
     """The settings of one optimiser, and the parameters whose state the program knows.
 
     All that is in lists and dicts of the optimiser. If nobody had one of them, by Python's reference counts, when they were as
-    expected, they still are until somebody asks the optimiser for them, which changes `looked`.
+    expected, they still are until somebody asks the optimiser for them, which is counted in `looks`.
     """
 
     def __init__(self, traced: Any) -> None:
@@ -103,18 +99,12 @@ class _OptimizerGuard:
             chosen = itemgetter(*names) if names else len
             self.known.append((len(group), chosen, chosen(group), [*group["params"]]))
         self.before = {p: set(before) for p, before in traced.before.items()}
-        self._seen: Any = None
-        self._now: Any = None
-
-    def untouched(self) -> bool:
-        """Whether nobody can have changed anything since `settle`."""
-        return self.optimizer.looked is self._seen
+        self.shared = True  # whether somebody had one of the lists and dicts at the last `holds`
 
     def holds(self) -> bool:
         """Whether everything in them is as it was."""
-        looked = self.optimizer.looked
         counts = [*map(getrefcount, _containers(**vars(self.optimizer)))]
-        self._now = looked if max(counts) == COUNTED + 1 else None  # its place and the list
+        self.shared = max(counts) != COUNTED + 1  # its place and the list
         groups, states = vars(self.optimizer)["param_groups"], vars(self.optimizer)["state"]
         if len(groups) != len(self.known):
             return False
@@ -125,10 +115,6 @@ class _OptimizerGuard:
             if not all(map(is_, now, params)):
                 return False
         return all([states.get(p, {}).keys() == keys for p, keys in self.before.items()])
-
-    def settle(self) -> None:
-        """From now on `untouched` compares with what was there at the last `holds`."""
-        self._seen = self._now
 
 
 def _containers(param_groups: Any, state: Any, **others: Any) -> list[Any]:

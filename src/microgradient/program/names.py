@@ -95,12 +95,12 @@ class Names:
 
     def hold(self) -> bool:
         """Whether all names stand for what they did."""
-        for look, where, values in self._looks:
-            try:
+        try:
+            for look, where, values in self._looks:
                 if not all(map(is_, map(look, where), values)) and not all(map(same, map(look, where), values)):
                     return False
-            except ValueError:  # a variable was deleted
-                return False
+        except ValueError:  # a variable was deleted
+            return False
         return not self._arrays or all([array.tobytes() == content for array, content in self._arrays])
 
     def changed(self) -> list[Name]:

@@ -21,8 +21,7 @@ from .program import Program
 Array = np.ndarray[Any, Any]
 _probe = [np.empty(1)]
 COUNTED = next(map(getrefcount, _probe))  # of an array that one list holds
-_NOTHING = object()
-_datum, _grad = attrgetter("datum"), attrgetter("grad")
+_datum, _grad = attrgetter("datum"), attrgetter("stored")
 
 
 class Held:
@@ -50,27 +49,29 @@ class Owned:
         self._entries = [h.binding for h in entries]
         self._arrays: list[Any] = []
         self._grads: list[Any] = []
-        # what the bindings hold: gradients' tensors, their arrays and those of data; and those of entries
+        # the arrays of data; gradients' tensors, their arrays, and those of entries
         self._open: list[Any] = []
-        self._remembered: list[Any] = []
-        # what `ready` counts: one of `_open` and `_remembered` holds each, and `_grads`, `grads` and a node the tensors
-        self._count = sum(h.count + 1 for h in (*grads, *data)) + len(grads) * (COUNTED + 4)
-        self._entry_count = sum(h.count + 1 for h in entries)
+        self._hidden: list[Any] = []
+        # what `ready` counts: one of these holds each, too, and `_grads`, `_open` or `_hidden`, and a node the tensors
+        self._open_count = sum(h.count + 1 for h in data)
+        self._hidden_count = sum(h.count + 1 for h in (*grads, *entries)) + len(grads) * (COUNTED + 4)
         self.release()
 
     def ready(self, untouched: bool) -> bool:
-        """Whether every binding holds the array that is owned for it, and nobody else does. `untouched`: entries do."""
-        grads = [*map(_grad, self._nodes)]
-        try:
-            held = [*grads, *map(_datum, grads), *map(_datum, self._tensors)]
-        except AttributeError:  # there is no gradient
+        """Whether every binding holds the array that is owned for it, and nobody else does.
+
+        `untouched`: since the last look, nobody can have had a gradient or what an optimiser remembers.
+        """
+        held = [*map(_datum, self._tensors)]
+        if not self.taken or not all(map(is_, held, self._open)) or sum(map(getrefcount, held)) != self._open_count:
             return False
-        if not all(map(is_, held, self._open)) or sum(map(getrefcount, held)) != self._count:
-            return False
-        if untouched or not self._entries:
+        if untouched or not self._hidden:
             return True
-        held = [entry.read(()) for entry in self._entries]
-        return all(map(is_, held, self._remembered)) and sum(map(getrefcount, held)) == self._entry_count
+        grads = [*map(_grad, self._nodes)]
+        if any(g is None for g in grads):
+            return False
+        held = [*grads, *map(_datum, grads), *(entry.read(()) for entry in self._entries)]
+        return all(map(is_, held, self._hidden)) and sum(map(getrefcount, held)) == self._hidden_count
 
     def fit(self) -> bool:
         """Whether the program can begin with the values that are there. Numbers become those of the input."""
@@ -85,7 +86,7 @@ class Owned:
 
     def take(self) -> None:
         """Bring the bindings to arrays of our own."""
-        self._open = self._remembered = []
+        self.taken, self._open, self._hidden = False, [], []
         values = [h.binding.read(()) for h in self.held]
         shared = self._shared(values)
         for n, h in enumerate(self.held):
@@ -98,9 +99,11 @@ class Owned:
                 if h.input is not None:
                     self.inputs[h.input] = array
             values[n] = None  # its memory may be free now
-        self._grads = [n.grad for n in self._nodes]
-        shown = len(self.held) - len(self._entries)
-        self._open, self._remembered = [*self._grads, *self._arrays[:shown]], self._arrays[shown:]
+        self._grads = [n.stored for n in self._nodes]
+        first, last = len(self._grads), len(self._grads) + len(self._tensors)
+        self._open = self._arrays[first:last]
+        self._hidden = [*self._grads, *self._arrays[:first], *self._arrays[last:]]
+        self.taken = True
 
     def _shared(self, values: list[Any]) -> list[bool]:
         """Whether somebody else holds an array of ours, or the gradient tensor around it.
@@ -108,7 +111,7 @@ class Owned:
         They are counted in a list, as in `ready`: how often a variable counts differs between versions of Python.
         """
         shared = [n > h.count for n, h in zip(map(getrefcount, values), self.held, strict=True)]
-        grads = [node.grad for node in self._nodes]
+        grads = [node.stored for node in self._nodes]
         for k, count in enumerate(map(getrefcount, grads)):
             if count > COUNTED + 2 or grads[k] is not self._grads[k]:
                 shared[k] = True
@@ -118,16 +121,11 @@ class Owned:
         """Let go of the arrays: another program is going to change what is in their places."""
         self._arrays = [None] * len(self.held)
         self._grads = [None] * len(self._nodes)
-        self._open = [_NOTHING] * (len(self._grads) + len(self.held) - len(self._entries))
-        self._remembered = [_NOTHING] * len(self._entries)
+        self.taken, self._open, self._hidden = False, [], []
         for h in self.held:
             self.outputs[h.output] = None
             if h.input is not None:
                 self.inputs[h.input] = None
-
-    def any(self) -> bool:
-        """Whether the program owns arrays now."""
-        return any(array is not None for array in self._arrays)
 
 
 def _aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:

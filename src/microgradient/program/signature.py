@@ -43,7 +43,7 @@ def _described(leaf: Any) -> tuple[int, tuple[Any, ...]]:
         node = leaf.node
         if node is None or recording.get() is None:
             return TENSOR, (TENSOR, leaf.shape, leaf.dtype, node is None)
-        kind = TENSOR if node.op is None and node.grad is not NOT_STORED else INSIDE
+        kind = TENSOR if node.op is None and node.stored is not NOT_STORED else INSIDE
         return kind, (kind, leaf.shape, leaf.dtype, False)
     if isinstance(leaf, np.ndarray):
         if leaf.dtype.kind in "biufc":

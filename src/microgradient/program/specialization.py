@@ -60,7 +60,7 @@ class Specialization:
                 self._read.append((k, binding, instruction.shape, instruction.dtype))
         for k in [*(k for k, _, _, weak in self._arguments if weak), *(k for k, *_ in self._settings)]:
             self.inputs[k] = np.empty((), traced.program.inputs[k].dtype)
-        self._rates: list[Any] = [None] * len(self._settings)
+        self._rates_are_numbers = False
         self._borrowed = [k for k, _, _, weak in self._arguments if not weak] + [k for k, *_ in self._read]
 
     def _sort_outputs(self, traced: Traced) -> None:
@@ -117,12 +117,12 @@ class Specialization:
                         return False
                     a = a.astype(dtype)  # a whole number that an optimiser remembers becomes a real one
             inputs[k] = a if a.__class__ is np.ndarray and a.flags.c_contiguous else _plain(a)
-        for n, (k, optimizer, group, name) in enumerate(self._settings):
-            rate = vars(optimizer)["param_groups"][group][name]
-            if rate is not self._rates[n]:
-                self._rates[n] = rate if isinstance(rate, float | int) else None  # an array may change by itself
-                inputs[k].fill(rate)
         untouched = self.guards.untouched
+        if not (untouched and self._rates_are_numbers):  # an array may change by itself
+            rates = [vars(optimizer)["param_groups"][group][name] for _, optimizer, group, name in self._settings]
+            self._rates_are_numbers = all([isinstance(rate, float | int) for rate in rates])
+            for (k, *_), rate in zip(self._settings, rates, strict=True):
+                inputs[k].fill(rate)
         if self.owned.held:
             self._owned_are_ready = self.owned.ready(untouched)
             if not self._owned_are_ready:

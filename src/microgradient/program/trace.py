@@ -1,7 +1,7 @@
 """Trace: one run of a function in which every tensor operation becomes an instruction.
 
-While a trace is active, `Tensor.datum` and `Node.grad` are properties: in the thread that traces they give `Sym`s and keep
-what is written in the trace, so that tensors which existed before never change; other threads see the arrays as always.
+While a trace is active, operators, tensors and leaves ask its `Hook` for data and gradients: in the thread that traces it gives
+`Sym`s and keeps what is written in the trace, so that tensors which existed before never change; other threads see the arrays.
 A tensor whose data are read for the first time becomes an input of the program, one whose data were changed an output.
 Attributes of modules are noted when they are read.
 """
@@ -224,7 +224,7 @@ class Trace:
         if seen is None:
             binding = self._grad_binding(node)
             if isinstance(grad, Protocols):
-                datum = _DATA.__get__(grad)
+                datum = grad.datum
                 grad = operators.wrap(self.input(binding, datum.shape, datum.dtype), None)
             seen = self.grads[node] = Written(node, binding, grad, grad)
         return seen.now
@@ -243,7 +243,7 @@ class Trace:
 
     def note_node(self, tensor: Any) -> None:
         """It matters which node a tensor has: it must stay the same."""
-        if id(tensor) not in self._arguments and not is_own(_DATA.__get__(tensor), self):
+        if id(tensor) not in self._arguments and not is_own(tensor.datum, self):
             self.nodes[id(tensor)] = tensor
 
     def note_read(self, module: Any, name: str) -> None:
@@ -261,7 +261,7 @@ class Trace:
             new = object.__getattribute__(module, "__dict__").get(name)
             if not isinstance(old, Protocols) or not issubclass(type(new), Protocols) or new is old:
                 continue
-            datum, value = _DATA.__get__(old), new.data
+            datum, value = old.datum, new.data
             fits = isinstance(value, Sym) and (value.shape, value.dtype) == (datum.shape, datum.dtype)
             if fits and new.node is None and old.node is None and not is_own(datum, self):
                 self.write_data(old, datum, value)
@@ -308,11 +308,10 @@ UNKNOWN: Any = object()
 """What was in a place that was written and never read."""
 
 
-# ----------------------------------------------------------------------------------- properties and kernels while tracing
+# ------------------------------------------------------------------------------- what operators, tensors and leaves ask
 
-_DATA: Any = Protocols.__dict__["datum"]
-_GRAD: Any = Node.__dict__["grad"]
 _lock: Any = threading.Lock()
+_traces = [0]  # how many are active, in all threads
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_lock._at_fork_reinit)
 
@@ -321,71 +320,80 @@ if hasattr(os, "register_at_fork"):
 def tracing_with(trace: Trace) -> Iterator[None]:
     """Make `trace` the active trace of this thread."""
     token = trace_hooks.active.set(trace)
-    _install(1)
+    _count(1)
     try:
         with handlers_outside():
             yield
     finally:
-        _install(-1)
+        _count(-1)
         trace_hooks.active.reset(token)
 
 
-def _install(change: int) -> None:
-    cls: Any = Protocols
-    node: Any = Node
+def _count(change: int) -> None:
+    """The hook is there while there are traces. Modules can't ask it: each reading of an attribute would be slower always."""
     with _lock:
-        trace_hooks.traces += change
-        if trace_hooks.traces == 1 and change == 1:
-            cls.datum, node.grad = property(_get_data, _set_data), property(_get_grad, _set_grad)
-            operators._run_silently = _run
-            for watched in trace_hooks.watched:
+        _traces[0] += change
+        trace_hooks.hook = HOOK if _traces[0] else None
+        for watched in trace_hooks.watched:
+            if _traces[0]:
                 watched.__getattribute__ = _get_attribute
-        elif not trace_hooks.traces:
-            cls.datum, node.grad = _DATA, _GRAD
-            operators._run_silently = operators._silent.run
-            for watched in trace_hooks.watched:
-                if "__getattribute__" in vars(watched):  # not if it was loaded by what was traced
-                    del watched.__getattribute__
+            elif "__getattribute__" in vars(watched):  # not if it was loaded by what was traced
+                del watched.__getattribute__
 
 
-def _get_data(self: Any) -> Any:
-    datum = _DATA.__get__(self)
-    trace = trace_hooks.active.get()
-    return datum if trace is None or is_own(datum, trace) else trace.read_data(self, datum)
+class Hook:
+    """What operators, tensors and leaves ask while something is traced: the trace of their thread answers, if there is one."""
+
+    def read_data(self, tensor: Any) -> Any:
+        """The data of a tensor."""
+        datum, trace = tensor.datum, trace_hooks.active.get()
+        return datum if trace is None or is_own(datum, trace) else trace.read_data(tensor, datum)
+
+    def write_data(self, tensor: Any, value: Any) -> None:
+        """New data for a tensor."""
+        trace = trace_hooks.active.get()
+        value = self.own(value)
+        datum = getattr(tensor, "datum", value)  # a new tensor has none
+        if trace is None or is_own(datum, trace):
+            tensor.datum = value
+        else:
+            trace.write_data(tensor, datum, value)
+
+    def own(self, datum: Any) -> Any:
+        """The datum of a new tensor: arrays are constants of the program."""
+        if datum.__class__ is Sym or trace_hooks.active.get() is None:
+            return datum
+        return constant(np.asarray(datum))
+
+    def read_grad(self, node: Node) -> Any:
+        """The gradient of a leaf."""
+        trace = trace_hooks.active.get()
+        return node.stored if trace is None or node.seq > trace.start else trace.read_grad(node, node.stored)
+
+    def write_grad(self, node: Node, value: Any) -> None:
+        """A new gradient for a leaf."""
+        trace = trace_hooks.active.get()
+        if trace is None or node.seq > trace.start:
+            node.stored = value
+        else:
+            trace.write_grad(node, value)
+
+    def run(self, kernel: Callable[..., Any], *args: Any, **params: Any) -> Any:
+        """A kernel on data: traced if one of them is."""
+        if trace_hooks.active.get() is None:
+            return operators._run_silently(kernel, *args, **params)
+        if kernel in _NAMES and any(isinstance(a, Sym) for a in args):
+            return getattr(TRACED, _NAMES[kernel])(*args, **params)
+        with np.errstate(all="ignore"):  # in this context, which knows the trace
+            return kernel(*args, **params)
 
 
-def _set_data(self: Any, value: Any) -> None:
-    trace = trace_hooks.active.get()
-    if trace is not None:
-        if not isinstance(value, Sym):
-            value = constant(np.asarray(value))
-        try:
-            datum = _DATA.__get__(self)
-        except AttributeError:  # a new tensor
-            datum = value
-        if not is_own(datum, trace):
-            trace.write_data(self, datum, value)
-            return
-    _DATA.__set__(self, value)
+HOOK = Hook()
 
 
 def is_own(datum: Any, trace: Trace) -> bool:
     """Whether a tensor with this datum was made in this trace."""
     return datum.__class__ is Sym and (datum.trace is trace or trace.outer is None)
-
-
-def _get_grad(self: Any) -> Any:
-    grad = _GRAD.__get__(self)
-    trace = trace_hooks.active.get()
-    return grad if trace is None or self.seq > trace.start else trace.read_grad(self, grad)
-
-
-def _set_grad(self: Any, value: Any) -> None:
-    trace = trace_hooks.active.get()
-    if trace is None or self.seq > trace.start:
-        _GRAD.__set__(self, value)
-    else:
-        trace.write_grad(self, value)
 
 
 def _get_attribute(module: Any, name: str) -> Any:
@@ -398,13 +406,3 @@ def _get_attribute(module: Any, name: str) -> Any:
 
 _NAMES: dict[Callable[..., Any], str] = {}
 for_each_primitive(lambda row: _NAMES.update({getattr(ARRAY, row.name): row.name}))
-
-
-def _run(kernel: Callable[..., Any], *args: Any, **params: Any) -> Any:
-    """A kernel on data: traced if one of them is."""
-    if trace_hooks.active.get() is None:
-        return operators._silent.run(kernel, *args, **params)
-    if kernel in _NAMES and any(isinstance(a, Sym) for a in args):
-        return getattr(TRACED, _NAMES[kernel])(*args, **params)
-    with np.errstate(all="ignore"):  # in this context, which knows the trace
-        return kernel(*args, **params)
