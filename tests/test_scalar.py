@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import microgradient as mg
+from microgradient.errors import GradientError
 from microgradient.scalar import MLP, Layer, Module, Neuron, Value
 
 
@@ -224,3 +225,31 @@ def test_classes_of_the_users_calculate_with_one_another():
     product = a * b
     product.backward()
     assert (product.data, a.grad, b.grad) == (6.0, 3.0, 2.0)
+
+
+def test_a_value_as_the_data_of_a_value_is_unwrapped_or_refused():
+    assert Value(Value(2.0)).data == 2.0
+    a = Value(1.0)
+    a.data = Value(3.0)
+    with pytest.raises(TypeError, match=r"`v\.data = other\.data`.*MG111"):
+        (a * 2.0).backward()
+    a.data = a.data.data
+    (a * 2.0).backward()
+    assert a.grad == 2.0
+
+
+def test_operations_by_hand_follow_ieee_as_the_sweep_does():
+    a = Value(0.0)
+    y = a.sqrt()
+    y.grad = 1.0
+    y._backward()
+    assert a.grad == math.inf
+
+
+def test_a_backward_by_hand_that_fails_leaves_the_gradients():
+    a = Value(2.0)
+    a.grad = 5.0
+    y = Value(4.0, (a,), "own")
+    with pytest.raises(GradientError, match="MG103"):
+        y.backward()
+    assert a.grad == 5.0

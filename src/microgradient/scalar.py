@@ -11,6 +11,8 @@ from __future__ import annotations
 import operator
 import random
 from collections.abc import Callable
+from functools import lru_cache, partial
+from itertools import chain
 from operator import attrgetter
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
@@ -109,9 +111,7 @@ class Value:
     _by_hand: Callable[[], None]
     _children: tuple[Value, ...]  # of a Value made by hand, without an op
     _summed: tuple[int, Any]  # where grad is the sum of several backward passes: of how many, and the sum
-    _used: tuple[
-        list[Value], list[Any], list[Any]
-    ]  # of a root: the numbers given, their data and grad at its backward()
+    _used: tuple[list[Value], list[Any], list[Any]]  # at a root's backward(): what was given, its data, its grad
     seq: int
 
     if TYPE_CHECKING:  # the methods made from the rulebook below
@@ -120,9 +120,9 @@ class Value:
 
     def __init__(self, data: Any, _children: Any = (), _op: str = "", label: str = "") -> None:
         self.seq = next_seq()  # first, because a trace asks a Value's age before it writes its data
-        self.data = (
-            data.item() if isinstance(data, np.generic) or (isinstance(data, np.ndarray) and not data.ndim) else data
-        )
+        if isinstance(data, np.generic | np.ndarray) and not data.ndim:
+            data = data.item()
+        self.data = data.data if isinstance(data, Value) else data
         self.grad = 0
         self._cotangent = None
         self.op = None
@@ -156,8 +156,7 @@ class Value:
     @property
     def _backward(self) -> Callable[[], None]:
         """Adds to the parents' grad what this one sends them; set it on a Value made by hand (micrograd's name)."""
-        own: Callable[[], None] | None = getattr(self, "_by_hand", None)
-        return _pass_on(self) if own is None else own
+        return getattr(self, "_by_hand", None) or partial(_pass_on, self)
 
     @_backward.setter
     def _backward(self, function: Callable[[], None]) -> None:
@@ -180,6 +179,11 @@ class Value:
 
         Calling it again adds again; set `grad = 0` (or `model.zero_grad()`) between training steps.
         """
+        if isinstance(self.data, Value):
+            raise ArgumentTypeError(
+                "MG111",
+                "The `data` of a Value that this was computed from is a Value itself. Write `v.data = other.data`.",
+            )
         computed, given = _ancestors(self)
         warn_if_nan(self.data, given)
         self._used = given, [v.data for v in given], [v.grad for v in given]
@@ -189,9 +193,7 @@ class Value:
             for v in given:
                 v.grad += v._cotangent
         finally:
-            for v in computed:
-                v._cotangent = None
-            for v in given:
+            for v in chain(computed, given):
                 v._cotangent = None
         if not isinstance(self.data, TracedNumber) and any(self._used[2]):
             for v, grad in zip(given, self._used[2], strict=True):
@@ -201,9 +203,9 @@ class Value:
 
     def __pow__(self, other: Operand) -> Value:
         if isinstance(other, int | float) or (isinstance(other, np.generic) and np.isrealobj(other)):
+            exponent = other.item() if isinstance(other, np.generic) else other
             out = _new(Value)
             out.seq = next_seq()
-            exponent = other.item() if isinstance(other, np.generic) else other
             out.data = SCALAR.pow(self.data, exponent)
             out.grad = 0
             out._cotangent = None
@@ -237,7 +239,7 @@ class Value:
     def __reduce__(self) -> Any:
         if self.parents:
             raise GradientError("MG110", "Only a Value that was not computed from others can be copied or pickled.")
-        return _rebuilt, (self.data, self.grad, self.label)
+        return Value, (self.data, (), "", self.label), (None, {"grad": self.grad})
 
     __add__, __radd__ = binary("add"), binary("add", reflected=True)
     __sub__, __rsub__ = binary("subtract"), binary("subtract", reflected=True)
@@ -263,9 +265,6 @@ def _method(row: Primitive) -> None:
     if row.is_method and row.varies:
         method: Any = unary(row.name) if len(row.maps) == 1 else binary(row.name)
         setattr(Value, row.name, method if row.name != "pow" else lambda a, b: a**b)
-
-
-_powers: dict[tuple[Number, type, bool], Primitive] = {}
 
 
 def _ancestors(root: Value) -> tuple[list[Value], list[Value]]:
@@ -302,12 +301,11 @@ def _sweep(computed: list[Value]) -> None:
         t = v._cotangent
         v.grad += t
         op = v.op
-        if op is None:
-            _call_own_backward(v)
-            continue
         p, q = v._first, v._second
         try:
-            if op.passes:
+            if op is None:
+                _send(v, t)
+            elif op.passes:
                 p._cotangent += t
                 if q is not None:
                     q._cotangent += t
@@ -320,32 +318,27 @@ def _sweep(computed: list[Value]) -> None:
                 p._cotangent += to_p
                 q._cotangent += to_q
         except (ZeroDivisionError, OverflowError):
-            _follow_ieee(v, op)
+            _send(v, t)
 
 
-def _power(exponent: Number, real: bool = True) -> Primitive:
-    """The row of powers with a constant exponent, as a primitive of one argument whose sign is `**2`.
+def _send(v: Value, t: Any) -> None:
+    for p, contribution in zip(v.parents, contributions(v, t), strict=True):
+        p._cotangent += contribution
+
+
+@lru_cache(maxsize=1000, typed=True)  # 2 and 2.0 have different signs
+def _power(exponent: Number, real: bool) -> Primitive:
+    """The row of the rulebook for a power with a constant exponent, as a primitive of one argument whose sign is `**2`.
 
     `real`: the power is a number. The root of a negative number is not, nor is its derivative: the general row sees to it.
     """
-    row = _powers.get((exponent, type(exponent), real))
-    if row is None:
-        op = row_of_power(exponent, real)
-        rule: Any = op.maps[0]
-        if (
-            op.name != "square"
-        ):  # the same rule with the exponent as its default: a wrapper would double the time it takes
-            rule = FunctionType(rule.__code__, rule.__globals__, "power", (exponent,), rule.__closure__)
-        row = Primitive("pow", "pointwise", (rule,), op.vjp, op.jvp, op.reads, f"**{exponent}")
-        row.params = {"n": exponent}
-        if len(_powers) < 1000:
-            _powers[exponent, type(exponent), real] = row
+    op = TABLE["pow" if exponent == 0 or not real else "square" if exponent == 2 else "power"]
+    rule: Any = op.maps[0]
+    if op.name != "square":  # with the exponent as its default: a wrapper would double the time it takes
+        rule = FunctionType(rule.__code__, rule.__globals__, "power", (exponent,), rule.__closure__)
+    row = Primitive(op.name, "pointwise", (rule,), op.vjp, op.jvp, op.reads, f"**{exponent}")
+    row.params = {"n": exponent}
     return row
-
-
-def row_of_power(exponent: Number, real: bool) -> Primitive:
-    """The row of the rulebook for a power with a constant exponent; `real`: see `_power`."""
-    return TABLE["pow"] if exponent == 0 or not real else TABLE["square"] if exponent == 2 else TABLE["power"]
 
 
 def _constant(x: Any) -> Any:
@@ -365,54 +358,44 @@ def _number(x: Any) -> Any:
     return x.data if isinstance(x, Value) else x
 
 
-def _rebuilt(data: Any, grad: Any, label: str) -> Value:
-    value = Value(data, label=label)
-    value.grad = grad
-    return value
+def contributions(v: Value, t: Any) -> list[Any]:
+    """What `v` sends to each of its parents when `t` arrives; where Python raises, as for 1/sqrt(0), what IEEE arithmetic gives.
 
-
-def _call_own_backward(v: Value) -> None:
-    """A Value made by hand, `Value(data, (a, b), op)`: call its `_backward`, which adds to its parents' grad.
-
-    It reads `v.grad`, so this shows it the cotangent of this sweep alone, and moves what it adds into the sweep.
+    A Value made by hand, `Value(data, (a, b), op)`, sends what its `_backward` adds to its parents' grad when it reads `t` as
+    its own; all of it goes to the first of equal parents.
     """
-    own: Callable[[], None] = v._backward
-    kept, before = v.grad, [(p, p.grad) for p in dict.fromkeys(v.parents)]
-    v.grad = v._cotangent
-    for p, _ in before:
-        p.grad = 0
-    own()
-    for p, grad in before:
-        p._cotangent += p.grad
-        p.grad = grad
-    v.grad = kept
+    if v.op is None:
+        own, kept = v._backward, [(p, p.grad) for p in dict.fromkeys((v, *v.parents))]
+        for p, _ in kept:
+            p.grad = 0
+        v.grad = t
+        try:
+            own()
+            sent = {p: p.grad for p in v.parents}
+        finally:
+            for p, grad in kept:
+                p.grad = grad
+        return [sent.pop(p, 0) for p in v.parents]
+    numbers = t, v.data, *(p.data for p in v.parents)
+    rules: Any = v.op.maps
+    try:
+        return [rule(SCALAR, *numbers) for rule in rules]
+    except (ZeroDivisionError, OverflowError):
+        numbers = tuple(x if isinstance(x, TracedNumber) else np.float64(x) for x in numbers)
+        with np.errstate(all="ignore"):
+            found = [rule(SCALAR, *numbers) for rule in rules]
+        return [x if isinstance(x, TracedNumber) else float(x) for x in found]
 
 
-def _pass_on(v: Value) -> Callable[[], None]:
-    """micrograd's `_backward`, for one operation by hand: it adds the gradient of `v`, times the rule, to its parents'."""
+def _pass_on(v: Value) -> None:
+    """micrograd's `_backward`, for one operation by hand: add the gradient of `v`, times the rule, to its parents'."""
     if v.op is None and v.parents:
         raise GradientError(
             "MG103",
             f"{v!r} was made by hand with parents but has no derivative. Set `out._backward`, or use the operators.",
         )
-
-    def backward() -> None:
-        for p, rule in zip(v.parents, v.op.maps if v.op else (), strict=True):
-            p.grad += rule(SCALAR, v.grad, v.data, *(x.data for x in v.parents))  # type: ignore[misc]
-
-    return backward
-
-
-def _follow_ieee(v: Value, op: Primitive) -> None:
-    """Python raises where IEEE arithmetic gives inf or NaN, as 1/sqrt(0) does: apply the rule to NumPy numbers instead."""
-    t, y, *numbers = (
-        x if isinstance(x, TracedNumber) else np.float64(x)
-        for x in (v._cotangent, v.data, *(p.data for p in v.parents))
-    )
-    with np.errstate(all="ignore"):
-        for p, rule in zip(v.parents, op.maps, strict=True):
-            contribution = rule(SCALAR, t, y, *numbers)  # type: ignore[misc]
-            p._cotangent += contribution if isinstance(contribution, TracedNumber) else float(contribution)
+    for p, contribution in zip(v.parents, contributions(v, v.grad) if v.op else (), strict=True):
+        p.grad += contribution
 
 
 # ---------------------------------------------------------------------------------------------------- networks of Values

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
 from typing import Any
 
 import numpy as np
 
 from ..errors import GradientError
-from ..primitives import Primitive, Rule, total
-from ..scalar import Value, _call_own_backward, row_of_power
+from ..primitives import TABLE, Primitive, Rule, total
+from ..scalar import Value, contributions
 from ..scalar_world import SCALAR
 from ..tape import Node, topological
 from .recording import Recording, Step
@@ -44,62 +44,48 @@ class ScalarGraph(Recording):
         used = dict(zip(order, np.array([known.get(v, v.data) for v in order], np.float64), strict=True))
         with np.errstate(all="ignore"):
             for v in order:
-                args = tuple([used[p] for p in v.parents])
-                _refuse_changes(v, args)
-                self._add(v, used[v], args)
+                self._add(v, used[v], tuple([used[p] for p in v.parents]))
 
-    def _add(self, v: Value, y: Any, numbers: tuple[Any, ...]) -> None:
-        """Record `v`, which is `y` and was computed from `numbers`."""
+    def _add(self, v: Value, y: Any, args: tuple[Any, ...]) -> None:
+        """Record `v`, which is `y` and was computed from `args`."""
         op, params = v.op, {}
-        parents: tuple[Node | None, ...] = tuple(self.nodes[p] for p in v.parents)
-        if op is None and parents:
-            op = _made_by_hand(v)
-        elif op is not None and op.name == "pow" and len(parents) == 1:
-            op = row_of_power(exponent := op.params["n"], y == y)
+        parents: tuple[Node | None, ...] = tuple([self.nodes[p] for p in v.parents])
+        if op is not None and op.params:  # a power with a constant exponent
+            exponent, op = op.params["n"], TABLE[op.name]
             if op.name == "pow":
-                parents, numbers = (*parents, None), (*numbers, np.float64(exponent))
+                parents, args = (*parents, None), (*args, np.float64(exponent))
             params = {"n": exponent} if op.name == "power" else {}
-        node = self.nodes[v] = Node(op, parents, (y, *numbers), params, (), np.dtype(np.float64))
+        if op is not None:
+            again = getattr(SCALAR, op.name)(*args, **params)
+            changed = again != v.data and not np.isclose(again, v.data, rtol=1e-12, atol=0, equal_nan=True)
+        else:
+            changed = any(a != p.data and p.data == p.data for a, p in zip(args, v.parents, strict=True))
+            op = _made_by_hand(v) if parents else None
+        if changed:
+            raise GradientError(
+                "MG118",
+                f"`{v._op}` of {', '.join(f'{a:.6g}' for a in args[: len(v.parents)])} does not give {v.data:.6g}: the data have "
+                "changed since this was computed. Compute it again, or call `mg.why` before the data are changed.",
+            )
+        node = self.nodes[v] = Node(op, parents, (y, *args), params, (), _FLOAT64)
         node.seq = v.seq
-        self.steps[node] = Step(node, numbers, y)
+        self.steps[node] = Step(node, args, y)
         if parents:
             self.signs[node] = v._op
         else:
             self.literals[node] = f"{v.data:.6g}"
 
 
-def _refuse_changes(v: Value, args: Sequence[Any]) -> None:
-    if v.op is not None:
-        exponent = [v.op.params["n"]] if v.op.name == "pow" and len(args) == 1 else []
-        again = getattr(SCALAR, v.op.name)(*args, *exponent)
-        changed = again != v.data and not np.isclose(again, v.data, rtol=1e-12, atol=0, equal_nan=True)
-    else:
-        changed = any(a != p.data and p.data == p.data for a, p in zip(args, v.parents, strict=True))
-    if changed:
-        raise GradientError(
-            "MG118",
-            f"`{v._op}` of {', '.join(f'{a:.6g}' for a in args)} does not give {v.data:.6g}: the data have changed since this "
-            "was computed. Compute it again, or call `mg.why` before the data are changed.",
-        )
+_FLOAT64 = np.dtype(np.float64)
 
 
 def _made_by_hand(v: Value) -> Primitive:
     """The primitive of a Value with a `_backward` of the user's, which runs for each argument: what it adds to that."""
-    first = [v.parents.index(p) == i for i, p in enumerate(v.parents)]
 
-    def rule(i: int, upstream: Any) -> Any:
-        involved = dict.fromkeys((v, *v.parents))
-        for value in involved:
-            value._cotangent = 0
-        v._cotangent = float(upstream)
-        try:
-            _call_own_backward(v)
-            return np.float64(v.parents[i]._cotangent if first[i] else 0.0)
-        finally:
-            for value in involved:
-                value._cotangent = None
+    def rule(xp: Any, t: Any, y: Any, *args: Any, i: int) -> Any:
+        return np.float64(contributions(v, float(t))[i])
 
-    maps: tuple[Rule, ...] = tuple(lambda xp, t, y, *args, i=i: rule(i, t) for i in range(len(v.parents)))
+    maps: tuple[Rule, ...] = tuple(functools.partial(rule, i=i) for i in range(len(v.parents)))
 
     def vjp(xp: Any, t: Any, y: Any, args: Any, wanted: Any, params: Any) -> list[Any]:
         return [f(xp, t, y, *args) for f in maps]
