@@ -40,25 +40,24 @@ class Tape:
 
     def __init__(self, program: ScalarProgram, outputs: list[int]) -> None:
         started = time.perf_counter()
-        kind, operands, number = _fuse(*_live(program, outputs), outputs)
-        constants = np.flatnonzero(kind == sp.CONSTANT)
-        work = np.flatnonzero(kind > sp.CONSTANT)
-        key = _depths(kind, operands)[work] * sp.LIMIT + kind[work]
+        kind, operands, n = program.kind.copy(), program.operands.copy(), len(program.kind)
+        needed, depths = np.zeros(n, np.bool_), np.zeros(n, np.int32)
+        needed[outputs] = True
+        _compiled("scalar_needed")(operands.ctypes.data, needed.ctypes.data, n)
+        _fuse(kind, operands, needed, outputs)
+        steps = (kind > sp.CONSTANT).astype(np.int32)
+        _compiled("scalar_depths")(operands.ctypes.data, depths.ctypes.data, steps.ctypes.data, n)
+        work = np.flatnonzero(needed & (kind > sp.CONSTANT))
+        key = depths[work].astype(np.int64) * sp.LIMIT + kind[work]
         order = np.argsort(key, kind="stable")
-        work, key = work[order], key[order]
-        place = np.zeros(len(kind), np.int64)
-        inputs = np.flatnonzero(kind == sp.INPUT)
-        place[inputs] = program.number[number[inputs]]
-        place[constants] = program.inputs + np.arange(len(constants))
-        first = program.inputs + len(constants)
-        place[work] = first + np.arange(len(work))
-        self._place = np.full(len(program.kind), -1)
-        self._place[number] = place
+        self._work, key = work[order], key[order]  # the operations in the order of their results
+        self._first = first = program.inputs + len(program.constants)
+        self._place = program.number + np.where(kind == sp.CONSTANT, program.inputs, 0)
+        self._place[self._work] = first + np.arange(len(work))
         self.memory = np.zeros(first + len(work))
-        self.memory[place[constants]] = np.array(program.constants, np.float64)[program.number[number[constants]]]
-        self.runs, self.operands = _runs(key, kind[work], place[operands[:, work]], first)
+        self.memory[program.inputs : first] = program.constants
+        self.runs, self.operands = _runs(key, kind[self._work], self._place[operands[:, self._work]], first)
         self.feed_back(np.zeros((2, 0), np.int32))
-        self.number, self._first = number[work], first  # which operation lies at a place from the first result on
         self._seconds = time.perf_counter() - started
 
     def places(self, slots: Iterable[int]) -> NDArray[np.int64]:
@@ -78,7 +77,7 @@ class Tape:
             for k in bad.tolist():
                 operands = self.operands[at + k : at + k + ARITY[opcode] * count : count]
                 if finite[operands].all():
-                    found.append(int(self.number[to + k - self._first]))
+                    found.append(int(self._work[to + k - self._first]))
         return min(found, default=None)
 
     def stats(self) -> dict[str, Any]:
@@ -114,48 +113,21 @@ class Tape:
 Column = NDArray[np.signedinteger[Any]]
 
 
-def _live(program: ScalarProgram, outputs: list[int]) -> tuple[Column, Column, Column]:
-    """Kind, operands and number of the operations that the outputs need; the operands count these alone."""
-    n = len(program.kind)
-    needed = np.zeros(n, np.bool_)
-    needed[outputs] = True
-    _compiled("scalar_needed")(program.operands.ctypes.data, needed.ctypes.data, n)
-    return _kept(program.kind, program.operands, np.arange(n), needed)
-
-
-def _kept(kind: Column, operands: Column, number: Column, keep: NDArray[np.bool_]) -> tuple[Column, Column, Column]:
-    """The operations that `keep` says, with operands that count only these."""
-    new, kept = np.cumsum(keep, dtype=np.int32) - 1, np.flatnonzero(keep)
-    return kind[kept], new.take(operands.take(kept, axis=1)), number[kept]
-
-
-def _fuse(kind: Column, operands: Column, number: Column, outputs: list[int]) -> tuple[Column, Column, Column]:
+def _fuse(kind: Column, operands: Column, needed: NDArray[np.bool_], outputs: list[int]) -> None:
     """Make one step of an addition and a product that only it needs."""
-    n = len(kind)
-    uses, arity = np.zeros(n, np.int64), ARITY[kind]
+    uses, arity = np.zeros(len(kind), np.int64), np.where(needed, ARITY[kind], 0)
     for position, operand in enumerate(operands):
-        uses += np.bincount(operand.take(np.flatnonzero(arity > position)), minlength=n)
-    uses[np.searchsorted(number, outputs)] += 1
+        uses += np.bincount(operand[arity > position], minlength=len(kind))
+    uses[outputs] += 1
     alone = (kind == sp.MULTIPLY) & (uses == 1)
-    add = np.flatnonzero(kind == sp.ADD)
+    add = np.flatnonzero(needed & (kind == sp.ADD))
     left, right = operands[0, add], operands[1, add]
     product, other = np.where(alone[left], left, right), np.where(alone[left], right, left)
     fused = alone[product]
     add, product, other = add[fused], product[fused], other[fused]
-    kind, operands = kind.copy(), operands.copy()
     kind[add] = MULTIPLY_ADD
     operands[0, add], operands[1, add], operands[2, add] = operands[0, product], operands[1, product], other
-    keep = np.ones(n, np.bool_)
-    keep[product] = False
-    return _kept(kind, operands, number, keep)
-
-
-def _depths(kind: Column, operands: Column) -> Column:
-    """How many operations lie on the longest way from an input to each result."""
-    work, operands = (kind > sp.CONSTANT).astype(np.int32), np.ascontiguousarray(operands)
-    depths = np.zeros(len(kind), np.int32)
-    _compiled("scalar_depths")(operands.ctypes.data, depths.ctypes.data, work.ctypes.data, len(kind))
-    return depths.astype(np.int64)
+    needed[product] = False
 
 
 def _runs(key: Column, kind: Column, operands: Column, first: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -195,12 +167,7 @@ def machine() -> Function:
         "ptr %memory, ptr %runs, i64 %n, ptr %operands, ptr %functions, ptr %moves, i64 %n_moves, ptr %spare, i64 %times",
     )
     with f.loop(0, "%times") as turn:
-        again, start = f.label("again"), f.label("start")
-        f.do(f"br i1 {f.emit(f'icmp sgt i64 {turn}, 0')}, label %{again}, label %{start}")
-        f.place(again)
-        _move(f)
-        f.do(f"br label %{start}")
-        f.place(start)
+        f.choose(f.emit(f"icmp sgt i64 {turn}, 0"), functools.partial(_move, f))
         with f.loop(0, "%n") as run:
             row = f.emit(f"getelementptr [4 x i32], ptr %runs, i64 {run}")
             opcode, count, to, at = (_int(f, row, k) for k in range(4))
@@ -208,21 +175,18 @@ def machine() -> Function:
             operands = [f.emit(f"getelementptr i32, ptr %operands, i64 {at}")]
             operands += [f.emit(f"getelementptr i32, ptr {operands[0]}, i64 {count}")]
             operands += [f.emit(f"getelementptr i32, ptr {operands[1]}, i64 {count}")]
-            done = f.label("done")
-            cases = {opcode: f.label("case") for opcode in _ARITHMETIC}
-            called, of_one, of_two = f.label("called"), f.label("of_one"), f.label("of_two")
+            cases = {number: f.label("case") for number in _ARITHMETIC}
+            called, done = f.label("called"), f.label("done")
             targets = " ".join(f"i64 {number}, label %{label}" for number, label in cases.items())
             f.do(f"switch i64 {opcode}, label %{called} [ {targets} ]")
-            f.place(called)
-            f.do(f"br i1 {f.emit(f'icmp slt i64 {opcode}, {sp.FIRST_OF_TWO}')}, label %{of_one}, label %{of_two}")
-            for number in _ARITHMETIC:
-                f.place(cases[number])
+            for number, label in cases.items():
+                f.place(label)
                 _inline_run(f, number, count, result, operands)
                 f.do(f"br label %{done}")
-            for label, arity in ((of_one, 1), (of_two, 2)):
-                f.place(label)
-                _called_run(f, opcode, arity, count, result, operands)
-                f.do(f"br label %{done}")
+            f.place(called)
+            run_of = [functools.partial(_called_run, f, opcode, arity, count, result, operands) for arity in (1, 2)]
+            f.choose(f.emit(f"icmp slt i64 {opcode}, {sp.FIRST_OF_TWO}"), *run_of)
+            f.do(f"br label %{done}")
             f.place(done)
     return f
 
