@@ -38,7 +38,8 @@ class Tape:
     first result, place of the first operand in `operands`) for each run; operands come as all first, all second, all third.
     """
 
-    def __init__(self, program: ScalarProgram, outputs: list[int]) -> None:
+    def __init__(self, program: ScalarProgram, outputs: list[int], moves: list[tuple[int, int]]) -> None:
+        """`moves`: the inputs that change from one time to the next, and the operations whose results they become."""
         started = time.perf_counter()
         kind, operands, n = program.kind.copy(), program.operands.copy(), len(program.kind)
         needed, depths = np.zeros(n, np.bool_), np.zeros(n, np.int32)
@@ -57,7 +58,9 @@ class Tape:
         self.memory = np.zeros(first + len(work))
         self.memory[program.inputs : first] = program.constants
         self.runs, self.operands = _runs(key, kind[self._work], self._place[operands[:, self._work]], first)
-        self.feed_back(np.zeros((2, 0), np.int32))
+        self._moves = np.array([self.places(to for to, _ in moves), self.places(at for _, at in moves)], np.int32)
+        self._spare = np.empty(len(moves))
+        self._addresses: tuple[int, ...] = ()
         self._seconds = time.perf_counter() - started
 
     def places(self, slots: Iterable[int]) -> NDArray[np.int64]:
@@ -91,19 +94,13 @@ class Tape:
             "host_calls": calls, "memory_bytes": self.memory.nbytes, "compile_seconds": self._seconds,
         }  # fmt: skip
 
-    def feed_back(self, moves: NDArray[np.int32]) -> None:
-        """Between two times, `memory[moves[0]] = memory[moves[1]]`: how the state goes on to the next."""
-        self.moves = np.ascontiguousarray(moves, np.int32)
-        self._spare = np.empty(moves.shape[1])
-        self._addresses: tuple[int, ...] = ()
-
     def run(self, times: int = 1) -> None:
         """Compute all results, `times` times over."""
         if len(self.runs) or times > 1:
             if not self._addresses:
                 self._addresses = (
                     self.memory.ctypes.data, self.runs.ctypes.data, len(self.runs), self.operands.ctypes.data,
-                    _functions(len(NAMES))[0].ctypes.data, self.moves.ctypes.data, self.moves.shape[1], self._spare.ctypes.data,
+                    _functions(len(NAMES))[0].ctypes.data, self._moves.ctypes.data, len(self._spare), self._spare.ctypes.data,
                 )  # fmt: skip
             _compiled("scalar_tape")(*self._addresses, times)
 

@@ -59,29 +59,23 @@ class ValueSpecialization:
         self._results = [_taker(leaf, slots, traced.arguments) for leaf in traced.results]
         self._writes = [write for name in ("data", "grad") for write in _writes(name, traced.effects, slots)]
         self._new_grads = [c.argument for c in traced.effects if c.grad is not c.grad_before and c.argument is not None]
-        self.executable = Tape(self.program, slots)
-        self._outputs = self.executable.places(slots)
-        self._truths = [k for k, slot in enumerate(slots) if self.program.is_truth(slot)]
-        self._reads = [read for name in ("data", "grad") for read in self._reads_of(name)]
-        self._numbers = self._inputs(traced.numbers)
         moves = [
-            (before, after)
+            (before.slot, after.slot)
             for cell in traced.effects
             for before, after in ((cell.data_before, cell.data), (cell.grad_before, cell.grad))
             if isinstance(before, ScalarSym) and isinstance(after, ScalarSym) and after is not before
         ]
-        places = [self._inputs(x for x, _ in moves), self.executable.places(x.slot for _, x in moves)]
-        self.executable.feed_back(np.array(places, np.int32))
-
-    def _inputs(self, numbers: Any) -> Any:
-        """Where in memory these inputs are."""
-        return self.program.number[[x.slot for x in numbers]]
+        self.executable = Tape(self.program, slots, moves)
+        self._outputs = self.executable.places(slots)
+        self._truths = [k for k, slot in enumerate(slots) if self.program.is_truth(slot)]
+        self._reads = [read for name in ("data", "grad") for read in self._reads_of(name)]
+        self._numbers = self.executable.places(x.slot for x in traced.numbers)
 
     def _reads_of(self, name: str) -> Iterator[tuple[str, _Values, Any]]:
         """The data or the gradients of cells that are inputs, and where in memory they go."""
         read = [cell for cell in self.traced.cells if isinstance(getattr(cell, f"{name}_before"), ScalarSym)]
         if read:
-            yield name, _Values(read), self._inputs(getattr(cell, f"{name}_before") for cell in read)
+            yield name, _Values(read), self.executable.places(getattr(cell, f"{name}_before").slot for cell in read)
 
     def prepare(self, leaves: Any) -> bool:
         """Whether the program is what the function would do now."""
