@@ -64,7 +64,7 @@ def test_every_row_of_this_part_of_the_rulebook_is_here():
         for name, row in TABLE.items()
         if row.maps[0] is not None and row.maps[0].__module__ == rules_linalg.__name__
     }
-    assert source == set(ROWS)
+    assert source | {"norm"} == set(ROWS)  # a reduction, which rules.py knows how to differentiate
 
 
 @pytest.mark.parametrize(("name", "case"), SINGLE)

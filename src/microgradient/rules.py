@@ -28,7 +28,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .primitives import World, linear, multilinear, pointwise, special, total
+from .primitives import Rule, World, linear, multilinear, pointwise, special, total
 
 # --------------------------------------------------------------------------------------------------- pointwise: arithmetic
 
@@ -354,19 +354,29 @@ multilinear("conv_weight",
 # ----------------------------------------------------------------------------------------------------------------- special
 
 
-def _shares(xp: World, y: Any, a: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+def weighted(name: str, weights: Rule, reads: str) -> None:
+    """Register a reduction y over `axis` with dy = Σ w · da: weights(xp, y, a, axes) gives w, from y shaped as `a` is."""
+
+    def both(xp: World, y: Any, a: Any, axis: Any, keepdims: bool) -> tuple[Any, tuple[int, ...]]:
+        axes = axis if isinstance(axis, tuple) else (axis,)
+        return weights(xp, None if y is None else _spread(xp, y, a, axes, keepdims), a, axes), axes
+
+    def vjp(xp: World, t: Any, y: Any, a: Any, *, axis: Any, keepdims: bool) -> Any:
+        w, axes = both(xp, y, a, axis, keepdims)
+        return _spread(xp, t, a, axes, keepdims) * w
+
+    def jvp(xp: World, t: Any, y: Any, a: Any, *, axis: Any, keepdims: bool) -> Any:
+        w, axes = both(xp, y, a, axis, keepdims)
+        return xp.sum(t * w, axis=axes, keepdims=keepdims)
+
+    special(name, vjp, jvp, reads)
+
+
+def _shares(xp: World, y: Any, a: Any, axes: tuple[int, ...]) -> Any:
     """How the derivative of a maximum is divided: 1/k for each of the k entries that attain it, or are NaN."""
-    attained = xp.logical_or(xp.equal(a, _spread(xp, y, a, axis, keepdims)), xp.not_equal(a, a))
+    attained = xp.logical_or(xp.equal(a, y), xp.not_equal(a, a))
     hits = xp.astype(attained, dtype=a.dtype)
-    return hits / xp.sum(hits, axis=axis, keepdims=True)
-
-
-def _extremum_vjp(xp: World, t: Any, y: Any, a: Any, *, axis: tuple[int, ...], keepdims: bool) -> Any:
-    return _spread(xp, t, a, axis, keepdims) * _shares(xp, y, a, axis, keepdims)
-
-
-def _extremum_jvp(xp: World, t: Any, y: Any, a: Any, *, axis: tuple[int, ...], keepdims: bool) -> Any:
-    return xp.sum(t * _shares(xp, y, a, axis, keepdims), axis=axis, keepdims=keepdims)
+    return hits / xp.sum(hits, axis=axes, keepdims=True)
 
 
 def _shifted(xp: World, a: Any, axis: int, first: Any) -> Any:
@@ -385,14 +395,6 @@ def _others(xp: World, a: Any, axis: int) -> Any:
     """For each entry the product of all the others along `axis`: exact when some entries are 0."""
     after = xp.flip(_before(xp, xp.flip(a, axis=(axis,)), axis), axis=(axis,))
     return _before(xp, a, axis) * after
-
-
-def _prod_vjp(xp: World, t: Any, y: Any, a: Any, *, axis: int, keepdims: bool) -> Any:
-    return _spread(xp, t, a, (axis,), keepdims) * _others(xp, a, axis)
-
-
-def _prod_jvp(xp: World, t: Any, y: Any, a: Any, *, axis: int, keepdims: bool) -> Any:
-    return xp.sum(t * _others(xp, a, axis), axis=(axis,), keepdims=keepdims)
 
 
 def _adjoint_recurrence(xp: World, t: Any, a: Any, axis: int) -> Any:
@@ -421,9 +423,9 @@ def _cumprod_vjp(xp: World, t: Any, y: Any, a: Any, *, axis: int) -> Any:
     return _before(xp, a, axis) * _adjoint_recurrence(xp, t, a, axis) if a.shape[axis] else t
 
 
-special("max", _extremum_vjp, _extremum_jvp, reads="ya")
-special("min", _extremum_vjp, _extremum_jvp, reads="ya")
-special("prod", _prod_vjp, _prod_jvp, reads="a")
+weighted("max", _shares, reads="ya")
+weighted("min", _shares, reads="ya")
+weighted("prod", lambda xp, y, a, axes: _others(xp, a, axes[0]), reads="a")
 special("cumulative_prod", _cumprod_vjp,
         lambda xp, t, y, a, *, axis: xp.recurrence(t * _before(xp, a, axis), a, axis=axis), reads="a")  # fmt: skip
 # s_i = a_i s_{i-1} + b_i along an axis: what the derivative of a cumulative product is made of, exact at zeros

@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import Any
 
 from .primitives import World, special, total
-from .rules import _mT, _over_length, _spread
+from .rules import _mT, _over_length, weighted
 
 # ------------------------------------------------------------------------------------------- inverse, solution, determinant
 
@@ -62,19 +62,11 @@ def _slogdet_jvp(xp: World, t: Any, y: Any, a: Any) -> Any:
     return xp.zeros(a.shape[:-2], a.dtype), _inner(xp, _mT(xp, xp.inv(a)), t)
 
 
-def _pinv_vjp(xp: World, t: Any, y: Any, a: Any, *, rtol: Any) -> Any:
+def _pinv_jvp(xp: World, t: Any, y: Any, a: Any, *, rtol: Any) -> Any:
     """Golub & Pereyra, "The differentiation of pseudo-inverses and nonlinear least squares problems" (1973).
 
-    Exact wherever the rank stays the same nearby, so also for matrices that are not of full rank.
+    Exact wherever the rank stays the same nearby, so also for matrices that are not of full rank. The vjp is the jvp at aᵀ.
     """
-    yT, tT = _mT(xp, y), _mT(xp, t)
-    right = xp.matmul(xp.matmul(tT, y), yT)  # tᵀ P Pᵀ
-    left = xp.matmul(xp.matmul(yT, y), tT)  # Pᵀ P tᵀ
-    inside = xp.matmul(xp.matmul(yT, t), yT)
-    return right - xp.matmul(a, xp.matmul(y, right)) + left - xp.matmul(xp.matmul(left, y), a) - inside
-
-
-def _pinv_jvp(xp: World, t: Any, y: Any, a: Any, *, rtol: Any) -> Any:
     yT, tT = _mT(xp, y), _mT(xp, t)
     left = xp.matmul(xp.matmul(y, yT), tT)  # P Pᵀ tᵀ
     right = xp.matmul(xp.matmul(tT, yT), y)  # tᵀ Pᵀ P
@@ -82,20 +74,14 @@ def _pinv_jvp(xp: World, t: Any, y: Any, a: Any, *, rtol: Any) -> Any:
     return left - xp.matmul(xp.matmul(left, a), y) + right - xp.matmul(y, xp.matmul(a, right)) - inside
 
 
-def _norm_vjp(xp: World, t: Any, y: Any, a: Any, *, axis: tuple[int, ...], keepdims: bool) -> Any:
-    return _spread(xp, t, a, axis, keepdims) * _over_length(xp, a, _spread(xp, y, a, axis, keepdims))
-
-
-def _norm_jvp(xp: World, t: Any, y: Any, a: Any, *, axis: tuple[int, ...], keepdims: bool) -> Any:
-    return xp.sum(t * _over_length(xp, a, _spread(xp, y, a, axis, keepdims)), axis=axis, keepdims=keepdims)
-
-
-special("norm", _norm_vjp, _norm_jvp, reads="ya")  # √Σa²; its derivative at 0 is 0
+weighted("norm", lambda xp, y, a, axes: _over_length(xp, a, y), reads="ya")  # √Σa²; its derivative at 0 is 0
 special("solve", _solve_vjp, _solve_jvp, reads="ya")  # b is a matrix: the right-hand sides are its columns
 special("inv",
         lambda xp, t, y, a: -xp.matmul(xp.matmul(_mT(xp, y), t), _mT(xp, y)),
         lambda xp, t, y, a: -xp.matmul(xp.matmul(y, t), y), reads="y")  # fmt: skip
-special("pinv", _pinv_vjp, _pinv_jvp, reads="ya")
+special("pinv",
+        lambda xp, t, y, a, *, rtol: _pinv_jvp(xp, t, _mT(xp, y), _mT(xp, a), rtol=rtol),
+        _pinv_jvp, reads="ya")  # fmt: skip
 # The gradient of det is the matrix of cofactors, which exists for singular matrices too, where det A · A⁻ᵀ does not
 special("det",
         lambda xp, t, y, a: _scale(xp, t) * xp.cofactor(a),
