@@ -51,10 +51,8 @@ def custom_rule(f: Function | None = None, *, vjp: Function | None = None, jvp: 
                 "MG113", f"The vjp of `{name}` gave {len(got)} cotangents for {len(args)} arguments."
             )
         for g, a in zip(got, args, strict=True):
-            if g is not None and np.shape(_raw(g)) != a.shape:
-                raise ShapeError(
-                    "MG113", f"The vjp of `{name}` gave shape {np.shape(_raw(g))} for an argument {a.shape}."
-                )
+            if g is not None and (shape := np.shape(_raw(g))) != a.shape:
+                raise ShapeError("MG113", f"The vjp of `{name}` gave shape {shape} for an argument {a.shape}.")
         # copied: the rule may have returned an argument, which must not become its own gradient
         return [None if g is None else _boxed(g) if xp is TAPED else as_datum(_raw(g)).copy() for g in got]
 

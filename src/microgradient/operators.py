@@ -76,10 +76,8 @@ def unary(name: str) -> Callable[[Tensor], Tensor]:
             y = run(kernel, a)
         except RuntimeError:
             y = run_kernel(kernel, a)
-        except TraceError:
-            raise
-        except TypeError:
-            raise _not_defined(name, a) from None
+        except TypeError as error:
+            raise _explained(error, name, a) from None
         if y.__class__ is not np.ndarray:
             y = as_datum(y)
         out = _new(Tensor)
@@ -106,8 +104,7 @@ def unary(name: str) -> Callable[[Tensor], Tensor]:
 def binary(name: str, reflected: bool = False) -> Callable[[Tensor, Operand], Tensor]:
     """The operator method of a pointwise primitive of two arguments; `reflected`: self is the second."""
     op, kernel = TABLE[name], getattr(ARRAY, name)
-    keep = {(p, q): op.reads([p, q]) for p in (True, False) for q in (True, False) if p or q}
-    both, first, second = keep[True, True], keep[True, False], keep[False, True]
+    both, first, second = (op.reads(wanted) for wanted in ([True, True], [True, False], [False, True]))
     floats, varies, lift = op.floats, op.maps[0] is not None, name == "pow" and reflected
     watched = name == "subtract"
 
@@ -139,16 +136,8 @@ def binary(name: str, reflected: bool = False) -> Callable[[Tensor, Operand], Te
             y = run(kernel, a, b)
         except RuntimeError:
             y = run_kernel(kernel, a, b)
-        except ValueError as error:
-            raise _no_broadcast(name, a, b, error) from None
-        except RangeError:
-            raise
-        except OverflowError:
-            raise _out_of_range(name, a, b) from None
-        except TraceError:
-            raise
-        except TypeError:
-            raise _not_defined(name, a, b) from None
+        except (ValueError, OverflowError, TypeError) as error:
+            raise _explained(error, name, a, b) from None
         if y.__class__ is not np.ndarray:
             y = as_datum(y)
         out = _new(Tensor)
@@ -295,16 +284,14 @@ def constant(value: Any) -> Any:
     if cls is float or cls is int or cls is bool or cls is complex:
         return value
     if isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
-        trace = trace_hooks.current()
-        return (
-            np.asarray(value) if trace is None else trace.reference(np.asarray(value))
-        )  # of np.memmap and np.matrix too
+        value, trace = np.asarray(value), trace_hooks.current()  # of np.memmap and np.matrix too
+        return value if trace is None else trace.reference(value)
     if isinstance(value, np.generic) and value.dtype.kind in "biufc":
         return value.item()  # a NumPy number is a number: it does not decide the dtype
-    if isinstance(value, bool | int | float | complex):
-        return (
-            complex(value) if isinstance(value, complex) else float(value) if isinstance(value, float) else int(value)
-        )
+    plain: Any
+    for plain in (int, float, complex):
+        if isinstance(value, plain):
+            return plain(value)  # of a class derived from it
     return value if isinstance(value, Traced) else NotImplemented
 
 
@@ -343,35 +330,32 @@ def _no_complex(name: str) -> DTypeError:
     )
 
 
-def _out_of_range(name: str, a: Any, b: Any) -> RangeError:
-    number, array = (a, b) if isinstance(b, np.ndarray) else (b, a)
-    return RangeError(
-        "MG144",
-        f"`{name}`: the number {number} does not fit into the dtype {array.dtype} of the tensor. Write `x.astype(mg.int64)`, "
-        "or a smaller number.",
-    )
-
-
-def _no_broadcast(name: str, a: Any, b: Any, error: ValueError) -> ValueError:
-    """What to say when two arrays do not fit together."""
-    shapes = np.shape(a), np.shape(b)
+def _explained(error: Exception, name: str, *operands: Any) -> Exception:
+    """What to say when a kernel refuses its operands."""
+    if isinstance(error, TraceError | RangeError):
+        return error  # which says more
+    if isinstance(error, OverflowError):
+        number, array = operands if isinstance(operands[1], np.ndarray) else operands[::-1]
+        return RangeError(
+            "MG144",
+            f"`{name}`: the number {number} does not fit into the dtype {array.dtype} of the tensor. Write "
+            "`x.astype(mg.int64)`, or a smaller number.",
+        )
+    if isinstance(error, TypeError):
+        dtypes = " and ".join(str(getattr(x, "dtype", type(x).__name__)) for x in operands)
+        return DTypeError("MG144", f"`{name}` is not defined for {dtypes}. Write `mg.astype(x, …)` first.")
+    first, second = map(np.shape, operands)
     try:
-        np.broadcast_shapes(*shapes)
+        np.broadcast_shapes(first, second)
     except ValueError:
         return ShapeError(
             "MG120",
-            f"`{name}` can't broadcast shapes {shapes[0]} and {shapes[1]}: counted from the right, axes must be equal or 1. "
+            f"`{name}` can't broadcast shapes {first} and {second}: counted from the right, axes must be equal or 1. "
             "Add axes of length 1 with `x[:, None]`, or reshape one of them.",
         )
     return ArgumentError(
         "MG124", f"`{name}`: {str(error).rstrip('.')}. Make the integers floats: `mg.astype(x, mg.float32)`."
     )
-
-
-def _not_defined(name: str, *operands: Any) -> DTypeError:
-    """What to say when a kernel is not defined for numbers of these dtypes."""
-    dtypes = " and ".join(str(getattr(x, "dtype", type(x).__name__)) for x in operands)
-    return DTypeError("MG144", f"`{name}` is not defined for {dtypes}. Write `mg.astype(x, …)` first.")
 
 
 def _named(method: Callable[..., Tensor], name: str, op: Primitive) -> Callable[..., Tensor]:

@@ -98,14 +98,8 @@ class Spent(NamedTuple):
     location: tuple[str, int]
 
 
-class NotStored:
-    """The type of NOT_STORED, which marks a node whose gradient is not kept."""
-
-    def __bool__(self) -> bool:
-        return False
-
-
-NOT_STORED = NotStored()
+NOT_STORED = object()
+"""Marks a node whose gradient is not kept."""
 NO_PARAMS: dict[str, Any] = {}
 PICK = TABLE["pick"]
 next_seq: Callable[[], int] = count().__next__

@@ -474,13 +474,11 @@ _accumulating = threading.RLock()  # threads that share parameters must not lose
 def _unconnected(loss: Tensor) -> GradientError:
     if loss.data.dtype.kind != "f":
         return DTypeError("MG142", _no_gradient_for(loss.data.dtype))  # type: ignore[return-value]
-    departed = "; ".join(str(left) for left in DEPARTED if left.what not in FLAT)
+    trail = ""
     if loss.cut is not None:
-        trail = f" {loss.cut} cut it off: {_cure(loss.cut.what)}."
-    elif departed:
+        trail = f" {loss.cut} cut it off: {_CURES.get(loss.cut.what, _FLAT_CURE)}."
+    elif departed := "; ".join(str(left) for left in DEPARTED if left.what not in FLAT):
         trail = f" Lately tensors became numbers by {departed}: use the `mg.` functions on tensors there."
-    else:
-        trail = ""
     return GradientError(
         "MG102",
         f"This tensor is not connected to any leaf that requires a gradient.{trail} Setting `requires_grad` on the loss "
@@ -488,14 +486,12 @@ def _unconnected(loss: Tensor) -> GradientError:
     )
 
 
-def _cure(what: str) -> str:
-    if what == ".detach()":
-        return "leave it out"
-    if what == "mg.no_grad()":
-        return "compute the loss outside of it"
-    if what == "mg.tensor(…)":
-        return "it copies the numbers alone; use the tensor itself, or `mg.stack`"
-    return "it is flat, its derivative is 0 everywhere; for classes use softmax and cross_entropy"
+_CURES = {
+    ".detach()": "leave it out",
+    "mg.no_grad()": "compute the loss outside of it",
+    "mg.tensor(…)": "it copies the numbers alone; use the tensor itself, or `mg.stack`",
+}
+_FLAT_CURE = "it is flat, its derivative is 0 everywhere; for classes use softmax and cross_entropy"
 
 
 def _warn_if_flat(found: dict[Node, Any], root: Node) -> None:
