@@ -369,7 +369,8 @@ def test_channels_last_input_is_recognised() -> None:
         (lambda: nn.MaxPool2d(5), (1, 1, 3, 3), "larger than"),
         (lambda: nn.MaxPool2d(2), (3, 3), "(N, C, H, W)"),
         (lambda: nn.Conv2d(1, 1, 3), (1, 1, 2, 2), "padding=1"),
-        (lambda: nn.Flatten(2), (3, 3), "can't join"),
+        (lambda: nn.Flatten(2), (3, 3), "no axis 2"),
+        (lambda: nn.Flatten(2, 1), (2, 3, 4), "can't join"),
         (lambda: nn.Unflatten(1, (2, 2)), (3, 3), "can't make"),
     ],
 )

@@ -15,6 +15,8 @@ from .tensor import Tensor
 from .transforms import jvp, vjp
 from .tree import flatten
 
+Function = Callable[..., Any]
+
 
 def check_gradients(
     f: Callable[..., Any], *args: Any, order: int = 2, rtol: float = 1e-5, atol: float = 1e-7, step: float = 6e-6
@@ -38,19 +40,16 @@ def check_gradients(
     def flat(*xs: Any) -> list[Any]:
         return [y if isinstance(y, Tensor) else Tensor(y, None) for y in flatten(f(*rebuild(list(xs))))[0]]
 
-    _check(flat, points, list(_paths(args, "args")), order, 1, (rtol, atol, step), random)
+    names, close = list(_paths(args, "args")), {"rtol": rtol, "atol": atol, "equal_nan": True}
+    checked: Function = flat
+    for level in range(1, order + 1):
+        checked = _check(checked, points, names, level, step, close, random)
 
 
 def _check(
-    f: Callable[..., list[Any]],
-    points: list[Any],
-    names: list[str],
-    order: int,
-    level: int,
-    tolerances: tuple[float, float, float],
-    random: Generator,
-) -> None:
-    rtol, atol, step = tolerances
+    f: Function, points: list[Any], names: list[str], level: int, step: float, close: Any, random: Generator
+) -> Function:
+    """Compare the derivatives of a function that gives a list of tensors; returns its gradient, another such function."""
     outputs = [y.data for y in f(*(wrap(x, None) for x in points))]
     if level == 1 and len(outputs) == 1 and outputs[0].size == 1:
         weights = [np.ones(outputs[0].shape)]  # the numbers of an error are then the derivatives themselves
@@ -69,22 +68,17 @@ def _check(
         numeric = np.empty_like(x)
         for i in np.ndindex(x.shape):
             numeric[i] = _difference(weighted, points, k, i, step)
-        _compare(ours[k], numeric, f"{'∂' * level}f/{'∂' * level}{names[k]}", rtol, atol)
+        _compare(ours[k], numeric, f"{'∂' * level}f/{'∂' * level}{names[k]}", close)
     directions = [random.normal(x.shape, dtype=np.float64).data for x in points]
     _, moved = jvp(weighted, tuple(wrap(x, None) for x in points), tuple(wrap(u, None) for u in directions))
     forward, backward = moved.item(), float(sum(np.vdot(g, u) for g, u in zip(ours, directions, strict=True)))
-    if not np.isclose(forward, backward, rtol=rtol, atol=atol, equal_nan=True):
+    if not np.isclose(forward, backward, **close):
         raise GradientError(
             "MG114",
             f"Forward and backward mode disagree at order {level}: ⟨v, Ju⟩ = {forward:.10g}, ⟨vᵀJ, u⟩ = {backward:.10g}. "
             "The jvp and the vjp of some primitive are not adjoint to each other.",
         )
-    if level < order:
-
-        def gradient(*xs: Any) -> list[Any]:
-            return list(vjp(weighted, *xs)[1](1.0))
-
-        _check(gradient, points, names, order, level + 1, tolerances, random)
+    return lambda *xs: list(vjp(weighted, *xs)[1](1.0))
 
 
 def _difference(f: Callable[..., Any], points: list[Any], k: int, i: tuple[int, ...], step: float) -> float:
@@ -99,11 +93,11 @@ def _difference(f: Callable[..., Any], points: list[Any], k: int, i: tuple[int, 
     return float((above - below) / (right - left))
 
 
-def _compare(ours: Any, numeric: Any, what: str, rtol: float, atol: float) -> None:
-    wrong = ~np.isclose(ours, numeric, rtol=rtol, atol=atol, equal_nan=True)
+def _compare(ours: Any, numeric: Any, what: str, close: Any) -> None:
+    wrong = ~np.isclose(ours, numeric, **close)
     if not wrong.any():
         return
-    error = np.where(wrong, np.abs(ours - numeric) / (np.abs(numeric) + atol), -1.0)
+    error = np.where(wrong, np.abs(ours - numeric) / (np.abs(numeric) + close["atol"]), -1.0)
     error = np.where(np.isnan(error), np.inf, error)
     worst = np.unravel_index(int(np.argmax(error)), error.shape)
     entry = f"[{', '.join(str(int(i)) for i in worst)}]" if worst else ""

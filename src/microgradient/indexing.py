@@ -1,12 +1,13 @@
-"""Indexing expressions in the form the rulebook wants: a pattern, and the index arrays as arguments of their own."""
+"""Shapes and indexing expressions in the form the rulebook wants: tuples; a pattern, and the index arrays beside it."""
 
 from __future__ import annotations
 
-from typing import Any
+import operator
+from typing import Any, cast
 
 import numpy as np
 
-from .errors import ArgumentTypeError, MicrogradientError, OutOfRangeError, TraceError
+from .errors import ArgumentTypeError, MicrogradientError, OutOfRangeError, ShapeError, TraceError
 from .interop import Protocols
 from .rules import INDEX
 from .trace_hooks import Traced, current
@@ -72,3 +73,25 @@ def _whole(part: Any) -> Any:
             "MG128",
             f"An index is an integer, a slice, None, ... or an array of integers or booleans, not {type(part).__name__}.",
         ) from None
+
+
+def shape_tuple(shape: Any) -> tuple[int, ...]:
+    """A shape as a tuple of integers; a single integer is the length of one axis."""
+    if shape.__class__ is tuple and all([n.__class__ is int for n in shape]):
+        return cast("tuple[int, ...]", shape)
+    try:
+        return (operator.index(shape),)
+    except TypeError:
+        pass
+    try:
+        return tuple(operator.index(n) for n in shape)
+    except TypeError:
+        raise ArgumentTypeError("MG125", f"A shape is an integer or a tuple of integers, not {shape!r}.") from None
+
+
+def new_shape(shape: Any) -> tuple[int, ...]:
+    """The shape of a new array: no negative lengths."""
+    lengths = shape_tuple(shape)
+    if any(n < 0 for n in lengths):
+        raise ShapeError("MG121", f"Lengths in a shape must not be negative; this is {lengths}.")
+    return lengths

@@ -39,6 +39,7 @@ import numpy as np
 
 from . import trace_hooks
 from .errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
+from .indexing import new_shape
 from .operators import get_default_dtype, wrap
 from .other_names import answer_for
 from .tensor import Tensor
@@ -136,7 +137,7 @@ class Generator:
         >>> x.shape, bool((x >= -1).data.all() and (x < 1).data.all())
         ((2, 3), True)
         """
-        shape, dtype = _shape(shape), _floating(dtype)
+        shape, dtype = new_shape(shape), _floating(dtype)
         low, high = _real(low, "low"), _real(high, "high")
         if low > high:
             raise ArgumentError("MG139", f"uniform needs low <= high, got low = {low} and high = {high}.")
@@ -161,7 +162,7 @@ class Generator:
         >>> random.normal((2, 3), mean=5.0, std=0.1).shape
         (2, 3)
         """
-        shape, dtype = _shape(shape), _floating(dtype)
+        shape, dtype = new_shape(shape), _floating(dtype)
         mean, std = _real(mean, "mean"), _real(std, "std")
         if std < 0:
             raise ArgumentError("MG139", f"A standard deviation must not be negative, got std = {std}.")
@@ -182,7 +183,7 @@ class Generator:
         >>> sorted(set(dice.tolist()))
         [1, 2, 3, 4, 5, 6]
         """
-        shape = _shape(shape)
+        shape = new_shape(shape)
         low, high = _whole(low, "low"), _whole(high, "high")
         if not -(2**63) <= low < high <= 2**63:
             raise ArgumentError(
@@ -228,11 +229,11 @@ class Generator:
                 [1., 1.]])
         """
         if trace_hooks.current() is not None:
-            places = _shape((p.shape if isinstance(p, Tensor) else np.shape(p)) if shape is None else shape)
+            places = new_shape((p.shape if isinstance(p, Tensor) else np.shape(p)) if shape is None else shape)
             numbers = (float(p),) if type(p) in (int, float) and 0 <= p <= 1 else None
             return _traced(self.bernoulli, (p, places, dtype), places, np.dtype(dtype or get_default_dtype()), numbers)
         chances = np.asarray(p.data if isinstance(p, Tensor) else p)
-        shape = _shape(chances.shape if shape is None else shape)
+        shape = new_shape(chances.shape if shape is None else shape)
         if chances.dtype.kind not in "biuf" or not (chances.size == 0 or 0 <= chances.min() <= chances.max() <= 1):
             raise ArgumentError("MG139", f"A probability is between 0 and 1, got p = {_excerpt(chances)}.")
         if chances.ndim:
@@ -428,18 +429,6 @@ def _real(value: Any, name: str) -> float:
     if not math.isfinite(number):
         raise ArgumentError("MG139", f"`{name}` must be finite, got {number}.")
     return number
-
-
-def _shape(shape: Any) -> tuple[int, ...]:
-    if isinstance(shape, tuple) and all(type(n) is int and n >= 0 for n in shape):
-        return shape
-    try:
-        lengths = tuple(_whole(n, "shape") for n in (shape if isinstance(shape, tuple | list) else (shape,)))
-    except ArgumentTypeError:
-        raise ArgumentTypeError("MG129", f"A shape is a tuple of whole numbers, got {shape!r:.60}.") from None
-    if any(n < 0 for n in lengths):
-        raise ShapeError("MG129", f"A shape has no negative lengths, got {lengths}.")
-    return lengths
 
 
 def _floating(dtype: Any) -> np.dtype[Any]:

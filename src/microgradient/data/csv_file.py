@@ -25,10 +25,6 @@ class CsvFile:
     duplicates: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
 
-    @property
-    def rows(self) -> int:
-        return len(next(iter(self.columns.values())))
-
 
 def read_csv(path: Path) -> CsvFile:
     """Read a CSV file whose first row names the columns.

@@ -158,25 +158,3 @@ def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
     if len({*axes}) != len(axes):
         raise ArgumentError("MG124", f"The axes {axis} name the same axis twice.")
     return axes
-
-
-def shape_tuple(shape: Any) -> tuple[int, ...]:
-    """A shape as a tuple of integers; a single integer is the length of one axis."""
-    if shape.__class__ is tuple and all([n.__class__ is int for n in shape]):
-        return cast("tuple[int, ...]", shape)
-    try:
-        return (operator.index(shape),)
-    except TypeError:
-        pass
-    try:
-        return tuple(operator.index(n) for n in shape)
-    except TypeError:
-        raise ArgumentTypeError("MG125", f"A shape is an integer or a tuple of integers, not {shape!r}.") from None
-
-
-def new_shape(shape: Any) -> tuple[int, ...]:
-    """The shape of a new array: no negative lengths."""
-    lengths = shape_tuple(shape)
-    if any(n < 0 for n in lengths):
-        raise ShapeError("MG121", f"Lengths in a shape must not be negative; this is {lengths}.")
-    return lengths

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError, ShapeError
+from ..indexing import new_shape
 from ..interop import DEFAULT_FLOAT
 from ..taped_world import TAPED as xp
 from ..tensor import Tensor
 from ..trace_hooks import Traced
-from .arguments import ArrayLike, DType, as_tensor, cast_to, check_device, checked_dtype, constant_tensor, new_shape
+from .arguments import ArrayLike, DType, as_tensor, cast_to, check_device, checked_dtype, constant_tensor
 from .manipulation import broadcast_to, reshape
 from .pointwise import positive
 
@@ -134,8 +135,7 @@ def zeros(shape: Shape, *, dtype: DType = None, device: Any = None) -> Tensor:
     >>> mg.zeros(2)
     tensor([0., 0.])
     """
-    check_device(device)
-    return constant_tensor(np.zeros(new_shape(shape), DEFAULT_FLOAT[0] if dtype is None else checked_dtype(dtype)))
+    return constant_tensor(np.zeros(new_shape(shape), _dtype_on(device, dtype)))
 
 
 def ones(shape: Shape, *, dtype: DType = None, device: Any = None) -> Tensor:
@@ -145,8 +145,7 @@ def ones(shape: Shape, *, dtype: DType = None, device: Any = None) -> Tensor:
     >>> mg.ones((1, 2))
     tensor([[1., 1.]])
     """
-    check_device(device)
-    return constant_tensor(np.ones(new_shape(shape), DEFAULT_FLOAT[0] if dtype is None else checked_dtype(dtype)))
+    return constant_tensor(np.ones(new_shape(shape), _dtype_on(device, dtype)))
 
 
 def full(shape: Shape, fill_value: ArrayLike, *, dtype: DType = None, device: Any = None) -> Tensor:
@@ -215,9 +214,7 @@ def eye(n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: DType =
     tensor([[1., 0.],
             [0., 1.]])
     """
-    check_device(device)
-    columns = n_rows if n_cols is None else n_cols
-    return constant_tensor(np.eye(n_rows, columns, k, DEFAULT_FLOAT[0] if dtype is None else checked_dtype(dtype)))
+    return constant_tensor(np.eye(n_rows, n_rows if n_cols is None else n_cols, k, _dtype_on(device, dtype)))
 
 
 def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Tensor:
@@ -284,6 +281,11 @@ def triu(x: ArrayLike, /, *, k: int = 0) -> Tensor:
             [0., 1.]])
     """
     return xp.triu(_matrices("triu", x), k=k)
+
+
+def _dtype_on(device: Any, dtype: DType) -> np.dtype[Any]:
+    check_device(device)
+    return DEFAULT_FLOAT[0] if dtype is None else checked_dtype(dtype)
 
 
 def _matrices(name: str, x: ArrayLike) -> Tensor:

@@ -246,12 +246,8 @@ def qr(x: ArrayLike, /, *, mode: Literal["reduced", "complete"] = "reduced") -> 
     if mode not in ("reduced", "complete"):
         raise ArgumentError("MG138", f"The mode of qr is 'reduced' or 'complete', not {mode!r}.")
     if mode == "complete" and m > n:
-        _refuse_gradient(
-            x,
-            f"qr(x, mode='complete') for {m} × {n} matrices, whose last {m - n} columns are arbitrary",
-            "mode='reduced'",
-        )
-        return QRResult(*_values(np.linalg.qr, x, mode="complete"))
+        what = f"qr(x, mode='complete') for {m} × {n} matrices, whose last {m - n} columns are arbitrary"
+        return QRResult(*_values(np.linalg.qr, x, what, "mode='reduced'", mode="complete"))
     if m >= n:
         return QRResult(*xp.qr(x))
     # [X Y] = Q [U V]: Q and U belong to the square part, and V = Qᵀ Y
@@ -275,8 +271,8 @@ def svd(x: ArrayLike, /, *, full_matrices: bool = True) -> SVDResult:
     x = _matrices(x, "svd")
     m, n = x.shape[-2:]
     if full_matrices and m != n:
-        _refuse_gradient(x, f"svd(x) of {m} × {n} matrices in its full form", "full_matrices=False")
-        return SVDResult(*_values(np.linalg.svd, x))
+        what = f"svd(x) of {m} × {n} matrices in its full form"
+        return SVDResult(*_values(np.linalg.svd, x, what, "full_matrices=False"))
     return SVDResult(*xp.svd(x))
 
 
@@ -327,8 +323,7 @@ def eig(x: ArrayLike, /) -> EigResult:
     tensor([0.+1.j, 0.-1.j], dtype=complex64)
     """
     x = _square(x, "eig")
-    _refuse_gradient(x, "eig", "mg.linalg.eigh(x), if x is symmetric")
-    return EigResult(*map(_complex, _values(np.linalg.eig, x)))
+    return EigResult(*map(_complex, _values(np.linalg.eig, x, "eig", "mg.linalg.eigh(x), if x is symmetric")))
 
 
 def eigvals(x: ArrayLike, /) -> Tensor:
@@ -339,8 +334,7 @@ def eigvals(x: ArrayLike, /) -> Tensor:
     tensor([0.+1.j, 0.-1.j], dtype=complex64)
     """
     x = _square(x, "eigvals")
-    _refuse_gradient(x, "eigvals", "mg.linalg.eigvalsh(x), if x is symmetric")
-    (w,) = _values(np.linalg.eigvals, x)
+    (w,) = _values(np.linalg.eigvals, x, "eigvals", "mg.linalg.eigvalsh(x), if x is symmetric")
     return _complex(w)
 
 
@@ -352,7 +346,7 @@ def matrix_rank(x: ArrayLike, /, *, rtol: float | ArrayLike | None = None) -> Te
     tensor(1)
     """
     x = _matrices(x, "matrix_rank")
-    (rank,) = _values(np.linalg.matrix_rank, x, rtol=_tolerance(rtol, x))
+    (rank,) = _values(np.linalg.matrix_rank, x.detach(), rtol=_tolerance(rtol, x))
     return rank
 
 
@@ -455,15 +449,12 @@ def _square(x: ArrayLike, name: str, floats: bool = True) -> Tensor:
     return x
 
 
-def _refuse_gradient(x: Tensor, what: str, instead: str) -> None:
+def _values(function: Callable[..., Any], x: Tensor, what: str = "", instead: str = "", **options: Any) -> list[Tensor]:
+    """The results of a NumPy function without derivatives."""
     if x.node is not None and recording.get() is not None:
         raise GradientError(
             "MG119", f"{what} has no derivative here. Use {instead}, or `x.detach()` for the values alone."
         )
-
-
-def _values(function: Callable[..., Any], x: Tensor, **options: Any) -> list[Tensor]:
-    """The results of a NumPy function without derivatives."""
     with np.errstate(all="ignore"):
         results = on_data(functools.partial(lapack, function), x.data, **options)
     return [constant_tensor(part) for part in (results if isinstance(results, tuple) else (results,))]

@@ -10,11 +10,12 @@ from typing import Any, cast
 import numpy as np
 
 from ..errors import ArgumentError, ArgumentTypeError, ShapeError
+from ..indexing import shape_tuple
 from ..rules import INDEX
 from ..taped_world import TAPED as xp
 from ..tensor import Tensor
 from ..trace_hooks import whole_value
-from .arguments import ArrayLike, as_dtype, as_tensor, as_tensors, axes_of, one_axis, shape_tuple, stacked
+from .arguments import ArrayLike, as_dtype, as_tensor, as_tensors, axes_of, one_axis, stacked
 
 __all__ = [
     "broadcast_arrays", "broadcast_shapes", "broadcast_to", "concat", "expand_dims", "flatten", "flip", "moveaxis",
@@ -327,6 +328,8 @@ def pad(x: ArrayLike, widths: int | Sequence[Any], /, *, value: Any = 0) -> Tens
 def flatten(x: ArrayLike, /, start_axis: int = 0, end_axis: int = -1) -> Tensor:
     """The axes from `start_axis` to `end_axis` made one. A tensor of shape () becomes one of shape (1,).
 
+    Raises OutOfRangeError for an axis that is not there, ShapeError for two in the wrong order.
+
     >>> import microgradient as mg
     >>> mg.flatten(mg.zeros((2, 3, 4)), 1).shape
     (2, 12)
@@ -335,4 +338,6 @@ def flatten(x: ArrayLike, /, start_axis: int = 0, end_axis: int = -1) -> Tensor:
     if not x.ndim:
         return reshape(x, (1,))
     first, last = one_axis(start_axis, x.ndim), one_axis(end_axis, x.ndim)
+    if first > last:
+        raise ShapeError("MG120", f"flatten can't join axes {start_axis} to {end_axis} of the shape {x.shape}.")
     return xp.reshape(x, shape=(*x.shape[:first], math.prod(x.shape[first : last + 1]), *x.shape[last + 1 :]))

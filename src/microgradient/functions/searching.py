@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..array_world import Array
 from ..errors import ArgumentError, ShapeError
 from ..tensor import Tensor
 from ..trace_hooks import on_data, whole_value
 from .arguments import ArrayLike, Axis, as_dtype, as_tensor, axes_of, constant_tensor, one_axis, promoted
+from .indexing import take
 
 __all__ = ["argmax", "argmin", "count_nonzero", "nonzero", "searchsorted"]
 
@@ -72,7 +72,7 @@ def searchsorted(x1: ArrayLike, x2: ArrayLike, /, *, side: str = "left", sorter:
     >>> mg.searchsorted(mg.asarray([1, 3, 5]), mg.asarray([3, 4]))
     tensor([1, 2])
     """
-    a = as_tensor(x1)
+    a = as_tensor(x1) if sorter is None else take(x1, sorter)
     if side not in ("left", "right"):
         raise ArgumentError("MG124", f"`side` is 'left' or 'right', not {side!r}.")
     if a.ndim != 1:
@@ -81,12 +81,7 @@ def searchsorted(x1: ArrayLike, x2: ArrayLike, /, *, side: str = "left", sorter:
         )
     b = x2 if isinstance(x2, int | float) else as_tensor(x2)
     dtype = promoted(a, b)
-    order = () if sorter is None else (as_tensor(sorter).data,)
-    return constant_tensor(on_data(_searchsorted, a.data.astype(dtype), as_dtype(b, dtype).data, *order, side=side))
-
-
-def _searchsorted(a: Array, b: Array, order: Array | None = None, *, side: Any) -> Any:
-    return np.searchsorted(a, b, side=side, sorter=order)
+    return constant_tensor(on_data(np.searchsorted, a.data.astype(dtype), as_dtype(b, dtype).data, side=side))
 
 
 def _arg(function: Callable[..., Any], x: ArrayLike, axis: int | None, keepdims: bool) -> Tensor:

@@ -25,7 +25,8 @@ def argsort(x: ArrayLike, /, *, axis: int = -1, descending: bool = False, stable
     """
     x = as_tensor(x)
     i = one_axis(axis, x.ndim)
-    return constant_tensor(on_data(_argsort_descending if descending else _argsort, x.data, axis=i), x, "argsort")
+    found = on_data(_descending, x.data, axis=i) if descending else on_data(np.argsort, x.data, axis=i, kind="stable")
+    return constant_tensor(found, x, "argsort")
 
 
 def sort(x: ArrayLike, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Tensor:
@@ -39,11 +40,7 @@ def sort(x: ArrayLike, /, *, axis: int = -1, descending: bool = False, stable: b
     return take_along_axis(x, argsort(x, axis=axis, descending=descending, stable=stable), axis=axis)
 
 
-def _argsort(x: Array, *, axis: int) -> Any:
-    return np.argsort(x, axis=axis, kind="stable")
-
-
-def _argsort_descending(x: Array, *, axis: int) -> Any:
+def _descending(x: Array, *, axis: int) -> Any:
     # sorted backwards and read backwards, so that equal elements stay in order
     return x.shape[axis] - 1 - np.flip(np.argsort(np.flip(x, axis), axis=axis, kind="stable"), axis)
 

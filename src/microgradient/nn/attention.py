@@ -190,8 +190,7 @@ class MultiheadAttention(Module):
 
 def _wider(mask: Tensor) -> Tensor:
     """The mask with one more column that leaves nothing out."""
-    column = mg.zeros((*mask.shape[:-1], 1), dtype=mask.dtype)
-    return mg.concat([mask, column], axis=-1)
+    return functional.pad(mask, (0, 1))
 
 
 def _joined(masks: list[Tensor], dtype: Any) -> Tensor | None:

@@ -76,17 +76,7 @@ class Flatten(Module):
         self.end_dim = end_dim
 
     def forward(self, input: Tensor) -> Tensor:
-        ndim = input.ndim
-        if not ndim:
-            return mg.reshape(input, (1,))
-        start, end = (d + ndim if d < 0 else d for d in (self.start_dim, self.end_dim))
-        if not 0 <= start <= end < ndim:
-            raise ShapeError(
-                "MG160",
-                f"Flatten can't join axes {self.start_dim} to {self.end_dim} of an input of shape {input.shape}.",
-            )
-        shape = input.shape
-        return mg.reshape(input, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
+        return mg.flatten(input, self.start_dim, self.end_dim)
 
     def extra_repr(self) -> str:
         return f"start_dim={self.start_dim}, end_dim={self.end_dim}"

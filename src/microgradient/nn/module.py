@@ -12,7 +12,7 @@ from ..errors import ArgumentError, ArgumentTypeError, MicrogradientError
 from ..operators import wrap
 from ..tensor import Tensor
 from .error_context import add_whereabouts
-from .parameter import Parameter
+from .parameter import Parameter, zero_grad
 
 Part = TypeVar("Part")
 
@@ -249,11 +249,7 @@ class Module:
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients (`set_to_none=False`: make them zeros)."""
-        for parameter in self.parameters():
-            if set_to_none or parameter.grad is None:
-                parameter.grad = None
-            else:
-                parameter.grad = wrap(np.zeros(parameter.shape, parameter.grad.dtype), None)
+        zero_grad(self.parameters(), set_to_none)
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Train (or freeze) every parameter."""

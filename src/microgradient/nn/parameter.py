@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from ..errors import DTypeError
+from ..operators import wrap
 from ..tensor import Tensor, to_array
 
 
@@ -29,3 +32,9 @@ class Parameter(Tensor):
                 "Write `Parameter(x.astype(mg.float32))`, or `register_buffer(name, x)` for data that is not trained.",
             )
         super().__init__(array, requires_grad=requires_grad)
+
+
+def zero_grad(parameters: Iterable[Tensor], set_to_none: bool) -> None:
+    """Forget gradients: make them None, or zeros."""
+    for p in parameters:
+        p.grad = None if set_to_none or p.grad is None else wrap(np.zeros(p.shape, p.grad.dtype), None)

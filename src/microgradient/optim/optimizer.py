@@ -16,6 +16,7 @@ import numpy as np
 from .. import trace_hooks
 from ..array_world import ARRAY
 from ..errors import ArgumentError, ArgumentTypeError, ShapeError, warn_once
+from ..nn.parameter import zero_grad
 from ..operators import wrap
 from ..tape import enable_grad
 from ..tensor import Tensor
@@ -144,12 +145,7 @@ class Optimizer:
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients: make them None, or, with `set_to_none=False`, zeros."""
-        for group in self.param_groups:
-            for p in group["params"]:
-                if set_to_none:
-                    p.grad = None
-                elif p.grad is not None:
-                    p.grad = wrap(np.zeros(p.shape, p.grad.dtype), None)
+        zero_grad(self._parameters(), set_to_none)
 
     def add_param_group(self, group: Group) -> None:
         """Add parameters with settings of their own, such as `{"params": head.parameters(), "lr": 0.01}`."""
@@ -161,7 +157,7 @@ class Optimizer:
             raise ArgumentError("MG167", "Either all parameters of a group have a name or none.")
         names = [name for name, _ in params] if named else [""] * len(params)
         params = [p for _, p in params] if named else params
-        known = {id(p): "" for g in self.param_groups for p in g["params"]}
+        known = {id(p): "" for p in self._parameters()}
         for i, (name, p) in enumerate(zip(names, params, strict=True)):
             _check_parameter(p, f"`{name}`" if name else f"parameter {i} of group {len(self.param_groups)}", known)
         new = {"params": params, **({"param_names": names} if named else {})}
@@ -177,7 +173,7 @@ class Optimizer:
 
         Parameters are numbered through all groups. Arrays become tensors, the number of steps too, as in PyTorch.
         """
-        indices = {p: i for i, p in enumerate(p for group in self.param_groups for p in group["params"])}
+        indices = {p: i for i, p in enumerate(self._parameters())}
         groups = [
             {**{k: v for k, v in group.items() if k != "params"}, "params": [indices[p] for p in group["params"]]}
             for group in self.param_groups
@@ -203,15 +199,14 @@ class Optimizer:
                 f"The saved state has groups of {saved} parameters, this optimiser of {ours}. Make the model and the optimiser "
                 "as they were when it was saved.",
             )
-        params = [p for group in self.param_groups for p in group["params"]]
         numbers = [i for group in groups for i in group["params"]]
         new_state = {
             p: {name: _imported(value, name, i, p) for name, value in entries[i].items()}
-            for i, p in zip(numbers, params, strict=True)
+            for i, p in zip(numbers, self._parameters(), strict=True)
             if entries.get(i)
         }
         new_groups = [
-            {**self.defaults, **{k: _setting(v) for k, v in group.items()}, "params": old["params"]}
+            {**self.defaults, **group, "params": old["params"]}
             for group, old in zip(groups, self.param_groups, strict=True)
         ]
         for group in new_groups:
@@ -233,6 +228,9 @@ class Optimizer:
         return "\n".join([*lines, ")"])
 
     # ------------------------------------------------------------------------------------------------------ one parameter
+
+    def _parameters(self) -> list[Tensor]:
+        return [p for group in self.param_groups for p in group["params"]]
 
     def _update(self, p: Tensor, g: Array, group: Group) -> None:
         trace = trace_hooks.current()
@@ -287,14 +285,13 @@ class Optimizer:
             name = f"`{group['param_names'][i]}`" if "param_names" in group else f"parameter {i} of group {number}"
             descriptions.append(f"{name} {group['params'][i].shape}")
         more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
-        total = sum(len(group["params"]) for group in self.param_groups)
         hint = (
             "" if "param_names" in self.param_groups[0] else " Pass `model.named_parameters()` to see their names here."
         )
         when = f"in the first {self._steps} steps" if self._steps > 1 else "in this step"
         warn_once(
             "MG169",
-            f"{len(missing)} of {total} parameters got no gradient {when} and did not change: "
+            f"{len(missing)} of {len(self._parameters())} parameters got no gradient {when} and did not change: "
             f"{', '.join(descriptions)}{more}. Does the loss depend on them? To keep them as they are, write "
             f"`p.requires_grad = False`.{hint}",
         )
@@ -342,16 +339,12 @@ def _check_settings(group: Group) -> None:
         if name in ("lr", "weight_decay", "eps", "momentum", "dampening"):
             group[name] = number = _number(value, name)
             if number < 0 and name != "dampening":
-                raise ArgumentError(
-                    "MG167", f"`{name}` must be at least 0, got {number}.{_ASCENT if name == 'lr' else ''}"
-                )
+                uphill = " To go uphill, write `maximize=True`." if name == "lr" else ""
+                raise ArgumentError("MG167", f"`{name}` must be at least 0, got {number}.{uphill}")
         elif name == "betas":
             group[name] = betas = tuple(_number(beta, "betas") for beta in value)
             if not all(0 <= beta < 1 for beta in betas):
                 raise ArgumentError("MG167", f"`betas` are at least 0 and less than 1, got {betas}.")
-
-
-_ASCENT = " To go uphill, write `maximize=True`."
 
 
 def _number(value: Any, name: str) -> float:
@@ -397,7 +390,3 @@ def _replace(old: dict[str, Any], new: dict[str, Any]) -> None:
     """Give a dict the entries of another; it stays the same dict, which compiled steps know it by."""
     old.clear()
     old.update(new)
-
-
-def _setting(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value

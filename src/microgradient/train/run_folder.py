@@ -274,10 +274,7 @@ def _read_optimizer(content: bytes, path: str) -> tuple[dict[str, Any], dict[str
             index, key = name.split(".", 1)
             state[int(index)][key] = array
         groups = [
-            {
-                key: tuple(value) if isinstance(value, list) and key != "params" else value
-                for key, value in group.items()
-            }
+            {k: tuple(v) if isinstance(v, list) and k != "params" else v for k, v in group.items()}
             for group in numbers["param_groups"]
         ]
     except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:

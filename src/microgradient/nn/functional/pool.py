@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -129,15 +130,15 @@ def avg_pool2d() -> None:
     """
 
 
-class _Plan:
-    """Where the windows lie: per axis the kernel, stride, dilation, padding, and what to add before and after."""
+class _Plan(NamedTuple):
+    """Where the windows lie: per axis the kernel, stride, dilation, padding, their number, and what to add at both ends."""
 
-    def __init__(
-        self, kernel: tuple[int, ...], stride: tuple[int, ...], padding: tuple[int, ...], dilation: tuple[int, ...]
-    ):
-        self.kernel, self.stride, self.padding, self.dilation = kernel, stride, padding, dilation
-        self.outputs: tuple[int, ...] = ()
-        self.widths: list[tuple[int, int]] = []
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    dilation: tuple[int, ...]
+    outputs: list[int]
+    widths: list[tuple[int, int]]
 
 
 def _plan(
@@ -148,16 +149,11 @@ def _plan(
     dilation: IntOrTuple,
     ceil_mode: bool,
 ) -> _Plan:
-    ndim = len(lengths)
-    kernel = composite.extent(kernel_size, ndim, "kernel_size")
-    plan = _Plan(
-        kernel,
-        kernel if stride is None else composite.extent(stride, ndim, "stride"),
-        composite.extent(padding, ndim, "padding"),
-        composite.extent(dilation, ndim, "dilation"),
-    )
-    outputs = []
-    for length, k, s, p, d in zip(lengths, kernel, plan.stride, plan.padding, plan.dilation, strict=True):
+    given = {"kernel_size": kernel_size, "stride": kernel_size if stride is None else stride, "padding": padding,
+             "dilation": dilation}  # fmt: skip
+    kernel, steps, edges, spread = (composite.extent(value, len(lengths), name) for name, value in given.items())
+    outputs, widths = [], []
+    for length, k, s, p, d in zip(lengths, kernel, steps, edges, spread, strict=True):
         if min(k, s, d) < 1 or p < 0:
             raise ArgumentError("MG157", f"A pooling window needs size, stride and dilation ≥ 1, got {k}, {s}, {d}.")
         if p > (d * (k - 1) + 1) // 2:
@@ -173,9 +169,8 @@ def _plan(
                 "MG160", f"A pooling window of {k} is larger than the {length} + 2·{p} elements it slides over."
             )
         outputs.append(n)
-        plan.widths.append((p, (n - 1) * s + d * (k - 1) + 1 - length - p))
-    plan.outputs = tuple(outputs)
-    return plan
+        widths.append((p, (n - 1) * s + d * (k - 1) + 1 - length - p))
+    return _Plan(kernel, steps, edges, spread, outputs, widths)
 
 
 def _counts(lengths: tuple[int, ...], plan: _Plan, count_include_pad: bool) -> np.ndarray:
