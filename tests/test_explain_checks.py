@@ -102,6 +102,24 @@ def test_digits_that_float32_has_lost():
     assert found.check.verdict == "agrees"
 
 
+@pytest.mark.parametrize("name", ["tanh", "sigmoid"])
+def test_a_derivative_that_is_lost_because_the_result_rounds_to_1(name):
+    told = rf"~ the rules give 0\.000000: {name}, input = 60, rounds to 1: its derivative, below 1e-15, is lost"
+    a = Value(30.0)
+    L = getattr(a * 2.0, name)() * 3.0
+    L.backward()
+    assert_line(mg.why(a), told)
+    f = getattr(mg, name)
+    (found,) = traced(lambda x: mg.sum(f(2.0 * x)), np.array([30.0, 1.0]))
+    assert_line(found, told)
+    (found,) = traced(lambda x: mg.sum(f(2.0 * x)), np.array([1.0, 30.0]))  # the other entry is not this one's fault
+    assert found.check.verdict == "agrees"
+    b = Value(3.0)
+    L = b * 0.0 + Value(60.0).tanh()
+    L.backward()
+    assert mg.why(b).check.verdict == "agrees"
+
+
 # ------------------------------------------------------------------------------------------------------------------ NaN
 
 

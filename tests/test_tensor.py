@@ -275,6 +275,11 @@ def test_to_python_numbers():
     assert mg.asarray([[2]]).item() == 2
     assert type(mg.asarray(3).item()) is int
     assert f"{mg.asarray(1.5):.2f}" == "1.50"
+    assert f"{mg.asarray([1.0]):>15}" == "  tensor([1.])".rjust(15)
+    with pytest.raises(
+        ValueError, match=r"'\.2f' is for one number; this tensor has shape \(3,\).*`mg\.mean\(x\)`.*MG123"
+    ):
+        f"{mg.ones(3):.2f}"
     with pytest.raises(ValueError, match="ambiguous"):
         bool(mg.ones(2))
     with pytest.raises(ValueError, match="one entry"):

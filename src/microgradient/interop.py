@@ -175,7 +175,16 @@ class Protocols:
     def __format__(self, spec: str) -> str:
         if isinstance(self.data, Traced):
             return format(self.data, spec) if spec else repr(self)
-        return format(self.data.item(), spec) if self.data.ndim == 0 else format(str(self), spec)
+        if not self.data.ndim:
+            return format(self.data.item(), spec)
+        try:
+            return format(str(self), spec)
+        except ValueError:
+            raise ArgumentError(
+                "MG123",
+                f"The format {spec!r} is for one number; this tensor has shape {self.shape}. Write an entry, `x[0]`, a "
+                "mean, `mg.mean(x)`, or `np.round(x.data, 2)`.",
+            ) from None
 
     def __len__(self) -> int:
         if not self.data.ndim:

@@ -44,13 +44,27 @@ def check(sweep: Sweep, x: Node, value: Any, direction: Any, gradient: Any, scal
             wide = float(_run(sweep, dependents, x, start, direction)[1][sweep.root].item())
             if compare(f, wide, size, abs(wide), exact).verdict == "agrees":
                 return replace(found, verdict="rounding", note=f"{dtype} has lost the digits: in 64 bits {wide:.6g}")
+        if found.verdict == "agrees" and analytic == 0 and (told := _saturated(sweep, dependents, x, start, direction)):
+            return replace(found, verdict="rounding", note=told)
         if found.verdict == "kink":
             data, _ = _run(sweep, dependents, x, start)
             at = [n for n in dependents if n in sweep.steps]
-            told = (kink(n.op.name, _arguments(n, sweep, data), n.params) for n in at)  # type: ignore[union-attr]
-            cause = next(filter(None, told), "")
+            causes = (kink(n.op.name, _arguments(n, sweep, data), n.params) for n in at)  # type: ignore[union-attr]
+            cause = next(filter(None, causes), "")
             return replace(found, note=f"{cause}: {found.note}") if cause else found
     return found
+
+
+def _saturated(sweep: Sweep, dependents: list[Node], x: Node, start: Any, direction: Any) -> str:
+    """Where the result of tanh or sigmoid, of which the derivative is made, rounds to 1; "" if nowhere on the way from `x`."""
+    data, moved = _run(sweep, dependents, x, start, direction)
+    for node in dependents:
+        if node.op in (TABLE["tanh"], TABLE["sigmoid"]):
+            full = (np.abs(data[node]) == 1) & (moved[node.parents[0]] != 0)
+            if np.any(full):
+                a, y = np.broadcast_to(data[node.parents[0]], full.shape)[full][0], data[node][full][0]
+                return f"{node.op.name}, input = {a:.6g}, rounds to {y:g}: its derivative, below 1e-15, is lost"
+    return ""
 
 
 def _dependents(sweep: Sweep, x: Node) -> list[Node]:
