@@ -41,7 +41,8 @@ def record():
         at = f.emit(f"add i64 {row}, {k + 2}")
         f.do(f"store i64 {value}, ptr {f.emit(f'getelementptr i64, ptr {log}, i64 {at}')}, align 8")
     leaves = f.emit(f"icmp ne i64 {status}, 0")
-    f.choose(leaves, lambda: f.do(f"store atomic i64 {status}, ptr {place} monotonic, align 8"))
+    with f.when(leaves):
+        f.do(f"store atomic i64 {status}, ptr {place} monotonic, align 8")
     return f
 
 

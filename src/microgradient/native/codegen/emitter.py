@@ -9,7 +9,7 @@ from . import pointwise
 from .ir import Function, Val
 from .loop_plan import LoopPlan, dtype_of, operation
 from .registers import Register, literal
-from .vectors import advance, counting, gather, load, memory_type, splat, store, times
+from .vectors import advance, counting, gather, load, mask, memory_type, splat, store, times
 
 Index = str | int  # an i64: a register or a number known now
 
@@ -173,12 +173,7 @@ class Emitter:
     def counted(self, context: LoopContext, u: int) -> Val:
         """The lanes of vector u that count, as booleans."""
         active, lanes = self.active(context, u), self.plan.lanes
-        if isinstance(active, str):
-            return Val(active, "b1", lanes)
-        if active == lanes or lanes == 1:
-            return literal(True, "b1", lanes)
-        text = "<" + ", ".join(f"i1 {'true' if i < active else 'false'}" for i in range(lanes)) + ">"
-        return Val(text, "b1", lanes)
+        return literal(True, "b1", lanes) if active == lanes else Val(mask(lanes, active), "b1", lanes)
 
 
 def checked(index: Register, size: int) -> tuple[Register, Register]:
@@ -191,14 +186,5 @@ def checked(index: Register, size: int) -> tuple[Register, Register]:
 
 def report(f: Function, wrong: Register, status: int) -> None:
     """Set the status to 1 if any lane is true."""
-    text = wrong.text
-    if wrong.lanes > 1:
-        name = f"llvm.vector.reduce.or.v{wrong.lanes}i1"
-        f.declare(name, f"declare i1 @{name}(<{wrong.lanes} x i1>)")
-        text = f.emit(f"call i1 @{name}({wrong.type} {wrong.text})")
-    bad, good = f.label("bad"), f.label("good")
-    f.do(f"br i1 {text}, label %{bad}, label %{good}")
-    f.place(bad)
-    f.do(f"store i64 1, ptr {f.load_argument(status)}, align 8")
-    f.do(f"br label %{good}")
-    f.place(good)
+    with f.when(wrong.any()):
+        f.do(f"store i64 1, ptr {f.load_argument(status)}, align 8")

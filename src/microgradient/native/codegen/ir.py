@@ -108,16 +108,41 @@ class Function:
         self.do(f"br label %{head}" + ("" if unroll else ", !llvm.loop !0"))
         self.place(done)
 
-    def choose(self, condition: str, then: Callable[[], None], otherwise: Callable[[], None] | None = None) -> None:
+    def choose(self, condition: str, then: Callable[[], None], otherwise: Callable[[], None]) -> None:
         """`if condition: then() else: otherwise()`, for an i1."""
         labels = [self.label("then"), self.label("else"), self.label("after")]
         self.do(f"br i1 {condition}, label %{labels[0]}, label %{labels[1]}")
         for label, body in zip(labels, (then, otherwise), strict=False):
             self.place(label)
-            if body is not None:
-                body()
+            body()
             self.do(f"br label %{labels[2]}")
         self.place(labels[2])
+
+    @contextmanager
+    def when(self, condition: str) -> Iterator[None]:
+        """`if condition:`, for an i1."""
+        then, after = self.label("then"), self.label("after")
+        self.do(f"br i1 {condition}, label %{then}, label %{after}")
+        self.place(then)
+        yield
+        self.do(f"br label %{after}")
+        self.place(after)
+
+    @contextmanager
+    def forever(self) -> Iterator[str]:
+        """`while True:`; yields the block behind it, to which `leave` leads."""
+        head, done = self.label("head"), self.label("done")
+        self.do(f"br label %{head}")
+        self.place(head)
+        yield done
+        self.do(f"br label %{head}")
+        self.place(done)
+
+    def leave(self, condition: str, block: str) -> None:
+        """Go to `block` if an i1 is true."""
+        stay = self.label("stay")
+        self.do(f"br i1 {condition}, label %{block}, label %{stay}")
+        self.place(stay)
 
     def text(self) -> str:
         """The finished function, which returns its result. The module must have METADATA and the declarations."""

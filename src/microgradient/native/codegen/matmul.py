@@ -263,17 +263,7 @@ class _Writer:
                 yield middle, rest, nullcontext()
             else:
                 left = self.f.emit(f"sub nsw i64 {stop}, {middle}")
-                yield middle, rest, self.when(self.f.emit(f"icmp eq i64 {left}, {rest}"))
-
-    @contextmanager
-    def when(self, condition: str) -> Iterator[None]:
-        f = self.f
-        yes, after = f.label("then"), f.label("after")
-        f.do(f"br i1 {condition}, label %{yes}, label %{after}")
-        f.place(yes)
-        yield
-        f.do(f"br label %{after}")
-        f.place(after)
+                yield middle, rest, self.f.when(self.f.emit(f"icmp eq i64 {left}, {rest}"))
 
     def one_tile(self, row: Index, height: int, panel: _Panel, parts: tuple[str, ...]) -> None:
         """The sums of one tile: 0 or loaded; products added to them in registers; saved, or through the epilogue."""

@@ -180,6 +180,14 @@ class Register:
         """Where it is not a number."""
         return self.make(f"fcmp uno {self.type} {self.text}, {self.text}", "b1")
 
+    def any(self) -> str:
+        """Whether this b1 is true in any lane: an i1."""
+        if self.lanes == 1:
+            return self.text
+        name = f"llvm.vector.reduce.or.v{self.lanes}i1"
+        self.f.declare(name, f"declare i1 @{name}({self.type})")
+        return self.f.emit(f"call i1 @{name}({self.type} {self.text})")
+
     def select(self, a: Other, b: Other) -> Register:
         """`a` where this b1 is true, else `b`. One of them must be a Register."""
         if not isinstance(a, Register):

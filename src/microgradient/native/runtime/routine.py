@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -30,13 +30,13 @@ class BoundLaunch(NamedTuple):
 
 
 class NativeRoutine:
-    """Launches, ready to run. `table[slot]` is for the caller to fill: `id(array)`, or an address for the slots in `raw`.
+    """Launches, ready to run. `table[slot]` is for the caller to fill: `id(array)`.
 
     `arena` is memory for what lies between launches (see `new_arena`); several routines may share it. One call at a time; what
     is in the table must stay alive during it, and the machine code as long as this object is used.
     """
 
-    def __init__(self, launches: Sequence[BoundLaunch], slots: int, arena: Array, raw: Collection[int] = ()) -> None:
+    def __init__(self, launches: Sequence[BoundLaunch], slots: int, arena: Array) -> None:
         slots = max(slots, 2)
         self.arena = arena
         self._status = ctypes.c_int64(0)
@@ -44,14 +44,13 @@ class NativeRoutine:
         self.table = memoryview(addresses).cast("B").cast("Q")  # faster to fill
         self.table[ARENA] = arena.ctypes.data
         self.table[STATUS] = ctypes.addressof(self._status)
-        kinds = [0 if slot in raw else data_offset() for slot in range(slots)]
         args, relocations = self._arguments(launches)
         shared = [launch.parallel and launch.pieces > 1 for launch in launches]
         lines = [n for k, x in enumerate(launches) for n in (x.address, args[k], x.pieces, shared[k])]
-        self._parts = [_int64s(lines), _int64s(relocations), _int64s(kinds), _int64s([0] * slots)]
+        self._parts = [_int64s(lines), _int64s(relocations), _int64s([0] * slots)]
         where = [ctypes.addressof(part) for part in self._parts]
         parts = [where[0], len(launches), where[1], len(relocations) // 3, ctypes.addressof(addresses)]
-        self._routine = _int64s([*parts, where[2], where[3], slots, sum(shared)])
+        self._routine = _int64s([*parts, where[2], slots, sum(shared), data_offset()])
         self._address = ctypes.addressof(self._routine)
         self._run = threads.driver().run
 

@@ -88,18 +88,9 @@ def slow_path(where: Register, y: Register, otherwise: Callable[[], Register]) -
     f = y.f
     place = f.alloca(y.type)
     f.do(f"store {y.type} {y.text}, ptr {place}, align 64")
-    some = where.text
-    if y.lanes > 1:
-        symbol = f"llvm.vector.reduce.or.v{y.lanes}i1"
-        f.declare(symbol, f"declare i1 @{symbol}({where.type})")
-        some = f.emit(f"call i1 @{symbol}({where.type} {where.text})")
-    rare, after = f.label("rare"), f.label("after")
-    f.do(f"br i1 {some}, label %{rare}, label %{after}")
-    f.place(rare)
-    chosen = where.select(otherwise(), y)
-    f.do(f"store {y.type} {chosen.text}, ptr {place}, align 64")
-    f.do(f"br label %{after}")
-    f.place(after)
+    with f.when(where.any()):
+        chosen = where.select(otherwise(), y)
+        f.do(f"store {y.type} {chosen.text}, ptr {place}, align 64")
     return y.make(f"load {y.type}, ptr {place}, align 64")
 
 

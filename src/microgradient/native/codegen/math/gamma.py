@@ -11,7 +11,7 @@ import math
 
 from ..registers import Register
 from .common import in_double, out_of_line, per_lane, polynomial
-from .logarithms import log
+from .logarithms import log, whole_power
 from .trigonometry import tan
 
 BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510, 43867 / 798, -174611 / 330)
@@ -52,7 +52,7 @@ def _right(x: Register, n: int) -> Register:
     bound, total = 10 + n, x.like(0)
     for _ in range(bound):  # ψ⁽ⁿ⁾(x) = ψ⁽ⁿ⁾(x + 1) - (-1)ⁿ n! / xⁿ⁺¹
         low = x < bound
-        total = total + low.select(_inverse_power(x, n + 1), 0)
+        total = total + low.select(1 / whole_power(x, n + 1), 0)
         x = low.select(x + 1, x)
     w = 1 / (x * x)
     if not n:
@@ -60,18 +60,7 @@ def _right(x: Register, n: int) -> Register:
         return log(x) - 0.5 / x - w * polynomial(w, terms) - total
     terms = [b * math.perm(n + 2 * k - 1, 2 * k - 1) / math.factorial(2 * k) for k, b in enumerate(BERNOULLI, 1)]
     series = w.fma(polynomial(w, terms), 0.5 / x) + 1 / n
-    return (total + series * _inverse_power(x, n)) * ((-1) ** (n + 1) * math.factorial(n))
-
-
-def _inverse_power(x: Register, n: int) -> Register:
-    """x⁻ⁿ, by squaring."""
-    power: Register | None = None
-    while n:
-        if n % 2:
-            power = x if power is None else power * x
-        x, n = x * x, n // 2
-    assert power is not None
-    return 1 / power
+    return (total + series * (1 / whole_power(x, n))) * ((-1) ** (n + 1) * math.factorial(n))
 
 
 def _derivative_of_cotangent(n: int) -> list[float]:

@@ -190,9 +190,9 @@ def power(a: Register, n: float) -> Register:
     if n == 0:
         return a.like(1)
     if a.kind != "f":
-        return _product(a, int(n))
+        return whole_power(a, int(n))
     if n in (1, 2, 3, 4):
-        return _product(a, int(n))
+        return whole_power(a, int(n))
     if n == -1:
         return 1 / a
     if 2 * n % 1 or abs(n) > (7.5 if a.dtype == "f4" else 2):
@@ -206,15 +206,15 @@ def _multiplied(a: Register, n: float) -> Register:
     """a^n for n ≠ 0, a multiple of ½, of which no part overflows before the result does."""
     whole = int(abs(n))
     if n == int(n):
-        return _product(a if n > 0 else 1 / a, whole)
+        return whole_power(a if n > 0 else 1 / a, whole)
     base = a.compare("eq", -math.inf).select(a.like(math.inf), a + 0.0)
     root = base.sqrt()
     if not whole:
         return root if n > 0 else 1 / root
-    return _product(base, whole) * root if n > 0 else _product(1 / base, whole) / root
+    return whole_power(base, whole) * root if n > 0 else whole_power(1 / base, whole) / root
 
 
-def _product(a: Register, n: int) -> Register:
+def whole_power(a: Register, n: int) -> Register:
     """a^n by squaring, n > 0."""
     result: Register | None = None
     while True:
