@@ -33,7 +33,7 @@ def simplify(program: Program) -> Program:
     new: dict[int, Instruction] = {id(i): i for i in program.inputs}
     known: dict[Any, Instruction] = {}
     made: list[Instruction] = []
-    for old in _needed(program):
+    for old in needed(program.instructions, program.outputs):
         args = tuple(new[id(a)] if isinstance(a, Instruction) else a for a in old.args)
         same = _RULES[old.op](old, args) if old.op in _RULES else None
         if isinstance(same, Instruction):
@@ -49,14 +49,14 @@ def simplify(program: Program) -> Program:
                 known[key] = found
         new[id(old)] = found
     outputs = [new[id(o)] for o in program.outputs]
-    return Program(program.inputs, _needed(Program(program.inputs, made, outputs)), outputs, program.aliases)
+    return Program(program.inputs, needed(made, outputs), outputs, program.aliases)
 
 
-def _needed(program: Program) -> list[Instruction]:
+def needed(instructions: list[Instruction], outputs: list[Instruction]) -> list[Instruction]:
     """The instructions that an output or an effect depends on."""
-    wanted = {id(o) for o in program.outputs}
+    wanted = {id(o) for o in outputs}
     kept = []
-    for i in reversed(program.instructions):
+    for i in reversed(instructions):
         if id(i) in wanted or (i.op == "host" and not i.params.get("pure", True)):
             kept.append(i)
             wanted.update(id(a) for a in i.args if isinstance(a, Instruction))

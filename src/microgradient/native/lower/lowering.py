@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ...program.program import Instruction, Program
+from ...program.simplify import needed
 from .indexing import INDEXING
 from .merge_sums import merge_assemblies
 from .ops import NATIVE_DTYPES
@@ -33,7 +34,8 @@ def lower(program: Program) -> Program:
         lowering.where = instruction.where
         new[id(instruction)] = _lowered(lowering, instruction, args)
     outputs = [new[id(o)] for o in program.outputs]
-    return Program(program.inputs, merge_assemblies(lowering.made, outputs), outputs, program.aliases)
+    merge_assemblies(made := needed(lowering.made, outputs), outputs)
+    return Program(program.inputs, needed(made, outputs), outputs, program.aliases)
 
 
 def _lowered(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction:

@@ -13,63 +13,43 @@ from ...program.program import Instruction
 from .ops import VIEWS
 
 
-def merge_assemblies(made: list[Instruction], outputs: list[Instruction]) -> list[Instruction]:
-    """The instructions, with assemblies that meet in a sum or in another assembly, and that nothing else reads, merged."""
+def merge_assemblies(made: list[Instruction], outputs: list[Instruction]) -> None:
+    """Merge assemblies that meet in a sum or in another assembly, and that nothing else reads. What they were stays in `made`,
+    needed by nobody."""
     uses = Counter(id(a) for i in made for a in i.args if isinstance(a, Instruction))
     uses.update(id(o) for o in outputs)
-    gone: set[int] = set()
-    out: list[Instruction] = []
+    found, made[:] = list(made), []
 
     def alone(x: Any, op: str = "assemble") -> bool:
         return isinstance(x, Instruction) and x.op == op and uses[id(x)] == 1 and "windows" not in x.params
 
-    def sum_of(a: Any, b: Any) -> Instruction | None:
+    def merged(a: Any, b: Any) -> Instruction | None:
         """One assembly of the pieces of two that do not meet."""
         if not (alone(a) and alone(b) and a.shape == b.shape and a.dtype == b.dtype and _apart(a, b)):
             return None
-        gone.update((id(a), id(b)))
-        pieces = [_plus_zero(x, out) for x in (*a.args, *b.args)]
-        both = Instruction("assemble", tuple(pieces), {"keys": a.params["keys"] + b.params["keys"]}, a.shape, a.dtype)
-        both.where = b.where
+        pieces = tuple([_plus_zero(x, made) for x in (*a.args, *b.args)])
+        keys = a.params["keys"] + b.params["keys"]
+        both = Instruction("assemble", pieces, {"keys": keys}, a.shape, a.dtype, where=b.where)
         uses[id(both)] = 1
         return both
 
-    for i in made:
-        if i.op == "add":
-            _add(i, alone, sum_of, gone, out)
+    for i in found:
+        if i.op == "add" and (both := merged(*i.args)):
+            i.op, i.args, i.params = both.op, both.args, both.params
+        elif i.op == "add":
+            a, b = i.args
+            for before, term in ((a, b), (b, a)):  # or one term with one of the addition before
+                for rest, other in (before.args, before.args[::-1]) if alone(before, "add") else ():
+                    if term in i.args and (both := merged(other, term)):
+                        made.append(both)
+                        i.args = (rest, both)
         elif i.op == "assemble" and "windows" not in i.params:
-            _unnest(i, alone, gone)
-        out.append(i)
-    return [i for i in out if id(i) not in gone]
-
-
-def _add(i: Instruction, alone: Any, sum_of: Any, gone: set[int], out: list[Instruction]) -> None:
-    """Merge the terms of an addition, or one with a term of the addition before it."""
-    a, b = i.args
-    if (both := sum_of(a, b)) is not None:
-        i.op, i.args, i.params = both.op, both.args, both.params
-        return
-    for before, term in ((a, b), (b, a)):
-        if alone(before, "add"):
-            for rest, other in (before.args, before.args[::-1]):
-                if (both := sum_of(other, term)) is not None:
-                    gone.add(id(before))
-                    out.append(both)
-                    i.args = (rest, both)
-                    return
-
-
-def _unnest(i: Instruction, alone: Any, gone: set[int]) -> None:
-    """Replace pieces that are assembled for nobody else by their own pieces."""
-    pieces: list[tuple[Any, Any]] = []
-    for piece, key in zip(i.args, i.params["keys"], strict=True):
-        if alone(piece):
-            gone.add(id(piece))
-            inner = zip(piece.args, piece.params["keys"], strict=True)
-            pieces += [(x, tuple(map(_within, key, own))) for x, own in inner]
-        else:
-            pieces.append((piece, key))
-    i.args, i.params = tuple(x for x, _ in pieces), {"keys": tuple(key for _, key in pieces)}
+            pieces: list[tuple[Any, Any]] = []
+            for piece, key in zip(i.args, i.params["keys"], strict=True):
+                inner = zip(piece.args, piece.params["keys"], strict=True) if alone(piece) else ()
+                pieces += [(x, tuple(map(_within, key, own))) for x, own in inner] or [(piece, key)]
+            i.args, i.params = tuple([x for x, _ in pieces]), {"keys": tuple([key for _, key in pieces])}
+        made.append(i)
 
 
 def _plus_zero(x: Instruction, out: list[Instruction]) -> Instruction:

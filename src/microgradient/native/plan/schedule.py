@@ -16,10 +16,10 @@ from ..lower.views import Layout, dense
 from .fusion import Supported, copying
 from .fusion_group import FusionGroup
 from .grouping import Fused, fuse
-from .groups import ContractionGroup, HostCall, RowGroup, ScatterGroup
+from .groups import HostCall, RowGroup
 from .memory import Memory, arrange
 from .rng_plan import Draws
-from .values import Buffer, BufferValue, FusedOp, View, number_of
+from .values import Buffer, BufferValue, View, number_of
 
 
 class Schedule(NamedTuple):
@@ -36,11 +36,9 @@ def schedule(program: Program, supported: Supported) -> Schedule:
     """Plan a program's kernels and memory. Slots: the inputs, then the outputs, then constants."""
     fused = fuse(lower(program), supported)
     _Outputs(program, fused).place()
-    _drop_unused(fused)
     _find_stored(fused)
     memory = Memory(len(program.inputs) + len(program.outputs))
-    groups = [g for g in fused.groups if not isinstance(g, FusionGroup) or g.ops]
-    launches = [group.launch(memory) for group in groups]
+    launches = [group.launch(memory) for group in fused.groups]
     return Schedule(launches, arrange(launches), memory.slots, memory.constants, fused.draws)
 
 
@@ -120,38 +118,6 @@ class _Outputs:
             groups.append(group)
         value.place(target)
         return View(value)
-
-
-def _drop_unused(fused: Fused) -> None:
-    """Remove operations whose results nobody reads."""
-    needed: set[int] = set()  # values
-    buffers: set[int] = set()  # in which assembled values lie that somebody reads
-
-    def read(value: BufferValue) -> None:
-        needed.add(id(value))
-        if value.buffer is not None:
-            buffers.add(id(value.buffer))
-
-    for view in fused.outputs:
-        read(view.value)
-    for group in reversed(fused.groups):
-        if isinstance(group, FusionGroup):
-            kept: list[FusedOp] = []
-            for op in reversed(group.ops):
-                value, buffer = op.value, op.value.buffer
-                placed = buffer is not None and value.placed and (buffer.slot is not None or id(buffer) in buffers)
-                if id(value) in needed or placed or (op.name == "product" and kept):
-                    kept.append(op)
-                    for view in op.views:
-                        read(view.value)
-            group.ops = kept[::-1]
-            if not kept:
-                continue
-        if isinstance(group, ScatterGroup):
-            read(group.target)
-        if not isinstance(group, FusionGroup) or isinstance(group, ContractionGroup):
-            for _, view in group.operands():
-                read(view.value)
 
 
 def _find_stored(fused: Fused) -> None:
