@@ -101,7 +101,6 @@ def work(spec: RowKernel) -> int:
 def normalise(spec: RowKernel) -> RowKernel:
     """The same kernel with loops of one step dropped, loops merged where every array allows it, and the vectorised loop the last
     of the kept or of the reduced ones."""
-    spec = _pruned(spec)
     counted = {dict(op.params)["loop"] for op in spec.ops if op.name == "iota"}
     shape = list(spec.shape)
     steps = {d: [a.strides[d] for a in _accesses(spec)] for d in range(len(shape))}
@@ -124,21 +123,6 @@ def normalise(spec: RowKernel) -> RowKernel:
             group.append(vector)
     order = kept + reduced
     return _reordered(spec, order, len(kept), order.index(vector), shape, steps)
-
-
-def _pruned(spec: RowKernel) -> RowKernel:
-    """The kernel without conversions to the same dtype and without operations that no store needs."""
-    needed, count = _needed(spec), len(spec.loads)
-    number = list(range(count))
-    ops: list[Op] = []
-    for n, op in enumerate(spec.ops):
-        if op.name == "astype" and dtype_of(spec, op.args[0]) == op.dtype:
-            number.append(number[op.args[0]])
-            continue
-        number.append(count + len(ops))
-        if count + n in needed:
-            ops.append(op._replace(args=tuple([number[a] for a in op.args])))
-    return spec._replace(ops=tuple(ops), stores=tuple([(number[v], a) for v, a in spec.stores]))
 
 
 def _transpose(kernel: RowKernel, needed: frozenset[int], lanes: int) -> tuple[RowKernel, frozenset[int]]:

@@ -18,7 +18,7 @@ from ...program.origin import Origin
 from ...program.program import Instruction
 from ..lower.ops import NATIVE_DTYPES, REDUCTIONS
 from ..lower.views import Step, resolve
-from .fusion_group import FusionGroup, along, vote
+from .fusion_group import FusionGroup, vote
 from .groups import HostCall, RowGroup
 from .values import BufferValue, Group, Shape, View, literal_view, number_of
 
@@ -127,16 +127,7 @@ class Fusion:
             joined.weak = weak
             return self.view(View(joined), Step("reshape", shape, {}))
         if group is None:
-            order = vote(views[1:] if gather else views, shape, natural=updates is not None)
-            conforming = [
-                self._conformed(o, shape, order) if isinstance(o, View) and (k or not gather) else o
-                for k, o in enumerate(operands)
-            ]
-            if any(a is not b for a, b in zip(conforming, operands, strict=True)):
-                operands = conforming
-                group = self._joinable(name, operands, shape, latest, updates)
-        if group is None:
-            group = self.rows(shape, order)
+            group = self.rows(shape, vote(views[1:] if gather else views, shape, natural=updates is not None))
             group.updates = updates
             if shape == ():
                 self.scalars = group
@@ -191,12 +182,6 @@ class Fusion:
             if isinstance(o, View):
                 o.value.views.append(o.steps)  # whoever places the value later must keep the view
         return group.enter(name, found, params, domain, dtype, self.where)
-
-    def _conformed(self, view: View, shape: Shape, order: tuple[int, ...]) -> View:
-        """A large operand that lies in memory otherwise is copied first, by blocks, which is faster than reading it across."""
-        if view.shape != shape or along(view, shape, order):
-            return view
-        return self.copy(view, order)
 
     # ------------------------------------------------------------------------------------------------------ reductions
 

@@ -71,11 +71,13 @@ class KernelBody:
         else:
             common = _computing_dtype(op)
             args = tuple([self._argument(o, value.shape, common) for o in op.operands])
-            bare = name.startswith("reduce_") or name in ("astype", "copy")
-            params = () if bare else tuple(sorted(op.params.items()))
-            found = self._op("astype" if name == "copy" else name, args, dtype, params)
-            if name == "copy":  # an operation that does nothing: whoever reads it can as well read its operand
-                found = args[0]
+            bare = name.startswith("reduce_") or name == "astype"
+            # a copy does nothing: whoever reads it can as well read its operand
+            found = (
+                args[0]
+                if name == "copy"
+                else self._op(name, args, dtype, () if bare else tuple(sorted(op.params.items())))
+            )
         self.values[id(value)] = found
 
     def _argument(self, operand: Any, shape: Any, common: Any) -> int | None:
