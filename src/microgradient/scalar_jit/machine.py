@@ -164,7 +164,8 @@ def machine() -> Function:
         "ptr %memory, ptr %runs, i64 %n, ptr %operands, ptr %functions, ptr %moves, i64 %n_moves, ptr %spare, i64 %times",
     )
     with f.loop(0, "%times") as turn:
-        f.choose(f.emit(f"icmp sgt i64 {turn}, 0"), functools.partial(_move, f))
+        with f.when(f.emit(f"icmp sgt i64 {turn}, 0")):
+            _move(f)
         with f.loop(0, "%n") as run:
             row = f.emit(f"getelementptr [4 x i32], ptr %runs, i64 {run}")
             opcode, count, to, at = (_int(f, row, k) for k in range(4))
