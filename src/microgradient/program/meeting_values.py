@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from types import MappingProxyType
 from typing import Any
 
 from .. import scalar, trace_hooks
@@ -21,32 +22,41 @@ class ValuesMetError(BaseException):
     """A function that was traced for tensors uses a Value. No Exception, so that the function itself does not catch it."""
 
 
-@contextmanager
-def meeting_values() -> Iterator[None]:
+def meeting_values() -> AbstractContextManager[None]:
     """Inside, this thread's first look at the number or the gradient of a Value, or change of one, raises ValuesMetError."""
+
+    def refuse(*_: Any) -> Any:
+        raise ValuesMetError
+
+    return watching_values(refuse, refuse)
+
+
+@contextmanager
+def watching_values(
+    read: Callable[..., Any], write: Callable[..., None], others: Mapping[str, Any] = MappingProxyType({})
+) -> Iterator[None]:
+    """Inside, this thread's looks at `data` and `grad` of a Value are `read(name, get, v)`, its changes `write(name, put, v, x)`.
+
+    `others` are further attributes of the class meanwhile.
+    """
     me = threading.get_ident()
 
-    def refusing(slot: Any) -> property:
-        def read(v: Value) -> Any:
-            if traces_values(me):
-                raise ValuesMetError
-            return slot.__get__(v)
+    def watched(name: str, slot: Any) -> property:
+        get, put = slot.__get__, slot.__set__
 
-        def write(v: Value, x: Any) -> None:
-            if traces_values(me):
-                raise ValuesMetError
-            slot.__set__(v, x)
+        def change(v: Value, x: Any) -> None:
+            write(name, put, v, x) if traces_values(me) else put(v, x)
 
-        return property(read, write)
+        return property(lambda v: read(name, get, v) if traces_values(me) else get(v), change)
 
     with value_lock:
         # not before: another thread may have put its own there
-        slots = {name: vars(Value)[name] for name in ("data", "grad")}
-        put_on_value({name: refusing(slot) for name, slot in slots.items()})
+        kept = {name: vars(Value)[name] for name in ("data", "grad", *others)}
+        put_on_value({name: watched(name, kept[name]) for name in ("data", "grad")} | dict(others))
         try:
             yield
         finally:
-            put_on_value(slots)
+            put_on_value(kept)
 
 
 def traces_values(thread: int) -> bool:

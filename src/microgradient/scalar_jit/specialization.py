@@ -51,13 +51,14 @@ class ValueSpecialization:
         self.program, self.function, self.rebuild, self.compile = traced.program, function, rebuild, compile
         self.statics: list[Any] = []
         self.witness: Any = None
-        guards.outside = frozenset(id(cell.value) for cell in traced.cells if cell.argument is None)
+        guards.outside = frozenset(id(cell.value) for cell in traced.cells.values() if cell.argument is None)
         self.loops = self.program.places is None  # whether a run can follow a run without Python: not if it is debugged
         slots: list[int] = []
         self._ways_back: dict[int, Callable[..., Any]] = {}
-        self._varied = _Values([cell for cell in traced.cells if isinstance(cell.data_before, ScalarSym)])
+        self._varied = _Values([cell for cell in traced.cells.values() if isinstance(cell.data_before, ScalarSym)])
         self._results = [_taker(leaf, slots, traced.arguments) for leaf in traced.results]
-        self._writes = [write for name in ("data", "grad") for write in _writes(name, traced.effects, slots)]
+        changed: list[Cell] = [*traced.effects, *traced.new]
+        self._writes = [write for name in ("data", "grad") for write in _writes(name, changed, slots)]
         self._new_grads = [c.argument for c in traced.effects if c.grad is not c.grad_before and c.argument is not None]
         moves = [
             (before.slot, after.slot)
@@ -73,7 +74,7 @@ class ValueSpecialization:
 
     def _reads_of(self, name: str) -> Iterator[tuple[str, _Values, Any]]:
         """The data or the gradients of cells that are inputs, and where in memory they go."""
-        read = [cell for cell in self.traced.cells if isinstance(getattr(cell, f"{name}_before"), ScalarSym)]
+        read = [cell for cell in self.traced.cells.values() if isinstance(getattr(cell, f"{name}_before"), ScalarSym)]
         if read:
             yield name, _Values(read), self.executable.places(getattr(cell, f"{name}_before").slot for cell in read)
 
@@ -96,14 +97,14 @@ class ValueSpecialization:
         out = memory[self._outputs].tolist()
         for k in self._truths:
             out[k] = bool(out[k])
-        made: dict[int, Value] = {}
-        results = [take(out, leaves, made) for take in self._results]
+        with_new = (*leaves, *(Value(0.0, label=result.label) for result in self.traced.new))
+        for name, values, new in self._writes:
+            for value, x in zip(values.of(with_new), out[new] if isinstance(new, slice) else new, strict=True):
+                setattr(value, name, x)
         for number, result in enumerate(self.traced.results):
             if isinstance(result, Result) and result.computed:
-                self._connect(made[id(result)], number, leaves)
-        for name, values, new in self._writes:
-            for value, x in zip(values.of(leaves), out[new] if isinstance(new, slice) else new, strict=True):
-                setattr(value, name, x)
+                self._connect(with_new[result.argument], number, leaves)
+        results = [take(out, with_new) for take in self._results]
         return self.traced.rebuild(results)
 
     def _refuse_non_finite(self) -> None:
@@ -122,7 +123,9 @@ class ValueSpecialization:
         if not parents:
             return
         y._first, y._children, y._name = parents[0], tuple(parents), "compiled"
-        if self.traced.effects or any(cell.value.parents for cell in self.traced.cells if cell.argument is None):
+        if self.traced.effects or any(
+            cell.value.parents for cell in self.traced.cells.values() if cell.argument is None
+        ):
             y._backward = _refuse_backward
             return
         result: Any = ref(y)
@@ -225,37 +228,26 @@ def _writes(name: str, cells: list[Cell], slots: list[int]) -> Iterator[tuple[st
         yield name, _Values(others), [getattr(cell, name) for cell in others]
 
 
-def _taker(leaf: Any, slots: list[int], argument_of: dict[Value, int]) -> Callable[[list[Any], Any, Any], Any]:
-    """A function of (out, leaves, made) that gives a leaf of the result; adds what it needs of `out` to `slots`."""
+def _taker(leaf: Any, slots: list[int], argument_of: dict[Value, int]) -> Callable[[list[Any], Any], Any]:
+    """A function of (out, leaves) that gives a leaf of the result; adds what it needs of `out` to `slots`."""
     if isinstance(leaf, ScalarSym):
         slots.append(leaf.slot)
         at = len(slots) - 1
-        return lambda out, leaves, made: out[at]
-    if isinstance(leaf, Result):
-        data, grad = (_taker(x, slots, argument_of) for x in (leaf.data, leaf.grad))
-
-        def take_value(out: list[Any], leaves: Any, made: dict[int, Value]) -> Value:
-            value = made.get(id(leaf))
-            if value is None:
-                value = made[id(leaf)] = Value(data(out, leaves, made), label=leaf.label)
-                value.grad = grad(out, leaves, made)
-            return value
-
-        return take_value
-    if isinstance(leaf, Value) and leaf in argument_of:
-        position = argument_of[leaf]
-        return lambda out, leaves, made: leaves[position]
+        return lambda out, leaves: out[at]
+    position = leaf.argument if isinstance(leaf, Result) else argument_of.get(leaf) if isinstance(leaf, Value) else None
+    if position is not None:
+        return lambda out, leaves: leaves[position]
     if isinstance(leaf, np.ndarray) and leaf.dtype == object:
         takers = [_taker(x, slots, argument_of) for x in leaf.flat]
         kind = float if all(isinstance(x, ScalarSym | float) for x in leaf.flat) else object
 
-        def take_array(out: list[Any], leaves: Any, made: dict[int, Value]) -> Any:
+        def take_array(out: list[Any], leaves: Any) -> Any:
             array = np.empty(len(takers), kind)
-            array[:] = [take(out, leaves, made) for take in takers]
+            array[:] = [take(out, leaves) for take in takers]
             return array.reshape(leaf.shape)
 
         return take_array
-    return lambda out, leaves, made: leaf
+    return lambda out, leaves: leaf
 
 
 def _refuse_backward() -> None:

@@ -11,10 +11,7 @@ only the tracing thread sees the cells.
 
 from __future__ import annotations
 
-import operator
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,7 +21,7 @@ from ..errors import TraceError, format_location, user_location
 from ..primitives import TABLE
 from ..program.capture import ARRAY, FLOAT, VALUE, refuse_hidden
 from ..program.leaks import Leaks
-from ..program.meeting_values import put_on_value, traces_values, value_lock
+from ..program.meeting_values import value_lock, watching_values
 from ..program.trace import Trace, tracing_with
 from ..scalar import Value
 from ..scalar_world import SCALAR
@@ -42,8 +39,9 @@ class Cell:
 
     __slots__ = ("argument", "data", "data_before", "grad", "grad_before", "value")
 
-    def __init__(self, value: Value, argument: int | None) -> None:
-        self.value, self.argument = value, argument
+    def __init__(self, value: Any, argument: int | None) -> None:
+        self.value: Any = value
+        self.argument: Any = argument
         self.data: Any = UNSEEN
         self.data_before: Any = UNSEEN
         self.grad: Any = UNSEEN
@@ -64,12 +62,13 @@ class TracedValue(Value):
     data, grad = vars(Value)["data"], vars(Value)["grad"]
 
 
-class Result:
-    """A Value among the results: its number, its gradient, its label, and whether it was computed from others."""
+class Result(Cell):
+    """A Value among the results: a new one in each call, whose number as an argument counts on from those there are."""
 
-    __slots__ = ("computed", "data", "grad", "label")
+    __slots__ = ("computed", "label")
 
-    def __init__(self, value: Value) -> None:
+    def __init__(self, value: Value, argument: int) -> None:
+        super().__init__(None, argument)
         self.data, self.grad, self.label, self.computed = value.data, value.grad, value.label, bool(value.parents)
 
 
@@ -78,26 +77,52 @@ class Traced:
 
     `numbers` are the inputs that arguments fill, in the order of the arguments' leaves; `arguments` says which argument a Value
     of the trace stands for. `results` are the leaves of what was returned: ScalarSyms, Results, arrays of them, or anything else
-    as it is; `rebuild` puts new leaves in their places. `effects` are the cells that were changed.
+    as it is; `rebuild` puts new leaves in their places. `new` are the Results, `effects` the cells that were changed.
     """
 
     sources = ()  # no arrays: those are numbers, one by one
 
     def __init__(self, leaves: list[Any], kinds: list[int], keep_places: bool) -> None:
         self.program = ScalarProgram(keep_places)
-        self.cells: list[Cell] = []
         self.effects: list[Cell] = []
         self.numbers: list[ScalarSym] = []
         self.arguments: dict[Value, int] = {}
-        self._stand_ins: dict[int, Value] = {}
-        self.leaves = [self._stand_in(n, x, kind) for n, (x, kind) in enumerate(zip(leaves, kinds, strict=True))]
+        self.cells: dict[Value, Cell] = {}
+        self.new: list[Result] = []
+        stand_ins: dict[int, Value] = {}
+        self.leaves = [self._stand_in(n, *leaf, stand_ins) for n, leaf in enumerate(zip(leaves, kinds, strict=True))]
+        self.start = next_seq()  # Values with a lower `seq` existed before
         self.results: list[Any] = []
         self.rebuild: Callable[[list[Any]], Any] = lambda leaves: None
 
-    def _stand_in(self, number: int, leaf: Any, kind: int) -> Any:
+    def read(self, name: str, get: Callable[[Value], Any], v: Value) -> Any:
+        """The `data` or `grad` of a Value, as the function finds it."""
+        if v.seq > self.start:
+            return get(v)
+        cell = self._cell(v)
+        x = getattr(cell, name)
+        if x is UNSEEN:
+            x = get(v)
+            if isinstance(x, int | float):
+                x = self.program.input()
+            setattr(cell, name, x)
+            setattr(cell, f"{name}_before", x)
+        return x
+
+    def write(self, name: str, put: Callable[[Value, Any], None], v: Value, x: Any) -> None:
+        """Set the `data` or `grad` of a Value: of one from before, in its cell."""
+        if v.seq > self.start:
+            put(v, x)
+        else:
+            setattr(self._cell(v), name, x)
+
+    def _cell(self, v: Value) -> Cell:
+        return self.cells.get(v) or self.cells.setdefault(v, Cell(v, self.arguments.get(v)))
+
+    def _stand_in(self, number: int, leaf: Any, kind: int, stand_ins: dict[int, Value]) -> Any:
         """What the function gets for an argument: inputs instead of numbers, a new Value instead of a Value."""
         if kind == VALUE:
-            value = self._stand_ins.setdefault(id(leaf), Value(leaf.data, label=leaf.label))
+            value = stand_ins.setdefault(id(leaf), Value(leaf.data, label=leaf.label))
             value.grad = leaf.grad
             self.arguments.setdefault(value, number)
             return value
@@ -107,6 +132,26 @@ class Traced:
         entries[:] = inputs = [self.program.input() for _ in range(entries.size)]
         self.numbers += inputs
         return entries.reshape(leaf.shape) if kind == ARRAY else inputs[0]
+
+    def take(self, leaf: Any, seen: dict[Value, Result]) -> Any:
+        """A leaf of the result, read while the trace is still on. A Value from before is returned itself."""
+        if isinstance(leaf, Value) and leaf.seq > self.start:
+            return seen.get(leaf) or seen.setdefault(leaf, Result(leaf, len(self.leaves) + len(seen)))
+        if isinstance(leaf, np.ndarray) and leaf.dtype == object:
+            array = np.empty(leaf.size, object)
+            array[:] = [self.take(entry, seen) for entry in leaf.ravel()]
+            return array.reshape(leaf.shape)
+        if not isinstance(leaf, Value | ScalarSym):
+            refuse_hidden(leaf, lambda x: isinstance(x, Value) and x.seq > self.start)
+        return leaf
+
+    def close(self) -> None:
+        """The trace is over: see what was written."""
+        for cell in self.cells.values():
+            cell.settle(self.program)
+            if cell.data is not cell.data_before or cell.grad is not cell.grad_before:
+                self.effects.append(cell)
+        self.program.close()
 
 
 UNSEEN: Any = object()
@@ -120,16 +165,16 @@ def trace_values(
         traced, trace = Traced(leaves, kinds, keep_places), _NoTensors()
         args, options = rebuild(traced.leaves)
         try:
-            with tracing_with(trace), _traced_values(traced) as cells:
-                start = next_seq()
-                traced.results, traced.rebuild = _results(fn(*args, **options), start)
+            with tracing_with(trace), watching_values(traced.read, traced.write, _methods()):
+                vars(scalar)["SCALAR"] = TRACED
+                found, traced.rebuild = flatten(fn(*args, **options))
+                seen: dict[Value, Result] = {}
+                traced.results = [traced.take(leaf, seen) for leaf in found]
+                traced.new = [*seen.values()]
             leaks.refuse(lambda x: isinstance(x, Value) and (isinstance(x.data, ScalarSym) or x in traced.arguments))
-            traced.cells = list(cells.values())
-            for cell in traced.cells:
-                cell.settle(traced.program)
-            traced.effects = [c for c in traced.cells if c.data is not c.data_before or c.grad is not c.grad_before]
         finally:
-            traced.program.close()
+            vars(scalar)["SCALAR"] = SCALAR
+            traced.close()
         return traced, trace
 
 
@@ -148,74 +193,6 @@ class _NoTensors(Trace):
 
     emit = input = reference = host = known = draw = read_data = write_data = read_grad = write_grad = _refuse_tensors
     optimizer = _refuse_tensors
-
-
-def _results(value: Any, start: int) -> tuple[list[Any], Callable[[list[Any]], Any]]:
-    leaves, rebuild = flatten(value)
-    seen: dict[int, Result] = {}
-    return [_result(leaf, start, seen) for leaf in leaves], rebuild
-
-
-def _result(leaf: Any, start: int, seen: dict[int, Result]) -> Any:
-    """A leaf of the result, read while the trace is still on. A Value from before is returned itself."""
-    if isinstance(leaf, Value) and leaf.seq > start:
-        return seen.get(id(leaf)) or seen.setdefault(id(leaf), Result(leaf))
-    if isinstance(leaf, np.ndarray) and leaf.dtype == object:
-        array = np.empty(leaf.size, object)
-        array[:] = [_result(entry, start, seen) for entry in leaf.ravel()]
-        return array.reshape(leaf.shape)
-    if not isinstance(leaf, Value | ScalarSym):
-        refuse_hidden(leaf, lambda x: isinstance(x, Value) and x.seq > start)
-    return leaf
-
-
-# ----------------------------------------------------------------------------------------- the class Value, while a trace is on
-
-
-@contextmanager
-def _traced_values(traced: Traced) -> Iterator[dict[Value, Cell]]:
-    """Let Values record into the program; yields the cells, which fill as the function meets them."""
-    cells: dict[Value, Cell] = {}
-    me, start = threading.get_ident(), next_seq()
-    changed = _methods() | {name: _attribute(name, cells, traced, me, start) for name in ("data", "grad")}
-    kept = {name: vars(Value)[name] for name in changed}
-    try:
-        put_on_value(changed)
-        vars(scalar)["SCALAR"] = TRACED
-        yield cells
-    finally:
-        vars(scalar)["SCALAR"] = SCALAR
-        put_on_value(kept)
-
-
-def _attribute(name: str, cells: dict[Value, Cell], traced: Traced, me: int, start: int) -> property:
-    """`Value.data` or `Value.grad` during a trace; Values with a lower `seq` than `start` existed before."""
-    slot: Any = vars(Value)[name]
-    get, put, look = slot.__get__, slot.__set__, operator.attrgetter(name)
-
-    def cell_of(v: Value) -> Cell:
-        return cells.get(v) or cells.setdefault(v, Cell(v, traced.arguments.get(v)))
-
-    def read(v: Value) -> Any:
-        if v.seq > start or not traces_values(me):
-            return get(v)
-        cell = cell_of(v)
-        x = look(cell)
-        if x is UNSEEN:
-            x = get(v)
-            if isinstance(x, int | float):
-                x = traced.program.input()
-            setattr(cell, name, x)
-            setattr(cell, f"{name}_before", x)
-        return x
-
-    def write(v: Value, x: Any) -> None:
-        if v.seq > start or not traces_values(me):
-            put(v, x)
-        else:
-            setattr(cell_of(v), name, x)
-
-    return property(read, write)
 
 
 def _method(name: str, primitive: str) -> Any:
