@@ -88,7 +88,7 @@ def node_names(variables: Mapping[str, Any], deep: bool = False) -> dict[Any, st
 
 
 def name_graph(
-    order: Sequence[Node], root: Node, known: Mapping[Node, str], literals: Mapping[Node, str]
+    order: Sequence[Node], root: Node, known: Mapping[Node, str], values: Mapping[Node, Value]
 ) -> dict[Node, str]:
     """A name for each node of a graph, given in order of evaluation: its known name, that as a literal, or v1, v2, …
 
@@ -110,7 +110,7 @@ def name_graph(
         elif node.parents:
             names[node] = _transposed(node, names) or f"v{computed}"
         else:
-            names[node] = literals.get(node) or f"x{tuple(node.shape)}"
+            names[node] = f"{values[node].data:.6g}" if node in values else f"x{tuple(node.shape)}"
     return names
 
 

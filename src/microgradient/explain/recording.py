@@ -52,9 +52,8 @@ class Recording(Recorder):
     def __init__(self, names: Mapping[Node, str] | None = None) -> None:
         self.steps: dict[Node, Step] = {}
         self.names: dict[Node, str] = dict(names or {})
-        self.signs: dict[Node, str] = {}  # of Values: how micrograd writes the operation
-        self.nodes: dict[Value, Node] = {}  # of Values
-        self.literals: dict[Node, str] = {}  # numbers in a formula
+        self.nodes: dict[Value, Node] = {}
+        self.values: dict[Node, Value] = {}
         self.known: dict[int, tuple[str, Any]] = {}  # name and object by its id: models, and the arrays of tensors
         self.cuts: dict[Node, list[Cut]] = {}  # where the value of a node was used as a constant
         self.sweeps: dict[Node, Any] = {}  # by root: what an explanation has swept already

@@ -67,13 +67,10 @@ class ScalarGraph(Recording):
                 f"`{v._op}` of {', '.join(f'{a:.6g}' for a in args[: len(v.parents)])} does not give {v.data:.6g}: the data have "
                 "changed since this was computed. Compute it again, or call `mg.why` before the data are changed.",
             )
-        node = self.nodes[v] = Node(op, parents, (y, *args), params, (), _FLOAT64)
+        node = Node(op, parents, (y, *args), params, (), _FLOAT64)
         node.seq = v.seq
         self.steps[node] = Step(node, args, y)
-        if parents:
-            self.signs[node] = v._op
-        else:
-            self.literals[node] = f"{v.data:.6g}"
+        self.nodes[v], self.values[node] = node, v
 
 
 _FLOAT64 = np.dtype(np.float64)

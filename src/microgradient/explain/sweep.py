@@ -42,7 +42,7 @@ def sweep_of(of: Any, variables: Mapping[str, Any], x: Any = None) -> Sweep:
         recording.sweeps[root] = Sweep(root, recording)
     sweep: Sweep = recording.sweeps[root]
     known = {**known, **recording.names}
-    sweep.names = known | name_graph(sweep.order, root, known, recording.literals)
+    sweep.names = known | name_graph(sweep.order, root, known, recording.values)
     return sweep
 
 
@@ -120,7 +120,8 @@ class Sweep:
 
     def is_literal(self, node: Node) -> bool:
         """Whether `node` is a number in a formula, without a name."""
-        return self.recording.literals.get(node) == self.names[node]
+        value = self.recording.values.get(node)
+        return value is not None and not node.parents and f"{value.data:.6g}" == self.names[node]
 
     def _argument_names(self, node: Node) -> list[str]:
         """The arguments of a node by name; constants by their number, their variable or their shape, if they were traced."""

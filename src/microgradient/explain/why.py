@@ -156,7 +156,8 @@ def _of_tensor(node: Node, value: Any, gradient: Any, sweep: Sweep, top: int | N
 
 def _edge(use: Use, entry: str, upstream: Any, local: Any, contribution: Any, sweep: Sweep, explain: Any) -> Edge:
     node = use.node
-    op = sweep.recording.signs.get(node, use.op.name)
+    value = sweep.recording.values.get(node)
+    op = use.op.name if value is None else value._op
     told = sweep.formula(node), sentence(use.op), sweep.step(node).where, sweep.recording.layer_path(node)
     return Edge(sweep.names[node] + entry, op, upstream, local, contribution, *told, use.argument, explain)
 

@@ -67,12 +67,8 @@ class Tape:
         """Where the results of these operations are in `memory`."""
         return self._place[list(slots)]
 
-    def value(self, slot: int) -> float:
-        """The result of an operation, after `run`."""
-        return float(self.memory[self._place[slot]])
-
-    def first_non_finite(self) -> int | None:
-        """The first operation of the program whose result is infinite or NaN, though its operands were finite."""
+    def first_non_finite(self) -> tuple[int, float] | None:
+        """The first operation of the program whose result is infinite or NaN, though its operands were finite; the result."""
         finite = np.isfinite(self.memory)
         found = []
         for opcode, count, to, at in self.runs.tolist():
@@ -80,7 +76,7 @@ class Tape:
             for k in bad.tolist():
                 operands = self.operands[at + k : at + k + ARITY[opcode] * count : count]
                 if finite[operands].all():
-                    found.append(int(self._work[to + k - self._first]))
+                    found.append((int(self._work[to + k - self._first]), float(self.memory[to + k])))
         return min(found, default=None)
 
     def stats(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ Truth is 1.0 or 0.0.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from struct import Struct
 from types import ModuleType
@@ -98,7 +98,12 @@ class ScalarProgram:
     def record(self, opcode: int, a: int, b: int, c: int, never_minus_zero: bool = False) -> ScalarSym:
         """The result of a new operation."""
         if not self._open:
-            raise _left_behind()
+            raise TraceError(
+                "MG213",
+                f"{format_location(user_location())}: a number is used that a compiled function left behind when it was traced: "
+                "it never had a value. A compiled function runs in Python only once; what it computes must be returned by it, "
+                "or stored in the `.data` or `.grad` of a Value that existed before.",
+            )
         operations = self.operations
         sym = ScalarSym()
         sym.program = self
@@ -138,15 +143,6 @@ class ScalarProgram:
 
     def __str__(self) -> str:
         return "\n".join(map(self.line, range(len(self.kind))))
-
-
-def _left_behind() -> TraceError:
-    return TraceError(
-        "MG213",
-        f"{format_location(user_location())}: a number is used that a compiled function left behind when it was traced: it "
-        "never had a value. A compiled function runs in Python only once; what it computes must be returned by it, or stored "
-        "in the `.data` or `.grad` of a Value that existed before.",
-    )
 
 
 def _operator(opcode: int, reflected: bool = False, truth: bool = False, neutral: float | None = None) -> Any:
@@ -293,14 +289,10 @@ def _calling(name: str, n: int = 1) -> Callable[..., Any]:
         program = a.program if a.__class__ is ScalarSym else b.program if b.__class__ is ScalarSym else None
         if program is None:
             return plain(a, b)
-        first, second = _slots(program, (a, b))
+        first, second = ((x if x.__class__ is ScalarSym else program.constant(x)).slot for x in (a, b))
         return program.record(opcode, first, second, first)
 
     return of_one if n == 1 else of_two
-
-
-def _slots(program: ScalarProgram, numbers: Iterable[Any]) -> list[int]:
-    return [(x if x.__class__ is ScalarSym else program.constant(x)).slot for x in numbers]
 
 
 def _where(condition: Any, a: Any, b: Any) -> Any:
@@ -313,8 +305,8 @@ def _where(condition: Any, a: Any, b: Any) -> Any:
     return program.record(SELECT, condition.slot, x.slot, y.slot, x.never_minus_zero and y.never_minus_zero)
 
 
-def _plus_zero(function: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda a: function(a) + 0.0
+def _plus_zero(function: Callable[..., Any], a: Any) -> Any:
+    return function(a) + 0.0
 
 
 TRACED: Any = ModuleType("traced_world", "The namespace `xp` for ScalarSyms.")
@@ -323,7 +315,7 @@ for _name in ("add", "subtract", "multiply", "negative", "positive", "abs", "equ
               "greater", "greater_equal", "logical_and", "logical_or"):  # fmt: skip
     setattr(TRACED, _name, getattr(SCALAR, _name))  # Python's operators
 for _name in ("floor", "ceil", "trunc"):  # plus 0, because there is no -0 among Python's ints
-    setattr(TRACED, _name, _plus_zero(_calling(_name)))
+    setattr(TRACED, _name, partial(_plus_zero, _calling(_name)))
 
 
 for _name, _steps in STEPS.items():

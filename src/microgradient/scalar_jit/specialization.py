@@ -92,8 +92,13 @@ class ValueSpecialization:
         if len(self._numbers):
             memory[self._numbers] = list(_numbers(leaves, self.kinds))
         self.executable.run(repeat)
-        if not self.loops:
-            self._refuse_non_finite()
+        if self.program.places is not None and (found := self.executable.first_non_finite()) is not None:
+            slot, number = found
+            raise NonFiniteError(
+                "MG171",
+                f"{format_location(self.program.places[slot])}: `{self.program.line(slot)}` gave {number}, though what it was "
+                "computed from was finite.",
+            )
         out = memory[self._outputs].tolist()
         for k in self._truths:
             out[k] = bool(out[k])
@@ -106,16 +111,6 @@ class ValueSpecialization:
                 self._connect(with_new[result.argument], number, leaves)
         results = [take(out, with_new) for take in self._results]
         return self.traced.rebuild(results)
-
-    def _refuse_non_finite(self) -> None:
-        """Raise at the first operation whose result is not finite."""
-        slot, places = self.executable.first_non_finite(), self.program.places
-        if slot is not None and places is not None:
-            raise NonFiniteError(
-                "MG171",
-                f"{format_location(places[slot])}: `{self.program.line(slot)}` gave {self.executable.value(slot)}, though "
-                "what it was computed from was finite.",
-            )
 
     def _connect(self, y: Value, number: int, leaves: Any) -> None:
         """Let `backward()` go on from a result to the Values that it was computed from, by a program of its own."""
