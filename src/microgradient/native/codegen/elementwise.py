@@ -1,6 +1,6 @@
 """Machine code of a FlatKernel: one loop over the entries, whose number is known only when it runs.
 
-A piece is a block of entries. What depends on no array is computed once; the last entries, fewer than a vector, have a mask.
+A piece is a block of entries. What depends on no array is computed once; the last vectors have a mask.
 """
 
 from __future__ import annotations
@@ -50,21 +50,11 @@ def write(f: Function, spec: FlatKernel, vector_bits: int) -> None:
         for k in made.point_stores:
             emitter.store(here, k)
 
-    begin_of_rest = first
-    if made.unroll > 1:
-        begin_of_rest = _whole(f, first, end, made.unroll * lanes)
-        with f.loop(first, begin_of_rest, made.unroll * lanes, unroll=False) as i:
-            step(i, made.unroll, lanes)
-    begin_of_tail = _whole(f, begin_of_rest, end, lanes)
-    with f.loop(begin_of_rest, begin_of_tail, lanes, unroll=False) as i:
-        step(i, 1, lanes)
-    with f.loop(begin_of_tail, end, lanes, unroll=False) as i:  # at most once
+    size = made.unroll * lanes  # a power of two
+    whole = f.emit(f"and i64 {f.emit(f'sub nsw i64 {end}, {first}')}, {-size}")
+    rest = f.emit(f"add nsw i64 {first}, {whole}")
+    with f.loop(first, rest, size, unroll=False) as i:
+        step(i, made.unroll, lanes)
+    with f.loop(rest, end, lanes, unroll=False) as i:
         left = Register(f, Val(f.emit(f"sub nsw i64 {end}, {i}"), "i8", 1))
         step(i, 1, (Register(f, counting(lanes)) < left).text)
-
-
-def _whole(f: Function, first: str, end: str, size: int) -> str:
-    """The end of the whole groups of `size` (a power of two) entries between `first` and `end`."""
-    length = f.emit(f"sub nsw i64 {end}, {first}")
-    groups = f.emit(f"and i64 {length}, {-size}")
-    return f.emit(f"add nsw i64 {first}, {groups}")

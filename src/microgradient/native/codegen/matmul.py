@@ -17,6 +17,7 @@ from ..plan.kernel import Access, ContractionKernel
 from . import pointwise, vectors
 from .ir import TYPES, Function, Val, vector
 from .loop_plan import CHEAP
+from .registers import Register
 from .tiling import (
     Cut,
     Nest,
@@ -354,11 +355,9 @@ class _Writer:
             spread = {v.lanes: vectors.splat(f, Val(number, self.dtype, 1), v.lanes) for v in panel.vectors}
             for register, v, value in zip(line, panel.vectors, factors, strict=True):
                 t = vector(self.type, v.lanes)
-                mangled = f"llvm.fmuladd.{vectors.short(self.type, v.lanes)}"
-                f.declare(mangled, f"declare {t} @{mangled}({t}, {t}, {t})")
-                old = f.emit(f"load {t}, ptr {register}, align 64")
-                new = f.emit(f"call {t} @{mangled}({t} {spread[v.lanes].text}, {t} {value.text}, {t} {old})")
-                f.do(f"store {t} {new}, ptr {register}, align 64")
+                old = Register(f, Val(f.emit(f"load {t}, ptr {register}, align 64"), self.dtype, v.lanes))
+                new = Register(f, spread[v.lanes]).call("llvm.fmuladd", Register(f, value), old)
+                f.do(f"store {t} {new.text}, ptr {register}, align 64")
 
     # The epilogue ---------------------------------------------------------------------------------------------------
 

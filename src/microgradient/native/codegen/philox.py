@@ -12,6 +12,7 @@ import numpy as np
 
 from ..plan.kernel import DrawKernel
 from .ir import Function, Val
+from .math.common import at_most
 from .registers import Register, literal
 from .vectors import advance, counting, load, shuffle, store
 
@@ -32,14 +33,13 @@ def pieces(spec: DrawKernel) -> int:
 def write(f: Function, spec: DrawKernel, vector_bits: int) -> None:
     """Write the kernel into `f`."""
     state, out = f.load_argument(0), f.load_argument(1)
-    seed = _load(f, state, 0)
-    counter = _load(f, state, 1) + 1
+    seed, counter = _integer(f, f.word(state, 0)), _integer(f, f.word(state, 1)) + 1
     words = f.alloca("i64", CHUNK * 4)
     total, chunks = spec.blocks, -(-spec.blocks // CHUNK)
-    first, last = _integer(f, "%begin") * PIECE, _at_most(_integer(f, "%end") * PIECE, chunks)
+    first, last = _integer(f, "%begin") * PIECE, at_most(_integer(f, "%end") * PIECE, chunks)
     with f.loop(first.text, last.text, unroll=False) as chunk:
         start = _integer(f, chunk) * CHUNK
-        count = _at_most(total - start, CHUNK)
+        count = at_most(total - start, CHUNK)
         with f.loop(0, count.text, unroll=False) as block:
             number = counter + start + _integer(f, block)
             for k, word in enumerate(_block(seed, number)):
@@ -48,17 +48,8 @@ def write(f: Function, spec: DrawKernel, vector_bits: int) -> None:
         _numbers(f, spec, words, start * spec.per_block, out, vector_bits)
 
 
-def _load(f: Function, pointer: str, index: int) -> Register:
-    at = f.emit(f"getelementptr i64, ptr {pointer}, i64 {index}")
-    return _integer(f, f.emit(f"load i64, ptr {at}, align 8"))
-
-
 def _integer(f: Function, text: str) -> Register:
     return Register(f, Val(text, "i8", 1))
-
-
-def _at_most(a: Register, bound: int) -> Register:
-    return (a < bound).select(a, bound)
 
 
 # ------------------------------------------------------------------------------------------------------------ raw words
@@ -92,7 +83,7 @@ def _numbers(f: Function, spec: DrawKernel, words: str, start: Register, out: st
     word = "u8" if spec.per_block == 4 else "u4"
     lanes = vector_bits // (64 if word == "u8" else 32)
     step = 2 * lanes if spec.kind == "normal" else lanes
-    count = _at_most(spec.size - start, CHUNK * spec.per_block)
+    count = at_most(spec.size - start, CHUNK * spec.per_block)
     with f.loop(0, count.text, step, unroll=False) as i:
         drawn = Register(f, load(f, advance(f, words, word, i), word, 1, step))
         made = {"uniform": _uniform, "normal": _normal, "bernoulli": _bernoulli}[spec.kind](drawn, spec)

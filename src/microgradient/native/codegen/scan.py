@@ -69,8 +69,8 @@ class _Scan:
         run: Index = 0
         for loop, index in enumerate(split(self.f, point, _counts(self.spec, self.vector))):
             if loop == self.vector:
-                run = index
-            pointers = moved(self.f, pointers, self.accesses, loop, index, RUN if loop == self.vector else 1)
+                run, index = index, times(self.f, index, RUN)
+            pointers = moved(self.f, pointers, self.accesses, loop, index)
         one_run(self.f, run, self.extent, RUN, lambda _, count: self._scans(pointers, count))
 
     def _scans(self, pointers: list[str], count: int) -> None:

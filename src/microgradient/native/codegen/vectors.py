@@ -50,12 +50,10 @@ def advance(f: Function, pointer: str, dtype: str, entries: str | int) -> str:
     return f.emit(f"getelementptr {memory_type(dtype)}, ptr {pointer}, i64 {entries}")
 
 
-def moved(
-    f: Function, pointers: Sequence[str], accesses: Sequence[Access], loop: int, index: str | int, step: int = 1
-) -> list[str]:
-    """The addresses in all arrays after `index` · `step` steps of a loop."""
+def moved(f: Function, pointers: Sequence[str], accesses: Sequence[Access], loop: int, index: str | int) -> list[str]:
+    """The addresses in all arrays after `index` steps of a loop."""
     pairs = zip(pointers, accesses, strict=True)
-    return [advance(f, p, a.dtype, times(f, index, step * a.strides[loop])) for p, a in pairs]
+    return [advance(f, p, a.dtype, times(f, index, a.strides[loop])) for p, a in pairs]
 
 
 def one_run(f: Function, number: str | int, extent: int, size: int, body: Callable[[str | int, int], None]) -> None:

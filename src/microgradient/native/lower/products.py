@@ -107,7 +107,7 @@ def _conv(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction |
     x, k = args
     p = old.params
     d = len(p["stride"])
-    x = _windowed(w, _padded(w, x, p["padding"]), k.shape[2:], p["stride"], p["dilation"])
+    x = _windowed(w, x, k.shape[2:], p["stride"], p["dilation"], p["padding"])
     places, inside = "ABCDEF"[:d], "abcdef"[:d]
     labels = f"ngz{places}{inside}", f"goz{inside}", f"ngo{places}"
     return _per_group(w, old, (x, 1), (k, 0), 1, labels, "o")
@@ -117,7 +117,7 @@ def _conv_weight(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instru
     x, y = args
     p = old.params
     d = len(p["stride"])
-    x = _windowed(w, _padded(w, x, p["padding"]), p["window"], p["stride"], p["dilation"])
+    x = _windowed(w, x, p["window"], p["stride"], p["dilation"], p["padding"])
     places, inside = "ABCDEF"[:d], "abcdef"[:d]
     counted = tuple(y.shape[2:])
     if tuple(x.shape[2 : 2 + d]) != counted:
@@ -156,19 +156,16 @@ def _conv_input(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruc
     return _per_group(w, old, (x, 1), (mirrored, 0), 1, labels, "z")
 
 
-def _padded(w: Lowering, x: Instruction, padding: Any) -> Instruction:
-    if not any(map(any, padding)):
-        return x
-    widths = ((0, 0), (0, 0), *padding)
-    shape = tuple(lo + n + hi for (lo, hi), n in zip(widths, x.shape, strict=True))
-    return w.add("assemble", (x,), {"keys": (interior(widths, x.shape),)}, shape, x.dtype)
-
-
 def interior(widths: Any, shape: tuple[int, ...]) -> tuple[slice, ...]:
     return tuple(slice(lo, lo + n) for (lo, _), n in zip(widths, shape, strict=True))
 
 
-def _windowed(w: Lowering, x: Instruction, window: Any, stride: Any, dilation: Any) -> Instruction:
+def _windowed(w: Lowering, x: Instruction, window: Any, stride: Any, dilation: Any, padding: Any = ()) -> Instruction:
+    """The windows that slide over x (images, channels, places), padded with zeros."""
+    if any(map(any, padding)):
+        widths = ((0, 0), (0, 0), *padding)
+        padded = tuple(lo + n + hi for (lo, hi), n in zip(widths, x.shape, strict=True))
+        x = w.add("assemble", (x,), {"keys": (interior(widths, x.shape),)}, padded, x.dtype)
     lead = x.ndim - len(window)
     counts = tuple(
         max((n - t * (m - 1) - 1) // s + 1, 0)

@@ -19,7 +19,7 @@ from ...program.program import Instruction
 from ..lower.ops import NATIVE_DTYPES, REDUCTIONS
 from ..lower.views import Step, resolve
 from .fusion_group import FusionGroup, vote
-from .groups import HostCall, RowGroup
+from .groups import HostCall, RowGroup, SingleGroup
 from .values import BufferValue, Group, Shape, View, literal_view, number_of
 
 _MOST = 128  # operations in a kernel: LLVM's time grows faster than their number
@@ -60,6 +60,11 @@ class Fusion:
     def rows(self, domain: Shape, order: Sequence[int]) -> RowGroup:
         """Begin a group of elementwise operations."""
         return self.begin(RowGroup(len(self.groups), domain, order))
+
+    def single(self, inputs: list[View], make: Any, value: BufferValue) -> View:
+        """Begin a group of one kernel that computes `value`."""
+        value.ready = self.begin(SingleGroup(len(self.groups), inputs, make)).number
+        return View(value)
 
     # ------------------------------------------------------------------------------------------------ views and copies
 

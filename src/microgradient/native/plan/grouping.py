@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,11 +11,11 @@ import numpy as np
 from ...program.program import Instruction, Program
 from ..lower.ops import POINTWISE, REDUCTIONS, VIEWS
 from ..lower.views import Step
+from . import groups
 from .contraction import contract
 from .fusion import Fusion, Supported
-from .groups import ScanGroup, ScatterGroup
 from .in_place_concat import assemble
-from .rng_plan import Draws, draw
+from .rng_plan import Draws
 from .values import Buffer, BufferValue, View, literal_view
 
 
@@ -41,8 +42,9 @@ def fuse(program: Program, supported: Supported) -> Fused:
     for i in program.instructions:
         fusion.where = i.where
         operands = [fusion.views[id(a)] if isinstance(a, Instruction) else a for a in i.args]
-        if (known := draws.known.get(id(i))) is not None:
-            fusion.views[id(i)] = draw(fusion, draws, i, known)
+        if (drawn := draws.known.get(id(i))) is not None:
+            made = View(BufferValue(i.shape, i.dtype))
+            fusion.views[id(i)] = fusion.single([], partial(groups.draw, *drawn, made), made.value)
         else:
             fusion.views[id(i)] = _RULES.get(i.op, Fusion.host)(fusion, i, operands)
     return Fused(fusion.groups, inputs, [fusion.views[id(o)] for o in program.outputs], draws)
@@ -110,17 +112,16 @@ def _scatter(fusion: Fusion, i: Instruction, operands: list[Any]) -> View:
     initial = literal_view(0, i.shape, np.dtype(i.dtype)) if i.params["add"] else operands.pop()
     target = fusion.pieced(initial, range(len(i.shape))).value
     inputs = [fusion.stored(operand) for operand in operands]
-    group = fusion.begin(ScatterGroup(len(fusion.groups), inputs, target, i.params))
-    target.ready, target.group = group.number, None
+    fusion.single(inputs, partial(groups.scatter, inputs, target, i.params), target)
+    target.group = None
     target.place(Buffer(target.dtype, target.size))
     return View(target)
 
 
 def _scan(fusion: Fusion, i: Instruction, operands: list[Any]) -> View:
     operands = [fusion.stored(operand) for operand in operands]
-    value = BufferValue(i.shape, i.dtype, ready=len(fusion.groups))
-    fusion.begin(ScanGroup(value.ready, operands, value, i.params))
-    return View(value)
+    value = View(BufferValue(i.shape, i.dtype))
+    return fusion.single(operands, partial(groups.scan, operands, value, i.params), value.value)
 
 
 Rule = Callable[[Fusion, Instruction, list[Any]], View]

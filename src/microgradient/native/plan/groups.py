@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ...program.program import Instruction
@@ -90,67 +90,50 @@ class ContractionGroup(FusionGroup):
 
 
 @dataclass(eq=False)
-class ScatterGroup(Group):
-    """Values (the first input) added to zeros, or set in a copy that is `target` already, where index arrays say."""
+class SingleGroup(Group):
+    """A kernel that no other operation joins; `make` describes its launch when memory is known."""
 
     number: int
     inputs: list[View]
-    target: BufferValue
-    params: dict[str, Any]
-
-    def launch(self, memory: Memory) -> Launch:
-        """A loop over the values."""
-        (value, *indices), target, params = self.inputs, self.target, self.params
-        shape = value.shape
-        sizes = indexed_shape(target.shape, params["key"])
-        at = resolve(target.layout, target.shape, [Step("index", sizes, {"key": params["key"]})])
-        assert at is not None
-        strides = [0] * len(shape)
-        for axis, place in enumerate(params["places"]):
-            if place >= 0:
-                strides[place] = at.strides[axis]
-        spec = ScatterKernel(
-            shape or (1,), Access(_code(value), value.layout.strides or (0,)),
-            tuple([Access(_code(r), broadcast(r.layout, r.shape, shape).strides or (0,)) for r in indices]),
-            Access(target.dtype.str[1:], tuple(strides) or (0,)),
-            tuple([at.strides[a] for a in params["axes"]]), tuple([sizes[a] for a in params["axes"]]), params["add"],
-        )  # fmt: skip
-        return Launch(spec, (*map(memory.operand, self.inputs), Operand(memory.buffer(target), at.offset)), self)
-
-
-@dataclass(eq=False)
-class ScanGroup(Group):
-    """A running sum or product, or a recurrence."""
-
-    number: int
-    inputs: list[View]
-    value: BufferValue
-    params: dict[str, Any]
-
-    def launch(self, memory: Memory) -> Launch:
-        """A loop along the axis for each place of the others."""
-        shape, axis, views = self.value.shape, self.params["axis"], [*self.inputs, View(self.value)]
-        loops = [*(a for a in range(len(shape)) if a != axis), axis]
-        *inputs, output = (Access(_code(View(self.value)), tuple([v.layout.strides[a] for a in loops])) for v in views)
-        spec = ScanKernel(tuple([shape[a] for a in loops]), self.params["name"], tuple(inputs), output)
-        return Launch(spec, tuple(map(memory.operand, views)), self)
-
-
-@dataclass(eq=False)
-class DrawGroup(Group):
-    """Random numbers. `entry` is where in the state its seed and its counter are."""
-
-    number: int
-    spec: DrawKernel
-    state: BufferValue
-    entry: int
-    value: BufferValue
-    inputs: list[View] = field(default_factory=list)
+    make: Callable[[Memory, Group], Launch]
 
     def launch(self, memory: Memory) -> Launch:
         """Its kernel."""
-        state = Operand(memory.buffer(self.state), self.entry)
-        return Launch(self.spec, (state, memory.operand(View(self.value))), self)
+        return self.make(memory, self)
+
+
+def scatter(inputs: list[View], target: BufferValue, params: dict[str, Any], memory: Memory, group: Group) -> Launch:
+    """Values (the first input) added to zeros, or set in a copy that is `target` already, where index arrays say."""
+    value, *indices = inputs
+    shape = value.shape
+    sizes = indexed_shape(target.shape, params["key"])
+    at = resolve(target.layout, target.shape, [Step("index", sizes, {"key": params["key"]})])
+    assert at is not None
+    strides = [0] * len(shape)
+    for axis, place in enumerate(params["places"]):
+        if place >= 0:
+            strides[place] = at.strides[axis]
+    spec = ScatterKernel(
+        shape or (1,), Access(_code(value), value.layout.strides or (0,)),
+        tuple([Access(_code(r), broadcast(r.layout, r.shape, shape).strides or (0,)) for r in indices]),
+        Access(target.dtype.str[1:], tuple(strides) or (0,)),
+        tuple([at.strides[a] for a in params["axes"]]), tuple([sizes[a] for a in params["axes"]]), params["add"],
+    )  # fmt: skip
+    return Launch(spec, (*map(memory.operand, inputs), Operand(memory.buffer(target), at.offset)), group)
+
+
+def scan(inputs: list[View], value: View, params: dict[str, Any], memory: Memory, group: Group) -> Launch:
+    """A running sum or product, or a recurrence: a loop along the axis for each place of the others."""
+    shape, axis, views = value.shape, params["axis"], [*inputs, value]
+    loops = [*(a for a in range(len(shape)) if a != axis), axis]
+    *read, output = (Access(_code(value), tuple([v.layout.strides[a] for a in loops])) for v in views)
+    spec = ScanKernel(tuple([shape[a] for a in loops]), params["name"], tuple(read), output)
+    return Launch(spec, tuple(map(memory.operand, views)), group)
+
+
+def draw(spec: DrawKernel, state: BufferValue, entry: int, value: View, memory: Memory, group: Group) -> Launch:
+    """Random numbers; `entry` is where in the state their seed and counter are."""
+    return Launch(spec, (Operand(memory.buffer(state), entry), memory.operand(value)), group)
 
 
 @dataclass(eq=False)

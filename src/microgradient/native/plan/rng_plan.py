@@ -6,23 +6,14 @@ are kernels or none is: a permutation, whole numbers, probabilities in an array,
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from ...program.program import Instruction, Program
+from ...program.program import Program
 from ..lower.ops import NATIVE_DTYPES
-from .fusion import Fusion
-from .groups import DrawGroup
 from .kernel import DrawKernel
-from .values import Buffer, BufferValue, View
-
-
-class Draw(NamedTuple):
-    """One draw: its kernel, and the entry of the state where its seed and its counter are."""
-
-    spec: DrawKernel
-    entry: int
+from .values import Buffer, BufferValue
 
 
 class Draws:
@@ -35,28 +26,21 @@ class Draws:
             i.dtype.str[1:] in NATIVE_DTYPES for i in found
         )
         self.generator: Any = specs[0].generator if specs and native else None
-        self.known: dict[int, Draw] = {}
+        self.known: dict[int, tuple[DrawKernel, BufferValue, int]] = {}  # kernel, state, entry of its seed and counter
+        self.state = np.zeros((len(found), 2), np.uint64)
+        state = BufferValue(self.state.shape, self.state.dtype)
+        state.place(Buffer(self.state.dtype, self.state.size, array=self.state))
         before = []  # for each draw, how many blocks those before it use
         self.blocks = 0
         for n, (i, d) in enumerate(zip(found, specs, strict=True) if native else ()):
             spec = DrawKernel(d.kind, i.size, i.dtype.str[1:], d.numbers)
-            self.known[id(i)] = Draw(spec, 2 * n)
+            self.known[id(i)] = spec, state, 2 * n
             before.append(self.blocks)
             self.blocks += spec.blocks
         self._before = np.array(before, np.uint64)
-        self.state = np.zeros((len(before), 2), np.uint64)
-        self.value = BufferValue(self.state.shape, self.state.dtype)
-        self.value.place(Buffer(self.state.dtype, self.state.size, array=self.state))
 
     def begin(self) -> None:
         """Take the blocks of one run from the generator."""
         seed, counter = self.generator.reserve(self.blocks)
         self.state[:, 0] = seed
         self.state[:, 1] = self._before + np.uint64(counter)
-
-
-def draw(fusion: Fusion, draws: Draws, i: Instruction, made: Draw) -> View:
-    """Make a group of a draw."""
-    value = BufferValue(i.shape, i.dtype, ready=len(fusion.groups))
-    fusion.begin(DrawGroup(value.ready, made.spec, draws.value, made.entry, value))
-    return View(value)
