@@ -6,6 +6,7 @@ python tools/pointwise_stub.py
 from __future__ import annotations
 
 import re
+import textwrap
 from pathlib import Path
 
 from microgradient.functions import pointwise
@@ -23,7 +24,10 @@ from .arguments import ArrayLike
 def stub() -> str:
     """The stub's text."""
     names = sorted(pointwise.__all__, key=lambda name: [int(p) if p.isdigit() else p for p in re.split(r"(\d+)", name)])
-    text = HEAD + "__all__ = [\n" + "".join(f'    "{name}",\n' for name in names) + "]\n"
+    listed = textwrap.fill(
+        ", ".join(f'"{name}"' for name in names) + ",", 120, initial_indent="    ", subsequent_indent="    "
+    )
+    text = f"{HEAD}__all__ = [\n{listed}\n]  # fmt: skip\n"
     for name in names:
         arguments = "x: ArrayLike" if len(TABLE[name].maps) == 1 else "x1: ArrayLike, x2: ArrayLike"
         doc = pointwise.documentation(TABLE[name]).partition("\n")[0]

@@ -274,18 +274,10 @@ def pick(a: tuple[Array, ...], *, i: int, n: int) -> Array:
 def windows(a: Array, *, window: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]) -> Array:
     """Sliding windows over the last len(window) axes, appended as new axes; a view of `a`."""
     lead = a.ndim - len(window)
-    counts = tuple(_count(*each) for each in zip(a.shape[lead:], window, stride, dilation, strict=True))
-    steps = a.strides[lead:]
-    return np.lib.stride_tricks.as_strided(
-        a,
-        (*a.shape[:lead], *counts, *window),
-        (
-            *a.strides[:lead],
-            *(s * n for s, n in zip(steps, stride, strict=True)),
-            *(s * d for s, d in zip(steps, dilation, strict=True)),
-        ),
-        writeable=False,
-    )
+    each = list(zip(a.shape[lead:], a.strides[lead:], window, stride, dilation, strict=True))
+    counts = [(n - d * (w - 1) - 1) // s + 1 if n > d * (w - 1) else 0 for n, _, w, s, d in each]
+    strides = (*a.strides[:lead], *(step * s for _, step, _, s, _ in each), *(step * d for _, step, _, _, d in each))
+    return np.lib.stride_tricks.as_strided(a, (*a.shape[:lead], *counts, *window), strides, writeable=False)
 
 
 def windows_add(
@@ -383,9 +375,3 @@ def _columns(
 
 def _rows(w: Array, groups: int) -> Array:
     return w.reshape(groups, w.shape[0] // groups, math.prod(w.shape[1:]))
-
-
-def _count(size: int, window: int, stride: int, dilation: int) -> int:
-    """How many windows fit into `size`."""
-    reach = dilation * (window - 1) + 1
-    return (size - reach) // stride + 1 if size >= reach else 0

@@ -91,8 +91,7 @@ class Protocols:
 
     def to_device(self, device: str, /, *, stream: Any = None) -> Self:
         """Self: the only device is "cpu"."""
-        if device != "cpu" or stream is not None:
-            raise ArgumentError("MG124", f"The only device is 'cpu', not {device!r}.")
+        check_device(device if stream is None else stream)
         return self
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
@@ -193,3 +192,9 @@ class Protocols:
 
     def __contains__(self, value: Any) -> bool:
         return bool(np.any(self.data == (value.data if isinstance(value, Protocols) else value)))
+
+
+def check_device(device: Any) -> None:
+    """Raise ArgumentError unless `device` is None or "cpu"."""
+    if device is not None and str(device) != "cpu":
+        raise ArgumentError("MG124", f"There is no device {str(device)!r}: the only device is 'cpu'.")

@@ -264,7 +264,7 @@ class Tensor(Protocols):
         if self.node is not None and self.node.op is None:
             self._refuse_leaf_update("`w[i] = …`")
         pattern, indices = index_key(key, self.shape)
-        new = Tensor(value, None) if not isinstance(value, Tensor) and _is_traced(value) else value
+        new = Tensor(value, None) if not isinstance(value, Tensor) and holds_tensor(value) else value
         new = new if isinstance(new, Tensor) else wrap(np.asarray(new), None)
         if new.dtype != self.dtype:
             strict = isinstance(value, Tensor) or new.dtype.kind == "c"
@@ -273,7 +273,7 @@ class Tensor(Protocols):
                     "MG141", f"Values of dtype {new.dtype} can't be put into a tensor of dtype {self.dtype}."
                 )
             fits = new.dtype.kind in "iuf" and self.dtype.kind == "f"
-            if fits or isinstance(value, np.ndarray) or _is_traced(value):
+            if fits or isinstance(value, np.ndarray) or holds_tensor(value):
                 new = apply(TABLE["astype"], new, dtype=self.dtype)
             else:
                 new = wrap(to_array(value, self.dtype), None)  # which refuses None, and 300 for an int8
@@ -399,14 +399,15 @@ def _traced_value(data: Any) -> Any:
         return None
     if isinstance(data, np.ndarray) and data.dtype.kind in "biufc" and data.size:
         return trace.reference(np.asarray(data))
-    if isinstance(data, list | tuple) and any(_is_traced(x) for x in data):
+    if isinstance(data, list | tuple) and any(holds_tensor(x) for x in data):
         parts = [x if isinstance(x, Tensor) else Tensor(x, None) for x in data]
         return trace.world.concat(*(p.data.reshape(1, *p.shape) for p in parts), axis=0)
     return data if isinstance(data, Traced) else None
 
 
-def _is_traced(x: Any) -> bool:
-    return isinstance(x, Tensor | Traced) or (isinstance(x, list | tuple) and any(map(_is_traced, x)))
+def holds_tensor(x: Any) -> bool:
+    """Whether `x` is a tensor, or nested sequences with one inside."""
+    return isinstance(x, Tensor | Traced) or (isinstance(x, list | tuple) and any(map(holds_tensor, x)))
 
 
 def _traced(datum: Any, dtype: Any) -> Any:

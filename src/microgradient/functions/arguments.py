@@ -12,7 +12,7 @@ from ..interop import DEFAULT_FLOAT
 from ..operators import run_kernel, wrap
 from ..tape import cut
 from ..taped_world import TAPED as xp
-from ..tensor import Tensor
+from ..tensor import Tensor, holds_tensor
 from ..trace_hooks import Traced, as_datum
 
 ArrayLike = Any
@@ -27,13 +27,9 @@ def as_tensor(x: ArrayLike) -> Tensor:
     """`x` if it is a tensor, else a new tensor with its value. Tensors inside sequences keep their derivatives."""
     if isinstance(x, Tensor):
         return x
-    if isinstance(x, list | tuple) and _holds_tensor(x):
+    if isinstance(x, list | tuple) and holds_tensor(x):
         return stacked(as_tensors(x), 0)
     return Tensor(x, None)
-
-
-def _holds_tensor(x: Any) -> bool:
-    return any(isinstance(part, Tensor) or (isinstance(part, list | tuple) and _holds_tensor(part)) for part in x)
 
 
 def as_tensors(arrays: Any) -> list[Tensor]:
@@ -124,12 +120,6 @@ def checked_dtype(dtype: DType) -> np.dtype[Any]:
     if found.kind not in "biufc":
         raise DTypeError("MG143", f"A tensor holds numbers or booleans, not {found}.")
     return found
-
-
-def check_device(device: Any) -> None:
-    """Raise ArgumentError unless `device` is None or "cpu"."""
-    if device is not None and device != "cpu":
-        raise ArgumentError("MG124", f"The only device is 'cpu', not {device!r}.")
 
 
 _ALL = [tuple(range(ndim)) for ndim in range(65)]  # NumPy's arrays have at most 64 axes

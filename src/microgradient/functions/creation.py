@@ -9,11 +9,11 @@ import numpy as np
 
 from ..errors import ArgumentError, ShapeError
 from ..indexing import new_shape
-from ..interop import DEFAULT_FLOAT
+from ..interop import DEFAULT_FLOAT, check_device
 from ..taped_world import TAPED as xp
-from ..tensor import Tensor
+from ..tensor import Tensor, holds_tensor
 from ..trace_hooks import Traced
-from .arguments import ArrayLike, DType, as_tensor, cast_to, check_device, checked_dtype, constant_tensor
+from .arguments import ArrayLike, DType, as_tensor, cast_to, checked_dtype, constant_tensor
 from .manipulation import broadcast_to, reshape
 from .pointwise import positive
 
@@ -44,16 +44,12 @@ def asarray(obj: ArrayLike, /, *, dtype: DType = None, device: Any = None, copy:
         return _without_copy(obj, target)
     if not isinstance(obj, Tensor | np.ndarray | np.generic | list | tuple | bool | int | float | complex):
         obj = from_dlpack(obj, copy=True) if hasattr(obj, "__dlpack__") else np.asarray(obj)
-    x = as_tensor(obj) if target is None or _nested_tensor(obj) else Tensor(obj, target)
+    x = as_tensor(obj) if target is None or holds_tensor(obj) else Tensor(obj, target)
     if target is not None and x.dtype != target:
         return cast_to(x, target)
     if not copy or x is not obj:
         return x
     return positive(x) if x.node is not None else constant_tensor(x.data.copy())
-
-
-def _nested_tensor(obj: Any) -> bool:
-    return isinstance(obj, Tensor) or (isinstance(obj, list | tuple) and any(map(_nested_tensor, obj)))
 
 
 def _without_copy(obj: Any, target: np.dtype[Any] | None) -> Tensor:

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import ArgumentError, DTypeError
+from ..interop import check_device
 from ..tensor import Tensor
-from .arguments import ArrayLike, DType, as_tensor, cast_to, check_device, checked_dtype, promoted
+from .arguments import ArrayLike, DType, as_tensor, cast_to, checked_dtype, promoted
 from .creation import asarray
 
 __all__ = ["astype", "can_cast", "finfo", "iinfo", "isdtype", "result_type"]

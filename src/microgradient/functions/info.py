@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError
-from ..interop import DEFAULT_FLOAT
+from ..interop import DEFAULT_FLOAT, check_device
 from . import dtypes
-from .arguments import check_device
 from .data_types import isdtype
 
 __all__ = ["__array_api_version__", "__array_namespace_info__"]

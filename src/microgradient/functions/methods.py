@@ -34,16 +34,12 @@ from .dtypes import float32, float64, int32, int64
 
 # --------------------------------------------------------------------------- methods that are functions, name for name
 
-_PLAIN = {  # and all that follow from the rulebook
-    elementwise: "conj rsqrt",
-    manipulation: "broadcast_to moveaxis tile unstack",
-    products: "matmul",
-}
 _NAMES = {  # PyTorch's names of functions that the standard calls otherwise
     "sub": pointwise.subtract, "mul": pointwise.multiply, "div": pointwise.divide, "neg": pointwise.negative,
     "eq": pointwise.equal, "ne": pointwise.not_equal, "lt": pointwise.less, "le": pointwise.less_equal,
     "gt": pointwise.greater, "ge": pointwise.greater_equal,
-    "dot": products.matmul, "mm": products.matmul, "bmm": products.matmul, "expand_as": lambda x, y: x.expand(*y.shape),
+    "matmul": products.matmul, "dot": products.matmul, "mm": products.matmul, "bmm": products.matmul,
+    "expand_as": lambda x, y: x.expand(*y.shape),
 }  # fmt: skip
 _WITH_AXIS: dict[Any, dict[str, str]] = {  # method -> its parameters that may be given by position
     statistical: {
@@ -59,11 +55,15 @@ _WITH_AXIS: dict[Any, dict[str, str]] = {  # method -> its parameters that may b
         "roll": "shift axis",
         "repeat": "repeats",
         "flatten": "start_axis end_axis",
+        "broadcast_to": "shape",
+        "moveaxis": "source destination",
+        "tile": "repetitions",
+        "unstack": "",
     },
     indexing: {"take": "indices axis", "take_along_axis": "indices axis"},
     creation: {"tril": "k", "triu": "k"},
     composite: {"softmax": "axis", "log_softmax": "axis", "logsumexp": "axis keepdims"},
-    elementwise: {"clip": "min max"},
+    elementwise: {"clip": "min max", "conj": "", "rsqrt": ""},
 }
 _ALIASES = {"cumsum": "cumulative_sum", "cumprod": "cumulative_prod", "clamp": "clip", "unsqueeze": "expand_dims"}
 _PYTORCH = {"dim": "axis", "keepdim": "keepdims", "diagonal": "k", "start_dim": "start_axis", "end_dim": "end_axis"}
@@ -204,9 +204,6 @@ def attach() -> None:
     """Give Tensor its methods."""
     cls: Any = Tensor
     for_each_primitive(lambda row: setattr(cls, row.name, getattr(pointwise, row.name)) if row.doc else None)
-    for module, names in _PLAIN.items():
-        for name in names.split():
-            setattr(cls, name, getattr(module, name))
     for name, function in _NAMES.items():
         setattr(cls, name, function)
     for module, methods in _WITH_AXIS.items():

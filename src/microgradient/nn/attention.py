@@ -98,26 +98,24 @@ class MultiheadAttention(Module):
         length, source, n = q.shape[1], k.shape[1], q.shape[0]
         if is_causal and attn_mask is None:
             attn_mask = ~causal_mask(length, source)
+        for_keys: dict[Any, Any] = {(n, source) if batched else (source,): (n, 1, 1, source)}
+        heads = (n, self.num_heads, length, source)
+        for_pairs: dict[Any, Any] = {(length, source): (length, source), (n * self.num_heads, length, source): heads}
         masks = []
-        if key_padding_mask is not None:
-            key_padding_mask = checked_mask(key_padding_mask)
-            wanted = (n, source) if batched else (source,)
-            if key_padding_mask.shape != wanted:
-                raise ShapeError("MG161", f"key_padding_mask must have shape {wanted}, got {key_padding_mask.shape}.")
-            masks.append(mg.reshape(key_padding_mask, (n, 1, 1, source)))
-        if attn_mask is not None:
-            attn_mask = checked_mask(attn_mask)
-            shape = (length, source) if attn_mask.ndim == 2 else (n, self.num_heads, length, source)
-            if attn_mask.shape not in ((length, source), (n * self.num_heads, length, source)):
-                raise ShapeError(
-                    "MG161",
-                    f"attn_mask must have shape {(length, source)} or {(n * self.num_heads, length, source)}, "
-                    f"got {attn_mask.shape}.",
-                )
-            masks.append(mg.reshape(attn_mask, shape))
+        for name, mask, forms in (
+            ("key_padding_mask", key_padding_mask, for_keys),
+            ("attn_mask", attn_mask, for_pairs),
+        ):
+            if mask is not None:
+                mask = checked_mask(mask)
+                if mask.shape not in forms:
+                    wanted = " or ".join(map(str, forms))
+                    raise ShapeError("MG161", f"{name} must have shape {wanted}, got {mask.shape}.")
+                masks.append(mg.reshape(mask, forms[mask.shape]))
         k, v, masks = self._extended(k, v, masks)
-        dropout, mask = self.dropout if self.training else 0.0, _joined(masks, q.dtype)
-        output, weights = attend(self._heads(q), self._heads(k), self._heads(v), mask, dropout)
+        dropout = self.dropout if self.training else 0.0
+        q, k, v, joined = self._heads(q), self._heads(k), self._heads(v), _joined(masks, q.dtype)
+        output, weights = attend(q, k, v, joined, dropout)
         output = self.out_proj(mg.reshape(mg.permute_dims(output, (0, 2, 1, 3)), (n, length, self.embed_dim)))
         if not batched:
             output = mg.squeeze(output, axis=0)

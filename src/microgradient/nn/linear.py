@@ -11,6 +11,7 @@ import numpy as np
 import microgradient as mg
 
 from ..errors import ArgumentError, ShapeError
+from ..interop import check_device
 from ..operators import get_default_dtype
 from ..tensor import Tensor
 from . import functional, init
@@ -114,8 +115,7 @@ class Unflatten(Module):
 
 def empty_parameter(shape: tuple[int, ...], dtype: Any = None, device: object = None) -> Parameter:
     """A parameter of zeros, to be initialised. `device` may only be "cpu" (or nothing)."""
-    if device is not None and str(device) != "cpu":
-        raise ArgumentError("MG156", f"There is no device {str(device)!r}: Microgradient computes on the CPU.")
+    check_device(device)
     if any(not isinstance(length, int | np.integer) or length < 0 for length in shape):
         raise ArgumentError("MG157", f"The sizes of a layer are whole numbers, got a parameter of shape {shape}.")
     return Parameter(np.zeros(shape, get_default_dtype() if dtype is None else dtype))

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import trace_hooks
 from ..errors import ArgumentError, ArgumentTypeError, MicrogradientError
+from ..interop import check_device
 from ..operators import wrap
 from ..tensor import Tensor
 from .error_context import add_whereabouts
@@ -270,8 +271,7 @@ class Module:
             if str(arg) == "cpu":
                 continue
             dtype = arg
-        if device is not None and str(device) != "cpu":
-            raise ArgumentError("MG156", f"There is no device {str(device)!r}: Microgradient computes on the CPU.")
+        check_device(device)
         if dtype is None:
             return self
         try:
