@@ -8,6 +8,7 @@ sorting, random draws).
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from .origin import Origin
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Instruction:
     """One value of a program: `op` applied to `args` (instructions and Python numbers) with the keyword arguments `params`.
 
@@ -22,26 +24,14 @@ class Instruction:
     a Python number when the program runs, kept as 0-d float64 (or int64, bool), which does not decide the dtype of a result.
     """
 
-    __slots__ = ("args", "dtype", "number", "op", "params", "shape", "weak", "where")
-
-    def __init__(
-        self,
-        op: str,
-        args: tuple[Any, ...],
-        params: dict[str, Any],
-        shape: Any,
-        dtype: Any,
-        weak: bool = False,
-        where: Origin | None = None,
-    ) -> None:
-        self.op = op
-        self.args = args
-        self.params = params
-        self.shape = shape
-        self.dtype = dtype
-        self.weak = weak
-        self.where = where
-        self.number = -1  # its place in the printed program
+    op: str
+    args: tuple[Any, ...]
+    params: dict[str, Any]
+    shape: Any
+    dtype: Any
+    weak: bool = False
+    where: Origin | None = None
+    number: int = -1  # its place in the printed program
 
     @property
     def size(self) -> int:
