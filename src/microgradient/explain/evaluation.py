@@ -55,12 +55,8 @@ def _table(rows: list[Row]) -> list[str]:
     kept = [
         (name, text if width(text) <= room else text[: max(room, 20) - 1] + "…", value) for name, text, value in kept
     ]
-    lines = [f"  {name}{text} = {value}".rstrip() for name, text, value in columns(kept, right=_right(kept))]
+    arrays = any(value.startswith(("(", "[")) for _, _, value in kept)  # descriptions, aligned to the left
+    lines = [f"  {name}{text} = {value}".rstrip() for name, text, value in columns(kept, right=() if arrays else (2,))]
     if cut:
         lines.insert(_LONGEST // 2, f"  … {total - _LONGEST:,} more")
     return lines
-
-
-def _right(rows: list[Row]) -> tuple[int, ...]:
-    """Single numbers are aligned to the right, descriptions of arrays to the left."""
-    return () if any(value.startswith(("(", "[")) for _, _, value in rows) else (2,)

@@ -3,9 +3,5 @@
 Loaded only when a function that `mg.compile` traces meets a Value. In: a function of Values. Out: a `ValueSpecialization`.
 """
 
-from __future__ import annotations
-
-from .specialization import ValueSpecialization
-from .trace import trace_values
-
-__all__ = ["ValueSpecialization", "trace_values"]
+from .specialization import ValueSpecialization as ValueSpecialization
+from .trace import trace_values as trace_values
