@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ...program.program import Instruction
-from ..lower.views import Layout, Step, Strides, dense, order_of, resolve
+from ..lower.views import Layout, Step, Strides, dense, order_of, reshaped, resolve
 from .fusion import Fusion
 from .values import Buffer, BufferValue, Shape, View, literal_view
 
@@ -48,16 +48,14 @@ def _place(whole: BufferValue, key: Any, windows: Any) -> Layout:
 def compute_in_place(piece: View, place: Layout, buffer: Buffer) -> bool:
     """Let the value behind a piece be computed right into its place; False if it has one already, or is not a whole value."""
     value = piece.value
-    if value.placed or value.group is None or value.literal is not None or value.size != math.prod(piece.shape):
+    if value.placed or value.ready < 0 or value.size != math.prod(piece.shape):
         return False
-    long = [(n, s) for n, s in zip(piece.shape, place.strides, strict=True) if n > 1]
-    if [n for n, _ in long] != [n for n in value.shape if n > 1] or any(
-        s.kind not in ("reshape", "broadcast_to") for s in piece.steps
-    ):
+    strides = reshaped(piece.shape, place.strides, value.shape)
+    if strides is None or any(s.kind not in ("reshape", "broadcast_to") for s in piece.steps):
         return False
-    rest = iter(long)
-    strides = tuple(next(rest)[1] if n > 1 else 0 for n in value.shape)
     layout = Layout(place.offset, strides)
+    if value.group is None and layout != Layout(0, reshaped(value.shape, dense(value.shape), value.shape) or ()):
+        return False  # what no loop of ours writes lies as it comes
     if value.size > 512 and not _similar(value, strides):
         return False
     if not _keeps(value, layout):

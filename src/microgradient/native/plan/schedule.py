@@ -17,6 +17,7 @@ from .fusion import Supported, copying
 from .fusion_group import FusionGroup
 from .grouping import Fused, fuse
 from .groups import HostCall, RowGroup
+from .in_place_concat import compute_in_place
 from .memory import Memory, arrange
 from .rng_plan import Draws
 from .values import Buffer, BufferValue, View, number_of
@@ -62,9 +63,9 @@ class _Outputs:
             target = Buffer(view.value.dtype, math.prod(view.shape), self.first + number)
             if not target.size:
                 continue
-            if self._is_direct(view, target) and self._may_overwrite(view.value, self.sources.get(number)):
-                view.value.place(target)
-            else:
+            natural = Layout(0, dense(view.shape))
+            may_overwrite = self._may_overwrite(view.value, self.sources.get(number))
+            if not (may_overwrite and compute_in_place(view, natural, target)):
                 deferred.append((view, target))
         changing = {id(self.fused.inputs[source]) for source in self.sources.values()}
         rest = []
@@ -74,21 +75,6 @@ class _Outputs:
             rest.append((view, target))
         for view, target in rest:
             self._copy_at_end(view, target)
-
-    def _is_direct(self, view: View, target: Buffer) -> bool:
-        """Whether the value behind an output is computed as the output wants it."""
-        value = view.value
-        return (
-            value.ready >= 0
-            and not value.placed
-            and value.literal is None
-            and value.size == target.size
-            and all(s.kind == "reshape" for s in view.steps)
-            and value.layout.offset == 0
-            and all(
-                a == b or n == 1 for a, b, n in zip(value.layout.strides, dense(value.shape), value.shape, strict=True)
-            )
-        )
 
     def _may_overwrite(self, value: BufferValue, source: int | None) -> bool:
         """Whether the old value of an input may go when `value` is computed: nobody reads it later, or elsewhere at that time."""
@@ -102,7 +88,7 @@ class _Outputs:
         if id(old) in self.needed or any(number > group.number for number, _, _ in readers):
             return False
         again = group.reduced and value.shape == group.domain  # further sweeps may read it again
-        own = Layout(0, group.layout_of(View(value), value.shape).strides)
+        own = group.layout_of(View(value), value.shape, Layout(0, dense(value.shape)))
         reading = [(shape, view) for number, shape, view in readers if number == group.number]
         return not any(again or shape is None or group.layout_of(view, shape) != own for shape, view in reading)
 
