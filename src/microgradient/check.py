@@ -82,7 +82,6 @@ def _check(
 
 
 def _difference(f: Callable[..., Any], points: list[Any], k: int, i: tuple[int, ...], step: float) -> float:
-    """The central difference of the number f along entry i of argument k."""
     h = step * max(1.0, abs(float(points[k][i])))
     values = []
     for sign in (1, -1):

@@ -73,7 +73,6 @@ class Generator:
         self._restart()
 
     def _restart(self) -> None:
-        """Forget what was made for another seed."""
         self._philox: Any = None  # made when it is needed: importing numpy.random takes time
         self._philox_counter = 0
         self._ahead: dict[np.dtype[Any], tuple[int, Array]] = {}

@@ -240,7 +240,6 @@ def unbroadcast(xp: World, t: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _kept(shape: tuple[int, ...], axis: tuple[int, ...]) -> tuple[int, ...]:
-    """`shape` with the reduced axes as 1, as `keepdims=True` leaves it."""
     return tuple(1 if i in axis else n for i, n in enumerate(shape))
 
 

@@ -123,6 +123,5 @@ def _warn(message: Warning | str, *_where: Any, **_named: Any) -> None:
 
 
 def _fail(sentence: str, code: int) -> int:
-    """Say it on standard error, in one line, and hand on the exit code."""
     click.echo(f"Error: {' '.join(sentence.split())}", err=True)
     return code

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,9 +92,6 @@ class Encoding:
     def width(self) -> int:
         """How many features it gives."""
         return len(self.levels) + self.missing_level if self.kind == "category" else 1
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
     def apply(self, column: Column) -> Numbers:
         """The features of all rows, shape (rows, width): standardised numbers, or ones and zeros for a category.

@@ -46,8 +46,8 @@ def read_csv(path: Path) -> CsvFile:
     names, duplicates = _column_names(header, notes)
     for line, row in body:
         if len(row) != len(names):
-            raise DataError("MG181", f"{path}, line {line}: {_count(len(row), 'value')}, but the header names "
-                                     f"{_count(len(names), 'column')} (separated by {_spoken(delimiter)}).")  # fmt: skip
+            raise DataError("MG181", f"{path}, line {line}: {counted(len(row), 'value')}, but the header names "
+                                     f"{counted(len(names), 'column')} (separated by {_spoken(delimiter)}).")  # fmt: skip
     if not body:
         raise DataError("MG180", f"{path} has a header and no rows below it.")
     cells = zip(*(row for _, row in body), strict=True)
@@ -150,8 +150,9 @@ def _listed(names: set[str]) -> str:
     return ", ".join(repr(name) for name in sorted(names))
 
 
-def _count(count: int, noun: str) -> str:
-    return f"{count} {noun}" + ("" if count == 1 else "s")
+def counted(count: int, noun: str) -> str:
+    """`1 row`, `2 rows`."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
 def _spoken(delimiter: str) -> str:

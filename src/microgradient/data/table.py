@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -167,7 +167,7 @@ def _encode_features(
                 done = "all zeros: no training row lacks it"
             notes.append(f"{column.name!r}: {column.missing:,} missing, {done}")
         blocks.append(encoding.apply(column))
-        encodings.append(encoding.as_dict())
+        encodings.append(asdict(encoding))
     if not blocks:
         said = "; ".join(note for note in notes if " dropped: " in note)
         raise DataError("MG183", f"{path} leaves no column to learn from: {said}.")

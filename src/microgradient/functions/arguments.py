@@ -36,7 +36,7 @@ def as_tensors(arrays: Any) -> list[Tensor]:
     """The tensors of a sequence, or of the rows of one array, cast to the dtype they promote to."""
     if not isinstance(arrays, list | tuple):
         arrays = list(as_tensor(arrays)) if hasattr(arrays, "__array__") else list(arrays)
-    tensors = [as_tensor(a) for a in arrays]
+    tensors = [a if isinstance(a, Tensor) else as_tensor(a) for a in arrays]
     if not tensors:
         raise ArgumentError("MG124", "At least one array is needed; the sequence is empty.")
     target = tensors[0].dtype

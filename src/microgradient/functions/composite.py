@@ -15,9 +15,8 @@ from ..errors import ArgumentError, ShapeError
 from ..operators import wrap
 from ..taped_world import TAPED as xp
 from ..tensor import Tensor
-from .arguments import ArrayLike, as_tensor, axes_of, inexact
+from .arguments import ArrayLike, as_tensor, as_tensors, axes_of, inexact
 from .manipulation import squeeze
-from .products import operands
 
 __all__ = ["conv", "conv_transpose", "log_softmax", "logsumexp", "softmax", "stop_gradient", "windows"]
 
@@ -192,7 +191,7 @@ def _spatial(
     x: ArrayLike, w: ArrayLike, stride: Extent, padding: Padding, dilation: Extent, groups: int
 ) -> tuple[Tensor, Tensor, dict[str, Any]]:
     """What the two convolutions share: tensors of one dtype whose axes fit, and canonical parameters."""
-    x, w = operands(x, w)
+    x, w = as_tensors((x, w))
     options = conv_options(w.shape[2:], stride, padding, dilation, groups)
     if w.ndim < 3 or x.ndim != w.ndim:
         raise ShapeError(

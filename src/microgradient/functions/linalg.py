@@ -26,8 +26,8 @@ from ..tape import recording
 from ..taped_world import TAPED as xp
 from ..tensor import Tensor
 from ..trace_hooks import on_data
-from .arguments import ArrayLike, Axis, as_tensor, axes_of, constant_tensor, inexact
-from .products import cross, diagonal, matmul, matrix_transpose, operands, outer, tensordot, trace, vecdot
+from .arguments import ArrayLike, Axis, as_tensor, as_tensors, axes_of, constant_tensor, inexact
+from .products import cross, diagonal, matmul, matrix_transpose, outer, tensordot, trace, vecdot
 
 __all__ = [
     "EigResult", "EighResult", "QRResult", "SVDResult", "SlogdetResult",
@@ -113,7 +113,7 @@ def solve(x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     >>> mg.linalg.solve(mg.tensor([[2.0, 0.0], [0.0, 4.0]]), mg.tensor([2.0, 2.0]))
     tensor([1. , 0.5])
     """
-    a, b = operands(_square(x1, "solve"), inexact(as_tensor(x2)))
+    a, b = as_tensors((_square(x1, "solve"), inexact(as_tensor(x2))))
     vector = b.ndim == 1
     if not b.ndim or b.shape[0 if vector else -2] != a.shape[-1]:
         raise ShapeError(

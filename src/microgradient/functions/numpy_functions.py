@@ -78,24 +78,18 @@ def _counterparts() -> dict[Any, Callable[..., Any]]:
     """
     from .. import functions
 
-    table: dict[Any, Callable[..., Any]] = {}
-    for theirs, ours, names in ((np, functions, functions.__all__), (np.linalg, linalg, linalg.__all__)):
-        for name in names:
-            if (
-                type(function := getattr(theirs, name, None)) is type(np.sum) and name != "linspace"
-            ):  # of numbers, not tensors
-                table[function] = _adapted(function, getattr(ours, name))
-    return table | {
-        np.amax: _adapted(np.amax, statistical.max),
-        np.amin: _adapted(np.amin, statistical.min),
-        np.around: _adapted(np.around, elementwise.round),
+    named = [
+        (np, functions, name) for name in functions.__all__ if name != "linspace"
+    ]  # which takes numbers, not tensors
+    named += [(np.linalg, linalg, name) for name in linalg.__all__]
+    pairs = [(getattr(theirs, name, None), getattr(ours, name)) for theirs, ours, name in named]
+    pairs += [(np.amax, statistical.max), (np.amin, statistical.min), (np.around, elementwise.round)]
+    pairs += [(np.cross, linalg.cross), (np.squeeze, methods.squeeze), (np.copy, methods.copy)]
+    pairs += [(np.swapaxes, methods.swapaxes)]
+    return {theirs: _adapted(theirs, ours) for theirs, ours in pairs if type(theirs) is type(np.sum)} | {
         np.fix: elementwise.trunc,
-        np.cross: _adapted(np.cross, linalg.cross),
         np.fliplr: lambda m: manipulation.flip(m, axis=1),
         np.flipud: lambda m: manipulation.flip(m, axis=0),
-        np.squeeze: _adapted(np.squeeze, methods.squeeze),
-        np.swapaxes: _adapted(np.swapaxes, methods.swapaxes),
-        np.copy: _adapted(np.copy, methods.copy),
         np.concatenate: lambda arrays, axis=0: manipulation.concat(arrays, axis=axis),
         np.hstack: lambda tup: manipulation.concat(tup, axis=1 if np.ndim(tup[0]) > 1 else 0),
         np.vstack: lambda tup: manipulation.concat([_rows(x) for x in tup], axis=0),
@@ -151,7 +145,6 @@ def _adapted(theirs: Any, ours: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _written(ours: Callable[..., Any]) -> str:
-    """How a program calls one of our functions."""
     from .. import functions
 
     name = ours.__name__

@@ -19,7 +19,7 @@ from ..operators import binary
 from ..taped_world import TAPED as xp
 from ..tensor import Tensor
 from ..trace_hooks import on_data
-from .arguments import ArrayLike, as_tensor, cast_to, checked_dtype, constant_tensor, promoted
+from .arguments import ArrayLike, as_tensor, as_tensors, cast_to, checked_dtype, constant_tensor
 
 __all__ = ["diagonal", "einsum", "matmul", "matrix_transpose", "outer", "tensordot", "vecdot"]
 
@@ -37,7 +37,7 @@ def matmul(x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     >>> mg.matmul(mg.tensor([[1.0, 2.0], [3.0, 4.0]]), mg.tensor([1.0, 10.0]))
     tensor([21., 43.])
     """
-    a, b = operands(x1, x2)
+    a, b = as_tensors((x1, x2))
     if a.ndim >= 2 and b.ndim >= 2:
         try:
             return _matrix_product(a, b)
@@ -60,7 +60,7 @@ def matrix_transpose(x: ArrayLike, /) -> Tensor:
     tensor([[1., 3.],
             [2., 4.]])
     """
-    (x,) = operands(x)
+    x = as_tensor(x)
     if x.ndim < 2:
         raise ShapeError("MG136", f"matrix_transpose needs at least 2 axes, not shape {x.shape}.")
     return xp.permute_dims(x, axes=(*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
@@ -76,7 +76,7 @@ def tensordot(x1: ArrayLike, x2: ArrayLike, /, *, axes: int | tuple[Sequence[int
     >>> mg.tensordot(mg.ones((2, 3, 4)), mg.ones((4, 3, 5)), axes=([1, 2], [1, 0])).shape
     (2, 5)
     """
-    a, b = operands(x1, x2)
+    a, b = as_tensors((x1, x2))
     p, q = _paired_axes(axes, a.ndim, b.ndim)
     if [a.shape[i] for i in p] != [b.shape[i] for i in q]:
         raise ShapeError(
@@ -102,7 +102,7 @@ def vecdot(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Tensor:
     >>> mg.vecdot(mg.tensor([[1.0, 2.0], [3.0, 4.0]]), mg.tensor([1.0, 1.0]))
     tensor([3., 7.])
     """
-    a, b = operands(x1, x2)
+    a, b = as_tensors((x1, x2))
     low = min(a.ndim, b.ndim)
     if not low or not (-low <= axis < 0 or (0 <= axis < low and a.ndim == b.ndim)):
         raise ShapeError("MG134", f"vecdot along axis {axis} of shapes {a.shape} and {b.shape}: give -{low} to -1.")
@@ -134,7 +134,7 @@ def outer(x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     tensor([[ 3.,  4.,  5.],
             [ 6.,  8., 10.]])
     """
-    a, b = operands(x1, x2)
+    a, b = as_tensors((x1, x2))
     if a.ndim != 1 or b.ndim != 1:
         raise ShapeError("MG134", f"outer takes two vectors; the shapes are {a.shape} and {b.shape}.")
     return xp.reshape(a, shape=(a.shape[0], 1)) * b
@@ -149,7 +149,7 @@ def cross(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Tensor:
     >>> mg.linalg.cross(mg.tensor([1.0, 0.0, 0.0]), mg.tensor([0.0, 1.0, 0.0]))
     tensor([0., 0., 1.])
     """
-    a, b = operands(x1, x2)
+    a, b = as_tensors((x1, x2))
     if any(not -x.ndim <= axis < x.ndim or x.shape[axis] != 3 for x in (a, b)):
         raise ShapeError("MG134", f"cross needs length 3 along axis {axis}; the shapes are {a.shape} and {b.shape}.")
 
@@ -183,7 +183,7 @@ def einsum(spec: str, /, *arrays: ArrayLike) -> Tensor:
         raise ArgumentTypeError(
             "MG135", f'The first argument of einsum is a spec such as "ij,jk->ik", not {spec!r:.60}.'
         )
-    xs = list(operands(*arrays))
+    xs = as_tensors(arrays)
     steps, canonical = _plan(spec, tuple([x.shape for x in xs]))
     for i, (repeats, shape) in enumerate(steps):
         if repeats:
@@ -286,7 +286,7 @@ def diagonal(x: ArrayLike, /, *, offset: int = 0) -> Tensor:
     >>> mg.linalg.diagonal(mg.tensor([[1.0, 2.0], [3.0, 4.0]]))
     tensor([1., 4.])
     """
-    (x,) = operands(x)
+    x = as_tensor(x)
     if x.ndim < 2:
         raise ShapeError("MG136", f"A diagonal needs at least 2 axes, not shape {x.shape}.")
     *batch, n, m = x.shape
@@ -314,16 +314,6 @@ def trace(x: ArrayLike, /, *, offset: int = 0, dtype: Any = None) -> Tensor:
 
 
 # --------------------------------------------------------------------------------------------------------------- helpers
-
-
-def operands(*arrays: ArrayLike) -> tuple[Tensor, ...]:
-    """The arguments as tensors of one dtype, the one they promote to."""
-    tensors = tuple([x if isinstance(x, Tensor) else as_tensor(x) for x in arrays])
-    for x in tensors:
-        if x.dtype is not tensors[0].dtype:
-            target = promoted(*tensors)
-            return tuple(cast_to(x, target) for x in tensors)
-    return tensors
 
 
 def _matmul_error(a: tuple[int, ...], b: tuple[int, ...]) -> ShapeError:

@@ -10,8 +10,6 @@ from .function_module import FunctionModule
 
 
 class _Loss(FunctionModule):
-    """A loss and its reduction."""
-
     reduction: str = field(default="mean", kw_only=True)
 
     def extra_repr(self) -> str:

@@ -151,7 +151,6 @@ class _Recurrent(_Gated):
         return mg.permute_dims(x, (1, 0, 2)) if self.batch_first else x, self._public(state)
 
     def _run(self, x: Tensor, state: State, suffix: str) -> tuple[Tensor, State]:
-        """One direction of one layer."""
         weight = getattr(self, f"weight_hh{suffix}").T
         bias = getattr(self, f"bias_hh{suffix}") if self.bias else None
         gates = list(zip(*map(steps, self._from_input(x, suffix)), strict=True))

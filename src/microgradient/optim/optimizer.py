@@ -301,7 +301,6 @@ class Optimizer:
 
 
 def _listed(params: Any) -> list[Any]:
-    """The parameters, or groups, as a list."""
     if hasattr(params, "parameters"):
         raise ArgumentTypeError("MG167", "An optimiser takes parameters, not a module. Write `model.parameters()`.")
     if isinstance(params, Tensor):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +56,7 @@ class Digits(Recipe):
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)
-        self.images, self.labels = load_digits()
+        self.images, self.labels = self.data = load_digits()
         self.training, self.test = split(len(self.labels), 0.2, options.seed, self.labels)
         self.train_size = len(self.training)
         self.padded = np.pad(self.images[self.training], ((0, 0), (1, 1), (1, 1)))
@@ -75,9 +74,6 @@ class Digits(Recipe):
         loss = cross_entropy(logits, Tensor(self.labels[self.test]))
         right = logits.data.argmax(axis=1) == self.labels[self.test]
         return [Metric("test accuracy", float(right.mean()), "%"), Metric("test loss", float(loss.data), "nats")]
-
-    def data_arrays(self) -> Iterator[NDArray[Any]]:
-        yield from (self.images, self.labels)
 
     def description(self) -> list[str]:
         return [f"{self.train_size:,} pictures of 8 × 8 pixels to learn from, {len(self.test):,} held out"]

@@ -38,6 +38,7 @@ class Moons(Recipe):
         self.x, self.y = points[:100], 2 * moons[:100] - 1
         self.x_test, self.y_test = points[100:], 2 * moons[100:] - 1
         self.train_size = len(self.x)
+        self.data = (self.x, self.y, self.x_test, self.y_test)
         self.model = ScalarModel(options.seed)
 
     def batch(self, examples: NDArray[np.int64]) -> tuple[list[list[float]], list[float]]:
@@ -61,9 +62,6 @@ class Moons(Recipe):
 
     def set_learning_rate(self, optimizer: ScalarSGD, rate: float) -> None:
         optimizer.lr.data = rate
-
-    def data_arrays(self) -> Iterator[NDArray[Any]]:
-        yield from (self.x, self.y, self.x_test, self.y_test)
 
     def description(self) -> list[str]:
         return ["100 points to learn from, 100 held out"]

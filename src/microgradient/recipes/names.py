@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import numpy as np
@@ -53,7 +52,7 @@ class Names(Recipe):
         super().__init__(options)
         self.names = load_names()
         training, test = split(len(self.names), 0.1, options.seed)
-        self.inputs, self.targets = _encode(self.names)
+        self.inputs, self.targets = self.data = _encode(self.names)
         self.training, self.test = training, test
         self.train_size = len(training)
         self.model = NameModel()
@@ -74,9 +73,6 @@ class Names(Recipe):
             losses.append(float(self.held_out_loss(*self._encoded(rows)).data))
             letters.append(int((self.targets[rows] != _IGNORED).sum()))
         return [Metric("test loss", float(np.average(losses, weights=letters)), "nats/char")]
-
-    def data_arrays(self) -> Iterator[NDArray[Any]]:
-        yield from (self.inputs, self.targets)
 
     def description(self) -> list[str]:
         return [f"{self.train_size:,} names to learn from, {len(self.test):,} held out"]

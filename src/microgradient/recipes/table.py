@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -35,6 +34,7 @@ class TableRecipe(Recipe):
         super().__init__(options)
         self.table = table = read_table(path, options.target, options.seed)
         self.train_size = len(table.training)
+        self.data = (table.x, table.y)
         self.x = table.x[table.training]
         self.y = table.y[table.training]
         outputs = len(table.classes) or 1
@@ -72,9 +72,6 @@ class TableRecipe(Recipe):
             Metric("baseline RMSE", baseline**0.5 * table.target_deviation),
             Metric("held-out R²", 1 - squared / float(np.var(truth, dtype=np.float64)) if np.ptp(truth) else 0.0),
         ]
-
-    def data_arrays(self) -> Iterator[NDArray[Any]]:
-        yield from (self.table.x, self.table.y)
 
     def description(self) -> list[str]:
         features = self.table.x.shape[1]

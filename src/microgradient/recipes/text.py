@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,6 +79,7 @@ class Text(Recipe):
         self.alphabet = sorted(set(text))
         place = {character: code for code, character in enumerate(self.alphabet)}
         self.codes = np.array([place[character] for character in text], np.int64)
+        self.data = (self.codes, np.array([ord(character) for character in self.alphabet]))
         cut = int(len(text) * (1 - _HELD_OUT))
         self.training, self.test = self.codes[:cut], self.codes[cut:]
         if len(self.test) <= CONTEXT:
@@ -104,9 +104,6 @@ class Text(Recipe):
         losses = [float(self.held_out_loss(*_stretches(self.test, part)).data) for part in parts]
         loss = float(np.average(losses, weights=[len(part) for part in parts]))
         return [Metric("test loss", loss, "nats/char"), Metric("bigram loss", self.bigram, "nats/char")]
-
-    def data_arrays(self) -> Iterator[NDArray[Any]]:
-        yield from (self.codes, np.array([ord(character) for character in self.alphabet]))
 
     def description(self) -> list[str]:
         return [

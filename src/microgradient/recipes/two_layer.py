@@ -19,8 +19,7 @@ gradients by hand, put right, are in the tests, beside the engine's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +48,7 @@ class TwoLayer(Recipe):
     worked_examples: ClassVar[int] = 4
     loss_unit: str = "MSE"
     train_size = len(X)
+    data = (X, Y, X_TEST, Y_TEST)
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)
@@ -68,9 +68,6 @@ class TwoLayer(Recipe):
         right = (predicted > 0.5) == (Y_TEST > 0.5)
         return [Metric("test accuracy", float(right.mean()), "%"),
                 Metric("test loss", float(np.mean((predicted - Y_TEST) ** 2)), "MSE")]  # fmt: skip
-
-    def data_arrays(self) -> Iterator[NDArray[Any]]:
-        yield from (X, Y, X_TEST, Y_TEST)
 
     def description(self) -> list[str]:
         return ["4 points to learn from, 3 held out"]

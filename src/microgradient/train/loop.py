@@ -106,7 +106,6 @@ def _epoch(recipe: Recipe, optimizer: Any, position: Position, step: Step, progr
 
 
 def _close_epoch(recipe: Recipe, folder: RunFolder, progress: Progress) -> list[Metric]:
-    """Measure, write the epoch's line, and move on to the next epoch."""
     position = folder.run.position
     metrics = evaluate(recipe)
     loss = position.loss_sum / position.examples

@@ -93,6 +93,7 @@ class Recipe:
 
     model: Any
     train_size: int
+    data: tuple[NDArray[Any], ...]
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -122,8 +123,8 @@ class Recipe:
         raise NotImplementedError
 
     def data_arrays(self) -> Iterator[NDArray[Any]]:
-        """The data, for the fingerprint in `run.json`."""
-        raise NotImplementedError
+        """The data, for the fingerprint in `run.json`: by default what the recipe keeps as `data`."""
+        yield from self.data
 
     def description(self) -> list[str]:
         """Lines shown before training: the data and the model, with their sizes."""

@@ -16,6 +16,7 @@ import numpy as np
 import microgradient
 
 from .. import random
+from ..data.csv_file import counted
 from ..errors import ArgumentError, DataError, MicrogradientError, TraceError
 from ..native.runtime import blas
 from .loop import batch_count, evaluate, save, train
@@ -106,11 +107,11 @@ class Session:
         for line in recipe.description():
             say(line)
         count = sum(int(np.size(parameter.data)) for parameter in recipe.model.parameters())
-        length = f"{_counted(options.epochs, 'epoch')} of {_counted(batch_count(recipe), 'step')}"
+        length = f"{counted(options.epochs, 'epoch')} of {counted(batch_count(recipe), 'step')}"
         say(f"model {options.model} with {count:,} parameters; {options.optimizer}, learning rate {options.lr:g}, "
             f"{length}, seed {options.seed}")  # fmt: skip
         if position.step:
-            say(f"going on after {position.step:,} steps ({_counted(position.epoch, 'epoch')})")
+            say(f"going on after {position.step:,} steps ({counted(position.epoch, 'epoch')})")
         if self.changed:
             now = "compiled" if options.compile else "not compiled"
             say(f"from here on {now}, unlike before: the numbers are the same to rounding")
@@ -124,7 +125,7 @@ class Session:
     def _tell_result(self, say: Say, metrics: list[Metric]) -> None:
         position = self.folder.run.position
         say("")
-        say(f"{', '.join(map(str, metrics))} after {_counted(position.epoch, 'epoch')}, "
+        say(f"{', '.join(map(str, metrics))} after {counted(position.epoch, 'epoch')}, "
             f"{position.step:,} steps in {position.seconds:.1f} s")  # fmt: skip
         self.recipe.model.eval()
         with microgradient.no_grad():
@@ -173,13 +174,12 @@ def _same_options(run: Run, given: Mapping[str, Any], path: Path) -> Options:
                                          "leave it out, or start a new run with another --out.")  # fmt: skip
     epochs = given.get("epochs", options.epochs)
     if epochs < run.position.epoch + (run.position.batch > 0):
-        raise ArgumentError("MG187", f"The run in {path} has already trained {_counted(run.position.epoch, 'epoch')}"
+        raise ArgumentError("MG187", f"The run in {path} has already trained {counted(run.position.epoch, 'epoch')}"
                                      f"{' and a part' if run.position.batch else ''}: --epochs {epochs} is fewer.")  # fmt: skip
     return replace(options, epochs=epochs, compile=given.get("compile", options.compile))
 
 
 def _command(source: str, options: Options) -> str:
-    """The command that repeats the run."""
     words = ["microgradient", "train", source]
     for name, value in options.as_dict().items():
         if name == "compile":
@@ -202,7 +202,3 @@ def _versions() -> dict[str, str]:
         "python": platform.python_version(),
         "machine": platform.machine(),
     }
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
