@@ -239,43 +239,28 @@ def unbroadcast(xp: World, t: Any, shape: tuple[int, ...]) -> Any:
     return xp.reshape(xp.sum(t, axis=axes, keepdims=False), shape=shape)
 
 
-def _kept(shape: tuple[int, ...], axis: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(1 if i in axis else n for i, n in enumerate(shape))
-
-
 def _spread(xp: World, t: Any, a: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
     """The result of a reduction over `axis`, shaped so that it broadcasts against the argument `a`."""
-    return t if keepdims else xp.reshape(t, shape=_kept(a.shape, axis))
+    return t if keepdims else xp.reshape(t, shape=tuple(1 if i in axis else n for i, n in enumerate(a.shape)))
 
 
-def _sum_transpose(xp: World, t: Any, a: Any, *, axis: tuple[int, ...], keepdims: bool) -> Any:
-    return xp.broadcast_to(_spread(xp, t, a, axis, keepdims), shape=a.shape)
-
-
-def _cumsum_transpose(xp: World, t: Any, a: Any, *, axis: int) -> Any:
-    return xp.flip(xp.cumulative_sum(xp.flip(t, axis=(axis,)), axis=axis), axis=(axis,))
-
-
-def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(sorted(range(len(axes)), key=axes.__getitem__))
-
-
-linear("sum", _sum_transpose)
+linear("sum", lambda xp, t, a, *, axis, keepdims:
+       xp.broadcast_to(_spread(xp, t, a, axis, keepdims), shape=a.shape))  # fmt: skip
 linear("broadcast_to", lambda xp, t, a, *, shape: unbroadcast(xp, t, a.shape))
 linear("reshape", lambda xp, t, a, *, shape: xp.reshape(t, shape=a.shape))
-linear("permute_dims", lambda xp, t, a, *, axes: xp.permute_dims(t, axes=_inverse(axes)))
+linear(
+    "permute_dims",
+    lambda xp, t, a, *, axes: xp.permute_dims(t, axes=tuple(sorted(range(len(axes)), key=axes.__getitem__))),
+)
 linear("flip", lambda xp, t, a, *, axis: xp.flip(t, axis=axis))
 linear("roll", lambda xp, t, a, *, shift, axis: xp.roll(t, shift=tuple(-s for s in shift), axis=axis))
-linear("cumulative_sum", _cumsum_transpose)
+linear("cumulative_sum", lambda xp, t, a, *, axis:
+       xp.flip(xp.cumulative_sum(xp.flip(t, axis=(axis,)), axis=axis), axis=(axis,)))  # fmt: skip
 linear("tril", lambda xp, t, a, *, k: xp.tril(t, k=k))
 linear("triu", lambda xp, t, a, *, k: xp.triu(t, k=k))
 linear("astype", lambda xp, t, a, *, dtype: xp.astype(t, dtype=a.dtype))
 
 # ----------------------------------------------------------------------------------------------- linear: moving entries
-
-
-def _pad_transpose(xp: World, t: Any, a: Any, *, widths: tuple[tuple[int, int], ...]) -> Any:
-    return xp.index(t, key=tuple(slice(lo, lo + n) for (lo, _), n in zip(widths, a.shape, strict=True)))
 
 
 def _concat_transposes(xp: World, t: Any, *arrays: Any, axis: int) -> list[Any]:
@@ -296,7 +281,8 @@ def _index_set_transposes(xp: World, t: Any, a: Any, v: Any, *indices: Any, key:
     return [hole, unbroadcast(xp, g, v.shape)]
 
 
-linear("pad", _pad_transpose)
+linear("pad", lambda xp, t, a, *, widths:
+       xp.index(t, key=tuple(slice(lo, lo + n) for (lo, _), n in zip(widths, a.shape, strict=True))))  # fmt: skip
 linear("concat", _concat_transposes, varied=None)
 # `key` is an indexing expression with INDEX in the places of the index arrays, which follow as arguments
 linear("index", lambda xp, t, a, *idx, key: xp.index_add(t, *idx, key=key, shape=a.shape))
@@ -418,14 +404,11 @@ def _recurrence_jvp(xp: World, t: Any, y: Any, b: Any, a: Any, *, axis: int) -> 
     return xp.recurrence(total(terms), a, axis=axis)
 
 
-def _cumprod_vjp(xp: World, t: Any, y: Any, a: Any, *, axis: int) -> Any:
-    return _before(xp, a, axis) * _adjoint_recurrence(xp, t, a, axis) if a.shape[axis] else t
-
-
 weighted("max", _shares, reads="ya")
 weighted("min", _shares, reads="ya")
 weighted("prod", lambda xp, y, a, axes: _others(xp, a, axes[0]), reads="a")
-special("cumulative_prod", _cumprod_vjp,
+special("cumulative_prod",
+        lambda xp, t, y, a, *, axis: _before(xp, a, axis) * _adjoint_recurrence(xp, t, a, axis) if a.shape[axis] else t,
         lambda xp, t, y, a, *, axis: xp.recurrence(t * _before(xp, a, axis), a, axis=axis), reads="a")  # fmt: skip
 # s_i = a_i s_{i-1} + b_i along an axis: what the derivative of a cumulative product is made of, exact at zeros
 special("recurrence", _recurrence_vjp, _recurrence_jvp, reads="yb")

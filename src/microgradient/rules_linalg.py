@@ -44,22 +44,10 @@ def _scale(xp: World, s: Any) -> Any:
     return xp.reshape(s, shape=(*s.shape, 1, 1))
 
 
-def _cofactor_vjp(xp: World, t: Any, y: Any, a: Any, *ts: Any) -> list[Any]:
-    return [xp.cofactor(a, *ts, t), *(xp.cofactor(a, *ts[:i], t, *ts[i + 1 :]) for i in range(len(ts)))]
-
-
 def _cofactor_jvp(xp: World, t: Any, y: Any, a: Any, *ts: Any) -> Any:
     ta, *tangents = t if ts else [t]
     terms = [] if ta is None else [xp.cofactor(a, *ts, ta)]
     return total(terms + [xp.cofactor(a, *ts[:i], x, *ts[i + 1 :]) for i, x in enumerate(tangents) if x is not None])
-
-
-def _slogdet_vjp(xp: World, t: Any, y: Any, a: Any) -> Any:
-    return None if t[1] is None else _scale(xp, t[1]) * _mT(xp, xp.inv(a))
-
-
-def _slogdet_jvp(xp: World, t: Any, y: Any, a: Any) -> Any:
-    return xp.zeros(a.shape[:-2], a.dtype), _inner(xp, _mT(xp, xp.inv(a)), t)
 
 
 def _pinv_jvp(xp: World, t: Any, y: Any, a: Any, *, rtol: Any) -> Any:
@@ -87,8 +75,12 @@ special("det",
         lambda xp, t, y, a: _scale(xp, t) * xp.cofactor(a),
         lambda xp, t, y, a: _inner(xp, xp.cofactor(a), t), reads="a")  # fmt: skip
 # cofactor(a, t₁, …, tₖ) is derivative number k + 1 of det in the directions t, as a matrix: symmetric and linear in them
-special("cofactor", _cofactor_vjp, _cofactor_jvp, reads="abcdefgh")
-special("slogdet", _slogdet_vjp, _slogdet_jvp, reads="a")
+special("cofactor",
+        lambda xp, t, y, a, *ts: [xp.cofactor(a, *ts, t), *(xp.cofactor(a, *ts[:i], t, *ts[i + 1 :]) for i in range(len(ts)))],
+        _cofactor_jvp, reads="abcdefgh")  # fmt: skip
+special("slogdet",
+        lambda xp, t, y, a: None if t[1] is None else _scale(xp, t[1]) * _mT(xp, xp.inv(a)),
+        lambda xp, t, y, a: (xp.zeros(a.shape[:-2], a.dtype), _inner(xp, _mT(xp, xp.inv(a)), t)), reads="a")  # fmt: skip
 
 
 # ------------------------------------------------------------------------------------------------------------ factorisations

@@ -15,6 +15,7 @@ from .csv_file import NUMBER
 MISSING = {"", "?", "-", "--", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "missing"}
 MOST_CATEGORIES = 50
 _BOOLEANS = [("false", "true"), ("no", "yes"), ("n", "y"), ("f", "t"), ("off", "on")]
+_TRUE = {true for _, true in _BOOLEANS}
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?)?Z?")
 _ROW_NUMBER_NAMES = {"id", "index", "idx", "row", "no", "nr", "number", "rownum", "rowid", "row_id", "unnamed: 0"}
 
@@ -58,8 +59,8 @@ def understand(name: str, cells: list[str], delimiter: str) -> Column:
         return _numbers(name, texts, levels)
     if delimiter == ";" and all(NUMBER.fullmatch(level.replace(",", ".", 1)) for level in levels):
         return _numbers(name, [text and text.replace(",", ".", 1) for text in texts], levels, "decimal commas")
-    if (pair := _boolean_pair(levels)) is not None:
-        flags = [np.nan if text is None else float(text.lower() == pair[1]) for text in texts]
+    if {level.lower() for level in levels} in map(set, _BOOLEANS):
+        flags = [np.nan if text is None else float(text.lower() in _TRUE) for text in texts]
         return Column(name, "boolean", texts, np.array(flags), levels)
     if all(_DATE.fullmatch(level) for level in levels) and (dates := _days(texts)) is not None:
         return Column(name, "date", texts, dates, levels, "dates as days since the first")
@@ -147,11 +148,6 @@ def _numbers(name: str, texts: list[str | None], levels: list[str], note: str = 
         values[infinite] = np.nan
     return Column(name, "number", [None if np.isnan(v) else t for t, v in zip(texts, values, strict=True)],
                   values, levels, note)  # fmt: skip
-
-
-def _boolean_pair(levels: list[str]) -> tuple[str, str] | None:
-    lowered = {level.lower() for level in levels}
-    return next((pair for pair in _BOOLEANS if lowered == set(pair)), None)
 
 
 def _days(texts: list[str | None]) -> Numbers | None:

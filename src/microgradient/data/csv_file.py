@@ -12,7 +12,7 @@ from pathlib import Path
 from ..errors import DataError
 
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-_DELIMITERS = ",;\t|"
+_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _LONGEST_FIELD = 1_000_000
 
 
@@ -46,8 +46,8 @@ def read_csv(path: Path) -> CsvFile:
     names, duplicates = _column_names(header, notes)
     for line, row in body:
         if len(row) != len(names):
-            raise DataError("MG181", f"{path}, line {line}: {counted(len(row), 'value')}, but the header names "
-                                     f"{counted(len(names), 'column')} (separated by {_spoken(delimiter)}).")  # fmt: skip
+            raise DataError("MG181", f"{path}, line {line}: {_count(len(row), 'value')}, but the header names "
+                                     f"{_count(len(names), 'column')} (separated by {_DELIMITERS[delimiter]}).")  # fmt: skip
     if not body:
         raise DataError("MG180", f"{path} has a header and no rows below it.")
     cells = zip(*(row for _, row in body), strict=True)
@@ -140,20 +140,10 @@ def _column_names(header: list[str], notes: list[str]) -> tuple[list[str], set[s
             unique = f"{base}_{count}"
         names.append(unique)
     if duplicates:
-        notes.append(
-            f"the header has {_listed(duplicates)} more than once: the later ones are called NAME_2, NAME_3, …"
-        )
+        twice = ", ".join(map(repr, sorted(duplicates)))
+        notes.append(f"the header has {twice} more than once: the later ones are called NAME_2, NAME_3, …")
     return names, duplicates
 
 
-def _listed(names: set[str]) -> str:
-    return ", ".join(repr(name) for name in sorted(names))
-
-
-def counted(count: int, noun: str) -> str:
-    """`1 row`, `2 rows`."""
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
-
-
-def _spoken(delimiter: str) -> str:
-    return {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}[delimiter]
+def _count(count: int, noun: str) -> str:
+    return f"{count} {noun}" + ("" if count == 1 else "s")

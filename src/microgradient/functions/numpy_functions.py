@@ -92,7 +92,9 @@ def _counterparts() -> dict[Any, Callable[..., Any]]:
         np.flipud: lambda m: manipulation.flip(m, axis=0),
         np.concatenate: lambda arrays, axis=0: manipulation.concat(arrays, axis=axis),
         np.hstack: lambda tup: manipulation.concat(tup, axis=1 if np.ndim(tup[0]) > 1 else 0),
-        np.vstack: lambda tup: manipulation.concat([_rows(x) for x in tup], axis=0),
+        np.vstack: lambda tup: manipulation.concat(
+            [x if np.ndim(x) > 1 else manipulation.reshape(x, (1, -1)) for x in tup], axis=0
+        ),
         np.split: lambda ary, indices_or_sections, axis=0: list(
             manipulation.split(
                 ary, axis=axis, **{"indices" if np.ndim(indices_or_sections) else "sections": indices_or_sections}
@@ -152,10 +154,6 @@ def _written(ours: Callable[..., Any]) -> str:
 
 
 # ------------------------------------------------------------------------------------------------ where the meanings differ
-
-
-def _rows(x: Any) -> Any:
-    return manipulation.reshape(x, (1, -1)) if np.ndim(x) < 2 else x
 
 
 def _last(x: Any, axis1: int, axis2: int) -> Tensor:

@@ -59,7 +59,7 @@ def train(recipe: Recipe, folder: RunFolder, optimizer: Any) -> list[Metric]:
                 if stopped() or time.monotonic() - last_save > _SAVE_SECONDS:
                     save(recipe, folder, optimizer)
                     last_save = time.monotonic()
-                if stopped() and not _is_last(position, batches, options.epochs):
+                if stopped() and (position.epoch, position.batch) != (options.epochs - 1, batches):
                     raise InterruptedRunError("MG199", f"Stopped after {position.step:,} steps.")
             metrics = _close_epoch(recipe, folder, progress)
     save(recipe, folder, optimizer)
@@ -117,10 +117,6 @@ def _close_epoch(recipe: Recipe, folder: RunFolder, progress: Progress) -> list[
     folder.run.result = values
     progress.epoch(position.epoch, loss, str(metrics[0]) if metrics else "")
     return metrics
-
-
-def _is_last(position: Position, batches: int, epochs: int) -> bool:
-    return position.epoch == epochs - 1 and position.batch == batches
 
 
 @contextmanager

@@ -16,7 +16,6 @@ import numpy as np
 import microgradient
 
 from .. import random
-from ..data.csv_file import counted
 from ..errors import ArgumentError, DataError, MicrogradientError, TraceError
 from ..native.runtime import blas
 from .loop import batch_count, evaluate, save, train
@@ -51,7 +50,12 @@ class Session:
             source=source,
             options=options.as_dict(),
             fingerprint=recipe.fingerprint(),
-            versions=_versions(),
+            versions={
+                "microgradient": microgradient.__version__,
+                "numpy": np.__version__,
+                "python": platform.python_version(),
+                "machine": platform.machine(),
+            },
             command=_command(source, options),
             details=recipe.details(),
             position=Position(rng=random.get_state()),
@@ -107,11 +111,11 @@ class Session:
         for line in recipe.description():
             say(line)
         count = sum(int(np.size(parameter.data)) for parameter in recipe.model.parameters())
-        length = f"{counted(options.epochs, 'epoch')} of {counted(batch_count(recipe), 'step')}"
+        length = f"{_counted(options.epochs, 'epoch')} of {_counted(batch_count(recipe), 'step')}"
         say(f"model {options.model} with {count:,} parameters; {options.optimizer}, learning rate {options.lr:g}, "
             f"{length}, seed {options.seed}")  # fmt: skip
         if position.step:
-            say(f"going on after {position.step:,} steps ({counted(position.epoch, 'epoch')})")
+            say(f"going on after {position.step:,} steps ({_counted(position.epoch, 'epoch')})")
         if self.changed:
             now = "compiled" if options.compile else "not compiled"
             say(f"from here on {now}, unlike before: the numbers are the same to rounding")
@@ -125,7 +129,7 @@ class Session:
     def _tell_result(self, say: Say, metrics: list[Metric]) -> None:
         position = self.folder.run.position
         say("")
-        say(f"{', '.join(map(str, metrics))} after {counted(position.epoch, 'epoch')}, "
+        say(f"{', '.join(map(str, metrics))} after {_counted(position.epoch, 'epoch')}, "
             f"{position.step:,} steps in {position.seconds:.1f} s")  # fmt: skip
         self.recipe.model.eval()
         with microgradient.no_grad():
@@ -174,7 +178,7 @@ def _same_options(run: Run, given: Mapping[str, Any], path: Path) -> Options:
                                          "leave it out, or start a new run with another --out.")  # fmt: skip
     epochs = given.get("epochs", options.epochs)
     if epochs < run.position.epoch + (run.position.batch > 0):
-        raise ArgumentError("MG187", f"The run in {path} has already trained {counted(run.position.epoch, 'epoch')}"
+        raise ArgumentError("MG187", f"The run in {path} has already trained {_counted(run.position.epoch, 'epoch')}"
                                      f"{' and a part' if run.position.batch else ''}: --epochs {epochs} is fewer.")  # fmt: skip
     return replace(options, epochs=epochs, compile=given.get("compile", options.compile))
 
@@ -195,10 +199,5 @@ def _run_id(run: Run) -> str:
     return hashlib.sha256(json.dumps([run.recipe, options, run.fingerprint]).encode()).hexdigest()[:16]
 
 
-def _versions() -> dict[str, str]:
-    return {
-        "microgradient": microgradient.__version__,
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-    }
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")

@@ -154,13 +154,11 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
         )
     for axis, (before, after) in enumerate(widths):
         if before or after:
-            _check_border(mode, input.shape[axis], max(before, after))
-            source = np.pad(np.arange(input.shape[axis]), (before, after), mode=numpy_mode)  # type: ignore[call-overload]
+            length, width = input.shape[axis], max(before, after)
+            if width > {"reflect": length - 1, "circular": length, "replicate": width if length else 0}[mode]:
+                raise ShapeError(
+                    "MG160", f"{mode} padding of {width} needs more than the {length} elements of that axis."
+                )
+            source = np.pad(np.arange(length), (before, after), mode=numpy_mode)  # type: ignore[call-overload]
             input = mg.take(input, wrap(source, None), axis=axis)
     return input
-
-
-def _check_border(mode: str, length: int, width: int) -> None:
-    most = {"reflect": length - 1, "circular": length, "replicate": width if length else 0}[mode]
-    if width > most:
-        raise ShapeError("MG160", f"{mode} padding of {width} needs more than the {length} elements of that axis.")

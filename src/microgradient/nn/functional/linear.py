@@ -62,7 +62,8 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
             else f"Index {wrong} is outside an embedding with {rows} rows (0–{rows - 1}); rows aren't counted from the end.",
         )
     indices = from_start(input, rows)
-    y = mg.take(weight, indices, axis=0) if indices.ndim == 1 else _take_rows(weight, indices)
+    y = mg.take(weight, indices if indices.ndim == 1 else mg.reshape(indices, (indices.size,)), axis=0)
+    y = y if indices.ndim == 1 else mg.reshape(y, (*indices.shape, weight.shape[1]))
     if padding_idx is None:
         return y
     padding = mg.expand_dims(indices == (padding_idx % rows), axis=-1)
@@ -74,11 +75,6 @@ def from_start(indices: Tensor, length: int) -> Tensor:
     if isinstance(indices.data, np.ndarray) or indices.dtype.kind == "u":
         return indices
     return mg.where(indices < 0, length, mg.astype(indices, mg.int64))
-
-
-def _take_rows(weight: Tensor, indices: Tensor) -> Tensor:
-    flat = mg.take(weight, mg.reshape(indices, (indices.size,)), axis=0)
-    return mg.reshape(flat, (*indices.shape, weight.shape[1]))
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
