@@ -253,6 +253,13 @@ def test_narrower_processors_take_the_same_steps(target, monkeypatch):
     test_the_demo_of_micrograd_takes_the_same_steps()
 
 
+def test_without_llvm_the_function_runs_itself(monkeypatch):
+    monkeypatch.setattr(engine, "available", lambda: False)
+    monkeypatch.setattr(engine, "warn_of_numpy", lambda: None)
+    test_repeat_is_as_many_calls()
+    test_repeat_exchanges_what_is_exchanged()
+
+
 def test_gradients_accumulate_where_they_are_not_zeroed():
     v = Value(3.0)
     step = mg.compile(backward_of(lambda: v * v))

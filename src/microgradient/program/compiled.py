@@ -158,7 +158,7 @@ class Compiled:
         left = n - 2
         at_once = 1  # runs in native code, some at a time, so that Ctrl-C is heard within a moment
         while left > 0:
-            if not self._last().loops:
+            if self._latest is None or not self._latest.loops:
                 at_once = 1
             started = time.perf_counter()
             result = self._called(args, options, min(at_once, left))
@@ -226,14 +226,17 @@ class Compiled:
             running[me] = False
             with self._lock:
                 static = None if self._static is None else self._static_key()
-                try:
-                    if self._check and self._scalar_jit is None:
-                        return self._checked(args, options, repeat, static)
-                    return self._slowly(args, options, repeat, static)
-                except ValuesMetError:
-                    with importing:
-                        self._scalar_jit = importlib.import_module("..scalar_jit", __package__)
-                    return self._slowly(args, options, repeat, static)
+                if self._scalar_jit is None:
+                    try:
+                        if self._check:
+                            return self._checked(args, options, repeat, static)
+                        return self._slowly(args, options, repeat, static)
+                    except ValuesMetError:
+                        with importing:
+                            self._scalar_jit = importlib.import_module("..scalar_jit", __package__)
+                if not self._scalar_jit.available():
+                    return self._eagerly(args, options, repeat)
+                return self._slowly(args, options, repeat, static)
         finally:
             running.pop(me, None)
 

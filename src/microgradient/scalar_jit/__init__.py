@@ -3,5 +3,6 @@
 Loaded only when a function that `mg.compile` traces meets a Value. In: a function of Values. Out: a `ValueSpecialization`.
 """
 
+from .machine import available as available
 from .specialization import ValueSpecialization as ValueSpecialization
 from .trace import trace_values as trace_values

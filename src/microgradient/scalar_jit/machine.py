@@ -28,6 +28,14 @@ from ..scalar_world import SCALAR
 from . import program as sp
 from .program import ARITY, MULTIPLY_ADD, NAMES, ScalarProgram
 
+
+def available() -> bool:
+    """Whether there is LLVM to make the machine. Who finds that there is not runs the function itself, after a warning."""
+    if not engine.available():
+        engine.warn_of_numpy()
+    return engine.available()
+
+
 LANES = 8  # operations per turn of the inner loop
 
 
