@@ -39,15 +39,16 @@ def watching_values(
 
     `others` are further attributes of the class meanwhile.
     """
-    me = threading.get_ident()
+    get_ident, active = threading.get_ident, trace_hooks.active.get
+    me = get_ident()  # the thread that traces; in a signal handler, which is outside of the trace, nothing is active
 
     def watched(name: str, slot: Any) -> property:
         get, put = slot.__get__, slot.__set__
 
         def change(v: Value, x: Any) -> None:
-            write(name, put, v, x) if traces_values(me) else put(v, x)
+            write(name, put, v, x) if get_ident() == me and active() is not None else put(v, x)
 
-        return property(lambda v: read(name, get, v) if traces_values(me) else get(v), change)
+        return property(lambda v: read(name, get, v) if get_ident() == me and active() is not None else get(v), change)
 
     with value_lock:
         # not before: another thread may have put its own there
@@ -57,11 +58,6 @@ def watching_values(
             yield
         finally:
             put_on_value(kept)
-
-
-def traces_values(thread: int) -> bool:
-    """Whether this is the thread that traces, and not in a signal handler, which is outside of the trace."""
-    return threading.get_ident() == thread and trace_hooks.active.get() is not None
 
 
 def put_on_value(attributes: dict[str, Any]) -> None:

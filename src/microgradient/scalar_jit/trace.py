@@ -99,7 +99,7 @@ class Traced:
         """The `data` or `grad` of a Value, as the function finds it."""
         if v.seq > self.start:
             return get(v)
-        cell = self._cell(v)
+        cell = self.cells.get(v) or self._cell(v)
         x = getattr(cell, name)
         if x is UNSEEN:
             x = get(v)
@@ -114,10 +114,10 @@ class Traced:
         if v.seq > self.start:
             put(v, x)
         else:
-            setattr(self._cell(v), name, x)
+            setattr(self.cells.get(v) or self._cell(v), name, x)
 
     def _cell(self, v: Value) -> Cell:
-        return self.cells.get(v) or self.cells.setdefault(v, Cell(v, self.arguments.get(v)))
+        return self.cells.setdefault(v, Cell(v, self.arguments.get(v)))
 
     def _stand_in(self, number: int, leaf: Any, kind: int, stand_ins: dict[int, Value]) -> Any:
         """What the function gets for an argument: inputs instead of numbers, a new Value instead of a Value."""
