@@ -34,16 +34,17 @@ def as_tensor(x: ArrayLike) -> Tensor:
 
 def as_tensors(arrays: Any) -> list[Tensor]:
     """The tensors of a sequence, or of the rows of one array, cast to the dtype they promote to."""
-    if not isinstance(arrays, list | tuple):
+    if arrays.__class__ is not tuple and not isinstance(arrays, list | tuple):
         arrays = list(as_tensor(arrays)) if hasattr(arrays, "__array__") else list(arrays)
     tensors = [a if isinstance(a, Tensor) else as_tensor(a) for a in arrays]
     if not tensors:
         raise ArgumentError("MG124", "At least one array is needed; the sequence is empty.")
     target = tensors[0].dtype
-    if all([t.dtype is target for t in tensors]):
-        return tensors
-    target = promoted(*tensors)
-    return [cast_to(t, target) for t in tensors]
+    for t in tensors[1:]:
+        if t.dtype is not target:
+            target = promoted(*tensors)
+            return [cast_to(t, target) for t in tensors]
+    return tensors
 
 
 def stacked(tensors: list[Tensor], axis: int) -> Tensor:
