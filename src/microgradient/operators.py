@@ -81,7 +81,7 @@ def unary(name: str) -> Callable[[Tensor], Tensor]:
         if y.__class__ is not np.ndarray:
             y = as_datum(y)
         out = _new(Tensor)
-        out.datum = y if hook is None else hook.own(y)
+        out.datum = y
         out.node = out.cut = None
         p = self.node
         if p is not None and varies and (recorder := _recorder()) is not None:
@@ -141,7 +141,7 @@ def binary(name: str, reflected: bool = False) -> Callable[[Tensor, Operand], Te
         if y.__class__ is not np.ndarray:
             y = as_datum(y)
         out = _new(Tensor)
-        out.datum = y if hook is None else hook.own(y)
+        out.datum = y
         out.cut = None
         if (p is None and q is None) or not varies or (recorder := _recorder()) is None:
             out.node = None

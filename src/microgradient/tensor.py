@@ -148,16 +148,17 @@ class Tensor(Protocols):
         trace_hooks.note_node(self)
         if self.node is None:
             return None
-        if self.node.grad is NOT_STORED:
+        found = self.node.grad
+        if found is NOT_STORED:
             warn_once(
                 "MG107",
                 f"The gradient of this intermediate tensor of shape {self.shape} is not stored, so `.grad` is None. Call "
                 "`h.keep_grad()` before `backward()`, or look at it under `with mg.trace():`.",
             )
             return None
-        if self.node.grad is None and DEPARTED:
+        if found is None and DEPARTED:
             _warn_if_departed(self.node)
-        return cast("Tensor | None", self.node.grad)
+        return cast("Tensor | None", found)
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
@@ -182,30 +183,31 @@ class Tensor(Protocols):
         """
         if self.node is None or (self.node.op is None and self.cut is not None):
             raise _unconnected(self)
-        seed = self._seed(gradient)
-        order = topological([self.node])
+        datum, seed = self.data, self._seed(gradient)
+        t, order = seed.data, topological([self.node])
         if create_graph:
             leaves = backward(order, {self.node: seed}, TAPED, wrap)
         else:
             spent = None if retain_graph or _recorder() is not TAPE else Spent(user_location())
             with np.errstate(all="ignore"):
-                leaves = backward(order, {self.node: seed.data}, world(), spent=spent)
+                leaves = backward(order, {self.node: t}, world(), spent=spent)
         if DEPARTED and _recorder() is not None and trace_hooks.hook is None:
             _warn_if_flat(leaves, self.node)
-        if gradient is None and isinstance(self.data, np.ndarray):
-            warn_if_nan(self.data.item(), leaves)
-        _accumulate(leaves, seed.data)
+        if gradient is None and datum.__class__ is np.ndarray:
+            warn_if_nan(datum.item(), leaves)
+        _accumulate(leaves, t)
         note_backward(self.node)
 
     def _seed(self, gradient: Any) -> Tensor:
         if gradient is None:
-            if self.data.size != 1:
+            datum = self.data
+            if datum.size != 1:
                 raise GradientError(
                     "MG101",
                     f"This tensor has shape {self.shape}; a gradient needs one number. Write `loss.mean().backward()`, or pass "
-                    f"a weight for each of the {self.data.size} entries: `loss.backward(weights)`.",
+                    f"a weight for each of the {self.size} entries: `loss.backward(weights)`.",
                 )
-            return cast("Tensor", wrap(np.ones(self.shape, self.dtype), None))
+            return cast("Tensor", wrap(np.ones(datum.shape, datum.dtype), None))
         seed = gradient if isinstance(gradient, Tensor) else Tensor(gradient, self.dtype)
         if seed.shape != self.shape:
             raise ShapeError(
@@ -450,13 +452,14 @@ def _accumulate(leaves: dict[Node, Any], seed: Any) -> None:
     given = {id(seed)}
     with _accumulating:
         for node, t in leaves.items():
-            if node.grad is NOT_STORED:
+            before = node.grad
+            if before is NOT_STORED:
                 continue  # the input of a transform, which asks the sweep itself
-            if node.grad is not None:
+            if before is not None:
                 count, used = getattr(node, "summed", (1, 0))
-                if isinstance(node.grad.data, np.ndarray):
-                    node.summed = (count + 1, used) if node.grad.data.any() else (1, 0)
-                node.grad = node.grad + (t if isinstance(t, Tensor) else wrap(t, None))
+                if isinstance(before.data, np.ndarray):
+                    node.summed = (count + 1, used) if before.data.any() else (1, 0)
+                node.grad = before + (t if isinstance(t, Tensor) else wrap(t, None))
                 continue
             node.summed = (1, 0)
             if isinstance(t, Tensor):

@@ -37,7 +37,8 @@ def matmul(x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     >>> mg.matmul(mg.tensor([[1.0, 2.0], [3.0, 4.0]]), mg.tensor([1.0, 10.0]))
     tensor([21., 43.])
     """
-    a, b = as_tensors((x1, x2))
+    a = x1 if isinstance(x1, Tensor) else as_tensor(x1)
+    b = x2 if isinstance(x2, Tensor) else as_tensor(x2)
     if a.ndim >= 2 and b.ndim >= 2:
         try:
             return _matrix_product(a, b)
@@ -47,7 +48,7 @@ def matmul(x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
         raise _matmul_error(a.shape, b.shape)
     row = xp.reshape(a, shape=(1, a.shape[0])) if a.ndim == 1 else a
     column = xp.reshape(b, shape=(b.shape[0], 1)) if b.ndim == 1 else b
-    y = xp.matmul(row, column)
+    y = _matrix_product(row, column)
     shape = y.shape[:-2] + y.shape[-2:-1] * (a.ndim > 1) + y.shape[-1:] * (b.ndim > 1)
     return xp.reshape(y, shape=shape)
 

@@ -42,7 +42,8 @@ def sum(x: ArrayLike, /, *, axis: Axis = None, dtype: DType = None, keepdims: bo
     tensor([3., 7.])
     """
     x = _accumulated(as_tensor(x), dtype)
-    return cast_to(xp.sum(x, axis=axes_of(axis, x.ndim), keepdims=keepdims), x.dtype)
+    y: Tensor = xp.sum(x, axis=axes_of(axis, x.ndim), keepdims=keepdims)
+    return y if dtype is None else cast_to(y, x.dtype)
 
 
 def prod(x: ArrayLike, /, *, axis: Axis = None, dtype: DType = None, keepdims: bool = False) -> Tensor:

@@ -379,13 +379,14 @@ class Hook:
             trace.write_grad(node, value)
 
     def run(self, kernel: Callable[..., Any], *args: Any, **params: Any) -> Any:
-        """A kernel on data: traced if one of them is."""
+        """A kernel on data: traced if one of them is, else a constant of the program."""
         if trace_hooks.active.get() is None:
             return operators._run_silently(kernel, *args, **params)
         if kernel in _NAMES and any(isinstance(a, Sym) for a in args):
             return getattr(TRACED, _NAMES[kernel])(*args, **params)
         with np.errstate(all="ignore"):  # in this context, which knows the trace
-            return kernel(*args, **params)
+            y = kernel(*args, **params)
+        return self.own(y) if kernel in _NAMES and not isinstance(y, tuple) else y
 
 
 HOOK = Hook()
