@@ -14,6 +14,7 @@ import pytest
 
 from microgradient import __version__
 from microgradient.cli import main
+from microgradient.recipes import RECIPES
 from microgradient.train.run_folder import METRICS, MODEL, OPTIMIZER, RUN
 
 PACKAGES = Path(__file__).parents[1] / "src"
@@ -60,9 +61,7 @@ def test_version_and_help(run):
 def test_recipes_are_listed_with_a_line_each(run):
     code, out, _ = run("recipes")
     assert code == 0
-    assert [line.split()[0] for line in out.splitlines()] == [
-        "two-layer", "moons", "digits", "names", "text", "FILE.csv"
-    ]  # fmt: skip
+    assert [line.split()[0] for line in out.splitlines()] == [*RECIPES, "FILE.csv"]
 
 
 def test_a_run_prints_plain_lines_and_writes_its_folder(run, tmp_path):
@@ -144,7 +143,7 @@ def test_text_learns_a_file(run):
     [
         (["train", "digts"], r"no recipe 'digts': did you mean digits\? \[MG189\]"),
         (["train", "Digits"], "did you mean digits"),
-        (["train", "qqqq"], "no recipe 'qqqq': choose from two-layer, moons, digits, names, text, or name a CSV file"),
+        (["train", "qqqq"], f"no recipe 'qqqq': choose from {', '.join(RECIPES)}, or name a CSV file"),
         (["train", "none.csv"], r"There is no file none\.csv"),
         (["train", "some/where/none"], "There is no file some/where/none"),
         (["train", "titanic.xlsx"], r"There is no file titanic\.xlsx\. \[MG180\]"),
