@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import weakref
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,29 @@ def test_gradients_that_are_held_stay() -> None:
     second = w.grad.data
     f(mg.tensor([3.0, 3.0]))
     assert (first.tolist(), array.tolist(), second.tolist(), w.grad.tolist()) == ([1, 1], [1, 1], [2, 2], [3, 3])
+
+
+def test_a_gradient_held_by_a_weak_reference_alone_stays() -> None:
+    w = mg.tensor([1.0, 2.0], requires_grad=True)
+
+    def step(x: Any) -> None:
+        w.grad = None
+        mg.sum(w * x).backward()
+
+    f = mg.compile(step)
+    for k in range(4):
+        f(mg.tensor([k, 1.0]))
+    for get in (lambda: w.grad, lambda: w.grad.data):
+        seen = weakref.ref(get())
+        f(mg.tensor([5.0, 1.0]))
+        held = seen()  # nobody was asked for it again
+        before = None if held is None else held.tolist()
+        f(mg.tensor([6.0, 1.0]))
+        assert held is None or held.tolist() == before
+        del held
+    address = w.grad.data.ctypes.data
+    f(mg.tensor([9.0, 1.0]))
+    assert (w.grad.data.ctypes.data, w.grad.tolist()) == (address, [9.0, 1.0])
 
 
 def test_tied_arrays_part_when_one_changes() -> None:

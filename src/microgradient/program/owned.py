@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import ctypes
 import math
-from operator import attrgetter, is_
+from operator import add, attrgetter, is_
 from sys import getrefcount
 from typing import Any
+from weakref import getweakrefcount
 
 import numpy as np
 
@@ -71,7 +72,8 @@ class Owned:
         if any(g is None for g in grads):
             return False
         held = [*grads, *map(_datum, grads), *(entry.read(()) for entry in self._entries)]
-        return all(map(is_, held, self._hidden)) and sum(map(getrefcount, held)) == self._hidden_count
+        counts = map(add, map(getrefcount, held), map(getweakrefcount, held))  # by a weak one it may be had unseen
+        return all(map(is_, held, self._hidden)) and sum(counts) == self._hidden_count
 
     def fit(self) -> bool:
         """Whether the program can begin with the values that are there. Numbers become those of the input."""
@@ -110,9 +112,10 @@ class Owned:
 
         They are counted in a list, as in `ready`: how often a variable counts differs between versions of Python.
         """
-        shared = [n > h.count for n, h in zip(map(getrefcount, values), self.held, strict=True)]
+        counts = map(add, map(getrefcount, values), map(getweakrefcount, values))
+        shared = [n > h.count for n, h in zip(counts, self.held, strict=True)]
         grads = [node.stored for node in self._nodes]
-        for k, count in enumerate(map(getrefcount, grads)):
+        for k, count in enumerate(map(add, map(getrefcount, grads), map(getweakrefcount, grads))):
             if count > COUNTED + 2 or grads[k] is not self._grads[k]:
                 shared[k] = True
         return shared
