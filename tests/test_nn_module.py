@@ -190,6 +190,34 @@ def test_get_submodule_and_get_parameter_suggest_the_nearest() -> None:
         net.get_submodule("second")
 
 
+def test_classes_derived_from_layers_keep_their_own_init_and_attributes() -> None:
+    class Steep(nn.LeakyReLU):
+        times: float = 2.0
+
+        def __init__(self) -> None:
+            super().__init__(0.5)
+
+        def forward(self, input: Any) -> Any:
+            return self.times * super().forward(input)
+
+    class Steeper(Steep):
+        name: str
+
+    class Weighted(nn.MSELoss):
+        def __init__(self, weight: float) -> None:
+            super().__init__(reduction="sum")
+            self.by = weight
+
+        def forward(self, *inputs: Any) -> Any:
+            return self.by * super().forward(*inputs)
+
+    class Same(Weighted):
+        pass
+
+    assert Steeper()(mg.tensor([-1.0, 1.0])).tolist() == [-1.0, 2.0]
+    assert Same(3.0)(mg.tensor([1.0, 3.0]), mg.tensor([0.0, 1.0])).item() == 15.0
+
+
 def test_deepcopy_and_pickle_keep_numbers_and_sharing() -> None:
     net = Net()
     for twin in (copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
@@ -385,6 +413,8 @@ def test_layers_say_which_input_they_take(make: Any, shape: tuple, text: str) ->
     [
         lambda: nn.Linear(-1, 2),
         lambda: nn.Linear(2.5, 2),
+        lambda: nn.BatchNorm1d(-1),
+        lambda: nn.BatchNorm2d(2.5, affine=False),
         lambda: nn.Conv2d(3, 4, 3, groups=2),
         lambda: nn.Conv2d(3, 4, 0),
         lambda: nn.Conv2d(3, 4, 3, padding="all"),

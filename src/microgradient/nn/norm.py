@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError, ShapeError
-from ..operators import get_default_dtype
 from ..tensor import Tensor
 from . import functional, init
 from .linear import empty_parameter
@@ -60,10 +59,9 @@ class _BatchNorm(_Affine):
         self.momentum = momentum
         self.affine = affine
         self.track_running_stats = track_running_stats
-        floats = np.dtype(get_default_dtype() if dtype is None else dtype)
         track = track_running_stats
-        self.register_buffer("running_mean", Tensor(np.empty(num_features, floats)) if track else None)
-        self.register_buffer("running_var", Tensor(np.empty(num_features, floats)) if track else None)
+        for name in ("running_mean", "running_var"):
+            self.register_buffer(name, Tensor(empty_parameter((num_features,), dtype, device).data) if track else None)
         self.register_buffer("num_batches_tracked", Tensor(np.array(0, np.int64)) if track else None)
         self._add_affine((num_features,), affine, bias, dtype, device)
 
