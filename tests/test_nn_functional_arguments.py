@@ -112,3 +112,27 @@ def test_layers_take_lists_and_arrays_too(layer):
         np.testing.assert_allclose(layer(given).data, expected.data, rtol=1e-6)
     with pytest.raises(ArgumentTypeError, match="`input` is a tensor"):
         layer("text")
+
+
+@pytest.mark.parametrize(
+    "name", ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
+)
+def test_a_weight_of_another_number_of_dimensions_is_refused(name):
+    ndim = int(name[-2])
+    for other in {1, 2, 3} - {ndim}:
+        x = mg.ones((1, 1, *(3,) * other))
+        with pytest.raises(MicrogradientError, match=f"{name} takes a weight of {ndim + 2} axes.*MG160"):
+            getattr(F, name)(x, x)
+
+
+def test_an_argument_that_is_missing_is_asked_for_by_a_public_name():
+    for function, name in (
+        (F.conv2d, "conv"),
+        (F.conv_transpose1d, "conv_transpose"),
+        (F.max_pool1d, "max_pool"),
+        (F.avg_pool2d, "avg_pool"),
+    ):
+        with pytest.raises(
+            TypeError, match=rf"^{name}\(\) missing 1 required positional argument: '(weight|kernel_size)'"
+        ):
+            function(mg.ones((1, 1, 4)))

@@ -19,7 +19,7 @@ IntOrTuple = int | Sequence[int]
 AXES = {1: "L", 2: "H, W", 3: "D, H, W"}
 
 
-def _conv(
+def conv(
     ndim: int,
     /,
     input: Tensor,
@@ -30,20 +30,17 @@ def _conv(
     dilation: IntOrTuple = 1,
     groups: int = 1,
 ) -> Tensor:
-    batched = input.ndim != ndim + 1
-    if not batched:
-        if input.shape[0] != weight.shape[1] * groups == 1:
-            raise ShapeError(
-                "MG160",
-                f"conv{ndim}d takes (N, 1, {AXES[ndim]}), got an input of shape {input.shape} without the axis of channels. "
-                "Write `mg.expand_dims(x, axis=1)`.",
-            )
-        input = mg.expand_dims(input, axis=0)
-    check_float(f"conv{ndim}d", input, weight)
-    return _finished(composite.conv(input, weight, stride, padding, dilation, groups), bias, batched)
+    x = _batched(f"conv{ndim}d", ndim, input, weight)
+    if x is not input and input.shape[0] != weight.shape[1] * groups == 1:
+        raise ShapeError(
+            "MG160",
+            f"conv{ndim}d takes (N, 1, {AXES[ndim]}), got an input of shape {input.shape} without the axis of channels. "
+            "Write `mg.expand_dims(x, axis=1)`.",
+        )
+    return _finished(composite.conv(x, weight, stride, padding, dilation, groups), bias, x is input)
 
 
-def _conv_transpose(
+def conv_transpose(
     ndim: int,
     /,
     input: Tensor,
@@ -55,12 +52,16 @@ def _conv_transpose(
     groups: int = 1,
     dilation: IntOrTuple = 1,
 ) -> Tensor:
-    batched = input.ndim != ndim + 1
-    x = input if batched else mg.expand_dims(input, axis=0)
-    check_float(f"conv_transpose{ndim}d", x, weight)
-    return _finished(
-        composite.conv_transpose(x, weight, stride, padding, output_padding, groups, dilation), bias, batched
-    )
+    x = _batched(f"conv_transpose{ndim}d", ndim, input, weight)
+    y = composite.conv_transpose(x, weight, stride, padding, output_padding, groups, dilation)
+    return _finished(y, bias, x is input)
+
+
+def _batched(name: str, ndim: int, input: Tensor, weight: Tensor) -> Tensor:
+    if weight.ndim != ndim + 2:
+        raise ShapeError("MG160", f"{name} takes a weight of {ndim + 2} axes, got one of shape {weight.shape}.")
+    check_float(name, input, weight)
+    return mg.expand_dims(input, axis=0) if input.ndim == ndim + 1 else input
 
 
 def _finished(y: Tensor, bias: Tensor | None, batched: bool) -> Tensor:
@@ -69,7 +70,7 @@ def _finished(y: Tensor, bias: Tensor | None, batched: bool) -> Tensor:
     return y if batched else mg.squeeze(y, axis=0)
 
 
-@in_dimensions(1, _conv)
+@in_dimensions(1, conv)
 def conv1d() -> None:
     """Slide `weight` (out, in/groups, k) along `input` (N, in, L) or (in, L): → (N, out, L').
 
@@ -81,7 +82,7 @@ def conv1d() -> None:
     """
 
 
-@in_dimensions(2, _conv)
+@in_dimensions(2, conv)
 def conv2d() -> None:
     """Slide `weight` (out, in/groups, kh, kw) over `input` (N, in, H, W) or (in, H, W): → (N, out, H', W').
 
@@ -92,7 +93,7 @@ def conv2d() -> None:
     """
 
 
-@in_dimensions(3, _conv)
+@in_dimensions(3, conv)
 def conv3d() -> None:
     """Slide `weight` (out, in/groups, kd, kh, kw) through `input` (N, in, D, H, W): → (N, out, D', H', W').
 
@@ -101,7 +102,7 @@ def conv3d() -> None:
     """
 
 
-@in_dimensions(1, _conv_transpose)
+@in_dimensions(1, conv_transpose)
 def conv_transpose1d() -> None:
     """The transpose of the linear map `conv1d`: `weight` (in, out/groups, k), (N, in, L) → (N, out, L').
 
@@ -112,7 +113,7 @@ def conv_transpose1d() -> None:
     """
 
 
-@in_dimensions(2, _conv_transpose)
+@in_dimensions(2, conv_transpose)
 def conv_transpose2d() -> None:
     """The transpose of `conv2d`: `weight` (in, out/groups, kh, kw), (N, in, H, W) → (N, out, H', W').
 
@@ -121,7 +122,7 @@ def conv_transpose2d() -> None:
     """
 
 
-@in_dimensions(3, _conv_transpose)
+@in_dimensions(3, conv_transpose)
 def conv_transpose3d() -> None:
     """The transpose of `conv3d`: `weight` (in, out/groups, kd, kh, kw).
 

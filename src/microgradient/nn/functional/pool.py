@@ -17,7 +17,7 @@ from .arguments import in_dimensions
 from .conv import IntOrTuple
 
 
-def _max_pool(
+def max_pool(
     ndim: int,
     /,
     input: Tensor,
@@ -52,7 +52,7 @@ def _max_along(x: Tensor, axis: int, outputs: int, kernel: int, stride: int, dil
     return y
 
 
-def _avg_pool(
+def avg_pool(
     ndim: int,
     /,
     input: Tensor,
@@ -81,7 +81,7 @@ def _avg_pool(
     return y if batched else mg.squeeze(y, axis=0)
 
 
-@in_dimensions(1, _max_pool)
+@in_dimensions(1, max_pool)
 def max_pool1d() -> None:
     """The largest of each window of (N, C, L) or (C, L); where several are equal, the first gets the gradient.
 
@@ -90,7 +90,7 @@ def max_pool1d() -> None:
     """
 
 
-@in_dimensions(2, _max_pool)
+@in_dimensions(2, max_pool)
 def max_pool2d() -> None:
     """The largest of each window of (N, C, H, W) or (C, H, W). `stride` is the kernel size if not given.
 
@@ -115,10 +115,10 @@ def avg_pool1d(
     >>> avg_pool1d(mg.tensor([[1.0, 3.0, 2.0, 0.0]]), 2).tolist()
     [[2.0, 1.0]]
     """
-    return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad)
+    return avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad)
 
 
-@in_dimensions(2, _avg_pool)
+@in_dimensions(2, avg_pool)
 def avg_pool2d() -> None:
     """The mean of each window of (N, C, H, W) or (C, H, W); sizes as `max_pool2d`.
 
