@@ -21,6 +21,7 @@ import numpy as np
 
 from .array_world import UFUNCS
 from .errors import ArgumentTypeError, GradientError
+from .interop import Protocols
 from .primitives import TABLE, Primitive, World, for_each_primitive
 from .scalar_world import SCALAR, TracedNumber
 from .tape import next_seq, note_backward, warn_if_nan
@@ -349,7 +350,7 @@ def _constant(x: Any) -> Any:
         return Value(x)
     if isinstance(x, np.generic) and x.dtype.kind in "biuf":
         return Value(x.item())
-    if isinstance(x, Traced):
+    if isinstance(x, Traced | Protocols):
         Value(0.0)  # raises where mg.compile has yet to learn that it traces a function of Values
     return Value(x) if isinstance(x, TracedNumber) else NotImplemented
 

@@ -297,6 +297,13 @@ def test_arrays_are_numbers_one_by_one():
     assert fn.stats()["programs"] == 3
 
 
+@pytest.mark.parametrize("fn", [lambda v, x: v * x[0] + x[1], lambda v, x: (x[0] - v) / x[1], lambda v, x: sum(x * v)])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64, np.bool_])
+def test_an_array_that_the_first_value_meets(fn, dtype):
+    x = np.array([1.1, 2.2]).astype(dtype)
+    assert same([mg.compile(fn)(Value(0.3), x).data], [fn(Value(0.3), x).data])
+
+
 def test_numpy_functions_and_numbers_work_while_tracing():
     fn = lambda v: np.exp(v) * np.float64(2) + np.float32(0.5) + (np.array([1.0, 2.0]) * v).sum() + np.tanh(v.data)
     assert same([fn(Value(0.7)).data], [mg.compile(fn)(Value(0.7)).data])
