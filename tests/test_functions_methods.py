@@ -12,7 +12,7 @@ import pytest
 from numpy.testing.overrides import get_overridable_numpy_array_functions, get_overridable_numpy_ufuncs
 
 import microgradient as mg
-from microgradient import other_names
+from microgradient import nn, optim, other_names
 from microgradient.errors import ArgumentTypeError, GradientError
 from microgradient.functions import numpy_functions
 
@@ -185,6 +185,10 @@ def test_what_is_said_to_be_meant_runs():
         (lambda: mg.ones(2).numel, "`x.size`"),
         (lambda: mg.ones(2).cuda, "`x.to_device"),
         (lambda: mg.ones(2).dim, "`x.ndim`"),
+        (lambda: mg.jacrev, "`mg.jacobian`"),
+        (lambda: optim.lr_scheduler.StepRL, r"optim\.lr_scheduler has no `StepRL`\. Did you mean `StepLR`"),
+        (lambda: nn.init.xavier_uniform, "Did you mean `xavier_uniform_`"),
+        (lambda: nn.utils.clip_grad_norm, "Did you mean `clip_grad_norm_`"),
         (lambda: mg.allclose, r"has no `allclose`\. \["),  # and nothing is near enough
     ],
 )
@@ -192,6 +196,12 @@ def test_a_missing_name_is_answered_with_ours(use, said):
     with pytest.raises(AttributeError, match=said) as caught:
         use()
     assert caught.value.code == "MG139"
+
+
+@pytest.mark.parametrize("axes", [(0, 5), (-3, 0)])
+def test_exchanging_an_axis_that_is_not_there(axes: tuple[int, int]):
+    with pytest.raises(IndexError, match=r"There is no axis -?\d in a tensor with 2 axes.*MG133"):
+        mg.ones((2, 3)).transpose(*axes)
 
 
 def test_names_said_to_be_ours_are():

@@ -474,6 +474,12 @@ def test_clip_grad_value_and_norm() -> None:
         nn.utils.clip_grad_norm_(layer.parameters(), 1.0, error_if_nonfinite=True)
 
 
+@pytest.mark.parametrize("clip", [nn.utils.clip_grad_norm_, nn.utils.clip_grad_value_])
+def test_clipping_a_module_says_what_to_write(clip: Any) -> None:
+    with pytest.raises(TypeError, match=r"not a module\. Write `model\.parameters\(\)`.*MG167"):
+        clip(nn.Linear(3, 2), 1.0)
+
+
 def test_a_gradient_that_is_not_finite_is_named_however_it_was_given() -> None:
     def clip(taken: list[mg.Tensor]) -> None:
         nn.utils.clip_grad_norm_(iter(taken), 1.0, error_if_nonfinite=True)

@@ -354,6 +354,17 @@ def test_a_failed_load_leaves_the_optimiser_as_it_was():
         opt.load_state_dict({})
 
 
+@pytest.mark.parametrize(("ours", "theirs"), [(optim.Adam, optim.SGD), (optim.SGD, optim.AdamW)])
+def test_another_optimisers_state_is_refused(ours, theirs):
+    saved, _ = run(theirs, {}, [1.0, 2.0], [[1.0, 1.0]])
+    opt = ours([leaf([1.0, 2.0])], lr=0.5)
+    with pytest.raises(
+        ValueError, match=rf"not of {ours.__name__}, which.*`betas`.*as it was when it was saved.*MG167"
+    ):
+        opt.load_state_dict(saved.state_dict())
+    assert opt.param_groups[0]["lr"] == 0.5
+
+
 # ---------------------------------------------------------------------------------------------------------------- warnings
 
 

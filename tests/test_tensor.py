@@ -116,6 +116,7 @@ def test_indices_of_all_kinds():
         (5, IndexError, "shape (2, 3)"), ((0, 0, 0), IndexError, "Too many indices"), (0.5, TypeError, "not float"),
         ("a", TypeError, "not str"), ([[9]], IndexError, "out of bounds"), (np.ones(2), TypeError, "float64"),
         (np.ones(5, bool), IndexError, "boolean"), (slice(0.5), TypeError, "not float"),
+        (slice(None, None, 0), ValueError, "can't be 0. Leave it out"),
     ],
 )  # fmt: skip
 def test_indices_that_make_no_sense(key: Any, error: type[Exception], words: str):

@@ -190,6 +190,9 @@ def test_grad_refuses_what_it_can_not_do():
         mg.grad(lambda x: x * 2)(3)
     with pytest.raises(TypeError, match="argnums=2"):
         mg.grad(lambda x: x * 2, argnums=2)(3.0)
+    for twice in [(0, 0), (1, -1)]:  # the derivative would go to one of the two, and 0 to the other
+        with pytest.raises(ValueError, match=r"argnums=.* names an argument twice.*MG112"):
+            mg.hessian(lambda x, y: x * y, argnums=twice)(2.0, 3.0)
     with pytest.raises(ValueError, match="shape"):
         mg.jvp(lambda x: x * 2, (f64(1.0, 2.0),), (f64(1.0),))
     with pytest.raises(TypeError, match=r"1 tangents are needed.*there are 2"):

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from .errors import ArgumentTypeError, MicrogradientError, OutOfRangeError, ShapeError, TraceError
+from .errors import ArgumentError, ArgumentTypeError, MicrogradientError, OutOfRangeError, ShapeError, TraceError
 from .interop import Protocols
 from .rules import INDEX
 from .trace_hooks import Traced, current
@@ -28,7 +28,10 @@ def index_key(key: Any, shape: tuple[int, ...]) -> tuple[Any, list[Any]]:
         if isinstance(part, list | tuple | range):
             part = np.asarray(part, dtype=None if len(part) else np.int64)
         if isinstance(part, slice):
-            pattern.append(slice(*(_whole(edge) for edge in (part.start, part.stop, part.step))))
+            edges = [_whole(edge) for edge in (part.start, part.stop, part.step)]
+            if edges[2] == 0:
+                raise ArgumentError("MG128", "The step of a slice can't be 0. Leave it out, or write `x[::-1]`.")
+            pattern.append(slice(*edges))
         elif part is None or part is Ellipsis:
             pattern.append(part)
         elif isinstance(part, bool | np.bool_):

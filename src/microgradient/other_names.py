@@ -27,7 +27,7 @@ _THEIRS = {  # by ours, of which those that begin with mg. are tested to exist
     "mg.random.normal": "randn_like", "mg.nn.Parameter": "parameter", "x[mask]": "masked_select", "x[i] = v": "scatter put",
     "x.T": "t", "x.mT": "adjoint", "x.size": "numel nelement", "x.to_device('cpu')": "cuda cpu",
     "x - y * mg.trunc(x / y)": "fmod", "x.swapaxes(i, j)": "swapaxes",
-    "x.ndim": "dim", "x.copy()": "clone",
+    "x.ndim": "dim", "x.copy()": "clone", "mg.jacobian": "jacrev jacfwd",
 }  # fmt: skip
 _OURS = {name: ours for ours, names in _THEIRS.items() for name in names.split()}
 _NAMESPACES = {
@@ -53,11 +53,11 @@ def missing(owner: str, name: str, names: Iterable[str]) -> AttributeError:
 
 
 def answer_for(module: str) -> None:
-    """Let a module that has an `__all__` answer so. Put in here, because type checkers take a `__getattr__` for all names."""
+    """Let a module answer so, by its `__all__` if any. Put in here: type checkers take a `__getattr__` for all names."""
     namespace = vars(sys.modules[module])
 
     def __getattr__(name: str) -> None:  # noqa: N807
-        raise missing(module.replace(".functions", ""), name, namespace["__all__"])
+        raise missing(module.replace(".functions", ""), name, namespace.get("__all__", namespace))
 
     namespace["__getattr__"] = __getattr__
 

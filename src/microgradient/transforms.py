@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ArgumentTypeError, DTypeError, GradientError, ShapeError, warn_once
+from .errors import ArgumentError, ArgumentTypeError, DTypeError, GradientError, ShapeError, warn_once
 from .operators import FLAT, world, wrap
 from .primitives import TABLE
 from .tape import DEPARTED, NO_PARAMS, TAPE, Cut, Node, backward, forward, next_seq, recording, topological
@@ -282,6 +282,8 @@ def _in_chosen(
             raise ArgumentTypeError(
                 "MG112", f"argnums={n}, but the function was called with {len(args)} positional arguments."
             )
+    if len({n % len(args) for n in numbers}) != len(numbers):
+        raise ArgumentError("MG112", f"argnums={argnums} names an argument twice: write each once.")
 
     def of_chosen(chosen: Any) -> Any:
         full = list(args)

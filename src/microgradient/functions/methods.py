@@ -28,7 +28,7 @@ from . import (
     statistical,
     utility,
 )
-from .arguments import as_dtype
+from .arguments import as_dtype, one_axis
 from .dtypes import bool as bool_
 from .dtypes import float32, float64, int32, int64
 
@@ -150,7 +150,8 @@ def matrix(x: Tensor) -> Tensor:
 def swapaxes(x: Tensor, /, axis1: int, axis2: int) -> Tensor:
     """`x` with two axes exchanged."""
     order = list(range(x.ndim))
-    order[axis1], order[axis2] = order[axis2], order[axis1]
+    i, j = one_axis(axis1, x.ndim), one_axis(axis2, x.ndim)
+    order[i], order[j] = j, i
     return manipulation.permute_dims(x, tuple(order))
 
 

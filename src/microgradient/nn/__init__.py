@@ -54,3 +54,5 @@ __all__ = [
 ]  # fmt: skip
 
 answer_for(__name__)
+answer_for(init.__name__)
+answer_for(utils.__name__)

@@ -9,7 +9,7 @@ import numpy as np
 
 import microgradient as mg
 
-from ..errors import ArgumentError, GradientError, ShapeError
+from ..errors import ArgumentError, ArgumentTypeError, GradientError, ShapeError
 from ..tensor import Tensor
 from .module import Module
 
@@ -143,5 +143,7 @@ def _non_finite(norm: Tensor, with_grad: list[tuple[Tensor, Tensor]]) -> Gradien
 
 
 def _with_grad(parameters: Tensor | Iterable[Tensor]) -> list[tuple[Tensor, Tensor]]:
+    if isinstance(parameters, Module):
+        raise ArgumentTypeError("MG167", "Clipping takes parameters, not a module. Write `model.parameters()`.")
     taken = [parameters] if isinstance(parameters, Tensor) else parameters
     return [(parameter, parameter.grad.detach()) for parameter in taken if parameter.grad is not None]

@@ -10,3 +10,4 @@ from .sgd import SGD
 __all__ = ["SGD", "Adam", "AdamW", "Optimizer", "clip_grad_norm_", "clip_grad_value_", "lr_scheduler"]
 
 answer_for(__name__)
+answer_for(lr_scheduler.__name__)

@@ -199,6 +199,13 @@ class Optimizer:
                 f"The saved state has groups of {saved} parameters, this optimiser of {ours}. Make the model and the optimiser "
                 "as they were when it was saved.",
             )
+        for kind in ("betas", "momentum"):  # Adam's and SGD's; other settings come and go with versions
+            if [kind in group for group in groups] != [kind in group for group in self.param_groups]:
+                raise ArgumentError(
+                    "MG167",
+                    f"The saved state is not of {type(self).__name__}, which {'lacks' if kind in groups[0] else 'has'} "
+                    f"`{kind}`. Make the optimiser as it was when it was saved.",
+                )
         numbers = [i for group in groups for i in group["params"]]
         new_state = {
             p: {name: _imported(value, name, i, p) for name, value in entries[i].items()}
