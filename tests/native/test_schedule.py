@@ -166,6 +166,14 @@ def test_concat_pad_roll_triangles_flip() -> None:
     check(b, *outs, b.flip(x, axis=(1,)), b.sum(z, axis=(0,), keepdims=False))
 
 
+def test_pieces_that_numpy_computes() -> None:
+    """The first one lies at the beginning of the assembly, in the order in which NumPy writes, and is only a part of it."""
+    b = Book()
+    x = b.input(real(3, 3))
+    first, second = b.inv(x), b.inv(x + 1.0)
+    check(b, b.concat(first, x, second, axis=0), b.pad(second, widths=((0, 2), (0, 0))), b.concat(second, first, axis=1))
+
+
 def test_a_weight_used_at_every_step() -> None:
     """The gradient of a recurrent weight is added up in the epilogues of contractions, that of the inputs one assembly."""
     b = Book()

@@ -54,8 +54,9 @@ def compute_in_place(piece: View, place: Layout, buffer: Buffer) -> bool:
     if strides is None or any(s.kind not in ("reshape", "broadcast_to") for s in piece.steps):
         return False
     layout = Layout(place.offset, strides)
-    if value.group is None and layout != Layout(0, reshaped(value.shape, dense(value.shape), value.shape) or ()):
-        return False  # what no loop of ours writes lies as it comes
+    natural = Layout(0, reshaped(value.shape, dense(value.shape), value.shape) or ())
+    if value.group is None and (layout != natural or buffer.size != value.size):
+        return False  # what no loop of ours writes lies as it comes, and fills its buffer
     if value.size > 512 and not _similar(value, strides):
         return False
     if not _keeps(value, layout):
