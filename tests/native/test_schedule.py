@@ -171,7 +171,9 @@ def test_pieces_that_numpy_computes() -> None:
     b = Book()
     x = b.input(real(3, 3))
     first, second = b.inv(x), b.inv(x + 1.0)
-    check(b, b.concat(first, x, second, axis=0), b.pad(second, widths=((0, 2), (0, 0))), b.concat(second, first, axis=1))
+    check(
+        b, b.concat(first, x, second, axis=0), b.pad(second, widths=((0, 2), (0, 0))), b.concat(second, first, axis=1)
+    )
 
 
 def test_a_weight_used_at_every_step() -> None:
