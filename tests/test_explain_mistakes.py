@@ -145,6 +145,12 @@ def test_a_number_taken_out_of_a_loss_is_spoken_of(f, told):
         missing_gradient()
 
 
+@pytest.mark.parametrize("transform", [mg.grad, mg.value_and_grad, mg.jacobian, mg.hessian])
+def test_an_item_in_a_transformed_function_is_spoken_of(transform):
+    with pytest.warns(MicrogradientWarning, match=r"not connected.*\.item\(\) at test_explain_mistakes.*MG102"):
+        transform(lambda x: mg.sum(x).item() ** 2)(mg.ones(2))
+
+
 def test_rounding_in_a_loop_is_spoken_of():
     w = weights(1.0, 2.0)
     mg.sum(mg.floor(weights(1.5))).backward()  # the derivative of floor, on purpose

@@ -9,7 +9,7 @@ import numpy as np
 from . import trace_hooks
 from .array_world import Array
 from .errors import ArgumentError, ArgumentTypeError
-from .tape import Cut, Node, leave_graph
+from .tape import Cut, Node, leave_graph, transforming
 from .trace_hooks import Traced
 
 DEFAULT_FLOAT = [np.dtype(np.float32)]
@@ -81,6 +81,8 @@ class Protocols:
 
     def item(self) -> Any:
         """The value of a tensor with one entry as a Python number."""
+        if transforming[0]:  # elsewhere, as in a training loop, it is rather shown than computed with
+            leave_graph(self, ".item()")
         if self.data.size != 1:
             raise ArgumentError("MG123", f"Only one entry can become a number; this tensor has shape {self.shape}.")
         return self.data.item()

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import contextvars
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,6 +57,16 @@ def run_kernel(kernel: Callable[..., Any], *args: Any, **params: Any) -> Any:
             raise
         with np.errstate(all="ignore"):
             return kernel(*args, **params)
+
+
+def run_primitive(name: str, args: Sequence[Any], params: dict[str, Any]) -> Any:
+    """The array world's kernel of a primitive, with the errors that operators give where a pointwise one refuses its operands."""
+    try:
+        return run_kernel(getattr(ARRAY, name), *args, **params)
+    except ValueError as error:
+        if TABLE[name].kind != "pointwise" or len(args) != 2:
+            raise
+        raise _explained(error, name, *args) from None
 
 
 def unary(name: str) -> Callable[[Tensor], Tensor]:

@@ -216,6 +216,9 @@ def cut(tensor: Any, what: str) -> Cut | None:
     return new
 
 
+transforming = [0]  # how many functions are being run by a transform, in all threads
+
+
 def leave_graph(tensor: Any, what: str) -> None:
     """Remember that `tensor` became numbers by `what`, if it had a gradient."""
     if tensor.node is None or (recorder := recording.get()) is None:

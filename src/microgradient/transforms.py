@@ -17,7 +17,19 @@ import numpy as np
 from .errors import ArgumentError, ArgumentTypeError, DTypeError, GradientError, ShapeError, warn_once
 from .operators import FLAT, world, wrap
 from .primitives import TABLE
-from .tape import DEPARTED, NO_PARAMS, TAPE, Cut, Node, backward, forward, next_seq, recording, topological
+from .tape import (
+    DEPARTED,
+    NO_PARAMS,
+    TAPE,
+    Cut,
+    Node,
+    backward,
+    forward,
+    next_seq,
+    recording,
+    topological,
+    transforming,
+)
 from .taped_world import TAPED
 from .tensor import Tensor
 from .trace_hooks import as_datum, detached
@@ -167,9 +179,11 @@ class _Run:
         leaves, self.rebuild_inputs = flatten(args)
         self.inputs = [_fresh(x) for x in leaves]
         token = recording.set(outer or TAPE)
+        transforming[0] += 1
         try:
             value = f(*self.rebuild_inputs(self.inputs))
         finally:
+            transforming[0] -= 1
             recording.reset(token)
         self.aux = None
         if has_aux:

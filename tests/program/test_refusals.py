@@ -9,7 +9,7 @@ import pytest
 
 import microgradient as mg
 from microgradient import nn, optim
-from microgradient.errors import NonFiniteError, TraceError
+from microgradient.errors import ArgumentError, NonFiniteError, TraceError
 
 F = nn.functional
 
@@ -139,3 +139,11 @@ def test_numbers_become_tensors() -> None:
         for have, want in zip(mg.compile(f)(number), f(number), strict=True):
             assert have.dtype == want.dtype
             assert have.tolist() == want.tolist()
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_what_a_kernel_refuses_when_the_program_runs_is_told_as_eagerly(debug: bool) -> None:
+    f = mg.compile(lambda a, b: a**b, debug=debug)
+    assert f(mg.tensor([2, 3]), mg.tensor([3, 2])).tolist() == [8, 9]
+    with pytest.raises(ArgumentError, match=r"`pow`: .*negative integer powers.*MG124"):
+        f(mg.tensor([2, 3]), mg.tensor([3, -2]))

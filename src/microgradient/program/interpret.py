@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..array_world import ARRAY
 from ..errors import NonFiniteError, OutOfRangeError
-from ..operators import run_kernel
+from ..operators import run_kernel, run_primitive
 from ..primitives import TABLE
 from .profile import LaunchTime, sources, timing
 from .program import Instruction, Program
@@ -67,7 +66,7 @@ class Interpreter:
             if TABLE[i.op].kind != "pointwise":
                 args = [a if isinstance(a, tuple) else np.asarray(a) for a in args]
             try:
-                value = run_kernel(getattr(ARRAY, i.op), *args, **i.params)
+                value = run_primitive(i.op, args, i.params)
             except IndexError as error:
                 raise out_of_bounds(error, i) from None
         if self.check and not isinstance(value, tuple | list):

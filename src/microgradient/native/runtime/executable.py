@@ -15,9 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from ...array_world import ARRAY
 from ...errors import OutOfRangeError
-from ...operators import run_kernel
+from ...operators import run_kernel, run_primitive
 from ...program.profile import LaunchTime, sources, timing
 from ...program.program import Program
 from ..codegen import dispatch
@@ -213,7 +212,7 @@ class _Call:
         if i.op == "host":
             y = run_kernel(i.params["function"], *args)
         else:
-            y = run_kernel(getattr(ARRAY, i.op), *args, **i.params)
+            y = run_primitive(i.op, args, i.params)
         if i.shape is None:
             # views of the arena would change before they are picked
             self.results[id(self.value)] = tuple(map(np.array, y))
