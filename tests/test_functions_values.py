@@ -393,3 +393,9 @@ def test_a_float_that_bounds_integers_is_not_truncated():
     assert mg.clip(mg.asarray([5, 1]), max=2.5).tolist() == [2.5, 1.0]
     assert mg.clip(mg.asarray([5, 1]), 2, mg.asarray(4.0)).tolist() == [4.0, 2.0]
     assert mg.clip(mg.asarray([5, 1]), 2, 4).dtype == mg.int64
+
+
+def test_a_window_has_no_more_axes_than_what_it_slides_over():
+    assert mg.windows(mg.ones((2, 3)), (2, 2)).shape == (1, 2, 2, 2)
+    with pytest.raises(mg.errors.ShapeError, match=r"window of 2 axes .* shape is \(3,\).*MG132"):
+        mg.windows(mg.ones(3), (2, 2))

@@ -465,3 +465,12 @@ def test_a_norm_of_negative_order_is_infinite_where_all_entries_are(x, ord):
     with np.errstate(divide="ignore"):
         wanted = np.linalg.norm(np.ravel(x), ord=ord)
     assert mg.linalg.vector_norm(mg.tensor(x), ord=ord).item() == wanted
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("name", ["eigh", "eigvalsh", "svd", "pinv"])
+def test_what_is_not_finite_has_no_eigenvalues(name, compiled):
+    f = getattr(linalg, name)
+    f = mg.compile(lambda x: tuple(y) if isinstance(y := getattr(linalg, name)(x), tuple) else y) if compiled else f
+    with pytest.raises(mg.errors.LinAlgError, match=r"has [14] entries that are NaN or infinite.*MG137"):
+        f(mg.tensor([[np.nan, 1.0], [1.0, 2.0]]))

@@ -76,7 +76,10 @@ def cholesky(a: Array) -> Array:
 
 def eigh(a: Array) -> tuple[Array, Array]:
     """Eigenvalues in ascending order and eigenvectors, as columns, of (a + aᴴ)/2."""
-    return cast("tuple[Array, Array]", lapack(np.linalg.eigh, _hermitian(a)))
+    a = _hermitian(a)
+    if not np.isfinite(a).all() and (error := _explained("eigh", a)) is not None:  # LAPACK gives finite numbers
+        raise error
+    return cast("tuple[Array, Array]", lapack(np.linalg.eigh, a))
 
 
 def norm(a: Array, *, axis: tuple[int, ...], keepdims: bool) -> Array:

@@ -95,7 +95,10 @@ def windows(x: Any, window: Extent, stride: Extent = 1, dilation: Extent = 1) ->
     """
     window = (window,) if isinstance(window, int) else tuple(window)
     steps, spread = (extent(each, len(window), name) for each, name in ((stride, "stride"), (dilation, "dilation")))
-    return xp.windows(as_tensor(x), window=window, stride=steps, dilation=spread)
+    x = as_tensor(x)
+    if len(window) > x.ndim:
+        raise ShapeError("MG132", f"windows: a window of {len(window)} axes needs as many; the shape is {x.shape}.")
+    return xp.windows(x, window=window, stride=steps, dilation=spread)
 
 
 def conv(x: Any, w: Any, /, stride: Extent = 1, padding: Padding = 0, dilation: Extent = 1, groups: int = 1) -> Tensor:
