@@ -151,6 +151,7 @@ def test_text_learns_a_file(run):
         (["train", "data.parquet"], r"There is no file data\.parquet"),
         (["train", ".hidden.json"], r"There is no file \.hidden\.json"),
         (["train", "."], "is a folder, not a CSV file"),
+        (["train", "/dev/zero"], "/dev/zero is a device, not a CSV file"),
         ([*QUICK, "--epochs", "-1"], "--epochs must be at least 1, not -1"),
         ([*QUICK, "--batch-size", "0"], "--batch-size must be at least 1"),
         ([*QUICK, "--lr", "nan"], "--lr must be a positive number, not nan"),

@@ -56,8 +56,8 @@ def read_csv(path: Path) -> CsvFile:
 
 def read_file(path: Path, what: str) -> bytes:
     """The content of a file that is to be `what`. Raises `DataError` (MG180) if it is missing, empty or can't be read."""
-    if path.is_dir():
-        raise DataError("MG180", f"{path} is a folder, not {what}.")
+    if path.is_dir() or path.is_char_device() or path.is_block_device():
+        raise DataError("MG180", f"{path} is a {'folder' if path.is_dir() else 'device'}, not {what}.")
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:
