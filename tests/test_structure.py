@@ -17,7 +17,7 @@ PACKAGE = Path(mg.__file__).parent
 # a module may import those of its own group and of groups above it in this list
 ORDER = [
     ["startup"], ["errors"], ["other_names"], ["trace_hooks"], ["primitives", "rules", "rules_linalg"],
-    ["array_world", "array_linalg"],
+    ["array_world", "array_linalg", "box_muller"],
     ["tape"], ["interop"], ["indexing"], ["operators"], ["taped_world"],
     ["tensor", "scalar_world", "tree"], ["scalar", "random"], ["functions", "transforms", "custom_rules", "check"],
     ["nn"], ["optim"], ["program", "native", "scalar_jit"],

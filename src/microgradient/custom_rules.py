@@ -59,9 +59,7 @@ def custom_rule(f: Function | None = None, *, vjp: Function | None = None, jvp: 
     def run_jvp(xp: World, tangents: Any, y: Any, args: Any, params: Any) -> Any:
         if jvp is None:
             raise GradientError("MG113", f"`{name}` has a custom vjp but no jvp, which a forward sweep needs.")
-        filled = [
-            Tensor(np.zeros(a.shape, a.dtype)) if t is None else _boxed(t) for t, a in zip(tangents, args, strict=True)
-        ]
+        filled = [_boxed(np.zeros(a.shape, a.dtype) if t is None else t) for t, a in zip(tangents, args, strict=True)]
         out = jvp(tuple(filled), _boxed(y), *map(_boxed, args))
         if np.shape(_raw(out)) != y.shape:  # the sweep would broadcast it
             raise ShapeError("MG113", f"The jvp of `{name}` gave shape {np.shape(_raw(out))} for a result {y.shape}.")

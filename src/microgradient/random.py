@@ -12,7 +12,7 @@ eight: each 64-bit word then gives its low half first. So any part of a draw can
 | --- | --- | --- |
 | uniform, float32 | 32-bit w | (w >> 8) · 2^-24 |
 | uniform, float64 | 64-bit w | (w >> 11) · 2^-53 |
-| normal | pairs of 32- or 64-bit words | Box-Muller, see `_box_muller` |
+| normal | pairs of 32- or 64-bit words | Box-Muller, see box_muller.py |
 | bernoulli | 32-bit w | 1 where the uniform float32 is less than p, else 0 |
 | integers | 64-bit w | low + ((w · span) >> 64), with span = high - low, unless w is *rejected* |
 | permutation | 64-bit w | the positions in increasing order of their words, equal words in order of position |
@@ -21,9 +21,6 @@ A word is rejected if (w · span) mod 2^64 < 2^64 mod span, which keeps integers
 generation in an interval", 2019). While any element is rejected, a further n words are drawn and it takes the new word at
 its position. float16 is drawn as float32 and then rounded. low, high, mean and std are applied in the dtype of the draw,
 as `low + (high - low) * u`, at most the largest number below high, and `mean + std * z`.
-
-Normals are made of IEEE additions, multiplications, divisions and square roots only, in a fixed order, without fused
-operations or a library's logarithm: the bits are the same on every machine.
 """
 
 from __future__ import annotations
@@ -38,6 +35,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from . import trace_hooks
+from .box_muller import FORMATS, Format, box_muller
 from .errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from .indexing import new_shape
 from .operators import get_default_dtype, wrap
@@ -50,7 +48,6 @@ __all__ += ["rand", "randint", "randn", "randperm", "set_state", "uniform"]
 Shape = int | Sequence[int]
 Array = np.ndarray[Any, np.dtype[Any]]
 
-_LARGE = 1 << 13  # pairs of normals made at once: their scratch arrays fit in the cache
 _SMALL = 8  # normal draws of at most so many blocks are cut from normals made ahead
 _AHEAD = 64  # so many blocks of them
 _WORDS32, _WORDS64 = np.dtype("<u4"), np.dtype("<u8")
@@ -277,17 +274,17 @@ class Generator:
             return np.multiply(self._words(n, _WORDS64) >> 11, 2.0**-53, dtype=dtype, casting="unsafe")
         return np.multiply(self._words(n, _WORDS32) >> 8, 2.0**-24, dtype=dtype, casting="unsafe")
 
-    def _normals(self, n: int, form: _Format) -> Array:
+    def _normals(self, n: int, form: Format) -> Array:
         per_block = 256 // form.bits
         blocks = -(-n // per_block)
         if blocks > _SMALL:
-            return _box_muller(self._words(blocks * per_block, form.word), form)[:n]
+            return box_muller(self._words(blocks * per_block, form.word), form)[:n]
         with self._lock:  # a pure function of the counter: it may be made ahead
             start, normals = self._ahead.get(form.real, (0, None))
             first = self._counter - start
             if normals is None or not 0 <= first <= _AHEAD - blocks:
                 start, first = self._counter, 0
-                normals = _box_muller(self._blocks(start, _AHEAD).view(form.word), form)
+                normals = box_muller(self._blocks(start, _AHEAD).view(form.word), form)
                 self._ahead[form.real] = start, normals
             self._counter += blocks
         return normals[first * per_block : first * per_block + n].copy()
@@ -306,102 +303,12 @@ def _scaled(words: Array, span: int) -> tuple[Array, Array]:
     return scaled, words * span < 2**64 % span
 
 
-# -------------------------------------------------------------------------------------------------------------- normals
-
-
 class Draw(NamedTuple):
     """What a draw in a traced program is, if machine code can do it."""
 
     generator: Generator
     kind: str  # uniform, normal, bernoulli
     numbers: tuple[float, ...]  # low and high; mean and std; p
-
-
-class _Format(NamedTuple):
-    """A floating format, as Box-Muller takes it apart."""
-
-    real: np.dtype[Any]
-    whole: np.dtype[Any]  # of the same width, signed
-    word: np.dtype[Any]
-    bits: int  # in the whole number
-    fraction: int  # of them behind the point
-    root_half: int  # the bits of √½, as a whole number
-    series: list[Array]  # the coefficients of _box_muller, highest power first, each of shape (3, 1)
-
-
-def _format(bits: int, fraction: int, terms: int) -> _Format:
-    floating = np.dtype(f"f{bits // 8}")
-    series = [
-        np.array([[2 / (2 * k + 1)], [(-1) ** k / math.factorial(2 * k)], [(-1) ** k / math.factorial(2 * k + 1)]])
-        for k in reversed(range(terms))
-    ]
-    root_half = int(floating.type(math.sqrt(0.5)).view(f"i{bits // 8}"))
-    return _Format(
-        floating,
-        np.dtype(f"i{bits // 8}"),
-        np.dtype(f"<u{bits // 8}"),
-        bits,
-        fraction,
-        root_half,
-        [c.astype(floating) for c in series],
-    )
-
-
-FORMATS = {form.real: form for form in (_format(32, 23, 5), _format(64, 52, 11))}
-
-
-def _box_muller(words: Array, form: _Format) -> Array:
-    """As many standard normals as there are words, an even number; the pair 2j, 2j+1 comes from the words w, v = 2j, 2j+1."""
-    out = np.empty(words.size, form.real)
-    for start in range(0, words.size, 2 * _LARGE):
-        part = words[start : start + 2 * _LARGE]
-        out[start : start + part.size].reshape(-1, 2)[...] = _pairs(part[0::2], part[1::2], form).T
-    return out
-
-
-def _pairs(w: Array, v: Array, form: _Format) -> Array:
-    """Two rows of standard normals, ±r (cos a + sin a) and ±r (cos a - sin a), with B bits to a word:
-
-    r = √(-ln u), u = (float(w) + ½) 2^-B. float(w) + ½ is 2^e m with √½ <= m < √2, and with s = (m - 1) / (m + 1)
-        -ln u = -ln 2 · (e - B) - s · (2 + 2/3 s² + 2/5 s⁴ + …)
-    a = float(4v as a signed B-bit number) · π/4 · 2^(1-B), in [-π/4, π/4];
-        cos a = 1 - a²/2! + a⁴/4! - …, sin a = a · (1 - a²/3! + a⁴/5! - …)
-    The sign of the first is the highest bit of v, that of the second the next. The angle is thus a + π/4 in one of four
-    quadrants, and r is √½ of Box and Muller's. Series have 5 terms in float32, 11 in float64, and are summed by Horner's rule.
-    """
-    u = w.astype(form.real)
-    u += 0.5
-    bits = u.view(form.whole)
-    e = bits - form.root_half
-    e >>= form.fraction
-    bits -= e << form.fraction  # u is m from here
-    s = u - 1.0
-    u += 1.0
-    s /= u
-    a = np.multiply((v << 2).view(form.whole), math.pi / 4 * 2.0 ** (1 - form.bits), dtype=form.real, casting="unsafe")
-    x = np.empty((3, w.size), form.real)
-    np.multiply(s, s, out=x[0])
-    np.multiply(a, a, out=x[1:])
-    sums = x * form.series[0]
-    sums += form.series[1]
-    for coefficients in form.series[2:]:
-        sums *= x
-        sums += coefficients
-    log, cos, sin = sums
-    e -= form.bits
-    r = np.multiply(e, -math.log(2.0), dtype=form.real, casting="unsafe")
-    log *= s
-    r -= log
-    np.sqrt(r, out=r)
-    sin *= a
-    z = np.empty((2, w.size), form.real)
-    np.add(cos, sin, out=z[0])
-    np.subtract(cos, sin, out=z[1])
-    z *= r
-    signs = v << np.array([[0], [1]], form.word)
-    signs &= form.word.type(1 << (form.bits - 1))
-    z.view(form.word)[...] ^= signs
-    return z
 
 
 # ----------------------------------------------------------------------------------------------------- checks of arguments

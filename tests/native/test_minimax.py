@@ -9,8 +9,8 @@ import mpmath
 import numpy as np
 import pytest
 
+from microgradient.box_muller import FORMATS
 from microgradient.native.codegen.math.gamma import BERNOULLI
-from microgradient.random import FORMATS
 
 SOURCE = minimax.TABLES.read_text(encoding="utf-8")
 

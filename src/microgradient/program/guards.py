@@ -10,7 +10,6 @@ from operator import attrgetter, is_, itemgetter
 from sys import getrefcount
 from typing import Any
 
-from ..tensor import Tensor
 from ..trace_hooks import changes, looks
 from .bindings import ArgumentGrad, Binding, Data, Grad
 from .modules import ModuleGuard
@@ -34,8 +33,7 @@ class Guards:
         read = set(sources)
         self._forms = [(x.owner, x.before.shape, x.before.dtype) for x in seen if x.binding not in read]
         grads = [g for g in trace.grads.values() if g.was_read]
-        self._without = [g.owner for g in grads if isinstance(g.binding, Grad) and g.before is None]
-        self._with = [g.owner for g in grads if isinstance(g.binding, Grad) and isinstance(g.before, Tensor)]
+        self._grads = [(g.owner, g.before is None) for g in grads if isinstance(g.binding, Grad)]
         self._arguments = [(g.binding.number, g.before is None) for g in grads if isinstance(g.binding, ArgumentGrad)]
         self._modules = ModuleGuard(trace.modules)
         self._changes = changes[0]
@@ -67,7 +65,9 @@ class Guards:
         self.untouched = looks[0] == self._settled
         if not self.untouched:
             self._looks = looks[0]
-            if not self._grads_hold() or not all([optimizer.holds() for optimizer in self._optimizers]):
+            if not all([(node.stored is None) is none for node, none in self._grads]):
+                return False
+            if not all([optimizer.holds() for optimizer in self._optimizers]):
                 return False
         if not self.names.hold() or (self._has_containers and not self._modules.containers_hold()):
             return False
@@ -76,12 +76,6 @@ class Guards:
     def settle(self) -> None:
         """Everything was as it was, owned arrays, too: gradients and optimisers need no look until somebody had one."""
         self._settled = self._looks if not any([optimizer.shared for optimizer in self._optimizers]) else -1
-
-    def _grads_hold(self) -> bool:
-        """Whether the leaves whose gradient was read have one, or none, as then."""
-        return all([node.stored is None for node in self._without]) and all(
-            [node.stored is not None for node in self._with]
-        )
 
 
 class _OptimizerGuard:

@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from ...box_muller import FORMATS
 from ..plan.kernel import DrawKernel
 from .ir import Function, Val
 from .math.common import at_most
@@ -114,9 +115,7 @@ def _bernoulli(words: Register, spec: DrawKernel) -> Register:
 
 
 def _normal(words: Register, spec: DrawKernel) -> Register:
-    """mean + std · normals, two from each pair of words as `random` makes them."""
-    from ...random import FORMATS
-
+    """mean + std · normals, two from each pair of words as `box_muller` makes them."""
     mean, std = spec.numbers
     form, f, dtype = FORMATS[np.dtype(spec.dtype)], words.f, spec.dtype
     w, v = (_every_second(words, k) for k in (0, 1))

@@ -125,6 +125,6 @@ def _sources() -> tuple[str, ...]:
     text = hashlib.sha256()
     package = Path(__file__).parents[2]
     folders = [package / "native", package / "scalar_jit"]
-    for path in (*(path for folder in folders for path in sorted(folder.rglob("*.py"))), package / "random.py"):
+    for path in (*(path for folder in folders for path in sorted(folder.rglob("*.py"))), package / "box_muller.py"):
         text.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return text.hexdigest(), __version__, llvmlite.__version__, str(llvmlite.binding.llvm_version_info)
