@@ -78,9 +78,8 @@ def _counterparts() -> dict[Any, Callable[..., Any]]:
     """
     from .. import functions
 
-    named = [
-        (np, functions, name) for name in functions.__all__ if name != "linspace"
-    ]  # which takes numbers, not tensors
+    # linspace takes numbers, not tensors
+    named = [(np, functions, name) for name in functions.__all__ if name != "linspace"]
     named += [(np.linalg, linalg, name) for name in linalg.__all__]
     pairs = [(getattr(theirs, name, None), getattr(ours, name)) for theirs, ours, name in named]
     pairs += [(np.amax, statistical.max), (np.amin, statistical.min), (np.around, elementwise.round)]

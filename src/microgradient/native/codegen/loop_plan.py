@@ -64,9 +64,8 @@ class LoopPlan(NamedTuple):
     point_stores: tuple[int, ...]
     scratch: dict[int, tuple[tuple[int, ...], int]]
     resident: bool  # a reduced row stays in registers: sweeps share their values
-    transposed: frozenset[
-        int
-    ]  # loads contiguous along the loop before the vectorised one: read as blocks and transposed
+    # loads contiguous along the loop before the vectorised one: read as blocks and transposed
+    transposed: frozenset[int]
 
     @property
     def vector_kept(self) -> bool:

@@ -90,9 +90,8 @@ class _Rows(Emitter):
         self.shape, self.kept = kernel.shape, kernel.kept
         self.size = plan.unroll * plan.lanes  # entries of a group of vectors
         self.groups = -(-kernel.shape[kernel.vector] // self.size)
-        self.strips = (
-            self.kept - 2 if plan.transposed else -1
-        )  # the loop of which some steps are done at a time, transposed
+        # the loop of which some steps are done at a time, transposed
+        self.strips = self.kept - 2 if plan.transposed else -1
         self.block_depth, self.block = self._blocks()
 
     def write(self) -> None:

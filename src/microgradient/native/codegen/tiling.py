@@ -123,9 +123,8 @@ def cut(nest: Nest) -> Cut:
             count = batch * across_rows * across_columns
             if count > 2 * target:
                 continue
-            wasted = (
-                across_rows * row_block * across_columns * column_block / (rows * columns) - 1
-            )  # the last is smaller
+            # the last block is smaller
+            wasted = across_rows * row_block * across_columns * column_block / (rows * columns) - 1
             operands = 2 / row_block + 2 / column_block  # reading b once for each block of rows, and a of columns
             distance = abs(math.log2(count / target)) + 0.3 * (count % min(target, 4) != 0)
             narrow = 0.3 * (row_block < 8 and across_rows > 1)

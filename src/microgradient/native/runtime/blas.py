@@ -36,8 +36,7 @@ def one_thread() -> Iterator[None]:
 
 
 def _function(what: str) -> Callable[..., Any] | None:
-    library = ctypes.CDLL(
-        import_module("numpy._core._multiarray_umath").__file__
-    )  # which finds what it is linked with, too
+    # it finds the BLAS that NumPy is linked with, too
+    library = ctypes.CDLL(import_module("numpy._core._multiarray_umath").__file__)
     names = (name % what for name in _NAMES)
     return next((getattr(library, name) for name in names if hasattr(library, name)), None)

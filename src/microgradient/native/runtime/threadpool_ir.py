@@ -136,9 +136,10 @@ def _work() -> Function:
     f = Function("work", "i64 %me, i64 %number")
     tag = f.emit("shl i64 %number, 32")
     types = ("ptr", "ptr", "i64", "i64", "i64")
+    # if they are of the next job already, no range has pieces of this one
     kernel, args, pieces, threads, take = (
         f.emit(f"load atomic {t}, ptr {_JOB % k} monotonic, align 8") for k, t in enumerate(types, 1)
-    )  # if they are of the next job already, no range has pieces of this one
+    )
     done = f.label("done")
     with f.loop(0, threads) as k:
         whose = f.emit(f"urem i64 {f.emit(f'add i64 %me, {k}')}, {threads}")
@@ -189,9 +190,8 @@ def _worker() -> Function:
             f.do("call i32 @sched_yield()")
             idle = f.emit(f"sub i64 {f.emit('call i64 @clock()')}, {since}")
             running = f.emit(f"icmp ne i64 {_seen(f, 'running')}, 0")
-            patience = f.emit(
-                f"select i1 {running}, i64 1000000, i64 50000"
-            )  # ns: in a run there may soon be more to do
+            # ns: in a run there may soon be more to do
+            patience = f.emit(f"select i1 {running}, i64 1000000, i64 50000")
             f.leave(f.emit(f"icmp sgt i64 {idle}, {patience}"), sleep)
         f.do("unreachable")
         f.place(new)
