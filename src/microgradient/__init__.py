@@ -10,7 +10,6 @@ from . import functions, random
 from .check import check_gradients
 from .custom_rules import checkpoint, custom_rule
 from .functions import *  # noqa: F403 (the functions, listed there)
-from .functions.composite import *  # noqa: F403 (for mypy, which does not add lists up)
 from .operators import get_default_dtype, set_default_dtype
 from .other_names import missing
 from .random import bernoulli, manual_seed, rand, randint, randn, randperm
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from . import data, nn, optim, recipes, scalar, train  # noqa: F401
     from .explain.trace import trace
     from .explain.why import why
+    from .functions.composite import *  # noqa: F403 (mypy does not add lists up)
     from .native.runtime.threads import get_num_threads, set_num_threads
     from .program.compiled import compile
     from .program.vmap import vmap
@@ -58,3 +58,7 @@ def __getattr__(name: str) -> Any:
     if name in functions.pointwise.__all__:  # of a primitive that was registered later
         return getattr(functions.pointwise, name)
     raise missing("microgradient", name, __all__)
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *functions.pointwise.__all__, *_LATE_MODULES, "__version__"})

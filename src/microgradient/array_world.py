@@ -175,7 +175,13 @@ def permute_dims(a: Array, *, axes: tuple[int, ...]) -> Array:
 
 
 def astype(a: Array, *, dtype: Any) -> Array:
-    return a.astype(dtype)
+    """As NumPy's, but what integers can't hold becomes the nearest that they can, and NaN 0, on any processor."""
+    y = a.astype(dtype)
+    if a.dtype.kind != "f" or y.dtype.kind not in "iu":
+        return y
+    low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+    y = np.where(a <= float(low), low, np.where(a >= float(high) + 1, high, y))  # floats next to `high` may be above it
+    return np.where(np.isnan(a), 0, y)
 
 
 def pad(a: Array, *, widths: tuple[tuple[int, int], ...]) -> Array:

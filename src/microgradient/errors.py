@@ -107,6 +107,12 @@ class MicrogradientWarning(UserWarning):
     """A mistake that would otherwise pass in silence."""
 
 
+def type_name(value: object) -> str:
+    """The name of a value's type with its article: `an int`, `a list`."""
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeioAEIO' or name == 'ndarray' else 'a'} {name}"
+
+
 def user_frame(frame: FrameType) -> FrameType:
     """The innermost frame at or above `frame` outside this package and NumPy. A recipe is read as a user's program."""
     while frame.f_back is not None:

@@ -16,9 +16,9 @@ _THEIRS = {  # by ours, of which those that begin with mg. are tested to exist
     "mg.not_equal": "ne", "mg.less": "lt", "mg.less_equal": "le", "mg.greater": "gt", "mg.greater_equal": "ge",
     "mg.remainder": "mod", "mg.conj": "conjugate", "mg.bitwise_invert": "bitwise_not invert", "mg.clip": "clamp",
     "mg.max": "amax", "mg.min": "amin", "mg.cumulative_sum": "cumsum", "mg.cumulative_prod": "cumprod",
-    "mg.matmul": "mm bmm mv dot", "mg.vecdot": "inner vdot", "mg.outer": "ger", "mg.concat": "cat concatenate hstack",
-    "mg.stack": "vstack dstack", "mg.split": "chunk tensor_split", "mg.unstack": "unbind", "mg.expand_dims": "unsqueeze",
-    "mg.permute_dims": "permute transpose", "mg.moveaxis": "movedim", "mg.reshape": "view ravel",
+    "mg.matmul": "mm bmm mv dot", "mg.vecdot": "vdot", "mg.outer": "ger", "mg.concat": "cat concatenate",
+    "mg.split": "chunk tensor_split", "mg.unstack": "unbind", "mg.expand_dims": "unsqueeze",
+    "mg.permute_dims": "permute", "mg.moveaxis": "movedim", "mg.reshape": "view ravel",
     "mg.broadcast_to": "expand", "mg.take_along_axis": "gather", "mg.take": "index_select",
     "mg.unique_values": "unique", "mg.repeat": "repeat_interleave", "mg.tensor": "array FloatTensor LongTensor Variable",
     "mg.asarray": "as_tensor from_numpy", "mg.bool": "bool_", "mg.int64": "long int", "mg.float64": "double",
@@ -27,7 +27,12 @@ _THEIRS = {  # by ours, of which those that begin with mg. are tested to exist
     "mg.random.normal": "randn_like", "mg.nn.Parameter": "parameter", "x[mask]": "masked_select", "x[i] = v": "scatter put",
     "x.T": "t", "x.mT": "adjoint", "x.size": "numel nelement", "x.to_device('cpu')": "cuda cpu",
     "x - y * mg.trunc(x / y)": "fmod", "x.swapaxes(i, j)": "swapaxes",
-    "x.ndim": "dim", "x.copy()": "clone", "mg.jacobian": "jacrev jacfwd",
+    "x.ndim": "dim", "x.copy()": "clone", "x.transpose": "transpose", "mg.jacobian": "jacrev jacfwd",
+    "mg.tensordot(x, y, axes=((-1,), (-1,)))": "inner",
+    "mg.concat(arrays, axis=1 if arrays[0].ndim > 1 else 0)": "hstack",
+    "mg.concat([a if a.ndim > 1 else a[None] for a in arrays], axis=0)": "vstack row_stack",
+    "mg.concat([a if a.ndim > 1 else a[:, None] for a in arrays], axis=1)": "column_stack",
+    "mg.stack([a if a.ndim > 1 else a[None] for a in arrays], axis=-1)": "dstack",
 }  # fmt: skip
 _OURS = {name: ours for ours, names in _THEIRS.items() for name in names.split()}
 _NAMESPACES = {
@@ -53,13 +58,18 @@ def missing(owner: str, name: str, names: Iterable[str]) -> AttributeError:
 
 
 def answer_for(module: str) -> None:
-    """Let a module answer so, by its `__all__` if any. Put in here: type checkers take a `__getattr__` for all names."""
+    """Let a module answer so, by its `__all__` if any, which `dir` lists then.
+
+    Put in here: type checkers take a `__getattr__` for all names.
+    """
     namespace = vars(sys.modules[module])
 
     def __getattr__(name: str) -> None:  # noqa: N807
         raise missing(module.replace(".functions", ""), name, namespace.get("__all__", namespace))
 
     namespace["__getattr__"] = __getattr__
+    if "__all__" in namespace:
+        namespace["__dir__"] = lambda: sorted(namespace["__all__"])
 
 
 def _elsewhere(name: str) -> str | None:

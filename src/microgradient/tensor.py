@@ -365,12 +365,17 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
 def to_array(data: Any, dtype: Any = None) -> Any:
     """A new ndarray with `data` and the dtype that :func:`tensor` documents."""
     if isinstance(data, Tensor):
-        datum = trace_hooks.detached(data.data)
-        return np.array(datum, dtype=dtype, copy=True) if isinstance(datum, np.ndarray) else _traced(datum, dtype)
-    if trace_hooks.hook is not None and (traced := _traced_value(data)) is not None:
+        data = trace_hooks.detached(data.data)
+        if isinstance(data, Traced):
+            return _traced(data, dtype)
+    elif trace_hooks.hook is not None and (traced := _traced_value(data)) is not None:
         return _traced(traced, dtype)
     if hasattr(data, "__array__"):  # also another library's array, which keeps its dtype too
-        array = np.array(np.asarray(data), dtype=dtype, copy=True)
+        array = np.asarray(data)
+        if array.dtype.kind == "O" and dtype is not None:
+            return to_array(array.tolist(), dtype)
+        numbers = dtype is not None and array.dtype.kind in "biufc"
+        array = run_kernel(array_world.astype, array, dtype=np.dtype(dtype)) if numbers else np.array(array)
     else:
         if isinstance(data, list | tuple) and any(isinstance(x, Tensor) for x in data):
             for x in data:

@@ -272,5 +272,5 @@ def test_static_keys_are_remembered_and_told_apart() -> None:
     assert f.stats()["programs"] == 3
     with pytest.raises(mg.errors.ArgumentTypeError, match="gave a list, which is not hashable"):
         mg.compile(scaled, static=lambda: [])(X)
-    with pytest.raises(mg.errors.ArgumentTypeError, match="`static` is a function of no arguments, not a int"):
+    with pytest.raises(mg.errors.ArgumentTypeError, match="`static` is a function of no arguments, not an int"):
         mg.compile(scaled, static=3)

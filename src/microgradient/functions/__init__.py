@@ -17,6 +17,7 @@ from . import (
     manipulation,
     methods,
     numpy_functions,
+    pointwise,
     products,
     searching,
     sets,
@@ -24,6 +25,7 @@ from . import (
     statistical,
     utility,
 )
+from .calls import answer_calls
 from .composite import *
 from .constants import *
 from .creation import *
@@ -59,3 +61,6 @@ __all__ += sets.__all__
 __all__ += sorting.__all__
 __all__ += statistical.__all__
 __all__ += utility.__all__
+
+answer_calls(__name__, [name for name in __all__ if name not in pointwise.__all__], "mg.")
+answer_calls(linalg.__name__, linalg.__all__, "mg.linalg.")

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from .. import array_world
 from ..errors import ArgumentError, ArgumentTypeError, DTypeError, OutOfRangeError, ShapeError
 from ..interop import DEFAULT_FLOAT
 from ..operators import run_kernel, wrap
@@ -71,12 +72,22 @@ def cast_to(x: Tensor, dtype: np.dtype[Any]) -> Tensor:
             f"A tensor that needs a gradient can't become {dtype}: derivatives are defined for real floating dtypes. "
             "Write `x.detach()` first.",
         )
-    return constant_tensor(run_kernel(x.data.astype, dtype), x, f"astype({dtype})")
+    data = x.data
+    array = data.astype(dtype) if isinstance(data, Traced) else run_kernel(array_world.astype, data, dtype=dtype)
+    return constant_tensor(array, x, f"astype({dtype})")
 
 
 def as_dtype(x: ArrayLike, dtype: np.dtype[Any]) -> Tensor:
     """`x` as a tensor of that dtype; a Python number takes it directly, without losing digits as a default float."""
     return Tensor(x, dtype) if isinstance(x, bool | int | float | complex | Traced) else cast_to(as_tensor(x), dtype)
+
+
+def matrices(x: ArrayLike, name: str) -> Tensor:
+    """`x` as a matrix, or a stack of them in its last two axes."""
+    x = as_tensor(x)
+    if x.ndim < 2:
+        raise ShapeError("MG136", f"{name} needs a matrix, or a stack of them: at least 2 axes, not shape {x.shape}.")
+    return x
 
 
 def number_as(x: Any, dtype: np.dtype[Any]) -> Any:

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, ShapeError
+from ..errors import ArgumentError, ShapeError, type_name
 from ..indexing import new_shape
 from ..interop import DEFAULT_FLOAT, check_device
 from ..taped_world import TAPED as xp
 from ..tensor import Tensor, holds_tensor
 from ..trace_hooks import Traced
-from .arguments import ArrayLike, DType, as_tensor, cast_to, checked_dtype, constant_tensor
+from .arguments import ArrayLike, DType, as_tensor, cast_to, checked_dtype, constant_tensor, matrices
 from .manipulation import broadcast_to, reshape
 from .pointwise import positive
 
@@ -59,7 +59,7 @@ def _without_copy(obj: Any, target: np.dtype[Any] | None) -> Tensor:
         array = np.asarray(obj.data if isinstance(obj, Tensor) else obj, dtype=target, copy=False)
     except ValueError:
         raise ArgumentError(
-            "MG124", f"A {type(obj).__name__} can't become a tensor of {target} without a copy."
+            "MG124", f"asarray: {type_name(obj)} can't become a tensor of {target} without a copy."
         ) from None
     checked_dtype(array.dtype)
     return constant_tensor(array)
@@ -265,7 +265,7 @@ def tril(x: ArrayLike, /, *, k: int = 0) -> Tensor:
     tensor([[1., 0.],
             [1., 1.]])
     """
-    return xp.tril(_matrices("tril", x), k=k)
+    return xp.tril(matrices(x, "tril"), k=k)
 
 
 def triu(x: ArrayLike, /, *, k: int = 0) -> Tensor:
@@ -276,16 +276,9 @@ def triu(x: ArrayLike, /, *, k: int = 0) -> Tensor:
     tensor([[1., 1.],
             [0., 1.]])
     """
-    return xp.triu(_matrices("triu", x), k=k)
+    return xp.triu(matrices(x, "triu"), k=k)
 
 
 def _dtype_on(device: Any, dtype: DType) -> np.dtype[Any]:
     check_device(device)
     return DEFAULT_FLOAT[0] if dtype is None else checked_dtype(dtype)
-
-
-def _matrices(name: str, x: ArrayLike) -> Tensor:
-    x = as_tensor(x)
-    if x.ndim < 2:
-        raise ShapeError("MG120", f"`{name}` needs at least two axes; the shape is {x.shape}.")
-    return x

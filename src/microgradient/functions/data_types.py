@@ -18,6 +18,9 @@ __all__ = ["astype", "can_cast", "finfo", "iinfo", "isdtype", "result_type"]
 def astype(x: ArrayLike, dtype: DType, /, *, copy: bool = True, device: Any = None) -> Tensor:
     """`x` with another dtype; a copy unless `copy=False` and the dtype is that of `x`.
 
+    Floats lose their fraction where they become integers; those beyond the range of `dtype` become its nearest end, NaN
+    becomes 0. Integers that don't fit wrap around.
+
     Raises DTypeError from complex to real: take `mg.real(x)`.
 
     >>> import microgradient as mg

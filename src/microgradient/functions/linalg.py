@@ -26,7 +26,7 @@ from ..tape import recording
 from ..taped_world import TAPED as xp
 from ..tensor import Tensor
 from ..trace_hooks import on_data
-from .arguments import ArrayLike, Axis, as_tensor, as_tensors, axes_of, constant_tensor, inexact
+from .arguments import ArrayLike, Axis, as_tensor, as_tensors, axes_of, constant_tensor, inexact, matrices
 from .products import cross, diagonal, matmul, matrix_transpose, outer, tensordot, trace, vecdot
 
 __all__ = [
@@ -430,9 +430,7 @@ def matrix_norm(
 
 def _matrices(x: ArrayLike, name: str, floats: bool = True) -> Tensor:
     """`x` as a stack of matrices of a dtype that LAPACK knows."""
-    x = as_tensor(x)
-    if x.ndim < 2:
-        raise ShapeError("MG136", f"{name} needs a matrix, or a stack of them: at least 2 axes, not shape {x.shape}.")
+    x = matrices(x, name)
     if floats:
         x = inexact(x)
         if x.dtype.char not in "fdFD":

@@ -302,7 +302,7 @@ def tile(x: ArrayLike, repetitions: tuple[int, ...], /) -> Tensor:
     return reshape(spread, tuple(k * length for k, length in zip(times, shape, strict=True)))
 
 
-def pad(x: ArrayLike, widths: int | Sequence[Any], /, *, value: Any = 0) -> Tensor:
+def pad(x: ArrayLike, widths: int | Sequence[Any], /, *, value: float = 0) -> Tensor:
     """`x` with `value` put around it: `widths` holds (before, after) for each axis, or is one number for all of them.
 
     >>> import microgradient as mg

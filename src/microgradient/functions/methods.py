@@ -7,6 +7,7 @@ the function, what would be read in two ways is refused.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -29,6 +30,7 @@ from . import (
     utility,
 )
 from .arguments import as_dtype, one_axis
+from .calls import OTHERWISE, answering, by_position
 from .dtypes import bool as bool_
 from .dtypes import float32, float64, int32, int64
 
@@ -41,75 +43,38 @@ _NAMES = {  # PyTorch's names of functions that the standard calls otherwise
     "matmul": products.matmul, "dot": products.matmul, "mm": products.matmul, "bmm": products.matmul,
     "expand_as": lambda x, y: x.expand(*y.shape),
 }  # fmt: skip
-_WITH_AXIS: dict[Any, dict[str, str]] = {  # method -> its parameters that may be given by position
-    statistical: {
-        **dict.fromkeys(("sum", "prod", "mean", "std", "var"), "axis keepdims"),
-        **dict.fromkeys(("max", "min"), ""),  # by position PyTorch's axis gives a pair
-        **dict.fromkeys(("cumulative_sum", "cumulative_prod"), "axis"),
-    },
-    utility: {"all": "axis keepdims", "any": "axis keepdims", "diff": "n axis"},
-    searching: {"nonzero": "", "argmax": "axis keepdims", "argmin": "axis keepdims", "count_nonzero": "axis"},
-    sorting: {"sort": "", "argsort": "axis descending", "topk": "k axis largest"},
-    manipulation: {
-        **dict.fromkeys(("flip", "squeeze", "expand_dims"), "axis"),
-        "roll": "shift axis",
-        "repeat": "repeats",
-        "flatten": "start_axis end_axis",
-        "broadcast_to": "shape",
-        "moveaxis": "source destination",
-        "tile": "repetitions",
-        "unstack": "",
-    },
-    indexing: {"take": "indices axis", "take_along_axis": "indices axis"},
-    creation: {"tril": "k", "triu": "k"},
-    composite: {"softmax": "axis", "log_softmax": "axis", "logsumexp": "axis keepdims"},
-    elementwise: {"clip": "min max", "conj": "", "rsqrt": ""},
+_METHODS: dict[Any, str] = {
+    statistical: "sum prod mean std var max min cumulative_sum cumulative_prod",
+    utility: "all any diff",
+    searching: "nonzero argmax argmin count_nonzero",
+    sorting: "sort argsort topk",
+    manipulation: "flip expand_dims roll repeat flatten broadcast_to moveaxis tile unstack",
+    indexing: "take take_along_axis",
+    creation: "tril triu",
+    composite: "softmax log_softmax logsumexp",
+    elementwise: "clip conj rsqrt",
 }
 _ALIASES = {"cumsum": "cumulative_sum", "cumprod": "cumulative_prod", "clamp": "clip", "unsqueeze": "expand_dims"}
-_PYTORCH = {"dim": "axis", "keepdim": "keepdims", "diagonal": "k", "start_dim": "start_axis", "end_dim": "end_axis"}
-
-_PAIR = "It gives the values alone, where PyTorch's gives a pair: write `x.{0}(axis=1)`, and `x.arg{0}(axis=1)` for the indices."
-_SPREAD = (
-    "NumPy divides by n, PyTorch by n - 1: write `x.{0}(correction=0)` or `x.{0}(correction=1)`; `mg.{0}(x)` is by n."
-)
-_OTHERWISE = {  # methods that mean something else in PyTorch: what to write, and the parameter that makes it clear
-    **{name: (_PAIR.format(name), "") for name in ("max", "min", "sort")},
-    **{name: (_SPREAD.format(name), "correction") for name in ("std", "var")},
-    "repeat": ("NumPy repeats each entry, `mg.repeat(x, 2)`, PyTorch the whole, `mg.tile(x, (2,))`.", "axis"),
-    "nonzero": (
-        "`mg.nonzero(x)` gives one tensor for each axis; PyTorch's table is `mg.stack(mg.nonzero(x), axis=1)`.",
-        "axis",
-    ),
-}
 
 
-def _method(function: Any, parameters: str) -> Callable[..., Any]:
-    """`function` as a method: parameters by position in the order of `parameters`."""
-    names = parameters.split()
+def _method(function: Any) -> Callable[..., Any]:
+    """`function` as a method, with options by position too."""
+    other, needed = OTHERWISE.get(function.__name__, ("", ""))
+    names = [] if other and not needed else by_position(function)[1:]  # by position PyTorch's axis gives a pair
     unnamed = max(function.__code__.co_posonlyargcount - 1, 0)
-    other, needed = _OTHERWISE.get(function.__name__, ("", ""))
 
     def method(self: Tensor, *args: Any, **options: Any) -> Any:
         if not args and not options and not other:
             return function(self)
-        if wrong := [name for name in options if name in _PYTORCH]:
-            better = (
-                f"`{wrong[0]}` is `{_PYTORCH[wrong[0]]}` here, in functions and methods, as in the array API standard."
-            )
-            raise ArgumentTypeError("MG125", f"x.{function.__name__}: {better} {other}".rstrip())
-        if other and (len(args) > len(names) or (needed and needed not in options)):
+        if other and (len(args) > len(names) or (needed and needed not in options and "dim" not in options)):
             raise ArgumentTypeError("MG125", f"x.{function.__name__}: {other}")
-        if len(args) > len(names):
-            raise TypeError(f"{method.__name__}() takes at most {len(names)} arguments by position, not {len(args)}.")
-        for name, value in zip(names, args, strict=False):
-            if name in options:
-                raise TypeError(f"{method.__name__}() got {name} twice.")
-            options[name] = value
+        named = dict(zip(names, args, strict=False))
+        if len(args) > len(names) or named.keys() & options.keys():
+            raise TypeError
+        options |= named
         return function(self, *(options.pop(name) for name in names[:unnamed] if name in options), **options)
 
-    method.__name__ = method.__qualname__ = function.__name__
-    method.__doc__ = function.__doc__
-    return method
+    return answering(functools.wraps(function)(method), "x.")
 
 
 # ------------------------------------------------------------------------------------------ methods with a form of their own
@@ -207,15 +172,15 @@ def attach() -> None:
     for_each_primitive(lambda row: setattr(cls, row.name, getattr(pointwise, row.name)) if row.doc else None)
     for name, function in _NAMES.items():
         setattr(cls, name, function)
-    for module, methods in _WITH_AXIS.items():
-        for name, parameters in methods.items():
-            setattr(cls, name, _method(getattr(module, name), parameters))
+    for module, methods in _METHODS.items():
+        for name in methods.split():
+            setattr(cls, name, _method(getattr(module, name)))
     for alias, name in _ALIASES.items():
         setattr(cls, alias, getattr(cls, name))
     own: list[Callable[..., Any]] = [reshape, permute, transpose, swapaxes, expand, astype, to, masked_fill, copy]
     for function in own:
         setattr(cls, function.__name__, function)
-    cls.squeeze = _method(squeeze, "axis")
+    cls.squeeze = _method(squeeze)
     cls.view, cls.permute_dims, cls.clone = reshape, permute, copy
     cls.ravel = lambda x: manipulation.reshape(x, (-1,))
     for name, dtype in {"float": float32, "double": float64, "int": int32, "long": int64, "bool": bool_}.items():

@@ -19,7 +19,7 @@ from ..operators import binary
 from ..taped_world import TAPED as xp
 from ..tensor import Tensor
 from ..trace_hooks import on_data
-from .arguments import ArrayLike, as_tensor, as_tensors, cast_to, checked_dtype, constant_tensor
+from .arguments import ArrayLike, as_tensor, as_tensors, cast_to, checked_dtype, constant_tensor, matrices
 
 __all__ = ["diagonal", "einsum", "matmul", "matrix_transpose", "outer", "tensordot", "vecdot"]
 
@@ -61,9 +61,7 @@ def matrix_transpose(x: ArrayLike, /) -> Tensor:
     tensor([[1., 3.],
             [2., 4.]])
     """
-    x = as_tensor(x)
-    if x.ndim < 2:
-        raise ShapeError("MG136", f"matrix_transpose needs at least 2 axes, not shape {x.shape}.")
+    x = matrices(x, "matrix_transpose")
     return xp.permute_dims(x, axes=(*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
 
 
@@ -287,9 +285,7 @@ def diagonal(x: ArrayLike, /, *, offset: int = 0) -> Tensor:
     >>> mg.linalg.diagonal(mg.tensor([[1.0, 2.0], [3.0, 4.0]]))
     tensor([1., 4.])
     """
-    x = as_tensor(x)
-    if x.ndim < 2:
-        raise ShapeError("MG136", f"A diagonal needs at least 2 axes, not shape {x.shape}.")
+    x = matrices(x, "diagonal")
     *batch, n, m = x.shape
     count = max(0, min(n, m - offset) if offset >= 0 else min(n + offset, m))
     start = offset if offset >= 0 else -offset * m  # in the rows laid end to end, one step along the diagonal is m + 1

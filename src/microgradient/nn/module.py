@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Self, TypeVar
 import numpy as np
 
 from .. import trace_hooks
-from ..errors import ArgumentError, ArgumentTypeError, MicrogradientError
+from ..errors import ArgumentError, ArgumentTypeError, MicrogradientError, type_name
 from ..interop import check_device
 from ..operators import wrap
 from ..tensor import Tensor
@@ -70,12 +70,12 @@ class Module:
         if value is not None and not isinstance(value, Parameter) and isinstance(vars(self).get(name), Parameter):
             raise ArgumentTypeError(
                 "MG152",
-                f"`{name}` of {type(self).__name__} is a parameter; a {type(value).__name__} in its place would never be "
+                f"`{name}` of {type(self).__name__} is a parameter; {type_name(value)} in its place would never be "
                 f"trained. Write `{name} = nn.Parameter(...)`, or `{name}.data = array` to change its numbers.",
             )
         if not isinstance(value, Tensor | None) and name in vars(self).get("_buffer_names", ()):
             raise ArgumentTypeError(
-                "MG152", f"`{name}` of {type(self).__name__} is a buffer, which is a tensor or None; a {type(value).__name__} "
+                "MG152", f"`{name}` of {type(self).__name__} is a buffer, which is a tensor or None; {type_name(value)} "
                 f"would not be saved. Write `{name} = mg.tensor(…)`.",
             )  # fmt: skip
         if (trace := trace_hooks.current()) is not None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import trace_hooks
 from ..array_world import ARRAY
-from ..errors import ArgumentError, ArgumentTypeError, ShapeError, warn_once
+from ..errors import ArgumentError, ArgumentTypeError, ShapeError, type_name, warn_once
 from ..nn.parameter import zero_grad
 from ..operators import wrap
 from ..tape import enable_grad
@@ -318,14 +318,14 @@ def _listed(params: Any) -> list[Any]:
         return list(params)
     except TypeError:
         raise ArgumentTypeError(
-            "MG167", f"An optimiser takes tensors, (name, tensor) pairs or groups, not a {type(params).__name__}."
+            "MG167", f"An optimiser takes tensors, (name, tensor) pairs or groups, not {type_name(params)}."
         ) from None
 
 
 def _check_parameter(p: Any, name: str, known: dict[int, str]) -> None:
     """Raise unless `p` can be trained and is not `known`; then it is."""
     if not isinstance(p, Tensor):
-        raise ArgumentTypeError("MG167", f"An optimiser changes tensors, but {name} is a {type(p).__name__}.")
+        raise ArgumentTypeError("MG167", f"An optimiser changes tensors, but {name} is {type_name(p)}.")
     if not p.is_leaf:
         raise ArgumentError(
             "MG167",

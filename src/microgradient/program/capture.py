@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import TraceError
+from ..errors import TraceError, type_name
 from ..operators import wrap
 from ..tape import NO_PARAMS, Node, Spent, recording, topological
 from ..tensor import Tensor
@@ -218,7 +218,7 @@ def refuse_hidden(leaf: Any, is_traced: Callable[[Any], bool]) -> None:
     if isinstance(leaf, Iterator | AsyncIterator | Coroutine) or _hides(leaf, is_traced, set()):
         raise TraceError(
             "MG203",
-            f"The compiled function returned a {type(leaf).__name__}, whose numbers would have no value when the program runs. "
+            f"The compiled function returned {type_name(leaf)}, whose numbers would have no value when the program runs. "
             "Return them in tuples, lists, dicts or named tuples, and make other objects of them outside.",
         )
 

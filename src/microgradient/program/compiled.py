@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from .. import trace_hooks
-from ..errors import ArgumentError, ArgumentTypeError
+from ..errors import ArgumentError, ArgumentTypeError, type_name
 from ..operators import wrap
 from ..tape import TAPE, recording
 from ..trace_hooks import collection_paused
@@ -82,10 +82,10 @@ def compile(
     if fn is None:
         return functools.partial(compile, static=static, check=check, debug=debug)
     if not callable(fn):
-        raise ArgumentTypeError("MG205", f"mg.compile takes a function, not a {type(fn).__name__}.")
+        raise ArgumentTypeError("MG205", f"mg.compile takes a function, not {type_name(fn)}.")
     if static is not None and not callable(static):
         raise ArgumentTypeError(
-            "MG205", f"`static` is a function of no arguments, not a {type(static).__name__}: lambda: key."
+            "MG205", f"`static` is a function of no arguments, not {type_name(static)}: lambda: key."
         )
     given = os.environ.get("MICROGRADIENT_CHECK", "").strip() or "0" if check is None else check
     if isinstance(given, bool) or not str(given).isdecimal():
@@ -148,7 +148,7 @@ class Compiled:
     def repeat(self, n: int, *args: Any, **options: Any) -> Any:
         """Call it `n` times with the same arguments, and return the last result: a training loop without Python's part."""
         if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-            shown = f"{n}" if isinstance(n, int | float) else f"a {type(n).__name__}"
+            shown = f"{n}" if isinstance(n, int | float) else type_name(n)
             raise ArgumentTypeError(
                 "MG205", f"repeat(n, …) takes a whole number of calls from 1 on, then the arguments; it got {shown}."
             )
@@ -381,7 +381,7 @@ class Compiled:
             hash(key)
         except TypeError:
             raise ArgumentTypeError(
-                "MG205", f"`static` gave a {type(key).__name__}, which is not hashable. Make a tuple of what it holds."
+                "MG205", f"`static` gave {type_name(key)}, which is not hashable. Make a tuple of what it holds."
             ) from None
         return type(key), key
 

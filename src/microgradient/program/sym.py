@@ -212,7 +212,7 @@ class Sym(trace_hooks.Traced):
 
     def _what(self) -> str:
         if not self.weak:
-            return f"(It is a {self.dtype} tensor of shape {self.shape}.)"
+            return f"(It is a tensor of dtype {self.dtype} and shape {self.shape}.)"
         return (
             "(It is a Python number given as an argument, or computed from one. To have a program for each value, pass an int, "
             "a bool or a string, or close over the number.)"

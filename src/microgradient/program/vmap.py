@@ -22,6 +22,7 @@ from ..errors import (
     ShapeError,
     TraceError,
     format_location,
+    type_name,
     user_location,
 )
 from ..primitives import Primitive, World
@@ -114,7 +115,7 @@ def _spread(prefix: Axes, tree: Any, what: str, whose: str) -> list[Any]:
     else:
         raise ArgumentTypeError(
             "MG112",
-            f"vmap: {what} = {prefix!r} is not nested as {whose} is, a {type(tree).__name__}. Write an int, None, or the same "
+            f"vmap: {what} = {prefix!r} is not nested as {whose} is, {type_name(tree)}. Write an int, None, or the same "
             "containers with those.",
         )
     return [axis for part, child in pairs for axis in _spread(part, child, what, whose)]
@@ -131,7 +132,7 @@ def _examples(leaves: list[Any], axes: list[Any], labels: list[str]) -> tuple[in
         if not -len(shape) <= axis < len(shape):
             raise ShapeError(
                 "MG133",
-                f"vmap: {label} has no axis {axis} to map over: it is a {type(leaf).__name__} of shape {shape}. Write None in "
+                f"vmap: {label} has no axis {axis} to map over: it is {type_name(leaf)} of shape {shape}. Write None in "
                 "in_axes for what is the same for every example.",
             )
         x = leaf if isinstance(leaf, Tensor) else Tensor(leaf, None)

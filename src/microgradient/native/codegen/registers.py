@@ -241,7 +241,7 @@ class Register:
         return self.make(f"bitcast {self.type} {self.text} to {ir.vector(ir.TYPES[dtype], self.lanes)}", dtype)
 
     def to(self, dtype: str) -> Register:
-        """Converted to `dtype` as NumPy's astype does; what a whole number can't hold becomes some number, never poison."""
+        """Converted to `dtype` as `mg.astype` documents."""
         if dtype == self.dtype:
             return self
         if dtype == "b1":
@@ -251,7 +251,7 @@ class Register:
         if dtype[0] == "f":
             return self._cast("sitofp" if self.kind == "i" else "uitofp", dtype)
         if self.kind == "f":
-            return self._truncated(dtype)
+            return self.call(f"llvm.fpto{'u' if dtype[0] == 'u' else 's'}i.sat", dtype=dtype)
         if WIDTH[dtype] == WIDTH[self.dtype]:
             return self.reinterpret(dtype)
         if WIDTH[dtype] < WIDTH[self.dtype]:
@@ -260,13 +260,6 @@ class Register:
 
     def _cast(self, operation: str, dtype: str) -> Register:
         return self.make(f"{operation} {self.type} {self.text} to {ir.vector(ir.TYPES[dtype], self.lanes)}", dtype)
-
-    def _truncated(self, dtype: str) -> Register:
-        """A real as a whole number: through int32 or int64, saturating there, and cut to narrower dtypes."""
-        if dtype == "u8":
-            return self.call("llvm.fptoui.sat", dtype="u8")
-        wide = "i8" if dtype in ("i8", "u4") else "i4"
-        return self.call("llvm.fptosi.sat", dtype=wide).to(dtype)
 
 
 def literal(x: Any, dtype: str, lanes: int = 1) -> Val:

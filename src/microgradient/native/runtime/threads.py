@@ -29,7 +29,7 @@ def set_num_threads(n: int) -> None:
     At first `n` is the variable MICROGRADIENT_NUM_THREADS or the number of processors that this process may use; matrix products
     begin with NumPy's own number.
 
-    Raises ArgumentError: `n` is not a whole number of at least 1.
+    Raises ArgumentError: `n` is not a whole number from 1 to 256.
 
     >>> before = get_num_threads()
     >>> set_num_threads(1)
@@ -38,11 +38,11 @@ def set_num_threads(n: int) -> None:
     >>> set_num_threads(before)
     """
     global _wanted
-    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+    if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= MOST:
         raise ArgumentError(
-            "MG209", f"set_num_threads({n!r}): the number of threads must be a whole number, at least 1."
+            "MG209", f"set_num_threads({n!r}): the number of threads is a whole number from 1 to {MOST}."
         )
-    _wanted = min(n, MOST)
+    _wanted = n
     if _driver.cache_info().currsize:
         driver().resize(_wanted)
     blas.set_threads(_wanted)
@@ -79,9 +79,9 @@ def _initial() -> int:
     given = os.environ.get("MICROGRADIENT_NUM_THREADS", "").strip()
     if not given:
         return min(_processors(), MOST)
-    if not given.isdecimal() or int(given) < 1:
-        raise ArgumentError("MG209", f"MICROGRADIENT_NUM_THREADS={given!r} is not a whole number of at least 1.")
-    return min(int(given), MOST)
+    if not given.isdecimal() or not 1 <= int(given) <= MOST:
+        raise ArgumentError("MG209", f"MICROGRADIENT_NUM_THREADS={given!r} is not a whole number from 1 to {MOST}.")
+    return int(given)
 
 
 def _processors() -> int:

@@ -25,8 +25,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     >>> linear(mg.tensor([[1.0, 2.0]]), mg.tensor([[3.0, 4.0]]), mg.tensor([1.0])).tolist()
     [[12.0]]
     """
-    shape = input.shape
-    if not shape or shape[-1] != weight.shape[-1]:
+    shape, (outputs, inputs) = input.shape, weight.shape
+    if not shape or shape[-1] != inputs:
         raise _linear_mismatch(input, weight.shape)
     check_float("linear", input, weight)
     if len(shape) == 2:
@@ -35,7 +35,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         y = mg.matmul(mg.reshape(input, (math.prod(shape[:-1]), shape[-1])), weight.T)
     if bias is not None:
         y = y + bias
-    return y if len(shape) == 2 else mg.reshape(y, (*shape[:-1], weight.shape[0]))
+    return y if len(shape) == 2 else mg.reshape(y, (*shape[:-1], outputs))
 
 
 def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
@@ -50,7 +50,7 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
         raise DTypeError(
             "MG140", f"An embedding looks rows up by whole numbers, got {input.dtype}. Write `x.astype(mg.int64)`."
         )
-    rows = weight.shape[0]
+    rows, width = weight.shape
     data = input.data
     if isinstance(data, np.ndarray) and data.size and (data.min() < 0 or data.max() >= rows):
         wrong = int(data.min()) if data.min() < 0 else int(data.max())
@@ -63,7 +63,7 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
         )
     indices = from_start(input, rows)
     y = mg.take(weight, indices if indices.ndim == 1 else mg.reshape(indices, (indices.size,)), axis=0)
-    y = y if indices.ndim == 1 else mg.reshape(y, (*indices.shape, weight.shape[1]))
+    y = y if indices.ndim == 1 else mg.reshape(y, (*indices.shape, width))
     if padding_idx is None:
         return y
     padding = mg.expand_dims(indices == (padding_idx % rows), axis=-1)

@@ -22,18 +22,23 @@ def batch_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    """y = (x - mean) / √(var + eps) · weight + bias, for each channel (axis 1) of (N, C, ...).
+    """y = (x - mean) / √(var + eps) · weight + bias, for each channel (axis 1) of `input` (N, C, ...).
 
-    In training, or without running statistics, mean and (biased) variance are the batch's; in training the running
-    ones, if given, move towards them: r ← (1 - momentum) · r + momentum · batch, with the unbiased variance.
-    Ioffe and Szegedy 2015.
+    `running_mean` (C), `running_var` (C), `weight` (C) and `bias` (C) are the channels' own. In training, or without
+    running statistics, mean and (biased) variance are the batch's; in training the running ones, if given, move towards
+    them: r ← (1 - momentum) · r + momentum · batch, with the unbiased variance. Ioffe and Szegedy 2015.
 
     >>> batch_norm(mg.tensor([[1.0], [3.0]]), None, None, training=True, eps=0.0).tolist()
     [[-1.0], [1.0]]
     """
     if input.ndim < 2:
         raise ShapeError("MG160", f"batch_norm takes (N, C, ...), got an input of shape {input.shape}.")
-    for name, given in (("running_mean", running_mean), ("weight", weight)):
+    for name, given in (
+        ("running_mean", running_mean),
+        ("running_var", running_var),
+        ("weight", weight),
+        ("bias", bias),
+    ):
         if given is not None and given.shape != (input.shape[1],):
             raise ShapeError(
                 "MG160",

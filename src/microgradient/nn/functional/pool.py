@@ -102,20 +102,13 @@ def max_pool2d() -> None:
     """
 
 
-def avg_pool1d(
-    input: Tensor,
-    kernel_size: IntOrTuple,
-    stride: IntOrTuple | None = None,
-    padding: IntOrTuple = 0,
-    ceil_mode: bool = False,
-    count_include_pad: bool = True,
-) -> Tensor:
+@in_dimensions(1, avg_pool)
+def avg_pool1d() -> None:
     """The mean of each window of (N, C, L) or (C, L).
 
     >>> avg_pool1d(mg.tensor([[1.0, 3.0, 2.0, 0.0]]), 2).tolist()
     [[2.0, 1.0]]
     """
-    return avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad)
 
 
 @in_dimensions(2, avg_pool)
