@@ -34,14 +34,17 @@ def test_every_public_name_has_an_example(module, name):
 def test_every_public_module_has_a_chapter():
     """What a module's `__all__` offers is in the chapter of its own name or in another one."""
     shown = {
-        id(thing) for path in reference.CHAPTERS for thing in reference.public(importlib.import_module(path)).values()
+        id(inspect.unwrap(thing))
+        for path in reference.CHAPTERS
+        for thing in reference.public(importlib.import_module(path)).values()
     }
     missing = []
     for found in pkgutil.walk_packages(microgradient.__path__, "microgradient."):
         if found.name.startswith("microgradient.cli") or found.name.endswith("__main__"):
             continue
         module = importlib.import_module(found.name)
-        missing += [f"{found.name}.{n}" for n in getattr(module, "__all__", ()) if id(getattr(module, n)) not in shown]
+        own = {n: inspect.unwrap(getattr(module, n)) for n in getattr(module, "__all__", ())}
+        missing += [f"{found.name}.{n}" for n, thing in own.items() if id(thing) not in shown]
     assert missing == []
 
 

@@ -51,7 +51,12 @@ def documented(module: ModuleType) -> dict[str, Any]:
 
 def anchor(thing: Any) -> str:
     """Where a function or class is defined: the name of its place on the site."""
-    return f"{thing.__module__}.{thing.__qualname__}"
+    return f"{home(thing)}.{thing.__qualname__}"
+
+
+def home(thing: Any) -> str:
+    """The module in which it is defined, though it is public in another."""
+    return str(inspect.unwrap(thing).__module__)
 
 
 # ----------------------------------------------------------------------------------------------------------- the pages
@@ -64,16 +69,16 @@ def pages() -> dict[str, tuple[str, str]]:
         module = importlib.import_module(path)
         by_home: dict[str, dict[str, Any]] = {}
         for name, thing in documented(module).items():
-            by_home.setdefault(thing.__module__, {})[name] = thing
+            by_home.setdefault(home(thing), {})[name] = thing
         if path != "microgradient":
             text = "\n".join([f"# {spoken}\n", summary(module), constants(module), *map(section, by_home.values())])
             found[f"reference/{spoken}.md"] = spoken, text.replace("SPOKEN", spoken)
             continue
-        for home in sorted(
+        for place in sorted(
             by_home.keys() - CHAPTERS.keys()
         ):  # the front door is many chapters: one for each file behind it
-            title = home.rpartition(".")[2].replace("_", " ")
-            text = "\n".join([f"# mg: {title}\n", summary(importlib.import_module(home)), section(by_home[home])])
+            title = place.rpartition(".")[2].replace("_", " ")
+            text = "\n".join([f"# mg: {title}\n", summary(importlib.import_module(place)), section(by_home[place])])
             found[f"reference/mg.{title.replace(' ', '_')}.md"] = f"mg: {title}", text.replace("SPOKEN", spoken)
         found["reference/mg.constants.md"] = "mg: constants", f"# mg: constants and dtypes\n\n{constants(module)}"
     return found

@@ -39,14 +39,15 @@ OTHERWISE = {  # what means something else in PyTorch: what to write, and the pa
 
 
 def answer_calls(module: str, names: Iterable[str], home: str) -> None:
-    """Let public functions of a module, written behind `home`, say what to write instead where their arguments don't fit."""
+    """Let public functions of a module, written behind `home`, say what to write instead where their arguments don't fit.
+
+    Inside the package they are called where they were defined, which takes a little less time.
+    """
     namespace = vars(sys.modules[module])
     for name in names:
         if isinstance(function := namespace[name], FunctionType):
-            origin = vars(sys.modules[function.__module__])  # where pickle finds it
-            if origin[name] is function:
-                origin[name] = answering(function, home)
-            namespace[name] = origin[name]
+            namespace[name] = answering(function, home)
+            namespace[name].__module__ = module  # where pickle finds it
 
 
 def answering(function: Callable[..., Any], home: str) -> Callable[..., Any]:
@@ -56,15 +57,22 @@ def answering(function: Callable[..., Any], home: str) -> Callable[..., Any]:
     def call(*args: Any, **options: Any) -> Any:
         try:
             return function(*args, **options)
-        except (AttributeError, IndexError, TypeError, ValueError) as error:
-            if isinstance(error, MicrogradientError) or (answer := _misfit(function, home, args, options)) is None:
+        except MISFITS as error:
+            if (told := answer(error, function, home, args, options)) is None:
                 raise
-            raise answer from None
+            raise told from None
 
     return call
 
 
-def _misfit(function: Any, home: str, args: Any, options: dict[str, Any]) -> ArgumentTypeError | None:
+MISFITS = (AttributeError, IndexError, TypeError, ValueError)
+"""The errors of a call whose arguments don't fit."""
+
+
+def answer(error: Exception, function: Any, home: str, args: Any, options: dict[str, Any]) -> ArgumentTypeError | None:
+    """What to raise in the place of an error of a call: what to write, if the arguments don't fit."""
+    if isinstance(error, MicrogradientError):
+        return None
     signature, called = inspect.signature(function), home + function.__name__
     parameters, aliases = signature.parameters, vars(sys.modules[function.__module__])
     try:

@@ -1,8 +1,5 @@
 """The functions behind the layers, with PyTorch's names and arguments: `import microgradient.nn.functional as F`."""
 
-import sys
-
-from ...functions.calls import answer_calls
 from ...other_names import answer_for
 from .activation import (
     elu,
@@ -49,9 +46,8 @@ __all__ = [
     "softsign", "tanh",
 ]  # fmt: skip
 
-answer_calls(__name__, __all__, "F.")
 for _name in __all__:
-    _function = globals()[_name] = takes_tensors(globals()[_name])
-    setattr(sys.modules[_function.__module__], _name, _function)  # where pickle finds it
+    globals()[_name] = takes_tensors(globals()[_name])
+    globals()[_name].__module__ = __name__  # where pickle finds it
 
 answer_for(__name__)

@@ -9,6 +9,7 @@ from typing import Any, Concatenate, ParamSpec
 
 from ...errors import ArgumentTypeError
 from ...functions.arguments import as_tensor
+from ...functions.calls import MISFITS, answer
 from ...tensor import Tensor
 from ...trace_hooks import Traced
 
@@ -34,7 +35,8 @@ def in_dimensions(
 def takes_tensors(function: Callable[..., Any]) -> Callable[..., Any]:
     """`function`, whose arguments annotated with Tensor are tensors when it begins.
 
-    Given as lists, arrays or numbers they are converted, anything else is refused.
+    Given as lists, arrays or numbers they are converted, anything else is refused. Where other arguments don't fit its signature,
+    it tells how to call it.
     """
     parameters = enumerate(inspect.signature(function).parameters.values())
     tensors = [(i, p.name, "None" in p.annotation) for i, p in parameters if p.annotation.startswith("Tensor")]
@@ -47,7 +49,12 @@ def takes_tensors(function: Callable[..., Any]) -> Callable[..., Any]:
                     args = (*args[:i], _converted(args[i], function, name, optional), *args[i + 1 :])
             elif name in options and not isinstance(options[name], Tensor):
                 options[name] = _converted(options[name], function, name, optional)
-        return function(*args, **options)
+        try:
+            return function(*args, **options)
+        except MISFITS as error:
+            if (told := answer(error, function, "F.", args, options)) is None:
+                raise
+            raise told from None
 
     return call
 
