@@ -191,7 +191,7 @@ MAKERS: list[tuple[str, Any]] = [
     ("argmax argmin", reduction(["int64", "uint8", "float32"], "one")),
     ("cumulative_sum cumulative_prod", along(NUMBERS, "include_initial")),
     ("sort", along([d for d in REAL if d[0] != "f"], "descending")), ("argsort", along(["int64"], "descending", stable=True)),
-    ("flip", one(ALL, axis=axis)), ("diff", one(NUMBERS, 1, axis=single, n=number(0, 3))),
+    ("flip", one(ALL, axis=axis)), ("diff", one(NUMBERS, 1, axis=single, n=number(1, 3))),
     ("expand_dims", one(ALL, axis=number(-3, 2))), ("squeeze", one(ALL, 1, axis=single)), ("moveaxis", moved),
     ("reshape", shaped), ("roll", rolled), ("take", taken), ("repeat", repeated), ("tril triu", one(ALL, 2, k=number(-3, 3))),
     ("tile", lambda draw: ((array(draw, ALL), draw(st.lists(st.integers(0, 2), max_size=3).map(tuple))), {})),
@@ -245,3 +245,11 @@ def test_random_arrays(name: str, data: Any) -> None:
         assert (x.shape, x.dtype) == (y.shape, y.dtype), (args, options)
         tolerance = 1e-5 if y.dtype in (np.float32, np.complex64) else 1e-12
         np.testing.assert_allclose(x, y, rtol=tolerance, atol=tolerance, err_msg=str((args, options)))
+
+
+def test_no_differences_are_the_array_but_along_an_axis_that_is_there() -> None:
+    """NumPy does not look at the axis then."""
+    x = mg.asarray([[1.0, 4.0]])
+    assert mg.diff(x, n=0).tolist() == mg.diff(x, axis=0, n=0).tolist() == [[1.0, 4.0]]
+    with pytest.raises(IndexError, match="MG133"):
+        mg.diff(x, axis=2, n=0)
