@@ -46,8 +46,13 @@ def answer_calls(module: str, names: Iterable[str], home: str) -> None:
     namespace = vars(sys.modules[module])
     for name in names:
         if isinstance(function := namespace[name], FunctionType):
-            namespace[name] = answering(function, home)
-            namespace[name].__module__ = module  # where pickle finds it
+            if function not in _public:  # else it is public in another module already
+                _public[function] = answering(function, home)
+                _public[function].__module__ = module  # where pickle finds it
+            namespace[name] = _public[function]
+
+
+_public: dict[Callable[..., Any], Callable[..., Any]] = {}
 
 
 def answering(function: Callable[..., Any], home: str) -> Callable[..., Any]:
