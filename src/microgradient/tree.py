@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Any
 
 
@@ -16,6 +17,8 @@ def flatten(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any]]:
     >>> leaves, rebuild([10, 20, 30])
     ([1, 2, 3], {'w': [10, 20], 'b': 30})
     """
+    if tree is not None and not isinstance(tree, dict | list | tuple):
+        return [tree], itemgetter(0)  # what a compiled function mostly returns
     leaves: list[Any] = []
 
     def take(leaf: Any) -> Any:
