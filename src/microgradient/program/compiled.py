@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import nullcontext
 from threading import get_ident
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -35,6 +35,9 @@ from .retracing import Retracing
 from .signature import quick_check, signature
 from .specialization import Specialization, kept_values, native_order, restore
 from .trace import Trace
+
+if TYPE_CHECKING:
+    from .specialization import AnySpecialization
 
 _KEPT = 64  # signatures that a compiled function remembers
 _A_MOMENT = 0.05  # seconds of native code after which `repeat` looks up
@@ -102,9 +105,9 @@ class Compiled:
         self._function, self._static, self._check, self._debug = function, static, check, debug
         self._calls = 0  # counted only if some are checked
         give_lock(self)
-        self._found: OrderedDict[Any, list[Any]] = OrderedDict()  # Specializations, or those of a function of Values
-        self._latest: Any = None
-        self._quick: tuple[Callable[[tuple[Any, ...], Any], bool], Any] | None = None
+        self._found: OrderedDict[Any, list[AnySpecialization]] = OrderedDict()
+        self._latest: AnySpecialization | None = None
+        self._quick: tuple[Callable[[tuple[Any, ...], Any], bool], AnySpecialization] | None = None
         self._key: Any = None  # the static one of the latest
         self._hits = 0
         self._retracing = Retracing(function)
@@ -240,7 +243,7 @@ class Compiled:
         finally:
             running.pop(me, None)
 
-    def _run(self, found: Any, leaves: Any, repeat: int) -> Any:
+    def _run(self, found: AnySpecialization, leaves: Any, repeat: int) -> Any:
         """What a program gives for these arguments; MISMATCH if it isn't what the function would do now."""
         me = get_ident()
         while True:
@@ -314,7 +317,7 @@ class Compiled:
         leaves = [native_order(x) if isinstance(x, np.ndarray) else x for x in leaves]
         return leaves, rebuild, *signature(leaves, (args, options), self._outside, static, self._scalar_jit is not None)
 
-    def _remember(self, found: Any, leaves: list[Any], args: Any, options: Any, static: Any) -> None:
+    def _remember(self, found: AnySpecialization, leaves: list[Any], args: Any, options: Any, static: Any) -> None:
         """It ran last: the next call looks whether it is like this one before it does anything else."""
         if self._latest is not None and self._latest is not found:
             self._latest.release()
@@ -323,20 +326,23 @@ class Compiled:
         check = quick_check(leaves, found, self._static_check()) if flat and not self._check else None
         self._quick = None if check is None else (check, found)
 
-    def _made(self, leaves: list[Any], kinds: list[int], rebuild: Callable[[list[Any]], Any]) -> Any:
+    def _made(
+        self, leaves: list[Any], kinds: list[int], rebuild: Callable[[list[Any]], Any]
+    ) -> AnySpecialization | None:
         """A program for these arguments. None if one turned out to be closed over as well: its signature is another one, then."""
         witness = Witness()
         traced, trace, _ = self._traced(leaves, kinds, rebuild, witness.watching() if self._check else nullcontext())
         names = Names(self._function, [x for x, kind in zip(leaves, kinds, strict=True) if kind == STATIC])
         names.are_inputs(binding.array for binding in traced.sources if isinstance(binding, Reference))
         guards = Guards(trace, traced.sources, names)
-        if self._scalar_jit is not None:
-            compile = functools.partial(Compiled, debug=self._debug)
-            made = self._scalar_jit.ValueSpecialization(traced, kinds, guards, self._function, rebuild, compile)
         if any(kind in (TENSOR, VALUE) and id(x) in guards.outside for x, kind in zip(leaves, kinds, strict=True)):
             self._outside |= guards.outside
             return None
-        if self._scalar_jit is None:
+        made: AnySpecialization
+        if self._scalar_jit is not None:
+            compile = functools.partial(Compiled, debug=self._debug)
+            made = self._scalar_jit.ValueSpecialization(traced, kinds, guards, self._function, rebuild, compile)
+        else:
             backend = functools.partial(Interpreter, check=True) if self._debug else native
             made = Specialization(traced, kinds, backend, self._again(traced, rebuild), guards)
         made.witness = witness

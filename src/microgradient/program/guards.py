@@ -26,7 +26,7 @@ class Guards:
     def __init__(self, trace: Trace, sources: list[Binding], names: Names) -> None:
         """`sources`: where the program's inputs come from."""
         seen = [x for x in trace.tensors.values() if isinstance(x.binding, Data)]
-        self.outside = frozenset(id(x.owner) for x in seen)  # the tensors that the function closes over
+        self.outside = trace.closed_over()
         self._tensors = [x.owner for x in seen]
         self._tensors += [tensor for at, tensor in trace.nodes.items() if at not in self.outside]
         self._nodes = [t.node for t in self._tensors]

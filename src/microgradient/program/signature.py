@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,7 +14,9 @@ from ..tape import NOT_STORED, recording
 from ..tensor import Tensor
 from ..tree import flatten
 from .capture import ARRAY, FLOAT, INSIDE, STATIC, TENSOR, VALUE
-from .specialization import Specialization
+
+if TYPE_CHECKING:
+    from .specialization import AnySpecialization
 
 
 def signature(leaves: list[Any], tree: Any, outside: set[int], static: Any, of_values: bool) -> tuple[list[int], Any]:
@@ -69,7 +71,7 @@ def _structure(tree: Any) -> Any:
 
 
 def quick_check(
-    leaves: list[Any], found: Specialization, static: Callable[[], bool] | None
+    leaves: list[Any], found: AnySpecialization, static: Callable[[], bool] | None
 ) -> Callable[[tuple[Any, ...], Any], bool] | None:
     """A quick look whether arguments given by position have the signature of these, which `found` just ran on.
 

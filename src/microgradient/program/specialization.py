@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -15,6 +15,11 @@ from .capture import ARGUMENT, ARRAY, FLOAT, STATIC, TENSOR, Traced
 from .guards import Guards
 from .owned import Owned
 from .pullback import Connection
+
+if TYPE_CHECKING:
+    from ..scalar_jit import ValueSpecialization
+
+    AnySpecialization: TypeAlias = "Specialization | ValueSpecialization"
 
 Array = np.ndarray[Any, Any]
 

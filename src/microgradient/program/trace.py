@@ -278,6 +278,10 @@ class Trace:
                 "that.",
             )
 
+    def closed_over(self) -> frozenset[int]:
+        """The ids of the tensors from outside that the function read or changed, but for its arguments."""
+        return frozenset(id(x.owner) for x in self.tensors.values() if isinstance(x.binding, Data))
+
     def undo(self) -> None:
         """Leave modules and optimisers as they were before: the trace failed."""
         for optimizer in self.optimizers.values():

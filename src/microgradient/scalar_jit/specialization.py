@@ -51,7 +51,6 @@ class ValueSpecialization:
         self.program, self.function, self.rebuild, self.compile = traced.program, function, rebuild, compile
         self.statics: list[Any] = []
         self.witness: Any = None
-        guards.outside = frozenset(id(cell.value) for cell in traced.cells.values() if cell.argument is None)
         self.loops = self.program.places is None  # whether a run can follow a run without Python: not if it is debugged
         slots: list[int] = []
         self._ways_back: dict[int, Callable[..., Any]] = {}

@@ -162,7 +162,8 @@ def trace_values(
 ) -> tuple[Traced, Trace]:
     """Run `fn` once on ScalarSyms in the place of the numbers among its arguments."""
     with value_lock:
-        traced, trace = Traced(leaves, kinds, keep_places), _NoTensors()
+        traced = Traced(leaves, kinds, keep_places)
+        trace = _NoTensors(traced)
         args, options = rebuild(traced.leaves)
         try:
             with tracing_with(trace), watching_values(traced.read, traced.write, _methods()):
@@ -181,8 +182,12 @@ def trace_values(
 class _NoTensors(Trace):
     """What tensors meet in a function of Values."""
 
-    def __init__(self) -> None:
+    def __init__(self, traced: Traced) -> None:
         super().__init__({})
+        self._traced = traced
+
+    def closed_over(self) -> frozenset[int]:
+        return frozenset(id(cell.value) for cell in self._traced.cells.values() if cell.argument is None)
 
     def _refuse_tensors(self, *args: Any, **options: Any) -> Any:
         raise TraceError(
