@@ -14,6 +14,7 @@ from typing import Any
 from .. import other_names
 from ..errors import ArgumentTypeError, ShapeError
 from ..primitives import for_each_primitive
+from ..taped_world import TAPED as xp
 from ..tensor import Tensor, _inplace
 from . import (
     composite,
@@ -109,7 +110,7 @@ def matrix(x: Tensor) -> Tensor:
             "MG136", f"`x.T` transposes a matrix; this tensor has shape {x.shape}. Write `x.mT` for the last two axes, "
             "`x.transpose()` for all axes in reverse order.",
         )  # fmt: skip
-    return manipulation.permute_dims(x, (1, 0))
+    return xp.permute_dims(x, axes=(1, 0))
 
 
 def swapaxes(x: Tensor, /, axis1: int, axis2: int) -> Tensor:

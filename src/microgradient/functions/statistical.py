@@ -6,7 +6,6 @@ With `keepdims` the reduced axes stay, with length 1, so that the result broadca
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -96,7 +95,8 @@ def mean(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Tenso
     tensor(3.)
     """
     x = inexact(as_tensor(x))
-    return sum(x, axis=axis, keepdims=keepdims) / _count(x, axis)
+    total = sum(x, axis=axis, keepdims=keepdims)
+    return total / _count(x, total)
 
 
 def var(x: ArrayLike, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> Tensor:
@@ -107,9 +107,10 @@ def var(x: ArrayLike, /, *, axis: Axis = None, correction: float = 0.0, keepdims
     tensor(1.)
     """
     x = inexact(as_tensor(x))
-    distance = subtract(x, mean(x, axis=axis, keepdims=True))
+    center = mean(x, axis=axis, keepdims=True)
+    distance = subtract(x, center)
     deviation = square(abs(distance) if x.dtype.kind == "c" else distance)
-    degrees = _count(x, axis) - correction
+    degrees = _count(x, center) - correction
     return sum(deviation, axis=axis, keepdims=keepdims) / (degrees if degrees > 0 else 0)
 
 
@@ -121,8 +122,9 @@ def std(x: ArrayLike, /, *, axis: Axis = None, correction: float = 0.0, keepdims
     tensor(1.)
     """
     x = inexact(as_tensor(x))
-    degrees = _count(x, axis) - correction
-    distance = subtract(x, mean(x, axis=axis, keepdims=True))
+    center = mean(x, axis=axis, keepdims=True)
+    degrees = _count(x, center) - correction
+    distance = subtract(x, center)
     return vector_norm(distance, axis=axis, keepdims=keepdims) / (math.sqrt(degrees) if degrees > 0 else 0)
 
 
@@ -154,7 +156,7 @@ def cumulative_prod(
 
 def _extremum(name: str, x: Tensor, axis: Axis, keepdims: bool) -> Tensor:
     axes = axes_of(axis, x.ndim)
-    if not math.prod(x.shape[i] for i in axes):
+    if 0 in x.shape and any(x.shape[i] == 0 for i in axes):
         raise ArgumentError("MG120", f"There is no {name} of no elements: the shape is {x.shape}, reduced over {axes}.")
     return getattr(xp, name)(x, axis=axes, keepdims=keepdims)
 
@@ -181,6 +183,6 @@ def _accumulated(x: Tensor, dtype: DType) -> Tensor:
     return cast_to(x, np.dtype(np.uint64 if kind == "u" else np.int64))
 
 
-def _count(x: Tensor, axis: Any) -> int:
-    """How many elements a reduction over `axis` takes together."""
-    return math.prod(x.shape[i] for i in axes_of(axis, x.ndim)) if axis is not None else x.size
+def _count(x: Tensor, reduced: Tensor) -> int:
+    """How many elements of `x` make one of what it was reduced to."""
+    return x.size // (reduced.size or 1)
