@@ -44,10 +44,11 @@ class Protocols:
                     "Write `x.data = np.asarray(…, x.dtype)`.",
                 )  # fmt: skip
             value = value if isinstance(value, Traced) else np.asarray(value)
-        if trace_hooks.hook is None:
+        hook = trace_hooks.hook
+        if hook is None:
             self.datum = value
         else:
-            trace_hooks.hook.write_data(self, value)
+            hook.write_data(self, value)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -49,7 +49,8 @@ _run_silently: Callable[..., Any] = _silent.run
 
 def run_kernel(kernel: Callable[..., Any], *args: Any, **params: Any) -> Any:
     """`kernel(*args, **params)` without NumPy's floating-point warnings."""
-    run = _run_silently if trace_hooks.hook is None else trace_hooks.hook.run
+    hook = trace_hooks.hook
+    run = _run_silently if hook is None else hook.run
     try:
         return run(kernel, *args, **params)
     except RuntimeError as error:  # the context is in use: by another thread, or by a kernel that calls a kernel

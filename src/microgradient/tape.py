@@ -58,16 +58,18 @@ class Node:
     @property
     def grad(self) -> Any:
         """The gradient, as `stored` has it; while something is traced, what the trace knows of it."""
-        found = self.stored if trace_hooks.hook is None else trace_hooks.hook.read_grad(self)
+        hook = trace_hooks.hook
+        found = self.stored if hook is None else hook.read_grad(self)
         looks[0] += 1  # only now: until then, whoever looks holds `found`, which is counted
         return found
 
     @grad.setter
     def grad(self, value: Any) -> None:
-        if trace_hooks.hook is None:
+        hook = trace_hooks.hook
+        if hook is None:
             self.stored = value
         else:
-            trace_hooks.hook.write_grad(self, value)
+            hook.write_grad(self, value)
         looks[0] += 1
 
     @property

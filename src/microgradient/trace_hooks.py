@@ -34,7 +34,7 @@ active: ContextVar[Any] = ContextVar("active trace", default=None)
 
 hook: Any = None
 """The `Hook` of program/trace.py while something is traced, in any thread: operators, tensors and leaves ask it for data,
-gradients and how to run a kernel. None at other times."""
+gradients and how to run a kernel. None at other times. Look once: another thread may begin or end a trace between two looks."""
 
 
 def current() -> Any:

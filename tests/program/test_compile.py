@@ -5,9 +5,11 @@ from __future__ import annotations
 import copy
 import functools
 import gc
+import itertools
 import subprocess
 import sys
 import threading
+import types
 import warnings
 from typing import Any
 
@@ -16,8 +18,9 @@ import pytest
 from same import assert_same
 
 import microgradient as mg
-from microgradient import nn, optim
+from microgradient import nn, optim, trace_hooks
 from microgradient.errors import MicrogradientWarning
+from microgradient.program.trace import HOOK
 
 F = nn.functional
 
@@ -205,6 +208,24 @@ def test_default_dtype_and_no_grad_belong_to_the_signature() -> None:
 
 
 # ----------------------------------------------------------------------------------------------------------------- threads
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_another_thread_may_begin_or_end_a_trace_at_any_time(monkeypatch: pytest.MonkeyPatch, first: bool) -> None:
+    """Whoever asks for the hook looks once whether it is there: the next time it may be gone."""
+    hooks = itertools.cycle([HOOK, None] if first else [None, HOOK])
+    module = type("Flickering", (types.ModuleType,), {"hook": property(lambda self: next(hooks))})
+    monkeypatch.setattr(trace_hooks, "__class__", module)
+    for _ in range(2):  # so that each look meets both
+        x = mg.tensor([1.0, -2.0], requires_grad=True)
+        y = mg.sum(mg.exp(x) * x + 2.0)
+        next(hooks)
+        y.backward()
+        x.data = x.data * np.float32(2)
+        assert (x.shape, x.dtype, x.ndim, x.size, x.tolist()) == ((2,), np.float32, 1, 2, [2.0, -4.0])
+        assert x.grad is not None
+        x.grad = x.grad * 2
+        assert (mg.tensor([0, 2]) ** 2).tolist() == [0, 4]
 
 
 def test_threads_call_trace_and_compute_at_once() -> None:
