@@ -50,11 +50,11 @@ def _check(
     f: Function, points: list[Any], names: list[str], level: int, step: float, close: Any, random: Generator
 ) -> Function:
     """Compare the derivatives of a function that gives a list of tensors; returns its gradient, another such function."""
-    outputs = [y.data for y in f(*(wrap(x, None) for x in points))]
+    outputs = [y.raw for y in f(*(wrap(x, None) for x in points))]
     if level == 1 and len(outputs) == 1 and outputs[0].size == 1:
         weights = [np.ones(outputs[0].shape)]  # the numbers of an error are then the derivatives themselves
     else:
-        weights = [random.normal(y.shape, dtype=np.float64).data for y in outputs]
+        weights = [random.normal(y.shape, dtype=np.float64).raw for y in outputs]
 
     def weighted(*xs: Any) -> Any:
         total: Any = Tensor(np.float64(0.0))
@@ -63,13 +63,13 @@ def _check(
         return total
 
     _, pullback = vjp(weighted, *(wrap(x, None) for x in points))
-    ours = [g.data for g in pullback(1.0)]
+    ours = [g.raw for g in pullback(1.0)]
     for k, x in enumerate(points):
         numeric = np.empty_like(x)
         for i in np.ndindex(x.shape):
             numeric[i] = _difference(weighted, points, k, i, step)
         _compare(ours[k], numeric, f"{'∂' * level}f/{'∂' * level}{names[k]}", close)
-    directions = [random.normal(x.shape, dtype=np.float64).data for x in points]
+    directions = [random.normal(x.shape, dtype=np.float64).raw for x in points]
     _, moved = jvp(weighted, tuple(wrap(x, None) for x in points), tuple(wrap(u, None) for u in directions))
     forward, backward = moved.item(), float(sum(np.vdot(g, u) for g, u in zip(ours, directions, strict=True)))
     if not np.isclose(forward, backward, **close):
@@ -109,7 +109,7 @@ def _compare(ours: Any, numeric: Any, what: str, close: Any) -> None:
 
 
 def _float64(x: Any) -> Any:
-    data = np.asarray(x.data if isinstance(x, Tensor) else x)
+    data = np.asarray(x.raw if isinstance(x, Tensor) else x)
     if data.dtype.kind != "f" and not isinstance(x, float | int):
         raise ArgumentError(
             "MG114", f"Only real floating arguments can be checked, not {data.dtype}; close over the others."

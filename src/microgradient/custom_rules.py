@@ -88,10 +88,10 @@ def with_rule(rule: Primitive, y: Tensor, args: list[Tensor]) -> Tensor:
         y = trace.with_rule(rule, y, args)
     if all(a.node is None for a in args) or (recorder := recording.get()) is None:
         return y
-    saved = (y.data, *(a.data for a in args))
+    saved = (y.raw, *(a.raw for a in args))
     node = Node(rule, tuple(a.node for a in args), saved, NO_PARAMS, y.shape, y.dtype)
-    recorder.record(node, saved[1:], y.data)
-    out: Tensor = wrap(y.data, node)
+    recorder.record(node, saved[1:], y.raw)
+    out: Tensor = wrap(y.raw, node, None, y.result_class)
     return out
 
 
@@ -119,7 +119,7 @@ def checkpoint(f: Function) -> Function:
             inner = list(leaves)
             for i, x in zip(varied, inputs, strict=True):
                 start = Node(None, (), (), NO_PARAMS, x.shape, x.dtype)
-                inner[i] = wrap(x.data, start) if x.node is None else TAPED.positive(x)
+                inner[i] = wrap(x.raw, start, None, x.result_class) if x.node is None else TAPED.positive(x)
             args, options = rebuild(inner)
             value = f(*args, **options)
             outputs = [y if isinstance(y, Tensor) else Tensor(y, None) for y in flatten(value)[0]]
@@ -175,11 +175,11 @@ def _rerunnable(first: _Rerun, again: Callable[[list[Tensor]], _Rerun], inputs: 
         return tuple(found.get(cast("Node", o.node), xp.zeros(o.shape, o.dtype)) for o in run.outputs)
 
     op = Primitive("checkpoint", "special", (run_vjp,), run_vjp, run_jvp, lambda wanted: (False,) * (len(wanted) + 1))
-    saved = (None, *(x.data for x in inputs), *(None for _ in parameters))
+    saved = (None, *(x.raw for x in inputs), *(None for _ in parameters))
     node = Node(op, (*(x.node for x in inputs), *parameters), saved, NO_PARAMS, None, None)
     made = set(first.order)
     results = [
-        wrap(y.data, picked(node, i, y.data, len(first.outputs))) if y.node in made else y
+        wrap(y.raw, picked(node, i, y.raw, len(first.outputs)), None, y.result_class) if y.node in made else y
         for i, y in enumerate(first.outputs)
     ]
     return flatten(first.value)[1](results)
@@ -190,4 +190,4 @@ def _boxed(x: Any) -> Any:
 
 
 def _raw(x: Any) -> Any:
-    return x.data if isinstance(x, Tensor) else x
+    return x.raw if isinstance(x, Tensor) else x

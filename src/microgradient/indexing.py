@@ -24,7 +24,7 @@ def index_key(key: Any, shape: tuple[int, ...]) -> tuple[Any, list[Any]]:
     for given in parts:
         part = given
         if isinstance(part, Protocols):
-            part = part.data
+            part = part.raw
         if isinstance(part, list | tuple | range):
             part = np.asarray(part, dtype=None if len(part) else np.int64)
         if isinstance(part, slice):

@@ -19,7 +19,7 @@ DEFAULT_FLOAT = [np.dtype(np.float32)]
 class Protocols:
     """The side of a Tensor that needs neither the tape nor the rulebook: `datum` is an ndarray, `node` its Node or None.
 
-    `datum` is as the slot has it; while something is traced, `data` is what the trace knows of it. `cut` tells of a constant
+    `datum` is as the slot has it; while something is traced, `raw` is what the trace knows of it. `cut` tells of a constant
     where what it was computed from had a gradient, and lost it.
     """
 
@@ -29,13 +29,13 @@ class Protocols:
     cut: Cut | None
 
     @property
-    def data(self) -> Any:
-        """The raw array, which may be set."""
+    def raw(self) -> Any:
+        """The raw array. The package reads it by this name, since a derived class may mean something else by `data`."""
         hook = trace_hooks.hook
         return self.datum if hook is None else hook.read_data(self)
 
-    @data.setter
-    def data(self, value: Any) -> None:
+    @raw.setter
+    def raw(self, value: Any) -> None:
         if value.__class__ is not np.ndarray:
             value = value.datum if isinstance(value, Protocols) else value
             if not isinstance(value, np.ndarray | np.generic | Traced):
@@ -51,24 +51,33 @@ class Protocols:
             hook.write_data(self, value)
 
     @property
+    def data(self) -> Any:
+        """The raw array, which may be set."""
+        return self.raw
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        self.raw = value
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """The length of each axis."""
-        return (self.datum if trace_hooks.hook is None else self.data).shape
+        return (self.datum if trace_hooks.hook is None else self.raw).shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """The type of the entries."""
-        return (self.datum if trace_hooks.hook is None else self.data).dtype
+        return (self.datum if trace_hooks.hook is None else self.raw).dtype
 
     @property
     def ndim(self) -> int:
         """The number of axes."""
-        return (self.datum if trace_hooks.hook is None else self.data).ndim
+        return (self.datum if trace_hooks.hook is None else self.raw).ndim
 
     @property
     def size(self) -> int:
         """The number of entries."""
-        return (self.datum if trace_hooks.hook is None else self.data).size
+        return (self.datum if trace_hooks.hook is None else self.raw).size
 
     @property
     def device(self) -> str:
@@ -78,19 +87,19 @@ class Protocols:
     def numpy(self) -> Array:
         """A copy of the value as a NumPy array. Use `np.asarray(x)` for a read-only view without a copy."""
         leave_graph(self, ".numpy()")
-        return np.array(self.data)
+        return np.array(self.raw)
 
     def item(self) -> Any:
         """The value of a tensor with one entry as a Python number."""
         if transforming[0]:  # elsewhere, as in a training loop, it is rather shown than computed with
             leave_graph(self, ".item()")
-        if self.data.size != 1:
+        if self.raw.size != 1:
             raise ArgumentError("MG123", f"Only one entry can become a number; this tensor has shape {self.shape}.")
-        return self.data.item()
+        return self.raw.item()
 
     def tolist(self) -> Any:
         """The values as nested Python lists."""
-        return self.data.tolist()
+        return self.raw.tolist()
 
     def to_device(self, device: str, /, *, stream: Any = None) -> Self:
         """Self: the only device is "cpu"."""
@@ -99,13 +108,13 @@ class Protocols:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         leave_graph(self, "np.asarray(…)")
-        if isinstance(self.data, Traced):
-            return np.asarray(self.data, dtype)
+        if isinstance(self.raw, Traced):
+            return np.asarray(self.raw, dtype)
         if copy or (dtype is not None and np.dtype(dtype) != self.dtype):
             if copy is False:
                 raise ValueError(f"A change from {self.dtype} to {np.dtype(dtype)} needs a copy.")
-            return self.data.astype(dtype or self.dtype, copy=True)
-        view = self.data.view()
+            return self.raw.astype(dtype or self.dtype, copy=True)
+        view = self.raw.view()
         view.flags.writeable = False
         return view
 
@@ -119,13 +128,13 @@ class Protocols:
         copy: bool | None = None,
     ) -> Any:
         leave_graph(self, "DLPack")
-        if isinstance(self.data, Traced):
-            return np.asarray(self.data).__dlpack__()
-        data = self.data if self.data.flags.writeable or copy is False else self.data.copy()
+        if isinstance(self.raw, Traced):
+            return np.asarray(self.raw).__dlpack__()
+        data = self.raw if self.raw.flags.writeable or copy is False else self.raw.copy()
         return data.__dlpack__(stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
 
     def __dlpack_device__(self, /) -> tuple[Any, int]:
-        return self.data.__dlpack_device__()
+        return self.raw.__dlpack_device__()
 
     def __array_namespace__(self, /, *, api_version: str | None = None) -> Any:
         if api_version not in (None, "2021.12", "2022.12", "2023.12", "2024.12", "2025.12"):
@@ -147,38 +156,38 @@ class Protocols:
         return int(self._number())
 
     def _number(self) -> Any:
-        return self.data if isinstance(self.data, Traced) else self.item()
+        return self.raw if isinstance(self.raw, Traced) else self.item()
 
     def __index__(self, /) -> int:
-        if self.data.dtype.kind not in "iu" or self.data.ndim:
+        if self.raw.dtype.kind not in "iu" or self.raw.ndim:
             raise ArgumentTypeError(
                 "MG125", f"Only an integer tensor of shape () is an index, not {self.dtype} {self.shape}."
             )
-        return int(self.data)
+        return int(self.raw)
 
     def __bool__(self, /) -> bool:
-        if self.data.size != 1:
+        if self.raw.size != 1:
             raise ArgumentError(
                 "MG123", f"The truth of a tensor of shape {self.shape} is ambiguous. Write `mg.any(x)` or `mg.all(x)`."
             )
-        return bool(self.data if isinstance(self.data, Traced) else self.data.item())
+        return bool(self.raw if isinstance(self.raw, Traced) else self.raw.item())
 
     def __repr__(self) -> str:
-        if isinstance(self.data, Traced):
-            return f"tensor({self.data!r})"
-        body = np.array2string(self.data, separator=", ", prefix="tensor(")
-        plain = self.data.dtype in (np.bool_, np.int64, DEFAULT_FLOAT[0])
-        dtype = "" if plain and self.data.size else f", dtype={self.dtype}"
+        if isinstance(self.raw, Traced):
+            return f"tensor({self.raw!r})"
+        body = np.array2string(self.raw, separator=", ", prefix="tensor(")
+        plain = self.raw.dtype in (np.bool_, np.int64, DEFAULT_FLOAT[0])
+        dtype = "" if plain and self.raw.size else f", dtype={self.dtype}"
         how = (
             "" if self.node is None else ", requires_grad=True" if self.node.op is None else f", op={self.node.op.name}"
         )
         return f"tensor({body}{dtype}{how})"
 
     def __format__(self, spec: str) -> str:
-        if isinstance(self.data, Traced):
-            return format(self.data, spec) if spec else repr(self)
-        if not self.data.ndim:
-            return format(self.data.item(), spec)
+        if isinstance(self.raw, Traced):
+            return format(self.raw, spec) if spec else repr(self)
+        if not self.raw.ndim:
+            return format(self.raw.item(), spec)
         try:
             return format(str(self), spec)
         except ValueError:
@@ -189,12 +198,12 @@ class Protocols:
             ) from None
 
     def __len__(self) -> int:
-        if not self.data.ndim:
+        if not self.raw.ndim:
             raise ArgumentTypeError("MG125", "A tensor of shape () has no length.")
-        return len(self.data)
+        return len(self.raw)
 
     def __contains__(self, value: Any) -> bool:
-        return bool(np.any(self.data == (value.data if isinstance(value, Protocols) else value)))
+        return bool(np.any(self.raw == (value.raw if isinstance(value, Protocols) else value)))
 
 
 def check_device(device: Any) -> None:

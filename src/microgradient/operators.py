@@ -36,7 +36,22 @@ FLAT = ("round", "floor", "ceil", "trunc", "sign")
 
 def install(cls: type[Tensor]) -> None:
     """Make `cls` the class of every result."""
-    globals()["Tensor"] = cls
+    globals()["Tensor"] = cls.result_class = cls
+
+
+_derived = False
+
+
+def derive(cls: type[Tensor]) -> None:
+    """Make `cls`, derived from Tensor, the class of what is computed from tensors of `cls`, whatever else takes part."""
+    globals()["_derived"] = True
+    cls.result_class = cls
+
+
+def result_class(args: Sequence[Any]) -> type[Tensor]:
+    """The class of what is computed from `args`."""
+    classes = [arg.result_class for arg in args if isinstance(arg, Tensor)]
+    return next((cls for cls in classes if cls is not Tensor), Tensor)
 
 
 # ---------------------------------------------------------------------------------------------- operators from the rulebook
@@ -91,7 +106,7 @@ def unary(name: str) -> Callable[[Tensor], Tensor]:
             raise _explained(error, name, a) from None
         if y.__class__ is not np.ndarray:
             y = as_datum(y)
-        out = _new(Tensor)
+        out = _new(self.result_class)
         out.datum = y
         out.node = out.cut = None
         p = self.node
@@ -124,8 +139,10 @@ def binary(name: str, reflected: bool = False) -> Callable[[Tensor, Operand], Te
         hook, run = trace_hooks.hook, _run_silently
         if hook is not None:
             a, run = hook.read_data(self), hook.run
-        p = self.node
+        p, cls = self.node, self.result_class
         if other.__class__ is Tensor or isinstance(other, Tensor):
+            if cls is Tensor:
+                cls = other.result_class
             b: Any = other.datum if hook is None else hook.read_data(other)
             q, q_cut = other.node, other.cut
             if a.dtype is not b.dtype or (floats and a.dtype.kind in "biu"):
@@ -151,7 +168,7 @@ def binary(name: str, reflected: bool = False) -> Callable[[Tensor, Operand], Te
             raise _explained(error, name, a, b) from None
         if y.__class__ is not np.ndarray:
             y = as_datum(y)
-        out = _new(Tensor)
+        out = _new(cls)
         out.datum = y
         out.cut = None
         if (p is None and q is None) or not varies or (recorder := _recorder()) is None:
@@ -237,7 +254,7 @@ def apply(op: Primitive, *args: Any, **params: Any) -> Any:
         y = run(kernel, *data, **params)
     except RuntimeError:
         y = run_kernel(kernel, *data, **params)
-    several = y.__class__ is tuple
+    several, cls = y.__class__ is tuple, result_class(args) if _derived else Tensor
     if not several and y.__class__ is not np.ndarray:
         y = as_datum(y)
     wanted = tuple([node is not None for node in nodes])
@@ -246,7 +263,7 @@ def apply(op: Primitive, *args: Any, **params: Any) -> Any:
         for a in args:
             if lost is None and isinstance(a, Tensor) and (a.node is not None or a.cut is not None):
                 lost = cut(a, op.name)
-        return tuple(wrap(part, None, lost) for part in y) if several else wrap(y, None, lost)
+        return tuple(wrap(part, None, lost, cls) for part in y) if several else wrap(y, None, lost, cls)
     kept = op.kept.get(wanted) or op.kept.setdefault(wanted, op.reads(wanted))
     saved = [y if kept[0] else None]
     for datum, keep, node in zip(data, kept[1:], nodes, strict=True):
@@ -255,10 +272,10 @@ def apply(op: Primitive, *args: Any, **params: Any) -> Any:
         raise _no_complex(op.name)
     if several:
         node = Node(op, nodes, tuple(saved), params, None, None)
-        out: Any = tuple(wrap(part, picked(node, i, part, len(y))) for i, part in enumerate(y))
+        out: Any = tuple(wrap(part, picked(node, i, part, len(y)), None, cls) for i, part in enumerate(y))
     else:
         node = Node(op, nodes, tuple(saved), params, y.shape, y.dtype)
-        out = wrap(y, node)
+        out = wrap(y, node, None, cls)
     if recorder is not TAPE:
         recorder.record(node, data, y)
     return out
@@ -270,13 +287,13 @@ def world() -> Any:
     return ARRAY if trace is None else trace.world
 
 
-def wrap(datum: Any, node: Node | None, lost: Cut | None = None) -> Any:
+def wrap(datum: Any, node: Node | None, lost: Cut | None = None, cls: type[Tensor] | None = None) -> Any:
     """The tensor of a datum and a node, or of a constant and its cut. Numbers and shapes, which rules also meet, stay."""
     if datum.__class__ is not np.ndarray:
         if not isinstance(datum, _DATA) or (isinstance(datum, Traced) and datum.weak):
             return datum
         datum = as_datum(datum)
-    out = _new(Tensor)
+    out = _new(cls or Tensor)
     hook = trace_hooks.hook
     out.datum, out.node, out.cut = datum if hook is None else hook.own(datum), node, lost
     return out

@@ -228,7 +228,7 @@ class Generator:
             places = new_shape((p.shape if isinstance(p, Tensor) else np.shape(p)) if shape is None else shape)
             numbers = (float(p),) if type(p) in (int, float) and 0 <= p <= 1 else None
             return _traced(self.bernoulli, (p, places, dtype), places, np.dtype(dtype or get_default_dtype()), numbers)
-        chances = np.asarray(p.data if isinstance(p, Tensor) else p)
+        chances = np.asarray(p.raw if isinstance(p, Tensor) else p)
         shape = new_shape(chances.shape if shape is None else shape)
         if chances.dtype.kind not in "biuf" or not (chances.size == 0 or 0 <= chances.min() <= chances.max() <= 1):
             raise ArgumentError("MG139", f"A probability is between 0 and 1, got p = {_excerpt(chances)}.")
@@ -362,11 +362,11 @@ def _traced(
 ) -> Tensor:
     """A draw as an instruction of the program being traced: it draws whenever that runs. The first of `args` may be traced."""
     first, *rest = args
-    data = (first.data if isinstance(first, Tensor) else first,)
+    data = (first.raw if isinstance(first, Tensor) else first,)
     name, generator = function.__name__, cast("Any", function).__self__
     half = dtype == np.float16 and name != "bernoulli"
     draw = None if numbers is None or half else Draw(generator, name, numbers)
-    drawn = trace_hooks.current().draw(lambda x: function(x, *rest).data, name, shape, dtype, data, draw)
+    drawn = trace_hooks.current().draw(lambda x: function(x, *rest).raw, name, shape, dtype, data, draw)
     out: Tensor = wrap(drawn, None)
     return out
 

@@ -11,7 +11,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from sys import getrefcount
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 
@@ -75,7 +75,7 @@ def _inplace(operator_: Callable[[Tensor, Operand], Tensor]) -> Callable[[Tensor
                 )
             new = apply(TABLE["astype"], new, dtype=self.dtype)
         if leaf:
-            self.data = new.data
+            self.raw = new.raw
             return self
         return new
 
@@ -97,14 +97,16 @@ class Tensor(Protocols):
     """
 
     __slots__ = ()
+    result_class: ClassVar[type[Tensor]]
+    """The class of what is computed from such tensors."""
 
     if TYPE_CHECKING:  # the functions of `functions/` are also methods: see functions/methods.py
 
         def __getattr__(self, name: str) -> Any: ...
 
     def __init__(self, data: Any, dtype: Any = ..., requires_grad: bool = False) -> None:
-        self.data = to_array(data, None if dtype is ... else dtype)
-        if dtype is ... and self.data.dtype.kind in "iu" and isinstance(data, list | tuple | int):
+        self.raw = to_array(data, None if dtype is ... else dtype)
+        if dtype is ... and self.raw.dtype.kind in "iu" and isinstance(data, list | tuple | int):
             raise ArgumentTypeError(
                 "MG125", f"mg.Tensor({data!r:.40}): PyTorch makes floats of these, or a shape. Write `mg.tensor([1, 2])` for "
                 "integers, `mg.tensor([1.0, 2.0])` for floats.",
@@ -131,9 +133,9 @@ class Tensor(Protocols):
         if not value:
             self.node = None
         elif self.node is None:
-            if self.data.dtype.kind != "f":
-                raise DTypeError("MG142", _no_gradient_for(self.data.dtype))
-            self.node = Node(None, (), (), NO_PARAMS, self.data.shape, self.data.dtype)
+            if self.raw.dtype.kind != "f":
+                raise DTypeError("MG142", _no_gradient_for(self.raw.dtype))
+            self.node = leaf_node(self)
             self.node.grad = None
 
     @property
@@ -183,8 +185,8 @@ class Tensor(Protocols):
         """
         if self.node is None or (self.node.op is None and self.cut is not None):
             raise _unconnected(self)
-        datum, seed = self.data, self._seed(gradient)
-        t, order = seed.data, topological([self.node])
+        datum, seed = self.raw, self._seed(gradient)
+        t, order = seed.raw, topological([self.node])
         if create_graph:
             leaves = backward(order, {self.node: seed}, TAPED, wrap)
         else:
@@ -200,12 +202,12 @@ class Tensor(Protocols):
 
     def _seed(self, gradient: Any) -> Tensor:
         if gradient is None:
-            datum = self.data
+            datum = self.raw
             if datum.size != 1:
                 raise GradientError(
                     "MG101",
                     f"This tensor has shape {self.shape}; a gradient needs one number. Write `loss.mean().backward()`, or pass "
-                    f"a weight for each of the {self.size} entries: `loss.backward(weights)`.",
+                    f"a weight for each of the {self.raw.size} entries: `loss.backward(weights)`.",
                 )
             return cast("Tensor", wrap(np.ones(datum.shape, datum.dtype), None))
         seed = gradient if isinstance(gradient, Tensor) else Tensor(gradient, self.dtype)
@@ -232,25 +234,25 @@ class Tensor(Protocols):
 
     def detach(self) -> Tensor:
         """The same value, cut off from the graph: a constant."""
-        return cast("Tensor", wrap(trace_hooks.detached(self.data), None, cut(self, ".detach()")))
+        return cast("Tensor", wrap(trace_hooks.detached(self.raw), None, cut(self, ".detach()"), self.result_class))
 
     # ------------------------------------------------------------------------------------- copies, iteration
 
     def __iter__(self) -> Iterator[Tensor]:
-        if not self.data.ndim:
+        if not self.raw.ndim:
             raise ArgumentTypeError("MG125", "A tensor of shape () can't be iterated over.")
-        return (self[i] for i in range(len(self.data)))
+        return (self[i] for i in range(len(self.raw)))
 
     def __reduce__(self) -> Any:
-        return _rebuilt, (type(self), self.data, self.requires_grad)
+        return _rebuilt, (type(self), self.raw, self.requires_grad)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if self.node is not None and self.node.op is not None:
             raise GradientError("MG110", "Only leaves can be deep-copied. Write `copy.deepcopy(x.detach())`.")
-        copy = _rebuilt(type(self), self.data.copy(), self.requires_grad)
+        copy = _rebuilt(type(self), self.raw.copy(), self.requires_grad)
         memo[id(self)] = copy
         if self.node is not None and self.node.grad is not None:
-            copy.grad = wrap(self.node.grad.data.copy(), None)
+            copy.grad = wrap(self.node.grad.raw.copy(), None, cls=self.result_class)
         return copy
 
     # -------------------------------------------------------------------------------------------------- indexing, operators
@@ -281,14 +283,14 @@ class Tensor(Protocols):
                 new = wrap(to_array(value, self.dtype), None)  # which refuses None, and 300 for an int8
         try:
             if self.node is None and new.node is None and _alone(self):
-                array_world.assign(self.data, new.data, *indices, key=pattern)
+                array_world.assign(self.raw, new.raw, *indices, key=pattern)
                 return
             out = apply(TABLE["index_set"], self, new, *indices, key=pattern)
         except IndexError as error:
             raise index_error(error, key, self.shape) from None
         except ValueError as error:
             raise ShapeError("MG120", f"{error}. The tensor has shape {self.shape}, the value {new.shape}.") from None
-        self.data = out.data
+        self.raw = out.raw
         if self.node is None or self.node.op is not None:
             self.node, self.cut = out.node, out.cut
 
@@ -336,12 +338,12 @@ _square, _pow = unary("square"), binary("pow")
 
 def _alone(x: Tensor) -> bool:
     """Whether nothing but `x` holds its array: no view, no tensor that shares it, no tape, no trace."""
-    held = getrefcount(x.data) == _ALONE and x.data.__class__ is np.ndarray
-    return held and x.data.base is None and x.data.flags.writeable and trace_hooks.current() is None
+    held = getrefcount(x.raw) == _ALONE and x.raw.__class__ is np.ndarray
+    return held and x.raw.base is None and x.raw.flags.writeable and trace_hooks.current() is None
 
 
 _probe = wrap(np.zeros(1), None)
-_ALONE = getrefcount(_probe.data)  # what Python counts for such an array
+_ALONE = getrefcount(_probe.raw)  # what Python counts for such an array
 
 # ------------------------------------------------------------------------------------------------- making tensors, leaves
 
@@ -365,7 +367,7 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
 def to_array(data: Any, dtype: Any = None) -> Any:
     """A new ndarray with `data` and the dtype that :func:`tensor` documents."""
     if isinstance(data, Tensor):
-        data = trace_hooks.detached(data.data)
+        data = trace_hooks.detached(data.raw)
         if isinstance(data, Traced):
             return _traced(data, dtype)
     elif trace_hooks.hook is not None and (traced := _traced_value(data)) is not None:
@@ -381,7 +383,7 @@ def to_array(data: Any, dtype: Any = None) -> Any:
             for x in data:
                 if isinstance(x, Tensor):
                     leave_graph(x, "mg.tensor([…])")
-            data = [x.data if isinstance(x, Tensor) else x for x in data]
+            data = [x.raw if isinstance(x, Tensor) else x for x in data]
         try:
             array = np.array(data, copy=True)
         except ValueError as error:
@@ -408,7 +410,7 @@ def _traced_value(data: Any) -> Any:
         return trace.reference(np.asarray(data))
     if isinstance(data, list | tuple) and any(holds_tensor(x) for x in data):
         parts = [x if isinstance(x, Tensor) else Tensor(x, None) for x in data]
-        return trace.world.concat(*(p.data.reshape(1, *p.shape) for p in parts), axis=0)
+        return trace.world.concat(*(p.raw.reshape(1, *p.shape) for p in parts), axis=0)
     return data if isinstance(data, Traced) else None
 
 
@@ -441,9 +443,20 @@ def _has_array(data: Any) -> bool:
     return hasattr(data, "__array__")
 
 
+def leaf_node(x: Tensor) -> Node:
+    """The node of a new leaf with the data of `x`."""
+    params = NO_PARAMS if x.result_class is Tensor else {"gradient_class": x.result_class}
+    return Node(None, (), (), params, x.raw.shape, x.raw.dtype)
+
+
+def gradient_class(node: Node) -> Any:
+    """The class of the gradient stored in `node`: None, Tensor itself, unless it is of a leaf of a derived class."""
+    return node.params.get("gradient_class") if node.op is None else None
+
+
 def _rebuilt(cls: type[Tensor], data: Any, requires_grad: bool) -> Tensor:
     out = cls.__new__(cls)
-    out.data = data
+    out.raw = data
     out.node = out.cut = None
     out.requires_grad = requires_grad
     return out
@@ -462,27 +475,29 @@ def _accumulate(leaves: dict[Node, Any], seed: Any) -> None:
                 continue  # the input of a transform, which asks the sweep itself
             if before is not None:
                 count, used = getattr(node, "summed", (1, 0))
-                if isinstance(before.data, np.ndarray):
-                    node.summed = (count + 1, used) if before.data.any() else (1, 0)
+                if isinstance(before.raw, np.ndarray):
+                    node.summed = (count + 1, used) if before.raw.any() else (1, 0)
                 node.grad = before + (t if isinstance(t, Tensor) else wrap(t, None))
                 continue
             node.summed = (1, 0)
             if isinstance(t, Tensor):
-                node.grad = wrap(t.data.copy(), t.node)  # a sum gives the same tensor to all of its terms
+                node.grad = wrap(
+                    t.raw.copy(), t.node, cls=gradient_class(node)
+                )  # a sum gives the same tensor to all of its terms
             else:
                 t = as_datum(t)
                 if t.base is not None or id(t) in given:
                     t = t.copy()
                 given.add(id(t))
-                node.grad = wrap(t, None)
+                node.grad = wrap(t, None, cls=gradient_class(node))
 
 
 _accumulating = threading.RLock()  # threads that share parameters must not lose each other's gradients
 
 
 def _unconnected(loss: Tensor) -> GradientError:
-    if loss.data.dtype.kind != "f":
-        return DTypeError("MG142", _no_gradient_for(loss.data.dtype))  # type: ignore[return-value]
+    if loss.raw.dtype.kind != "f":
+        return DTypeError("MG142", _no_gradient_for(loss.raw.dtype))  # type: ignore[return-value]
     trail = ""
     if loss.cut is not None:
         trail = f" {loss.cut} cut it off: {_CURES.get(loss.cut.what, _FLAT_CURE)}."

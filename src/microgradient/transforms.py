@@ -213,7 +213,10 @@ class _Run:
     def _returned(self, leaves: list[Any], rebuild: Function, taped: bool) -> Any:
         """Under `no_grad` a trace has to know what is cut off from everything."""
         cut = as_datum if self.recorded else detached
-        return rebuild([wrap(cut(x.data), None) if isinstance(x, Tensor) and not taped else x for x in leaves])
+        parts = (
+            x if taped or not isinstance(x, Tensor) else wrap(cut(x.raw), None, None, x.result_class) for x in leaves
+        )
+        return rebuild(list(parts))
 
     def pull(self, cotangents: list[Tensor]) -> list[Any]:
         """Cotangents of the arguments, from those of the results."""
@@ -222,29 +225,30 @@ class _Run:
         taped = self._taped(cotangents)
         for y, t in zip(self.outputs, cotangents, strict=True):
             if y.node in members:
-                t_ = t if taped else t.data
+                t_ = t if taped else t.raw
                 seeds[y.node] = seeds[y.node] + t_ if y.node in seeds else t_
         return self.rebuild_inputs(self._swept(backward, seeds, taped, self.inputs))
 
     def push(self, tangents: list[Tensor]) -> Any:
         """The tangents of the results, from those of the arguments."""
         taped = self._taped(tangents)
-        moving: dict[Any, Any] = {x.node: t if taped else t.data for x, t in zip(self.inputs, tangents, strict=True)}
+        moving: dict[Any, Any] = {x.node: t if taped else t.raw for x, t in zip(self.inputs, tangents, strict=True)}
         return self.rebuild_outputs(self._swept(forward, moving, taped, self.outputs))
 
     def _swept(self, sweep: Function, start: dict[Any, Any], taped: bool, ends: list[Tensor]) -> list[Any]:
         """What a sweep of the tape from `start` finds at `ends`."""
         with np.errstate(all="ignore"):
             found = sweep(self.order, start, TAPED, wrap) if taped else sweep(self.order, start, world())
-        return [_own(np.zeros(x.shape, x.dtype) if (t := found.get(x.node)) is None else t) for x in ends]
+        return [_own(np.zeros(x.shape, x.dtype) if (t := found.get(x.node)) is None else t, x) for x in ends]
 
     def _taped(self, directions: list[Tensor]) -> bool:
         return self.taped or (recording.get() is not None and any(t.node is not None for t in directions))
 
 
-def _own(t: Any) -> Tensor:
+def _own(t: Any, like: Tensor) -> Tensor:
     """What a sweep found as a tensor of its own: the sweep may have given the same one to several, or that of the user."""
-    found: Tensor = wrap(t.data.copy(), t.node) if isinstance(t, Tensor) else wrap(as_datum(t).copy(), None)
+    cls, copied = like.result_class, t.raw.copy() if isinstance(t, Tensor) else as_datum(t).copy()
+    found: Tensor = wrap(copied, t.node if isinstance(t, Tensor) else None, None, cls)
     return found
 
 
@@ -271,7 +275,7 @@ def _fresh(x: Any) -> Tensor:
     node = Node(None, (), (), NO_PARAMS, x.shape, x.dtype)
     if x.node is not None:
         node = Node(TABLE["positive"], (x.node,), (None, None), NO_PARAMS, x.shape, x.dtype)
-    tensor: Tensor = wrap(x.data, node)
+    tensor: Tensor = wrap(x.raw, node, None, x.result_class)
     return tensor
 
 
@@ -330,13 +334,13 @@ def _matching(tree: Any, model: Any, like: list[Tensor], what: str) -> list[Tens
 def _jacobian_blocks(run: _Run) -> list[list[Any]]:
     """∂outputs[i]/∂inputs[j], of shape outputs[i].shape + inputs[j].shape, for all i and j."""
     outputs, inputs = run.outputs, run.inputs
-    n_out, n_in = sum(y.size for y in outputs), sum(x.size for x in inputs)
+    n_out, n_in = sum(y.raw.size for y in outputs), sum(x.raw.size for x in inputs)
     by_columns = n_in < n_out
     varied = inputs if by_columns else outputs
     sweeps: list[list[list[Any]]] = []  # for each varied tensor and each of its entries: the leaves on the other side
     for k, v in enumerate(varied):
         results = []
-        for entry in range(v.size):
+        for entry in range(v.raw.size):
             zeros = [np.zeros(u.shape, u.dtype) for u in varied]
             zeros[k].reshape(-1)[entry] = 1
             seeds = [wrap(z, None) for z in zeros]
@@ -357,7 +361,7 @@ def _assembled(parts: list[Any], y: Tensor, x: Tensor, by_columns: bool) -> Any:
     if not parts:
         return wrap(np.zeros((*y.shape, *x.shape), x.dtype), None)
     inner = y if by_columns else x
-    stacked = TAPED.concat(*(TAPED.reshape(p, shape=(1, inner.size)) for p in parts), axis=0)
+    stacked = TAPED.concat(*(TAPED.reshape(p, shape=(1, inner.raw.size)) for p in parts), axis=0)
     if by_columns:
         stacked = TAPED.permute_dims(stacked, axes=(1, 0))
     return TAPED.reshape(stacked, shape=(*y.shape, *x.shape))

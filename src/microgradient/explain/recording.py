@@ -117,7 +117,7 @@ class Recording(Recorder):
 
     def _learn_names(self, variables: Mapping[str, Any], deep: bool = False) -> None:
         for name, value, _ in named_objects(variables, deep):
-            known = value.data if isinstance(value, Tensor) else value
+            known = value.raw if isinstance(value, Tensor) else value
             if name != "self" and not isinstance(value, Value):
                 self.known.setdefault(id(known), (name, known))
         for node, name in node_names(variables, deep).items():

@@ -72,7 +72,7 @@ def cast_to(x: Tensor, dtype: np.dtype[Any]) -> Tensor:
             f"A tensor that needs a gradient can't become {dtype}: derivatives are defined for real floating dtypes. "
             "Write `x.detach()` first.",
         )
-    data = x.data
+    data = x.raw
     array = data.astype(dtype) if isinstance(data, Traced) else run_kernel(array_world.astype, data, dtype=dtype)
     return constant_tensor(array, x, f"astype({dtype})")
 
@@ -97,7 +97,7 @@ def number_as(x: Any, dtype: np.dtype[Any]) -> Any:
 
 def constant_tensor(array: Any, of: Tensor | None = None, by: str = "") -> Tensor:
     """The tensor of an array made here: not copied, and nothing recorded, but that it was computed `of` a tensor `by` what."""
-    return wrap(as_datum(array), None, None if of is None else cut(of, by))
+    return wrap(as_datum(array), None, *(() if of is None else (cut(of, by), of.result_class)))
 
 
 def inexact(x: Tensor) -> Tensor:

@@ -61,7 +61,7 @@ def softmax(x: Any, /, axis: int | tuple[int, ...] = -1) -> Tensor:
     """
     x = inexact(as_tensor(x))
     axes = _axes(axis, x.ndim)
-    if not x.size:
+    if not x.raw.size:
         return xp.exp(x)
     e = xp.exp(x - _peak(x, axes))
     return e / xp.sum(e, axis=axes, keepdims=True)
@@ -76,7 +76,7 @@ def log_softmax(x: Any, /, axis: int | tuple[int, ...] = -1) -> Tensor:
     """
     x = inexact(as_tensor(x))
     axes = _axes(axis, x.ndim)
-    if not x.size:
+    if not x.raw.size:
         return x + 0
     shifted = x - _peak(x, axes)
     return shifted - xp.log(xp.sum(xp.exp(shifted), axis=axes, keepdims=True))
@@ -186,7 +186,7 @@ def _peak(x: Tensor, axes: tuple[int, ...]) -> Tensor:
     """The maximum over `axes` as a constant, 0 where it is infinite: what may be subtracted without harm."""
     if any(x.shape[i] == 0 for i in axes):
         return xp.zeros(tuple(1 if i in axes else n for i, n in enumerate(x.shape)), x.dtype)
-    top = xp.max(wrap(x.data, None), axis=axes, keepdims=True)
+    top = xp.max(wrap(x.raw, None), axis=axes, keepdims=True)
     return xp.where(xp.isfinite(top), top, 0)
 
 

@@ -49,14 +49,14 @@ def asarray(obj: ArrayLike, /, *, dtype: DType = None, device: Any = None, copy:
         return cast_to(x, target)
     if not copy or x is not obj:
         return x
-    return positive(x) if x.node is not None else constant_tensor(x.data.copy())
+    return positive(x) if x.node is not None else constant_tensor(x.raw.copy())
 
 
 def _without_copy(obj: Any, target: np.dtype[Any] | None) -> Tensor:
     if isinstance(obj, Tensor) and target in (None, obj.dtype):
         return obj
     try:
-        array = np.asarray(obj.data if isinstance(obj, Tensor) else obj, dtype=target, copy=False)
+        array = np.asarray(obj.raw if isinstance(obj, Tensor) else obj, dtype=target, copy=False)
     except ValueError:
         raise ArgumentError(
             "MG124", f"asarray: {type_name(obj)} can't become a tensor of {target} without a copy."
@@ -154,9 +154,9 @@ def full(shape: Shape, fill_value: ArrayLike, *, dtype: DType = None, device: An
     value = asarray(fill_value, dtype=dtype, device=device)
     if value.ndim:
         raise ShapeError("MG120", f"The fill value must be one number; this has shape {value.shape}.")
-    if value.node is not None or isinstance(value.data, Traced):
+    if value.node is not None or isinstance(value.raw, Traced):
         return broadcast_to(value, new_shape(shape))
-    return constant_tensor(np.full(new_shape(shape), value.data, value.dtype))
+    return constant_tensor(np.full(new_shape(shape), value.raw, value.dtype))
 
 
 def empty_like(x: ArrayLike, /, *, dtype: DType = None, device: Any = None) -> Tensor:
@@ -249,9 +249,9 @@ def meshgrid(*arrays: ArrayLike, indexing: str = "xy") -> tuple[Tensor, ...]:
     places = list(range(len(tensors)))
     if indexing == "xy" and len(places) > 1:
         places[:2] = 1, 0
-    lengths = [tensors[i].size for i in places]
+    lengths = [tensors[i].raw.size for i in places]
     lines = [
-        reshape(t, tuple(t.size if d == place else 1 for d in range(len(tensors))))
+        reshape(t, tuple(t.raw.size if d == place else 1 for d in range(len(tensors))))
         for t, place in zip(tensors, places, strict=True)
     ]
     return tuple(broadcast_to(line, tuple(lengths)) for line in lines)

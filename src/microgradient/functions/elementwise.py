@@ -67,7 +67,7 @@ def _bound(bound: Any, dtype: np.dtype[Any], info: Any) -> Any:
         return number_as(bound, dtype) if isinstance(bound, bool | int | float | Traced) else as_dtype(bound, dtype)
     bound = as_tensor(bound)
     if bound.dtype.kind in "iu":
-        return constant_tensor(on_data(np.clip, bound.data, info.min, info.max).astype(dtype))
+        return constant_tensor(on_data(np.clip, bound.raw, info.min, info.max).astype(dtype))
     return cast_to(bound, dtype)
 
 
@@ -108,7 +108,7 @@ def conj(x: ArrayLike, /) -> Tensor:
     tensor(1.-2.j, dtype=complex64)
     """
     x = as_tensor(x)
-    return constant_tensor(on_data(np.conj, x.data)) if x.dtype.kind == "c" else reshape(x, x.shape)
+    return constant_tensor(on_data(np.conj, x.raw)) if x.dtype.kind == "c" else reshape(x, x.shape)
 
 
 def imag(x: ArrayLike, /) -> Tensor:
@@ -118,7 +118,7 @@ def imag(x: ArrayLike, /) -> Tensor:
     >>> mg.imag(1 + 2j)
     tensor(2.)
     """
-    return constant_tensor(on_data(np.imag, as_tensor(x).data).copy())
+    return constant_tensor(on_data(np.imag, as_tensor(x).raw).copy())
 
 
 def real(x: ArrayLike, /) -> Tensor:
@@ -129,4 +129,4 @@ def real(x: ArrayLike, /) -> Tensor:
     tensor(1.)
     """
     x = as_tensor(x)
-    return constant_tensor(on_data(np.real, x.data).copy()) if x.dtype.kind == "c" else reshape(x, x.shape)
+    return constant_tensor(on_data(np.real, x.raw).copy()) if x.dtype.kind == "c" else reshape(x, x.shape)

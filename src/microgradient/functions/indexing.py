@@ -26,7 +26,7 @@ def take(x: ArrayLike, indices: ArrayLike, /, *, axis: int | None = None) -> Ten
         raise ArgumentError("MG124", f"A tensor with {x.ndim} axes needs `axis` to take from.")
     i = one_axis(0 if axis is None else axis, x.ndim)
     try:
-        return xp.index(x, places.data, key=(slice(None),) * i + (INDEX,))
+        return xp.index(x, places.raw, key=(slice(None),) * i + (INDEX,))
     except IndexError as error:
         raise OutOfRangeError("MG127", f"{error}: taken from the shape {x.shape}.") from None
 
@@ -46,15 +46,15 @@ def take_along_axis(x: ArrayLike, indices: ArrayLike, /, *, axis: int = -1) -> T
             "MG120", f"The indices have {places.ndim} axes, the tensor {x.ndim}; these numbers must be equal."
         )
     try:
-        return xp.take_along_axis(x, places.data, axis=one_axis(axis, x.ndim))
+        return xp.take_along_axis(x, places.raw, axis=one_axis(axis, x.ndim))
     except IndexError as error:
         raise OutOfRangeError("MG127", f"{error}: taken from the shape {x.shape}.") from None
 
 
 def _integers(indices: ArrayLike) -> Tensor:
     places = as_tensor(indices)
-    if not places.size and places.dtype.kind == "f" and not isinstance(indices, Tensor):
-        places = as_tensor(places.data.astype("int64"))
+    if not places.raw.size and places.dtype.kind == "f" and not isinstance(indices, Tensor):
+        places = as_tensor(places.raw.astype("int64"))
     if places.dtype.kind not in "iu":
         raise ArgumentTypeError("MG128", f"Indices are integers, not {places.dtype}.")
     return places

@@ -365,7 +365,7 @@ def vector_norm(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False, o
     """
     x = inexact(as_tensor(x))
     if x.dtype.kind == "c":
-        x = constant_tensor(on_data(np.abs, x.data))
+        x = constant_tensor(on_data(np.abs, x.raw))
     axes = axes_of(axis, x.ndim)
     reduced = functools.partial(xp.sum, axis=axes, keepdims=keepdims)
     if ord == 1:
@@ -380,7 +380,7 @@ def vector_norm(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False, o
         return reduced(x) if ord >= 0 else reduced(x) + math.inf
     if math.isinf(ord):
         return (xp.max if ord > 0 else xp.min)(xp.abs(x), axis=axes, keepdims=keepdims)
-    top = xp.max(xp.abs(wrap(x.data, None)), axis=axes, keepdims=True)  # a constant: |x| = |x / top| · top, and fits
+    top = xp.max(xp.abs(wrap(x.raw, None)), axis=axes, keepdims=True)  # a constant: |x| = |x / top| · top, and fits
     top = xp.where(xp.logical_and(xp.isfinite(top), xp.greater(top, 0)), top, 1)
     size = (x if ord % 2 == 0 else xp.abs(x)) / top
     if ord > 2:  # the length of the vector of the |x|^(ord/2)
@@ -454,22 +454,22 @@ def _values(function: Callable[..., Any], x: Tensor, what: str = "", instead: st
             "MG119", f"{what} has no derivative here. Use {instead}, or `x.detach()` for the values alone."
         )
     with np.errstate(all="ignore"):
-        results = on_data(functools.partial(lapack, function), x.data, **options)
+        results = on_data(functools.partial(lapack, function), x.raw, **options)
     return [constant_tensor(part) for part in (results if isinstance(results, tuple) else (results,))]
 
 
 def _conj(x: Tensor) -> Tensor:
-    return constant_tensor(on_data(np.conj, x.data)) if x.dtype.kind == "c" else x
+    return constant_tensor(on_data(np.conj, x.raw)) if x.dtype.kind == "c" else x
 
 
 def _complex(x: Tensor) -> Tensor:
     """What LAPACK returns as real numbers where all are, as the complex numbers they always are for us."""
-    return constant_tensor(x.data.astype(np.result_type(x.dtype, np.complex64)))
+    return constant_tensor(x.raw.astype(np.result_type(x.dtype, np.complex64)))
 
 
 def _tolerance(rtol: Any, x: Tensor) -> Any:
     """`rtol` as a number or an array with one entry per matrix."""
-    rtol = rtol.data if isinstance(rtol, Tensor) else rtol
+    rtol = rtol.raw if isinstance(rtol, Tensor) else rtol
     if rtol is not None and np.shape(rtol) not in ((), x.shape[:-2]):
         raise ShapeError(
             "MG134", f"rtol is one number, or one per matrix of shape {x.shape[:-2]}; its shape is {np.shape(rtol)}."

@@ -186,16 +186,16 @@ def reshape(x: ArrayLike, /, shape: tuple[int, ...], *, copy: bool | None = None
     target = shape_tuple(shape)
     if -1 in target and target.count(-1) == 1:
         known = -math.prod(target)
-        if known > 0 and x.size % known == 0:
-            target = tuple(x.size // known if n == -1 else n for n in target)
-    if math.prod(target) != x.size or (target and min(target) < 0):
+        if known > 0 and x.raw.size % known == 0:
+            target = tuple(x.raw.size // known if n == -1 else n for n in target)
+    if math.prod(target) != x.raw.size or (target and min(target) < 0):
         raise ShapeError(
-            "MG121", f"A tensor of shape {x.shape} has {x.size} entries, which don't make the shape {shape}."
+            "MG121", f"A tensor of shape {x.shape} has {x.raw.size} entries, which don't make the shape {shape}."
         )
     out = xp.reshape(x, shape=target)
     if copy:
-        out.data = out.data.copy()
-    elif copy is False and x.size and not np.shares_memory(out.data, x.data):
+        out.raw = out.raw.copy()
+    elif copy is False and x.raw.size and not np.shares_memory(out.raw, x.raw):
         raise ArgumentError("MG124", f"Reshaping {x.shape} to {target} needs a copy here, which copy=False forbids.")
     return out
 
@@ -271,7 +271,7 @@ def repeat(x: ArrayLike, repeats: int | ArrayLike, /, *, axis: int | None = None
     if axis is None:
         x, axis = reshape(x, (-1,)), 0
     i = one_axis(axis, x.ndim)
-    counts = whole_value(repeats.data, "repeat") if isinstance(repeats, Tensor) else np.asarray(repeats)
+    counts = whole_value(repeats.raw, "repeat") if isinstance(repeats, Tensor) else np.asarray(repeats)
     if counts.dtype.kind not in "iu" or np.any(counts < 0):
         raise ArgumentError("MG124", f"Repeats must be integers of at least 0; these are {counts}.")
     if counts.shape not in ((), (1,), (x.shape[i],)):

@@ -110,7 +110,7 @@ def vecdot(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Tensor:
             "MG134", f"vecdot needs vectors of one length along axis {axis}; the shapes are {a.shape} and {b.shape}."
         )
     if a.dtype.kind == "c":
-        a = constant_tensor(on_data(np.conj, a.data))
+        a = constant_tensor(on_data(np.conj, a.raw))
     try:
         if a.dtype.kind in "iu":  # the products alone might not fit into the dtype
             p, q = (

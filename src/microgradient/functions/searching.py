@@ -46,7 +46,7 @@ def count_nonzero(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False)
     """
     x = as_tensor(x)
     return constant_tensor(
-        on_data(np.count_nonzero, x.data, axis=axes_of(axis, x.ndim), keepdims=keepdims), x, "count_nonzero"
+        on_data(np.count_nonzero, x.raw, axis=axes_of(axis, x.ndim), keepdims=keepdims), x, "count_nonzero"
     )
 
 
@@ -60,7 +60,7 @@ def nonzero(x: ArrayLike, /) -> tuple[Tensor, ...]:
     x = as_tensor(x)
     if not x.ndim:
         raise ArgumentError("MG125", "A tensor of shape () has no axes to index. Write `mg.reshape(x, (1,))`.")
-    return tuple(constant_tensor(places) for places in np.nonzero(whole_value(x.data, "nonzero")))
+    return tuple(constant_tensor(places) for places in np.nonzero(whole_value(x.raw, "nonzero")))
 
 
 def searchsorted(x1: ArrayLike, x2: ArrayLike, /, *, side: str = "left", sorter: ArrayLike | None = None) -> Tensor:
@@ -81,7 +81,7 @@ def searchsorted(x1: ArrayLike, x2: ArrayLike, /, *, side: str = "left", sorter:
         )
     b = x2 if isinstance(x2, int | float) else as_tensor(x2)
     dtype = promoted(a, b)
-    return constant_tensor(on_data(np.searchsorted, a.data.astype(dtype), as_dtype(b, dtype).data, side=side))
+    return constant_tensor(on_data(np.searchsorted, a.raw.astype(dtype), as_dtype(b, dtype).raw, side=side))
 
 
 def _arg(function: Callable[..., Any], x: ArrayLike, axis: int | None, keepdims: bool) -> Tensor:
@@ -92,4 +92,4 @@ def _arg(function: Callable[..., Any], x: ArrayLike, axis: int | None, keepdims:
         raise ArgumentError(
             "MG120", f"There is no {function.__name__} of no elements: the shape is {x.shape}, the axis {axis}."
         )
-    return constant_tensor(on_data(function, x.data, axis=axis, keepdims=keepdims), x, function.__name__)
+    return constant_tensor(on_data(function, x.raw, axis=axis, keepdims=keepdims), x, function.__name__)

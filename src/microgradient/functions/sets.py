@@ -47,7 +47,7 @@ def unique_all(x: ArrayLike, /) -> UniqueAll:
     """
     x = as_tensor(x)
     values, first, inverse, counts = np.unique(
-        whole_value(x.data, "unique"), return_index=True, return_inverse=True, return_counts=True, equal_nan=False
+        whole_value(x.raw, "unique"), return_index=True, return_inverse=True, return_counts=True, equal_nan=False
     )
     return UniqueAll(*map(constant_tensor, (values, first, inverse.reshape(x.shape), counts)))
 
@@ -94,4 +94,4 @@ def isin(x1: ArrayLike, x2: ArrayLike, /, *, invert: bool = False) -> Tensor:
     numbers = bool | int | float | complex
     a, b = (x if isinstance(x, numbers) else as_tensor(x) for x in (x1, x2))
     dtype = promoted(a, b)
-    return constant_tensor(on_data(np.isin, as_dtype(a, dtype).data, as_dtype(b, dtype).data, invert=invert))
+    return constant_tensor(on_data(np.isin, as_dtype(a, dtype).raw, as_dtype(b, dtype).raw, invert=invert))

@@ -25,7 +25,7 @@ def argsort(x: ArrayLike, /, *, axis: int = -1, descending: bool = False, stable
     """
     x = as_tensor(x)
     i = one_axis(axis, x.ndim)
-    found = on_data(_descending, x.data, axis=i) if descending else on_data(np.argsort, x.data, axis=i, kind="stable")
+    found = on_data(_descending, x.raw, axis=i) if descending else on_data(np.argsort, x.raw, axis=i, kind="stable")
     return constant_tensor(found, x, "argsort")
 
 

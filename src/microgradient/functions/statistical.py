@@ -185,4 +185,4 @@ def _accumulated(x: Tensor, dtype: DType) -> Tensor:
 
 def _count(x: Tensor, reduced: Tensor) -> int:
     """How many elements of `x` make one of what it was reduced to."""
-    return x.size // (reduced.size or 1)
+    return x.raw.size // (reduced.raw.size or 1)

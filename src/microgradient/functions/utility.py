@@ -42,7 +42,7 @@ def any(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor
 
 def _truth(function: Callable[..., Any], reduction: str, x: Tensor, axes: tuple[int, ...], keepdims: bool) -> Tensor:
     """Traced, "all" is the smallest and "any" the largest of the truths, if there are any."""
-    data: Any = x.data
+    data: Any = x.raw
     if isinstance(data, Traced) and 0 not in [x.shape[i] for i in axes]:
         world = trace_hooks.current().world
         return constant_tensor(getattr(world, reduction)(world.not_equal(data, 0), axis=axes, keepdims=keepdims))

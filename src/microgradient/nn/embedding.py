@@ -53,9 +53,9 @@ class Embedding(Module):
         """Draw new rows."""
         init.normal_(self.weight)
         if self.padding_idx is not None:
-            rows = np.array(self.weight.data)
+            rows = np.array(self.weight.raw)
             rows[self.padding_idx] = 0.0
-            self.weight.data = rows
+            self.weight.raw = rows
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.embedding(input, self.weight, self.padding_idx)

@@ -64,7 +64,7 @@ def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float 
     from scipy.special import ndtr, ndtri
 
     low, high = ndtr((a - mean) / std), ndtr((b - mean) / std)
-    drawn = np.asarray(ndtri(random.uniform(tensor.shape, low, high, np.float64).data))
+    drawn = np.asarray(ndtri(random.uniform(tensor.shape, low, high, np.float64).raw))
     return _put(tensor, np.clip(drawn * std + mean, a, b))
 
 
@@ -165,11 +165,11 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
     """
     if tensor.ndim < 2:
         raise ShapeError("MG160", f"orthogonal_ fills a matrix or more, got shape {tensor.shape}.")
-    if not tensor.size:
+    if not tensor.raw.size:
         return tensor
-    rows, columns = tensor.shape[0], tensor.size // tensor.shape[0]
+    rows, columns = tensor.shape[0], tensor.raw.size // tensor.shape[0]
     tall = (max(rows, columns), min(rows, columns))
-    q, r = np.linalg.qr(random.normal(tall, 0.0, 1.0, np.float64).data)
+    q, r = np.linalg.qr(random.normal(tall, 0.0, 1.0, np.float64).raw)
     q = q * np.sign(np.diagonal(r))
     return _put(tensor, gain * (q if rows >= columns else q.T).reshape(tensor.shape))
 
@@ -195,10 +195,10 @@ def _he_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
 
 
 def _put(tensor: Tensor, drawn: Tensor | np.ndarray) -> Tensor:
-    data = drawn.data if isinstance(drawn, Tensor) else drawn
+    data = drawn.raw if isinstance(drawn, Tensor) else drawn
     if isinstance(data, Traced):
         current().refuse(
             "The initialisation of a layer", "Make the layer outside of the function, which is then called."
         )
-    tensor.data = np.array(data, dtype=tensor.dtype)
+    tensor.raw = np.array(data, dtype=tensor.dtype)
     return tensor

@@ -216,7 +216,7 @@ class Module:
         With `keep_vars` the tensors themselves.
         """
         named = self._named_tensors(prefix.removesuffix("."), remove_duplicate=False, saved_only=True)
-        return {path: value if keep_vars else wrap(value.data, None) for path, value in named}
+        return {path: value if keep_vars else wrap(value.raw, None, None, value.result_class) for path, value in named}
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> LoadResult:
         """Take over the numbers of `state_dict`: Tensors, ndarrays, or PyTorch tensors, converted to our dtypes.
@@ -233,7 +233,7 @@ class Module:
             problems = (missing, unexpected) if strict else ([], [])
             raise StateDictError("MG155", _misfit(type(self).__name__, own, arrays, misshaped, *problems))
         for key, array in arrays.items():
-            own[key].data = np.array(array, dtype=own[key].dtype)
+            own[key].raw = np.array(array, dtype=own[key].dtype)
         return LoadResult(missing, unexpected)
 
     # -- changing all of it
@@ -303,7 +303,7 @@ class Module:
 
     def __repr__(self) -> str:
         lines = _repr_lines(self)
-        count = sum(parameter.size for parameter in self.parameters())
+        count = sum(parameter.raw.size for parameter in self.parameters())
         if len(lines) > 1 and count:
             lines[-1] += f"  # {count:,} parameters"
         return "\n".join(lines)
@@ -346,15 +346,15 @@ def _change_dtype(value: Tensor, dtype: np.dtype[Any]) -> None:
     """In place, gradient included. A leaf's node knows its dtype, so it is made again."""
     trained, grad = value.requires_grad, value.grad if value.requires_grad else None
     value.requires_grad = False
-    value.data = value.data.astype(dtype)
+    value.raw = value.raw.astype(dtype)
     value.requires_grad = trained
     if grad is not None:
-        value.grad = Tensor(grad.data.astype(dtype))
+        value.grad = wrap(grad.raw.astype(dtype), None, None, value.result_class)
 
 
 def _as_array(value: Any) -> np.ndarray:
     if isinstance(value, Tensor):
-        return value.data
+        return value.raw
     return np.asarray(value.detach() if hasattr(value, "detach") else value)
 
 
@@ -403,7 +403,7 @@ def _repr_lines(module: Module) -> list[str]:
     children = [(name, _repr_lines(child)) for name, child in module.named_children()]
     extra = module.extra_repr()
     if not children:
-        count = sum(parameter.size for parameter in module.parameters())
+        count = sum(parameter.raw.size for parameter in module.parameters())
         return [f"{type(module).__name__}({extra})" + (f"  # {count:,} parameters" if count else "")]
     lines = [f"{type(module).__name__}({extra}"]
     start = 0

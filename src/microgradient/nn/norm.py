@@ -61,7 +61,7 @@ class _BatchNorm(_Affine):
         self.track_running_stats = track_running_stats
         track = track_running_stats
         for name in ("running_mean", "running_var"):
-            self.register_buffer(name, Tensor(empty_parameter((num_features,), dtype, device).data) if track else None)
+            self.register_buffer(name, Tensor(empty_parameter((num_features,), dtype, device).raw) if track else None)
         self.register_buffer("num_batches_tracked", Tensor(np.array(0, np.int64)) if track else None)
         self._add_affine((num_features,), affine, bias, dtype, device)
 
@@ -69,7 +69,7 @@ class _BatchNorm(_Affine):
         """Forget the running statistics."""
         for buffer, start in ((self.running_mean, 0), (self.running_var, 1), (self.num_batches_tracked, 0)):
             if buffer is not None:
-                buffer.data = np.full(buffer.shape, start, buffer.dtype)
+                buffer.raw = np.full(buffer.shape, start, buffer.dtype)
 
     def reset_parameters(self) -> None:
         self.reset_running_stats()
@@ -82,7 +82,7 @@ class _BatchNorm(_Affine):
             raise ShapeError("MG160", f"{type(self).__name__} takes {axes}{fix}, got an input of shape {input.shape}.")
         factor = 0.0 if self.momentum is None else self.momentum
         if self.training and self.num_batches_tracked is not None:
-            self.num_batches_tracked.data = (self.num_batches_tracked + 1).data
+            self.num_batches_tracked.raw = (self.num_batches_tracked + 1).raw
             if self.momentum is None and self.running_mean is not None:  # the plain average of all batches
                 factor = 1.0 / self.num_batches_tracked.astype(self.running_mean.dtype)
         return functional.batch_norm(

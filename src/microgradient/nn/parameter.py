@@ -24,7 +24,7 @@ class Parameter(Tensor):
     __slots__ = ()
 
     def __init__(self, data: object, requires_grad: bool = True) -> None:
-        array = np.array(data.data) if isinstance(data, Tensor) else to_array(data)
+        array = np.array(data.raw) if isinstance(data, Tensor) else to_array(data)
         if requires_grad and array.dtype.kind != "f":
             raise DTypeError(
                 "MG150",
@@ -37,4 +37,6 @@ class Parameter(Tensor):
 def zero_grad(parameters: Iterable[Tensor], set_to_none: bool) -> None:
     """Forget gradients: make them None, or zeros."""
     for p in parameters:
-        p.grad = None if set_to_none or p.grad is None else wrap(np.zeros(p.shape, p.grad.dtype), None)
+        p.grad = (
+            None if set_to_none or p.grad is None else wrap(np.zeros(p.shape, p.grad.dtype), None, None, p.result_class)
+        )

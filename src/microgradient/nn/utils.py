@@ -50,7 +50,7 @@ def get_total_norm(tensors: Iterable[Tensor], norm_type: float = 2.0) -> Tensor:
     >>> get_total_norm([mg.tensor([3.0]), mg.tensor([4.0])]).item()
     5.0
     """
-    norms = [mg.linalg.vector_norm(tensor.detach(), ord=norm_type) for tensor in tensors if tensor.size]
+    norms = [mg.linalg.vector_norm(tensor.detach(), ord=norm_type) for tensor in tensors if tensor.raw.size]
     return mg.linalg.vector_norm(mg.stack(norms), ord=norm_type) if norms else Tensor(0.0)
 
 
@@ -75,7 +75,7 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
     >>> parameters_to_vector(nn.Linear(2, 3).parameters()).shape
     (9,)
     """
-    return mg.concat([mg.reshape(parameter, (parameter.size,)) for parameter in parameters])
+    return mg.concat([mg.reshape(parameter, (parameter.raw.size,)) for parameter in parameters])
 
 
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
@@ -88,14 +88,14 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     [1.0, 2.0]
     """
     taken = list(parameters)
-    count = sum(parameter.size for parameter in taken)
+    count = sum(parameter.raw.size for parameter in taken)
     if vec.shape != (count,):
         raise ShapeError("MG155", f"These parameters hold {count} numbers, the vector has shape {vec.shape}.")
     start = 0
     for parameter in taken:
-        part = vec.data[start : start + parameter.size]
-        parameter.data = np.array(part.reshape(parameter.shape), dtype=parameter.dtype)
-        start += parameter.size
+        part = vec.raw[start : start + parameter.raw.size]
+        parameter.raw = np.array(part.reshape(parameter.shape), dtype=parameter.dtype)
+        start += parameter.raw.size
 
 
 def functional_call(module: Module, parameters: Mapping[str, Tensor], *args: Any, **kwargs: Any) -> Any:
@@ -115,14 +115,14 @@ def functional_call(module: Module, parameters: Mapping[str, Tensor], *args: Any
             raise ArgumentError("MG154", f"{type(module).__name__} has no parameter or buffer `{path}`.")
         if value.shape != own[path].shape:
             raise ShapeError("MG155", f"`{path}` has shape {own[path].shape}, the tensor given for it {value.shape}.")
-    before = [(own[path], own[path].data, own[path].node) for path in parameters]
+    before = [(own[path], own[path].raw, own[path].node) for path in parameters]
     try:
         for path, value in parameters.items():
-            own[path].data, own[path].node = value.data, value.node
+            own[path].raw, own[path].node = value.raw, value.node
         return module(*args, **kwargs)
     finally:
         for tensor, data, node in before:
-            tensor.data, tensor.node = data, node
+            tensor.raw, tensor.node = data, node
 
 
 def _non_finite(norm: Tensor, with_grad: list[tuple[Tensor, Tensor]]) -> GradientError:
@@ -130,10 +130,10 @@ def _non_finite(norm: Tensor, with_grad: list[tuple[Tensor, Tensor]]) -> Gradien
 
     names = node_names(user_variables())
     bad = [
-        f"{np.count_nonzero(~np.isfinite(grad.data))} of {grad.size} entries of the gradient of "
+        f"{np.count_nonzero(~np.isfinite(grad.raw))} of {grad.raw.size} entries of the gradient of "
         f"`{names.get(parameter.node, f'parameters[{i}]')}` {parameter.shape}"
         for i, (parameter, grad) in enumerate(with_grad)
-        if not np.isfinite(grad.data).all()
+        if not np.isfinite(grad.raw).all()
     ]
     what = f"{bad[0]} are not finite" if bad else "all gradients are finite, but their norm overflows"
     more = f", and so in {len(bad) - 1} more" if len(bad) > 1 else ""

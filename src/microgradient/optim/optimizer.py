@@ -122,7 +122,7 @@ class Optimizer:
                         count, used = p.node.summed
                         stale = max(stale, (used, count)) if used < count else stale
                         p.node.summed = (count, count)
-                    self._update(p, grad.data, group)
+                    self._update(p, grad.raw, group)
                     updated += 1
         if stale[0]:
             warn_once(
@@ -228,7 +228,7 @@ class Optimizer:
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]
         for number, group in enumerate(self.param_groups):
-            entries = sum(p.size for p in group["params"])
+            entries = sum(p.raw.size for p in group["params"])
             lines.append(f"  group {number}: {len(group['params'])} tensors, {entries:,} parameters")
             settings = [f"{k}={v}" for k, v in group.items() if k not in ("params", "param_names")]
             lines.append(f"    {', '.join(settings)}")
@@ -241,7 +241,7 @@ class Optimizer:
 
     def _update(self, p: Tensor, g: Array, group: Group) -> None:
         trace = trace_hooks.current()
-        data = p.data
+        data = p.raw
         if g.shape != data.shape:
             raise ShapeError(
                 "MG167", f"A parameter of shape {data.shape} has a gradient of shape {g.shape}: was it replaced?"
@@ -258,7 +258,7 @@ class Optimizer:
             new = self.update(ARRAY, data, g, state, group)
         else:
             new = self._update_in_blocks(data, g, state, group)
-        p.data = np.asarray(new, data.dtype)
+        p.raw = np.asarray(new, data.dtype)
         if state:
             self.state[p] = state
 
@@ -382,7 +382,7 @@ def _imported(value: Any, name: str, index: Any, p: Tensor) -> Any:
     """An entry of a saved state as `update` takes it: a number, such as that of the steps, or an array like `p`."""
     if value is None:
         return None
-    array = np.asarray(value.data if isinstance(value, Tensor) else value).copy()
+    array = np.asarray(value.raw if isinstance(value, Tensor) else value).copy()
     if name == "step" or (not array.ndim and p.ndim):
         return float(array)
     if array.shape != p.shape:

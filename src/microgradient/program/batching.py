@@ -40,7 +40,7 @@ def batched(n: int, i: Instruction, args: list[Any], mapped: Mapped) -> Any:
 def alone(i: Instruction, args: list[Any]) -> Any:
     """The result of instruction `i` from operands without a batch."""
     if i.op == "host":
-        return _called(i, [a.data if isinstance(a, Tensor) else a for a in args])
+        return _called(i, [a.raw if isinstance(a, Tensor) else a for a in args])
     if i.weak:
         return getattr(world(), i.op)(*args, **i.params)
     return apply(TABLE[i.op], *args, **i.params)

@@ -38,6 +38,7 @@ class Result(NamedTuple):
     output: int
     value: Any = None
     requires_grad: bool = False
+    cls: type[Tensor] | None = None
 
 
 ARGUMENT = 6
@@ -111,7 +112,8 @@ def _stand_in(trace: Trace, number: int, leaf: Any, kind: int) -> Any:
     node = Node(None, (), (), NO_PARAMS, datum.shape, datum.dtype) if kind == INSIDE else None
     if node is not None:
         trace.inside[number] = node
-    return wrap(trace.input(Argument(number), datum.shape, datum.dtype), node)
+    cls = leaf.result_class if isinstance(leaf, Tensor) else None
+    return wrap(trace.input(Argument(number), datum.shape, datum.dtype), node, None, cls)
 
 
 def _gathered(trace: Trace, value: Any) -> Traced:
@@ -199,9 +201,9 @@ def _result(trace: Trace, leaf: Any, outputs: list[Sym]) -> Result:
         is_leaf = leaf.node is not None and leaf.node.op is None
         grad = leaf.node.stored if is_leaf else None
         if not isinstance(grad, Tensor):
-            return Result(TENSOR, output, None, is_leaf)
+            return Result(TENSOR, output, None, is_leaf, leaf.result_class)
         outputs.append(grad.datum)
-        return Result(TENSOR, output, len(outputs) - 1, is_leaf)
+        return Result(TENSOR, output, len(outputs) - 1, is_leaf, leaf.result_class)
     if isinstance(leaf, Sym):
         outputs.append(leaf)
         return Result(FLOAT if leaf.weak else ARRAY, len(outputs) - 1)
@@ -260,7 +262,7 @@ def _changes(trace: Trace) -> list[tuple[Binding, Sym | None]]:
             changes.append((seen.binding, seen.now))
     for grad in trace.grads.values():
         if grad.now is not grad.before:
-            changes.append((grad.binding, None if grad.now is None else grad.now.data))
+            changes.append((grad.binding, None if grad.now is None else grad.now.raw))
     for optimizer in trace.optimizers.values():
         for p, state in optimizer.now.items():
             before = optimizer.before[p]

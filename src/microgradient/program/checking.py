@@ -92,9 +92,9 @@ class Check:
             known: dict[int, Any] = {}
             leaves = [_stand_in(x, kind, known) for x, kind in zip(self._leaves, self._kinds, strict=True)]
             for t in [*self._tensors, *known.values()] if shifted else ():
-                if t.data.dtype.kind == "f":
-                    bits = 8 * np.finfo(t.data.dtype).eps * np.cos(np.arange(t.data.size) * 1e3).reshape(t.data.shape)
-                    t.data = np.asarray(t.data * (1 + bits), t.data.dtype)
+                if t.raw.dtype.kind == "f":
+                    bits = 8 * np.finfo(t.raw.dtype).eps * np.cos(np.arange(t.raw.size) * 1e3).reshape(t.raw.shape)
+                    t.raw = np.asarray(t.raw * (1 + bits), t.raw.dtype)
             args, options = self._rebuild(leaves)
             try:
                 return [*_results(self._function(*args, **options)), *self._effects(leaves)]
@@ -108,10 +108,10 @@ class Check:
         found: Numbers = []
         for name, x, kind in zip(self._arguments, leaves, self._kinds, strict=True):
             if kind in (TENSOR, INSIDE):
-                found.append((f"the argument {name}", np.array(x.data)))
+                found.append((f"the argument {name}", np.array(x.raw)))
             if kind == TENSOR and x.node is not None:
                 found.append((f"the gradient of {name}", _number(x.node.grad)))
-        found += [(self._labels[id(t)], np.array(t.data)) for t in self._tensors]
+        found += [(self._labels[id(t)], np.array(t.raw)) for t in self._tensors]
         found += [(f"the gradient of {self._labels.get(id(n), 'a tensor')}", _number(n.grad)) for n in self._nodes]
         for optimizer in self._optimizers:
             for p, state in optimizer.state.items():
@@ -122,7 +122,7 @@ class Check:
     @contextmanager
     def _put_back(self) -> Iterator[None]:
         """Inside, what the function reads and changes are copies; then everything is as it was."""
-        tensors = [(t, t.data, t.node) for t in self._tensors]
+        tensors = [(t, t.raw, t.node) for t in self._tensors]
         grads = [(n, n.grad) for n in self._nodes]
         spaces: list[tuple[Any, Any]] = [(space, dict(space)) for space in self._modules]
         for optimizer in self._optimizers:
@@ -136,14 +136,14 @@ class Check:
         contents = self._leaks.contents()
         root = tape._last_root[:]
         for t, data, _ in tensors:
-            t.data = data.copy()
+            t.raw = data.copy()
         for n, grad in grads:
             n.grad = _copied(grad)
         try:
             yield
         finally:
             for t, data, node in tensors:
-                t.data, t.node = data, node
+                t.raw, t.node = data, node
             for n, grad in grads:
                 n.grad = grad
             for space, before in spaces:
@@ -209,7 +209,7 @@ def _stand_in(x: Any, kind: int, known: dict[int, Any]) -> Any:
     """What the function gets for an argument: a copy, and a tensor in the place of an array."""
     if kind in (TENSOR, INSIDE) and id(x) not in known:
         new = known[id(x)] = doppelganger(x)
-        new.data = x.data.copy()
+        new.raw = x.raw.copy()
         if x.node is not None:
             new.node = Node(None, (), (), NO_PARAMS, x.shape, x.dtype)
             new.node.grad = _copied(x.node.grad)
@@ -243,7 +243,7 @@ def _results(result: Any) -> Numbers:
 
 def _number(x: Any) -> Any:
     kinds = Tensor | np.ndarray | np.generic | int | float
-    return np.array(x.data if isinstance(x, Tensor) else x) if isinstance(x, kinds) else None
+    return np.array(x.raw if isinstance(x, Tensor) else x) if isinstance(x, kinds) else None
 
 
 def _distance(wanted: Any, shifted: Numbers, n: int) -> float:
@@ -255,7 +255,7 @@ def _distance(wanted: Any, shifted: Numbers, n: int) -> float:
 
 
 def _copied(x: Any) -> Any:
-    return wrap(x.data.copy(), None) if isinstance(x, Tensor) else x.copy() if isinstance(x, np.ndarray) else x
+    return wrap(x.raw.copy(), None) if isinstance(x, Tensor) else x.copy() if isinstance(x, np.ndarray) else x
 
 
 def _tolerance(wanted: Any) -> Any:

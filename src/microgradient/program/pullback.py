@@ -108,7 +108,7 @@ class Connection:
         params = {"residuals": kept, "arguments": list(leaves), "before": before}
         node = Node(self._op, parents, (None,) * (len(parents) + 1), params, None, None)
         for n, k in enumerate(pullback.connected):
-            results[k].node = picked(node, n, results[k].data, len(pullback.connected))
+            results[k].node = picked(node, n, results[k].raw, len(pullback.connected))
 
     def _vjp(self, xp: World, t: Any, y: Any, args: Any, wanted: Any, params: Any) -> list[Any]:
         pullback = self.pullback

@@ -42,11 +42,11 @@ def signature(leaves: list[Any], tree: Any, outside: set[int], static: Any, of_v
 
 def _described(leaf: Any) -> tuple[int, tuple[Any, ...]]:
     if isinstance(leaf, Tensor):
-        node = leaf.node
+        node, what = leaf.node, (leaf.datum.shape, leaf.datum.dtype, leaf.result_class)
         if node is None or recording.get() is None:
-            return TENSOR, (TENSOR, leaf.shape, leaf.dtype, node is None)
+            return TENSOR, (TENSOR, *what, node is None)
         kind = TENSOR if node.op is None and node.stored is not NOT_STORED else INSIDE
-        return kind, (kind, leaf.shape, leaf.dtype, False)
+        return kind, (kind, *what, False)
     if isinstance(leaf, np.ndarray):
         if leaf.dtype.kind in "biufc":
             return ARRAY, (ARRAY, leaf.shape, leaf.dtype)
@@ -113,7 +113,7 @@ def quick_check(
 
 def _quick_entry(x: Any, kind: int) -> tuple[Any, Any, Any]:
     if kind == TENSOR:
-        return x.shape, x.dtype, x.node
+        return x.datum.shape, x.datum.dtype, x.node
     return (x.shape, x.dtype, None) if kind == ARRAY else (x, None, None)
 
 

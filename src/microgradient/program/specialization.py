@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from ..operators import wrap
-from ..tape import NO_PARAMS, Node
-from ..tensor import Tensor
+from ..tensor import Tensor, leaf_node
 from .bindings import GRADIENTS, Argument, ArgumentGrad, Data, Reference, Setting
 from .capture import ARGUMENT, ARRAY, FLOAT, STATIC, TENSOR, Traced
 from .guards import Guards
@@ -93,6 +92,7 @@ class Specialization:
         only = traced.results[0] if len(traced.results) == 1 else None
         plain = only is not None and only.kind == TENSOR and not only.requires_grad and traced.pullback is None
         self._single = only.output if only is not None and plain and traced.rebuild([self]) is self else None
+        self._single_class = None if only is None else only.cls
 
     def _volatile(self) -> set[int]:
         """The inputs whose arrays the user, or the next call, may change before the backward pass."""
@@ -150,7 +150,7 @@ class Specialization:
         for effect in self._late:
             effect.binding.write(None if effect.output is None else outputs[effect.output], leaves)
         if self._single is not None:
-            result = wrap(outputs[self._single], None)
+            result = wrap(outputs[self._single], None, None, self._single_class)
         else:
             result = self._results(leaves, before)
         for k, _, _ in self._fresh:
@@ -191,10 +191,10 @@ class Specialization:
             return array.item()
         if r.kind == ARRAY:
             return array
-        tensor: Tensor = wrap(array, None)
+        tensor: Tensor = wrap(array, None, None, r.cls)
         if r.requires_grad:
-            tensor.node = Node(None, (), (), NO_PARAMS, array.shape, array.dtype)
-            tensor.node.grad = None if r.value is None else wrap(self.outputs[r.value], None)
+            tensor.node = leaf_node(tensor)
+            tensor.node.grad = None if r.value is None else wrap(self.outputs[r.value], None, None, r.cls)
         return tensor
 
     def release(self) -> None:

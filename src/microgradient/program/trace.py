@@ -23,6 +23,7 @@ from ..errors import TraceError, format_location, user_location, warn_once
 from ..interop import Protocols
 from ..primitives import for_each_primitive
 from ..tape import Node, next_seq
+from ..tensor import Tensor
 from . import traced_optimizer
 from .bindings import Argument, ArgumentGrad, Binding, Data, Grad, Reference
 from .modules import Reads, note_read
@@ -223,9 +224,9 @@ class Trace:
         seen = self.grads.get(node)
         if seen is None:
             binding = self._grad_binding(node)
-            if isinstance(grad, Protocols):
+            if isinstance(grad, Tensor):
                 datum = grad.datum
-                grad = operators.wrap(self.input(binding, datum.shape, datum.dtype), None)
+                grad = operators.wrap(self.input(binding, datum.shape, datum.dtype), None, None, grad.result_class)
             seen = self.grads[node] = Written(node, binding, grad, grad)
         return seen.now
 
@@ -261,7 +262,7 @@ class Trace:
             new = object.__getattribute__(module, "__dict__").get(name)
             if not isinstance(old, Protocols) or not issubclass(type(new), Protocols) or new is old:
                 continue
-            datum, value = old.datum, new.data
+            datum, value = old.datum, new.raw
             fits = isinstance(value, Sym) and (value.shape, value.dtype) == (datum.shape, datum.dtype)
             if fits and new.node is None and old.node is None and not is_own(datum, self):
                 self.write_data(old, datum, value)

@@ -33,8 +33,8 @@ class OptimizerTrace:
     def update(self, p: Any, g: Any, group: dict[str, Any]) -> None:
         """One parameter's update: `Optimizer._update`, with Syms."""
         state = self._state(p, group)
-        new = self.optimizer.update(TRACED, p.data, g, state, self._settings(group))
-        p.data = new.astype(p.data.dtype)
+        new = self.optimizer.update(TRACED, p.raw, g, state, self._settings(group))
+        p.raw = new.astype(p.raw.dtype)
 
     def _state(self, p: Any, group: dict[str, Any]) -> dict[str, Any]:
         if p not in self.now:

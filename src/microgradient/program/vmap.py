@@ -196,7 +196,7 @@ class ExampleTrace(Trace):
                 args, options = rebuild([self._stand_in(k, x, kinds.get(k)) for k, x in enumerate(leaves)])
                 outputs, rebuild_outputs = flatten(f(*args, **options))
                 self.warn_of_refusal()
-                data: list[Any] = [(y if isinstance(y, Tensor) else Tensor(y, None)).data for y in outputs]
+                data: list[Any] = [(y if isinstance(y, Tensor) else Tensor(y, None)).raw for y in outputs]
                 for seen in self.tensors.values():
                     if seen.now is not seen.before:
                         raise self._changes[id(seen.owner)]
@@ -206,8 +206,9 @@ class ExampleTrace(Trace):
 
     def _stand_in(self, number: int, leaf: Any, kind: tuple[Any, Any] | None) -> Any:
         if kind is not None:
-            return operators.wrap(self.input(Argument(number), *kind), None)
-        return operators.wrap(leaf.data, None) if isinstance(leaf, Tensor) else leaf
+            cls = leaf.result_class if isinstance(leaf, Tensor) else None
+            return operators.wrap(self.input(Argument(number), *kind), None, None, cls)
+        return operators.wrap(leaf.raw, None, None, leaf.result_class) if isinstance(leaf, Tensor) else leaf
 
     def emit(self, op: str, operands: Any, params: dict[str, Any], shape: Any, dtype: Any, weak: bool = False) -> Sym:
         made = super().emit(op, operands, params, shape, dtype, weak)
@@ -226,8 +227,10 @@ class ExampleTrace(Trace):
     def with_rule(self, rule: Primitive, y: Tensor, args: list[Tensor]) -> Tensor:
         if recording.get() is None:
             return y
-        operands = [y.data, *(a.data for a in args)]
-        made: Tensor = operators.wrap(self.emit("custom_rule", operands, {"rule": rule}, y.shape, y.dtype), None)
+        operands = [y.raw, *(a.raw for a in args)]
+        made: Tensor = operators.wrap(
+            self.emit("custom_rule", operands, {"rule": rule}, y.shape, y.dtype), None, None, y.result_class
+        )
         return made
 
     # what is outside; a constant unless it may need a gradient or belongs to an outer trace
@@ -368,12 +371,12 @@ def _for_all(rule: Primitive, mapped: tuple[bool, ...]) -> Primitive:
         found = [
             g if g is None or m else TAPED.sum(g, axis=(0,), keepdims=False) for g, m in zip(found, mapped, strict=True)
         ]
-        return [None if g is None else g if xp is TAPED else g.data for g in found]
+        return [None if g is None else g if xp is TAPED else g.raw for g in found]
 
     def run_jvp(xp: World, tangents: Any, y: Any, args: Any, params: Any) -> Any:
         each = vmap(lambda t, y, *args: rule.jvp(TAPED, t, y, args, params), in_axes=(axes, 0, *axes))
         moved = each(tuple(map(_boxed, tangents)), _boxed(y), *map(_boxed, args))
-        return moved if xp is TAPED else moved.data
+        return moved if xp is TAPED else moved.raw
 
     return Primitive(rule.name, "special", (run_vjp,), run_vjp, run_jvp, rule.reads)
 

@@ -140,7 +140,7 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
     """
     if min_val > max_val:
         raise ArgumentError("MG157", f"hardtanh's min_val {min_val} is above its max_val {max_val}.")
-    flat = mg.clip(wrap(input.data, None), min=min_val, max=max_val)
+    flat = mg.clip(wrap(input.raw, None), min=min_val, max=max_val)
     return mg.where((input > min_val) & (input < max_val), input, flat)
 
 

@@ -92,7 +92,7 @@ def _softmax_or_zeros(scores: Tensor) -> Tensor:
     """softmax over the last axis, and zeros where every score is -∞ (softmax itself would give NaN)."""
     if not scores.shape[-1]:
         return scores
-    top = mg.clip(mg.max(wrap(scores.data, None), axis=-1, keepdims=True), min=-1e30)
+    top = mg.clip(mg.max(wrap(scores.raw, None), axis=-1, keepdims=True), min=-1e30)
     exponentials = mg.exp(scores - top)
     return exponentials / mg.clip(mg.sum(exponentials, axis=-1, keepdims=True), min=1e-30)
 

@@ -51,7 +51,7 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
             "MG140", f"An embedding looks rows up by whole numbers, got {input.dtype}. Write `x.astype(mg.int64)`."
         )
     rows, width = weight.shape
-    data = input.data
+    data = input.raw
     if isinstance(data, np.ndarray) and data.size and (data.min() < 0 or data.max() >= rows):
         wrong = int(data.min()) if data.min() < 0 else int(data.max())
         raise OutOfRangeError(
@@ -62,17 +62,17 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
             else f"Index {wrong} is outside an embedding with {rows} rows (0–{rows - 1}); rows aren't counted from the end.",
         )
     indices = from_start(input, rows)
-    y = mg.take(weight, indices if indices.ndim == 1 else mg.reshape(indices, (indices.size,)), axis=0)
+    y = mg.take(weight, indices if indices.ndim == 1 else mg.reshape(indices, (indices.raw.size,)), axis=0)
     y = y if indices.ndim == 1 else mg.reshape(y, (*indices.shape, width))
     if padding_idx is None:
         return y
     padding = mg.expand_dims(indices == (padding_idx % rows), axis=-1)
-    return mg.where(padding, wrap(y.data, None), y)
+    return mg.where(padding, wrap(y.raw, None), y)
 
 
 def from_start(indices: Tensor, length: int) -> Tensor:
     """The whole numbers themselves. Traced, those below 0 become `length`, so that the gather refuses them when it runs."""
-    if isinstance(indices.data, np.ndarray) or indices.dtype.kind == "u":
+    if isinstance(indices.raw, np.ndarray) or indices.dtype.kind == "u":
         return indices
     return mg.where(indices < 0, length, mg.astype(indices, mg.int64))
 
@@ -86,10 +86,10 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     labels = tensor
     if labels.dtype.kind not in "iu":
         raise DTypeError("MG140", f"one_hot takes whole numbers, got {labels.dtype}. Write `x.astype(mg.int64)`.")
-    data = labels.data
+    data = labels.raw
     if num_classes == -1:
         data = whole_value(data, "one_hot without num_classes")
-        if labels.size == 0:
+        if labels.raw.size == 0:
             raise ArgumentError("MG157", "one_hot of no labels can't count the classes: pass num_classes.")
         num_classes = int(data.max()) + 1
     if isinstance(data, np.ndarray) and data.size and (data.min() < 0 or data.max() >= num_classes):
@@ -99,7 +99,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         )
     classes = mg.arange(num_classes)
     if not isinstance(data, np.ndarray) and num_classes:  # a gather, which looks whether they are in bounds
-        flat = mg.reshape(from_start(labels, num_classes), (labels.size,))
+        flat = mg.reshape(from_start(labels, num_classes), (labels.raw.size,))
         labels = mg.reshape(mg.take(classes, flat, axis=0), labels.shape)
     return mg.astype(mg.expand_dims(labels, axis=-1) == classes, mg.int64)
 

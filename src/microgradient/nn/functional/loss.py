@@ -74,7 +74,7 @@ def binary_cross_entropy(
     0.6931
     """
     target = _same_shape("binary_cross_entropy", input, target)
-    values = input.data
+    values = input.raw
     if isinstance(values, np.ndarray) and values.size and not (values.min() >= 0 and values.max() <= 1):
         raise ArgumentError(
             "MG162",
@@ -245,7 +245,7 @@ def _weigh(loss: Tensor, labels: Tensor, kept: Tensor | None, weight: Tensor | N
     if weight is None:
         counted = mg.astype(kept, loss.dtype)
     else:
-        flat = mg.take(weight, mg.reshape(labels, (labels.size,)), axis=0)
+        flat = mg.take(weight, mg.reshape(labels, (labels.raw.size,)), axis=0)
         counted = mg.reshape(flat, labels.shape)
         if kept is not None:
             counted = mg.where(kept, counted, 0.0)
@@ -261,13 +261,13 @@ def _labels(input: Tensor, target: Tensor, axis: int, ignore_index: int) -> tupl
     wanted = input.shape[:axis] + input.shape[axis + 1 :]
     if target.shape != wanted:
         raise _label_shape(input.shape, target.shape, wanted)
-    if not isinstance(target.data, np.ndarray):
+    if not isinstance(target.raw, np.ndarray):
         kept = target != ignore_index
         wanted_labels = mg.where(kept, target, 0)
         if target.dtype.kind == "f":  # out of bounds for the gather that follows, where they aren't whole
             wanted_labels = mg.where(wanted_labels == mg.floor(wanted_labels), wanted_labels, classes)
         return from_start(mg.astype(wanted_labels, mg.int64), classes), kept
-    labels = target.data
+    labels = target.raw
     if labels.dtype.kind == "f":
         whole = np.isfinite(labels) & (labels == np.floor(labels))
         if not whole.all():
@@ -319,7 +319,7 @@ def _label_shape(shape: tuple[int, ...], given: tuple[int, ...], wanted: tuple[i
 
 
 def _warn_if_softmax(input: Tensor, axis: int, instead: str) -> None:
-    values = input.data
+    values = input.raw
     if not isinstance(values, np.ndarray) or values.shape[axis] < 2 or not values.size:
         return
     one: Any = ... if values.ndim == 1 else (0, slice(None), *(0,) * (values.ndim - 2))
@@ -357,7 +357,9 @@ def _warn_stretched(name: str, a: tuple[int, ...], b: tuple[int, ...]) -> None:
 
 def _same_shape(name: str, input: Tensor, target: Tensor) -> Tensor:
     if target.shape != input.shape:
-        fix = f"`mg.reshape(y, {input.shape})`" if target.size == input.size else "one target for each prediction"
+        fix = (
+            f"`mg.reshape(y, {input.shape})`" if target.raw.size == input.raw.size else "one target for each prediction"
+        )
         raise ShapeError(
             "MG163", f"{name} needs equal shapes, got {input.shape} and targets {target.shape}. Use {fix}."
         )

@@ -109,5 +109,5 @@ def layer_norm(
 def _move(running: Tensor | None, measured: Tensor, momentum: float, correction: float = 1.0) -> None:
     """running ← (1 - momentum) · running + momentum · correction · measured, outside the graph."""
     if running is not None:
-        new = mg.astype(mg.reshape(wrap(measured.data, None), (-1,)), running.dtype)
-        running.data = (running * (1.0 - momentum) + new * (momentum * correction)).data
+        new = mg.astype(mg.reshape(wrap(measured.raw, None), (-1,)), running.dtype)
+        running.raw = (running * (1.0 - momentum) + new * (momentum * correction)).raw
