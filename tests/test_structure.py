@@ -64,7 +64,7 @@ FLOORS = [
     ["program.simplify"], ["program.interpret", "program.batching"], ["program.pullback", "program.vmap"],
     ["native.lower"], ["native.plan"], ["native.codegen"], ["native.runtime"],
     ["program.leaks", "program.meeting_values"], ["program.guards", "program.capture", "program.owned"],
-    ["program.specialization"], ["program.signature"], ["program.retracing", "program.checking"],
+    ["program.specialization"], ["program.signature"], ["program.retracing", "program.amortization", "program.checking"],
     ["scalar_jit"], ["program.compiled"],
 ]  # fmt: skip
 HIGHER = {"native.codegen": "native.plan.kernel"}

@@ -20,6 +20,7 @@ from ..operators import wrap
 from ..tape import TAPE, recording
 from ..trace_hooks import collection_paused
 from ..tree import flatten
+from .amortization import Amortization
 from .bindings import Reference
 from .capture import STATIC, TENSOR, VALUE, Traced, trace_function
 from .checking import Check, Witness
@@ -28,7 +29,7 @@ from .interpret import Interpreter
 from .leaks import Leaks
 from .meeting_values import ValuesMetError, meeting_values
 from .names import Names
-from .profile import Profile, launch_times
+from .profile import Profile, launch_times, timing
 from .program import Program
 from .reentry import give_lock, importing, interrupt, interruptions, running
 from .retracing import Retracing
@@ -49,6 +50,7 @@ def compile(
     static: Callable[[], Any] | None = None,
     check: int | None = None,
     debug: bool = False,
+    dynamic: bool = True,
 ) -> Any:
     """`fn` as a function that runs as one program: traced when it is called with a new signature, and fast from then on.
 
@@ -67,6 +69,10 @@ def compile(
     changes, and raises CompileError if results or effects differ (not for functions of Values, nor inside of `repeat`). 0 turns
     it off; by default it is the number in the variable MICROGRADIENT_CHECK.
 
+    Shapes and integers of which there are ever new ones run eagerly from the third on, until they have come often enough to pay
+    for a program (`program/amortization.py` has the rule; `stats()["eager_calls"]` the counts): the results are the same to
+    rounding. With `dynamic=False` each gets a program at once.
+
     `debug` runs the program step by step and stops at the first NaN or infinity. Raises TraceError where a program
     would need the value of a tensor: in `if`, `float(…)`, `.item()`. A function of `Value`s compiles as well, see
     `scalar_jit`; Values and tensors can't be mixed.
@@ -83,7 +89,7 @@ def compile(
     tensor([0.       , 0.7615942])
     """
     if fn is None:
-        return functools.partial(compile, static=static, check=check, debug=debug)
+        return functools.partial(compile, static=static, check=check, debug=debug, dynamic=dynamic)
     if not callable(fn):
         raise ArgumentTypeError("MG205", f"mg.compile takes a function, not {type_name(fn)}.")
     if static is not None and not callable(static):
@@ -93,16 +99,22 @@ def compile(
     given = os.environ.get("MICROGRADIENT_CHECK", "").strip() or "0" if check is None else check
     if isinstance(given, bool) or not str(given).isdecimal():
         raise ArgumentError("MG209", f"check={given!r}: `check=k` checks every k-th call: a whole number, 0 for none.")
-    return Compiled(fn, static, int(given), debug)
+    return Compiled(fn, static, int(given), debug, dynamic)
 
 
 class Compiled:
     """What :func:`compile` returns: call it as the function that it was made of."""
 
     def __init__(
-        self, function: Callable[..., Any], static: Callable[[], Any] | None = None, check: int = 0, debug: bool = False
+        self,
+        function: Callable[..., Any],
+        static: Callable[[], Any] | None = None,
+        check: int = 0,
+        debug: bool = False,
+        dynamic: bool = True,
     ) -> None:
         self._function, self._static, self._check, self._debug = function, static, check, debug
+        self._dynamic = dynamic  # whether a new shape may run eagerly
         self._calls = 0  # counted only if some are checked
         give_lock(self)
         self._found: OrderedDict[Any, list[AnySpecialization]] = OrderedDict()
@@ -111,6 +123,7 @@ class Compiled:
         self._key: Any = None  # the static one of the latest
         self._hits = 0
         self._retracing = Retracing(function)
+        self._amortization = Amortization()
         self._outside: set[int] = set()  # the ids of the tensors or Values that it closes over
         self._scalar_jit: Any = None  # what traces and runs it, once it turned out to be a function of Values
         functools.update_wrapper(self, function, updated=())
@@ -143,7 +156,13 @@ class Compiled:
         return getattr(self._function, name)  # a compiled module still has its parameters()
 
     def __reduce__(self) -> Any:
-        return Compiled, (self._function, self._static, self._check, self._debug)  # a copy compiles for itself
+        return Compiled, (
+            self._function,
+            self._static,
+            self._check,
+            self._debug,
+            self._dynamic,
+        )  # a copy compiles for itself
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else Method(self, instance)
@@ -204,12 +223,14 @@ class Compiled:
 
         `instructions` of the program; `launches` of `kernels` different ones; `flops`; `bytes_moved` to and from memory;
         `arena_bytes` for what lies between; `host_calls` of NumPy by name; `compile_seconds`; `cache_hit`: whether the machine
-        code came from disk; `programs` made, how many are `cached`, and how many `calls` found one.
+        code came from disk; `programs` made, how many are `cached`, and how many `calls` found one; `eager_calls`: how often
+        shapes and integers that had not come often enough to pay for a program ran eagerly.
         """
         last = self._last()
         backend: dict[str, Any] = getattr(last.executable, "stats", dict)()
         counts = {
-            "programs": self._retracing.times, "cached": sum(map(len, self._found.values())), "calls": self._hits
+            "programs": self._retracing.programs, "cached": sum(map(len, self._found.values())), "calls": self._hits,
+            "eager_calls": self._amortization.counts(),
         }  # fmt: skip
         return {"instructions": last.program.size, **backend, **counts}
 
@@ -228,20 +249,21 @@ class Compiled:
         try:
             running[me] = False
             with self._lock:
-                static = None if self._static is None else self._static_key()
-                if self._scalar_jit is None:
-                    try:
-                        if self._check:
-                            return self._checked(args, options, repeat, static)
-                        return self._slowly(args, options, repeat, static)
-                    except ValuesMetError:
-                        with importing:
-                            self._scalar_jit = importlib.import_module("..scalar_jit", __package__)
-                if not self._scalar_jit.available():
-                    return self._eagerly(args, options, repeat)
-                return self._slowly(args, options, repeat, static)
+                result = self._compiled(args, options, repeat)
         finally:
             running.pop(me, None)
+        return self._eagerly(args, options, repeat) if result is EAGERLY else result
+
+    def _compiled(self, args: tuple[Any, ...], options: dict[str, Any], repeat: int) -> Any:
+        """What a program gives, or EAGERLY where none is to run."""
+        static = None if self._static is None else self._static_key()
+        if self._scalar_jit is None:
+            try:
+                return (self._checked if self._check else self._slowly)(args, options, repeat, static)
+            except ValuesMetError:
+                with importing:
+                    self._scalar_jit = importlib.import_module("..scalar_jit", __package__)
+        return self._slowly(args, options, repeat, static) if self._scalar_jit.available() else EAGERLY
 
     def _run(self, found: AnySpecialization, leaves: Any, repeat: int) -> Any:
         """What a program gives for these arguments; MISMATCH if it isn't what the function would do now."""
@@ -268,20 +290,24 @@ class Compiled:
         leaks.put_back()
         check = Check(self._function, leaves, kinds, rebuild, leaks, traced, trace)
         result = self._slowly(args, options, repeat, static)
-        if self._latest is not None:
+        if self._latest is not None and result is not EAGERLY:
             check.compare(result, self._latest.witness.changes(), self._latest.program)
         return result
 
     def _eagerly(self, args: tuple[Any, ...], options: dict[str, Any], times: int) -> Any:
-        """What the function gives without a program: arrays among its arguments are tensors, as they are in a trace."""
+        """What the function gives without a program: arrays among its arguments are tensors of their own, as in a trace."""
         if self._scalar_jit is None:
             leaves, rebuild = flatten((args, options))
-            args, options = rebuild([wrap(x, None) if _is_array(x) else x for x in leaves])
+            args, options = rebuild([wrap(native_order(x).copy(), None) if _is_array(x) else x for x in leaves])
         return [self._function(*args, **options) for _ in range(times)][-1]
 
     def _slowly(self, args: tuple[Any, ...], options: dict[str, Any], repeat: int, static: Any) -> Any:
         """Find the program for these arguments, or make it."""
         leaves, rebuild, kinds, key = self._signed(args, options, static)
+        note = functools.partial(self._retracing.note, leaves, args, options, [])
+        if key not in self._found and self._may_run_eagerly() and self._amortization.eagerly(key, note, repeat):
+            self.release()  # the function may change what the program's arrays are for
+            return EAGERLY
         several = self._found.setdefault(key, [])
         self._found.move_to_end(key)
         while len(self._found) > _KEPT:
@@ -298,7 +324,9 @@ class Compiled:
             made = self._made(leaves, kinds, rebuild)
         if made is None:
             return self._slowly(args, options, repeat, static)
+        self._retracing.programs += 1
         self._retracing.note(leaves, args, options, changed)
+        self._amortization.compiled(key, getattr(made.executable, "stats", dict)())
         del several[:-3]
         several.append(made)
         self._outside = {x for some in self._found.values() for found in some for x in found.guards.outside}
@@ -307,9 +335,13 @@ class Compiled:
             made.guards.skip()
         result = self._run(made, leaves, repeat)
         if result is MISMATCH:  # it was changed meanwhile what it reads
-            return self._eagerly(args, options, repeat)
+            return EAGERLY
         self._remember(made, leaves, args, options, static)
         return result
+
+    def _may_run_eagerly(self) -> bool:
+        """Whether nobody wants a program at work: to check it, to stop at a NaN, to time its launches."""
+        return self._dynamic and not self._check and not self._debug and timing.get() is None
 
     def _signed(self, args: Any, options: Any, static: Any) -> tuple[list[Any], Any, list[int], Any]:
         """The leaves of the arguments, how to put them together again, their kinds, and the key of their signature."""
@@ -424,6 +456,7 @@ def native(program: Program) -> Any:
 
 
 MISMATCH: Any = object()
+EAGERLY: Any = object()
 
 
 def _is_array(x: Any) -> bool:

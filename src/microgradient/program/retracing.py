@@ -1,4 +1,4 @@
-"""Warning of a function that is traced again and again, with what keeps changing."""
+"""Warning of a function that needs one program after another, with what keeps changing."""
 
 from __future__ import annotations
 
@@ -6,49 +6,45 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from ..errors import warn_once
-from ..scalar import Value
-from ..tensor import Tensor
 from .names import Name
-from .signature import argument_names
+from .signature import argument_names, shown
 
 _PATIENCE = 8  # programs after which it is said
 
 
 class Retracing:
-    """How often a function was traced, and for which arguments recently."""
+    """How many programs were made of a function, and for which arguments it needed, or would need, another one recently."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
         self._signatures: deque[list[str]] = deque(maxlen=_PATIENCE + 1)
-        self.times = 0
+        self._met = 0
+        self.programs = 0
 
-    def note(self, leaves: list[Any], args: Any, options: Any, changed: list[Name]) -> None:
-        """It was traced for these arguments; `changed` are names that stood for something else the time before."""
-        self.times += 1
-        self._signatures.append([_shown(leaf) for leaf in leaves])
-        if self.times != _PATIENCE + 1:
-            return
+    def note(self, leaves: list[Any], args: Any, options: Any, changed: list[Name]) -> str:
+        """No program fits these arguments, which are described; `changed` are names that stood for something else before."""
+        self._met += 1
+        described = [shown(leaf) for leaf in leaves]
+        self._signatures.append(described)
+        names = argument_names(self._function, args, options)
+        if self._met == _PATIENCE + 1:
+            self._warn(names, changed)
+        return ", ".join(f"`{name}` {text}" for name, text in zip(names, described, strict=False))
+
+    def _warn(self, names: list[str], changed: list[Name]) -> None:
         changing = []
-        for n, name in enumerate(argument_names(self._function, args, options)):
-            shown = dict.fromkeys(leaves[n] for leaves in self._signatures if n < len(leaves))
-            if len(shown) > 1:
-                changing.append(f"`{name}` ({', '.join([*shown][-3:])})")
+        for n, name in enumerate(names):
+            different = dict.fromkeys(leaves[n] for leaves in self._signatures if n < len(leaves))
+            if len(different) > 1:
+                changing.append(f"`{name}` ({', '.join([*different][-3:])})")
         changing += [f"`{x.name}`, which is read from outside: pass it as an argument" for x in changed]
         what = "Modules, optimisers, gradients or the `static` key keep changing."
         if changing:
             what = f"What keeps changing: {', '.join(changing)}."
         warn_once(
             "MG206",
-            f"`{getattr(self._function, '__name__', 'the function')}` has been traced and compiled {self.times} times. {what} "
-            "Every new shape, integer or string makes a new program: pad batches to one size, and pass numbers that change as "
-            "floats or tensors.",
+            f"`{getattr(self._function, '__name__', 'the function')}` has met {self._met} signatures, and {self.programs} were "
+            f"compiled. {what} Every new shape, integer or string needs a program of its own, or runs eagerly until it has come "
+            "often: pad batches to one size, and pass numbers that change as floats or tensors.",
         )
-
-
-def _shown(leaf: Any) -> str:
-    if isinstance(leaf, float | Value):  # their numbers may change
-        return type(leaf).__name__
-    return f"shape {leaf.shape}" if isinstance(leaf, Tensor | np.ndarray) else f"{leaf!r:.40}"

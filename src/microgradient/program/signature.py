@@ -18,6 +18,9 @@ from .capture import ARRAY, FLOAT, INSIDE, STATIC, TENSOR, VALUE
 if TYPE_CHECKING:
     from .specialization import AnySpecialization
 
+ENTRIES = 4
+"""Where the entries for the leaves begin in a key; before them is what concerns the whole call."""
+
 
 def signature(leaves: list[Any], tree: Any, outside: set[int], static: Any, of_values: bool) -> tuple[list[int], Any]:
     """The kinds of the leaves, and what must be equal. `static` is the user's own part of it.
@@ -115,6 +118,13 @@ def _quick_entry(x: Any, kind: int) -> tuple[Any, Any, Any]:
     if kind == TENSOR:
         return x.datum.shape, x.datum.dtype, x.node
     return (x.shape, x.dtype, None) if kind == ARRAY else (x, None, None)
+
+
+def shown(leaf: Any) -> str:
+    """What matters of an argument, in words."""
+    if isinstance(leaf, float | Value):  # their numbers may change
+        return type(leaf).__name__
+    return f"shape {leaf.shape}" if isinstance(leaf, Tensor | np.ndarray) else f"{leaf!r:.40}"
 
 
 def argument_names(function: Callable[..., Any], args: Any, options: Any) -> list[str]:

@@ -115,8 +115,11 @@ class Recipe:
         return self.batch_loss(*self.batch(examples))
 
     def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """`function` compiled, or as it is if the run was asked not to compile."""
-        return microgradient.compile(function) if self.options.compile else function
+        """`function` compiled, or as it is if the run was asked not to compile.
+
+        Each shape has its program at once: a resumed run, which has not met the earlier ones, computes the very same numbers.
+        """
+        return microgradient.compile(function, dynamic=False) if self.options.compile else function
 
     def evaluate(self) -> list[Metric]:
         """Held-out numbers, the most telling first. Called with the model in `eval()` and recording off."""
