@@ -2,6 +2,7 @@
 
 import contextlib
 import inspect
+import math
 
 import numpy as np
 import pytest
@@ -17,10 +18,38 @@ SPACE = {n: RNG.normal(size=(1, 2, *[5] * n)) for n in (1, 2, 3)}
 KERNEL = {n: RNG.normal(size=(2, 2, *[3] * n)) for n in (1, 2, 3)}
 P, Q = RNG.uniform(0.1, 0.9, (2, 3)), RNG.uniform(0.1, 0.9, (2, 3))
 SEQUENCE = RNG.normal(size=(2, 4, 3))
+POOLS = ("avg", "max", "lp", "adaptive_avg", "adaptive_max")
 TENSORS = {  # the tensors of each function that takes other ones than one of any shape
     **{f"conv{n}d": (SPACE[n], KERNEL[n], np.ones(2)) for n in (1, 2, 3)},
     **{f"conv_transpose{n}d": (SPACE[n], KERNEL[n], np.ones(2)) for n in (1, 2, 3)},
-    **{f"{kind}_pool{n}d": (SPACE[n],) for n in (1, 2) for kind in ("avg", "max")},
+    **{f"{kind}_pool{n}d": (SPACE[n],) for n in (1, 2, 3) for kind in POOLS},
+    **{f"fractional_max_pool{n}d": (SPACE[n], np.full((1, 2, n), 0.5)) for n in (2, 3)},
+    **{f"max_unpool{n}d": (SPACE[n], np.arange(2 * 5**n).reshape(SPACE[n].shape) % 5**n) for n in (1, 2, 3)},
+    **{f"dropout{n}d": (SPACE[n],) for n in (1, 2, 3)},
+    **dict.fromkeys(("upsample", "upsample_bilinear", "upsample_nearest", "interpolate"), (SPACE[2],)),
+    **dict.fromkeys(("unfold", "instance_norm", "local_response_norm", "channel_shuffle"), (SPACE[2],)),
+    "pixel_shuffle": (RNG.normal(size=(4, 3, 3)),),
+    "pixel_unshuffle": (RNG.normal(size=(1, 6, 6)),),
+    "fold": (RNG.normal(size=(1, 4, 4)),),
+    "grid_sample": (SPACE[2], RNG.uniform(-1.2, 1.2, (1, 3, 3, 2))),
+    "affine_grid": (RNG.normal(size=(1, 2, 3)),),
+    "glu": (W[:, :2],),
+    "group_norm": (X, np.ones(3), np.zeros(3)),
+    "rms_norm": (X, np.ones(3)),
+    "bilinear": (X, X[:, :2], RNG.normal(size=(4, 3, 2)), np.ones(4)),
+    "embedding_bag": (np.array([0, 3, 1]), W, np.array([0, 1]), np.ones(3)),
+    **dict.fromkeys(("cosine_similarity", "pairwise_distance"), (X, P)),
+    **dict.fromkeys(("triplet_margin_loss", "triplet_margin_with_distance_loss"), (X, P, Q)),
+    "margin_ranking_loss": (P, Q, np.sign(X)),
+    "cosine_embedding_loss": (X, P, np.array([1, -1])),
+    **dict.fromkeys(("hinge_embedding_loss", "soft_margin_loss"), (X, np.sign(X))),
+    "multilabel_soft_margin_loss": (X, Q, np.ones(3)),
+    "multi_margin_loss": (X, np.array([0, 2]), np.ones(3)),
+    "multilabel_margin_loss": (X, np.array([[0, 2, -1], [1, -1, 0]])),
+    "gaussian_nll_loss": (X, P, Q),
+    "poisson_nll_loss": (X, Q),
+    "linear_cross_entropy": (X, W, np.array([0, 2]), np.zeros(4), np.ones(4)),
+    "ctc_loss": (np.log(np.full((4, 2, 3), 1 / 3)), np.array([[1, 2], [2, 2]])),
     "batch_norm": (X, np.zeros(3), np.ones(3), np.ones(3), np.zeros(3)),
     "binary_cross_entropy": (P, Q, np.ones(3)),
     "binary_cross_entropy_with_logits": (X, Q, np.ones(3), np.ones(3)),
@@ -34,7 +63,27 @@ TENSORS = {  # the tensors of each function that takes other ones than one of an
     "scaled_dot_product_attention": (SEQUENCE, SEQUENCE, SEQUENCE, np.ones((4, 4), bool)),
 }
 REST = {
-    **{f"{kind}_pool{n}d": {"kernel_size": 2} for n in (1, 2) for kind in ("avg", "max")},
+    **{f"{kind}_pool{n}d": {"kernel_size": 2} for n in (1, 2, 3) for kind in ("avg", "max")},
+    **{f"lp_pool{n}d": {"norm_type": 2.0, "kernel_size": 2} for n in (1, 2, 3)},
+    **{f"adaptive_{kind}_pool{n}d": {"output_size": 3} for n in (1, 2, 3) for kind in ("avg", "max")},
+    **{f"fractional_max_pool{n}d": {"kernel_size": 2, "output_size": 3} for n in (2, 3)},
+    **{f"max_unpool{n}d": {"kernel_size": 2} for n in (1, 2, 3)},
+    **{f"dropout{n}d": {"training": False} for n in (1, 2, 3)},
+    **{name: {"scale_factor": 1.6} for name in ("upsample", "upsample_bilinear", "upsample_nearest", "interpolate")},
+    "unfold": {"kernel_size": 2},
+    "fold": {"output_size": 3, "kernel_size": 2},
+    "local_response_norm": {"size": 2},
+    "channel_shuffle": {"groups": 2},
+    "pixel_shuffle": {"upscale_factor": 2},
+    "pixel_unshuffle": {"downscale_factor": 2},
+    "affine_grid": {"size": (1, 1, 2, 3)},
+    "group_norm": {"num_groups": 1},
+    "rms_norm": {"normalized_shape": (3,)},
+    "threshold": {"threshold": 0.1, "value": 2.0},
+    "embedding_bag": {"mode": "sum"},
+    "gumbel_softmax": {"tau": math.inf},
+    "ctc_loss": {"input_lengths": [4, 3], "target_lengths": [2, 1]},
+    "softmin": {"dim": 1},
     "softmax": {"dim": 1},
     "log_softmax": {"dim": 1},
     "layer_norm": {"normalized_shape": (3,)},

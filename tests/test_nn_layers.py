@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import microgradient as mg
 from microgradient import nn
-from microgradient.errors import ArgumentError
+from microgradient.errors import ArgumentError, ShapeError
 
 F = nn.functional
 
@@ -68,6 +68,36 @@ LAYERS: list[tuple[Callable[[], nn.Module], tuple[int, ...]]] = [
     (lambda: nn.BatchNorm2d(2), (2, 2, 2, 3)),
     (lambda: nn.BatchNorm1d(3).eval(), (4, 3)),
     (lambda: nn.LayerNorm((2, 3)), (3, 2, 3)),
+    (lambda: nn.GroupNorm(2, 4), (2, 4, 3)),
+    (lambda: nn.InstanceNorm1d(2, affine=True), (2, 2, 3)),
+    (lambda: nn.InstanceNorm2d(2, affine=True, track_running_stats=True).eval(), (1, 2, 2, 2)),
+    (lambda: nn.RMSNorm(3), (2, 3)),
+    (lambda: nn.LocalResponseNorm(3, alpha=0.5), (1, 4, 2)),
+    (lambda: nn.BatchNorm3d(2), (2, 2, 1, 2, 2)),
+    (lambda: nn.ConvTranspose1d(2, 2, 3, stride=2, padding=1, output_padding=1), (1, 2, 3)),
+    (lambda: nn.ConvTranspose2d(2, 4, 2, groups=2, dilation=2), (1, 2, 2, 2)),
+    (lambda: nn.MaxPool3d(2, 1), (1, 2, 3, 2)),
+    (lambda: nn.LPPool1d(2.0, 2), (2, 4)),
+    (lambda: nn.AdaptiveAvgPool2d((2, 3)), (1, 1, 3, 4)),
+    (lambda: nn.AdaptiveMaxPool1d(2), (2, 5)),
+    (lambda: nn.FractionalMaxPool2d(2, 2, _random_samples=mg.full((1, 2, 2), 0.3)), (1, 2, 4, 5)),
+    (lambda: nn.ReflectionPad2d((1, 0, 1, 1)), (1, 2, 3)),
+    (lambda: nn.CircularPad1d((2, -1)), (1, 4)),
+    (lambda: nn.Upsample(scale_factor=(1.5, 2.0), mode="bilinear"), (1, 1, 3, 2)),
+    (lambda: nn.Upsample(size=3, mode="bicubic", align_corners=True), (1, 1, 2, 2)),
+    (lambda: nn.Upsample(size=5), (1, 1, 2)),
+    (lambda: nn.PixelShuffle(2), (1, 4, 1, 2)),
+    (lambda: nn.ChannelShuffle(2), (1, 4, 2)),
+    (lambda: nn.Unfold(2, padding=1), (1, 2, 2)),
+    (lambda: nn.Fold((2, 3), 2), (1, 4, 2)),
+    (lambda: nn.CELU(0.7), (3, 2)),
+    (lambda: nn.SELU(), (3, 2)),
+    (lambda: nn.GLU(), (3, 2)),
+    (lambda: nn.Hardswish(), (3, 2)),
+    (lambda: nn.Hardsigmoid(), (3, 2)),
+    (lambda: nn.Softshrink(0.2), (3, 2)),
+    (lambda: nn.RReLU().eval(), (3, 2)),
+    (lambda: nn.Softmin(0), (3, 2)),
     (lambda: nn.RNN(2, 3), (4, 2, 2)),
     (lambda: nn.LSTM(2, 2, num_layers=2, bidirectional=True), (3, 2, 2)),
     (lambda: nn.GRU(2, 2, batch_first=True), (2, 3, 2)),
@@ -315,12 +345,14 @@ def test_cells_refuse_a_state_that_would_be_stretched(name: str) -> None:
     assert first(cell(mg.ones((3,)), (hx, hx) if name == "LSTMCell" else hx)).shape == (4,)
 
 
-def test_sizes_may_be_numpy_integers_and_padding_only_widens() -> None:
+def test_sizes_may_be_numpy_integers_and_padding_cuts_where_it_is_negative() -> None:
     assert nn.Conv1d(1, 1, np.int64(3), padding=np.int64(1)).kernel_size == (3,)
     assert nn.LayerNorm(np.int64(3)).normalized_shape == (3,)
     for mode in ("constant", "reflect"):
-        with pytest.raises(ArgumentError, match=r"pad only widens, got \(-1, 1\)"):
-            F.pad(mg.ones((1, 1, 4)), (-1, 1), mode=mode)
+        x = F.pad(mg.reshape(mg.arange(4.0), (1, 1, 4)), (-1, 1), mode=mode)
+        assert x.tolist() == [[[1.0, 2.0, 3.0, 0.0 if mode == "constant" else 2.0]]]
+        with pytest.raises(ShapeError, match=r"pad can't cut -3 and -2 off an axis of 4 elements"):
+            F.pad(mg.ones((1, 1, 4)), (-3, -2), mode=mode)
 
 
 def test_softmax_rows_sum_to_1_and_ignore_a_shift() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..errors import ShapeError
 from ..tensor import Tensor
 from . import functional
 from .function_module import FunctionModule
@@ -212,3 +213,158 @@ class LogSoftmax(FunctionModule):
 
     function = staticmethod(functional.log_softmax)
     dim: int | None = None
+
+
+class CELU(FunctionModule):
+    """x where x > 0, else alpha · (exp(x / alpha) - 1).
+
+    >>> import microgradient as mg
+    >>> mg.nn.CELU()(mg.tensor([0.0, 2.0]))
+    tensor([0., 2.])
+    """
+
+    function = staticmethod(functional.celu)
+    alpha: float = 1.0
+    inplace: bool = False
+
+
+class SELU(FunctionModule):
+    """The self-normalising unit, 1.0507 · elu(x, 1.6733).
+
+    >>> import microgradient as mg
+    >>> mg.nn.SELU()(mg.tensor([0.0]))
+    tensor([0.])
+    """
+
+    function = staticmethod(functional.selu)
+    inplace: bool = False
+
+
+class GLU(FunctionModule):
+    """a · sigmoid(b) for the two halves a and b of x along `dim`.
+
+    >>> import microgradient as mg
+    >>> mg.nn.GLU()(mg.tensor([4.0, 0.0]))
+    tensor([2.])
+    """
+
+    function = staticmethod(functional.glu)
+    dim: int = -1
+
+
+class Hardsigmoid(FunctionModule):
+    """x/6 + 1/2 between 0 and 1.
+
+    >>> import microgradient as mg
+    >>> mg.nn.Hardsigmoid()(mg.tensor([-3.0, 0.0, 5.0]))
+    tensor([0. , 0.5, 1. ])
+    """
+
+    function = staticmethod(functional.hardsigmoid)
+    inplace: bool = False
+
+
+class Hardswish(FunctionModule):
+    """x · hardsigmoid(x).
+
+    >>> import microgradient as mg
+    >>> mg.nn.Hardswish()(mg.tensor([0.0, 5.0]))
+    tensor([0., 5.])
+    """
+
+    function = staticmethod(functional.hardswish)
+    inplace: bool = False
+
+
+class Hardshrink(FunctionModule):
+    """x where abs(x) > lambd, else 0.
+
+    >>> import microgradient as mg
+    >>> mg.nn.Hardshrink()(mg.tensor([-0.4, 2.0]))
+    tensor([0., 2.])
+    """
+
+    function = staticmethod(functional.hardshrink)
+    lambd: float = 0.5
+
+
+class Softshrink(FunctionModule):
+    """x nearer to 0 by `lambd`, and 0 where it is no further away.
+
+    >>> import microgradient as mg
+    >>> mg.nn.Softshrink()(mg.tensor([-2.0, 0.4, 1.0]))
+    tensor([-1.5,  0. ,  0.5])
+    """
+
+    function = staticmethod(functional.softshrink)
+    lambd: float = 0.5
+
+
+class Tanhshrink(FunctionModule):
+    """x - tanh(x).
+
+    >>> import microgradient as mg
+    >>> mg.nn.Tanhshrink()(mg.tensor([0.0]))
+    tensor([0.])
+    """
+
+    function = staticmethod(functional.tanhshrink)
+
+
+class Threshold(FunctionModule):
+    """x where x > threshold, else `value`.
+
+    >>> import microgradient as mg
+    >>> mg.nn.Threshold(1.0, 7.0)(mg.tensor([0.5, 2.0]))
+    tensor([7., 2.])
+    """
+
+    function = staticmethod(functional.threshold)
+    threshold: float
+    value: float
+    inplace: bool = False
+
+
+class RReLU(FunctionModule):
+    """x where x > 0, else a · x, with a drawn from [lower, upper) in training, and their mean in eval.
+
+    >>> import microgradient as mg
+    >>> mg.nn.RReLU(0.25, 0.75).eval()(mg.tensor([-4.0, 2.0]))
+    tensor([-2.,  2.])
+    """
+
+    function = staticmethod(functional.rrelu)
+    lower: float = 1.0 / 8
+    upper: float = 1.0 / 3
+    inplace: bool = False
+
+    def forward(self, input: Tensor) -> Tensor:  # type: ignore[override]
+        return functional.rrelu(input, self.lower, self.upper, self.training)
+
+
+class Softmin(FunctionModule):
+    """softmax(-x) along `dim`.
+
+    >>> import microgradient as mg
+    >>> mg.nn.Softmin(dim=0)(mg.tensor([1.0, 1.0]))
+    tensor([0.5, 0.5])
+    """
+
+    function = staticmethod(functional.softmin)
+    dim: int | None = None
+
+
+class Softmax2d(Module):
+    """softmax over the channels of (N, C, H, W) or (C, H, W).
+
+    >>> import microgradient as mg
+    >>> mg.nn.Softmax2d()(mg.ones((2, 1, 1))).tolist()
+    [[[0.5]], [[0.5]]]
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        if input.ndim not in (3, 4):
+            raise ShapeError(
+                "MG160", f"Softmax2d takes (N, C, H, W) or (C, H, W), got an input of shape {input.shape}."
+            )
+        return functional.softmax(input, -3)

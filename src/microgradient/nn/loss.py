@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from collections.abc import Callable
+from dataclasses import InitVar, field
 
 from ..tensor import Tensor
 from . import functional
 from .function_module import FunctionModule
+from .functional.arguments import former_reduction
 
 
 class _Loss(FunctionModule):
@@ -16,16 +18,28 @@ class _Loss(FunctionModule):
         return ""
 
 
-class _WeightedLoss(_Loss):
+class _FormerLoss(_Loss):
+    """A loss that takes PyTorch's former `size_average` and `reduce` instead of `reduction`, too."""
+
+    size_average: InitVar[bool | None] = field(default=None, kw_only=True)
+    reduce: InitVar[bool | None] = field(default=None, kw_only=True)
+
+    def __post_init__(self, size_average: bool | None, reduce: bool | None) -> None:
+        if size_average is not None or reduce is not None:
+            self.reduction = former_reduction(size_average, reduce)
+
+
+class _WeightedLoss(_FormerLoss):
     """A loss with a weight for each class or element; the weight is a buffer."""
 
     weight: Tensor | None = None
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, size_average: bool | None, reduce: bool | None) -> None:
+        super().__post_init__(size_average, reduce)
         self.register_buffer("weight", self.weight)
 
 
-class MSELoss(_Loss):
+class MSELoss(_FormerLoss):
     """(x - y)²: `microgradient.nn.functional.mse_loss`.
 
     >>> import microgradient as mg
@@ -36,7 +50,7 @@ class MSELoss(_Loss):
     function = staticmethod(functional.mse_loss)
 
 
-class L1Loss(_Loss):
+class L1Loss(_FormerLoss):
     """abs(x - y): `microgradient.nn.functional.l1_loss`.
 
     >>> import microgradient as mg
@@ -47,7 +61,7 @@ class L1Loss(_Loss):
     function = staticmethod(functional.l1_loss)
 
 
-class SmoothL1Loss(_Loss):
+class SmoothL1Loss(_FormerLoss):
     """Squared near zero, else absolute: `microgradient.nn.functional.smooth_l1_loss`.
 
     >>> import microgradient as mg
@@ -72,7 +86,7 @@ class HuberLoss(_Loss):
     delta: float = 1.0
 
 
-class KLDivLoss(_Loss):
+class KLDivLoss(_FormerLoss):
     """y · (log y - x): `microgradient.nn.functional.kl_div`.
 
     >>> import microgradient as mg
@@ -107,8 +121,8 @@ class BCEWithLogitsLoss(_WeightedLoss):
     function = staticmethod(functional.binary_cross_entropy_with_logits)
     pos_weight: Tensor | None = field(default=None, kw_only=True)
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def __post_init__(self, size_average: bool | None, reduce: bool | None) -> None:
+        super().__post_init__(size_average, reduce)
         self.register_buffer("pos_weight", self.pos_weight)
 
 
@@ -135,3 +149,160 @@ class CrossEntropyLoss(_WeightedLoss):
     function = staticmethod(functional.cross_entropy)
     ignore_index: int = field(default=-100, kw_only=True)
     label_smoothing: float = field(default=0.0, kw_only=True)
+
+
+class GaussianNLLLoss(_Loss):
+    """-log of a normal density, with predicted variances: `microgradient.nn.functional.gaussian_nll_loss`.
+
+    >>> import microgradient as mg
+    >>> mg.nn.GaussianNLLLoss()(mg.tensor([1.0]), mg.tensor([3.0]), mg.tensor([1.0]))
+    tensor(2.)
+    """
+
+    function = staticmethod(functional.gaussian_nll_loss)
+    full: bool = field(default=False, kw_only=True)
+    eps: float = field(default=1e-6, kw_only=True)
+
+
+class PoissonNLLLoss(_FormerLoss):
+    """-log of a Poisson probability: `microgradient.nn.functional.poisson_nll_loss`.
+
+    >>> import microgradient as mg
+    >>> mg.nn.PoissonNLLLoss()(mg.tensor([0.0]), mg.tensor([2.0]))
+    tensor(1.)
+    """
+
+    function = staticmethod(functional.poisson_nll_loss)
+    log_input: bool = True
+    full: bool = False
+    eps: float = field(default=1e-8, kw_only=True)
+
+
+class CTCLoss(FunctionModule):
+    """-log of the probability of all alignments: `microgradient.nn.functional.ctc_loss`.
+
+    >>> import microgradient as mg
+    >>> round(CTCLoss()(mg.log(mg.full((2, 1, 2), 0.5)), mg.tensor([[1]]), [2], [1]).item(), 4)
+    0.2877
+    """
+
+    function = staticmethod(functional.ctc_loss)
+    blank: int = 0
+    reduction: str = "mean"
+    zero_infinity: bool = False
+
+
+class MarginRankingLoss(_FormerLoss):
+    """Which of two scores should be larger: `microgradient.nn.functional.margin_ranking_loss`.
+
+    >>> import microgradient as mg
+    >>> mg.nn.MarginRankingLoss()(mg.tensor([1.0]), mg.tensor([3.0]), mg.tensor([1.0]))
+    tensor(2.)
+    """
+
+    function = staticmethod(functional.margin_ranking_loss)
+    margin: float = 0.0
+
+
+class HingeEmbeddingLoss(_FormerLoss):
+    """Distances that should be small or large: `microgradient.nn.functional.hinge_embedding_loss`.
+
+    >>> import microgradient as mg
+    >>> mg.nn.HingeEmbeddingLoss()(mg.tensor([0.25]), mg.tensor([-1]))
+    tensor(0.75)
+    """
+
+    function = staticmethod(functional.hinge_embedding_loss)
+    margin: float = 1.0
+
+
+class CosineEmbeddingLoss(_FormerLoss):
+    """Vectors that should point the same way or not: `microgradient.nn.functional.cosine_embedding_loss`.
+
+    >>> import microgradient as mg
+    >>> mg.nn.CosineEmbeddingLoss()(mg.tensor([[2.0, 0.0]]), mg.tensor([[0.0, 1.0]]), mg.tensor([1]))
+    tensor(1.)
+    """
+
+    function = staticmethod(functional.cosine_embedding_loss)
+    margin: float = 0.0
+
+
+class SoftMarginLoss(_FormerLoss):
+    """log(1 + exp(-y · x)): `microgradient.nn.functional.soft_margin_loss`.
+
+    >>> import microgradient as mg
+    >>> round(mg.nn.SoftMarginLoss()(mg.tensor([0.0]), mg.tensor([1.0])).item(), 4)
+    0.6931
+    """
+
+    function = staticmethod(functional.soft_margin_loss)
+
+
+class MultiLabelSoftMarginLoss(_WeightedLoss):
+    """A logistic loss for each class: `microgradient.nn.functional.multilabel_soft_margin_loss`.
+
+    >>> import microgradient as mg
+    >>> round(mg.nn.MultiLabelSoftMarginLoss()(mg.tensor([[0.0, 0.0]]), mg.tensor([[1.0, 0.0]])).item(), 4)
+    0.6931
+    """
+
+    function = staticmethod(functional.multilabel_soft_margin_loss)
+
+
+class MultiLabelMarginLoss(_FormerLoss):
+    """A margin between labels and other classes: `microgradient.nn.functional.multilabel_margin_loss`.
+
+    >>> import microgradient as mg
+    >>> round(mg.nn.MultiLabelMarginLoss()(mg.tensor([[0.1, 0.2, 0.4, 0.8]]), mg.tensor([[3, 0, -1, 1]])).item(), 2)
+    0.85
+    """
+
+    function = staticmethod(functional.multilabel_margin_loss)
+
+
+class MultiMarginLoss(_FormerLoss):
+    """A margin between the label and other classes: `microgradient.nn.functional.multi_margin_loss`.
+
+    >>> import microgradient as mg
+    >>> mg.nn.MultiMarginLoss()(mg.tensor([[0.0, 1.0]]), mg.tensor([0]))
+    tensor(1.)
+    """
+
+    function = staticmethod(functional.multi_margin_loss)
+    p: int = 1
+    margin: float = 1.0
+    weight: Tensor | None = None
+
+    def __post_init__(self, size_average: bool | None, reduce: bool | None) -> None:
+        super().__post_init__(size_average, reduce)
+        self.register_buffer("weight", self.weight)
+
+
+class TripletMarginLoss(_FormerLoss):
+    """A margin between two distances: `microgradient.nn.functional.triplet_margin_loss`.
+
+    >>> import microgradient as mg
+    >>> mg.nn.TripletMarginLoss()(mg.tensor([[0.0]]), mg.tensor([[1.0]]), mg.tensor([[1.0]]))
+    tensor(1.)
+    """
+
+    function = staticmethod(functional.triplet_margin_loss)
+    margin: float = 1.0
+    p: float = 2.0
+    eps: float = 1e-6
+    swap: bool = False
+
+
+class TripletMarginWithDistanceLoss(_Loss):
+    """`TripletMarginLoss` with any distance: `microgradient.nn.functional.triplet_margin_with_distance_loss`.
+
+    >>> import microgradient as mg
+    >>> mg.nn.TripletMarginWithDistanceLoss()(mg.tensor([[0.0]]), mg.tensor([[1.0]]), mg.tensor([[1.0]]))
+    tensor(1.)
+    """
+
+    function = staticmethod(functional.triplet_margin_with_distance_loss)
+    distance_function: Callable[[Tensor, Tensor], Tensor] | None = field(default=None, kw_only=True)
+    margin: float = field(default=1.0, kw_only=True)
+    swap: bool = field(default=False, kw_only=True)

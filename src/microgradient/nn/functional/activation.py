@@ -6,10 +6,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
+
+import numpy as np
 
 import microgradient as mg
 
-from ...errors import ArgumentError
+from ... import random
+from ...errors import ArgumentError, ArgumentTypeError, ShapeError
 from ...operators import wrap
 from ...tensor import Tensor
 
@@ -38,7 +42,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     >>> prelu(mg.tensor([-2.0, 2.0]), mg.tensor([0.25])).tolist()
     [-0.5, 2.0]
     """
-    weight = mg.reshape(weight, () if weight.size == 1 else (weight.size,) + (1,) * (input.ndim - 2))
+    weight = mg.reshape(weight, () if weight.raw.size == 1 else (weight.raw.size,) + (1,) * (input.ndim - 2))
     return mg.where(input > 0, input, input * weight)
 
 
@@ -49,6 +53,38 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     [0.0, 2.0]
     """
     return mg.where(input > 0, input, mg.expm1(mg.clip(input, max=0.0)) * alpha)
+
+
+def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """x where x > 0, else alpha · (exp(x / alpha) - 1). Barron 2017.
+
+    >>> celu(mg.tensor([0.0, 2.0])).tolist()
+    [0.0, 2.0]
+    """
+    if not alpha:
+        raise ArgumentError("MG157", "celu divides by alpha, which must not be 0.")
+    return mg.where(input > 0, input, mg.expm1(mg.clip(input, max=0.0) / alpha) * alpha)
+
+
+def selu(input: Tensor, inplace: bool = False) -> Tensor:
+    """1.0507 · elu(x, 1.6733): keeps mean 0 and variance 1 from layer to layer. Klambauer et al. 2017.
+
+    >>> round(selu(mg.tensor([1.0])).item(), 4)
+    1.0507
+    """
+    return elu(input, _SELU_ALPHA) * _SELU_SCALE
+
+
+def glu(input: Tensor, dim: int = -1) -> Tensor:
+    """a · sigmoid(b), where a and b are the two halves of x along `dim`. Dauphin et al. 2017.
+
+    >>> glu(mg.tensor([4.0, 0.0])).tolist()
+    [2.0]
+    """
+    if not -input.ndim <= dim < input.ndim or input.shape[dim] % 2:
+        raise ShapeError("MG160", f"glu halves an axis: axis {dim} of {input.shape} must have an even length.")
+    a, b = mg.split(input, sections=2, axis=dim)
+    return a * mg.sigmoid(b)
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
@@ -153,22 +189,141 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     return hardtanh(input, 0.0, 6.0)
 
 
-def softmax(input: Tensor, dim: int | None = None) -> Tensor:
+def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
+    """x/6 + 1/2 between 0 and 1: min(max(x + 3, 0), 6) / 6.
+
+    >>> hardsigmoid(mg.tensor([-3.0, 0.0, 5.0])).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    return relu6(input + 3.0) / 6.0
+
+
+def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
+    """x · hardsigmoid(x). Howard et al. 2019.
+
+    >>> hardswish(mg.tensor([0.0, 5.0])).tolist()
+    [0.0, 5.0]
+    """
+    return input * hardsigmoid(input)
+
+
+def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """x where abs(x) > lambd, else 0.
+
+    >>> hardshrink(mg.tensor([-0.4, 0.6])).tolist() == [0.0, mg.tensor(0.6).item()]
+    True
+    """
+    return mg.where(mg.abs(input) <= lambd, 0.0, input)
+
+
+def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """x - lambd where x > lambd, x + lambd where x < -lambd, else 0.
+
+    >>> softshrink(mg.tensor([-2.0, 0.4, 1.0])).tolist()
+    [-1.5, 0.0, 0.5]
+    """
+    if lambd < 0:
+        raise ArgumentError("MG157", f"softshrink needs lambd ≥ 0, got {lambd}.")
+    return input - mg.clip(input, min=-lambd, max=lambd)
+
+
+def tanhshrink(input: Tensor) -> Tensor:
+    """x - tanh(x).
+
+    >>> tanhshrink(mg.tensor([0.0])).item()
+    0.0
+    """
+    return input - mg.tanh(input)
+
+
+def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
+    """x where x > threshold, else `value`.
+
+    >>> threshold(mg.tensor([0.5, 2.0]), 1.0, 7.0).tolist()
+    [7.0, 2.0]
+    """
+    return mg.where(input > threshold, input, value)
+
+
+def rrelu(
+    input: Tensor, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False, inplace: bool = False
+) -> Tensor:
+    """x where x > 0, else a · x: in training with a drawn evenly from [lower, upper) for each element, else their mean.
+
+    Xu et al. 2015.
+
+    >>> rrelu(mg.tensor([-4.0, 2.0]), 0.25, 0.75).tolist()
+    [-2.0, 2.0]
+    """
+    if not lower <= upper:
+        raise ArgumentError("MG157", f"rrelu draws from [lower, upper), got lower={lower}, upper={upper}.")
+    slope: Any = (lower + upper) / 2
+    if training and lower < upper:
+        slope = random.uniform(input.shape, lower, upper, input.dtype)
+    return mg.where(input > 0, input, input * slope)
+
+
+def softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
     """exp(x) / Σ exp(x) along `dim`: positive numbers that sum to 1. Without `dim`, the last axis of one or two.
+
+    `dtype`: what `input` is converted to before.
 
     >>> softmax(mg.tensor([0.0, 0.0])).tolist()
     [0.5, 0.5]
     """
-    return mg.softmax(input, axis=_axis(input, dim))
+    return mg.softmax(_as(input, dtype), axis=_axis(input, dim))
 
 
-def log_softmax(input: Tensor, dim: int | None = None) -> Tensor:
+def softmin(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
+    """softmax(-x) along `dim`.
+
+    >>> softmin(mg.tensor([0.0, 0.0])).tolist()
+    [0.5, 0.5]
+    """
+    return softmax(-input, dim, dtype=dtype)
+
+
+def log_softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
     """log(softmax(x)) along `dim`, computed as x - logsumexp(x), which does not overflow.
 
     >>> log_softmax(mg.tensor([1000.0, 0.0])).tolist()
     [0.0, -1000.0]
     """
-    return mg.log_softmax(input, axis=_axis(input, dim))
+    return mg.log_softmax(_as(input, dtype), axis=_axis(input, dim))
+
+
+def gumbel_softmax(logits: Tensor, tau: float = 1.0, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:
+    """softmax((x + g) / tau) along `dim`, with g = -log(-log(u)) drawn anew: a sample of a category that has a derivative.
+
+    With `hard` the sample is one-hot, and its derivative that of the soft one. `eps` is not used, as in PyTorch.
+    Jang, Gu and Poole 2017; Maddison, Mnih and Teh 2017.
+
+    >>> mg.sum(gumbel_softmax(mg.zeros((2, 3)), hard=True), axis=-1).tolist()
+    [1.0, 1.0]
+    """
+    tiny = float(mg.finfo(logits.dtype).smallest_normal)
+    uniform = mg.clip(random.uniform(logits.shape, 0.0, 1.0, logits.dtype), min=tiny)
+    y = mg.softmax((logits - mg.log(-mg.log(uniform))) / tau, axis=dim)
+    if not hard:
+        return y
+    chosen = mg.expand_dims(mg.argmax(y, axis=dim), axis=dim)
+    shape = [1] * logits.ndim
+    shape[dim] = logits.shape[dim]
+    one = mg.astype(chosen == mg.reshape(mg.arange(logits.shape[dim]), tuple(shape)), y.dtype)
+    soft = mg.stop_gradient(y)
+    return one + (y - soft)
+
+
+_SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805  # the fixed point of mean 0 and variance 1
+
+
+def _as(input: Tensor, dtype: Any) -> Tensor:
+    if dtype is None:
+        return input
+    try:
+        return mg.astype(input, np.dtype(dtype))
+    except (TypeError, DeprecationWarning):
+        raise ArgumentTypeError("MG125", f"{dtype!r} is no dtype. Write `dtype=mg.float64`.") from None
 
 
 def _axis(input: Tensor, dim: int | None) -> int:

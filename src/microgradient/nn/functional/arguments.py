@@ -59,6 +59,28 @@ def takes_tensors(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def takes_former_reduction(loss: Callable[P, Tensor]) -> Callable[P, Tensor]:
+    """`loss`, which also takes PyTorch's former arguments `size_average` and `reduce`, True or False, instead of `reduction`."""
+
+    @functools.wraps(loss)
+    def function(*args: P.args, **options: P.kwargs) -> Tensor:
+        average, reduced = options.pop("size_average", None), options.pop("reduce", None)
+        if average is not None or reduced is not None:
+            options["reduction"] = former_reduction(average, reduced)
+        return loss(*args, **options)
+
+    signature = inspect.signature(loss)
+    former = [inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, default=None) for n in ("size_average", "reduce")]
+    parameters = [*signature.parameters.values(), *(p.replace(annotation="bool | None") for p in former)]
+    function.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return function
+
+
+def former_reduction(size_average: Any, reduce: Any) -> str:
+    """What PyTorch's former arguments mean."""
+    return "none" if reduce is False else "sum" if size_average is False else "mean"
+
+
 def _converted(value: Any, function: Callable[..., Any], name: str, optional: bool) -> Tensor | None:
     if value is None and optional:
         return None

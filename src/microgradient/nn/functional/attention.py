@@ -12,7 +12,7 @@ from ...errors import ArgumentError, DTypeError, ShapeError
 from ...functions.arguments import as_tensor
 from ...operators import wrap
 from ...tensor import Tensor
-from .linear import dropout
+from .dropout import dropout
 
 
 def scaled_dot_product_attention(

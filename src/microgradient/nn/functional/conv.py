@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 import microgradient as mg
 
-from ...errors import ArgumentError, ShapeError
+from ...errors import ShapeError
 from ...functions import composite
-from ...operators import wrap
 from ...tensor import Tensor
 from .arguments import in_dimensions
 from .linear import check_float
@@ -129,37 +126,3 @@ def conv_transpose3d() -> None:
     >>> conv_transpose3d(mg.ones((1, 1, 2, 2, 2)), mg.ones((1, 1, 2, 2, 2))).shape
     (1, 1, 3, 3, 3)
     """
-
-
-def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
-    """Widen axes, starting with the last one: `pad` is (left, right, top, bottom, ...).
-
-    `mode`: "constant" fills with `value` (0), "reflect" mirrors without the edge, "replicate" repeats the edge,
-    "circular" wraps around.
-
-    >>> pad(mg.tensor([1.0, 2.0, 3.0]), (1, 1), mode="reflect").tolist()
-    [2.0, 1.0, 2.0, 3.0, 2.0]
-    """
-    if len(pad) % 2 or len(pad) > 2 * input.ndim:
-        raise ArgumentError("MG157", f"pad takes two numbers for each of at most {input.ndim} axes, got {tuple(pad)}.")
-    if min(pad, default=0) < 0:
-        raise ArgumentError("MG157", f"pad only widens, got {tuple(pad)}. To cut, write `x[..., 1:]`.")
-    pairs = [(pad[i], pad[i + 1]) for i in range(0, len(pad), 2)][::-1]
-    widths = [(0, 0)] * (input.ndim - len(pairs)) + pairs
-    if mode == "constant":
-        return mg.pad(input, widths, value=value) if value else mg.pad(input, widths)
-    numpy_mode = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}.get(mode)
-    if numpy_mode is None:
-        raise ArgumentError(
-            "MG157", f"There is no padding mode {mode!r}: use 'constant', 'reflect', 'replicate' or 'circular'."
-        )
-    for axis, (before, after) in enumerate(widths):
-        if before or after:
-            length, width = input.shape[axis], max(before, after)
-            if width > {"reflect": length - 1, "circular": length, "replicate": width if length else 0}[mode]:
-                raise ShapeError(
-                    "MG160", f"{mode} padding of {width} needs more than the {length} elements of that axis."
-                )
-            source = np.pad(np.arange(length), (before, after), mode=numpy_mode)  # type: ignore[call-overload]
-            input = mg.take(input, wrap(source, None), axis=axis)
-    return input

@@ -1,18 +1,13 @@
-"""Affine maps, look-ups in a table, and dropout."""
+"""Affine and bilinear maps."""
 
 from __future__ import annotations
 
 import math
 
-import numpy as np
-
 import microgradient as mg
 
-from ... import random
-from ...errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
-from ...operators import wrap
+from ...errors import DTypeError, ShapeError
 from ...tensor import Tensor
-from ...trace_hooks import whole_value
 from ..error_context import FeatureError
 
 
@@ -38,88 +33,24 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return y if len(shape) == 2 else mg.reshape(y, (*shape[:-1], outputs))
 
 
-def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
-    """The rows of `weight` (num, dim) that the whole numbers of `input` name: (...) → (..., dim).
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """y_o = x1ᵀ W_o x2 + b_o: `input1` (..., in1), `input2` (..., in2), `weight` (out, in1, in2) → (..., out).
 
-    The row `padding_idx` gets no gradient. Raises `OutOfRangeError` for an index outside 0..num-1.
-
-    >>> embedding(mg.tensor([1, 0]), mg.tensor([[1.0, 2.0], [3.0, 4.0]])).tolist()
-    [[3.0, 4.0], [1.0, 2.0]]
+    >>> bilinear(mg.tensor([2.0]), mg.tensor([3.0]), mg.ones((1, 1, 1))).tolist()
+    [6.0]
     """
-    if input.dtype.kind not in "iu":
-        raise DTypeError(
-            "MG140", f"An embedding looks rows up by whole numbers, got {input.dtype}. Write `x.astype(mg.int64)`."
+    if input1.shape[:-1] != input2.shape[:-1] or (*input1.shape[-1:], *input2.shape[-1:]) != weight.shape[1:]:
+        raise ShapeError(
+            "MG160",
+            f"bilinear takes (..., {weight.shape[1]}) and (..., {weight.shape[2]}) for a weight of shape {weight.shape}, "
+            f"got {input1.shape} and {input2.shape}.",
         )
-    rows, width = weight.shape
-    data = input.raw
-    if isinstance(data, np.ndarray) and data.size and (data.min() < 0 or data.max() >= rows):
-        wrong = int(data.min()) if data.min() < 0 else int(data.max())
-        raise OutOfRangeError(
-            "MG158",
-            f"Index {wrong} is outside an embedding with {rows} rows (0–{rows - 1}). "
-            f"Use num_embeddings={wrong + 1} or more, or check where the indices come from."
-            if wrong >= 0
-            else f"Index {wrong} is outside an embedding with {rows} rows (0–{rows - 1}); rows aren't counted from the end.",
-        )
-    indices = from_start(input, rows)
-    y = mg.take(weight, indices if indices.ndim == 1 else mg.reshape(indices, (indices.raw.size,)), axis=0)
-    y = y if indices.ndim == 1 else mg.reshape(y, (*indices.shape, width))
-    if padding_idx is None:
-        return y
-    padding = mg.expand_dims(indices == (padding_idx % rows), axis=-1)
-    return mg.where(padding, wrap(y.raw, None), y)
-
-
-def from_start(indices: Tensor, length: int) -> Tensor:
-    """The whole numbers themselves. Traced, those below 0 become `length`, so that the gather refuses them when it runs."""
-    if isinstance(indices.raw, np.ndarray) or indices.dtype.kind == "u":
-        return indices
-    return mg.where(indices < 0, length, mg.astype(indices, mg.int64))
-
-
-def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
-    """Whole numbers (...) → int64 (..., num_classes), 1 where the number is, else 0; -1 counts up to the largest.
-
-    >>> one_hot(mg.tensor([0, 2])).tolist()
-    [[1, 0, 0], [0, 0, 1]]
-    """
-    labels = tensor
-    if labels.dtype.kind not in "iu":
-        raise DTypeError("MG140", f"one_hot takes whole numbers, got {labels.dtype}. Write `x.astype(mg.int64)`.")
-    data = labels.raw
-    if num_classes == -1:
-        data = whole_value(data, "one_hot without num_classes")
-        if labels.raw.size == 0:
-            raise ArgumentError("MG157", "one_hot of no labels can't count the classes: pass num_classes.")
-        num_classes = int(data.max()) + 1
-    if isinstance(data, np.ndarray) and data.size and (data.min() < 0 or data.max() >= num_classes):
-        raise OutOfRangeError(
-            "MG158",
-            f"one_hot with {num_classes} classes needs labels 0–{num_classes - 1}, got {data.min()}–{data.max()}.",
-        )
-    classes = mg.arange(num_classes)
-    if not isinstance(data, np.ndarray) and num_classes:  # a gather, which looks whether they are in bounds
-        flat = mg.reshape(from_start(labels, num_classes), (labels.raw.size,))
-        labels = mg.reshape(mg.take(classes, flat, axis=0), labels.shape)
-    return mg.astype(mg.expand_dims(labels, axis=-1) == classes, mg.int64)
-
-
-def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """Each element becomes 0 with probability `p`, the others grow by 1/(1-p); without `training`, `input` itself.
-    `inplace` is accepted and ignored: tensors do not change.
-
-    Srivastava et al. 2014.
-
-    >>> dropout(mg.tensor([1.0, 2.0]), 0.5, training=False).tolist()
-    [1.0, 2.0]
-    """
-    if not 0.0 <= p <= 1.0:
-        raise ArgumentError("MG157", f"A dropout probability lies between 0 and 1, got {p}.")
-    if not training or p == 0.0:
-        return input
-    if p == 1.0:
-        return input * 0.0
-    return input * (random.bernoulli(1.0 - p, input.shape, dtype=input.dtype) * (1.0 / (1.0 - p)))
+    check_float("bilinear", input1, weight)
+    rows = math.prod(input1.shape[:-1])
+    a, b = mg.reshape(input1, (rows, weight.shape[1])), mg.reshape(input2, (rows, weight.shape[2]))
+    y = mg.einsum("ni,oij,nj->no", a, weight, b)
+    y = y if bias is None else y + bias
+    return mg.reshape(y, (*input1.shape[:-1], weight.shape[0]))
 
 
 def check_float(name: str, input: Tensor, weight: Tensor) -> None:

@@ -14,9 +14,11 @@ import microgradient as mg
 from ...errors import ArgumentError, ShapeError, warn_once
 from ...operators import wrap
 from ...tensor import Tensor
-from .linear import from_start
+from .arguments import takes_former_reduction
+from .embedding import from_start
 
 
+@takes_former_reduction
 def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
     """(x - y)², averaged.
 
@@ -29,6 +31,7 @@ def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tenso
     return reduce(difference * difference, reduction)
 
 
+@takes_former_reduction
 def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
     """abs(x - y), averaged.
 
@@ -38,6 +41,7 @@ def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor
     return reduce(mg.abs(_difference("l1_loss", input, target)), reduction)
 
 
+@takes_former_reduction
 def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", beta: float = 1.0) -> Tensor:
     """d² / (2·beta) where abs(d) < beta, else abs(d) - beta/2, for d = x - y. Girshick 2015.
 
@@ -61,6 +65,7 @@ def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: fl
     return reduce(_huber(_difference("huber_loss", input, target), delta), reduction)
 
 
+@takes_former_reduction
 def binary_cross_entropy(
     input: Tensor, target: Tensor, weight: Tensor | None = None, *, reduction: str = "mean"
 ) -> Tensor:
@@ -90,6 +95,7 @@ def binary_cross_entropy(
     return reduce(loss if weight is None else loss * weight, reduction)
 
 
+@takes_former_reduction
 def binary_cross_entropy_with_logits(
     input: Tensor,
     target: Tensor,
@@ -120,6 +126,7 @@ def binary_cross_entropy_with_logits(
     return reduce(loss if weight is None else loss * weight, reduction)
 
 
+@takes_former_reduction
 def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target: bool = False) -> Tensor:
     """y · (log y - x) for log-probabilities x and probabilities y (their logarithms, with `log_target`); NaN for y < 0.
 
@@ -138,6 +145,7 @@ def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target
     return reduce(loss, reduction)
 
 
+@takes_former_reduction
 def nll_loss(
     input: Tensor, target: Tensor, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean"
 ) -> Tensor:
@@ -156,6 +164,7 @@ def nll_loss(
     return _weigh(-_at_labels(input, labels, axis), labels, kept, weight, reduction)
 
 
+@takes_former_reduction
 def cross_entropy(
     input: Tensor,
     target: Tensor,
@@ -298,6 +307,17 @@ def _labels(input: Tensor, target: Tensor, axis: int, ignore_index: int) -> tupl
             "MG164", f"{classes} outputs need labels 0–{classes - 1}; {_row(row)} is {labels[row]}.{hint}"
         )
     return mg.asarray(labels), mg.asarray(~ignored)
+
+
+def class_labels(input: Tensor, target: Tensor, axis: int | None) -> Tensor:
+    """Labels 0..C-1 as int64, shaped as `input` (axis None) or without its `axis`. Raises `ArgumentError` for others."""
+    if axis is not None:
+        return _labels(input, target, axis, -(2**31))[0]
+    classes = input.shape[-1]
+    data = target.raw
+    if isinstance(data, np.ndarray) and data.size and data.max() >= classes:
+        raise ArgumentError("MG164", f"{classes} outputs need labels 0–{classes - 1}, got {data.max()}.")
+    return from_start(mg.astype(target, mg.int64), classes)
 
 
 def _row(row: tuple[int, ...]) -> str:
