@@ -112,5 +112,11 @@ CASES: dict[str, list[tuple[tuple[Any, ...], tuple[Any, ...], dict[str, Any]]]] 
     "recurrence": [((_a(3, 4), _a(3, 4)), (), {"axis": 1}), ((_a(5), _a(5)), (), {"axis": 0})],
 }  # fmt: skip
 
+# Rows for complex numbers: arguments of some cases each.
+_z = _a(2, 3) + 1j * _a(2, 3)
+COMPLEX: dict[str, list[tuple[Any, ...]]] = {
+    "conj": [(_z,)], "real": [(_z,)], "imag": [(_z,)], "complex": [(_a(2, 3), _a(2, 3)), (_a(3), _a(2, 1))],
+}  # fmt: skip
+
 # Rows that other rows' results go through and that have no meaning alone.
 INTERNAL = {"pick"}

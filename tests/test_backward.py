@@ -96,8 +96,6 @@ def test_a_graph_that_is_cut_says_where():
         detour.sum().backward()
     with pytest.raises(TypeError, match="counted, not differentiated"):
         mg.tensor([1, 2]).requires_grad = True
-    with pytest.raises(TypeError, match="real and imaginary"):
-        mg.tensor([1j], requires_grad=True)
 
 
 def test_intermediate_gradients_are_stored_when_asked_for():
@@ -258,19 +256,6 @@ def test_infinite_values_raise_no_warning():
     y = mg.log(x) + mg.sqrt(x) + x * 1e10 + x / mg.zeros(3)
     y.sum().backward()
     assert not np.isfinite(x.grad.data).all()
-
-
-def test_complex_results_are_refused_where_a_gradient_is_needed():
-    x = leaf(1.0, 2.0)
-    for function in (
-        lambda: x * 1j,
-        lambda: 1j + x,
-        lambda: x * mg.tensor([1j, 2j]),
-        lambda: mg.concat([x, mg.tensor([1j])]),
-    ):
-        with pytest.raises(TypeError, match=r"complex.*MG142"):
-            function()
-    assert (x.detach() * 1j).dtype == mg.complex64
 
 
 def test_requires_grad_on_a_cut_loss_is_spoken_of():

@@ -227,3 +227,11 @@ def test_probabilities_where_a_loss_takes_something_else():
     binary_cross_entropy_with_logits(scores, mg.zeros((2, 2)))
     binary_cross_entropy_with_logits(mg.sigmoid(scores) * 4.0 - 2.0, mg.zeros((2, 2)))
     binary_cross_entropy(mg.sigmoid(scores), mg.zeros((2, 2)))
+
+
+def test_complex_numbers_are_not_explained():
+    x = mg.tensor([1.0, 2.0], requires_grad=True)
+    with mg.trace():
+        mg.sum(mg.abs(x * (1 + 2j))).backward()
+    with pytest.raises(mg.errors.GradientError, match=r"complex.*view_as_real.*MG116"):
+        mg.why(x)

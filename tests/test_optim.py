@@ -518,3 +518,17 @@ def test_the_momentum_is_not_the_gradient_itself():
     p.grad = mg.tensor([0.0])
     opt.step()
     assert p.item() == 1.0 - 2.0 - 1.0
+
+
+def test_complex_parameters_are_for_sgd():
+    z = mg.tensor([3 + 4j], requires_grad=True)
+    with pytest.raises(TypeError, match=r"Adam takes real parameters, not complex64.*mg\.view_as_real\(z\).*MG142"):
+        optim.Adam([z])
+    for make in (lambda p: optim.SGD([p], lr=0.1, momentum=0.5), lambda p: optim.SGD([p], lr=0.1)):
+        z = mg.tensor([3 + 4j], requires_grad=True)
+        optimizer = make(z)
+        for _ in range(60):
+            optimizer.zero_grad()
+            mg.sum(mg.abs(z - 1j) ** 2).backward()
+            optimizer.step()
+        assert abs(z.item() - 1j) < 1e-3

@@ -39,7 +39,7 @@ svd = functools.partial(lapack, np.linalg.svd, full_matrices=False)  # the reduc
 def cofactor(a: Array, *ts: Array) -> Array:
     """The matrix of cofactors: det(a)·a⁻ᵀ where a has an inverse worth the name. With matrices t₁ … tₖ, its k-th derivative.
 
-    It is a polynomial in a, and computed without a division where a = U diag(s) Vᵀ: there the part of degree k in a change t is
+    It is a polynomial in a, and computed without a division where a = U diag(s) Vᴴ: there the part of degree k in a change t is
     C(t) = Σ_I Π_{i∉I} sᵢ · cofactor(t_II) over all sets I of k + 1 places, and derivatives are Σ_J (-1)^(k-|J|) C(Σ_{j∈J} tⱼ).
     """
     if not ts:
@@ -59,14 +59,15 @@ def cofactor(a: Array, *ts: Array) -> Array:
     weights = np.linalg.det(u) * np.linalg.det(vh)
     weights = weights[..., None] * np.prod(np.where(outside, s[..., None, :], 1), axis=-1)
     inside: Any = (..., places[:, :, None], places[:, None, :])
-    turned = [np.swapaxes(u, -1, -2) @ t @ np.swapaxes(vh, -1, -2) for t in ts]
+    left, right = np.conj(u), np.conj(vh)
+    turned = [np.swapaxes(left, -1, -2) @ t @ np.swapaxes(right, -1, -2) for t in ts]
     c = np.zeros(np.broadcast_shapes(a.shape, *(t.shape for t in ts)), a.dtype)
     for chosen in product((0, 1), repeat=k):
         if any(chosen) or not k:
             t = np.asarray(sum(t for t, one in zip(turned, chosen, strict=True) if one))
             minors = 1 if not k else cofactor(t[inside]) if np.isfinite(t).all() else np.nan
             np.add.at(c, inside, (-1) ** (k - sum(chosen)) * weights[..., None, None] * minors)
-    return u @ c @ vh
+    return cast("Array", left @ c @ right)
 
 
 def cholesky(a: Array) -> Array:
@@ -80,6 +81,18 @@ def eigh(a: Array) -> tuple[Array, Array]:
     if not np.isfinite(a).all() and (error := _explained("eigh", a)) is not None:  # LAPACK gives finite numbers
         raise error
     return cast("tuple[Array, Array]", lapack(np.linalg.eigh, a))
+
+
+def eig(a: Array) -> tuple[Array, Array]:
+    """Eigenvalues and eigenvectors, as columns: as complex numbers, also where LAPACK finds all of them real."""
+    dtype = np.result_type(a.dtype, np.complex64)
+    w, v = lapack(np.linalg.eig, a)
+    return w.astype(dtype), v.astype(dtype)
+
+
+def eigvals_alone(a: Array) -> Array:
+    """The eigenvalues without the eigenvectors: faster, where no derivative is asked for."""
+    return cast("Array", lapack(np.linalg.eigvals, a).astype(np.result_type(a.dtype, np.complex64)))
 
 
 def norm(a: Array, *, axis: tuple[int, ...], keepdims: bool) -> Array:

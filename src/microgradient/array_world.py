@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import rules_linalg  # noqa: F401 (adds its rows to the table)
-from .array_linalg import cholesky, cofactor, det, eigh, eye, inv, norm, pinv, qr, slogdet, solve, svd  # noqa: F401
+from .array_linalg import cholesky, cofactor, det, eig, eigh, eye, inv, norm, pinv, qr, slogdet, solve, svd  # noqa: F401
 from .errors import MissingKernelError, warn_once
 from .primitives import TABLE, Primitive, World, for_each_primitive
 from .rules import INDEX
@@ -189,6 +189,21 @@ def pad(a: Array, *, widths: tuple[tuple[int, int], ...]) -> Array:
     out = np.zeros(shape, a.dtype)
     out[tuple(slice(lo, lo + n) for (lo, _), n in zip(widths, a.shape, strict=True))] = a
     return out
+
+
+def real(a: Array) -> Array:
+    return np.array(a.real)  # a copy: NumPy gives a view
+
+
+def imag(a: Array) -> Array:
+    return np.array(a.imag)
+
+
+def complex(a: Array, b: Array) -> Array:
+    """a + ib, where arithmetic would make a NaN of 1j · inf."""
+    y = np.empty(np.broadcast_shapes(a.shape, b.shape), np.result_type(a, b, np.complex64))
+    y.real, y.imag = a, b
+    return y
 
 
 def concat(*arrays: Array, axis: int) -> Array:

@@ -25,7 +25,8 @@ def check_gradients(
 
     Backward mode is checked entry by entry: ∂(Σ v·f)/∂x for a fixed random v against (F(x + h) - F(x - h)) / 2h. Forward mode
     is checked against it by the adjoint identity ⟨v, Ju⟩ = ⟨vᵀJ, u⟩. For order 2 the same is done to the gradient, and so on.
-    Arguments are tensors, arrays or numbers, or trees of them; they are converted to float64, where differences are accurate.
+    Arguments are tensors, arrays or numbers, or trees of them; they are converted to float64, or complex128 where both parts
+    are moved, in which differences are accurate.
     Raises GradientError that names the entry that is most wrong, what we gave and what the finite difference gave.
 
     >>> import microgradient as mg
@@ -34,7 +35,7 @@ def check_gradients(
     if order < 1:
         raise ArgumentError("MG114", f"order must be at least 1, not {order}.")
     leaves, rebuild = flatten(args)
-    points = [_float64(x) for x in leaves]
+    points = [_wide(x) for x in leaves]
     random = Generator(0x5EED)
 
     def flat(*xs: Any) -> list[Any]:
@@ -54,12 +55,14 @@ def _check(
     if level == 1 and len(outputs) == 1 and outputs[0].size == 1:
         weights = [np.ones(outputs[0].shape)]  # the numbers of an error are then the derivatives themselves
     else:
-        weights = [random.normal(y.shape, dtype=np.float64).raw for y in outputs]
+        weights = [_random(random, y) for y in outputs]
 
     def weighted(*xs: Any) -> Any:
         total: Any = Tensor(np.float64(0.0))
         for y, v in zip(f(*xs), weights, strict=True):
-            total = total + TAPED.sum(y * wrap(v, None), axis=tuple(range(y.ndim)), keepdims=False)
+            terms = y * wrap(v, None)
+            terms = TAPED.real(terms) if terms.dtype.kind == "c" else terms
+            total = total + TAPED.sum(terms, axis=tuple(range(y.ndim)), keepdims=False)
         return total
 
     _, pullback = vjp(weighted, *(wrap(x, None) for x in points))
@@ -68,10 +71,12 @@ def _check(
         numeric = np.empty_like(x)
         for i in np.ndindex(x.shape):
             numeric[i] = _difference(weighted, points, k, i, step)
+            if x.dtype.kind == "c":  # ∂/∂u - i ∂/∂v at u + iv
+                numeric[i] -= 1j * _difference(weighted, points, k, i, step * 1j)
         _compare(ours[k], numeric, f"{'∂' * level}f/{'∂' * level}{names[k]}", close)
-    directions = [random.normal(x.shape, dtype=np.float64).raw for x in points]
+    directions = [_random(random, x) for x in points]
     _, moved = jvp(weighted, tuple(wrap(x, None) for x in points), tuple(wrap(u, None) for u in directions))
-    forward, backward = moved.item(), float(sum(np.vdot(g, u) for g, u in zip(ours, directions, strict=True)))
+    forward, backward = moved.item(), float(sum((g * u).sum().real for g, u in zip(ours, directions, strict=True)))
     if not np.isclose(forward, backward, **close):
         raise GradientError(
             "MG114",
@@ -81,15 +86,21 @@ def _check(
     return lambda *xs: list(vjp(weighted, *xs)[1](1.0))
 
 
-def _difference(f: Callable[..., Any], points: list[Any], k: int, i: tuple[int, ...], step: float) -> float:
-    h = step * max(1.0, abs(float(points[k][i])))
+def _random(random: Generator, like: Any) -> Any:
+    """Random numbers of this shape, complex where `like` is."""
+    parts = [random.normal(like.shape, dtype=np.float64).raw for _ in range(1 + (like.dtype.kind == "c"))]
+    return parts[0] if len(parts) == 1 else parts[0] + 1j * parts[1]
+
+
+def _difference(f: Callable[..., Any], points: list[Any], k: int, i: tuple[int, ...], step: complex) -> float:
+    h = step * max(1.0, abs(points[k][i]))
     values = []
     for sign in (1, -1):
         moved = [x.copy() for x in points]
         moved[k][i] += sign * h
         values.append((f(*(wrap(x, None) for x in moved)).item(), moved[k][i]))
     (above, right), (below, left) = values
-    return float((above - below) / (right - left))
+    return float((above - below) / abs(right - left))
 
 
 def _compare(ours: Any, numeric: Any, what: str, close: Any) -> None:
@@ -108,13 +119,13 @@ def _compare(ours: Any, numeric: Any, what: str, close: Any) -> None:
     )
 
 
-def _float64(x: Any) -> Any:
+def _wide(x: Any) -> Any:
     data = np.asarray(x.raw if isinstance(x, Tensor) else x)
-    if data.dtype.kind != "f" and not isinstance(x, float | int):
+    if data.dtype.kind not in "fc" and not isinstance(x, float | int):
         raise ArgumentError(
-            "MG114", f"Only real floating arguments can be checked, not {data.dtype}; close over the others."
+            "MG114", f"Only floating arguments can be checked, not {data.dtype}; close over the others."
         )
-    return data.astype(np.float64)
+    return data.astype(np.complex128 if data.dtype.kind == "c" else np.float64)
 
 
 def _paths(tree: Any, name: str) -> Iterator[str]:

@@ -114,10 +114,7 @@ def unary(name: str) -> Callable[[Tensor], Tensor]:
             if flat:
                 leave_graph(self, name)
             saved = (y if keep_y else None, a if keep_a else None)
-            dtype = y.dtype
-            if dtype.kind == "c":
-                raise _no_complex(name)
-            out.node = node = Node(op, (p,), saved, NO_PARAMS, y.shape, dtype)
+            out.node = node = Node(op, (p,), saved, NO_PARAMS, y.shape, y.dtype)
             if recorder is not TAPE:
                 recorder.record(node, (a,), y)
         elif p is not None or self.cut is not None:
@@ -154,8 +151,8 @@ def binary(name: str, reflected: bool = False) -> Callable[[Tensor, Operand], Te
                 return NotImplemented
             if b.__class__ is np.ndarray and p is not None:
                 b = b.copy()  # the rule will read it, and the user may change it before
-            if lift and a.dtype.kind == "f" and b.__class__ is not complex:
-                b = as_datum(b).astype(a.dtype)  # the rule of 2**x takes the logarithm of 2 in this dtype
+            if lift and a.dtype.kind in "fc":  # the rule of 2**x takes the logarithm of 2 in this dtype
+                b = as_datum(b).astype(np.result_type(a.dtype, b) if b.__class__ is complex else a.dtype)
             if (b.__class__ is not float and b.__class__ is not int) or a.dtype.kind not in "fc":
                 a, b = promote(a, b, floats)
         if reflected:
@@ -180,10 +177,7 @@ def binary(name: str, reflected: bool = False) -> Callable[[Tensor, Operand], Te
         saved = (y if keep_y else None, a if keep_a else None, b if keep_b else None)
         if watched and (p is None or q is None) and y.ndim == 2:
             _warn_if_stretched(a, b, q if p is None else p, (a if q is None else b).ndim == 1)
-        dtype = y.dtype
-        if dtype.kind == "c":
-            raise _no_complex(name)
-        out.node = node = Node(op, (p, q), saved, NO_PARAMS, y.shape, dtype)
+        out.node = node = Node(op, (p, q), saved, NO_PARAMS, y.shape, y.dtype)
         if recorder is not TAPE:
             recorder.record(node, (a, b), y)
         return out
@@ -198,7 +192,7 @@ def pointwise_function(name: str, as_tensor: Callable[[Any], Tensor] | None = No
     """
     lift = as_tensor or (lambda x: Tensor(x, None))
     if len(TABLE[name].maps) == 1:
-        method = unary(name)
+        method = unary(name) if name != "sign" else _direction
 
         def of_one(x: Operand, /) -> Tensor:
             return method(x if isinstance(x, Tensor) else lift(x))
@@ -218,6 +212,14 @@ def pointwise_function(name: str, as_tensor: Callable[[Any], Tensor] | None = No
         return y if y is not NotImplemented else first(lift(x1), lift(x2))
 
     return of_two
+
+
+def _direction(x: Tensor) -> Tensor:
+    """The sign: of a complex number x / |x|, which turns with x, while that of real ones is flat."""
+    if x.node is None or x.datum.dtype.kind != "c":
+        return _sign(x)
+    size = _abs(x)
+    return _divide(x, apply(TABLE["where"], size == 0, np.inf, size))
 
 
 def _warn_if_stretched(a: Any, b: Any, node: Any, flat: bool) -> None:
@@ -268,8 +270,6 @@ def apply(op: Primitive, *args: Any, **params: Any) -> Any:
     saved = [y if kept[0] else None]
     for datum, keep, node in zip(data, kept[1:], nodes, strict=True):
         saved.append(datum if keep else None if node is not None else _shaped(datum))
-    if not several and y.dtype.kind == "c":
-        raise _no_complex(op.name)
     if several:
         node = Node(op, nodes, tuple(saved), params, None, None)
         out: Any = tuple(wrap(part, picked(node, i, part, len(y)), None, cls) for i, part in enumerate(y))
@@ -327,12 +327,14 @@ def promote(a: Any, b: Any, floats: bool = False) -> tuple[Any, Any]:
     """Bring two operands to where NumPy's promotion agrees with ours: integers beside floats take the float's dtype.
 
     The standard leaves integers with floats open; here, as in PyTorch, float32 with int64 is float32. Python numbers
-    have no dtype of their own: beside integers a Python float counts as the default float.
+    have no dtype of their own: beside integers a Python float counts as the default float. Beside complex numbers all are.
     """
     kinds = [x.dtype.kind if is_strong(x) else "Python" for x in (a, b)]
     inexact = [x.dtype for x, kind in zip((a, b), kinds, strict=True) if kind in "fc"]
     if inexact:
         target = inexact[0] if len(inexact) == 1 else np.result_type(*inexact)
+        if any(x.__class__ is complex for x in (a, b)):
+            target = np.result_type(target, np.complex64)
     elif any(isinstance(x, complex) for x in (a, b)):
         target = np.result_type(_default_float[0], np.complex64)
     elif floats or any(
@@ -341,21 +343,14 @@ def promote(a: Any, b: Any, floats: bool = False) -> tuple[Any, Any]:
         target = _default_float[0]
     else:
         return a, b
-    a, b = (x.astype(target) if k in ("b", "i", "u") else x for x, k in zip((a, b), kinds, strict=True))
+    cast = "biuf" if target.kind == "c" else "biu"  # rules meet operands that are complex or real, all of them
+    a, b = (x.astype(target) if k in cast else x for x, k in zip((a, b), kinds, strict=True))
     return a, b
 
 
 def is_strong(x: Any) -> bool:
     """Whether an operand is a datum that decides the dtype of a result, rather than a number."""
     return isinstance(x, np.ndarray) or (isinstance(x, Traced) and not x.weak)
-
-
-def _no_complex(name: str) -> DTypeError:
-    return DTypeError(
-        "MG142",
-        f"`{name}` of a tensor that requires a gradient gives complex numbers here; derivatives are defined for real ones. "
-        "Compute with the real and imaginary parts, or detach the tensor: `x.detach()`.",
-    )
 
 
 def _explained(error: Exception, name: str, *operands: Any) -> Exception:
@@ -414,3 +409,6 @@ def get_default_dtype() -> np.dtype[Any]:
     dtype('float32')
     """
     return _default_float[0]
+
+
+_sign, _abs, _divide = unary("sign"), unary("abs"), binary("divide")

@@ -13,7 +13,12 @@ There are four kinds of row:
 * multilinear: linear in each argument; one transpose per argument.
 * special: none of these; an explicit vjp and jvp. The list is short (the decompositions are in `rules_linalg.py`).
 
-Broadcasting is undone in one place, `unbroadcast`, by the sweep that applies the rows, and so are changes of dtype.
+Broadcasting is undone in one place, `unbroadcast`, by the sweep that applies the rows, and so are changes of dtype: a real
+number receives the real part of what arrives.
+
+Complex numbers: a cotangent t of y stands for the change Re Σ t·dy. So the vjp of a holomorphic function multiplies by its
+derivative, as the jvp does, and every transpose stays as it is for real numbers, without a conjugation. A real function of
+a complex a = u + iv has the map t · (∂y/∂u - i ∂y/∂v), whose real part is its jvp.
 
 Conventions at kinks: relu'(0) = 0, abs'(0) = 0, maximum/minimum at a tie and max/min reductions share the gradient
 equally (the NaNs do, where there are any), clip passes it at its bounds, atan2, hypot and norms have derivative 0 at 0;
@@ -52,6 +57,11 @@ def _difference(xp: World, a: Any, b: Any) -> Any:
     return xp.where(xp.equal(a, -math.inf), -math.inf, a - b)
 
 
+def _conj(xp: World, a: Any) -> Any:
+    """The complex conjugate; a real number itself, at no cost."""
+    return xp.conj(a) if getattr(getattr(a, "dtype", None), "kind", "f") == "c" else a
+
+
 # fmt: off
 
 pointwise("positive", lambda xp, t, y, a: t, symbol="+", doc="+x", example="2 -> 2")
@@ -79,7 +89,8 @@ pointwise("square", lambda xp, t, y, a: t * (2 * a), formula="a**2", doc="x²", 
 pointwise("sqrt", lambda xp, t, y, a: t / (2 * y), floats=True, doc="√x", example="9.0 -> 3.")
 pointwise("reciprocal", lambda xp, t, y, a: -t * (y * y), floats=True, formula="1/a",
           doc="1 / x", example="4.0 -> 0.25")
-pointwise("abs", lambda xp, t, y, a: t * (xp.sign(a) * _kink(xp, a)), formula="Abs(a)", doc="|x|", example="-2.0 -> 2.")
+pointwise("abs", lambda xp, t, y, a: t * (_conj(xp, xp.sign(a)) * _kink(xp, a)), formula="Abs(a)",
+          doc="|x|", example="-2.0 -> 2.")
 pointwise("sign", lambda xp, t, y, a: xp.zeros_like(t),
           doc="-1, 0 or 1 as x is below, at or above 0; x / |x| for complex x", example="-3.0 -> -1.")
 pointwise("floor", lambda xp, t, y, a: xp.zeros_like(t), doc="The largest integer ≤ x", example="1.8 -> 1.")
@@ -258,7 +269,11 @@ linear("cumulative_sum", lambda xp, t, a, *, axis:
        xp.flip(xp.cumulative_sum(xp.flip(t, axis=(axis,)), axis=axis), axis=(axis,)))  # fmt: skip
 linear("tril", lambda xp, t, a, *, k: xp.tril(t, k=k))
 linear("triu", lambda xp, t, a, *, k: xp.triu(t, k=k))
-linear("astype", lambda xp, t, a, *, dtype: xp.astype(t, dtype=a.dtype))
+linear("astype", lambda xp, t, a, *, dtype: t)  # the sweep gives everything the dtype of what it arrives at
+linear("conj", lambda xp, t, a: xp.conj(t))
+linear("real", lambda xp, t, a: t)
+linear("imag", lambda xp, t, a: t * -1j)
+linear("complex", lambda xp, t, a, b: [t, t * 1j], varied=2)  # a + ib
 
 # ----------------------------------------------------------------------------------------------- linear: moving entries
 

@@ -1,7 +1,8 @@
 """The rulebook, continued: norms, and of matrices and stacks of them inverses, determinants and factors.
 
 All rows are `special` and written with matrix products and the primitives below, so they hold in every world that has
-these, and give derivatives of any order. Notation: `y` the result, `t` a cotangent (vjp) or tangent (jvp), Aᵀ = _mT(A).
+these, and give derivatives of any order. Notation: `y` the result, `t` a cotangent (vjp) or tangent (jvp), Aᵀ = _mT(A), and
+its conjugate Aᴴ = _mH(A). The literature has adjoints of complex functions: `_adjoint` makes transposes of them.
 
 The rules are those collected by M. Giles, "Collected matrix derivative results for forward and reverse mode algorithmic
 differentiation" (2008), unless another source stands beside them.
@@ -15,10 +16,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from .primitives import World, special, total
-from .rules import _mT, _over_length, weighted
+from .primitives import Rule, World, special, total
+from .rules import _conj, _mT, _over_length, weighted
 
 # ------------------------------------------------------------------------------------------- inverse, solution, determinant
+
+
+def _mH(xp: World, a: Any) -> Any:
+    return _mT(xp, _conj(xp, a))
+
+
+def _adjoint(rule: Rule) -> Rule:
+    """The vjp of a rule written as the adjoint: the conjugate of what that gives for conjugates."""
+
+    def vjp(xp: World, t: Any, *args: Any, **params: Any) -> Any:
+        t = tuple(u if u is None else _conj(xp, u) for u in t) if isinstance(t, tuple) else _conj(xp, t)
+        return _conj(xp, rule(xp, t, *args, **params))
+
+    return vjp
 
 
 def _solve_vjp(xp: World, t: Any, y: Any, a: Any, b: Any) -> list[Any]:
@@ -55,11 +70,27 @@ def _pinv_jvp(xp: World, t: Any, y: Any, a: Any, *, rtol: Any) -> Any:
 
     Exact wherever the rank stays the same nearby, so also for matrices that are not of full rank. The vjp is the jvp at aᵀ.
     """
-    yT, tT = _mT(xp, y), _mT(xp, t)
-    left = xp.matmul(xp.matmul(y, yT), tT)  # P Pᵀ tᵀ
-    right = xp.matmul(xp.matmul(tT, yT), y)  # tᵀ Pᵀ P
+    yH, tH = _mH(xp, y), _mH(xp, t)
+    left = xp.matmul(xp.matmul(y, yH), tH)  # P Pᴴ tᴴ
+    right = xp.matmul(xp.matmul(tH, yH), y)  # tᴴ Pᴴ P
     inside = xp.matmul(xp.matmul(y, t), y)
     return left - xp.matmul(xp.matmul(left, a), y) + right - xp.matmul(y, xp.matmul(a, right)) - inside
+
+
+def _slogdet_vjp(xp: World, t: Any, y: Any, a: Any) -> Any:
+    """Of log det a = log |det a| + i·angle, the derivative is a⁻ᵀ; the sign, e^(i·angle), moves for complex matrices alone."""
+    tsign, tlog = t
+    terms = [] if tlog is None else [tlog]
+    if tsign is not None and y[0].dtype.kind == "c":
+        terms.append(1j * xp.imag(tsign * y[0]))
+    return _scale(xp, total(terms)) * _mT(xp, xp.inv(a)) if terms else None
+
+
+def _slogdet_jvp(xp: World, t: Any, y: Any, a: Any) -> Any:
+    moved = _inner(xp, _mT(xp, xp.inv(a)), t)
+    if a.dtype.kind != "c":
+        return xp.zeros_like(moved), moved
+    return y[0] * (1j * xp.imag(moved)), xp.real(moved)
 
 
 weighted("norm", lambda xp, y, a, axes: _over_length(xp, a, y), reads="ya")  # √Σa²; its derivative at 0 is 0
@@ -78,9 +109,7 @@ special("det",
 special("cofactor",
         lambda xp, t, y, a, *ts: [xp.cofactor(a, *ts, t), *(xp.cofactor(a, *ts[:i], t, *ts[i + 1 :]) for i in range(len(ts)))],
         _cofactor_jvp, reads="abcdefgh")  # fmt: skip
-special("slogdet",
-        lambda xp, t, y, a: None if t[1] is None else _scale(xp, t[1]) * _mT(xp, xp.inv(a)),
-        lambda xp, t, y, a: (xp.zeros(a.shape[:-2], a.dtype), _inner(xp, _mT(xp, xp.inv(a)), t)), reads="a")  # fmt: skip
+special("slogdet", _slogdet_vjp, _slogdet_jvp, reads="ya")
 
 
 # ------------------------------------------------------------------------------------------------------------ factorisations
@@ -92,19 +121,19 @@ def _half_tril(xp: World, a: Any) -> Any:
 
 
 def _symmetric(xp: World, a: Any) -> Any:
-    return (a + _mT(xp, a)) / 2
+    return (a + _mH(xp, a)) / 2
 
 
 def _cholesky_vjp(xp: World, t: Any, y: Any, a: Any) -> Any:
-    """I. Murray, "Differentiation of the Cholesky decomposition" (2016), equation 10: sym(L⁻ᵀ Φ(Lᵀ t) L⁻¹)."""
-    yT = _mT(xp, y)
-    half = xp.solve(yT, _half_tril(xp, xp.matmul(yT, t)))
-    return _symmetric(xp, xp.solve(yT, _mT(xp, half)))
+    """I. Murray, "Differentiation of the Cholesky decomposition" (2016), equation 10: sym(L⁻ᴴ Φ(Lᴴ t) L⁻¹)."""
+    yH = _mH(xp, y)
+    half = xp.solve(yH, _half_tril(xp, xp.matmul(yH, t)))
+    return _symmetric(xp, xp.solve(yH, _mH(xp, half)))
 
 
 def _cholesky_jvp(xp: World, t: Any, y: Any, a: Any) -> Any:
-    """Murray 2016, equation 8: L Φ(L⁻¹ t L⁻ᵀ)."""
-    half = _mT(xp, xp.solve(y, _symmetric(xp, t)))
+    """Murray 2016, equation 8: L Φ(L⁻¹ t L⁻ᴴ)."""
+    half = _mH(xp, xp.solve(y, _symmetric(xp, t)))
     return xp.matmul(y, _half_tril(xp, xp.solve(y, half)))
 
 
@@ -123,35 +152,63 @@ def _row(xp: World, w: Any) -> Any:
 
 def _eigh_vjp(xp: World, t: Any, y: Any, a: Any) -> Any:
     (tw, tv), (w, v) = t, y
-    vT = _mT(xp, v)
+    vH = _mH(xp, v)
     terms = [] if tw is None else [v * _row(xp, tw)]
     if tv is not None:
-        terms.append(xp.matmul(v, _over_differences(xp, w, xp.matmul(vT, tv))))
-    return _symmetric(xp, xp.matmul(total(terms), vT))
+        terms.append(xp.matmul(v, _over_differences(xp, w, xp.matmul(vH, tv))))
+    return _symmetric(xp, xp.matmul(total(terms), vH))
 
 
 def _eigh_jvp(xp: World, t: Any, y: Any, a: Any) -> Any:
     w, v = y
     tv = xp.matmul(_symmetric(xp, t), v)
-    inside = xp.matmul(_mT(xp, v), tv)
-    tw = xp.sum(v * tv, axis=(v.ndim - 2,), keepdims=False)
-    return tw, xp.matmul(v, _over_differences(xp, w, inside))
+    inside = xp.matmul(_mH(xp, v), tv)
+    return _diagonal(xp, v, tv), xp.matmul(v, _over_differences(xp, w, inside))
+
+
+def _diagonal(xp: World, v: Any, x: Any) -> Any:
+    """The diagonal of vᴴ x; the sweep takes its real part where the entries are real."""
+    return xp.sum(_conj(xp, v) * x, axis=(v.ndim - 2,), keepdims=False)
+
+
+def _eig_vjp(xp: World, t: Any, y: Any, a: Any) -> Any:
+    """Boeddeker et al., "On the computation of complex-valued gradients" (2017), section 4.18, for eigenvectors of length 1."""
+    (tw, tv), (w, v) = t, y
+    vH, one = _mH(xp, v), xp.eye(w.shape[-1], dtype=w.dtype)
+    terms = [] if tw is None else [one * _row(xp, tw)]
+    if tv is not None:
+        lengths = xp.real(_diagonal(xp, v, tv))
+        inner = xp.matmul(vH, tv - v * _row(xp, lengths))
+        terms.append(_over_differences(xp, _conj(xp, w), inner))
+    return xp.matmul(xp.solve(vH, total(terms)), vH)
+
+
+def _eig_jvp(xp: World, t: Any, y: Any, a: Any) -> Any:
+    w, v = y
+    one = xp.eye(w.shape[-1], dtype=w.dtype)
+    inside = xp.solve(v, xp.matmul(t, v))
+    tv = xp.matmul(v, _over_differences(xp, w, inside))
+    lengths = xp.real(_diagonal(xp, v, tv))
+    return xp.sum(one * inside, axis=(v.ndim - 2,), keepdims=False), tv - v * _row(xp, lengths)
 
 
 def _svd_vjp(xp: World, t: Any, y: Any, a: Any) -> Any:
-    """J. Townsend, "Differentiating the singular value decomposition" (2016), for the reduced form."""
+    """J. Townsend, "Differentiating the singular value decomposition" (2016), for the reduced form.
+
+    Of complex matrices U and V can turn together; this takes V to stand still, as far as one may choose.
+    """
     (tu, ts, tvh), (u, s, vh) = t, y
-    uT, v, row = _mT(xp, u), _mT(xp, vh), _row(xp, s)
+    uH, v, row = _mH(xp, u), _mH(xp, vh), _row(xp, s)
     terms = [] if ts is None else [xp.matmul(u * _row(xp, ts), vh)]
     if tu is not None:
-        inner = xp.matmul(uT, tu)
-        skew = _over_differences(xp, s * s, inner - _mT(xp, inner))
-        terms.append(xp.matmul(xp.matmul(u, skew * row), vh))
+        inner = xp.matmul(uH, tu)
+        skew = _over_differences(xp, s * s, inner - _mH(xp, inner)) * row + _turn(xp, inner, row)
+        terms.append(xp.matmul(xp.matmul(u, skew), vh))
         if a.shape[-2] > a.shape[-1]:
             terms.append(xp.matmul((tu - xp.matmul(u, inner)) / row, vh))
     if tvh is not None:
         inner = xp.matmul(tvh, v)
-        skew = _over_differences(xp, s * s, _mT(xp, inner) - inner)
+        skew = _over_differences(xp, s * s, _mH(xp, inner) - inner)
         terms.append(xp.matmul(xp.matmul(u * row, skew), vh))
         if a.shape[-2] < a.shape[-1]:
             terms.append(xp.matmul(u / row, tvh - xp.matmul(inner, vh)))
@@ -160,43 +217,53 @@ def _svd_vjp(xp: World, t: Any, y: Any, a: Any) -> Any:
 
 def _svd_jvp(xp: World, t: Any, y: Any, a: Any) -> Any:
     u, s, vh = y
-    uT, v, row = _mT(xp, u), _mT(xp, vh), _row(xp, s)
+    uH, v, row = _mH(xp, u), _mH(xp, vh), _row(xp, s)
     tv = xp.matmul(t, v)
-    inside = xp.matmul(uT, tv)
+    inside = xp.matmul(uH, tv)
     left = inside * row
     right = _mT(xp, row) * inside
-    tu = xp.matmul(u, _over_differences(xp, s * s, left + _mT(xp, left)))
-    tvh = -xp.matmul(_over_differences(xp, s * s, right + _mT(xp, right)), vh)
+    tu = xp.matmul(u, _over_differences(xp, s * s, left + _mH(xp, left)) + _turn(xp, inside, row))
+    tvh = -xp.matmul(_over_differences(xp, s * s, right + _mH(xp, right)), vh)
     if a.shape[-2] > a.shape[-1]:
         tu = tu + (tv - xp.matmul(u, inside)) / row
     if a.shape[-2] < a.shape[-1]:
-        tvh = tvh + (xp.matmul(uT, t) - xp.matmul(inside, vh)) / _mT(xp, row)
-    return tu, xp.sum(u * tv, axis=(u.ndim - 2,), keepdims=False), tvh
+        tvh = tvh + (xp.matmul(uH, t) - xp.matmul(inside, vh)) / _mT(xp, row)
+    return tu, _diagonal(xp, u, tv), tvh
+
+
+def _turn(xp: World, a: Any, row: Any) -> Any:
+    """i·Im(diag a) / s as a diagonal matrix: how left singular vectors turn in the complex plane; 0 for real numbers."""
+    if a.dtype.kind != "c":
+        return 0
+    return xp.eye(a.shape[-1], dtype=a.dtype) * (a - _conj(xp, a)) / (2 * row)
 
 
 def _qr_vjp(xp: World, t: Any, y: Any, a: Any) -> Any:
-    """Walter & Lehmann, "Algorithmic differentiation of linear algebra functions" (2012): (tQ + Q copyltu(M)) R⁻ᵀ.
+    """Walter & Lehmann, "Algorithmic differentiation of linear algebra functions" (2012): (tQ + Q copyltu(M)) R⁻ᴴ.
 
-    M = R tRᵀ - tQᵀ Q, and copyltu copies the lower triangle into the upper one. For at least as many rows as columns.
+    M = R tRᴴ - tQᴴ Q, and copyltu copies the lower triangle into the upper one. For at least as many rows as columns.
     """
     (tq, tr), (q, r) = t, y
-    terms = [] if tr is None else [xp.matmul(r, _mT(xp, tr))]
-    terms += [] if tq is None else [-xp.matmul(_mT(xp, tq), q)]
-    m = total(terms)
-    g = xp.matmul(q, xp.tril(m, k=0) + _mT(xp, xp.tril(m, k=-1)))
-    return _mT(xp, xp.solve(r, _mT(xp, g if tq is None else tq + g)))
+    terms = [] if tr is None else [xp.matmul(r, _mH(xp, tr))]
+    terms += [] if tq is None else [-xp.matmul(_mH(xp, tq), q)]
+    half = _half_tril(xp, total(terms))
+    g = xp.matmul(q, half + _mH(xp, half))
+    return _mH(xp, xp.solve(r, _mH(xp, g if tq is None else tq + g)))
 
 
 def _qr_jvp(xp: World, t: Any, y: Any, a: Any) -> Any:
     q, r = y
     over = _mT(xp, xp.solve(_mT(xp, r), _mT(xp, t)))  # t R⁻¹
-    c = xp.matmul(_mT(xp, q), over)
-    low = xp.tril(c, k=-1)
-    turn = low - _mT(xp, low)
+    c = xp.matmul(_mH(xp, q), over)
+    half = _half_tril(xp, c)
+    turn = half - _mH(xp, half)
     return over - xp.matmul(q, c - turn), xp.matmul(c - turn, r)
 
 
-special("cholesky", _cholesky_vjp, _cholesky_jvp, reads="y")
-special("eigh", _eigh_vjp, _eigh_jvp, reads="y")
-special("svd", _svd_vjp, _svd_jvp, reads="y")  # reduced: u (…, m, k), s (…, k), vh (…, k, n) with k = min(m, n)
-special("qr", _qr_vjp, _qr_jvp, reads="y")  # reduced, for m ≥ n
+special("cholesky", _adjoint(_cholesky_vjp), _cholesky_jvp, reads="y")
+special("eigh", _adjoint(_eigh_vjp), _eigh_jvp, reads="y")
+special("eig", _adjoint(_eig_vjp), _eig_jvp, reads="y")
+special(
+    "svd", _adjoint(_svd_vjp), _svd_jvp, reads="y"
+)  # reduced: u (…, m, k), s (…, k), vh (…, k, n) with k = min(m, n)
+special("qr", _adjoint(_qr_vjp), _qr_jvp, reads="y")  # reduced, for m ≥ n

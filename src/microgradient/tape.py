@@ -321,7 +321,7 @@ def backward(
                 if g.shape != shape:
                     g = _unbroadcast(xp, g, parent)
                 if g.dtype is not parent.dtype and g.dtype != parent.dtype:
-                    g = xp.astype(g, dtype=parent.dtype)
+                    g = _in_dtype(xp, g, parent.dtype)
             if observe is not None:
                 observe(node, i, t, g)
             before = grads.get(parent)
@@ -356,7 +356,7 @@ def forward(
             if t.shape != node.shape:
                 t = xp.broadcast_to(t, shape=node.shape)
             if t.dtype != node.dtype:
-                t = xp.astype(t, dtype=node.dtype)
+                t = _in_dtype(xp, t, node.dtype)
         moved[node] = t
     return moved
 
@@ -395,6 +395,13 @@ def _operands(node: Node, saved: tuple[Any, ...], wrap: Any) -> tuple[Any, list[
 def picked(node: Node, i: int, part: Any, n: int) -> Node:
     """The node of result `i` of `n` of a primitive with several results."""
     return Node(PICK, (node,), (None, None), {"i": i, "n": n}, part.shape, part.dtype)
+
+
+def _in_dtype(xp: World, g: Any, dtype: Any) -> Any:
+    """`g` in the dtype of what it arrives at; a real number takes the real part."""
+    if g.dtype.kind == "c" and dtype.kind != "c":
+        g = xp.real(g)
+    return g if g.dtype == dtype else xp.astype(g, dtype=dtype)
 
 
 def _unbroadcast(xp: World, g: Any, parent: Node) -> Any:

@@ -120,7 +120,7 @@ class Tensor(Protocols):
 
     @property
     def requires_grad(self) -> bool:
-        """Whether operations on this tensor are recorded. Can be set on leaves of a real floating dtype."""
+        """Whether operations on this tensor are recorded. Can be set on leaves of a floating dtype, complex ones included."""
         trace_hooks.note_node(self)
         return self.node is not None
 
@@ -133,7 +133,7 @@ class Tensor(Protocols):
         if not value:
             self.node = None
         elif self.node is None:
-            if self.raw.dtype.kind != "f":
+            if self.raw.dtype.kind not in "fc":
                 raise DTypeError("MG142", _no_gradient_for(self.raw.dtype))
             self.node = leaf_node(self)
             self.node.grad = None
@@ -179,14 +179,19 @@ class Tensor(Protocols):
     def backward(self, gradient: Any = None, retain_graph: bool = False, create_graph: bool = False) -> None:
         """Add ∂self/∂leaf to the `grad` of every leaf that this tensor was computed from.
 
-        `gradient` is the cotangent of this tensor, needed unless it has a single entry (then 1). What the graph saved is
+        `gradient` is the cotangent of this tensor, needed unless it has a single, real entry (then 1). What the graph saved is
         released unless `retain_graph`. With `create_graph` the gradients can be differentiated again.
+        The gradient of a real L in a complex leaf u + iv is ∂L/∂u + i ∂L/∂v, the direction in which L grows, as in PyTorch:
+        the conjugate of what :func:`grad` gives, which follows JAX.
         Raises GradientError if no leaf can be reached, if the graph was released, or if a gradient is needed but not given.
         """
         if self.node is None or (self.node.op is None and self.cut is not None):
             raise _unconnected(self)
         datum, seed = self.raw, self._seed(gradient)
         t, order = seed.raw, topological([self.node])
+        if t.dtype.kind == "c":  # the sweeps carry the conjugates of gradients
+            seed = TAPED.conj(seed)
+            t = seed.raw
         if create_graph:
             leaves = backward(order, {self.node: seed}, TAPED, wrap)
         else:
@@ -208,6 +213,12 @@ class Tensor(Protocols):
                     "MG101",
                     f"This tensor has shape {self.shape}; a gradient needs one number. Write `loss.mean().backward()`, or pass "
                     f"a weight for each of the {self.raw.size} entries: `loss.backward(weights)`.",
+                )
+            if datum.dtype.kind == "c":
+                raise GradientError(
+                    "MG101",
+                    f"A gradient needs a real number; this one is {datum.dtype}. Write `mg.real(loss).backward()` or "
+                    "`mg.abs(loss).backward()`, or pass a weight: `loss.backward(weight)`.",
                 )
             return cast("Tensor", wrap(np.ones(datum.shape, datum.dtype), None))
         seed = gradient if isinstance(gradient, Tensor) else Tensor(gradient, self.dtype)
@@ -473,6 +484,8 @@ def _accumulate(leaves: dict[Node, Any], seed: Any) -> None:
             before = node.grad
             if before is NOT_STORED:
                 continue  # the input of a transform, which asks the sweep itself
+            if t.dtype.kind == "c":
+                t = TAPED.conj(t) if isinstance(t, Tensor) else world().conj(t)
             if before is not None:
                 count, used = getattr(node, "summed", (1, 0))
                 if isinstance(before.raw, np.ndarray):
@@ -496,7 +509,7 @@ _accumulating = threading.RLock()  # threads that share parameters must not lose
 
 
 def _unconnected(loss: Tensor) -> GradientError:
-    if loss.raw.dtype.kind != "f":
+    if loss.raw.dtype.kind not in "fc":
         return DTypeError("MG142", _no_gradient_for(loss.raw.dtype))  # type: ignore[return-value]
     trail = ""
     if loss.cut is not None:
@@ -554,8 +567,6 @@ _last_root = [-1]  # the number of what was differentiated last
 
 
 def _no_gradient_for(dtype: Any) -> str:
-    if dtype.kind == "c":
-        return f"Derivatives are defined for real floating dtypes, not for {dtype}: differentiate the real and imaginary parts."
     return (
         f"A tensor of dtype {dtype} has no gradient: integers are counted, not differentiated. Write "
         "`x.astype(mg.float32)`; but argmax, rounding and comparisons are flat, their derivative is 0: for classes use softmax "

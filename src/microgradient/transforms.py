@@ -38,11 +38,14 @@ from .tree import flatten, leaves_like
 Function = Callable[..., Any]
 
 
-def grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
+def grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False, holomorphic: bool = False) -> Function:
     """The gradient of a function with one real number as result: `grad(f)(*args)` is ∂f/∂args[argnums].
 
     The gradient has the structure of the argument; several `argnums` give a tuple. With `has_aux`, f returns (value, aux) and
     the result is (gradient, aux). Raises GradientError if the result is not one number, DTypeError for integer arguments.
+
+    As in JAX, the gradient in a complex argument u + iv is ∂f/∂u - i ∂f/∂v: the conjugate of what `backward` leaves in
+    `.grad`, and of the direction in which f grows. If f is `holomorphic`, its result may be complex, and the gradient is f'.
 
     >>> import microgradient as mg
     >>> mg.grad(lambda x: x ** 3)(2.0)
@@ -50,7 +53,7 @@ def grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -
     >>> mg.grad(mg.grad(lambda x: x ** 3))(2.0)
     tensor(12.)
     """
-    both = value_and_grad(f, argnums, has_aux)
+    both = value_and_grad(f, argnums, has_aux, holomorphic)
 
     @functools.wraps(f)
     def gradient(*args: Any, **options: Any) -> Any:
@@ -60,7 +63,9 @@ def grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -
     return gradient
 
 
-def value_and_grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
+def value_and_grad(
+    f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False, holomorphic: bool = False
+) -> Function:
     """`value_and_grad(f)(*args)` is (f(*args), its gradient), from one run. See :func:`grad`.
 
     >>> import microgradient as mg
@@ -77,9 +82,12 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool 
                 "MG101", f"grad needs a function with one number as result; this one gives {shapes}. Write `.mean()` or "
                 "`.sum()` at its end, or use mg.jacobian or mg.vjp.",
             )  # fmt: skip
-        if run.outputs[0].dtype.kind != "f":
-            raise DTypeError("MG142", f"grad needs a real floating result, not {run.outputs[0].dtype}.")
         y = run.outputs[0]
+        if y.dtype.kind != ("c" if holomorphic else "f"):
+            raise DTypeError(
+                "MG142", f"grad needs a real floating result, not {y.dtype}; the derivative of a complex one exists for "
+                "holomorphic functions: `mg.grad(f, holomorphic=True)`.",
+            )  # fmt: skip
         (gradient,) = run.pull([wrap(np.ones(y.shape, y.dtype), None)])
         return run.result(), gradient
 
@@ -136,8 +144,10 @@ def hvp(f: Function, primals: Any, tangents: Any) -> Any:
     return jvp(grad(f), primals, tangents)[1]
 
 
-def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+def jacobian(f: Function, argnums: int | Sequence[int] = 0, holomorphic: bool = False) -> Function:
     """All partial derivatives of f: `jacobian(f)(x)` has the shape of f(x) followed by that of x.
+
+    Complex results of complex arguments have one only where f is `holomorphic`: say so, else it is a DTypeError.
 
     Built from one backward sweep per entry of the result, or one forward sweep per entry of the argument, whichever are fewer.
     A tree of results over a tree of arguments gives a tree of trees.
@@ -151,6 +161,12 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     @functools.wraps(f)
     def all_partials(*args: Any, **options: Any) -> Any:
         run = _Run(*_in_chosen(f, args, options, argnums))
+        complex_in, complex_out = (any(x.dtype.kind == "c" for x in side) for side in (run.inputs, run.outputs))
+        if complex_in and complex_out and not holomorphic:
+            raise DTypeError(
+                "MG142", "A complex function of complex numbers has one derivative only where it is holomorphic. If it is: "
+                "`mg.jacobian(f, holomorphic=True)`; else differentiate `mg.real(f(x))` and `mg.imag(f(x))`.",
+            )  # fmt: skip
         return run.rebuild_outputs([run.rebuild_inputs(row)[0] for row in _jacobian_blocks(run)])
 
     return all_partials
@@ -266,10 +282,10 @@ def _warn_if_cut(departed: list[Cut], outputs: list[Tensor]) -> None:
 def _fresh(x: Any) -> Tensor:
     """A tensor with the value of `x` that starts a graph, continuing that of `x` if it has one."""
     x = x if isinstance(x, Tensor) else Tensor(x, None)
-    if x.dtype.kind != "f":
+    if x.dtype.kind not in "fc":
         raise DTypeError(
             "MG142",
-            f"Derivatives are defined for real floating arguments, not for {x.dtype} of shape {x.shape}. Write "
+            f"Derivatives are defined for floating arguments, real or complex, not for {x.dtype} of shape {x.shape}. Write "
             "`x.astype(mg.float32)`, or leave this argument out of `argnums`.",
         )
     node = Node(None, (), (), NO_PARAMS, x.shape, x.dtype)
@@ -335,7 +351,9 @@ def _jacobian_blocks(run: _Run) -> list[list[Any]]:
     """∂outputs[i]/∂inputs[j], of shape outputs[i].shape + inputs[j].shape, for all i and j."""
     outputs, inputs = run.outputs, run.inputs
     n_out, n_in = sum(y.raw.size for y in outputs), sum(x.raw.size for x in inputs)
-    by_columns = n_in < n_out
+    by_columns = n_in < n_out  # backwards a real argument, forwards a real result would see the real part alone
+    if any(u.dtype.kind != v.dtype.kind for u in inputs for v in outputs):
+        by_columns = any(v.dtype.kind == "c" for v in outputs)
     varied = inputs if by_columns else outputs
     sweeps: list[list[list[Any]]] = []  # for each varied tensor and each of its entries: the leaves on the other side
     for k, v in enumerate(varied):
@@ -359,7 +377,7 @@ def _jacobian_blocks(run: _Run) -> list[list[Any]]:
 def _assembled(parts: list[Any], y: Tensor, x: Tensor, by_columns: bool) -> Any:
     """One block of a Jacobian from its rows or its columns."""
     if not parts:
-        return wrap(np.zeros((*y.shape, *x.shape), x.dtype), None)
+        return wrap(np.zeros((*y.shape, *x.shape), np.result_type(x.dtype, y.dtype)), None)
     inner = y if by_columns else x
     stacked = TAPED.concat(*(TAPED.reshape(p, shape=(1, inner.raw.size)) for p in parts), axis=0)
     if by_columns:

@@ -14,7 +14,7 @@ from programs import Book, Recorded
 from test_pointwise import ONE, ROUNDED, THREE, TWO, grid, special
 
 import microgradient as mg
-from domains import CASES, INTERNAL
+from domains import CASES, COMPLEX, INTERNAL
 from microgradient import rules_linalg  # noqa: F401
 from microgradient.native.runtime import engine
 from microgradient.native.runtime.executable import Executable
@@ -24,13 +24,13 @@ from microgradient.rules import INDEX
 RNG = np.random.default_rng(5)
 EXACT = [*ONE, *TWO, *THREE]
 PARAMS: dict[str, dict[str, Any]] = {"power": {"n": 2.5}, "polygamma": {"n": 1}}
-LINEAR_ALGEBRA = ["norm", "solve", "inv", "pinv", "det", "cofactor", "slogdet", "cholesky", "eigh", "svd", "qr"]
+LINEAR_ALGEBRA = ["norm", "solve", "inv", "pinv", "det", "cofactor", "slogdet", "cholesky", "eigh", "eig", "svd", "qr"]
 SIZES = [1, 2, 3, 17, 31, 33, 1000]
 LAYOUTS = ["plain", "turned", "sliced", "flipped", "repeated"]
 
 
 def test_every_primitive_is_here() -> None:
-    tested = {*EXACT, *ROUNDED, *CASES, *LINEAR_ALGEBRA, *INTERNAL}
+    tested = {*EXACT, *ROUNDED, *CASES, *COMPLEX, *LINEAR_ALGEBRA, *INTERNAL}
     assert tested == set(TABLE)
 
 

@@ -68,6 +68,11 @@ class Sweep:
 
     def __init__(self, root: Node, recording: Recording) -> None:
         latest_first = topological([root])
+        if any(node.dtype is not None and node.dtype.kind == "c" for node in latest_first):
+            raise GradientError(
+                "MG116", "mg.why explains derivatives of real numbers, and there are complex ones on the way to this one. "
+                "Compute with their parts: `mg.view_as_real(z)`.",
+            )  # fmt: skip
         _restore(latest_first, recording)
         self.root = root
         self.recording = recording

@@ -5,6 +5,7 @@ exists. They are all under `mg.`; here is their list.
 """
 
 from . import (
+    complex_numbers,
     composite,
     constants,
     creation,
@@ -26,6 +27,7 @@ from . import (
     utility,
 )
 from .calls import answer_calls
+from .complex_numbers import *
 from .composite import *
 from .constants import *
 from .creation import *
@@ -46,6 +48,7 @@ methods.attach()
 numpy_functions.attach()
 
 __all__ = ["linalg"]
+__all__ += complex_numbers.__all__
 __all__ += composite.__all__
 __all__ += constants.__all__
 __all__ += creation.__all__

@@ -64,14 +64,8 @@ def cast_to(x: Tensor, dtype: np.dtype[Any]) -> Tensor:
     """`x` with another dtype; a constant where that dtype has no derivative."""
     if x.dtype == dtype:
         return x
-    if dtype.kind == "f":
+    if dtype.kind in "fc":
         return xp.astype(x, dtype=dtype)
-    if dtype.kind == "c" and x.node is not None:
-        raise DTypeError(
-            "MG142",
-            f"A tensor that needs a gradient can't become {dtype}: derivatives are defined for real floating dtypes. "
-            "Write `x.detach()` first.",
-        )
     data = x.raw
     array = data.astype(dtype) if isinstance(data, Traced) else run_kernel(array_world.astype, data, dtype=dtype)
     return constant_tensor(array, x, f"astype({dtype})")

@@ -14,7 +14,7 @@ from .arguments import ArrayLike, as_dtype, as_tensor, cast_to, constant_tensor,
 from .manipulation import broadcast_shapes, reshape
 from .pointwise import *  # noqa: F403
 
-__all__ = ["clip", "conj", "imag", "polygamma", "real", "rsqrt", "where"]
+__all__ = ["clip", "polygamma", "rsqrt", "where"]
 __all__ += pointwise.__all__
 
 
@@ -98,35 +98,3 @@ def _broadcast_together(name: str, *operands: Any) -> Tensor:
         broadcast_shapes(*(np.shape(x) for x in operands))  # raises the error that says which shapes don't fit
         raise
     return out
-
-
-def conj(x: ArrayLike, /) -> Tensor:
-    """The complex conjugate, for each element; a real `x` itself.
-
-    >>> import microgradient as mg
-    >>> mg.conj(1 + 2j)
-    tensor(1.-2.j, dtype=complex64)
-    """
-    x = as_tensor(x)
-    return constant_tensor(on_data(np.conj, x.raw)) if x.dtype.kind == "c" else reshape(x, x.shape)
-
-
-def imag(x: ArrayLike, /) -> Tensor:
-    """The imaginary part, for each element; zeros for a real `x`.
-
-    >>> import microgradient as mg
-    >>> mg.imag(1 + 2j)
-    tensor(2.)
-    """
-    return constant_tensor(on_data(np.imag, as_tensor(x).raw).copy())
-
-
-def real(x: ArrayLike, /) -> Tensor:
-    """The real part, for each element; a real `x` itself.
-
-    >>> import microgradient as mg
-    >>> mg.real(1 + 2j)
-    tensor(1.)
-    """
-    x = as_tensor(x)
-    return constant_tensor(on_data(np.real, x.raw).copy()) if x.dtype.kind == "c" else reshape(x, x.shape)

@@ -1,7 +1,7 @@
 """The `linalg` extension of the array API standard: factorisations, solutions, determinants, eigenvalues, norms.
 
 Every function works on the matrices in the last two axes, so also on stacks of them. Integers become the default float;
-complex matrices have values but no derivatives, and float16 is not supported by LAPACK. The rules are in rules_linalg.py.
+float16 is not supported by LAPACK. The rules are in rules_linalg.py.
 
 Eigenvectors of equal eigenvalues, and singular vectors of equal singular values, are not unique and have no derivative: where
 one is asked for, the result is inf or NaN, as in PyTorch. What is computed from the eigenvalues or singular values alone has
@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from ..array_linalg import lapack
+from ..array_linalg import eigvals_alone, lapack
 from ..errors import ArgumentError, DTypeError, GradientError, ShapeError
 from ..operators import wrap
 from ..other_names import answer_for
@@ -316,26 +316,28 @@ def eigvalsh(x: ArrayLike, /) -> Tensor:
 def eig(x: ArrayLike, /) -> EigResult:
     """Eigenvalues and eigenvectors, as columns, of square matrices: always complex, in no particular order.
 
-    They have no derivative here: raises GradientError for a tensor that needs one. See `eigh` for symmetric matrices.
+    Eigenvectors have length 1, and what is left to choose, a factor exp(iφ) for each, is arbitrary: so what is differentiated
+    must not depend on it. They have derivatives where the eigenvalues differ, else inf or NaN. See `eigh` for symmetric matrices.
 
     >>> import microgradient as mg
     >>> mg.linalg.eig(mg.tensor([[0.0, 1.0], [-1.0, 0.0]])).eigenvalues
     tensor([0.+1.j, 0.-1.j], dtype=complex64)
     """
-    x = _square(x, "eig")
-    return EigResult(*map(_complex, _values(np.linalg.eig, x, "eig", "mg.linalg.eigh(x), if x is symmetric")))
+    return EigResult(*xp.eig(_square(x, "eig")))
 
 
 def eigvals(x: ArrayLike, /) -> Tensor:
-    """The eigenvalues of square matrices: always complex, in no particular order, without derivatives. See `eig`.
+    """The eigenvalues of square matrices: always complex, in no particular order. See `eig`.
 
     >>> import microgradient as mg
     >>> mg.linalg.eigvals(mg.tensor([[0.0, 1.0], [-1.0, 0.0]]))
     tensor([0.+1.j, 0.-1.j], dtype=complex64)
     """
     x = _square(x, "eigvals")
-    (w,) = _values(np.linalg.eigvals, x, "eigvals", "mg.linalg.eigvalsh(x), if x is symmetric")
-    return _complex(w)
+    if x.node is not None:
+        return xp.eig(x)[0]
+    (w,) = _values(eigvals_alone, x)
+    return w
 
 
 def matrix_rank(x: ArrayLike, /, *, rtol: float | ArrayLike | None = None) -> Tensor:
@@ -365,7 +367,7 @@ def vector_norm(x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False, o
     """
     x = inexact(as_tensor(x))
     if x.dtype.kind == "c":
-        x = constant_tensor(on_data(np.abs, x.raw))
+        x = xp.abs(x)
     axes = axes_of(axis, x.ndim)
     reduced = functools.partial(xp.sum, axis=axes, keepdims=keepdims)
     if ord == 1:
@@ -459,12 +461,7 @@ def _values(function: Callable[..., Any], x: Tensor, what: str = "", instead: st
 
 
 def _conj(x: Tensor) -> Tensor:
-    return constant_tensor(on_data(np.conj, x.raw)) if x.dtype.kind == "c" else x
-
-
-def _complex(x: Tensor) -> Tensor:
-    """What LAPACK returns as real numbers where all are, as the complex numbers they always are for us."""
-    return constant_tensor(x.raw.astype(np.result_type(x.dtype, np.complex64)))
+    return xp.conj(x) if x.dtype.kind == "c" else x
 
 
 def _tolerance(rtol: Any, x: Tensor) -> Any:

@@ -17,6 +17,7 @@ from ..primitives import for_each_primitive
 from ..taped_world import TAPED as xp
 from ..tensor import Tensor, _inplace
 from . import (
+    complex_numbers,
     composite,
     creation,
     data_types,
@@ -53,7 +54,8 @@ _METHODS: dict[Any, str] = {
     indexing: "take take_along_axis",
     creation: "tril triu",
     composite: "softmax log_softmax logsumexp",
-    elementwise: "clip conj rsqrt",
+    complex_numbers: "angle conj",
+    elementwise: "clip rsqrt",
 }
 _ALIASES = {"cumsum": "cumulative_sum", "cumprod": "cumulative_prod", "clamp": "clip", "unsqueeze": "expand_dims"}
 
@@ -188,7 +190,7 @@ def attach() -> None:
         setattr(cls, name, lambda x, dtype=dtype: to(x, dtype))
     cls.T = property(matrix, doc="A matrix transposed.")
     cls.mT = property(products.matrix_transpose, doc="The last two axes exchanged.")
-    cls.real = property(elementwise.real, doc="The real part.")
-    cls.imag = property(elementwise.imag, doc="The imaginary part.")
+    cls.real = property(complex_numbers.real, doc="The real part.")
+    cls.imag = property(complex_numbers.imag, doc="The imaginary part.")
     cls.__matmul__, cls.__rmatmul__, cls.__imatmul__ = _matmul, _rmatmul, _inplace(_matmul)
     other_names.attach(cls)

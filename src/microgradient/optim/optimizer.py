@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import trace_hooks
 from ..array_world import ARRAY
-from ..errors import ArgumentError, ArgumentTypeError, ShapeError, type_name, warn_once
+from ..errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError, type_name, warn_once
 from ..nn.parameter import zero_grad
 from ..operators import wrap
 from ..tape import enable_grad
@@ -70,6 +70,8 @@ class Optimizer:
 
     elementwise = True
     """Whether `update` computes each entry from that entry alone, so that it may be applied to a part of a parameter."""
+    takes_complex = False
+    """Whether `update` is right for complex parameters, whose parts should move as two real numbers do."""
 
     param_groups: list[Group] = _looked_at("param_groups")
     state: dict[Tensor, State] = _looked_at("state")
@@ -159,6 +161,7 @@ class Optimizer:
         params = [p for _, p in params] if named else params
         known = {id(p): "" for p in self._parameters()}
         for i, (name, p) in enumerate(zip(names, params, strict=True)):
+            self._check_dtype(p)
             _check_parameter(p, f"`{name}`" if name else f"parameter {i} of group {len(self.param_groups)}", known)
         new = {"params": params, **({"param_names": names} if named else {})}
         new |= {k: group.get(k, default) for k, default in self.defaults.items()}
@@ -235,6 +238,13 @@ class Optimizer:
         return "\n".join([*lines, ")"])
 
     # ------------------------------------------------------------------------------------------------------ one parameter
+
+    def _check_dtype(self, p: Any) -> None:
+        if isinstance(p, Tensor) and p.dtype.kind == "c" and not self.takes_complex:
+            raise DTypeError(
+                "MG142", f"{type(self).__name__} takes real parameters, not {p.dtype} of shape {p.shape}. Train the parts, "
+                "`p = mg.view_as_real(z)`, and compute with `mg.view_as_complex(p)`; or use SGD.",
+            )  # fmt: skip
 
     def _parameters(self) -> list[Tensor]:
         return [p for group in self.param_groups for p in group["params"]]

@@ -38,6 +38,8 @@ class SGD(Optimizer):
     Their formula, and Nesterov's, have γ inside of b; here, as in PyTorch, a changed γ acts on all that b has gathered.
     """
 
+    takes_complex = True
+
     def __init__(
         self,
         params: Iterable[Any],

@@ -102,10 +102,24 @@ def _same(a: Shape, *_: Shape, **__: Any) -> Shape:
 
 SHAPES: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(
-        ("flip", "roll", "cumulative_sum", "cumulative_prod", "tril", "triu", "astype", "index_set"), _same
+        (
+            "flip",
+            "roll",
+            "cumulative_sum",
+            "cumulative_prod",
+            "tril",
+            "triu",
+            "astype",
+            "index_set",
+            "conj",
+            "real",
+            "imag",
+        ),
+        _same,
     ),
-    **dict.fromkeys(("inv", "cofactor", "cholesky"), _same),
+    **dict.fromkeys(("conj", "real", "imag", "inv", "cofactor", "cholesky"), _same),
     **dict.fromkeys(("sum", "max", "min", "norm"), _reduced),
+    "complex": lambda a, b: np.broadcast_shapes(a, b),
     "prod": lambda a, *, axis, keepdims: _reduced(a, axis=(axis,), keepdims=keepdims),
     "broadcast_to": _broadcast,
     "reshape": _reshaped,
@@ -127,7 +141,7 @@ SHAPES: dict[str, Callable[..., Any]] = {
     "pinv": lambda a, *, rtol: (*a[:-2], a[-1], a[-2]),
     "det": lambda a: a[:-2],
     "slogdet": lambda a: [a[:-2], a[:-2]],
-    "eigh": lambda a: [a[:-1], a],
+    **dict.fromkeys(("eigh", "eig"), lambda a: [a[:-1], a]),
     "svd": _svd,
     "qr": lambda a: [(*a[:-1], min(a[-2:])), (*a[:-2], min(a[-2:]), a[-1])],
 }

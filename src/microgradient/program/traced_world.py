@@ -24,7 +24,10 @@ _FOLDED = 1 << 16  # bytes of the largest result that is computed while tracing
 _UNIFORM = {"broadcast_to", "reshape", "permute_dims", "astype", "flip", "roll"}  # keep all entries equal
 _COMPARISONS = {"equal", "not_equal", "less", "less_equal", "greater", "greater_equal"}
 _LOGICAL = {"logical_and", "logical_or", "logical_xor"}
-_LINEAR_ALGEBRA = {"solve", "inv", "pinv", "det", "slogdet", "cofactor", "cholesky", "eigh", "svd", "qr", "norm"}
+_LINEAR_ALGEBRA = {"solve", "inv", "pinv", "det", "slogdet", "cofactor", "cholesky", "eigh", "eig", "svd", "qr", "norm"}
+
+
+_REAL = {"eigh": 0, "svd": 1, "slogdet": 1}  # the result that is real also for complex matrices
 
 
 class TracedWorld:
@@ -199,10 +202,14 @@ def _shaped(name: str, *args: Any, **params: Any) -> Any:
     if not several:
         return trace.emit(name, operands, params, shapes, dtype)
     return tuple(
-        trace.emit("pick", [whole], {"i": i, "n": len(shapes)}, shape, dtype)
+        trace.emit("pick", [whole], {"i": i, "n": len(shapes)}, shape, _real(dtype) if _REAL.get(name) == i else dtype)
         for whole in [trace.emit(name, operands, params, None, None)]
         for i, shape in enumerate(shapes)
     )
+
+
+def _real(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    return np.zeros((), dtype).real.dtype
 
 
 def _strong(x: Any) -> Any:
@@ -220,6 +227,10 @@ def _dtype(name: str, dtypes: tuple[np.dtype[Any], ...], target: Any) -> np.dtyp
         return getattr(ARRAY, name)(np.ones((1,), dtypes[0]), axis=(0,) if name == "sum" else 0, keepdims=True).dtype
     if name in ("take_along_axis", "scatter_along_axis"):
         return dtypes[0]
+    if name in ("real", "imag", "complex"):
+        return getattr(ARRAY, name)(*(np.ones((), d) for d in dtypes)).dtype
+    if name == "eig":
+        return np.result_type(*dtypes, np.complex64)
     if name in _LINEAR_ALGEBRA:
         return np.result_type(*(np.float64 if d.kind in "biu" else d for d in dtypes))
     return np.result_type(*dtypes)
