@@ -9,6 +9,7 @@ import pickle
 
 import numpy as np
 import pytest
+import scipy.linalg
 
 import microgradient as mg
 from microgradient import optim
@@ -22,7 +23,23 @@ ALL = [
     (optim.Adam, {"lr": 0.05, "weight_decay": 0.01}),
     (optim.Adam, {"lr": 0.05, "amsgrad": True}),
     (optim.AdamW, {"lr": 0.05}),
+    (optim.Adadelta, {"lr": 5.0}),
+    (optim.Adagrad, {"lr": 1.0, "lr_decay": 0.01}),
+    (optim.Adamax, {"lr": 0.05}),
+    (optim.ASGD, {"lr": 0.05, "lambd": 0.0, "t0": 3}),
+    (optim.NAdam, {"lr": 0.05}),
+    (optim.RAdam, {"lr": 0.05}),
+    (optim.RMSprop, {"lr": 0.003, "momentum": 0.9, "centered": True}),
+    (optim.Rprop, {}),
+    (optim.Adafactor, {"lr": 0.05}),
+    (optim.SparseAdam, {"lr": 0.05}),
+    (optim.Lion, {"lr": 0.01, "betas": (0.5, 0.5)}),
+    (optim.LAMB, {"lr": 0.015}),
+    (optim.Shampoo, {"lr": 0.5}),
+    (optim.SOAP, {"lr": 0.05}),
+    (optim.AdamWScheduleFree, {"lr": 0.1}),
 ]
+DECOMPOSING = (optim.Shampoo, optim.SOAP)
 
 
 def leaf(value, dtype=np.float64):
@@ -82,10 +99,151 @@ def test_adamw_decays_apart_from_the_gradient():
     np.testing.assert_allclose(seen, [[2.0 * 0.98], [2.0 * 0.98**2]], rtol=1e-14)
 
 
+def adam_moments(gradients, betas):
+    """The corrected moments after each step, from their recursion."""
+    m = v = 0.0
+    for t, g in enumerate(gradients, 1):
+        m, v = betas[0] * m + (1 - betas[0]) * g, betas[1] * v + (1 - betas[1]) * g**2
+        yield m / (1 - betas[0] ** t), v / (1 - betas[1] ** t)
+
+
+def test_lion_by_hand():
+    gradients = [[1.0, -2.0], [-5.0, 0.1]]
+    _, seen = run(optim.Lion, {"lr": 0.5, "betas": (0.5, 0.75), "weight_decay": 0.2}, [1.0, 1.0], gradients)
+    np.testing.assert_allclose(seen[0], [0.9 - 0.5, 0.9 + 0.5])
+    # m = (0.25, -0.5): half of it and half of the gradient
+    np.testing.assert_allclose(seen[1], [0.4 * 0.9 + 0.5, 1.4 * 0.9 + 0.5])
+
+
+def test_lamb_scales_adams_step_to_the_parameter():
+    rng = np.random.default_rng(3)
+    gradients, p = rng.normal(size=(5, 2, 3)), rng.normal(size=(2, 3))
+    settings = {"lr": 0.1, "betas": (0.8, 0.9), "eps": 1e-3, "weight_decay": 0.3}
+    _, seen = run(optim.LAMB, settings, p, gradients)
+    for (m, v), found in zip(adam_moments(gradients, (0.8, 0.9)), seen, strict=True):
+        r = m / (np.sqrt(v) + 1e-3) + 0.3 * p
+        p = p - 0.1 * np.linalg.norm(p) / np.linalg.norm(r) * r
+        np.testing.assert_allclose(found, p, rtol=1e-12)
+    _, seen = run(optim.LAMB, {"lr": 0.1}, [0.0, 0.0], [[3.0, -3.0]])
+    np.testing.assert_allclose(seen, [[-0.1, 0.1]], rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(4,), (3, 2), (2, 3, 2)])
+def test_shampoo_by_its_matrices(shape):
+    rng = np.random.default_rng(4)
+    gradients, p = rng.normal(size=(4, *shape)), rng.normal(size=shape)
+    _, seen = run(optim.Shampoo, {"lr": 0.1, "momentum": 0.5, "eps": 0.01}, p, gradients)
+    sums, b = [0.01 * np.eye(n) for n in shape], 0.0
+    for g, found in zip(gradients, seen, strict=True):
+        u = g
+        for i in range(len(shape)):
+            rows = np.moveaxis(g, i, 0).reshape(shape[i], -1)
+            sums[i] = sums[i] + rows @ rows.T
+            root = scipy.linalg.fractional_matrix_power(sums[i], -1 / (2 * len(shape)))
+            u = np.moveaxis(np.tensordot(root, u, (1, i)), 0, i)
+        b = 0.5 * b + u
+        p = p - 0.1 * b
+        np.testing.assert_allclose(found, p, rtol=1e-8)
+
+
+def test_soap_is_adam_in_a_turned_basis():
+    """With gradients G whose G Gᵀ and Gᵀ G have fixed eigenvectors, it is Adam on the turned parameter once it knows these."""
+    rng = np.random.default_rng(5)
+    left, right = (np.linalg.qr(rng.normal(size=(n, n)))[0] for n in (3, 2))
+    gradients = [left[:, :2] @ np.diag(d) @ right.T for d in rng.uniform(1, 2, size=(40, 2)) * [5.0, 1.0]]
+    settings = {"lr": 0.1, "betas": (0.0, 0.0), "weight_decay": 0.0, "precondition_frequency": 1}
+    _, seen = run(optim.SOAP, settings, np.zeros((3, 2)), gradients)
+    step = (seen[-2] - seen[-1]) / 0.1  # with no memory every entry of the turned gradient gives a step of one
+    np.testing.assert_allclose(np.abs(left.T[:2] @ step @ right), np.eye(2), atol=1e-6)
+    _, vectors = run(optim.SOAP, {**settings, "betas": (0.8, 0.9)}, [1.0, 2.0], gradients_1d := rng.normal(size=(5, 2)))
+    _, adam = run(optim.Adam, {"lr": 0.1, "betas": (0.8, 0.9)}, [1.0, 2.0], gradients_1d)
+    np.testing.assert_allclose(vectors, adam, rtol=1e-6)
+
+
+def test_schedule_free_by_its_three_sequences():
+    rng = np.random.default_rng(6)
+    gradients, x = rng.normal(size=(6, 3)), np.ones(3)
+    settings = {"lr": 0.1, "betas": (0.7, 0.9), "weight_decay": 0.2, "warmup_steps": 3, "r": 1.0, "eps": 1e-3}
+    opt, seen = run(optim.AdamWScheduleFree, settings, x, gradients)
+    y = z = x
+    total = v = 0.0
+    for t, (g, found) in enumerate(zip(gradients, seen, strict=True), 1):
+        lr = 0.1 * min(1, t / 3)
+        v = 0.9 * v + 0.1 * g**2
+        z = z - lr * (g / (np.sqrt(v / (1 - 0.9**t)) + 1e-3) + 0.2 * y)
+        weight = t * lr**2
+        total = total + weight
+        x = x + weight / total * (z - x)
+        y = 0.7 * x + 0.3 * z
+        np.testing.assert_allclose(found, y, rtol=1e-12)
+    (p,) = opt.param_groups[0]["params"]
+    opt.eval()
+    opt.eval()
+    np.testing.assert_allclose(p.numpy(), x, rtol=1e-12)
+    with pytest.raises(RuntimeError, match=r"Call `train\(\)` before"):
+        opt.step()
+    opt.train()
+    np.testing.assert_allclose(p.numpy(), y, rtol=1e-12)
+    opt.step()
+
+
+def test_lbfgs_finds_a_quadratics_minimum_in_as_many_iterations_as_it_has_dimensions():
+    rng = np.random.default_rng(7)
+    a = np.diag(np.arange(1.0, 6.0))
+    p = leaf(rng.normal(size=5))
+    opt = optim.LBFGS([p], line_search_fn="strong_wolfe", max_iter=12)
+
+    def closure():
+        opt.zero_grad()
+        loss = mg.sum((p @ mg.tensor(a) - 1.0) ** 2)
+        loss.backward()
+        return loss
+
+    opt.step(closure)
+    np.testing.assert_allclose(p.numpy(), 1 / np.arange(1.0, 6.0), atol=1e-4)
+    assert opt.state[p]["n_iter"] <= 12
+    saved = opt.state_dict()
+    again = optim.LBFGS([leaf(p.numpy())], line_search_fn="strong_wolfe")
+    again.load_state_dict(saved)
+    assert len(next(iter(again.state.values()))["old_dirs"]) == len(opt.state[p]["old_dirs"])
+    with pytest.raises(TypeError, match=r"step\(closure\)"):
+        opt.step()
+    with pytest.raises(TypeError, match="Compile the closure instead"):
+        mg.compile(lambda: opt.step(closure))()
+
+
+def test_hooks_are_called_in_order_and_can_be_taken_away():
+    p = leaf([1.0])
+    opt = optim.SGD([p], lr=1.0)
+    told = []
+    handles = [
+        opt.register_step_pre_hook(lambda o, args, kwargs: told.append(("before", args))),
+        opt.register_step_post_hook(lambda o, args, kwargs: told.append(("after", p.item()))),
+        opt.register_state_dict_pre_hook(lambda o: told.append("saving")),
+        opt.register_state_dict_post_hook(lambda o, state: {**state, "extra": 1}),
+        opt.register_state_dict_post_hook(lambda o, state: told.append("first"), prepend=True),
+        opt.register_load_state_dict_pre_hook(lambda o, state: {k: v for k, v in state.items() if k != "extra"}),
+        opt.register_load_state_dict_post_hook(lambda o: told.append("loaded")),
+    ]
+    p.grad = mg.tensor(np.array([0.5]))
+    opt.step()
+    saved = opt.state_dict()
+    opt.load_state_dict(saved)
+    assert saved["extra"] == 1
+    assert told == [("before", ()), ("after", 0.5), "saving", "first", "loaded"]
+    for handle in handles:
+        handle.remove()
+    opt.step()
+    assert "extra" not in opt.state_dict()
+    assert len(told) == 5
+
+
 @pytest.mark.parametrize(("make", "settings"), ALL)
 def test_all_find_the_minimum_of_a_parabola(make, settings):
     p = leaf([3.0, -2.0], np.float32)
-    opt = make([p], **{**settings, "weight_decay": 0.0})
+    opt = make([p], **settings)
+    if "weight_decay" in opt.defaults:
+        opt.param_groups[0]["weight_decay"] = 0.0
     for _ in range(400):
         opt.zero_grad()
         loss = (p - 1.0) * (p - 1.0)
@@ -218,6 +376,8 @@ def test_a_graph_from_before_the_step_can_still_be_differentiated():
 @pytest.mark.parametrize(("make", "settings"), ALL)
 @pytest.mark.parametrize("shape", [(), (0,), (2, 3)])
 def test_shape_and_dtype_stay(make, settings, shape, dtype):
+    if make in DECOMPOSING and dtype == np.float16:
+        dtype = np.float32  # LAPACK has no float16
     p = leaf(np.ones(shape), dtype)
     opt = make([p], **settings)
     for _ in range(2):
@@ -455,6 +615,20 @@ class Module:
         (lambda p: optim.SGD([p], weight_decay=-1), ValueError, "`weight_decay` must be at least 0"),
         (lambda p: optim.SGD([p], nesterov=True), ValueError, "needs momentum > 0 and dampening = 0"),
         (lambda p: optim.Adam([p], eps=-1e-8), ValueError, "`eps` must be at least 0"),
+        (lambda p: optim.Adadelta([p], rho=1.5), ValueError, "`rho` must be between 0 and 1, got 1.5"),
+        (lambda p: optim.Adafactor([mg.ones((2, 2))], beta2_decay=0.5), ValueError, "`beta2_decay` must be at most 0"),
+        (lambda p: optim.Rprop([p], etas=(1.5, 2.0)), ValueError, "0 < η⁻ < 1"),
+        (lambda p: optim.Muon([p]), ValueError, r"for matrices, and a parameter has shape \(1,\)"),
+        (lambda p: optim.Muon([p], adjust_lr_fn="x"), ValueError, "'original' or 'match_rms_adamw'"),
+        (lambda p: optim.SparseAdam([p], eps=0), ValueError, "must be more than 0"),
+        (lambda p: optim.LBFGS([p], line_search_fn="x"), ValueError, "None or 'strong_wolfe'"),
+        (lambda p: optim.LBFGS([p]).add_param_group({"params": [leaf(2.0)]}), ValueError, "one group of parameters"),
+        (lambda p: optim.SGD([p], lr=mg.tensor([0.1, 0.2])), ValueError, r"one number, got a Tensor of shape \(2,\)"),
+        (
+            lambda p: optim.SGD([p], lr=0.1).add_param_group({"params": [("w", leaf(1.0))]}),
+            ValueError,
+            "all groups have names",
+        ),
         (lambda p: optim.Adam([p], betas=(0.9, 1.0)), ValueError, r"less than 1, got \(0\.9, 1\.0\)"),
         (lambda p: optim.SGD([{"params": [p], "lr": -1}], lr=0.1), ValueError, "`lr` must be at least 0"),
         (lambda p: lr_scheduler.StepLR(optim.SGD([p]), 0), ValueError, "`step_size` must be more than 0"),

@@ -123,6 +123,9 @@ OPTIMIZERS: dict[str, Callable[[Any], Any]] = {
     "maximize": lambda p: optim.SGD(p, lr=0.01, maximize=True),
     "adam": lambda p: optim.Adam(p, lr=0.01), "amsgrad": lambda p: optim.Adam(p, lr=0.01, amsgrad=True, weight_decay=0.1),
     "adamw": lambda p: optim.AdamW(p, lr=0.01),
+    "lion": lambda p: optim.Lion(p, lr=0.01, weight_decay=0.1), "lamb": lambda p: optim.LAMB(p, lr=0.01),
+    "schedule-free": lambda p: optim.AdamWScheduleFree(p, lr=0.01, warmup_steps=3, weight_decay=0.1),
+    "shampoo": lambda p: optim.Shampoo(p, lr=0.01, eps=0.1), "soap": lambda p: optim.SOAP(p, lr=0.01),
 }  # fmt: skip
 PROGRAMS = {"dampening": 2}
 

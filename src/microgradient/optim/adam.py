@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .optimizer import Group, Optimizer, State
+from .optimizer import Group, Optimizer, State, settings
 
 
 class Adam(Optimizer):
@@ -19,8 +19,9 @@ class Adam(Optimizer):
         m ← m + (1 - β₁) (g - m),      v ← β₂ v + (1 - β₂) g²
         θ ← θ - γ / (1 - β₁ᵗ) · m / (√v / √(1 - β₂ᵗ) + ε)
 
-    `amsgrad` divides by the largest v so far instead of the latest; `maximize` reverses the sign of g.
-    Raises ArgumentError for settings that are negative or not finite, or betas outside of [0, 1).
+    `amsgrad` divides by the largest v so far instead of the latest; `maximize` reverses the sign of g; with
+    `decoupled_weight_decay` it is `AdamW`. `foreach`, `fused`, `capturable` and `differentiable` are accepted as in
+    PyTorch. Raises ArgumentError for settings that are negative or not finite, or betas outside of [0, 1).
 
     >>> import microgradient as mg
     >>> from microgradient.optim import Adam
@@ -31,34 +32,18 @@ class Adam(Optimizer):
     >>> w.data.round(4).tolist() == mg.tensor([0.9, 199.9]).tolist()
     True
 
-    Kingma and Ba, "Adam: a method for stochastic optimization" (2015); Reddi, Kale and Kumar, "On the convergence of Adam and
-    beyond" (2018) for amsgrad. Weight decay is added to the gradient and so divided by √v too, which weakens it where
-    gradients are large: prefer `AdamW`. ε is added outside the root, after the correction of its bias.
+    Kingma and Ba, "Adam: a method for stochastic optimization" (2015); Reddi, Kale and Kumar, "On the convergence of
+    Adam and beyond" (2018) for amsgrad. Weight decay is added to the gradient and so divided by √v too, which weakens
+    it where gradients are large: prefer `AdamW`. ε is added outside the root, after the correction of its bias.
     """
 
-    decoupled_weight_decay = False
-
     def __init__(
-        self,
-        params: Iterable[Any],
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
-        amsgrad: bool = False,
-        *,
-        maximize: bool = False,
-    ) -> None:
-        defaults = {
-            "lr": lr,
-            "betas": betas,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "amsgrad": amsgrad,
-            "maximize": maximize,
-            "decoupled_weight_decay": self.decoupled_weight_decay,
-        }
-        super().__init__(params, defaults)
+        self, params: Iterable[Any], lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+        weight_decay: float = 0.0, amsgrad: bool = False, *, foreach: bool | None = None, maximize: bool = False,
+        capturable: bool = False, differentiable: bool = False, fused: bool | None = None,
+        decoupled_weight_decay: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__(params, settings(locals()))
 
     def initial_state(self, p: Any, group: Group) -> State:
         state: State = {"step": 0.0, "exp_avg": np.zeros(p.shape, p.dtype), "exp_avg_sq": np.zeros(p.shape, p.dtype)}
@@ -66,7 +51,7 @@ class Adam(Optimizer):
 
     def update(self, xp: Any, p: Any, g: Any, state: State, group: Group) -> Any:
         lr, (beta1, beta2), weight_decay = group["lr"], group["betas"], group["weight_decay"]
-        if weight_decay and self.decoupled_weight_decay:
+        if weight_decay and group["decoupled_weight_decay"]:
             p = p * (1 - lr * weight_decay)
         elif weight_decay:
             g = g + weight_decay * p
@@ -98,17 +83,14 @@ class AdamW(Adam):
     weights too: give them a group of their own with `weight_decay=0`.
     """
 
-    decoupled_weight_decay = True
-
     def __init__(
-        self,
-        params: Iterable[Any],
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 1e-2,
-        amsgrad: bool = False,
-        *,
-        maximize: bool = False,
-    ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
+        self, params: Iterable[Any], lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+        weight_decay: float = 1e-2, amsgrad: bool = False, *, maximize: bool = False, foreach: bool | None = None,
+        capturable: bool = False, differentiable: bool = False, fused: bool | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(params, **settings(locals()), decoupled_weight_decay=True)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict)
+        for group in self.param_groups:
+            group["decoupled_weight_decay"] = True  # also after a state of `Adam`

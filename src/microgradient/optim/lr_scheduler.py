@@ -1,8 +1,8 @@
 """Schedules for the learning rate, with PyTorch's names and settings.
 
-A scheduler is a formula `rate(epoch, base)`: the learning rate of an epoch from the rate that the group began with. Call
-`step()` once after each epoch (or each step, if that is what you count in). Unlike PyTorch's, two schedulers of one optimiser do
-not multiply: the last one that steps decides.
+A scheduler is a formula `rate(epoch, base)`: the learning rate of an epoch from the rate that the group began with.
+Call `step()` once after each epoch (or each step, if that is what you count in). Unlike PyTorch's, two schedulers of
+one optimiser do not multiply: the last one that steps decides.
 """
 
 from __future__ import annotations

@@ -1,13 +1,14 @@
-"""Optimizer: what all optimisers share. A new one is a class with an `__init__` that names its settings, and an `update`.
+"""Optimizer: what all optimisers share. A new one is a class with an `__init__` that names its settings, and an
+`update`.
 
-`update` is the optimiser's formula and nothing else: given one parameter's value, its gradient and what was remembered about
-it, it returns the new value and rebinds what is to be remembered. It never writes into an array, since a tape or a user may
-hold it, and uses only operators and functions of `xp`, so that the formula runs in any world.
+`update` is the optimiser's formula and nothing else: given one parameter's value, its gradient and what was remembered
+about it, it returns the new value and rebinds what is to be remembered. It never writes into an array, since a tape or
+a user may hold it, and uses only operators and functions of `xp`, so that the formula runs in any world.
 """
 
 from __future__ import annotations
 
-import math
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -15,17 +16,21 @@ import numpy as np
 
 from .. import trace_hooks
 from ..array_world import ARRAY
-from ..errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError, type_name, warn_once
+from ..errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError, warn_once
 from ..nn.parameter import zero_grad
-from ..operators import wrap
 from ..tape import enable_grad
 from ..tensor import Tensor
+from .checks import check_parameter, check_settings, listed
+from .hooks import Hook, RemovableHandle, add_hook
+from .state import State as State
+from .state import check_shape, exported, imported, is_array, replace
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Group = dict[str, Any]  # "params", and a value for every setting
-State = dict[str, Any]  # what an optimiser remembers about one parameter: arrays of its shape, and numbers
 
 _BLOCK = 1 << 16  # bytes of a large parameter updated at once, so that intermediate results stay in the cache
+_TELLING = ("betas", "momentum", "rho", "alpha", "etas", "lr_decay", "beta2_decay", "max_iter", "r")
+"""Settings by which a saved state is told to be another optimiser's; others come and go with versions."""
 _PATIENCE = 10  # steps in which a parameter may wait for its first gradient, as those of a second task or expert do
 
 
@@ -47,11 +52,12 @@ def _looked_at(name: str) -> Any:
 class Optimizer:
     """Updates parameters from their gradients.
 
-    `params` is an iterable of tensors (`model.parameters()`), of (name, tensor) pairs (`model.named_parameters()`; warnings
-    then use the names), or of dicts `{"params": …, "lr": …}`, groups with settings of their own. `defaults` holds the
-    settings of the groups that have none.
+    `params` is an iterable of tensors (`model.parameters()`), of (name, tensor) pairs (`model.named_parameters()`;
+    warnings then use the names), or of dicts `{"params": …, "lr": …}`, groups with settings of their own. `defaults`
+    holds the settings of the groups that have none.
 
-    `param_groups`, `state`, `state_dict()` and `load_state_dict()` are as in PyTorch, so that states move between the two.
+    `param_groups`, `state`, `state_dict()` and `load_state_dict()` are as in PyTorch, so that states move between the
+    two.
 
     >>> import microgradient as mg
     >>> class SignDescent(mg.optim.Optimizer):
@@ -72,19 +78,24 @@ class Optimizer:
     """Whether `update` computes each entry from that entry alone, so that it may be applied to a part of a parameter."""
     takes_complex = False
     """Whether `update` is right for complex parameters, whose parts should move as two real numbers do."""
+    numbers: tuple[str, ...] = ("step",)
+    """Which entries of the state are numbers; the others are arrays."""
+    needs_closure = False
+    """Whether `step` has to be given a function that computes the loss."""
 
     param_groups: list[Group] = _looked_at("param_groups")
     state: dict[Tensor, State] = _looked_at("state")
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
         self.defaults = defaults
-        self.param_groups, self.state = [], {}
+        self.param_groups, self.state = [], defaultdict(dict)
+        self._hooks: dict[str, dict[int, Hook]] = defaultdict(dict)
         self._steps = 0
         self._missing: set[tuple[int, int]] | None = (
             None  # (group, position) of the parameters without a gradient so far
         )
         self.made_in = getattr(trace_hooks.current(), "start", None)  # the number of a trace
-        groups = _listed(params)
+        groups = listed(params)
         if not groups:
             raise ArgumentError(
                 "MG167",
@@ -103,10 +114,22 @@ class Optimizer:
         return {}
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Update every parameter that has a gradient. A `closure` that computes the loss is called first and its value returned.
+        """Update every parameter that has a gradient. A `closure` that computes the loss is called first and its value
+        returned.
 
         Warns when there is no gradient at all, and, after ten steps, about parameters that never got one.
         """
+        args: tuple[Any, ...] = () if closure is None else (closure,)
+        options: dict[str, Any] = {}
+        for hook in [*self._hooks["step_pre"].values()]:
+            changed = hook(self, args, options)
+            args, options = (args, options) if changed is None else changed
+        loss = self._take_step(*args, **options)
+        for hook in [*self._hooks["step_post"].values()]:
+            hook(self, args, options)
+        return loss
+
+    def _take_step(self, closure: Callable[[], Any] | None = None) -> Any:
         loss = None
         if closure is not None:
             with enable_grad():
@@ -153,20 +176,22 @@ class Optimizer:
         """Add parameters with settings of their own, such as `{"params": head.parameters(), "lr": 0.01}`."""
         if not isinstance(group, dict) or "params" not in group:
             raise ArgumentTypeError("MG167", f"A parameter group is a dict with an entry 'params', got {group!r:.80}.")
-        params = _listed(group["params"])
+        params = [group["params"]] if isinstance(group["params"], Tensor) else listed(group["params"])
         named = bool(params) and isinstance(params[0], tuple)
         if any(isinstance(p, tuple) is not named for p in params):
             raise ArgumentError("MG167", "Either all parameters of a group have a name or none.")
+        if self.param_groups and params and named is not ("param_names" in self.param_groups[0]):
+            raise ArgumentError("MG167", "Either the parameters of all groups have names or none.")
         names = [name for name, _ in params] if named else [""] * len(params)
         params = [p for _, p in params] if named else params
         known = {id(p): "" for p in self._parameters()}
         for i, (name, p) in enumerate(zip(names, params, strict=True)):
             self._check_dtype(p)
-            _check_parameter(p, f"`{name}`" if name else f"parameter {i} of group {len(self.param_groups)}", known)
+            check_parameter(p, f"`{name}`" if name else f"parameter {i} of group {len(self.param_groups)}", known)
         new = {"params": params, **({"param_names": names} if named else {})}
         new |= {k: group.get(k, default) for k, default in self.defaults.items()}
         new |= {k: v for k, v in group.items() if k not in new}
-        _check_settings(new)
+        check_settings(new)
         self.param_groups.append(new)
 
     # ---------------------------------------------------------------------------------------------------- saving, loading
@@ -176,19 +201,26 @@ class Optimizer:
 
         Parameters are numbered through all groups. Arrays become tensors, the number of steps too, as in PyTorch.
         """
+        for hook in self._hooks["state_dict_pre"].values():
+            hook(self)
         indices = {p: i for i, p in enumerate(self._parameters())}
         groups = [
             {**{k: v for k, v in group.items() if k != "params"}, "params": [indices[p] for p in group["params"]]}
             for group in self.param_groups
         ]
         state = {
-            indices[p]: {name: _exported(name, value) for name, value in entry.items()}
+            indices[p]: {name: exported(value, name) for name, value in entry.items()}
             for p, entry in sorted(self.state.items(), key=lambda item: indices[item[0]])
         }
-        return {"state": state, "param_groups": groups}
+        saved = {"state": state, "param_groups": groups}
+        for hook in self._hooks["state_dict_post"].values():
+            saved = hook(self, saved) or saved
+        return saved
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue from a `state_dict`, ours or PyTorch's. Raises ArgumentError unless it has the same groups of parameters."""
+        for hook in self._hooks["load_state_dict_pre"].values():
+            state_dict = hook(self, state_dict) or state_dict
         try:
             groups, entries = list(state_dict["param_groups"]), dict(state_dict["state"])
         except (KeyError, TypeError):
@@ -202,7 +234,7 @@ class Optimizer:
                 f"The saved state has groups of {saved} parameters, this optimiser of {ours}. Make the model and the optimiser "
                 "as they were when it was saved.",
             )
-        for kind in ("betas", "momentum"):  # Adam's and SGD's; other settings come and go with versions
+        for kind in _TELLING:
             if [kind in group for group in groups] != [kind in group for group in self.param_groups]:
                 raise ArgumentError(
                     "MG167",
@@ -210,23 +242,70 @@ class Optimizer:
                     f"`{kind}`. Make the optimiser as it was when it was saved.",
                 )
         numbers = [i for group in groups for i in group["params"]]
-        new_state = {
-            p: {name: _imported(value, name, i, p) for name, value in entries[i].items()}
-            for i, p in zip(numbers, self._parameters(), strict=True)
-            if entries.get(i)
-        }
         new_groups = [
             {**self.defaults, **group, "params": old["params"]}
             for group, old in zip(groups, self.param_groups, strict=True)
         ]
+        new_state = {
+            p: self._imported(entries[i], i, p, group)
+            for i, (p, group) in zip(numbers, ((p, g) for g in new_groups for p in g["params"]), strict=True)
+            if entries.get(i)
+        }
         for group in new_groups:
-            _check_settings(group)
+            check_settings(group)
         for p in [p for p in self.state if p not in new_state]:
             del self.state[p]
         for p, entry in new_state.items():
-            _replace(self.state.setdefault(p, {}), entry)
+            replace(self.state.setdefault(p, {}), entry)
         for old, group in zip(self.param_groups, new_groups, strict=True):
-            _replace(old, group)
+            replace(old, group)
+        for hook in self._hooks["load_state_dict_post"].values():
+            hook(self)
+
+    def _imported(self, entry: State, index: Any, p: Tensor, group: Group) -> State:
+        """What a saved state says about one parameter. Raises if an array doesn't have the shape that it begins with."""
+        state, first = {}, self.initial_state(p, group)
+        for name, value in entry.items():
+            new = imported(value, name in self.numbers or (p.ndim > 0 and not getattr(value, "shape", ())), p.dtype)
+            check_shape(new, getattr(first.get(name, p), "shape", p.shape), name, index)
+            state[name] = new
+        return state
+
+    # --------------------------------------------------------------------------------------------------------------- hooks
+
+    def register_step_pre_hook(self, hook: Hook) -> RemovableHandle:
+        """Call `hook(optimizer, args, kwargs)` before each `step`; it may return others to call it with.
+
+        >>> import microgradient as mg
+        >>> w = mg.tensor([1.0], requires_grad=True)
+        >>> optimizer = mg.optim.SGD([w], lr=1.0)
+        >>> handle = optimizer.register_step_pre_hook(lambda optimizer, args, kwargs: print("a step"))
+        >>> w.grad = mg.tensor([1.0])
+        >>> optimizer.step()
+        a step
+        >>> handle.remove()
+        """
+        return add_hook(self._hooks["step_pre"], hook)
+
+    def register_step_post_hook(self, hook: Hook) -> RemovableHandle:
+        """Call `hook(optimizer, args, kwargs)` after each `step`."""
+        return add_hook(self._hooks["step_post"], hook)
+
+    def register_state_dict_pre_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
+        """Call `hook(optimizer)` before each `state_dict`."""
+        return add_hook(self._hooks["state_dict_pre"], hook, prepend)
+
+    def register_state_dict_post_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
+        """Call `hook(optimizer, state_dict)` after each `state_dict`; it may return another."""
+        return add_hook(self._hooks["state_dict_post"], hook, prepend)
+
+    def register_load_state_dict_pre_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
+        """Call `hook(optimizer, state_dict)` before each `load_state_dict`; it may return another."""
+        return add_hook(self._hooks["load_state_dict_pre"], hook, prepend)
+
+    def register_load_state_dict_post_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
+        """Call `hook(optimizer)` after each `load_state_dict`."""
+        return add_hook(self._hooks["load_state_dict_post"], hook, prepend)
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]
@@ -262,8 +341,9 @@ class Optimizer:
             trace.optimizer(self).update(p, g, group)
             return
         state = self.state.get(p) or self.initial_state(p, group)
-        if isinstance(state.get("step"), np.ndarray):  # a compiled step keeps it so
-            state["step"] = float(state["step"])
+        for name in self.numbers:
+            if isinstance(state.get(name), np.ndarray | np.generic):  # a compiled step keeps it so
+                state[name] = float(state[name])
         if data.nbytes <= _BLOCK or not self.elementwise:
             new = self.update(ARRAY, data, g, state, group)
         else:
@@ -276,7 +356,7 @@ class Optimizer:
         """What `update` does, block by block. Writes into the arrays of `state`, which are the optimiser's own."""
         new, flat_p, flat_g = np.empty(p.shape, p.dtype), p.reshape(-1), g.reshape(-1)
         flat_new = new.reshape(-1)
-        arrays = {k: v.reshape(-1) for k, v in state.items() if _is_array(v)}
+        arrays = {k: v.reshape(-1) for k, v in state.items() if is_array(v)}
         numbers = {k: v for k, v in state.items() if k not in arrays}
         written = dict(arrays)
         entries = _BLOCK // p.itemsize
@@ -285,7 +365,7 @@ class Optimizer:
             part = {k: v[block] for k, v in arrays.items()} | numbers
             flat_new[block] = self.update(ARRAY, flat_p[block], flat_g[block], part, group)
             for k, v in part.items():
-                if not _is_array(v):
+                if not is_array(v):
                     state[k] = v
                     continue
                 if k not in written:
@@ -314,95 +394,16 @@ class Optimizer:
         )
 
 
-# --------------------------------------------------------------------------------------------------- checks and conversions
+def settings(arguments: dict[str, Any]) -> dict[str, Any]:
+    """The settings among the `locals()` of an optimiser's `__init__`: all but the parameters."""
+    return {name: value for name, value in arguments.items() if name not in ("self", "params", "__class__")}
 
 
-def _listed(params: Any) -> list[Any]:
-    if hasattr(params, "parameters"):
-        raise ArgumentTypeError("MG167", "An optimiser takes parameters, not a module. Write `model.parameters()`.")
-    if isinstance(params, Tensor):
-        raise ArgumentTypeError("MG167", "An optimiser takes several tensors. Write `[w]` for a single one.")
-    if isinstance(params, dict):
-        return list(params.items())
-    try:
-        return list(params)
-    except TypeError:
-        raise ArgumentTypeError(
-            "MG167", f"An optimiser takes tensors, (name, tensor) pairs or groups, not {type_name(params)}."
-        ) from None
+def larger(a: Any, b: Any) -> Any:
+    """The larger of two numbers, which may be known only when the program runs."""
+    return a * (a >= b) + b * (a < b)
 
 
-def _check_parameter(p: Any, name: str, known: dict[int, str]) -> None:
-    """Raise unless `p` can be trained and is not `known`; then it is."""
-    if not isinstance(p, Tensor):
-        raise ArgumentTypeError("MG167", f"An optimiser changes tensors, but {name} is {type_name(p)}.")
-    if not p.is_leaf:
-        raise ArgumentError(
-            "MG167",
-            f"{name} of shape {p.shape} was computed from other tensors: a change to it would have no effect on them. Pass "
-            "the tensors it was computed from, or `x.detach()` with `requires_grad = True`.",
-        )
-    if id(p) in known:
-        raise ArgumentError(
-            "MG167", f"{name} of shape {p.shape} was given before{known[id(p)]}: it would be updated twice."
-        )
-    known[id(p)] = f" as {name}"
-
-
-def _check_settings(group: Group) -> None:
-    """Make the numbers of a group Python's own, and raise if one makes no sense."""
-    for name, value in group.items():
-        if name in ("lr", "weight_decay", "eps", "momentum", "dampening"):
-            group[name] = number = _number(value, name)
-            if number < 0 and name != "dampening":
-                uphill = " To go uphill, write `maximize=True`." if name == "lr" else ""
-                raise ArgumentError("MG167", f"`{name}` must be at least 0, got {number}.{uphill}")
-        elif name == "betas":
-            group[name] = betas = tuple(_number(beta, "betas") for beta in value)
-            if not all(0 <= beta < 1 for beta in betas):
-                raise ArgumentError("MG167", f"`betas` are at least 0 and less than 1, got {betas}.")
-
-
-def _number(value: Any, name: str) -> float:
-    if type(value) is int:
-        return value
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise ArgumentTypeError("MG167", f"`{name}` must be a number, got {value!r:.60}.") from None
-    if not math.isfinite(number):
-        raise ArgumentError("MG167", f"`{name}` must be finite, got {number}.")
-    return number
-
-
-def _is_array(value: Any) -> bool:
-    return isinstance(value, np.ndarray) and value.ndim > 0
-
-
-def _exported(name: str, value: Any) -> Any:
-    """An entry of the state as a tensor of its own. Numbers become float32, as the number of steps is in PyTorch."""
-    if value is None:
-        return None
-    array = np.array(value)
-    is_number = name == "step" or not isinstance(value, np.ndarray | np.generic)
-    return wrap(array.astype(np.float32) if is_number else array, None)
-
-
-def _imported(value: Any, name: str, index: Any, p: Tensor) -> Any:
-    """An entry of a saved state as `update` takes it: a number, such as that of the steps, or an array like `p`."""
-    if value is None:
-        return None
-    array = np.asarray(value.raw if isinstance(value, Tensor) else value).copy()
-    if name == "step" or (not array.ndim and p.ndim):
-        return float(array)
-    if array.shape != p.shape:
-        raise ArgumentError(
-            "MG167", f"The saved `{name}` of parameter {index} has shape {array.shape}, the parameter {p.shape}."
-        )
-    return array.astype(p.dtype, copy=False)
-
-
-def _replace(old: dict[str, Any], new: dict[str, Any]) -> None:
-    """Give a dict the entries of another; it stays the same dict, which compiled steps know it by."""
-    old.clear()
-    old.update(new)
+def smaller(a: Any, b: Any) -> Any:
+    """The smaller of two numbers, which may be known only when the program runs."""
+    return a * (a <= b) + b * (a > b)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError
-from .optimizer import Group, Optimizer, State
+from .optimizer import Group, Optimizer, State, settings
 
 
 class SGD(Optimizer):
@@ -20,7 +20,8 @@ class SGD(Optimizer):
         b ← μ b + (1 - τ) g        (b = g in the first step; without momentum b = g)
         θ ← θ - γ b                (nesterov: θ - γ (g + μ b))
 
-    `maximize` reverses the sign of g. Raises ArgumentError for settings that are negative or not finite.
+    `maximize` reverses the sign of g; `foreach`, `fused` and `differentiable` are accepted as in PyTorch. Raises
+    ArgumentError for settings that are negative or not finite.
 
     >>> import microgradient as mg
     >>> from microgradient.optim import SGD
@@ -41,31 +42,17 @@ class SGD(Optimizer):
     takes_complex = True
 
     def __init__(
-        self,
-        params: Iterable[Any],
-        lr: float = 1e-3,
-        momentum: float = 0.0,
-        dampening: float = 0.0,
-        weight_decay: float = 0.0,
-        nesterov: bool = False,
-        *,
-        maximize: bool = False,
-    ) -> None:
+        self, params: Iterable[Any], lr: float = 1e-3, momentum: float = 0.0, dampening: float = 0.0,
+        weight_decay: float = 0.0, nesterov: bool = False, *, maximize: bool = False, foreach: bool | None = None,
+        differentiable: bool = False, fused: bool | None = None,
+    ) -> None:  # fmt: skip
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ArgumentError(
                 "MG167",
                 f"Nesterov's step needs momentum > 0 and dampening = 0, got momentum = {momentum} and dampening = {dampening}. "
                 "Write `SGD(params, lr, momentum=0.9, nesterov=True)`.",
             )
-        defaults = {
-            "lr": lr,
-            "momentum": momentum,
-            "dampening": dampening,
-            "weight_decay": weight_decay,
-            "nesterov": nesterov,
-            "maximize": maximize,
-        }
-        super().__init__(params, defaults)
+        super().__init__(params, settings(locals()))
 
     def initial_state(self, p: Any, group: Group) -> State:
         zeros = group["momentum"] and not group["dampening"]  # b = g in the first step, as from b = 0

@@ -56,7 +56,7 @@ class OptimizerTrace:
         if value is None:
             return None
         binding = Entry(self.optimizer, p, key)
-        if isinstance(value, np.ndarray) and (value.ndim or value.shape == p.shape) and key != "step":
+        if isinstance(value, np.ndarray) and (value.ndim or p.shape == ()) and key not in self.optimizer.numbers:
             return self.trace.input(binding, value.shape, value.dtype)
         return self.trace.input(binding, (), FLOAT64, weak=True)
 

@@ -191,4 +191,5 @@ def optimizers() -> dict[str, Any]:
     from .. import optim
 
     found = (getattr(optim, name) for name in sorted(optim.__all__))
-    return {cls.__name__.lower(): cls for cls in found if isinstance(cls, type) and cls is not optim.Optimizer}
+    classes = [cls for cls in found if isinstance(cls, type) and issubclass(cls, optim.Optimizer)]
+    return {cls.__name__.lower(): cls for cls in classes if cls is not optim.Optimizer and not cls.needs_closure}
