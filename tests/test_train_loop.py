@@ -324,7 +324,10 @@ def test_a_last_step_that_overflows_is_no_result(tmp_path):
         ({"seed": -1}, "--seed must be between"),
         ({"seed": 2**63}, "--seed must be between"),
         ({"optimizer": "adamm"}, "no --optimizer 'adamm': did you mean adam"),
-        ({"optimizer": "qqq"}, "no --optimizer 'qqq': choose from adam, adamw, sgd"),
+        (
+            {"optimizer": "qqq"},
+            "no --optimizer 'qqq': choose from adadelta, adafactor, adagrad, adam, adamax, adamw, adamwschedulefree, asgd, lamb, lion, muon",
+        ),
         ({"model": "cnn"}, "no --model 'cnn': choose from mlp"),
         ({"target": "y"}, "--target is for CSV files; noisy has no columns"),
         ({"text": "f"}, "--text is for the recipe text; noisy reads no text"),

@@ -190,6 +190,6 @@ def optimizers() -> dict[str, Any]:
     """The optimisers of `microgradient.optim`, by their names as the command line writes them."""
     from .. import optim
 
-    found = (getattr(optim, name) for name in sorted(optim.__all__))
+    found = (getattr(optim, name) for name in sorted(optim.__all__, key=str.lower))
     classes = [cls for cls in found if isinstance(cls, type) and issubclass(cls, optim.Optimizer)]
     return {cls.__name__.lower(): cls for cls in classes if cls is not optim.Optimizer and not cls.needs_closure}
