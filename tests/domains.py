@@ -114,8 +114,12 @@ CASES: dict[str, list[tuple[tuple[Any, ...], tuple[Any, ...], dict[str, Any]]]] 
 
 # Rows for complex numbers: arguments of some cases each.
 _z = _a(2, 3) + 1j * _a(2, 3)
-COMPLEX: dict[str, list[tuple[Any, ...]]] = {
-    "conj": [(_z,)], "real": [(_z,)], "imag": [(_z,)], "complex": [(_a(2, 3), _a(2, 3)), (_a(3), _a(2, 1))],
+COMPLEX: dict[str, list[tuple[tuple[Any, ...], dict[str, Any]]]] = {
+    "conj": [((_z,), {})], "real": [((_z,), {})], "imag": [((_z,), {})],
+    "complex": [((_a(2, 3), _a(2, 3)), {}), ((_a(3), _a(2, 1)), {})],
+    "fft": [((_z,), {"axis": (1,), "inverse": False}), ((_z,), {"axis": (0, 1), "inverse": True})],
+    "rfft": [((_a(2, 4),), {"axis": 1}), ((_a(3, 2),), {"axis": 0})],
+    "rfft_transpose": [((_z,), {"axis": 1, "n": n}) for n in (4, 5)],
 }  # fmt: skip
 
 # Rows that other rows' results go through and that have no meaning alone.

@@ -101,8 +101,8 @@ def test_other_rows_agree_with_differences(name, case):
 
 @pytest.mark.parametrize("name", COMPLEX)
 def test_what_takes_complex_numbers_apart_agrees_with_differences(name):
-    for args in COMPLEX[name]:
-        mg.check_gradients(lambda *a: apply(TABLE[name], *a), *args)
+    for args, params in COMPLEX[name]:
+        mg.check_gradients(lambda *a, p=params: apply(TABLE[name], *a, **p), *args)
 
 
 @pytest.mark.parametrize("name", {**MATRICES, **FUNCTIONS})
@@ -134,7 +134,9 @@ def test_compiled_and_mapped(name):
         f = lambda *a: getattr(TAPED, name)(*a, **PARAMS.get(name, {}))
         args = tuple(mg.tensor(z(3)) for _ in POINTWISE[name])
     elif name in COMPLEX:
-        f, args = getattr(TAPED, name), tuple(map(mg.tensor, COMPLEX[name][0]))
+        given, params = COMPLEX[name][0]
+        f = lambda *a: getattr(TAPED, name)(*a, **params)
+        args = tuple(map(mg.tensor, given))
     else:
         f, shape = MATRICES.get(name) or (FUNCTIONS[name], (3,))
         args = (mg.tensor(z(*shape)),)

@@ -20,6 +20,7 @@ ORDER = [
     ["array_world", "array_linalg", "box_muller"],
     ["tape"], ["interop"], ["indexing"], ["operators"], ["taped_world"],
     ["tensor", "scalar_world", "tree"], ["scalar", "random"], ["functions", "transforms", "custom_rules", "check"],
+    ["fft"],
     ["nn"], ["optim"], ["program", "native", "scalar_jit"],
     ["explain", "data"], ["train"], ["recipes"], ["cli"], ["__main__", "__init__"],
 ]  # fmt: skip

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parent.parent
 CHAPTERS = {
     "microgradient": "mg",
     "microgradient.functions.linalg": "mg.linalg",
+    "microgradient.fft": "mg.fft",
     "microgradient.random": "mg.random",
     "microgradient.scalar": "scalar",
     "microgradient.nn": "nn",

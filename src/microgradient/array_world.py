@@ -285,6 +285,24 @@ def recurrence(b: Array, a: Array, *, axis: int) -> Array:
     return np.moveaxis(out, 0, axis)
 
 
+def fft(a: Array, *, axis: tuple[int, ...], inverse: bool) -> Array:
+    if inverse:
+        return np.fft.ifftn(a, axes=axis, norm="forward")
+    return np.fft.fftn(a, axes=axis)
+
+
+def rfft(a: Array, *, axis: int) -> Array:
+    return np.fft.rfft(a, axis=axis)
+
+
+def rfft_transpose(a: Array, *, axis: int, n: int) -> Array:
+    """NumPy's irfft counts twice what stands for two entries; halving is exact."""
+    twice = np.ones(a.shape[axis], a.real.dtype)
+    twice[1 : (n + 1) // 2] = 2
+    halved = np.conj(a) / twice.reshape(-1, *(1,) * (a.ndim - axis - 1))
+    return np.fft.irfft(halved, n=n, axis=axis, norm="forward")
+
+
 def pick(a: tuple[Array, ...], *, i: int, n: int) -> Array:
     return a[i]
 

@@ -313,6 +313,12 @@ linear("windows_add", lambda xp, t, a, *, size, **w: xp.windows(t, **w))
 INDEX = "<array>"
 """Stands in an index key for an index array."""
 
+# Discrete Fourier transforms without a factor. Of complex numbers, along several axes: matrices that are symmetric. Of real ones
+# the half that does not follow by symmetry, and its transpose, Re Σ_k t_k exp(-2πi jk/n).
+linear("fft", lambda xp, t, a, *, axis, inverse: xp.fft(t, axis=axis, inverse=inverse))
+linear("rfft", lambda xp, t, a, *, axis: xp.rfft_transpose(t, axis=axis, n=a.shape[axis]))
+linear("rfft_transpose", lambda xp, t, a, *, axis, n: xp.rfft(t, axis=axis))
+
 
 # ------------------------------------------------------------------------------------------------------------- multilinear
 

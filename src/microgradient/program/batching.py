@@ -369,8 +369,10 @@ def _called(i: Instruction, data: list[Any]) -> Any:
 
 RULES: dict[str, Callable[[int, Instruction, list[Any], Mapped], Any]] = {
     **dict.fromkeys(("sum", "max", "min", "norm"), _reduction),
-    **dict.fromkeys(("prod", "cumulative_sum", "cumulative_prod", "recurrence", "concat"), _along_one_axis),
-    **dict.fromkeys(("flip", "roll"), _along_axes),
+    **dict.fromkeys(
+        ("prod", "cumulative_sum", "cumulative_prod", "recurrence", "concat", "rfft", "rfft_transpose"), _along_one_axis
+    ),
+    **dict.fromkeys(("flip", "roll", "fft"), _along_axes),
     **dict.fromkeys(("tril", "triu", "astype", "windows", "windows_add", "conj", "real", "imag", "complex"), _stacked),
     **dict.fromkeys(("inv", "pinv", "det", "slogdet", "cholesky", "eigh", "eig", "svd", "qr", "solve"), _stacked),
     "cofactor": lambda n, i, args, mapped: xp.cofactor(*(front(a, m, n) for a, m in zip(args, mapped, strict=True))),

@@ -229,8 +229,10 @@ def _dtype(name: str, dtypes: tuple[np.dtype[Any], ...], target: Any) -> np.dtyp
         return dtypes[0]
     if name in ("real", "imag", "complex"):
         return getattr(ARRAY, name)(*(np.ones((), d) for d in dtypes)).dtype
-    if name == "eig":
+    if name in ("eig", "rfft"):
         return np.result_type(*dtypes, np.complex64)
+    if name == "rfft_transpose":
+        return _real(dtypes[0])
     if name in _LINEAR_ALGEBRA:
         return np.result_type(*(np.float64 if d.kind in "biu" else d for d in dtypes))
     return np.result_type(*dtypes)
