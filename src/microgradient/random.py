@@ -25,12 +25,15 @@ as `low + (high - low) * u`, at most the largest number below high, and `mean + 
 
 from __future__ import annotations
 
+import functools
 import math
 import operator
 import os
 import threading
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, cast
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 
@@ -42,10 +45,11 @@ from .operators import get_default_dtype, wrap
 from .other_names import answer_for
 from .tensor import Tensor
 
-__all__ = ["Generator", "bernoulli", "get_state", "integers", "manual_seed", "normal", "permutation"]
+__all__ = ["Generator", "bernoulli", "drawing_from", "get_state", "integers", "manual_seed", "normal", "permutation"]
 __all__ += ["rand", "randint", "randn", "randperm", "set_state", "uniform"]
 
 Shape = int | Sequence[int]
+Function = TypeVar("Function", bound=Callable[..., Any])
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _SMALL = 8  # normal draws of at most so many blocks are cut from normals made ahead
@@ -385,9 +389,40 @@ def _tensor(data: Array, shape: tuple[int, ...]) -> Tensor:
 # ------------------------------------------------------------------------------------- the generator that everything shares
 
 _default = Generator()
-manual_seed, get_state, set_state = _default.manual_seed, _default.get_state, _default.set_state
-uniform, normal, integers = _default.uniform, _default.normal, _default.integers
-permutation, bernoulli = _default.permutation, _default.bernoulli
+_shared: ContextVar[Generator] = ContextVar("generator", default=_default)
+
+
+@contextmanager
+def drawing_from(generator: Generator) -> Iterator[None]:
+    """Inside, the functions of this module, and so all layers, draw from `generator`.
+
+    >>> from microgradient import random
+    >>> with random.drawing_from(random.Generator(7)):
+    ...     x = random.permutation(100)
+    >>> x.tolist() == random.Generator(7).permutation(100).tolist()
+    True
+    """
+    token = _shared.set(generator)
+    try:
+        yield
+    finally:
+        _shared.reset(token)
+
+
+def _of_shared(method: Function) -> Function:
+    """The function that calls a method of the generator that is shared here."""
+    name = method.__name__
+
+    @functools.wraps(method)
+    def call(*args: Any, **options: Any) -> Any:
+        return getattr(_shared.get(), name)(*args, **options)
+
+    return cast("Function", call)
+
+
+manual_seed, get_state, set_state = map(_of_shared, (_default.manual_seed, _default.get_state, _default.set_state))
+uniform, normal, integers = map(_of_shared, (_default.uniform, _default.normal, _default.integers))
+permutation, bernoulli = map(_of_shared, (_default.permutation, _default.bernoulli))
 
 
 def rand(*shape: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:

@@ -235,6 +235,44 @@ def leave_graph(tensor: Any, what: str) -> None:
     recorder.note_cut(tensor.node, DEPARTED[-1])
 
 
+WRITTEN: dict[int, Written] = {}
+"""Memory that was written in place, by the ids of the arrays that own it."""
+
+
+class Written(NamedTuple):
+    """When and where in the user's code memory was written in place."""
+
+    seq: int
+    where: tuple[str, int]
+    owner: weakref.ref[Any]
+
+
+def note_written(array: Any) -> None:
+    """Remember that the memory of `array` was written in place: rules must not read what they had saved there before."""
+    owner = _owner(array)
+    key = id(owner)
+    WRITTEN[key] = Written(next_seq(), user_location(), weakref.ref(owner, lambda _: WRITTEN.pop(key, None)))
+
+
+def _owner(array: Any) -> Any:
+    while (base := getattr(array, "base", None)) is not None and base.__class__ is array.__class__:
+        array = base
+    return array
+
+
+def _refuse_written(node: Node, op: Primitive) -> None:
+    """Raise if memory that `node` saved was written since."""
+    for saved in node.saved:
+        found = WRITTEN.get(id(_owner(saved))) if hasattr(saved, "base") else None
+        if found is not None and found.seq > node.seq:
+            raise GradientError(
+                "MG103",
+                f"`{op.name}` saved a tensor of shape {saved.shape} for its derivative, which was changed in place at "
+                f"{format_location(found.where)} (PyTorch: one of the variables needed for gradient computation has been modified "
+                "by an inplace operation). Write `x = x.clone()` before the change, or compute a new tensor there.",
+            )
+
+
 _last_root: list[weakref.ref[Any]] = []
 
 
@@ -309,6 +347,8 @@ def backward(
         saved = node.saved
         if saved.__class__ is Spent:
             raise _already_spent(saved)
+        if WRITTEN:
+            _refuse_written(node, op)
         contributions = _contributions(node, op, t, saved, xp, wrap)
         if spent is not None:
             node.saved = spent

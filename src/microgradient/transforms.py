@@ -76,7 +76,7 @@ def value_and_grad(
     @functools.wraps(f)
     def value_and_gradient(*args: Any, **options: Any) -> Any:
         run = _Run(*_in_chosen(f, args, options, argnums), has_aux)
-        if len(run.outputs) != 1 or run.outputs[0].size != 1:
+        if len(run.outputs) != 1 or run.outputs[0].raw.size != 1:
             shapes = [y.shape for y in run.outputs]
             raise GradientError(
                 "MG101", f"grad needs a function with one number as result; this one gives {shapes}. Write `.mean()` or "

@@ -1,0 +1,191 @@
+"""`torch.autograd`: gradients by name, functions with derivatives of their own, and what turns recording on and off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from ... import check
+from ...errors import GradientError, ShapeError, user_location
+from ...operators import world, wrap
+from ...tape import NOT_STORED, TAPE, Spent, recording, topological
+from ...tape import backward as sweep
+from ...taped_world import TAPED
+from ...tensor import Tensor as Base
+from ...transforms import _on_the_way
+from ..tensor import Tensor, adopt
+from . import forward_ad, functional, graph, profiler
+from .function import Function
+from .grad_mode import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
+
+__all__ = [
+    "Function", "Variable", "backward", "detect_anomaly", "enable_grad", "forward_ad", "functional", "grad", "gradcheck",
+    "gradgradcheck", "graph", "inference_mode", "is_grad_enabled", "no_grad", "profiler", "set_detect_anomaly",
+    "set_grad_enabled",
+]  # fmt: skip
+
+
+def Variable(x: Tensor, requires_grad: bool = False, volatile: bool = False) -> Tensor:  # noqa: N802 (PyTorch's name)
+    """The tensor itself: once, tensors had to be wrapped for derivatives."""
+    return x.requires_grad_() if requires_grad else x
+
+
+def grad(
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
+) -> tuple[Any, ...]:
+    """Σ grad_outputs · ∂outputs/∂inputs, a tensor for each input; `.grad` stays as it is.
+
+    Raises GradientError for an input that the outputs don't depend on, unless `allow_unused` (then None) or `materialize_grads`
+    (then zeros).
+
+    >>> import microgradient.torch as torch
+    >>> x = torch.tensor(3.0, requires_grad=True)
+    >>> torch.autograd.grad(x * x, x)
+    (tensor(6.),)
+    """
+    ys, xs = _listed(outputs), _listed(inputs)
+    seeds = [None] * len(ys) if grad_outputs is None else _listed(grad_outputs)
+    if is_grads_batched:
+        rows = [
+            grad(ys, xs, [None if s is None else s[i] for s in seeds], True, create_graph, True, False, True)
+            for i in range(len(next(s for s in seeds if s is not None)))
+        ]
+        return tuple(adopt(TAPED.concat(*(r[None] for r in column), axis=0)) for column in zip(*rows, strict=True))
+    for x in xs:
+        if x.node is None:
+            raise GradientError("MG102", "One of the differentiated Tensors does not require grad. Write `x.requires_grad_()`.")
+    start: dict[Any, Any] = {}
+    for y, seed in zip(ys, seeds, strict=True):
+        if y.node is None:
+            raise GradientError("MG102", "element 0 of tensors does not require grad and does not have a grad_fn.")
+        t = y._seed(seed)
+        t = t if create_graph else t.raw
+        start[y.node] = start[y.node] + t if y.node in start else t
+    found = _swept(start, [x.node for x in xs], bool(retain_graph if retain_graph is not None else create_graph), create_graph)
+    return tuple(
+        _result(found.get(x.node), x, bool(allow_unused), materialize_grads, create_graph) for x in xs
+    )
+
+
+def _swept(start: dict[Any, Any], wanted: list[Any], retain: bool, create_graph: bool) -> dict[Any, Any]:
+    """The cotangents of the nodes `wanted`."""
+    order = _on_the_way(topological(start), {*wanted})
+    asked = [node for node in wanted if node.op is not None and node.stored is NOT_STORED]
+    for node in asked:
+        node.stored = None  # so that the sweep returns it, too
+    try:
+        if create_graph:
+            return sweep(order, start, TAPED, wrap)
+        spent = None if retain or recording.get() is not TAPE else Spent(user_location())
+        with np.errstate(all="ignore"):
+            return sweep(order, {k: v for k, v in start.items() if k in {*order}}, world(), spent=spent)
+    finally:
+        for node in asked:
+            node.stored = NOT_STORED
+
+
+def _result(t: Any, x: Any, allow_unused: bool, materialize: bool, create_graph: bool) -> Any:
+    if t is None and materialize:
+        t = np.zeros(x.raw.shape, x.raw.dtype)
+    if t is None:
+        if not allow_unused:
+            raise GradientError(
+                "MG102", "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if "
+                "this is the desired behavior.",
+            )  # fmt: skip
+        return None
+    if isinstance(t, Base):
+        return wrap(t.raw, t.node, None, Tensor)
+    return wrap(np.array(t) if isinstance(t, np.ndarray) else t, None, None, Tensor)
+
+
+def _listed(x: Any) -> list[Any]:
+    return [x] if isinstance(x, Base) or x is None else list(x)
+
+
+def backward(
+    tensors: Any,
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    grad_variables: Any = None,
+    inputs: Any = None,
+) -> None:
+    """Add Σ grad_tensors · ∂tensors/∂leaf to the `grad` of the leaves."""
+    ys = _listed(tensors)
+    seeds = [None] * len(ys) if grad_tensors is None else _listed(grad_tensors)
+    total: Any = None
+    for y, seed in zip(ys, seeds, strict=True):
+        t = y._seed(seed)
+        if tuple(t.shape) != tuple(y.shape):
+            raise ShapeError("MG122", f"grad_tensors has shape {tuple(t.shape)}, the tensor {tuple(y.shape)}.")
+        part = TAPED.sum(y * t, axis=tuple(range(y.raw.ndim)), keepdims=False)
+        total = part if total is None else total + part
+    total.backward(retain_graph=retain_graph, create_graph=create_graph, inputs=inputs)
+
+
+def gradcheck(
+    func: Any, inputs: Any, *, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3, raise_exception: bool = True, **_: Any
+) -> bool:
+    """Whether derivatives agree with differences, in float64."""
+    return _checked(func, inputs, atol, rtol, raise_exception, 1)
+
+
+def gradgradcheck(
+    func: Any, inputs: Any, grad_outputs: Any = None, *, atol: float = 1e-5, rtol: float = 1e-3, raise_exception: bool = True, **_: Any
+) -> bool:
+    """Whether second derivatives agree with differences."""
+    return _checked(func, inputs, atol, rtol, raise_exception, 2)
+
+
+def _checked(func: Any, inputs: Any, atol: float, rtol: float, raise_exception: bool, order: int) -> bool:
+    given = _listed(inputs)
+    varied = [i for i, x in enumerate(given) if isinstance(x, Base) and x.requires_grad]
+
+    def of_varied(*xs: Any) -> Any:
+        full = list(given)
+        for i, x in zip(varied, xs, strict=True):
+            full[i] = adopt(x)
+        return func(*full)
+
+    try:
+        check.check_gradients(of_varied, *(given[i].detach() for i in varied), order=order, rtol=rtol, atol=atol)
+    except GradientError as error:
+        if raise_exception:
+            raise GradientError("MG118", f"Jacobian mismatch: {error.message}") from None
+        return False
+    return True
+
+
+@contextmanager
+def detect_anomaly(check_nan: bool = True) -> Iterator[None]:
+    """Inside, every operation is traced, so that a gradient that is not finite is named with its line."""
+    from ...explain import trace
+
+    with trace():
+        yield
+
+
+class set_detect_anomaly:  # noqa: N801 (PyTorch's name)
+    """Accepted: `with torch.autograd.detect_anomaly():` names what makes a NaN."""
+
+    def __init__(self, mode: bool, check_nan: bool = True) -> None:
+        self.mode = mode
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+

@@ -1,0 +1,151 @@
+"""Tensors that share memory, and writing in place.
+
+Where nothing is recorded, a view is a view of NumPy's, and what is written through one tensor is seen through all that share its
+memory. Where a gradient is recorded (or a program traced), the arrays stay as they are, since rules will read them, and names get
+new values: the tensor that owns the memory, its **base**, is computed anew by `index_set`, and every view of it by the function
+that made it a view. Either way all of them see the same numbers, with their derivatives.
+
+An array that was written in place and that a rule is going to read would give wrong gradients: `tape.WRITTEN` remembers it, and
+the backward sweep refuses, as PyTorch's does.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import array_world, trace_hooks
+from ..errors import DTypeError, GradientError, ShapeError
+from ..operators import run_kernel, wrap
+from ..rules import INDEX
+from ..tape import note_written, recording
+from ..taped_world import TAPED
+
+if TYPE_CHECKING:
+    from .tensor import Tensor
+
+Replay = Callable[[Any], Any]
+
+
+def share(view: Tensor, source: Tensor, replay: Replay) -> Tensor:
+    """Note that `view`, which is `replay(source)`, shares the memory of `source`. Returns `view`."""
+    base, first = source, getattr(source, "_view", None)
+    if first is not None:
+        base = first[0]
+        then, before = replay, first[1]
+        replay = lambda b: then(before(b))  # noqa: E731
+    view._view = (base, replay)
+    views = base._views
+    if views is None:
+        views = base._views = weakref.WeakSet()
+    views.add(view)
+    return view
+
+
+def shares(view: Any, source: Any) -> bool:
+    """Whether the data of `view` lie in the memory of those of `source`; in a trace, whether they would."""
+    a, b = view.raw, source.raw
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        return bool(a.size) and np.may_share_memory(a, b)
+    return True
+
+
+def write(x: Tensor, new: Any, what: str = "an operation in place") -> Tensor:
+    """Give `x`, and all that shares its memory, the values `new`, which is broadcast to its shape. Returns `x`.
+
+    Raises GradientError for a leaf that requires a gradient while operations are recorded, ShapeError and DTypeError where the
+    values don't fit.
+    """
+    new = _fitting(x, new)
+    base: Tensor = x if x._view is None else x._view[0]
+    recorded = recording.get() is not None
+    if recorded and base.node is not None and base.node.op is None:
+        raise GradientError(
+            "MG104",
+            f"{what} would change {'a leaf' if base is x else 'a view of a leaf'} that requires a gradient while operations are "
+            "recorded (PyTorch: a leaf Variable that requires grad is being used in an in-place operation). Write it under "
+            "`with torch.no_grad():`, or to a copy: `x = x.clone()`.",
+        )
+    taped = recorded and (new.node is not None or x.node is not None or base.node is not None)
+    if not taped and trace_hooks.current() is None:
+        _check_writeable(x)
+        run_kernel(np.copyto, x.datum, new.datum)
+        note_written(x.datum)
+    elif base is x:
+        _rebind(x, new)
+    else:
+        values, places = TAPED.reshape(new, shape=(x.raw.size,)), _places(x, base)
+        flat = TAPED.reshape(base, shape=(base.raw.size,))
+        _rebind(base, TAPED.reshape(TAPED.index_set(flat, values, places, key=(INDEX,)), shape=tuple(base.shape)))
+    return x
+
+
+def _places(view: Tensor, base: Tensor) -> Any:
+    """Where the entries of `view` lie among those of `base`, both in C order."""
+    token, recorder = trace_hooks.active.set(None), recording.set(None)
+    try:
+        numbers = wrap(np.arange(base.raw.size).reshape(tuple(base.shape)), None, None, base.result_class)
+        return view._view[1](numbers).datum.reshape(-1)
+    finally:
+        recording.reset(recorder)
+        trace_hooks.active.reset(token)
+
+
+def _rebind(base: Tensor, new: Any) -> None:
+    """Let `base` be `new`, and its views be computed from it again."""
+    base.raw = new.raw
+    if recording.get() is not None:
+        base.node, base.cut = new.node, new.cut
+    for view in tuple(base._views or ()):
+        again = view._view[1](base)
+        view.raw = again.raw
+        if recording.get() is not None:
+            view.node, view.cut = again.node, again.cut
+
+
+def _fitting(x: Tensor, new: Any) -> Any:
+    """`new` in the dtype and shape of `x`."""
+    kind, wanted = new.raw.dtype, x.raw.dtype
+    if kind != wanted:
+        if "biufc".index(kind.kind.replace("u", "i")) > "biufc".index(wanted.kind.replace("u", "i")):
+            raise ResultTypeError("MG141", f"Values of dtype torch.{kind} can't be put into a tensor of dtype torch.{wanted}.")
+        new = TAPED.astype(new, dtype=wanted)
+    if tuple(new.shape) != tuple(x.shape):
+        try:
+            new = TAPED.broadcast_to(new, shape=tuple(x.shape))
+        except ValueError:
+            raise ShapeError(
+                "MG121", f"Values of shape {tuple(new.shape)} don't fit in place into a tensor of shape {tuple(x.shape)}."
+            ) from None
+    return new
+
+
+class ResultTypeError(DTypeError, RuntimeError):
+    """A result that the tensor it is written to can't hold."""
+
+
+def _check_writeable(x: Tensor) -> None:
+    if not x.datum.flags.writeable:
+        raise GradientError(
+            "MG111", "Several entries of this expanded tensor are one number in memory, or its memory is read-only: write to a "
+            "copy, `x = x.clone()`.",
+        )  # fmt: skip
+
+
+def assign(x: Tensor, pattern: Any, indices: list[Any], value: Any) -> None:
+    """`x[key] = value`, in place."""
+    recorded = recording.get() is not None
+    plain = trace_hooks.current() is None and not (recorded and (x.node is not None or value.node is not None or _base(x).node))
+    if plain:
+        _check_writeable(x)
+        run_kernel(array_world.assign, x.datum, value.datum, *indices, key=pattern)
+        note_written(x.datum)
+        return
+    write(x, TAPED.index_set(x, value, *indices, key=pattern), "`x[i] = …`")
+
+
+def _base(x: Tensor) -> Tensor:
+    return x if x._view is None else x._view[0]

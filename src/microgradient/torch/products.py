@@ -1,0 +1,264 @@
+"""Products of matrices and what is made of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import microgradient as mg
+
+from ..errors import DTypeError, ShapeError
+from ..tensor import Tensor as Base
+from .function import function
+from .reductions import dims, one_dim
+from .shapes import ViewError
+from .tensor import Tensor, together
+
+
+def _check(name: str, input: Any, mat2: Any, ndims: tuple[int, int]) -> None:
+    for x, wanted, which in ((input, ndims[0], "self"), (mat2, ndims[1], "mat2")):
+        if x.raw.ndim != wanted:
+            kind = {1: "vector", 2: "matrix", 3: "stack of matrices"}[wanted]
+            raise ViewError("MG136", f"{name}: {which} must be a {kind}, but it has shape {tuple(x.shape)}. Write `x @ y`.")
+
+
+def _product(input: Any, other: Any) -> Any:
+    if input.raw.dtype != other.raw.dtype:
+        raise DTypesError(
+            "MG144", f"expected both tensors of a product to have the same dtype, but got torch.{input.raw.dtype} and "
+            f"torch.{other.raw.dtype}. Write `x.to(y.dtype) @ y`.",
+        )  # fmt: skip
+    try:
+        return mg.matmul(input, other)
+    except ShapeError as error:
+        raise ViewError("MG130", f"mat1 and mat2 shapes cannot be multiplied: {error.message}") from None
+
+
+class DTypesError(DTypeError, RuntimeError):
+    """Tensors whose dtypes differ where they must not."""
+
+
+@function
+def matmul(input: Any, other: Any) -> Any:
+    """The product of matrices, stacks of them, vectors."""
+    return _product(input, other)
+
+
+Tensor.__matmul__ = lambda self, other: matmul(self, other) if isinstance(other, Base) else NotImplemented  # type: ignore
+Tensor.__rmatmul__ = lambda self, other: matmul(other, self) if isinstance(other, Base) else NotImplemented  # type: ignore
+
+
+def _typed(name: str, ndims: tuple[int, int], doc: str) -> None:
+    def call(input: Any, mat2: Any) -> Any:
+        _check(name, input, mat2, ndims)
+        return _product(input, mat2)
+
+    call.__name__, call.__doc__ = name, doc
+    function(call)
+
+
+_typed("mm", (2, 2), "The product of two matrices.")
+_typed("bmm", (3, 3), "The products of two stacks of matrices.")
+_typed("mv", (2, 1), "The product of a matrix and a vector.")
+
+
+@function
+def dot(input: Any, tensor: Any) -> Any:
+    """Σ input · tensor, of vectors."""
+    _check("dot", input, tensor, (1, 1))
+    if input.shape != tensor.shape:
+        raise ViewError("MG130", f"dot: vectors of one length are needed, not {input.shape[0]} and {tensor.shape[0]}.")
+    return _product(input, tensor)
+
+
+@function
+def vdot(input: Any, other: Any) -> Any:
+    """Σ conj(input) · other, of vectors."""
+    _check("vdot", input, other, (1, 1))
+    return mg.sum(mg.conj(input) * other)
+
+
+@function
+def inner(input: Any, other: Any) -> Any:
+    """Σ over the last axes of both."""
+    if not input.raw.ndim or not other.raw.ndim:
+        return input * other
+    return mg.tensordot(input, other, axes=((-1,), (-1,)))
+
+
+@function(names="ger")
+def outer(input: Any, vec2: Any) -> Any:
+    """All products of an entry of one vector and one of the other."""
+    _check("outer", input, vec2, (1, 1))
+    return input[:, None] * vec2[None, :]
+
+
+def _added(name: str, ndims: tuple[int, int], reduce: bool, doc: str) -> None:
+    def call(input: Any, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
+        _check(name, mat1, mat2, ndims)
+        product = mat1[:, None] * mat2[None, :] if ndims == (1, 1) else _product(mat1, mat2)
+        product = mg.sum(product, axis=0) if reduce else product
+        product = product if alpha == 1 else alpha * product
+        total = product if beta == 0 else (input if beta == 1 else beta * input) + product
+        if tuple(total.shape) != tuple(product.shape):
+            raise ViewError("MG120", f"{name}: {tuple(input.shape)} does not broadcast to the product, {tuple(product.shape)}.")
+        return total
+
+    call.__name__, call.__doc__ = name, doc
+    function(call, inplace=True)
+
+
+_added("addmm", (2, 2), False, "beta · input + alpha · mat1 @ mat2.")
+_added("addmv", (2, 1), False, "beta · input + alpha · mat @ vec.")
+_added("addr", (1, 1), False, "beta · input + alpha · the outer product of two vectors.")
+_added("baddbmm", (3, 3), False, "beta · input + alpha · the products of two stacks of matrices.")
+_added("addbmm", (3, 3), True, "beta · input + alpha · the sum of the products of two stacks of matrices.")
+
+
+@function(method=False)
+def einsum(equation: str, *operands: Any) -> Any:
+    """Sums of products by Einstein's convention: "ij,jk->ik"."""
+    if len(operands) == 1 and isinstance(operands[0], list | tuple):
+        operands = tuple(operands[0])
+    return mg.einsum(equation, *operands)
+
+
+@function(method=False)
+def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
+    """Σ over the last `dims` axes of a and the first of b, or over pairs of axes."""
+    if isinstance(dims, Base):
+        dims = dims.tolist()
+    pairs = dims if isinstance(dims, int) else tuple(tuple(d) if hasattr(d, "__iter__") else (d,) for d in dims)
+    return mg.tensordot(a, b, axes=pairs)
+
+
+@function
+def kron(input: Any, other: Any) -> Any:
+    """Every entry of `input` times the whole of `other`."""
+    input, other = together(input, other)
+    ndim = max(input.raw.ndim, other.raw.ndim)
+    a = mg.reshape(input, (*(1,) * (ndim - input.raw.ndim), *input.shape))
+    b = mg.reshape(other, (*(1,) * (ndim - other.raw.ndim), *other.shape))
+    spread = mg.reshape(a, tuple(n for m in a.shape for n in (m, 1))) * mg.reshape(b, tuple(n for m in b.shape for n in (1, m)))
+    return mg.reshape(spread, tuple(m * n for m, n in zip(a.shape, b.shape, strict=True)))
+
+
+@function
+def cross(input: Any, other: Any, dim: int | None = None) -> Any:
+    """The vector product along an axis of length 3: by default the first one."""
+    input, other = mg.broadcast_arrays(*together(input, other))
+    axis = next(i for i, n in enumerate(input.shape) if n == 3) if dim is None else one_dim(dim, input.raw.ndim)
+    return mg.linalg.cross(input, other, axis=axis)
+
+
+@function(method=False)
+def chain_matmul(*matrices: Any) -> Any:
+    """The product of matrices."""
+    y = matrices[0]
+    for m in matrices[1:]:
+        y = _product(y, m)
+    return y
+
+
+@function(method=False)
+def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str = "") -> Any:
+    """The norms of order p of all differences of a row of x1 and a row of x2."""
+    away = mg.expand_dims(x1, axis=-2) - mg.expand_dims(x2, axis=-3)
+    if not x1.shape[-1]:
+        return mg.zeros(tuple(away.shape[:-1]), dtype=x1.raw.dtype)
+    return mg.linalg.vector_norm(away, axis=-1, ord=p)
+
+
+@function
+def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any = None) -> Any:
+    """The covariances of the rows, which are variables; columns are observations, counted and weighted by the weights."""
+    x = mg.reshape(input, (1, -1)) if input.raw.ndim < 2 else input
+    n, w = x.shape[1], None
+    for weights in (fweights, aweights):
+        if weights is not None:
+            w = mg.astype(weights, x.raw.dtype) if w is None else w * weights
+    total = float(n) if w is None else mg.sum(w)
+    mean = mg.sum(x if w is None else x * w, axis=1, keepdims=True) / total
+    away = x - mean
+    if aweights is None or correction == 0:
+        freedom = total - float(correction)
+    else:
+        freedom = total - float(correction) * mg.sum(w * aweights) / total
+    freedom = mg.clip(freedom, 0.0, None) if isinstance(freedom, Base) else max(freedom, 0.0)
+    weighted = away if w is None else away * w
+    y = mg.matmul(weighted, mg.conj(mg.permute_dims(away, (1, 0))))
+    y = y / freedom if isinstance(freedom, Base) or freedom else y * np.inf
+    return mg.reshape(y, ()) if input.raw.ndim < 2 else y
+
+
+@function
+def corrcoef(input: Any) -> Any:
+    """The correlations of the rows."""
+    c = cov(input)
+    if not c.raw.ndim:
+        return c / c
+    spread = mg.sqrt(mg.real(mg.linalg.diagonal(c)))
+    return c / spread[:, None] / spread[None, :]
+
+
+@function(names="trapz", method=False)
+def trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Any:
+    """The integral of y over x by the trapezoidal rule."""
+    heights, widths, axis = _trapezoids(y, x, dx, dim)
+    return mg.sum(heights * widths, axis=axis)
+
+
+@function(method=False)
+def cumulative_trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Any:
+    """The integrals up to each point."""
+    heights, widths, axis = _trapezoids(y, x, dx, dim)
+    return mg.cumulative_sum(heights * widths, axis=axis)
+
+
+def _trapezoids(y: Any, x: Any, dx: Any, dim: int) -> tuple[Any, Any, int]:
+    axis = one_dim(dim, y.raw.ndim)
+    rest = (slice(None),) * axis
+    heights = (y[(*rest, slice(1, None))] + y[(*rest, slice(None, -1))]) / 2
+    if x is None:
+        return heights, 1 if dx is None else dx, axis
+    if x.raw.ndim == 1 and y.raw.ndim > 1:
+        x = mg.reshape(x, tuple(-1 if i == axis else 1 for i in range(y.raw.ndim)))
+    own = (slice(None),) * (axis + x.raw.ndim - y.raw.ndim)
+    return heights, x[(*own, slice(1, None))] - x[(*own, slice(None, -1))], axis
+
+
+@function
+def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Any:
+    """The n-th differences of neighbours along `dim`."""
+    axis = one_dim(dim, input.raw.ndim)
+    parts = [p for p in (prepend, input, append) if p is not None]
+    x = mg.concat(parts, axis=axis) if len(parts) > 1 else input
+    for _ in range(min(n, x.shape[axis])):
+        rest = (slice(None),) * axis
+        later, before = x[(*rest, slice(1, None))], x[(*rest, slice(None, -1))]
+        x = mg.not_equal(later, before) if x.raw.dtype.kind == "b" else later - before
+    return mg.positive(x) if x is input and x.raw.dtype.kind != "b" else x
+
+
+@function(method=False)
+def gradient(input: Any, *, spacing: Any = 1, dim: Any = None, edge_order: int = 1) -> Any:
+    """The derivatives along the axes, by differences of second order (first or second at the edges)."""
+    axes = dims(dim, input.raw.ndim)
+    steps = list(spacing) if isinstance(spacing, list | tuple) else [spacing] * len(axes)
+    return tuple(_slope(input, axis, step, edge_order) for axis, step in zip(axes, steps, strict=True))
+
+
+def _slope(input: Any, axis: int, step: Any, edge_order: int) -> Any:
+    x, n = mg.moveaxis(input, axis, -1), input.shape[axis]
+    t = np.arange(n) * float(step) if not isinstance(step, Base) or not step.raw.ndim else np.asarray(step.raw, np.float64)
+    weights = np.zeros((n, n))  # the derivative is linear: row i holds the weights of the neighbours of i
+    for i in range(n):
+        at = [i - 1, i, i + 1] if 0 < i < n - 1 else ([0, 1, 2] if i == 0 else [n - 3, n - 2, n - 1])[: edge_order + 1]
+        if i == n - 1 and edge_order == 1:
+            at = [n - 2, n - 1]
+        powers = np.vander(t[at] - t[i], increasing=True).T
+        weights[i, at] = np.linalg.solve(powers, np.eye(len(at))[1])
+    kind = x.raw.dtype if x.raw.dtype.kind in "fc" else mg.get_default_dtype()
+    y = mg.matmul(mg.astype(x, kind), mg.asarray(weights.T, dtype=kind))
+    return mg.moveaxis(y, -1, axis)

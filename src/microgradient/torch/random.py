@@ -1,0 +1,490 @@
+"""Random numbers: PyTorch's generator on a CPU, so that a seed gives the numbers that it gives there.
+
+The words are those of the Mersenne Twister (Matsumoto and Nishimura 1998), 32 bits each; two make one of 64 bits, the first its high
+half. A uniform float32 has the low 24 bits of a word, a float64 the low 53 of a long one. Normals are Box and Muller's: 16 and more
+by rows of 16 in the dtype of the tensor, fewer one by one in float64. Integers are remainders, permutations Fisher and Yates'.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+import microgradient as mg
+
+from .. import random as shared
+from .. import trace_hooks
+from ..errors import ArgumentError, ArgumentTypeError
+from ..operators import wrap
+from ..random import Generator as Base
+from ..random import _traced
+from ..tensor import Tensor as BaseTensor
+from . import memory, types
+from .creation import lengths_of, made
+from .function import function
+from .tensor import Tensor
+
+Array = np.ndarray[Any, Any]
+
+
+class Generator(Base):
+    """PyTorch's generator of random numbers on a CPU.
+
+    >>> import microgradient.torch as torch
+    >>> g = torch.Generator().manual_seed(7)
+    >>> torch.randperm(8, generator=g)
+    tensor([7, 0, 3, 4, 1, 5, 2, 6])
+    """
+
+    def __init__(self, device: Any = "cpu") -> None:
+        types.check_device(device)
+        super().__init__(67280421310721)
+        self.device = types.CPU
+        self._start(self._seed)
+
+    def _start(self, seed: int) -> None:
+        key = np.random.RandomState(seed & 0xFFFFFFFF).get_state(legacy=False)["state"]
+        self._seed = seed
+        self._twister = np.random.MT19937()
+        self._twister.state = {"bit_generator": "MT19937", "state": key}
+        self._left_over: float | None = None
+
+    # ---------------------------------------------------------------------------------------------------------------- state
+
+    def manual_seed(self, seed: Any) -> Generator:  # type: ignore[override]
+        """Start again from `seed`. Returns the generator."""
+        if trace_hooks.current() is not None:
+            trace_hooks.current().refuse("Setting the seed", "Do it outside the compiled function.")
+        self._start(_seed(seed))
+        return self
+
+    def seed(self) -> int:
+        """Start again from a seed of the operating system's, which is returned."""
+        seed = int.from_bytes(os.urandom(8)) >> 1
+        self.manual_seed(seed)
+        return seed
+
+    def initial_seed(self) -> int:
+        """The seed that the numbers began with."""
+        return self._seed
+
+    def get_state(self) -> Any:
+        """The state, as a tensor of bytes."""
+        state = self._twister.state["state"]
+        numbers = np.array([self._seed & (2**64 - 1), state["pos"], self._left_over is not None], np.uint64)
+        last = np.array([self._left_over or 0.0])
+        parts = (numbers.view(np.uint8), last.view(np.uint8), state["key"].astype(np.uint32).view(np.uint8))
+        return wrap(np.concatenate(parts), None, None, Tensor)
+
+    def set_state(self, state: Any) -> Any:
+        """Go on from a state that `get_state` gave."""
+        data = np.ascontiguousarray(state.raw if isinstance(state, BaseTensor) else state, np.uint8)
+        if data.size != 32 + 4 * 624:
+            raise ArgumentError("MG139", f"A random state has {32 + 4 * 624} bytes, not {data.size}. Use what get_state() gave.")
+        seed, position, has_left = (int(n) for n in data[:24].view(np.uint64))
+        self._seed = seed if seed < 2**63 else seed - 2**64
+        self._left_over = float(data[24:32].view(np.float64)[0]) if has_left else None
+        key = data[32:].view(np.uint32).copy()
+        self._twister.state = {"bit_generator": "MT19937", "state": {"key": key, "pos": position}}
+        return self
+
+    def clone_state(self) -> Generator:
+        """Another generator in the same state."""
+        other = Generator()
+        other.set_state(self.get_state())
+        return other
+
+    def __reduce__(self) -> Any:
+        return _generator, (np.array(self.get_state().raw),)
+
+    # ---------------------------------------------------------------------------------------------------------------- draws
+
+    def words32(self, n: int) -> Array:
+        """The next n words of 32 bits."""
+        with self._lock:
+            return np.asarray(self._twister.random_raw(n), np.uint64)
+
+    def words64(self, n: int) -> Array:
+        """The next n words of 64 bits."""
+        w = self.words32(2 * n)
+        return (w[::2] << np.uint64(32)) | w[1::2]
+
+    def doubles(self, n: int) -> Array:
+        """n uniform float64 in [0, 1)."""
+        return np.asarray((self.words64(n) & np.uint64(2**53 - 1)).astype(np.float64) * 2.0**-53)
+
+    def _units(self, n: int, kind: np.dtype[Any]) -> Array:
+        if kind == np.float64:
+            return self.doubles(n)
+        return ((self.words32(n) & np.uint64(2**24 - 1)).astype(np.float64) * 2.0**-24).astype(np.float32)
+
+    def uniform(self, shape: Any = (), low: float = 0.0, high: float = 1.0, dtype: Any = None) -> Any:
+        """Numbers spread evenly over [low, high)."""
+        shape, kind = _shape(shape), _kind(dtype)
+        if trace_hooks.current() is not None:
+            return _traced(self.uniform, (shape, float(low), float(high), kind), shape, kind)
+        u = self._units(math.prod(shape), kind)
+        if low != 0.0 or high != 1.0:
+            u = u * u.dtype.type(float(high) - float(low)) + u.dtype.type(low)
+        return wrap(u.astype(kind, copy=False).reshape(shape), None)
+
+    def normal(self, shape: Any = (), mean: float = 0.0, std: float = 1.0, dtype: Any = None) -> Any:
+        """Numbers of the normal distribution N(mean, std²)."""
+        shape, kind = _shape(shape), _kind(dtype)
+        if std < 0:
+            raise ArgumentError("MG139", f"normal expects std >= 0.0, but found std {std}.")
+        if trace_hooks.current() is not None:
+            return _traced(self.normal, (shape, float(mean), float(std), kind), shape, kind)
+        n = math.prod(shape)
+        z = self._by_sixteen(n, kind) if n >= 16 else np.array([self._one_normal() for _ in range(n)])
+        if n < 16:  # as one number each, in float64
+            return wrap(np.asarray(z * std + mean).astype(kind).reshape(shape), None)
+        z = z * z.dtype.type(std) + z.dtype.type(mean) if (mean, std) != (0, 1) else z
+        return wrap(z.astype(kind, copy=False).reshape(shape), None)
+
+    def _one_normal(self) -> float:
+        if self._left_over is not None:
+            z, self._left_over = self._left_over, None
+            return z
+        u, v = self.doubles(2).tolist()
+        radius, angle = math.sqrt(-2 * math.log1p(-v)), 2 * math.pi * u
+        self._left_over = radius * math.sin(angle)
+        return radius * math.cos(angle)
+
+    def _by_sixteen(self, n: int, kind: np.dtype[Any]) -> Array:
+        u = self._units(n, kind)
+        z = np.empty_like(u)
+        whole = n // 16 * 16
+        z[:whole] = _sixteens(u[:whole])
+        if n > whole:
+            z[n - 16 :] = _sixteens(self._units(16, kind))
+        return z
+
+    def integers(self, low: int, high: int, shape: Any = ()) -> Any:
+        """Whole numbers, low ≤ k < high."""
+        shape = _shape(shape)
+        low, high = operator.index(low), operator.index(high)
+        if low >= high:
+            raise ArgumentError("MG139", f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}.")
+        if trace_hooks.current() is not None:
+            return _traced(self.integers, (low, high, shape), shape, np.dtype(np.int64))
+        n, span = math.prod(shape), high - low
+        words = self.words64(n) if span >= 2**28 else self.words32(n)
+        found = (words % np.uint64(span) if span < 2**64 else words).astype(np.uint64) + np.uint64(low % 2**64)
+        return wrap(found.view(np.int64).reshape(shape), None)
+
+    def permutation(self, n: int) -> Any:
+        """0 … n-1 in random order."""
+        n = operator.index(n)
+        if n < 0:
+            raise ArgumentError("MG139", f"n must be non-negative, got {n}.")
+        if trace_hooks.current() is not None:
+            return _traced(self.permutation, (n,), (n,), np.dtype(np.int64))
+        order = list(range(n))
+        jumps = (self.words32(max(n - 1, 0)) % np.arange(n, 1, -1, dtype=np.uint64)).tolist()
+        for i, z in enumerate(jumps):
+            order[i], order[i + z] = order[i + z], order[i]
+        return wrap(np.array(order, np.int64), None)
+
+    def bernoulli(self, p: Any, shape: Any = None, dtype: Any = None) -> Any:
+        """Ones with probability p, zeros otherwise: one for each entry of p, or of `shape`."""
+        places = _shape((p.shape if isinstance(p, BaseTensor) else np.shape(p)) if shape is None else shape)
+        if trace_hooks.current() is not None:
+            kind = np.dtype(dtype or mg.get_default_dtype())
+            return _traced(self.bernoulli, (p, places, kind), places, kind)
+        chances = np.asarray(p.raw if isinstance(p, BaseTensor) else p)
+        if chances.size and not (0 <= chances.min() and chances.max() <= 1):
+            raise ArgumentError("MG139", f"A probability is between 0 and 1, got p from {chances.min()} to {chances.max()}.")
+        n = math.prod(places)
+        u = self._units(n, chances.dtype) if chances.ndim and chances.dtype == np.float32 else self.doubles(n)
+        ones = u.reshape(places) < chances
+        return wrap(ones.astype(mg.get_default_dtype() if dtype is None else dtype), None)
+
+    def exponential(self, shape: Any, rate: float, dtype: Any) -> Any:
+        """Numbers of the exponential distribution."""
+        return _drawn(self, shape, dtype, lambda u: -1.0 / rate * np.log1p(-u))
+
+
+def _generator(state: Array) -> Generator:
+    made = Generator()
+    made.set_state(state)
+    return made
+
+
+def _sixteens(u: Array) -> Array:
+    rows = u.reshape(-1, 16)
+    radius = np.sqrt(-2 * np.log(1 - rows[:, :8]))
+    angle = u.dtype.type(2 * math.pi) * rows[:, 8:]
+    return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)], axis=1).reshape(-1).astype(u.dtype)
+
+
+def _drawn(generator: Any, shape: Any, dtype: Any, transform: Callable[[Array], Array]) -> Any:
+    """`transform` of uniform float64 numbers."""
+    shape, kind = _shape(shape), _kind(dtype)
+
+    def draw(shape: Any) -> Any:
+        return wrap(transform(generator.doubles(math.prod(shape))).astype(kind).reshape(shape), None)
+
+    if (trace := trace_hooks.current()) is not None:
+        return wrap(trace.draw(lambda: draw(shape).raw, "draw", shape, kind, (), None), None)
+    return draw(shape)
+
+
+def _shape(shape: Any) -> tuple[int, ...]:
+    return (shape,) if isinstance(shape, int) else tuple(operator.index(n) for n in shape)
+
+
+def _kind(dtype: Any) -> np.dtype[Any]:
+    kind = types.numpy_dtype(dtype)
+    return mg.get_default_dtype() if kind is None else kind
+
+
+def _seed(value: Any) -> int:
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        value = int(value)
+    seed = operator.index(value)
+    if not -(2**63) <= seed < 2**64:
+        raise ArgumentError("MG139", f"Overflow when unpacking long: a seed is between -2^63 and 2^64 - 1, got {seed}.")
+    return seed
+
+
+default_generator = Generator()
+
+
+@contextmanager
+def sharing() -> Iterator[None]:
+    """Inside, layers and functions of Microgradient draw from `default_generator`."""
+    with shared.drawing_from(default_generator):
+        yield
+
+
+def manual_seed(seed: int) -> Generator:
+    """Start the numbers that all functions share again from `seed`."""
+    return default_generator.manual_seed(seed)
+
+
+def seed() -> int:
+    """Start them again from a seed of the operating system's, which is returned."""
+    return default_generator.seed()
+
+
+def initial_seed() -> int:
+    """The seed that they began with."""
+    return default_generator.initial_seed()
+
+
+def get_rng_state() -> Any:
+    """Their state."""
+    return default_generator.get_state()
+
+
+def set_rng_state(state: Any) -> None:
+    """Go on from a state."""
+    default_generator.set_state(state)
+
+
+@contextmanager
+def fork_rng(devices: Any = None, enabled: bool = True, **_: Any) -> Iterator[None]:
+    """What is drawn inside does not change what is drawn afterwards."""
+    state = get_rng_state()
+    try:
+        yield
+    finally:
+        if enabled:
+            set_rng_state(state)
+
+
+# ------------------------------------------------------------------------------------------------------------------ functions
+
+
+def _of(generator: Any) -> Any:
+    if generator is not None and not isinstance(generator, Base):
+        raise ArgumentTypeError("MG125", f"`generator` is a torch.Generator, not {type(generator).__name__}.")
+    return default_generator if generator is None else generator
+
+
+def _creation(name: str, draw: Callable[..., Any], doc: str) -> None:
+    def call(*size: Any, generator: Any = None, dtype: Any = None, requires_grad: bool = False, **options: Any) -> Any:
+        return made(draw(_of(generator), lengths_of(size, options), dtype), requires_grad, options)
+
+    def like(input: Any, *, dtype: Any = None, requires_grad: bool = False, generator: Any = None, **options: Any) -> Any:
+        return made(draw(_of(generator), tuple(input.shape), dtype or input.raw.dtype), requires_grad, options)
+
+    call.__name__, call.__doc__ = name, doc
+    like.__name__, like.__doc__ = f"{name}_like", f"{doc} With the shape and dtype of `input`."
+    function(call, method=False)
+    function(like, method=False)
+
+
+_creation("rand", lambda g, shape, dtype: _complex_parts(g.uniform, shape, dtype, 1.0), "Uniform numbers in [0, 1).")
+_creation("randn", lambda g, shape, dtype: _complex_parts(g.normal, shape, dtype, math.sqrt(0.5)), "Standard normal numbers.")
+
+
+def _complex_parts(draw: Any, shape: tuple[int, ...], dtype: Any, scale: float) -> Any:
+    kind = _kind(dtype)
+    if kind.kind != "c":
+        return draw(shape, dtype=kind)
+    parts = draw((*shape, 2), dtype=np.empty(0, kind).real.dtype).raw
+    return wrap(np.ascontiguousarray(parts * parts.dtype.type(scale)).view(kind)[..., 0], None)
+
+
+@function(method=False)
+def randint(
+    low: Any = 0, high: Any = None, size: Any = None, *, generator: Any = None, dtype: Any = None, requires_grad: bool = False,
+    **options: Any,
+) -> Any:  # fmt: skip
+    """Whole numbers, low ≤ k < high."""
+    if size is None and isinstance(high, tuple | list):
+        low, high, size = 0, low, high
+    elif high is None:
+        low, high = 0, low
+    drawn = _of(generator).integers(int(low), int(high), tuple(size))
+    return made(mg.astype(drawn, np.int64 if dtype is None else types.numpy_dtype(dtype)), requires_grad, options)
+
+
+@function(method=False)
+def randint_like(input: Any, low: Any, high: Any = None, *, dtype: Any = None, generator: Any = None, **options: Any) -> Any:
+    """Whole numbers, low ≤ k < high, with the shape and dtype of `input`."""
+    low, high = (0, low) if high is None else (low, high)
+    return randint(int(low), int(high), tuple(input.shape), dtype=dtype or input.raw.dtype, generator=generator, **options)
+
+
+@function(method=False)
+def randperm(n: int, *, generator: Any = None, dtype: Any = None, requires_grad: bool = False, **options: Any) -> Any:
+    """0 … n-1 in random order."""
+    drawn = _of(generator).permutation(n)
+    return made(drawn if dtype is None else mg.astype(drawn, types.numpy_dtype(dtype)), requires_grad, options)
+
+
+@function(method=False)
+def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Any = None, dtype: Any = None, **options: Any) -> Any:
+    """Numbers of N(mean, std²), which are numbers or tensors."""
+    g = _of(generator)
+    if size is not None:
+        return made(g.normal(lengths_of((size,), {}), float(mean), float(std), dtype), options.pop("requires_grad", False), options)
+    kinds = [x.raw.dtype for x in (mean, std) if isinstance(x, BaseTensor)]
+    shape = np.broadcast_shapes(*(np.shape(x.raw) if isinstance(x, BaseTensor) else () for x in (mean, std)))
+    if isinstance(std, BaseTensor) and isinstance(std.raw, np.ndarray) and (std.raw < 0).any():
+        raise ArgumentError("MG139", "normal expects all elements of std >= 0.0.")
+    return mg.stop_gradient(g.normal(shape, dtype=kinds[0]) * std + mean)
+
+
+@function
+def bernoulli(input: Any, p: Any = None, *, generator: Any = None) -> Any:
+    """Ones with the probabilities in `input`."""
+    if p is not None:
+        return _of(generator).bernoulli(float(p), tuple(input.shape), input.raw.dtype)
+    return _of(generator).bernoulli(input, dtype=input.raw.dtype)
+
+
+@function
+def poisson(input: Any, generator: Any = None) -> Any:
+    """Numbers of the Poisson distribution with the means in `input`: right in distribution, not PyTorch's numbers."""
+    g = _of(generator)
+
+    def draw(rate: Any) -> Any:
+        seeded = np.random.Generator(np.random.PCG64(int(g.words64(1)[0])))
+        return np.asarray(seeded.poisson(rate), input.raw.dtype)
+
+    return wrap(trace_hooks.on_data(draw, input.raw), None)
+
+
+@function
+def multinomial(input: Any, num_samples: int, replacement: bool = False, *, generator: Any = None) -> Any:
+    """Indices drawn with the probabilities (or weights) in the rows of `input`."""
+    g = _of(generator)
+    if isinstance(input.raw, np.ndarray):
+        _check_weights(input.raw, num_samples, replacement)
+    if (trace := trace_hooks.current()) is not None:
+        shape = (*input.shape[:-1], num_samples)
+        drawn = trace.draw(lambda x: _indices(g, x, num_samples, replacement), "multinomial", shape, np.int64, (input.raw,), None)
+        return wrap(drawn, None)
+    return wrap(_indices(g, input.raw, num_samples, replacement), None)
+
+
+def _check_weights(p: Array, n: int, replacement: bool) -> None:
+    if p.ndim not in (1, 2) or p.dtype.kind != "f":
+        raise ArgumentError("MG139", f"multinomial takes weights of shape (n,) or (rows, n), floating point, not {p.dtype} {p.shape}.")
+    if n < 1 or (not replacement and n > p.shape[-1]):
+        raise ArgumentError("MG139", f"cannot sample n_sample > prob_dist.size(-1) samples without replacement: {n} of {p.shape[-1]}.")
+    if p.size and not (np.isfinite(p).all() and p.min() >= 0):
+        raise WeightsError("MG139", "probability tensor contains either `inf`, `nan` or element < 0.")
+    if p.size and not (p.sum(axis=-1) > 0).all():
+        raise WeightsError("MG139", "invalid multinomial distribution (sum of probabilities <= 0).")
+
+
+class WeightsError(ArgumentError, RuntimeError):
+    """Weights that are no distribution."""
+
+
+def _indices(g: Generator, p: Array, n: int, replacement: bool) -> Array:
+    if not replacement or n == 1:  # the largest of p / exponential numbers
+        times = g.exponential(p.shape, 1.0, p.dtype).raw
+        keys = p / times
+        if n == 1:
+            return np.asarray(keys.argmax(axis=-1, keepdims=True), np.int64)
+        return np.asarray(np.argsort(-keys, axis=-1, kind="stable")[..., :n], np.int64)
+    rows = p.reshape(-1, p.shape[-1])
+    sums = np.cumsum(rows, axis=1, dtype=rows.dtype)
+    sums = sums / sums[:, -1:]
+    found = [np.searchsorted(row, g.doubles(n).astype(row.dtype), side="left") for row in sums]
+    last = [np.flatnonzero(row > 0)[-1] for row in rows]
+    return np.minimum(np.array(found), np.array(last)[:, None]).reshape(*p.shape[:-1], n).astype(np.int64)
+
+
+def _into(name: str, draw: Callable[..., Any], doc: str) -> None:
+    """A method that fills a tensor with draws."""
+
+    def method(self: Any, *args: Any, generator: Any = None, **options: Any) -> Any:
+        return memory.write(self, draw(_of(generator), tuple(self.shape), self.raw.dtype, *args, **options), f"`x.{name}(…)`")
+
+    method.__name__, method.__doc__ = name, doc
+    setattr(Tensor, name, method)
+
+
+def _uniform(g: Any, shape: Any, kind: Any, a: float = 0.0, b: float = 1.0, **named: Any) -> Any:
+    return g.uniform(shape, float(named.get("from", a)), float(named.get("to", b)), kind)
+
+
+def _random(g: Any, shape: Any, kind: Any, a: int | None = None, b: int | None = None, **named: Any) -> Any:
+    low, high = named.get("from", a), named.get("to", b)
+    if high is None and low is not None:
+        low, high = 0, low
+    if high is None:
+        digits = {"float64": 53, "float32": 24, "float16": 11, "bool": 1}
+        low, high = 0, 2 ** digits.get(kind.name, kind.itemsize * 8 - (kind.kind == "i")) + (kind.kind == "f")
+    return mg.astype(g.integers(low or 0, high, shape), kind)
+
+
+_into("uniform_", _uniform, "Fill with uniform numbers of [from, to).")
+_into("normal_", lambda g, shape, kind, mean=0.0, std=1.0: g.normal(shape, float(mean), float(std), kind), "Fill with N(mean, std²).")
+_into("random_", _random, "Fill with whole numbers, from ≤ k < to.")
+_into(
+    "exponential_", lambda g, shape, kind, lambd=1.0: g.exponential(shape, float(lambd), kind),
+    "Fill with numbers of the exponential distribution.",
+)  # fmt: skip
+_into(
+    "log_normal_", lambda g, shape, kind, mean=1.0, std=2.0: mg.exp(g.normal(shape, float(mean), float(std), kind)),
+    "Fill with exponentials of N(mean, std²).",
+)  # fmt: skip
+_into(
+    "cauchy_",
+    lambda g, shape, kind, median=0.0, sigma=1.0: _drawn(g, shape, kind, lambda u: median + sigma * np.tan(math.pi * (u - 0.5))),
+    "Fill with numbers of the Cauchy distribution.",
+)  # fmt: skip
+_into(
+    "geometric_",
+    lambda g, shape, kind, p: mg.astype(_drawn(g, shape, np.float64, lambda u: np.ceil(np.log1p(-u) / math.log1p(-p))), kind),
+    "Fill with the numbers of trials to the first success.",
+)  # fmt: skip
+_into(
+    "bernoulli_",
+    lambda g, shape, kind, p=0.5: g.bernoulli(p if isinstance(p, BaseTensor) else float(p), shape, kind),
+    "Fill with ones, with probability p, and zeros.",
+)  # fmt: skip

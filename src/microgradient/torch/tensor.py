@@ -1,0 +1,478 @@
+"""`torch.Tensor`: a tensor of Microgradient whose methods mean what PyTorch's mean.
+
+What PyTorch's functions do is in the files beside this one; `function.py` makes methods of them. Here is what only a method or an
+attribute can be: `data`, `grad`, hooks, conversions, operators, indexing, printing.
+"""
+
+from __future__ import annotations
+
+import copy as copying
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import numpy as np
+
+
+from ..errors import ArgumentError, ArgumentTypeError, GradientError
+from ..indexing import index_error, index_key
+from ..interop import DEFAULT_FLOAT
+from ..operators import binary, derive, unary, wrap
+from ..tape import leave_graph
+from ..taped_world import TAPED
+from ..tensor import Tensor as Base
+from ..tensor import leaf_node, to_array
+from ..trace_hooks import Traced, current
+from . import memory, types
+from .printing import shown
+
+
+class Tensor(Base):
+    """An n-dimensional array whose methods mean what PyTorch's mean; make one with `torch.tensor`.
+
+    `Tensor(2, 3)` has that shape and arbitrary values (zeros), `Tensor([1, 2])` those values as the default float.
+
+    >>> import microgradient.torch as torch
+    >>> x = torch.tensor([[1.0, 4.0], [3.0, 2.0]], requires_grad=True)
+    >>> x.max(dim=1).indices
+    tensor([1, 0])
+    >>> x.std().backward()
+    >>> x.grad.shape
+    torch.Size([2, 2])
+    """
+
+    _view: tuple[Tensor, Callable[[Any], Any]] | None = None
+    """The tensor that owns this one's memory, and the function that makes this one of it."""
+    _views: Any = None
+
+    def __init__(self, *data: Any, device: Any = None) -> None:
+        types.check_device(device)
+        lengths = data[0] if len(data) == 1 and isinstance(data[0], types.Size) else data
+        if all(isinstance(n, int) and not isinstance(n, bool) for n in lengths) and (data or lengths is data):
+            self.raw = np.zeros(tuple(lengths) if lengths else (0,), DEFAULT_FLOAT[0])
+        elif len(data) == 1:
+            self.raw = to_array(data[0], DEFAULT_FLOAT[0])
+        else:
+            raise ArgumentTypeError("MG125", "torch.Tensor(…) takes lengths, or one array: write `torch.tensor(data)`.")
+        self.node = self.cut = None
+
+    # ---------------------------------------------------------------------------------------------------------- attributes
+
+    @property
+    def data(self) -> Any:
+        """The same numbers, in the same memory, without a gradient: writing them is not recorded."""
+        return memory.share(wrap(self.raw, None, None, self.result_class), self, lambda base: base.detach())
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        if not isinstance(value, Base):
+            raise ArgumentTypeError("MG108", f"`.data` is a tensor, not {type(value).__name__}. Write `torch.tensor(…)`.")
+        if self.node is not None and self.node.op is None and value.raw.dtype != self.raw.dtype:
+            grad, self.node = self.node.grad, None
+            self.raw = value.raw
+            self.requires_grad = True
+            self.node.grad = grad  # type: ignore[attr-defined]
+        self.raw = value.raw
+
+    @property
+    def shape(self) -> types.Size:
+        """The length of each axis."""
+        return types.Size(self.raw.shape)
+
+    @property
+    def dtype(self) -> Any:
+        """The type of the entries: `torch.float32`."""
+        return types.of(self.raw.dtype)
+
+    @property
+    def device(self) -> Any:
+        """`torch.device("cpu")`."""
+        return types.CPU
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that `backward` has accumulated."""
+        return cast("Tensor | None", Base.grad.fget(self))  # type: ignore[attr-defined]
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None and self.node is None:
+            raise GradientError("MG109", "This tensor needs no gradient. Write `x.requires_grad_()` first.")
+        Base.grad.fset(self, value)  # type: ignore[attr-defined]
+
+    @property
+    def grad_fn(self) -> Any:
+        """What this was computed by, None for leaves: it prints as in PyTorch, `<MulBackward0>`."""
+        from .autograd.graph import backward_node
+
+        return None if self.is_leaf else backward_node(self.node)
+
+    @property
+    def layout(self) -> Any:
+        """`torch.strided`."""
+        return types.strided
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of an entry."""
+        return int(self.raw.dtype.itemsize)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all entries."""
+        return int(self.raw.size) * self.itemsize
+
+    @property
+    def names(self) -> tuple[None, ...]:
+        """The names of the axes: they have none."""
+        return (None,) * self.ndim
+
+    @property
+    def _base(self) -> Tensor | None:
+        return None if self._view is None else self._view[0]
+
+    is_cuda = is_sparse = is_quantized = is_meta = is_mps = is_xpu = is_mkldnn = is_nested = is_sparse_csr = False
+    is_cpu = True
+    requires_grad = Base.requires_grad
+    output_nr = 0
+
+    @property
+    def _version(self) -> int:
+        return 0
+
+    # ------------------------------------------------------------------------------------------------------- differentiation
+
+    def backward(
+        self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
+    ) -> None:
+        """Add ∂self/∂leaf to the `grad` of the leaves, or of `inputs` alone."""
+        if inputs is None:
+            keep = create_graph if retain_graph is None else retain_graph
+            super().backward(gradient, retain_graph=keep, create_graph=create_graph)
+            return
+        from .autograd import grad
+
+        inputs = [inputs] if isinstance(inputs, Base) else list(inputs)
+        found = grad(self, inputs, gradient, retain_graph, create_graph, allow_unused=True)
+        for x, g in zip(inputs, found, strict=True):
+            if g is not None:
+                x.retain_grad()
+                x.node.grad = g if x.node.grad is None else x.node.grad + g
+
+    def detach(self) -> Tensor:
+        """The same numbers, in the same memory, without a gradient."""
+        return memory.share(cast("Tensor", super().detach()), self, lambda base: Base.detach(base))
+
+    def detach_(self) -> Tensor:
+        """Cut this tensor itself off from the graph."""
+        self.node = None
+        return self
+
+    def retain_grad(self) -> None:
+        """Store the gradient of this tensor in `.grad` at the next backward pass."""
+        self.keep_grad()
+
+    @property
+    def retains_grad(self) -> bool:
+        """Whether `retain_grad` was called on a tensor that is no leaf."""
+        from ..tape import NOT_STORED
+
+        return self.node is not None and self.node.op is not None and self.node.stored is not NOT_STORED
+
+    # ----------------------------------------------------------------------------------------------------------- conversions
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the length of one axis."""
+        return self.shape if dim is None else self.shape[dim]
+
+    def dim(self) -> int:
+        """The number of axes."""
+        return int(self.raw.ndim)
+
+    ndimension = dim
+
+    def numel(self) -> int:
+        """The number of entries."""
+        return int(self.raw.size)
+
+    nelement = numel
+
+    def element_size(self) -> int:
+        """Bytes of an entry."""
+        return self.itemsize
+
+    def numpy(self, *, force: bool = False) -> Any:
+        """The array itself, whose memory the tensor shares. A tensor that requires a gradient must be detached, or `force`d."""
+        if self.node is not None and not force:
+            raise GradientError(
+                "MG103", "Can't call numpy() on Tensor that requires grad: the array would leave the graph. Write "
+                "`x.detach().numpy()`.",
+            )  # fmt: skip
+        leave_graph(self, ".numpy()")
+        return np.asarray(self.raw)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        array = self.numpy() if self.node is None or isinstance(self.raw, Traced) else super().__array__()
+        return array if dtype is None else array.astype(dtype, copy=bool(copy))
+
+    def item(self) -> Any:
+        """The only entry as a Python number."""
+        if isinstance(self.raw, np.ndarray) and self.raw.size != 1:
+            raise NotOneNumberError(
+                "MG123", f"a Tensor with {self.raw.size} elements cannot be converted to Scalar: it has shape {tuple(self.shape)}."
+            )
+        return super().item()
+
+    def tolist(self) -> Any:
+        """The entries as nested lists of Python numbers."""
+        return self.raw.tolist()
+
+    def stride(self, dim: int | None = None) -> Any:
+        """How many entries further in memory the next one along each axis lies, or along one."""
+        steps = tuple(s // self.itemsize for s in self.raw.strides)
+        return steps if dim is None else steps[dim]
+
+    def storage_offset(self) -> int:
+        """How many entries of the memory come before the first."""
+        owner, array = self.raw, self.raw
+        while isinstance(owner.base, np.ndarray):
+            owner = owner.base
+        return int(array.ctypes.data - owner.ctypes.data) // self.itemsize
+
+    def data_ptr(self) -> int:
+        """The address of the first entry."""
+        return int(self.raw.ctypes.data)
+
+    def untyped_storage(self) -> Any:
+        """The memory, as an object that knows its size and address."""
+        return Storage(self)
+
+    storage = typed_storage = untyped_storage
+
+    def is_contiguous(self, memory_format: Any = None) -> bool:
+        """Whether the entries lie in memory in the order of their indices."""
+        return not isinstance(self.raw, np.ndarray) or bool(self.raw.flags.c_contiguous)
+
+    def is_pinned(self, device: Any = None) -> bool:
+        """False: there is no other device to copy to."""
+        return False
+
+    def is_shared(self) -> bool:
+        """Whether other processes see the memory: they don't."""
+        return False
+
+    def get_device(self) -> int:
+        """-1: the CPU."""
+        return -1
+
+    def share_memory_(self) -> Tensor:
+        """Self: processes get copies."""
+        return self
+
+    def __bool__(self) -> bool:
+        if isinstance(self.raw, np.ndarray) and self.raw.size != 1:
+            raise NotOneNumberError(
+                "MG123", f"Boolean value of Tensor with {'no' if not self.raw.size else 'more than one'} values is ambiguous: it "
+                f"has shape {tuple(self.shape)}. Write `x.any()` or `x.all()`.",
+            )  # fmt: skip
+        return super().__bool__()
+
+    def __index__(self) -> int:
+        if self.raw.dtype.kind in "iub" and self.raw.size == 1 and isinstance(self.raw, np.ndarray):
+            return int(self.raw.item())
+        return super().__index__()
+
+    def __repr__(self, *, tensor_contents: Any = None) -> str:
+        return shown(self)
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        if self.raw.ndim == 0 and not isinstance(self.raw, Traced):
+            return format(self.raw.item(), spec)
+        return format(str(self), spec) if not isinstance(self.raw, Traced) else super().__format__(spec)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*object.__dir__(self)})
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        copy = super().__deepcopy__(memo)
+        vars(copy).update({k: copying.deepcopy(v, memo) for k, v in vars(self).items() if k not in ("_view", "_views")})
+        return cast("Tensor", copy)
+
+    # ---------------------------------------------------------------------------------------------------- indexing, operators
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.raw.ndim:
+            raise ArgumentTypeError("MG125", "iteration over a 0-d tensor.")
+        return (self[i] for i in range(self.raw.shape[0]))
+
+    def __getitem__(self, key: Any, /) -> Any:
+        pattern, indices = index_key(key, self.raw.shape)
+        if any(isinstance(p, slice) and p.step is not None and p.step < 0 for p in pattern):
+            raise ArgumentError("MG128", "PyTorch's slices have no negative steps. Write `x.flip(0)`.")
+        out = self._index(pattern, indices, key)
+        if not indices and memory.shares(out, self):
+            memory.share(out, self, lambda base: base._index(pattern, [], key))
+        return out
+
+    def _index(self, pattern: Any, indices: list[Any], key: Any) -> Tensor:
+        try:
+            return cast("Tensor", TAPED.index(self, *indices, key=pattern))
+        except IndexError as error:
+            raise index_error(error, key, self.raw.shape) from None
+
+    def __setitem__(self, key: Any, value: Any, /) -> None:
+        pattern, indices = index_key(key, self.raw.shape)
+        if not isinstance(value, Base):
+            value = wrap(to_array(value, self.raw.dtype), None)
+        elif value.raw.dtype != self.raw.dtype:
+            value = TAPED.astype(value, dtype=self.raw.dtype)
+        try:
+            memory.assign(self, pattern, indices, value)
+        except IndexError as error:
+            raise index_error(error, key, self.raw.shape) from None
+
+    __hash__ = object.__hash__
+
+
+class NotOneNumberError(ArgumentError, RuntimeError):
+    """A tensor in a place where one number is needed."""
+
+
+class Storage:
+    """The memory of a tensor: its address and its size in bytes."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self._tensor = tensor
+
+    def data_ptr(self) -> int:
+        """The address of the first byte."""
+        owner = self._tensor.raw
+        while isinstance(owner.base, np.ndarray):
+            owner = owner.base
+        return int(owner.ctypes.data)
+
+    def nbytes(self) -> int:
+        """The number of bytes."""
+        owner = self._tensor.raw
+        while isinstance(owner.base, np.ndarray):
+            owner = owner.base
+        return int(owner.nbytes)
+
+    def size(self) -> int:
+        """The number of entries."""
+        return self.nbytes() // self._tensor.itemsize
+
+    __len__ = size
+
+
+# --------------------------------------------------------------------------------------------------------------- operators
+
+_RANK = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}
+
+
+def together(a: Any, b: Any) -> tuple[Any, Any]:
+    """Two tensors of different dtypes in the one that PyTorch promotes them to.
+
+    A tensor of shape () decides only where its kind (boolean, integer, real, complex) is higher than that of one with axes.
+    https://docs.pytorch.org/docs/stable/tensor_attributes.html#type-promotion-doc
+    """
+    x, y = a.raw, b.raw
+    if (x.ndim == 0) is not (y.ndim == 0):
+        large, small = (y, x) if x.ndim == 0 else (x, y)
+        low, high = _RANK[large.dtype.kind], _RANK[small.dtype.kind]
+        target = large.dtype if high <= low else small.dtype
+        if low == 2 and high == 3:  # real beside a complex number: of its own precision
+            target = np.result_type(large.dtype, np.complex64)
+    else:
+        target = promoted(x.dtype, y.dtype)
+    return tuple(t if t.raw.dtype == target else TAPED.astype(t, dtype=target) for t in (a, b))  # type: ignore[return-value]
+
+
+def promoted(a: Any, b: Any) -> Any:
+    """The dtype that two promote to: as NumPy, but that integers beside reals take the dtype of the reals."""
+    if a.kind in "fc" and b.kind in "biu":
+        return a
+    if b.kind in "fc" and a.kind in "biu":
+        return b
+    return np.result_type(a, b)
+
+
+def _operator(name: str, reflected: bool = False) -> Callable[..., Any]:
+    method = binary(name, reflected)
+
+    def operator(self: Any, other: Any, /) -> Any:
+        if isinstance(other, Base):
+            if other.raw.dtype is not self.raw.dtype and name not in ("bitwise_left_shift", "bitwise_right_shift"):
+                self, other = together(self, other)
+        elif isinstance(other, np.ndarray):
+            other = wrap(np.asarray(other), None)
+            self, other = together(self, other)
+        elif other is None:
+            return NotImplemented
+        return method(self, other)
+
+    operator.__name__ = operator.__qualname__ = method.__name__
+    return operator
+
+
+def _update(operator: Callable[..., Any], sign: str) -> Callable[..., Any]:
+    def method(self: Any, other: Any, /) -> Any:
+        new = operator(self, other)
+        return new if new is NotImplemented else memory.write(self, new, f"`x {sign} …`")
+
+    return method
+
+
+OPERATORS = {
+    "add": ("add", "+"), "sub": ("subtract", "-"), "mul": ("multiply", "*"), "truediv": ("divide", "/"),
+    "floordiv": ("floor_divide", "//"), "mod": ("remainder", "%"), "and": ("bitwise_and", "&"), "or": ("bitwise_or", "|"),
+    "xor": ("bitwise_xor", "^"), "lshift": ("bitwise_left_shift", "<<"), "rshift": ("bitwise_right_shift", ">>"),
+    "pow": ("pow", "**"),
+}  # fmt: skip
+_COMPARISONS = {"lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal", "eq": "equal", "ne": "not_equal"}
+
+
+def _attach_operators(cls: Any) -> None:
+    for name, (primitive, sign) in OPERATORS.items():
+        forward = _operator(primitive)
+        if name == "pow":
+            forward = _power(forward)
+        setattr(cls, f"__{name}__", forward)
+        setattr(cls, f"__r{name}__", _operator(primitive, reflected=True))
+        setattr(cls, f"__i{name}__", _update(forward, f"{sign}="))
+    for name, primitive in _COMPARISONS.items():
+        setattr(cls, f"__{name}__", _operator(primitive))
+    for name, primitive in {"neg": "negative", "pos": "positive", "abs": "abs", "invert": "bitwise_invert"}.items():
+        setattr(cls, f"__{name}__", unary(primitive))
+
+
+def _power(general: Callable[..., Any]) -> Callable[..., Any]:
+    quick = Base.__pow__
+
+    def __pow__(self: Any, other: Any, /) -> Any:  # noqa: N807
+        number = other.__class__ is float or (other.__class__ is int and (other >= 0 or self.raw.dtype.kind in "fc"))
+        return quick(self, other) if number else general(self, other)
+
+    return __pow__
+
+
+_attach_operators(Tensor)
+derive(Tensor)
+
+
+def adopt(x: Any) -> Any:
+    """`x`, a result of the package's functions, with the tensors in it as tensors of this module."""
+    cls = x.__class__
+    if cls is Base:
+        out = wrap(x.raw, x.node, x.cut, Tensor)
+        if x.node is not None and x.node.op is None and not x.node.params:
+            out.node.params = leaf_node(out).params
+        return out
+    if cls is tuple or cls is list:
+        return cls([adopt(part) for part in x])
+    if isinstance(x, tuple) and hasattr(x, "_fields"):
+        return cls(*[adopt(part) for part in x])
+    return x
+
+
