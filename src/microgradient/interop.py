@@ -50,6 +50,17 @@ class Protocols:
         else:
             hook.write_data(self, value)
 
+    def store(self, array: Any) -> None:
+        """Take over new numbers, of the same shape and dtype: what optimisers and layers do to what they own.
+
+        >>> import microgradient as mg, numpy as np
+        >>> x = mg.zeros(2)
+        >>> x.store(np.ones(2, np.float32))
+        >>> x
+        tensor([1., 1.])
+        """
+        self.raw = array
+
     @property
     def data(self) -> Any:
         """The raw array, which may be set."""

@@ -420,9 +420,13 @@ def _of_shared(method: Function) -> Function:
     return cast("Function", call)
 
 
-manual_seed, get_state, set_state = map(_of_shared, (_default.manual_seed, _default.get_state, _default.set_state))
-uniform, normal, integers = map(_of_shared, (_default.uniform, _default.normal, _default.integers))
-permutation, bernoulli = map(_of_shared, (_default.permutation, _default.bernoulli))
+manual_seed, get_state, set_state = (
+    _of_shared(_default.manual_seed),
+    _of_shared(_default.get_state),
+    _of_shared(_default.set_state),
+)
+uniform, normal, integers = _of_shared(_default.uniform), _of_shared(_default.normal), _of_shared(_default.integers)
+permutation, bernoulli = _of_shared(_default.permutation), _of_shared(_default.bernoulli)
 
 
 def rand(*shape: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:

@@ -268,8 +268,8 @@ def _refuse_written(node: Node, op: Primitive) -> None:
             raise GradientError(
                 "MG103",
                 f"`{op.name}` saved a tensor of shape {saved.shape} for its derivative, which was changed in place at "
-                f"{format_location(found.where)} (PyTorch: one of the variables needed for gradient computation has been modified "
-                "by an inplace operation). Write `x = x.clone()` before the change, or compute a new tensor there.",
+                f"{format_location(found.where)} (PyTorch: one of the variables needed for gradient computation has been "
+                "modified by an inplace operation). Write `x = x.clone()` before the change, or compute a new tensor there.",
             )
 
 

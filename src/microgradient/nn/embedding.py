@@ -37,7 +37,7 @@ class _Table(Module):
         if self.padding_idx is not None:
             rows = np.array(self.weight.raw)
             rows[self.padding_idx] = 0.0
-            self.weight.raw = rows
+            self.weight.store(rows)
 
     def extra_repr(self) -> str:
         text = f"{self.num_embeddings}, {self.embedding_dim}"

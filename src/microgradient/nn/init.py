@@ -200,5 +200,5 @@ def _put(tensor: Tensor, drawn: Tensor | np.ndarray) -> Tensor:
         current().refuse(
             "The initialisation of a layer", "Make the layer outside of the function, which is then called."
         )
-    tensor.raw = np.array(data, dtype=tensor.dtype)
+    tensor.store(np.array(data, dtype=tensor.dtype))
     return tensor

@@ -233,7 +233,7 @@ class Module:
             problems = (missing, unexpected) if strict else ([], [])
             raise StateDictError("MG155", _misfit(type(self).__name__, own, arrays, misshaped, *problems))
         for key, array in arrays.items():
-            own[key].raw = np.array(array, dtype=own[key].dtype)
+            own[key].store(np.array(array, dtype=own[key].dtype))
         return LoadResult(missing, unexpected)
 
     # -- changing all of it

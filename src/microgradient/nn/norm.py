@@ -76,7 +76,7 @@ class _Tracking(_Affine):
         """Forget the running statistics."""
         for buffer, start in ((self.running_mean, 0), (self.running_var, 1), (self.num_batches_tracked, 0)):
             if buffer is not None:
-                buffer.raw = np.full(buffer.shape, start, buffer.dtype)
+                buffer.store(np.full(buffer.shape, start, buffer.dtype))
 
     def reset_parameters(self) -> None:
         self.reset_running_stats()
@@ -114,7 +114,7 @@ class _BatchNorm(_Tracking):
         self._check(input)
         factor = 0.0 if self.momentum is None else self.momentum
         if self.training and self.num_batches_tracked is not None:
-            self.num_batches_tracked.raw = (self.num_batches_tracked + 1).raw
+            self.num_batches_tracked.store((self.num_batches_tracked + 1).raw)
             if self.momentum is None and self.running_mean is not None:  # the plain average of all batches
                 factor = 1.0 / self.num_batches_tracked.astype(self.running_mean.dtype)
         return functional.batch_norm(

@@ -94,7 +94,7 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     start = 0
     for parameter in taken:
         part = vec.raw[start : start + parameter.raw.size]
-        parameter.raw = np.array(part.reshape(parameter.shape), dtype=parameter.dtype)
+        parameter.store(np.array(part.reshape(parameter.shape), dtype=parameter.dtype))
         start += parameter.raw.size
 
 

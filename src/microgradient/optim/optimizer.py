@@ -348,7 +348,7 @@ class Optimizer:
             new = self.update(ARRAY, data, g, state, group)
         else:
             new = self._update_in_blocks(data, g, state, group)
-        p.raw = np.asarray(new, data.dtype)
+        p.store(np.asarray(new, data.dtype))
         if state:
             self.state[p] = state
 

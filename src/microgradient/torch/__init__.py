@@ -1,6 +1,6 @@
 """`import microgradient.torch as torch`: PyTorch's names, argument orders, defaults and meanings, on Microgradient's engine.
 
-A `Tensor` here is one of Microgradient whose methods mean what PyTorch's mean; derivatives, programs and layers are the package's own.
+A `Tensor` here is one of Microgradient whose methods mean what PyTorch's mean; programs and layers are the package's own.
 The table in docs/torch.md says of every name of PyTorch's whether it is here, and where it differs.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import math
-import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,6 +19,7 @@ from . import (
     creation,
     func,
     indexing,
+    linalg,
     pointwise,
     printing,
     products,
@@ -50,10 +50,38 @@ __version__ = "2.13.0+microgradient"
 
 pi, e, inf, nan, newaxis = math.pi, math.e, math.inf, math.nan, None
 
+__all__ = [
+    "Generator", "Size", "Tensor", "adopt", "as_tensor", "asarray", "autograd", "can_cast", "conversions", "creation",
+    "default_generator", "device", "dtype", "enable_grad", "fork_rng", "from_dlpack", "from_numpy", "frombuffer", "func",
+    "get_rng_state", "indexing", "inference_mode", "initial_seed", "is_grad_enabled", "layout", "linalg", "manual_seed",
+    "memory_format", "no_grad", "pointwise", "printing", "products", "promote_types", "random", "reductions", "seed",
+    "set_grad_enabled", "set_printoptions", "set_rng_state", "shapes", "tensor", "types",
+]  # fmt: skip
+__all__ += FUNCTIONS
+
 globals().update(FUNCTIONS)
 globals().update(types.DTYPES)
 globals().update(legacy)
-for _name in ("strided", "sparse_coo", "sparse_csr", "contiguous_format", "preserve_format", "channels_last", "channels_last_3d"):
+for _name in (
+    "strided",
+    "sparse_coo",
+    "sparse_csr",
+    "contiguous_format",
+    "preserve_format",
+    "channels_last",
+    "channels_last_3d",
+):
     globals()[_name] = getattr(types, _name)
 return_types = SimpleNamespace(**types.return_types)
 vmap = func.vmap
+
+
+_LATE = ("cuda", "fft", "nn", "optim", "special", "utils", "distributions", "testing")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATE:
+        return importlib.import_module(f".{name}", __name__)
+    if name == "compile":
+        return importlib.import_module(".compiling", __name__).compile
+    raise MissingNameError("MG139", f"microgradient.torch has no `{name}`.")

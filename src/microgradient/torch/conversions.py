@@ -124,7 +124,10 @@ def fill_(self: Tensor, value: Any) -> Tensor:
     """Let every entry be `value`, in place."""
     if isinstance(value, Base):
         if value.raw.ndim:
-            raise ArgumentError("MG123", f"fill_ only supports 0-dimension value tensor but got tensor with {value.raw.ndim} dimensions.")
+            raise ArgumentError(
+                "MG123",
+                f"fill_ only supports 0-dimension value tensor but got tensor with {value.raw.ndim} dimensions.",
+            )
         return copy_(self, value)
     return memory.write(self, mg.asarray(self.raw.dtype.type(value)), "`x.fill_(…)`")
 
@@ -180,7 +183,9 @@ def apply_(self: Tensor, callable: Callable[[Any], Any]) -> Tensor:
 
 def map_(self: Tensor, other: Any, callable: Callable[[Any, Any], Any]) -> Tensor:
     """Let every entry be what a Python function makes of it and one of `other`, in place: slow."""
-    return memory.write(self, mg.asarray(np.vectorize(callable)(self.raw, other.raw).astype(self.raw.dtype)), "`x.map_(…)`")
+    return memory.write(
+        self, mg.asarray(np.vectorize(callable)(self.raw, other.raw).astype(self.raw.dtype)), "`x.map_(…)`"
+    )
 
 
 def pin_memory(self: Tensor, device: Any = None) -> Tensor:
@@ -253,7 +258,7 @@ def promote_types(type1: Any, type2: Any) -> Any:
 def can_cast(from_: Any, to: Any) -> bool:
     """Whether PyTorch's promotion would write numbers of one dtype into a tensor of the other."""
     order = "buifc"
-    a, b = types.numpy_dtype(from_), types.numpy_dtype(to)
+    a, b = np.dtype(from_), np.dtype(to)
     return order.index(a.kind) <= order.index(b.kind) or (a.kind in "ui" and b.kind in "ui")
 
 

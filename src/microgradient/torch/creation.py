@@ -26,7 +26,9 @@ def made(x: Any, requires_grad: bool, options: dict[str, Any]) -> Any:
     """`x`, a new tensor, as one of this module; `options` are what is left of a creation function's."""
     types.check_device(options.pop("device", None))
     if unknown := options.keys() - _IGNORED:
-        raise ArgumentTypeError("MG125", f"A creation function has no option {', '.join(f'`{name}`' for name in sorted(unknown))}.")
+        raise ArgumentTypeError(
+            "MG125", f"A creation function has no option {', '.join(f'`{name}`' for name in sorted(unknown))}."
+        )
     out = adopt(x)
     if requires_grad:
         out.requires_grad = True
@@ -74,7 +76,7 @@ def tensor(
     return out
 
 
-def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
+def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
     """`data` as a tensor, which shares the memory of an array and is the tensor itself where the dtype fits."""
     types.check_device(device)
     kind = types.numpy_dtype(dtype)
@@ -88,7 +90,7 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     return tensor(data, dtype=kind)
 
 
-def from_numpy(ndarray: Any) -> Tensor:
+def from_numpy(ndarray: Any) -> Any:
     """A tensor that shares the memory of an array: what is written to one is seen in the other."""
     if not isinstance(ndarray, np.ndarray):
         raise ArgumentTypeError("MG125", f"expected np.ndarray (got {type(ndarray).__name__}).")
@@ -96,12 +98,15 @@ def from_numpy(ndarray: Any) -> Tensor:
         raise DTypeError("MG143", f"can't convert np.ndarray of type numpy.{ndarray.dtype} to a tensor of numbers.")
     if any(s < 0 for s in ndarray.strides):
         raise ArgumentError(
-            "MG124", "At least one stride in the given numpy array is negative, which tensors don't have. Write `array.copy()`."
+            "MG124",
+            "At least one stride in the given numpy array is negative, which tensors don't have. Write `array.copy()`.",
         )
-    return wrap(np.asarray(ndarray), None, None, Tensor)  # type: ignore[no-any-return]
+    return wrap(np.asarray(ndarray), None, None, Tensor)
 
 
-def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False) -> Tensor:
+def asarray(
+    obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False
+) -> Any:
     """`obj` as a tensor, copied only if `copy`."""
     out = as_tensor(obj, dtype, device)
     if copy:
@@ -109,13 +114,13 @@ def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | Non
     return out.requires_grad_() if requires_grad else out
 
 
-def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Tensor:
+def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Any:
     """The bytes of a buffer as numbers, in its memory."""
-    out = from_numpy(np.frombuffer(buffer, types.numpy_dtype(dtype), count, offset))  # type: ignore[call-overload]
+    out = from_numpy(np.frombuffer(buffer, types.numpy_dtype(dtype), count, offset))
     return out.requires_grad_() if requires_grad else out
 
 
-def from_dlpack(ext_tensor: Any) -> Tensor:
+def from_dlpack(ext_tensor: Any) -> Any:
     """The tensor of another library's array, in its memory."""
     return from_numpy(np.from_dlpack(ext_tensor))
 
@@ -123,7 +128,9 @@ def from_dlpack(ext_tensor: Any) -> Tensor:
 def _filled(name: str, value: float, doc: str) -> None:
     def call(*size: Any, dtype: Any = None, requires_grad: bool = False, **options: Any) -> Any:
         shape, kind = lengths_of(size, options), types.numpy_dtype(dtype)
-        return made(mg.full(shape, value, dtype=mg.get_default_dtype() if kind is None else kind), requires_grad, options)
+        return made(
+            mg.full(shape, value, dtype=mg.get_default_dtype() if kind is None else kind), requires_grad, options
+        )
 
     def like(input: Any, *, dtype: Any = None, requires_grad: bool = False, **options: Any) -> Any:
         kind = types.numpy_dtype(dtype) or input.raw.dtype
@@ -168,7 +175,9 @@ def full_like(input: Any, fill_value: Any, *, dtype: Any = None, requires_grad: 
     return made(mg.full(tuple(input.shape), value, dtype=kind), requires_grad, options)
 
 
-def _new_full(self: Any, size: Any, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False, **options: Any) -> Any:
+def _new_full(
+    self: Any, size: Any, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False, **options: Any
+) -> Any:
     kind = types.numpy_dtype(dtype) or self.raw.dtype
     return made(mg.full(lengths_of((size,), {}), kind.type(fill_value), dtype=kind), requires_grad, options)
 
@@ -198,7 +207,9 @@ def empty_strided(size: Any, stride: Any, *, dtype: Any = None, requires_grad: b
 
 
 @function(method=False)
-def empty_permuted(size: Any, physical_layout: Any, *, dtype: Any = None, requires_grad: bool = False, **options: Any) -> Any:
+def empty_permuted(
+    size: Any, physical_layout: Any, *, dtype: Any = None, requires_grad: bool = False, **options: Any
+) -> Any:
     """A tensor whose values are not to be read, with its axes in memory in the order given."""
     kind = types.numpy_dtype(dtype) or mg.get_default_dtype()
     room = np.zeros(tuple(size[i] for i in physical_layout), kind)
@@ -219,7 +230,9 @@ def arange(*args: Any, dtype: Any = None, requires_grad: bool = False, **options
         end = numbers[0]
     elif numbers:
         start, end, step = (*numbers, *(start, end, step)[len(numbers) :])[:3]
-    start, end, step = (x.item() if isinstance(x, Base) and isinstance(x.raw, np.ndarray) else x for x in (start, end, step))
+    start, end, step = (
+        x.item() if isinstance(x, Base) and isinstance(x.raw, np.ndarray) else x for x in (start, end, step)
+    )
     if (step > 0 and start > end) or (step < 0 and start < end) or step == 0:
         raise NegativeLengthError("MG124", f"arange: bounds ({start}, {end}) and step {step} don't go together.")
     return made(mg.arange(start, end, step, dtype=types.numpy_dtype(dtype)), requires_grad, options)
@@ -227,7 +240,9 @@ def arange(*args: Any, dtype: Any = None, requires_grad: bool = False, **options
 
 def _spaced(start: Any, end: Any, steps: int, dtype: Any) -> tuple[Any, Any, Any]:
     kinds = [x.raw.dtype for x in (start, end) if isinstance(x, Base)]
-    kind = types.numpy_dtype(dtype) or (np.result_type(*kinds) if kinds and kinds[0].kind in "fc" else mg.get_default_dtype())
+    kind = types.numpy_dtype(dtype) or (
+        np.result_type(*kinds) if kinds and kinds[0].kind in "fc" else mg.get_default_dtype()
+    )
     if any(isinstance(x, complex) for x in (start, end)) and kind.kind != "c":
         kind = np.result_type(kind, np.complex64)
     a, b = (x.raw.item() if isinstance(x, Base) else x for x in (start, end))
@@ -242,7 +257,9 @@ def _spaced(start: Any, end: Any, steps: int, dtype: Any) -> tuple[Any, Any, Any
 
 
 @function(method=False)
-def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, requires_grad: bool = False, **options: Any) -> Any:
+def linspace(
+    start: Any, end: Any, steps: int, *, dtype: Any = None, requires_grad: bool = False, **options: Any
+) -> Any:
     """`steps` numbers at equal distances from start to end."""
     values, kind, _ = _spaced(start, end, steps, dtype)
     return made(wrap(np.asarray(values.astype(kind)), None), requires_grad, options)
@@ -250,7 +267,14 @@ def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, requires_gr
 
 @function(method=False)
 def logspace(
-    start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any = None, requires_grad: bool = False, **options: Any
+    start: Any,
+    end: Any,
+    steps: int,
+    base: float = 10.0,
+    *,
+    dtype: Any = None,
+    requires_grad: bool = False,
+    **options: Any,
 ) -> Any:
     """base to the powers of `linspace`."""
     a, b = (x.raw.item() if isinstance(x, Base) else x for x in (start, end))

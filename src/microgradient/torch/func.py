@@ -60,7 +60,9 @@ def grad_and_value(func: Function, argnums: Any = 0, has_aux: bool = False) -> F
     return call
 
 
-def vmap(func: Function, in_dims: Any = 0, out_dims: Any = 0, randomness: str = "error", *, chunk_size: int | None = None) -> Function:
+def vmap(
+    func: Function, in_dims: Any = 0, out_dims: Any = 0, randomness: str = "error", *, chunk_size: int | None = None
+) -> Function:
     """The function for many examples at once, which lie along the axes `in_dims` of its arguments."""
     return _result(mg.vmap(_adopting(func), in_axes=in_dims, out_axes=out_dims))
 
@@ -111,7 +113,11 @@ def functional_call(
 ) -> Any:  # fmt: skip
     """module(*args, **kwargs) with other tensors in the place of its parameters and buffers."""
     named: dict[str, Any] = {}
-    for part in parameter_and_buffer_dicts if isinstance(parameter_and_buffer_dicts, tuple | list) else (parameter_and_buffer_dicts,):
+    for part in (
+        parameter_and_buffer_dicts
+        if isinstance(parameter_and_buffer_dicts, tuple | list)
+        else (parameter_and_buffer_dicts,)
+    ):
         named |= part
     given = () if args is None else args if isinstance(args, tuple) else (args,)
     return _functional_call(module, named, *given, **(kwargs or {}))
@@ -121,8 +127,11 @@ def stack_module_state(models: Any) -> Any:
     """The parameters and the buffers of several modules of one kind, stacked along a new first axis: for `vmap`."""
     from .shapes import stack
 
-    parameters = {name: stack([dict(m.named_parameters())[name].detach() for m in models]).requires_grad_() for name, _ in models[0].named_parameters()}  # type: ignore[operator]
-    buffers = {name: stack([dict(m.named_buffers())[name] for m in models]) for name, _ in models[0].named_buffers()}  # type: ignore[operator]
+    parameters = {
+        name: stack([dict(m.named_parameters())[name].detach() for m in models]).requires_grad_()
+        for name, _ in models[0].named_parameters()
+    }
+    buffers = {name: stack([dict(m.named_buffers())[name] for m in models]) for name, _ in models[0].named_buffers()}
     return parameters, buffers
 
 

@@ -1,7 +1,7 @@
 """How a function gets PyTorch's calling habits: other spellings of parameters, `out=`, results of this module's class; methods.
 
-`function` puts a function into `FUNCTIONS`, from which `torch.*` and the methods of Tensor follow. `x.add_(y)` and its kin are made of
-the functions of which PyTorch has such a form, by writing the result into the tensor.
+`function` puts a function into `FUNCTIONS`, from which `torch.*` and the methods of Tensor follow. `x.add_(y)` is
+made of the function where PyTorch has such a form, by writing the result into the tensor.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import numpy as np
 
@@ -21,11 +21,37 @@ from .tensor import Tensor, adopt
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 """Every function of `torch`, by its name."""
 
-_SPELLINGS = {"axis": "dim", "keepdims": "keepdim", "x": "input", "x1": "input", "x2": "other", "a": "input", "axes": "dims"}
+_SPELLINGS = {
+    "axis": "dim",
+    "keepdims": "keepdim",
+    "x": "input",
+    "x1": "input",
+    "x2": "other",
+    "a": "input",
+    "axes": "dims",
+}
 
 
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@overload
+def function(f: Function) -> Function: ...
+@overload
 def function(
-    f: Callable[..., Any] | None = None, *, names: str = "", method: bool = True, view: bool = False, inplace: bool = False
+    *, names: str = "", method: bool = True, view: bool = False, inplace: bool = False
+) -> Callable[[Function], Function]: ...
+@overload
+def function(
+    f: Callable[..., Any], *, names: str = "", method: bool = True, view: bool = False, inplace: bool = False
+) -> Any: ...
+def function(
+    f: Callable[..., Any] | None = None,
+    *,
+    names: str = "",
+    method: bool = True,
+    view: bool = False,
+    inplace: bool = False,
 ) -> Any:
     """Make `f` a function of `torch`, under its own name without a trailing underscore and under `names`.
 

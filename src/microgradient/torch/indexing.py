@@ -30,7 +30,9 @@ def _grid(index: Any, axis: int, length: int, negative: bool = False) -> list[An
             wrong = raw.max() if raw.max() >= length else raw.min()
             raise IndexRangeError("MG127", f"index {wrong} is out of bounds for dimension {axis} with size {length}.")
     shape = raw.shape
-    grid: list[Any] = [np.arange(n).reshape([-1 if d == k else 1 for d in range(len(shape))]) for k, n in enumerate(shape)]
+    grid: list[Any] = [
+        np.arange(n).reshape([-1 if d == k else 1 for d in range(len(shape))]) for k, n in enumerate(shape)
+    ]
     grid[axis] = raw
     return grid
 
@@ -51,7 +53,7 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> An
     """For each place of `index` the entry of `input` there, but along `dim` at what `index` says."""
     if not input.raw.ndim or not index.raw.ndim:
         one_dim(dim, input.raw.ndim)
-        picked = mg.take(mg.reshape(input, (-1,)), mg.reshape(index, (-1,)), axis=0)
+        picked = TAPED.index(mg.reshape(input, (-1,)), index.raw.reshape(-1), key=(INDEX,))
         return mg.reshape(picked, tuple(index.shape))
     axis = one_dim(dim, input.raw.ndim)
     if index.raw.ndim != input.raw.ndim:
@@ -60,7 +62,8 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> An
         raise ViewError("MG120", "gather: Index tensor must have the same number of dimensions as input tensor.")
     if any(m > n for k, (m, n) in enumerate(zip(index.shape, input.shape, strict=True)) if k != axis):
         raise ViewError(
-            "MG120", f"gather: the index {tuple(index.shape)} is larger than the tensor {tuple(input.shape)} apart from axis {axis}."
+            "MG120",
+            f"gather: the index {tuple(index.shape)} is larger than the tensor {tuple(input.shape)} apart from axis {axis}.",
         )
     return TAPED.index(input, *_grid(index, axis, input.shape[axis]), key=(INDEX,) * input.raw.ndim)
 
@@ -100,7 +103,9 @@ def masked_select(input: Any, mask: Any) -> Any:
 def masked_fill(input: Any, mask: Any, value: Any) -> Any:
     """`value` where the mask holds."""
     if isinstance(value, Base) and value.raw.ndim:
-        raise ViewError("MG120", f"masked_fill_ only supports a 0-dimensional value tensor, but got {value.raw.ndim} dimension(s).")
+        raise ViewError(
+            "MG120", f"masked_fill_ only supports a 0-dimensional value tensor, but got {value.raw.ndim} dimension(s)."
+        )
     value = mg.astype(value, input.raw.dtype) if isinstance(value, Base) else input.raw.dtype.type(value)
     return mg.where(mask, value, input)
 
@@ -111,7 +116,11 @@ def masked_scatter(input: Any, mask: Any, source: Any) -> Any:
     x, m = mg.broadcast_arrays(input, mask)
     flat = mg.reshape(m, (-1,))
     place = mg.clip(mg.cumulative_sum(mg.astype(flat, np.int64)) - 1, 0, None)
-    values = mg.take(mg.reshape(source, (-1,)), place, axis=0) if source.raw.size else mg.zeros(place.shape, dtype=x.raw.dtype)
+    values = (
+        mg.take(mg.reshape(source, (-1,)), place, axis=0)
+        if source.raw.size
+        else mg.zeros(place.shape, dtype=x.raw.dtype)
+    )
     return mg.where(m, mg.reshape(values, tuple(x.shape)), x)
 
 
@@ -169,7 +178,9 @@ def _extremes(largest: bool) -> Any:
         """Those that attain the extreme share the gradient."""
         raw, given = (x.raw for x in (input, values))
         if isinstance(raw, Traced) or isinstance(given, Traced):
-            raise ArgumentError("MG201", "scatter_reduce with 'amax' or 'amin' can't be compiled. Leave it outside the function.")
+            raise ArgumentError(
+                "MG201", "scatter_reduce with 'amax' or 'amin' can't be compiled. Leave it outside the function."
+            )
         out = raw.copy()
         places = tuple(np.broadcast_arrays(*rest)) if rest else ()
         if not include_self:
@@ -178,7 +189,11 @@ def _extremes(largest: bool) -> Any:
         if input.node is None and values.node is None:
             return mg.asarray(out, copy=False)
         best = mg.asarray(out)
-        own = mg.astype(mg.equal(input, best), raw.dtype) if include_self else mg.astype(_hits(input, values, rest, key) == 0, raw.dtype)
+        own = (
+            mg.astype(mg.equal(input, best), raw.dtype)
+            if include_self
+            else mg.astype(_hits(input, values, rest, key) == 0, raw.dtype)
+        )
         hit = mg.astype(mg.equal(values, TAPED.index(best, *rest, key=key)), raw.dtype)
         shares = own + TAPED.index_add(hit, *rest, key=key, shape=tuple(input.shape))
         total = input * own + TAPED.index_add(values * hit, *rest, key=key, shape=tuple(input.shape))
@@ -190,13 +205,19 @@ def _extremes(largest: bool) -> Any:
 def _multiplied(input: Any, values: Any, rest: Any, key: Any, include_self: bool) -> Any:
     """The product, by rounds: the first value of each place, the second, … so that it is exact at zeros."""
     places = np.ravel_multi_index(tuple(np.broadcast_arrays(*rest)), tuple(input.shape)).reshape(-1)
-    out = mg.reshape(input, (-1,)) if include_self else mg.reshape(mg.where(_hits(input, values, rest, key) == 0, input, 1), (-1,))
+    out = (
+        mg.reshape(input, (-1,))
+        if include_self
+        else mg.reshape(mg.where(_hits(input, values, rest, key) == 0, input, 1), (-1,))
+    )
     flat, todo = mg.reshape(values, (-1,)), np.arange(places.size)
     while todo.size:
         _, first = np.unique(places[todo], return_index=True)
         now = todo[first]
         at = places[now]
-        out = TAPED.index_set(out, mg.take(out, mg.asarray(at), axis=0) * mg.take(flat, mg.asarray(now), axis=0), at, key=(INDEX,))
+        out = TAPED.index_set(
+            out, mg.take(out, mg.asarray(at), axis=0) * mg.take(flat, mg.asarray(now), axis=0), at, key=(INDEX,)
+        )
         todo = np.delete(todo, first)
     return mg.reshape(out, tuple(input.shape))
 
@@ -304,7 +325,9 @@ def _slice_set(input: Any, key: tuple[Any, ...], src: Any) -> Any:
     try:
         return TAPED.index_set(input, target, key=key)
     except ValueError as error:
-        raise ShapeError("MG120", f"{error}. The tensor has shape {tuple(input.shape)}, the source {tuple(src.shape)}.") from None
+        raise ShapeError(
+            "MG120", f"{error}. The tensor has shape {tuple(input.shape)}, the source {tuple(src.shape)}."
+        ) from None
 
 
 @function
@@ -354,15 +377,23 @@ def nonzero_static(input: Any, *, size: int, fill_value: int = -1) -> Any:
 
 
 @function(method=False)
-def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None, layout: Any = None) -> Any:
+def tril_indices(
+    row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None, layout: Any = None
+) -> Any:
     """The indices of the lower triangle: rows above columns."""
-    return mg.asarray(np.stack(np.tril_indices(row, offset, col)).astype(np.int64 if dtype is None else np.dtype(dtype)))
+    return mg.asarray(
+        np.stack(np.tril_indices(row, offset, col)).astype(np.int64 if dtype is None else np.dtype(dtype))
+    )
 
 
 @function(method=False)
-def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None, layout: Any = None) -> Any:
+def triu_indices(
+    row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None, layout: Any = None
+) -> Any:
     """The indices of the upper triangle: rows above columns."""
-    return mg.asarray(np.stack(np.triu_indices(row, offset, col)).astype(np.int64 if dtype is None else np.dtype(dtype)))
+    return mg.asarray(
+        np.stack(np.triu_indices(row, offset, col)).astype(np.int64 if dtype is None else np.dtype(dtype))
+    )
 
 
 @function

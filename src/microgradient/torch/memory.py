@@ -40,8 +40,8 @@ def share(view: Tensor, source: Tensor, replay: Replay) -> Tensor:
     view._view = (base, replay)
     views = base._views
     if views is None:
-        views = base._views = weakref.WeakSet()
-    views.add(view)
+        views = base._views = weakref.WeakValueDictionary()  # by id: tensors compare entry by entry
+    views[id(view)] = view
     return view
 
 
@@ -83,7 +83,7 @@ def write(x: Tensor, new: Any, what: str = "an operation in place") -> Tensor:
     return x
 
 
-def _places(view: Tensor, base: Tensor) -> Any:
+def _places(view: Any, base: Tensor) -> Any:
     """Where the entries of `view` lie among those of `base`, both in C order."""
     token, recorder = trace_hooks.active.set(None), recording.set(None)
     try:
@@ -99,7 +99,7 @@ def _rebind(base: Tensor, new: Any) -> None:
     base.raw = new.raw
     if recording.get() is not None:
         base.node, base.cut = new.node, new.cut
-    for view in tuple(base._views or ()):
+    for view in list((base._views or {}).values()):
         again = view._view[1](base)
         view.raw = again.raw
         if recording.get() is not None:
@@ -111,14 +111,17 @@ def _fitting(x: Tensor, new: Any) -> Any:
     kind, wanted = new.raw.dtype, x.raw.dtype
     if kind != wanted:
         if "biufc".index(kind.kind.replace("u", "i")) > "biufc".index(wanted.kind.replace("u", "i")):
-            raise ResultTypeError("MG141", f"Values of dtype torch.{kind} can't be put into a tensor of dtype torch.{wanted}.")
+            raise ResultTypeError(
+                "MG141", f"Values of dtype torch.{kind} can't be put into a tensor of dtype torch.{wanted}."
+            )
         new = TAPED.astype(new, dtype=wanted)
     if tuple(new.shape) != tuple(x.shape):
         try:
             new = TAPED.broadcast_to(new, shape=tuple(x.shape))
         except ValueError:
             raise ShapeError(
-                "MG121", f"Values of shape {tuple(new.shape)} don't fit in place into a tensor of shape {tuple(x.shape)}."
+                "MG121",
+                f"Values of shape {tuple(new.shape)} don't fit in place into a tensor of shape {tuple(x.shape)}.",
             ) from None
     return new
 
@@ -138,7 +141,9 @@ def _check_writeable(x: Tensor) -> None:
 def assign(x: Tensor, pattern: Any, indices: list[Any], value: Any) -> None:
     """`x[key] = value`, in place."""
     recorded = recording.get() is not None
-    plain = trace_hooks.current() is None and not (recorded and (x.node is not None or value.node is not None or _base(x).node))
+    plain = trace_hooks.current() is None and not (
+        recorded and (x.node is not None or value.node is not None or _base(x).node)
+    )
     if plain:
         _check_writeable(x)
         run_kernel(array_world.assign, x.datum, value.datum, *indices, key=pattern)

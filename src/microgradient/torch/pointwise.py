@@ -101,7 +101,9 @@ def sub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
     if any(isinstance(x, bool) or getattr(getattr(x, "raw", None), "dtype", None) == np.bool_ for x in (input, other)):
         both = all(getattr(getattr(x, "raw", None), "dtype", None) == np.bool_ for x in (input, other))
         if both:
-            raise DTypeError("MG144", "Subtraction is not defined for two bool tensors. Write `x ^ y` or `x.logical_xor(y)`.")
+            raise DTypeError(
+                "MG144", "Subtraction is not defined for two bool tensors. Write `x ^ y` or `x.logical_xor(y)`."
+            )
     return _subtract(input, _scaled(other, alpha))
 
 
@@ -140,7 +142,9 @@ def fmod(input: Any, other: Any) -> Any:
     """What is left of input / other rounded towards zero: it has the sign of `input`."""
     if isinstance(input, Base) and isinstance(other, Base):
         input, other = together(input, other)
-    whole = all(x.raw.dtype.kind in "biu" for x in (input, other) if isinstance(x, Base)) and not isinstance(other, float)
+    whole = all(x.raw.dtype.kind in "biu" for x in (input, other) if isinstance(x, Base)) and not isinstance(
+        other, float
+    )
     if whole:
         return input - other * _truncated(input, other)
     exact = on_data(np.fmod, _raw(input), _raw(other))
@@ -394,7 +398,7 @@ _test("isreal", np.isreal, "Whether an entry has no imaginary part.")
 def softmax_(input: Any, dim: int | None = None, dtype: Any = None) -> Any:
     """exp(input) / Σ exp(input) along `dim`."""
     x = input if dtype is None else mg.astype(input, types.numpy_dtype(dtype))
-    return mg.softmax(x, axis=_of_scalar(x, dim)) if x.raw.ndim else mg.ones_like(x) * 1.0
+    return mg.softmax(x, axis=_of_scalar(x, dim)) if x.raw.ndim else x * 0.0 + 1.0
 
 
 @function
@@ -428,7 +432,11 @@ def lcm(input: Any, other: Any) -> Any:
 def frexp(input: Any) -> Any:
     """Mantissa in ±[½, 1) and exponent: input = mantissa · 2^exponent."""
     mantissa, exponent = np.frexp(input.raw)
-    value = input / mg.exp2(mg.astype(mg.asarray(exponent), input.raw.dtype)) if input.node is not None else mg.asarray(mantissa)
+    value = (
+        input / mg.exp2(mg.astype(mg.asarray(exponent), input.raw.dtype))
+        if input.node is not None
+        else mg.asarray(mantissa)
+    )
     return types.return_types["frexp"](value, mg.asarray(exponent.astype(np.int32)))
 
 

@@ -12,7 +12,7 @@ from ..interop import DEFAULT_FLOAT
 from ..trace_hooks import Traced
 
 OPTIONS: dict[str, Any] = {"precision": 4, "threshold": 1000, "edgeitems": 3, "linewidth": 80, "sci_mode": None}
-_PROFILES = {
+_PROFILES: dict[str, dict[str, Any]] = {
     "default": {"precision": 4, "threshold": 1000, "edgeitems": 3, "linewidth": 80},
     "short": {"precision": 2, "threshold": 1000, "edgeitems": 2, "linewidth": 80},
     "full": {"precision": 4, "threshold": math.inf, "edgeitems": 3, "linewidth": 80},
@@ -47,11 +47,10 @@ def shown(x: Any) -> str:
     if isinstance(array, Traced):
         return f"{name}tensor({array!r})"
     notes = []
-    if array.dtype not in (np.bool_, np.int64, DEFAULT_FLOAT[0]) and not (
-        array.dtype.kind == "c" and array.dtype == np.result_type(DEFAULT_FLOAT[0], np.complex64)
-    ):
-        notes.append(f"dtype={x.dtype!r}")
-    elif not array.size and array.dtype != DEFAULT_FLOAT[0]:
+    if (
+        array.dtype not in (np.bool_, np.int64, DEFAULT_FLOAT[0])
+        and not (array.dtype.kind == "c" and array.dtype == np.result_type(DEFAULT_FLOAT[0], np.complex64))
+    ) or (not array.size and array.dtype != DEFAULT_FLOAT[0]):
         notes.append(f"dtype={x.dtype!r}")
     if not array.size and array.ndim != 1:
         notes.insert(0, f"size={tuple(array.shape)}")
@@ -63,7 +62,7 @@ def shown(x: Any) -> str:
     text = f"tensor({body}"
     last = len(text.rpartition("\n")[2])
     for note in notes:
-        if last + len(note) + 2 > OPTIONS["linewidth"] and note.startswith("grad_fn") or last > OPTIONS["linewidth"]:
+        if (last + len(note) + 2 > OPTIONS["linewidth"] and note.startswith("grad_fn")) or last > OPTIONS["linewidth"]:
             text, last = f"{text},\n{' ' * 7}{note}", 7 + len(note)
         else:
             text, last = f"{text}, {note}", last + len(note) + 2
@@ -77,14 +76,12 @@ def _body(array: Any, indent: int) -> str:
         real, real_width = _number_format(visible.real)
         imaginary, width = _number_format(visible.imag)
 
-        def write(z: Any) -> str:
+        def both(z: Any) -> str:
             second = imaginary(z.imag).lstrip(" ")
             return real(z.real) + (second if second.startswith("-") else f"+{second}") + "j"
 
-        width += real_width + 1
-    else:
-        write, width = _number_format(visible)
-    return _nested(array, indent, write, width, short)
+        return _nested(array, indent, both, real_width + width + 1, short)
+    return _nested(array, indent, *_number_format(visible), short)
 
 
 def _nested(array: Any, indent: int, write: Callable[[Any], str], width: int, short: bool) -> str:
@@ -94,7 +91,11 @@ def _nested(array: Any, indent: int, write: Callable[[Any], str], width: int, sh
     n = len(array)
     kept = [*range(edge), None, *range(n - edge, n)] if short and n > 2 * edge else [*range(n)]
     parts = [
-        " ..." if k is None and array.ndim == 1 else "..." if k is None else _nested(array[k], indent + 1, write, width, short)
+        " ..."
+        if k is None and array.ndim == 1
+        else "..."
+        if k is None
+        else _nested(array[k], indent + 1, write, width, short)
         for k in kept
     ]
     if array.ndim > 1:

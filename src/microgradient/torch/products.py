@@ -20,7 +20,9 @@ def _check(name: str, input: Any, mat2: Any, ndims: tuple[int, int]) -> None:
     for x, wanted, which in ((input, ndims[0], "self"), (mat2, ndims[1], "mat2")):
         if x.raw.ndim != wanted:
             kind = {1: "vector", 2: "matrix", 3: "stack of matrices"}[wanted]
-            raise ViewError("MG136", f"{name}: {which} must be a {kind}, but it has shape {tuple(x.shape)}. Write `x @ y`.")
+            raise ViewError(
+                "MG136", f"{name}: {which} must be a {kind}, but it has shape {tuple(x.shape)}. Write `x @ y`."
+            )
 
 
 def _product(input: Any, other: Any) -> Any:
@@ -102,7 +104,9 @@ def _added(name: str, ndims: tuple[int, int], reduce: bool, doc: str) -> None:
         product = product if alpha == 1 else alpha * product
         total = product if beta == 0 else (input if beta == 1 else beta * input) + product
         if tuple(total.shape) != tuple(product.shape):
-            raise ViewError("MG120", f"{name}: {tuple(input.shape)} does not broadcast to the product, {tuple(product.shape)}.")
+            raise ViewError(
+                "MG120", f"{name}: {tuple(input.shape)} does not broadcast to the product, {tuple(product.shape)}."
+            )
         return total
 
     call.__name__, call.__doc__ = name, doc
@@ -118,10 +122,26 @@ _added("addbmm", (3, 3), True, "beta · input + alpha · the sum of the products
 
 @function(method=False)
 def einsum(equation: str, *operands: Any) -> Any:
-    """Sums of products by Einstein's convention: "ij,jk->ik"."""
+    """Sums of products by Einstein's convention: "ij,jk->ik", or tensors each followed by the numbers of its axes."""
+    if not isinstance(equation, str):
+        equation, operands = _written(equation, *operands)
     if len(operands) == 1 and isinstance(operands[0], list | tuple):
         operands = tuple(operands[0])
     return mg.einsum(equation, *operands)
+
+
+def _written(*parts: Any) -> tuple[str, tuple[Any, ...]]:
+    """The equation of tensors and lists of numbers that take turns; the last list, if there is one too many, is the result's."""
+    if len(parts) == 2 and isinstance(parts[1], tuple):
+        parts = (parts[0], *parts[1])
+    even = len(parts) // 2 * 2
+    terms = [_letters(numbers) for numbers in parts[1:even:2]]
+    result = f"->{_letters(parts[-1])}" if len(parts) > even else ""
+    return ",".join(terms) + result, tuple(parts[:even:2])
+
+
+def _letters(numbers: Any) -> str:
+    return "".join("..." if k is Ellipsis else chr(ord("A") + k if k < 26 else ord("a") + k - 26) for k in numbers)
 
 
 @function(method=False)
@@ -129,8 +149,13 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
     """Σ over the last `dims` axes of a and the first of b, or over pairs of axes."""
     if isinstance(dims, Base):
         dims = dims.tolist()
-    pairs = dims if isinstance(dims, int) else tuple(tuple(d) if hasattr(d, "__iter__") else (d,) for d in dims)
-    return mg.tensordot(a, b, axes=pairs)
+    if isinstance(dims, int):
+        return mg.tensordot(a, b, axes=dims)
+    own, others = (tuple(d) if hasattr(d, "__iter__") else (d,) for d in dims)
+    for i, j in zip(own, others, strict=True):  # a length of 1 stands for any: sum the other one over it first
+        if a.shape[i] != b.shape[j] and 1 in (a.shape[i], b.shape[j]):
+            a, b = (mg.sum(a, axis=i, keepdims=True), b) if b.shape[j] == 1 else (a, mg.sum(b, axis=j, keepdims=True))
+    return mg.tensordot(a, b, axes=(own, others))
 
 
 @function
@@ -140,7 +165,9 @@ def kron(input: Any, other: Any) -> Any:
     ndim = max(input.raw.ndim, other.raw.ndim)
     a = mg.reshape(input, (*(1,) * (ndim - input.raw.ndim), *input.shape))
     b = mg.reshape(other, (*(1,) * (ndim - other.raw.ndim), *other.shape))
-    spread = mg.reshape(a, tuple(n for m in a.shape for n in (m, 1))) * mg.reshape(b, tuple(n for m in b.shape for n in (1, m)))
+    spread = mg.reshape(a, tuple(n for m in a.shape for n in (m, 1))) * mg.reshape(
+        b, tuple(n for m in b.shape for n in (1, m))
+    )
     return mg.reshape(spread, tuple(m * n for m, n in zip(a.shape, b.shape, strict=True)))
 
 
@@ -196,8 +223,8 @@ def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any 
 def corrcoef(input: Any) -> Any:
     """The correlations of the rows."""
     c = cov(input)
-    if not c.raw.ndim:
-        return c / c
+    if not c.raw.ndim or c.raw.size == 1:
+        return mg.reshape(c / c, ())
     spread = mg.sqrt(mg.real(mg.linalg.diagonal(c)))
     return c / spread[:, None] / spread[None, :]
 
@@ -234,7 +261,7 @@ def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any
     axis = one_dim(dim, input.raw.ndim)
     parts = [p for p in (prepend, input, append) if p is not None]
     x = mg.concat(parts, axis=axis) if len(parts) > 1 else input
-    for _ in range(min(n, x.shape[axis])):
+    for _ in range(n):
         rest = (slice(None),) * axis
         later, before = x[(*rest, slice(1, None))], x[(*rest, slice(None, -1))]
         x = mg.not_equal(later, before) if x.raw.dtype.kind == "b" else later - before
@@ -245,13 +272,18 @@ def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any
 def gradient(input: Any, *, spacing: Any = 1, dim: Any = None, edge_order: int = 1) -> Any:
     """The derivatives along the axes, by differences of second order (first or second at the edges)."""
     axes = dims(dim, input.raw.ndim)
+    spacing = 1 if spacing is None else spacing
     steps = list(spacing) if isinstance(spacing, list | tuple) else [spacing] * len(axes)
     return tuple(_slope(input, axis, step, edge_order) for axis, step in zip(axes, steps, strict=True))
 
 
 def _slope(input: Any, axis: int, step: Any, edge_order: int) -> Any:
     x, n = mg.moveaxis(input, axis, -1), input.shape[axis]
-    t = np.arange(n) * float(step) if not isinstance(step, Base) or not step.raw.ndim else np.asarray(step.raw, np.float64)
+    t = (
+        np.arange(n) * float(step)
+        if not isinstance(step, Base) or not step.raw.ndim
+        else np.asarray(step.raw, np.float64)
+    )
     weights = np.zeros((n, n))  # the derivative is linear: row i holds the weights of the neighbours of i
     for i in range(n):
         at = [i - 1, i, i + 1] if 0 < i < n - 1 else ([0, 1, 2] if i == 0 else [n - 3, n - 2, n - 1])[: edge_order + 1]

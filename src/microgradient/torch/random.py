@@ -1,8 +1,9 @@
 """Random numbers: PyTorch's generator on a CPU, so that a seed gives the numbers that it gives there.
 
-The words are those of the Mersenne Twister (Matsumoto and Nishimura 1998), 32 bits each; two make one of 64 bits, the first its high
-half. A uniform float32 has the low 24 bits of a word, a float64 the low 53 of a long one. Normals are Box and Muller's: 16 and more
-by rows of 16 in the dtype of the tensor, fewer one by one in float64. Integers are remainders, permutations Fisher and Yates'.
+The words are those of the Mersenne Twister (Matsumoto and Nishimura 1998), 32 bits each; two make one of 64 bits, the first its
+high half. A uniform float32 has the low 24 bits of a word, a float64 the low 53 of a long one. Normals are Box and Muller's:
+16 and more by rows of 16 in the dtype of the tensor, fewer one by one in float64. Integers are remainders; permutations are
+Fisher and Yates'.
 """
 
 from __future__ import annotations
@@ -86,7 +87,9 @@ class Generator(Base):
         """Go on from a state that `get_state` gave."""
         data = np.ascontiguousarray(state.raw if isinstance(state, BaseTensor) else state, np.uint8)
         if data.size != 32 + 4 * 624:
-            raise ArgumentError("MG139", f"A random state has {32 + 4 * 624} bytes, not {data.size}. Use what get_state() gave.")
+            raise ArgumentError(
+                "MG139", f"A random state has {32 + 4 * 624} bytes, not {data.size}. Use what get_state() gave."
+            )
         seed, position, has_left = (int(n) for n in data[:24].view(np.uint64))
         self._seed = seed if seed < 2**63 else seed - 2**64
         self._left_over = float(data[24:32].view(np.float64)[0]) if has_left else None
@@ -171,7 +174,9 @@ class Generator(Base):
         shape = _shape(shape)
         low, high = operator.index(low), operator.index(high)
         if low >= high:
-            raise ArgumentError("MG139", f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}.")
+            raise ArgumentError(
+                "MG139", f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}."
+            )
         if trace_hooks.current() is not None:
             return _traced(self.integers, (low, high, shape), shape, np.dtype(np.int64))
         n, span = math.prod(shape), high - low
@@ -199,8 +204,10 @@ class Generator(Base):
             kind = np.dtype(dtype or mg.get_default_dtype())
             return _traced(self.bernoulli, (p, places, kind), places, kind)
         chances = np.asarray(p.raw if isinstance(p, BaseTensor) else p)
-        if chances.size and not (0 <= chances.min() and chances.max() <= 1):
-            raise ArgumentError("MG139", f"A probability is between 0 and 1, got p from {chances.min()} to {chances.max()}.")
+        if chances.size and not (chances.min() >= 0 and chances.max() <= 1):
+            raise ArgumentError(
+                "MG139", f"A probability is between 0 and 1, got p from {chances.min()} to {chances.max()}."
+            )
         n = math.prod(places)
         u = self._units(n, chances.dtype) if chances.ndim and chances.dtype == np.float32 else self.doubles(n)
         ones = u.reshape(places) < chances
@@ -313,7 +320,9 @@ def _creation(name: str, draw: Callable[..., Any], doc: str) -> None:
     def call(*size: Any, generator: Any = None, dtype: Any = None, requires_grad: bool = False, **options: Any) -> Any:
         return made(draw(_of(generator), lengths_of(size, options), dtype), requires_grad, options)
 
-    def like(input: Any, *, dtype: Any = None, requires_grad: bool = False, generator: Any = None, **options: Any) -> Any:
+    def like(
+        input: Any, *, dtype: Any = None, requires_grad: bool = False, generator: Any = None, **options: Any
+    ) -> Any:
         return made(draw(_of(generator), tuple(input.shape), dtype or input.raw.dtype), requires_grad, options)
 
     call.__name__, call.__doc__ = name, doc
@@ -323,7 +332,9 @@ def _creation(name: str, draw: Callable[..., Any], doc: str) -> None:
 
 
 _creation("rand", lambda g, shape, dtype: _complex_parts(g.uniform, shape, dtype, 1.0), "Uniform numbers in [0, 1).")
-_creation("randn", lambda g, shape, dtype: _complex_parts(g.normal, shape, dtype, math.sqrt(0.5)), "Standard normal numbers.")
+_creation(
+    "randn", lambda g, shape, dtype: _complex_parts(g.normal, shape, dtype, math.sqrt(0.5)), "Standard normal numbers."
+)
 
 
 def _complex_parts(draw: Any, shape: tuple[int, ...], dtype: Any, scale: float) -> Any:
@@ -349,10 +360,14 @@ def randint(
 
 
 @function(method=False)
-def randint_like(input: Any, low: Any, high: Any = None, *, dtype: Any = None, generator: Any = None, **options: Any) -> Any:
+def randint_like(
+    input: Any, low: Any, high: Any = None, *, dtype: Any = None, generator: Any = None, **options: Any
+) -> Any:
     """Whole numbers, low ≤ k < high, with the shape and dtype of `input`."""
     low, high = (0, low) if high is None else (low, high)
-    return randint(int(low), int(high), tuple(input.shape), dtype=dtype or input.raw.dtype, generator=generator, **options)
+    return randint(
+        int(low), int(high), tuple(input.shape), dtype=dtype or input.raw.dtype, generator=generator, **options
+    )
 
 
 @function(method=False)
@@ -363,11 +378,17 @@ def randperm(n: int, *, generator: Any = None, dtype: Any = None, requires_grad:
 
 
 @function(method=False)
-def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Any = None, dtype: Any = None, **options: Any) -> Any:
+def normal(
+    mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Any = None, dtype: Any = None, **options: Any
+) -> Any:
     """Numbers of N(mean, std²), which are numbers or tensors."""
     g = _of(generator)
     if size is not None:
-        return made(g.normal(lengths_of((size,), {}), float(mean), float(std), dtype), options.pop("requires_grad", False), options)
+        return made(
+            g.normal(lengths_of((size,), {}), float(mean), float(std), dtype),
+            options.pop("requires_grad", False),
+            options,
+        )
     kinds = [x.raw.dtype for x in (mean, std) if isinstance(x, BaseTensor)]
     shape = np.broadcast_shapes(*(np.shape(x.raw) if isinstance(x, BaseTensor) else () for x in (mean, std)))
     if isinstance(std, BaseTensor) and isinstance(std.raw, np.ndarray) and (std.raw < 0).any():
@@ -403,16 +424,22 @@ def multinomial(input: Any, num_samples: int, replacement: bool = False, *, gene
         _check_weights(input.raw, num_samples, replacement)
     if (trace := trace_hooks.current()) is not None:
         shape = (*input.shape[:-1], num_samples)
-        drawn = trace.draw(lambda x: _indices(g, x, num_samples, replacement), "multinomial", shape, np.int64, (input.raw,), None)
+        drawn = trace.draw(
+            lambda x: _indices(g, x, num_samples, replacement), "multinomial", shape, np.int64, (input.raw,), None
+        )
         return wrap(drawn, None)
     return wrap(_indices(g, input.raw, num_samples, replacement), None)
 
 
 def _check_weights(p: Array, n: int, replacement: bool) -> None:
     if p.ndim not in (1, 2) or p.dtype.kind != "f":
-        raise ArgumentError("MG139", f"multinomial takes weights of shape (n,) or (rows, n), floating point, not {p.dtype} {p.shape}.")
+        raise ArgumentError(
+            "MG139", f"multinomial takes weights of shape (n,) or (rows, n), floating point, not {p.dtype} {p.shape}."
+        )
     if n < 1 or (not replacement and n > p.shape[-1]):
-        raise ArgumentError("MG139", f"cannot sample n_sample > prob_dist.size(-1) samples without replacement: {n} of {p.shape[-1]}.")
+        raise ArgumentError(
+            "MG139", f"cannot sample n_sample > prob_dist.size(-1) samples without replacement: {n} of {p.shape[-1]}."
+        )
     if p.size and not (np.isfinite(p).all() and p.min() >= 0):
         raise WeightsError("MG139", "probability tensor contains either `inf`, `nan` or element < 0.")
     if p.size and not (p.sum(axis=-1) > 0).all():
@@ -442,7 +469,9 @@ def _into(name: str, draw: Callable[..., Any], doc: str) -> None:
     """A method that fills a tensor with draws."""
 
     def method(self: Any, *args: Any, generator: Any = None, **options: Any) -> Any:
-        return memory.write(self, draw(_of(generator), tuple(self.shape), self.raw.dtype, *args, **options), f"`x.{name}(…)`")
+        return memory.write(
+            self, draw(_of(generator), tuple(self.shape), self.raw.dtype, *args, **options), f"`x.{name}(…)`"
+        )
 
     method.__name__, method.__doc__ = name, doc
     setattr(Tensor, name, method)
@@ -463,7 +492,11 @@ def _random(g: Any, shape: Any, kind: Any, a: int | None = None, b: int | None =
 
 
 _into("uniform_", _uniform, "Fill with uniform numbers of [from, to).")
-_into("normal_", lambda g, shape, kind, mean=0.0, std=1.0: g.normal(shape, float(mean), float(std), kind), "Fill with N(mean, std²).")
+_into(
+    "normal_",
+    lambda g, shape, kind, mean=0.0, std=1.0: g.normal(shape, float(mean), float(std), kind),
+    "Fill with N(mean, std²).",
+)
 _into("random_", _random, "Fill with whole numbers, from ≤ k < to.")
 _into(
     "exponential_", lambda g, shape, kind, lambd=1.0: g.exponential(shape, float(lambd), kind),

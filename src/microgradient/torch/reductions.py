@@ -46,7 +46,9 @@ def sum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
 @function
 def nansum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """Σ input over `dim`, without NaNs."""
-    return sum(mg.where(mg.isnan(input), 0, input) if input.raw.dtype.kind in "fc" else input, dim, keepdim, dtype=dtype)
+    return sum(
+        mg.where(mg.isnan(input), 0, input) if input.raw.dtype.kind in "fc" else input, dim, keepdim, dtype=dtype
+    )
 
 
 @function
@@ -55,7 +57,8 @@ def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = Non
     x = _cast(input, dtype)
     if x.raw.dtype.kind not in "fc":
         raise MeanError(
-            "MG144", f"mean(): the dtype must be floating point or complex, not torch.{x.raw.dtype}. Write `x.float().mean()`."
+            "MG144",
+            f"mean(): the dtype must be floating point or complex, not torch.{x.raw.dtype}. Write `x.float().mean()`.",
         )
     axes = dims(dim, x.raw.ndim)
     return mg.sum(x, axis=axes, keepdims=keepdim) / _number(x, axes)
@@ -231,13 +234,17 @@ def _root(v: Any) -> Any:
 
 
 @function
-def var_mean(input: Any, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None) -> Any:
+def var_mean(
+    input: Any, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None
+) -> Any:
     """The variance and the mean."""
     return _variance(input, dim, unbiased, correction, keepdim)
 
 
 @function
-def std_mean(input: Any, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None) -> Any:
+def std_mean(
+    input: Any, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None
+) -> Any:
     """The standard deviation and the mean."""
     v, center = _variance(input, dim, unbiased, correction, keepdim)
     return _root(v), center
@@ -257,7 +264,9 @@ def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, dty
     if p == "nuc":
         axes = dims(dim, x.raw.ndim)
         return mg.linalg.matrix_norm(mg.moveaxis(x, axes, (-2, -1)), ord="nuc", keepdims=keepdim)
-    return mg.linalg.vector_norm(x, axis=dims(dim, x.raw.ndim), keepdims=keepdim, ord=2 if p in ("fro", None) else float(p))
+    return mg.linalg.vector_norm(
+        x, axis=dims(dim, x.raw.ndim), keepdims=keepdim, ord=2 if p in ("fro", None) else float(p)
+    )
 
 
 @function
@@ -310,7 +319,9 @@ def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool =
         return return_types["topk"](input, mg.zeros((), dtype=np.int64))
     axis = one_dim(dim, input.raw.ndim)
     if not 0 <= k <= input.shape[axis]:
-        raise SelectedIndexError("MG124", f"topk: k = {k} is not between 0 and {input.shape[axis]}, the length of axis {axis}.")
+        raise SelectedIndexError(
+            "MG124", f"topk: k = {k} is not between 0 and {input.shape[axis]}, the length of axis {axis}."
+        )
     places = _order(input, axis, largest)[(slice(None),) * axis + (slice(0, k),)]
     return return_types["topk"](mg.take_along_axis(input, places, axis=axis), places)
 
@@ -334,7 +345,9 @@ def kthvalue(input: Any, k: int, dim: int = -1, keepdim: bool = False) -> Any:
     """The k-th smallest along `dim`, counted from 1, and where it was."""
     length = input.shape[one_dim(dim, input.raw.ndim)] if input.raw.ndim else 1
     if not 1 <= k <= length:
-        raise SelectedIndexError("MG124", f"kthvalue(): selected number k out of range: {k} is not between 1 and {length}.")
+        raise SelectedIndexError(
+            "MG124", f"kthvalue(): selected number k out of range: {k} is not between 1 and {length}."
+        )
     return _ranked("kthvalue", input, lambda n: k - 1, dim, keepdim)
 
 
@@ -410,14 +423,26 @@ def _quantile(input: Any, q: Any, dim: Any, keepdim: bool, interpolation: str, s
     low, high = mg.floor(rank), mg.ceil(rank)
     weight = rank - low
     nearest = mg.round(rank)
-    ends = {"linear": (low, high), "lower": (low, low), "higher": (high, high), "nearest": (nearest, nearest), "midpoint": (low, high)}
+    ends = {
+        "linear": (low, high),
+        "lower": (low, low),
+        "higher": (high, high),
+        "nearest": (nearest, nearest),
+        "midpoint": (low, high),
+    }
     if interpolation not in ends:
         raise ArgumentError("MG124", f"quantile: interpolation is one of {', '.join(ends)}, not {interpolation!r}.")
     below, above = (
-        mg.take_along_axis(ordered, mg.broadcast_to(mg.clip(mg.astype(e, np.int64), 0, None), (*x.shape[:-1], q.shape[0])), axis=-1)
+        mg.take_along_axis(
+            ordered, mg.broadcast_to(mg.clip(mg.astype(e, np.int64), 0, None), (*x.shape[:-1], q.shape[0])), axis=-1
+        )
         for e in ends[interpolation]
     )
-    y = below + (0.5 if interpolation == "midpoint" else weight) * (above - below) if interpolation in ("linear", "midpoint") else below
+    y = (
+        below + (0.5 if interpolation == "midpoint" else weight) * (above - below)
+        if interpolation in ("linear", "midpoint")
+        else below
+    )
     empty = mg.all(bad, axis=-1, keepdims=True) if skip else mg.any(bad, axis=-1, keepdims=True)
     y = mg.moveaxis(mg.where(empty, math.nan, y), -1, 0)
     if keepdim:
@@ -427,13 +452,17 @@ def _quantile(input: Any, q: Any, dim: Any, keepdim: bool, interpolation: str, s
 
 
 @function
-def quantile(input: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear") -> Any:
+def quantile(
+    input: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
+) -> Any:
     """The numbers below which the parts `q` of the entries lie. NaN where there is one."""
     return _quantile(input, q, dim, keepdim, interpolation, skip=False)
 
 
 @function
-def nanquantile(input: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear") -> Any:
+def nanquantile(
+    input: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
+) -> Any:
     """`quantile` of what is no NaN."""
     return _quantile(input, q, dim, keepdim, interpolation, skip=True)
 
@@ -520,7 +549,9 @@ def unique(
     input: Any, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
 ) -> Any:
     """The different entries (slices along `dim`), in order; where each entry is among them; how often they are."""
-    found = np.unique(whole_value(input.raw, "unique"), return_inverse=True, return_counts=True, axis=dim, equal_nan=False)
+    found = np.unique(
+        whole_value(input.raw, "unique"), return_inverse=True, return_counts=True, axis=dim, equal_nan=False
+    )
     values, inverse, counts = (mg.asarray(np.asarray(part)) for part in found)
     if dim is None:
         inverse = mg.reshape(inverse, tuple(input.shape))
@@ -539,13 +570,13 @@ def unique_consecutive(
     if not len(rows):
         starts = np.zeros(0, bool)
     else:
-        changed = (rows[1:] != rows[:-1]).reshape(len(rows) - 1, -1).any(axis=1)
+        changed = (rows[1:] != rows[:-1]).any(axis=tuple(range(1, rows.ndim)))
         starts = np.concatenate([[True], changed])
     values, inverse = rows[starts], np.cumsum(starts) - 1
     counts = np.diff(np.append(np.flatnonzero(starts), len(rows)))
     values = values if dim is None else np.moveaxis(values, 0, dim)
     inverse = inverse.reshape(x.shape) if dim is None else inverse
-    return _chosen(*map(mg.asarray, (values, inverse, counts)), return_inverse, return_counts)
+    return _chosen(mg.asarray(values), mg.asarray(inverse), mg.asarray(counts), return_inverse, return_counts)
 
 
 def _chosen(values: Any, inverse: Any, counts: Any, return_inverse: bool, return_counts: bool) -> Any:
@@ -556,7 +587,9 @@ def _chosen(values: Any, inverse: Any, counts: Any, return_inverse: bool, return
 @function
 def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Any:
     """How often each of 0, 1, 2, … occurs, or the sum of the weights of its occurrences."""
-    return mg.asarray(np.bincount(whole_value(input.raw, "bincount"), None if weights is None else weights.raw, minlength))
+    return mg.asarray(
+        np.bincount(whole_value(input.raw, "bincount"), None if weights is None else weights.raw, minlength)
+    )
 
 
 @function
@@ -581,7 +614,13 @@ def histogram(input: Any, bins: Any, *, range: Any = None, weight: Any = None, d
 
 @function
 def searchsorted(
-    sorted_sequence: Any, input: Any, *, out_int32: bool = False, right: bool = False, side: str | None = None, sorter: Any = None
+    sorted_sequence: Any,
+    input: Any,
+    *,
+    out_int32: bool = False,
+    right: bool = False,
+    side: str | None = None,
+    sorter: Any = None,
 ) -> Any:
     """Where `input` would have to be put into the sequences to keep them sorted."""
     order = mg.take_along_axis(sorted_sequence, sorter, axis=-1) if sorter is not None else sorted_sequence

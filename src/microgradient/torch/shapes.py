@@ -25,9 +25,9 @@ from .tensor import Tensor, promoted
 
 def lengths(given: tuple[Any, ...]) -> tuple[int, ...]:
     """(2, 3) from f(2, 3) and from f((2, 3)) alike."""
-    if len(given) == 1 and not hasattr(given[0], "__index__"):
-        given = tuple(given[0])
-    elif len(given) == 1 and isinstance(given[0], list | tuple):
+    if (len(given) == 1 and not hasattr(given[0], "__index__")) or (
+        len(given) == 1 and isinstance(given[0], list | tuple)
+    ):
         given = tuple(given[0])
     return tuple(operator.index(n) for n in given)
 
@@ -39,28 +39,39 @@ class ViewError(ShapeError, RuntimeError):
 def _reshaped(input: Any, shape: tuple[int, ...], what: str) -> Any:
     size, known = input.raw.size, math.prod(n for n in shape if n != -1)
     if shape.count(-1) > 1 or any(n < -1 for n in shape):
-        raise ViewError("MG121", f"{what}: only one length can be -1, the others are not negative; this is {list(shape)}.")
+        raise ViewError(
+            "MG121", f"{what}: only one length can be -1, the others are not negative; this is {list(shape)}."
+        )
     if -1 in shape:
         if not known or size % known:
-            raise ViewError("MG121", f"shape '{list(shape)}' is invalid for input of size {size}: {what} keeps the entries.")
+            raise ViewError(
+                "MG121", f"shape '{list(shape)}' is invalid for input of size {size}: {what} keeps the entries."
+            )
         shape = tuple(size // known if n == -1 else n for n in shape)
     if math.prod(shape) != size:
         raise ViewError(
-            "MG121", f"shape '{list(shape)}' is invalid for input of size {size}: {what} keeps the entries of {tuple(input.shape)}."
+            "MG121",
+            f"shape '{list(shape)}' is invalid for input of size {size}: {what} keeps the entries of {tuple(input.shape)}.",
         )
     return mg.reshape(input, shape)
 
 
 @function(view=True)
-def reshape(input: Any, *shape: Any) -> Any:
+def reshape(input: Any, *lengths_: Any, shape: Any = None) -> Any:
     """The entries in another shape; one length may be -1."""
-    return _reshaped(input, lengths(shape), "reshape")
+    return _reshaped(input, lengths(lengths_ if shape is None else (shape,)), "reshape")
 
 
 @function(view=True, names="_unsafe_view")
 def view(input: Any, *shape: Any, dtype: Any = None) -> Any:
     """The same memory in another shape, or as numbers of another dtype."""
-    kind = dtype if dtype is not None else shape[0] if len(shape) == 1 and isinstance(shape[0], types.dtype | np.dtype) else None
+    kind = (
+        dtype
+        if dtype is not None
+        else shape[0]
+        if len(shape) == 1 and isinstance(shape[0], types.dtype | np.dtype)
+        else None
+    )
     if kind is not None:
         return mg.asarray(input.raw.view(types.numpy_dtype(kind)), copy=False)
     wanted = lengths(shape)
@@ -69,7 +80,7 @@ def view(input: Any, *shape: Any, dtype: Any = None) -> Any:
         target = _reshaped(input, wanted, "view").raw
         if not np.shares_memory(target, raw):
             raise ViewError(
-                "MG121", "view size is not compatible with input tensor's size and stride: its entries don't lie in order in memory. "
+                "MG121", "view size is not compatible with input tensor's size and stride: its entries don't lie in order. "
                 "Use .reshape(...) instead, or `x.contiguous()`.",
             )  # fmt: skip
     return _reshaped(input, wanted, "view")
@@ -151,14 +162,16 @@ def transpose(input: Any, dim0: int, dim1: int) -> Any:
 def t(input: Any) -> Any:
     """A matrix transposed; a vector as it is."""
     if input.raw.ndim > 2:
-        raise ViewError("MG136", f"t() expects a tensor with <= 2 dimensions, but self is {input.raw.ndim}D. Write `x.mT`.")
+        raise ViewError(
+            "MG136", f"t() expects a tensor with <= 2 dimensions, but self is {input.raw.ndim}D. Write `x.mT`."
+        )
     return mg.permute_dims(input, tuple(range(input.raw.ndim))[::-1])
 
 
 @function(view=True)
-def permute(input: Any, *dims: Any) -> Any:
+def permute(input: Any, *order: Any, dims: Any = None) -> Any:
     """The axes in another order."""
-    order = lengths(dims)
+    order = lengths(order if dims is None else (dims,))
     if len(order) != input.raw.ndim:
         raise ViewError("MG120", f"permute: {len(order)} axes are given, the tensor has {input.raw.ndim}.")
     return mg.permute_dims(input, order)
@@ -171,9 +184,9 @@ def movedim(input: Any, source: Any, destination: Any) -> Any:
 
 
 @function(view=True, names="broadcast_to")
-def expand(input: Any, *size: Any, implicit: bool = False) -> Any:
+def expand(input: Any, *lengths_: Any, size: Any = None, implicit: bool = False) -> Any:
     """Axes of length 1 repeated to `size`, without taking memory; -1 keeps a length."""
-    wanted = lengths(size)
+    wanted = lengths(lengths_ if size is None else (size,))
     old = (1,) * (len(wanted) - input.raw.ndim) + tuple(input.shape)
     if len(wanted) < input.raw.ndim:
         raise ViewError("MG120", f"expand: {list(wanted)} has fewer axes than the tensor, {tuple(input.shape)}.")
@@ -239,7 +252,9 @@ def _starts(sizes: list[int]) -> list[int]:
 
 
 def _part(input: Any, axis: int, start: int, stop: int) -> Any:
-    return mg.reshape(Base.__getitem__(input, (slice(None),) * axis + (slice(start, stop),)), _with(input.shape, axis, stop - start))
+    return mg.reshape(
+        Base.__getitem__(input, (slice(None),) * axis + (slice(start, stop),)), _with(input.shape, axis, stop - start)
+    )
 
 
 def _with(shape: Any, axis: int, length: int) -> tuple[int, ...]:
@@ -267,7 +282,9 @@ Tensor.unsafe_split = split  # type: ignore[attr-defined]
 
 
 @function(view=True)
-def tensor_split(input: Any, indices_or_sections: Any = None, dim: int = 0, *, indices: Any = None, sections: Any = None) -> Any:
+def tensor_split(
+    input: Any, indices_or_sections: Any = None, dim: int = 0, *, indices: Any = None, sections: Any = None
+) -> Any:
     """So many parts, as equal as can be, or parts that begin at the indices given."""
     given = next(g for g in (indices_or_sections, indices, sections) if g is not None)
     i = one_dim(dim, input.raw.ndim)
@@ -284,10 +301,14 @@ def tensor_split(input: Any, indices_or_sections: Any = None, dim: int = 0, *, i
 def _split_along(name: str, axis: int, least: int) -> None:
     def call(input: Any, indices_or_sections: Any) -> Any:
         if input.raw.ndim < least:
-            raise ViewError("MG120", f"torch.{name} requires a tensor with at least {least} dimension(s), not {input.raw.ndim}.")
+            raise ViewError(
+                "MG120", f"torch.{name} requires a tensor with at least {least} dimension(s), not {input.raw.ndim}."
+            )
         i = 0 if name == "hsplit" and input.raw.ndim == 1 else axis
         if isinstance(indices_or_sections, int) and input.shape[i] % indices_or_sections:
-            raise ViewError("MG120", f"{name}: axis {i} of length {input.shape[i]} has no {indices_or_sections} equal parts.")
+            raise ViewError(
+                "MG120", f"{name}: axis {i} of length {input.shape[i]} has no {indices_or_sections} equal parts."
+            )
         return tensor_split(input, indices_or_sections, i)
 
     call.__name__, call.__doc__ = name, f"`tensor_split` along axis {axis}."
@@ -317,7 +338,11 @@ def _attribute(name: str, doc: str, make: Any) -> None:
 
 _attribute("T", "The axes in reverse order.", lambda input: mg.permute_dims(input, tuple(range(input.raw.ndim))[::-1]))
 _attribute("mT", "The last two axes exchanged.", lambda input: transpose(input, -2, -1))
-_attribute("H", "A matrix, transposed and conjugated.", lambda input: mg.conj(transpose(input, 0, 1)) if input.raw.ndim else input)
+_attribute(
+    "H",
+    "A matrix, transposed and conjugated.",
+    lambda input: mg.conj(transpose(input, 0, 1)) if input.raw.ndim else input,
+)
 _attribute("mH", "The last two axes exchanged, conjugated.", lambda input: mg.conj(transpose(input, -2, -1)))
 
 
@@ -347,7 +372,9 @@ def cat(tensors: Any, dim: int = 0) -> Any:
     found = _joined(tensors, "torch.cat()")
     some = [x for x in found if tuple(x.shape) != (0,)] or found[:1]
     if some[0].raw.ndim == 0:
-        raise ViewError("MG120", "zero-dimensional tensor (at position 0) cannot be concatenated. Write `torch.stack(…)`.")
+        raise ViewError(
+            "MG120", "zero-dimensional tensor (at position 0) cannot be concatenated. Write `torch.stack(…)`."
+        )
     try:
         return mg.concat(some, axis=one_axis(dim, some[0].raw.ndim))
     except ShapeError as error:
@@ -458,22 +485,26 @@ def combinations(input: Any, r: int = 2, with_replacement: bool = False) -> Any:
 
 
 @function
-def repeat(input: Any, *repeats: Any) -> Any:
+def repeat(input: Any, *times: Any, repeats: Any = None) -> Any:
     """The whole tensor, so many times along each axis."""
-    times = lengths(repeats)
+    times = lengths(times if repeats is None else (repeats,))
     if len(times) < input.raw.ndim:
-        raise ViewError("MG120", "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor.")
+        raise ViewError(
+            "MG120", "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor."
+        )
     return mg.tile(input, times)
 
 
 @function
-def tile(input: Any, *dims: Any) -> Any:
+def tile(input: Any, *times: Any, dims: Any = None) -> Any:
     """The whole tensor, so many times along the last axes."""
-    return mg.tile(input, lengths(dims))
+    return mg.tile(input, lengths(times if dims is None else (dims,)))
 
 
 @function
-def repeat_interleave(input: Any, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None) -> Any:
+def repeat_interleave(
+    input: Any, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
+) -> Any:
     """Each entry (slice along `dim`) so many times in a row."""
     if repeats is None:  # repeat_interleave(repeats): the numbers themselves
         return mg.repeat(mg.arange(input.shape[0]), input)
@@ -489,9 +520,9 @@ def _flipped(input: Any, axes: Any) -> Any:
 
 
 @function
-def flip(input: Any, *dims: Any) -> Any:
+def flip(input: Any, *axes: Any, dims: Any = None) -> Any:
     """The entries along the axes in reverse order."""
-    axes = lengths(dims)
+    axes = lengths(axes if dims is None else (dims,))
     return _flipped(input, axes) if axes else mg.positive(input)
 
 
@@ -601,12 +632,20 @@ def constant_pad_nd(input: Any, pad: Sequence[int], value: float = 0) -> Any:
 @function(names="unsafe_as_strided")
 def as_strided(input: Any, size: Any, stride: Any, storage_offset: int | None = None) -> Any:
     """Any entries of the memory, by strides: gathered, so that writing to it does not reach the tensor."""
-    places = storage_offset if storage_offset is not None else input.storage_offset() if hasattr(input, "storage_offset") else 0
+    places = (
+        storage_offset
+        if storage_offset is not None
+        else input.storage_offset()
+        if hasattr(input, "storage_offset")
+        else 0
+    )
     grid = np.asarray(places)
     for n, s in zip(size, stride, strict=True):
         grid = grid[..., None] + np.arange(n) * s
     if not isinstance(input.raw, np.ndarray) or not input.raw.flags.c_contiguous:
-        raise ArgumentError("MG124", "as_strided of a tensor whose entries don't lie in order: write `x.contiguous()` first.")
+        raise ArgumentError(
+            "MG124", "as_strided of a tensor whose entries don't lie in order: write `x.contiguous()` first."
+        )
     flat = mg.reshape(input, (-1,))
     return mg.reshape(mg.take(flat, mg.asarray(grid.reshape(-1)), axis=0), tuple(size))
 

@@ -12,12 +12,11 @@ from typing import Any, cast
 
 import numpy as np
 
-
 from ..errors import ArgumentError, ArgumentTypeError, GradientError
 from ..indexing import index_error, index_key
 from ..interop import DEFAULT_FLOAT
 from ..operators import binary, derive, unary, wrap
-from ..tape import leave_graph
+from ..tape import leave_graph, note_written
 from ..taped_world import TAPED
 from ..tensor import Tensor as Base
 from ..tensor import leaf_node, to_array
@@ -65,13 +64,24 @@ class Tensor(Base):
     @data.setter
     def data(self, value: Any) -> None:
         if not isinstance(value, Base):
-            raise ArgumentTypeError("MG108", f"`.data` is a tensor, not {type(value).__name__}. Write `torch.tensor(…)`.")
+            raise ArgumentTypeError(
+                "MG108", f"`.data` is a tensor, not {type(value).__name__}. Write `torch.tensor(…)`."
+            )
         if self.node is not None and self.node.op is None and value.raw.dtype != self.raw.dtype:
             grad, self.node = self.node.grad, None
             self.raw = value.raw
             self.requires_grad = True
             self.node.grad = grad  # type: ignore[attr-defined]
         self.raw = value.raw
+
+    def store(self, array: Any) -> None:
+        """Take over new numbers, in the same memory: other tensors may share it."""
+        same = isinstance(array, np.ndarray) and (array.shape, array.dtype) == (self.datum.shape, self.datum.dtype)
+        if same and current() is None and self.datum.flags.writeable:
+            np.copyto(self.datum, array)
+            note_written(self.datum)
+        else:
+            self.raw = array
 
     @property
     def shape(self) -> types.Size:
@@ -89,12 +99,12 @@ class Tensor(Base):
         return types.CPU
 
     @property
-    def grad(self) -> Tensor | None:
+    def grad(self) -> Any:
         """The gradient that `backward` has accumulated."""
         return cast("Tensor | None", Base.grad.fget(self))  # type: ignore[attr-defined]
 
     @grad.setter
-    def grad(self, value: Tensor | None) -> None:
+    def grad(self, value: Any) -> None:
         if value is not None and self.node is None:
             raise GradientError("MG109", "This tensor needs no gradient. Write `x.requires_grad_()` first.")
         Base.grad.fset(self, value)  # type: ignore[attr-defined]
@@ -104,7 +114,7 @@ class Tensor(Base):
         """What this was computed by, None for leaves: it prints as in PyTorch, `<MulBackward0>`."""
         from .autograd.graph import backward_node
 
-        return None if self.is_leaf else backward_node(self.node)
+        return None if self.node is None or self.node.op is None else backward_node(self.node)
 
     @property
     def layout(self) -> Any:
@@ -167,7 +177,7 @@ class Tensor(Base):
         self.node = None
         return self
 
-    def retain_grad(self) -> None:
+    def retain_grad(self) -> None:  # type: ignore[override]
         """Store the gradient of this tensor in `.grad` at the next backward pass."""
         self.keep_grad()
 
@@ -180,7 +190,7 @@ class Tensor(Base):
 
     # ----------------------------------------------------------------------------------------------------------- conversions
 
-    def size(self, dim: int | None = None) -> Any:
+    def size(self, dim: int | None = None) -> Any:  # type: ignore[override]
         """The shape, or the length of one axis."""
         return self.shape if dim is None else self.shape[dim]
 
@@ -218,7 +228,8 @@ class Tensor(Base):
         """The only entry as a Python number."""
         if isinstance(self.raw, np.ndarray) and self.raw.size != 1:
             raise NotOneNumberError(
-                "MG123", f"a Tensor with {self.raw.size} elements cannot be converted to Scalar: it has shape {tuple(self.shape)}."
+                "MG123",
+                f"a Tensor with {self.raw.size} elements cannot be converted to Scalar: it has shape {tuple(self.shape)}.",
             )
         return super().item()
 
@@ -430,7 +441,14 @@ OPERATORS = {
     "xor": ("bitwise_xor", "^"), "lshift": ("bitwise_left_shift", "<<"), "rshift": ("bitwise_right_shift", ">>"),
     "pow": ("pow", "**"),
 }  # fmt: skip
-_COMPARISONS = {"lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal", "eq": "equal", "ne": "not_equal"}
+_COMPARISONS = {
+    "lt": "less",
+    "le": "less_equal",
+    "gt": "greater",
+    "ge": "greater_equal",
+    "eq": "equal",
+    "ne": "not_equal",
+}
 
 
 def _attach_operators(cls: Any) -> None:
@@ -441,6 +459,7 @@ def _attach_operators(cls: Any) -> None:
         setattr(cls, f"__{name}__", forward)
         setattr(cls, f"__r{name}__", _operator(primitive, reflected=True))
         setattr(cls, f"__i{name}__", _update(forward, f"{sign}="))
+    cls.__rdiv__ = cls.__rtruediv__
     for name, primitive in _COMPARISONS.items():
         setattr(cls, f"__{name}__", _operator(primitive))
     for name, primitive in {"neg": "negative", "pos": "positive", "abs": "abs", "invert": "bitwise_invert"}.items():
@@ -474,5 +493,3 @@ def adopt(x: Any) -> Any:
     if isinstance(x, tuple) and hasattr(x, "_fields"):
         return cls(*[adopt(part) for part in x])
     return x
-
-

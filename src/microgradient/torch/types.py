@@ -138,8 +138,11 @@ class device:  # noqa: N801 (PyTorch's name)
             type, _, number = type.partition(":")
             index = int(number)
         if type not in _DEVICES:
-            raise ArgumentError("MG124", f"{type!r} names no device: one of {', '.join(_DEVICES)}, of which 'cpu' is here.")
-        self.type, self.index = type, index
+            raise ArgumentError(
+                "MG124", f"{type!r} names no device: one of {', '.join(_DEVICES)}, of which 'cpu' is here."
+            )
+        self.type: str = type
+        self.index = index
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, device) and (self.type, self.index) == (other.type, other.index)
@@ -197,7 +200,7 @@ channels_last, channels_last_3d = memory_format("channels_last"), memory_format(
 
 
 def _pair(name: str, fields: str) -> Any:
-    made: Any = namedtuple(name, fields)  # noqa: PYI024 (made of a table)
+    made: Any = namedtuple(name, fields)  # type: ignore[misc]
     made.__module__ = f"{__name__.rpartition('.')[0]}.return_types"
     return made
 

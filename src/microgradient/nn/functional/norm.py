@@ -226,4 +226,4 @@ def _move(running: Tensor | None, measured: Tensor, momentum: float, correction:
     """running ← (1 - momentum) · running + momentum · correction · measured, outside the graph."""
     if running is not None:
         new = mg.astype(mg.reshape(wrap(measured.raw, None), (-1,)), running.dtype)
-        running.raw = (running * (1.0 - momentum) + new * (momentum * correction)).raw
+        running.store((running * (1.0 - momentum) + new * (momentum * correction)).raw)

@@ -28,7 +28,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-def Variable(x: Tensor, requires_grad: bool = False, volatile: bool = False) -> Tensor:  # noqa: N802 (PyTorch's name)
+def Variable(x: Tensor, requires_grad: bool = False, volatile: bool = False) -> Any:
     """The tensor itself: once, tensors had to be wrapped for derivatives."""
     return x.requires_grad_() if requires_grad else x
 
@@ -63,7 +63,9 @@ def grad(
         return tuple(adopt(TAPED.concat(*(r[None] for r in column), axis=0)) for column in zip(*rows, strict=True))
     for x in xs:
         if x.node is None:
-            raise GradientError("MG102", "One of the differentiated Tensors does not require grad. Write `x.requires_grad_()`.")
+            raise GradientError(
+                "MG102", "One of the differentiated Tensors does not require grad. Write `x.requires_grad_()`."
+            )
     start: dict[Any, Any] = {}
     for y, seed in zip(ys, seeds, strict=True):
         if y.node is None:
@@ -71,10 +73,10 @@ def grad(
         t = y._seed(seed)
         t = t if create_graph else t.raw
         start[y.node] = start[y.node] + t if y.node in start else t
-    found = _swept(start, [x.node for x in xs], bool(retain_graph if retain_graph is not None else create_graph), create_graph)
-    return tuple(
-        _result(found.get(x.node), x, bool(allow_unused), materialize_grads, create_graph) for x in xs
+    found = _swept(
+        start, [x.node for x in xs], bool(retain_graph if retain_graph is not None else create_graph), create_graph
     )
+    return tuple(_result(found.get(x.node), x, bool(allow_unused), materialize_grads, create_graph) for x in xs)
 
 
 def _swept(start: dict[Any, Any], wanted: list[Any], retain: bool, create_graph: bool) -> dict[Any, Any]:
@@ -135,14 +137,28 @@ def backward(
 
 
 def gradcheck(
-    func: Any, inputs: Any, *, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3, raise_exception: bool = True, **_: Any
+    func: Any,
+    inputs: Any,
+    *,
+    eps: float = 1e-6,
+    atol: float = 1e-5,
+    rtol: float = 1e-3,
+    raise_exception: bool = True,
+    **_: Any,
 ) -> bool:
     """Whether derivatives agree with differences, in float64."""
     return _checked(func, inputs, atol, rtol, raise_exception, 1)
 
 
 def gradgradcheck(
-    func: Any, inputs: Any, grad_outputs: Any = None, *, atol: float = 1e-5, rtol: float = 1e-3, raise_exception: bool = True, **_: Any
+    func: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
+    *,
+    atol: float = 1e-5,
+    rtol: float = 1e-3,
+    raise_exception: bool = True,
+    **_: Any,
 ) -> bool:
     """Whether second derivatives agree with differences."""
     return _checked(func, inputs, atol, rtol, raise_exception, 2)
@@ -187,5 +203,3 @@ class set_detect_anomaly:  # noqa: N801 (PyTorch's name)
 
     def __exit__(self, *_: object) -> None:
         pass
-
-

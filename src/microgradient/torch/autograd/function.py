@@ -75,7 +75,9 @@ class Function:
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
         """The gradient of each argument of `forward`, None for those that have none."""
-        raise GradientError("MG113", "This torch.autograd.Function has no `backward(ctx, grad_output)`, which a gradient needs.")
+        raise GradientError(
+            "MG113", "This torch.autograd.Function has no `backward(ctx, grad_output)`, which a gradient needs."
+        )
 
     vjp = backward
 
@@ -102,7 +104,14 @@ class Function:
         several = isinstance(y, tuple)
         outputs = list(y) if several else [y]
         real = [k for k, o in enumerate(outputs) if _differentiable(o, ctx)]
-        node = Node(_primitive(cls, ctx, args, places, outputs), tuple(args[i].node for i in places), (None,) * (len(places) + 1), NO_PARAMS, None, None)
+        node = Node(
+            _primitive(cls, ctx, args, places, outputs),
+            tuple(args[i].node for i in places),
+            (None,) * (len(places) + 1),
+            NO_PARAMS,
+            None,
+            None,
+        )
         results = list(outputs)
         for k in real:
             results[k] = wrap(outputs[k].raw, picked(node, k, outputs[k].raw, len(outputs)), None, Tensor)

@@ -26,7 +26,7 @@ def _plain(x: Any, single: bool) -> Any:
 
 def vjp(func: Function, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> Any:
     """(func(inputs), vᵀ · Jacobian)."""
-    f, xs, single = _of_tuple(func, inputs if create_graph else inputs)
+    f, xs, single = _of_tuple(func, inputs)
     y, pull = mg.vjp(f, *(inputs if isinstance(inputs, tuple) else (inputs,)) if create_graph else xs)
     seed = v if v is not None else mg.ones_like(y)
     return adopt(y), _plain(pull(seed), single)
@@ -34,14 +34,19 @@ def vjp(func: Function, inputs: Any, v: Any = None, create_graph: bool = False, 
 
 def jvp(func: Function, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> Any:
     """(func(inputs), Jacobian · v)."""
-    f, xs, single = _of_tuple(func, inputs)
+    f, xs, _ = _of_tuple(func, inputs)
     seeds = (v,) if isinstance(v, Base) else v if v is not None else tuple(mg.ones_like(x) for x in xs)
     y, moved = mg.jvp(f, xs, tuple(seeds))
     return adopt(y), adopt(moved)
 
 
 def jacobian(
-    func: Function, inputs: Any, create_graph: bool = False, strict: bool = False, vectorize: bool = False, strategy: str = ""
+    func: Function,
+    inputs: Any,
+    create_graph: bool = False,
+    strict: bool = False,
+    vectorize: bool = False,
+    strategy: str = "",
 ) -> Any:
     """All partial derivatives, of shape func(x).shape + x.shape; for several results or arguments a tuple of tuples."""
     f, xs, single = _of_tuple(func, inputs)
@@ -55,7 +60,12 @@ def jacobian(
 
 
 def hessian(
-    func: Function, inputs: Any, create_graph: bool = False, strict: bool = False, vectorize: bool = False, outer_jacobian_strategy: str = ""
+    func: Function,
+    inputs: Any,
+    create_graph: bool = False,
+    strict: bool = False,
+    vectorize: bool = False,
+    outer_jacobian_strategy: str = "",
 ) -> Any:
     """All second partial derivatives of a function with one number as result."""
     f, xs, single = _of_tuple(func, inputs)

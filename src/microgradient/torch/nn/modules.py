@@ -1,0 +1,181 @@
+"""`torch.nn.Module` and the layers: those of `microgradient.nn`, made modules of this kind.
+
+A layer is a class derived from `Module` here and from Microgradient's layer of that name. What is put into a module becomes a
+parameter, tensor or module of this package (`as_torch`), so layers that make layers need not know.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import Any, Self
+
+from ... import nn as _nn
+from ...nn.module import Module as Base
+from ...nn.parameter import Parameter as BaseParameter
+from ...tensor import Tensor as BaseTensor
+from .. import types
+from ..random import sharing
+from ..tensor import adopt
+from .parameter import Parameter, as_parameter
+
+
+class Module(Base):
+    """A function with parameters, as PyTorch's: parts are found in attributes, not in plain lists and dicts.
+
+    >>> import microgradient.torch as torch
+    >>> class Net(torch.nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.fc = torch.nn.Linear(2, 1)
+    ...     def forward(self, x):
+    ...         return self.fc(x).relu()
+    >>> [name for name, _ in Net().named_parameters()]
+    ['fc.weight', 'fc.bias']
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, as_torch(value))
+
+    def _held(self) -> Iterator[tuple[str, Any]]:
+        for name, value in vars(self).items():
+            if isinstance(value, BaseParameter | Base):
+                yield name, value
+
+    @property
+    def _modules(self) -> _Parts:
+        return _Parts(self, {name: value for name, value in vars(self).items() if isinstance(value, Base)})
+
+    @property
+    def _parameters(self) -> _Parts:
+        return _Parts(self, {name: value for name, value in vars(self).items() if isinstance(value, BaseParameter)})
+
+    @property
+    def _buffers(self) -> _Parts:
+        names = vars(self).get("_buffer_names", {})
+        return _Parts(self, {name: vars(self).get(name) for name in names})
+
+    def state_dict(self, *args: Any, prefix: str = "", keep_vars: bool = False, **options: Any) -> Any:
+        """Every parameter and saved buffer by its path: tensors that share their memory, without gradients."""
+        destination = options.get("destination")
+        found = OrderedDict(super().state_dict(prefix=prefix, keep_vars=keep_vars))
+        if prefix:
+            found = OrderedDict((k if k.startswith(prefix) else f"{prefix}{k}", v) for k, v in found.items())
+        if destination is not None:
+            destination.update(found)
+            return destination
+        return found
+
+    def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
+        """Take over the numbers of a `state_dict`."""
+        return super().load_state_dict(state_dict, strict=strict)
+
+    def to(self, *args: Any, **options: Any) -> Self:
+        """Change the dtype of floating parameters and buffers; a device can be named, and there is one."""
+        dtype = options.get("dtype")
+        for arg in args:
+            if isinstance(arg, BaseTensor):
+                dtype = arg.raw.dtype
+            elif isinstance(arg, types.dtype) or (isinstance(arg, type) and arg is not bool):
+                dtype = arg
+            elif isinstance(arg, str | types.device | int):
+                types.check_device(arg)
+        types.check_device(options.get("device"))
+        return self if dtype is None else super().to(dtype=types.numpy_dtype(dtype))
+
+    def cuda(self, device: Any = None) -> Self:
+        """Raises: there is no such device."""
+        types.check_device("cuda" if device is None else device)
+        return self
+
+    def cpu(self) -> Self:
+        """The module itself: it is there."""
+        return self
+
+    def bfloat16(self) -> Self:
+        """`to(torch.bfloat16)`, which is computed as float32."""
+        return self.to(types.bfloat16)
+
+    def half(self) -> Self:
+        """`to(torch.float16)`."""
+        return self.to(types.float16)
+
+    def compile(self, *args: Any, **options: Any) -> None:
+        """Let calls of this module run compiled."""
+        from .. import compile
+
+        object.__setattr__(self, "forward", compile(self.forward))
+
+
+class _Parts(dict[str, Any]):
+    """The parts of a module by name, as they are now; setting one sets the attribute."""
+
+    def __init__(self, module: Module, parts: dict[str, Any]) -> None:
+        super().__init__(parts)
+        self._module = module
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        super().__setitem__(name, value)
+        setattr(self._module, name, value)
+
+    def __delitem__(self, name: str) -> None:
+        super().__delitem__(name)
+        delattr(self._module, name)
+
+    def pop(self, name: str, *default: Any) -> Any:
+        """Take one out."""
+        if name in self:
+            delattr(self._module, name)
+        return super().pop(name, *default)
+
+
+class _Layer(Module):
+    """What the layers have beside what Microgradient's have: they draw random numbers as PyTorch does, and take its dtypes."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        types.check_device(options.pop("device", None))
+        with sharing():
+            super().__init__(*args, **options)
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        with sharing():
+            return adopt(super().__call__(*args, **options))
+
+    def reset_parameters(self) -> None:
+        """Draw the parameters anew."""
+        with sharing():
+            super().reset_parameters()  # type: ignore[misc]
+
+
+def as_torch(value: Any) -> Any:
+    """A parameter, tensor or module of Microgradient's as one of this package; anything else as it is.
+
+    A module stays the same object, with another class.
+    """
+    if isinstance(value, BaseParameter):
+        return value if isinstance(value, Parameter) else as_parameter(value)
+    if isinstance(value, BaseTensor):
+        return adopt(value)
+    if isinstance(value, Base) and not isinstance(value, Module):
+        theirs = layers.get(type(value).__name__)
+        if theirs is not None and issubclass(theirs, type(value)):
+            value.__class__ = theirs
+        for name, part in list(vars(value).items()):
+            if isinstance(part, BaseTensor | Base):
+                vars(value)[name] = as_torch(part)
+    return value
+
+
+def _layer(base: type[Base]) -> type[Module]:
+    made = type(base.__name__, (_Layer, base), {"__module__": "microgradient.torch.nn", "__doc__": base.__doc__})
+    if not hasattr(base, "reset_parameters"):
+        made.reset_parameters = None  # type: ignore[attr-defined]
+    return made
+
+
+layers: dict[str, Any] = {}
+"""The layers, by name."""
+for _name in _nn.__all__:
+    _found = getattr(_nn, _name)
+    if isinstance(_found, type) and issubclass(_found, Base) and _found is not Base:
+        layers[_name] = _layer(_found)

@@ -1,0 +1,69 @@
+"""Parameters and buffers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...nn.parameter import Parameter as Base
+from ...tensor import Tensor as BaseTensor
+from ...tensor import leaf_node, to_array
+from ..tensor import Tensor
+
+
+class Parameter(Tensor, Base):
+    """A tensor that a module finds by itself, and that collects a gradient unless told otherwise. It shares the memory of `data`.
+
+    >>> import microgradient.torch as torch
+    >>> torch.nn.Parameter(torch.ones(2))
+    Parameter containing:
+    tensor([1., 1.], requires_grad=True)
+    """
+
+    def __init__(self, data: Any = None, requires_grad: bool = True) -> None:
+        self.datum = (
+            np.zeros(0, np.float32) if data is None else data.raw if isinstance(data, BaseTensor) else to_array(data)
+        )
+        self.node = self.cut = None
+        if requires_grad:
+            self.requires_grad = True
+
+    def __reduce__(self) -> Any:
+        return _parameter, (np.array(self.raw), self.requires_grad)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
+        copy = _parameter(self.raw.copy(), self.requires_grad)
+        memo[id(self)] = copy
+        if self.grad is not None:
+            copy.grad = self.grad.clone()
+        vars(copy).update({k: v for k, v in vars(self).items() if k not in ("_view", "_views")})
+        return copy
+
+
+def _parameter(data: Any, requires_grad: bool) -> Parameter:
+    made = Parameter(requires_grad=False)
+    made.raw = data
+    made.requires_grad = requires_grad
+    return made
+
+
+def as_parameter(p: Base) -> Parameter:
+    """A parameter of Microgradient's as one of these, with the same array."""
+    made = Parameter(requires_grad=False)
+    made.datum = p.datum
+    made.node = None if p.node is None else leaf_node(made)
+    if made.node is not None:
+        made.node.grad = None
+    return made
+
+
+class Buffer(Tensor):
+    """A tensor that a module saves and does not train."""
+
+    def __new__(cls, data: Any = None, *, persistent: bool = True) -> Any:
+        return data
+
+
+class UninitializedParameter(Parameter):
+    """A parameter whose shape the first input decides."""
