@@ -149,7 +149,7 @@ class LBFGS(Optimizer):
         """Set the parameters to `x` and t times their part of the direction."""
         start = 0
         for p, value in zip(self._parameters(), x, strict=True):
-            p.raw = np.asarray(value + t * d[start : start + value.size].reshape(value.shape), value.dtype)
+            p.store(np.asarray(value + t * d[start : start + value.size].reshape(value.shape), value.dtype))
             start += value.size
 
     def _imported(self, entry: State, index: Any, p: Tensor, group: Group) -> State:

@@ -167,7 +167,11 @@ def as_torch(value: Any) -> Any:
 
 
 def _layer(base: type[Base]) -> type[Module]:
-    made = type(base.__name__, (_Layer, base), {"__module__": "microgradient.torch.nn", "__doc__": base.__doc__})
+    made = type(
+        base.__name__,
+        (_Layer, base),
+        {"__module__": "microgradient.torch.nn", "__doc__": (base.__doc__ or "").partition("\n\n")[0]},
+    )
     if not hasattr(base, "reset_parameters"):
         made.reset_parameters = None  # type: ignore[attr-defined]
     return made
