@@ -63,6 +63,8 @@ FLOORS = [
      "program.origin", "program.profile"],
     ["program.sym"], ["program.traced_world"], ["program.traced_optimizer"], ["program.trace"],
     ["program.simplify"], ["program.interpret", "program.batching"], ["program.pullback", "program.vmap"],
+    ["program.body"], ["program.control_rules"], ["program.scan", "program.conditions", "program.repetition"],
+    ["program.control_flow"],
     ["native.lower"], ["native.plan"], ["native.codegen"], ["native.runtime"],
     ["program.leaks", "program.meeting_values"], ["program.guards", "program.capture", "program.owned"],
     ["program.specialization"], ["program.signature"], ["program.retracing", "program.amortization", "program.checking"],

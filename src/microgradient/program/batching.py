@@ -41,6 +41,8 @@ def alone(i: Instruction, args: list[Any]) -> Any:
     """The result of instruction `i` from operands without a batch."""
     if i.op == "host":
         return _called(i, [a.raw if isinstance(a, Tensor) else a for a in args])
+    if i.op == "pick":
+        return args[0][i.params["i"]]
     if i.weak:
         return getattr(world(), i.op)(*args, **i.params)
     return apply(TABLE[i.op], *args, **i.params)

@@ -60,6 +60,8 @@ class Interpreter:
     def _value(self, i: Instruction, args: list[Any]) -> Any:
         if i.op == "constant":
             return i.params["value"]
+        if "control" in i.params:
+            return i.params["control"].run(args, run_program)
         if i.op == "host":
             value = run_kernel(i.params["function"], *args)
         else:
@@ -89,6 +91,13 @@ class Interpreter:
             f"{where}: `{i.op}`{f' in `{module}`' if module else ''} gives {what} at {list(place)}; its operands are {operands}. "
             f"It is %{i.number} of the compiled program.",
         )
+
+
+def run_program(body: Any, args: Sequence[Array]) -> list[Array]:
+    """What the program of a loop's step, or of a branch, gives for these arrays."""
+    results = [np.empty(o.shape, o.dtype) for o in body.program.outputs]
+    Interpreter(body.program).run([np.asarray(a) for a in args], results)
+    return results
 
 
 def out_of_bounds(error: IndexError, i: Instruction) -> OutOfRangeError:

@@ -7,8 +7,9 @@ sorting, random draws).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from textwrap import indent
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +23,7 @@ class Instruction:
 
     A primitive with several results (eigh, svd, qr) has shape and dtype None and is followed by `pick` instructions. `weak`:
     a Python number when the program runs, kept as 0-d float64 (or int64, bool), which does not decide the dtype of a result.
+    `taped`: not under `no_grad`, nor detached; it matters where a program is run on tensors.
     """
 
     op: str
@@ -32,6 +34,7 @@ class Instruction:
     weak: bool = False
     where: Origin | None = None
     number: int = -1  # its place in the printed program
+    taped: bool = True
 
     @property
     def size(self) -> int:
@@ -85,10 +88,29 @@ class Program:
         """How many instructions there are."""
         return len(self.instructions)
 
+    def all_instructions(self) -> Iterator[Instruction]:
+        """The instructions, and those of the programs in them."""
+        for i in self.instructions:
+            yield i
+            for inner in inner_programs(i):
+                yield from inner.all_instructions()
+
     def __str__(self) -> str:
         lines = [_line(i) for i in self.inputs] + [_line(i) for i in self.instructions]
         lines.append("return " + ", ".join(f"%{o.number}" for o in self.outputs))
         return "\n".join(lines)
+
+
+def inner_programs(i: Instruction) -> list[Program]:
+    """The programs of the steps of a loop, or of the branches of a condition."""
+    return [body.program for body in i.params["control"].bodies] if "control" in i.params else []
+
+
+def is_pure(i: Instruction) -> bool:
+    """Whether an instruction does nothing but give its value: it draws no random numbers."""
+    if i.op == "host":
+        return bool(i.params.get("pure", True))
+    return all(is_pure(x) for inner in inner_programs(i) for x in inner.instructions)
 
 
 def _line(i: Instruction) -> str:
@@ -99,9 +121,10 @@ def _line(i: Instruction) -> str:
         arguments = [shown]
     else:
         arguments = [f"%{a.number}" if isinstance(a, Instruction) else repr(a) for a in i.args]
-        arguments += [f"{k}={_shown(v)}" for k, v in i.params.items() if k not in ("function", "draw")]
+        arguments += [f"{k}={_shown(v)}" for k, v in i.params.items() if k not in ("function", "draw", "control")]
     kind = "…" if i.shape is None else f"{i.dtype} {i.shape}" + (" weak" if i.weak else "")
-    return f"%{i.number} = {i.op} {' '.join(arguments)} : {kind}".replace("  ", " ")
+    line = f"%{i.number} = {i.op} {' '.join(arguments)} : {kind}".replace("  ", " ")
+    return "\n".join([line, *(indent(str(inner), "    ") for inner in inner_programs(i))])
 
 
 def _shown(value: Any) -> str:

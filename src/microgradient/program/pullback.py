@@ -71,7 +71,7 @@ def split(whole: Program, outputs: int, seeds: set[int]) -> tuple[list[Instructi
     for i in [i for i in (*whole.inputs, *whole.instructions) if id(i) in wanted]:
         if id(i) not in seeds and (id(i) in late or i.op in _RECOMPUTED):
             args = tuple([new[id(a)] if isinstance(a, Instruction) else a for a in i.args])
-            new[id(i)] = Instruction(i.op, args, i.params, i.shape, i.dtype, i.weak, i.where)
+            new[id(i)] = Instruction(i.op, args, i.params, i.shape, i.dtype, i.weak, i.where, taped=i.taped)
             made.append(new[id(i)])
         else:
             new[id(i)] = Instruction("input", (), {}, i.shape, i.dtype, i.weak, i.where)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .program import Instruction, Program
+from .program import Instruction, Program, is_pure
 
 _Args = tuple[Any, ...]
 
@@ -57,7 +57,7 @@ def needed(instructions: list[Instruction], outputs: list[Instruction]) -> list[
     wanted = {id(o) for o in outputs}
     kept = []
     for i in reversed(instructions):
-        if id(i) in wanted or (i.op == "host" and not i.params.get("pure", True)):
+        if id(i) in wanted or not is_pure(i):
             kept.append(i)
             wanted.update(id(a) for a in i.args if isinstance(a, Instruction))
     return kept[::-1]

@@ -45,7 +45,7 @@ class Specialization:
         self._connection: Connection | None = None
         if traced.pullback is not None:
             self._connection = Connection(traced.pullback, backend(traced.pullback.program), again, self._volatile())
-        draws = [i.params.get("draw") for i in program.instructions if i.op == "host"]
+        draws = [i.params.get("draw") for i in program.all_instructions() if i.op == "host"]
         self._generators = list({id(d.generator): d.generator for d in draws if d is not None}.values())
 
     def _sort_inputs(self, traced: Traced) -> None:

@@ -33,7 +33,7 @@ from ..tree import flatten
 from .batching import alone, batched, front
 from .bindings import Argument, Binding, Data, Grad, Reference
 from .interpret import out_of_bounds
-from .program import Instruction
+from .program import Instruction, is_pure
 from .sym import Sym
 from .trace import Trace, Written, is_own, tracing_with
 from .traced_world import constant
@@ -67,10 +67,11 @@ def vmap(f: Function, in_axes: Axes = 0, out_axes: Axes = 0) -> Function:
         axes, labels = _axes_of_arguments(in_axes, args, options)
         n, examples = _examples(leaves, axes, labels)
         trace = ExampleTrace()
-        value = trace.run(f, leaves, examples, rebuild)
+        value = trace.run(f, leaves, {k: (x.shape[1:], x.dtype) for k, x in examples.items()}, rebuild)
         outputs, rebuild_outputs = flatten(value)
         places = _spread(out_axes, value, "out_axes", "the result")
-        results = _replayed(trace, outputs, examples, n)
+        values = {i: (source(place, examples), isinstance(place, Argument)) for i, place in trace.inputs}
+        results = replayed(trace.instructions, outputs, values, n)
         return rebuild_outputs([_result(y, m, axis, n) for (y, m), axis in zip(results, places, strict=True)])
 
     return over_examples
@@ -180,16 +181,18 @@ class ExampleTrace(Trace):
     """One run of a function on the shapes of one example. What it closes over becomes an input, or a constant."""
 
     name = "mg.vmap"
+    runs = "for all examples at once"
 
     def __init__(self) -> None:
         super().__init__({})
         self.outer = trace_hooks.current()
-        self.untaped: set[Instruction] = set()  # what ran under no_grad, or was detached
         self._changes: dict[int, TraceError] = {}  # for each tensor from outside that was written to, by its id
 
-    def run(self, f: Function, leaves: list[Any], examples: dict[int, Tensor], rebuild: Function) -> Any:
-        """The result of f, with the instructions that compute them in the place of tensors."""
-        kinds = {k: (x.shape[1:], x.dtype) for k, x in examples.items()}
+    def run(self, f: Function, leaves: list[Any], kinds: dict[int, tuple[Any, Any]], rebuild: Function) -> Any:
+        """The result of f, with the instructions that compute them in the place of tensors.
+
+        `kinds` are the shapes and dtypes of the leaves that are inputs, by number.
+        """
         token = recording.set(None if recording.get() is None else TAPE)
         try:
             with tracing_with(self):
@@ -212,8 +215,8 @@ class ExampleTrace(Trace):
 
     def emit(self, op: str, operands: Any, params: dict[str, Any], shape: Any, dtype: Any, weak: bool = False) -> Sym:
         made = super().emit(op, operands, params, shape, dtype, weak)
-        if recording.get() is None and made.instruction is not None:
-            self.untaped.add(made.instruction)
+        if made.instruction is not None:
+            made.instruction.taped = recording.get() is not None
         return made
 
     def detached(self, datum: Any) -> Any:
@@ -221,7 +224,7 @@ class ExampleTrace(Trace):
             return datum
         made = self.emit("positive", [datum], {}, datum.shape, datum.dtype, datum.weak)
         if made.instruction is not None:
-            self.untaped.add(made.instruction)
+            made.instruction.taped = False
         return made
 
     def with_rule(self, rule: Primitive, y: Tensor, args: list[Tensor]) -> Tensor:
@@ -276,36 +279,42 @@ class ExampleTrace(Trace):
     def write_data(self, tensor: Any, datum: Any, value: Any) -> None:
         """An error in the end, unless what was there is put back, as `functional_call` does."""
         super().write_data(tensor, datum, value)
-        self._changes[id(tensor)] = _would_change(
+        self._changes[id(tensor)] = self._would_change(
             f"changes a tensor of shape {datum.shape} from outside. Return the new value from the function; for the running "
             "statistics of a normalisation layer, call `model.eval()` first."
         )
 
     def write_grad(self, node: Node, grad: Any) -> NoReturn:
-        raise _would_change(
-            f"changes the `.grad` of a leaf of shape {node.shape} from outside. Write `mg.vmap(mg.grad(loss), in_axes=…)` with "
-            "the parameters as an argument."
+        raise self._would_change(
+            f"changes the `.grad` of a leaf of shape {node.shape} from outside. Return `mg.grad(loss)(…)` with the parameters as "
+            "an argument."
         )
 
     def optimizer(self, optimizer: Any) -> NoReturn:
-        raise _would_change(f"takes a step of {type(optimizer).__name__}. Return the gradients, and take it outside.")
+        raise self._would_change(
+            f"takes a step of {type(optimizer).__name__}. Return the gradients, and take it outside."
+        )
+
+    def _would_change(self, what: str) -> TraceError:
+        where = format_location(user_location())
+        return TraceError("MG210", f"{where}: a function under {self.name} runs {self.runs}, and this one {what}")
 
 
-def _would_change(what: str) -> TraceError:
-    where = format_location(user_location())
-    return TraceError("MG210", f"{where}: a function under mg.vmap runs for all examples at once, and this one {what}")
-
-
-def _replayed(
-    trace: ExampleTrace, outputs: list[Instruction], examples: dict[int, Tensor], n: int
+def replayed(
+    instructions: list[Instruction],
+    outputs: list[Instruction],
+    values: dict[Instruction, tuple[Any, bool]],
+    n: int | None,
 ) -> list[tuple[Any, bool]]:
-    """The values of `outputs` for all examples, and whether they differ between these."""
-    values = {i: (_source(place, examples), isinstance(place, Argument)) for i, place in trace.inputs}
-    for i, done in _live(trace.instructions, outputs):
+    """The values of `outputs` for all n examples, and whether they differ between these, from the `values` of inputs.
+
+    If n is None there are no examples, and no value differs.
+    """
+    for i, done in _live(instructions, outputs):
         operands = [values[a] if isinstance(a, Instruction) else (a, False) for a in i.args]
         args, mapped = [x for x, _ in operands], tuple(m for _, m in operands)
-        each = any(mapped) or (i.op == "host" and not i.params["pure"])
-        token = recording.set(None if i in trace.untaped else recording.get())
+        each = any(mapped) or (n is not None and not is_pure(i))
+        token = recording.set(recording.get() if i.taped else None)
         try:
             values[i] = _value(n, i, args, mapped, each), each
         except MicrogradientError:
@@ -322,7 +331,7 @@ def _replayed(
     return [(TAPED.reshape(x, shape=x.shape) if s else x, m) for (x, m), s in zip(found, same, strict=True)]
 
 
-def _value(n: int, i: Instruction, args: list[Any], mapped: tuple[bool, ...], each: bool) -> Any:
+def _value(n: Any, i: Instruction, args: list[Any], mapped: tuple[bool, ...], each: bool) -> Any:
     if i.op == "constant":
         return operators.wrap(i.params["value"], None)
     if i.op == "custom_rule":
@@ -331,6 +340,9 @@ def _value(n: int, i: Instruction, args: list[Any], mapped: tuple[bool, ...], ea
         if each:
             rule, y = _for_all(rule, mapped[1:]), front(y, mapped[0], n)
         return with_rule(rule, y, operands)
+    if "control" in i.params:
+        control = i.params["control"]
+        return control.batched(n, args, mapped) if each else control.alone(args)
     return batched(n, i, args, mapped) if each else alone(i, args)
 
 
@@ -346,7 +358,7 @@ def _live(instructions: list[Instruction], outputs: list[Instruction]) -> list[t
     return order[::-1]
 
 
-def _source(place: Binding, examples: dict[int, Tensor]) -> Any:
+def source(place: Binding, examples: dict[int, Tensor]) -> Any:
     """What an input of the program stands for."""
     if isinstance(place, Argument):
         return examples[place.number]

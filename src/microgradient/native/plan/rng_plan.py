@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...program.program import Program
+from ...program.program import Program, is_pure
 from ..lower.ops import NATIVE_DTYPES
 from .kernel import DrawKernel
 from .values import Buffer, BufferValue
@@ -22,8 +22,11 @@ class Draws:
     def __init__(self, program: Program) -> None:
         found = [i for i in program.instructions if i.op == "host" and not i.params["pure"]]
         specs = [i.params["draw"] for i in found]
-        native = all(d is not None and d.generator is specs[0].generator for d in specs) and all(
-            i.dtype.str[1:] in NATIVE_DTYPES for i in found
+        inside = any(not is_pure(i) for i in program.instructions if i.op != "host")  # between these, in their order
+        native = (
+            not inside
+            and all(d is not None and d.generator is specs[0].generator for d in specs)
+            and all(i.dtype.str[1:] in NATIVE_DTYPES for i in found)
         )
         self.generator: Any = specs[0].generator if specs and native else None
         self.known: dict[int, tuple[DrawKernel, BufferValue, int]] = {}  # kernel, state, entry of its seed and counter

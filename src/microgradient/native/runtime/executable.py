@@ -205,11 +205,14 @@ class _Call:
         self.owner = owner
         self.instruction, self.operands, self.value = call.instruction, call.args, call.value
         self.results = results  # of primitives with several results, until they are picked
+        self._bodies: dict[int, Executable] = {}  # of the programs of a loop or a condition, by their ids
 
     def __call__(self, inputs: Sequence[Array], outputs: Sequence[Array]) -> None:
         args = [self._argument(o, inputs, outputs) for o in self.operands]
         i = self.instruction
-        if i.op == "host":
+        if "control" in i.params:
+            y = i.params["control"].run(args, self._run_body)
+        elif i.op == "host":
             y = run_kernel(i.params["function"], *args)
         else:
             y = run_primitive(i.op, args, i.params)
@@ -218,6 +221,13 @@ class _Call:
             self.results[id(self.value)] = tuple(map(np.array, y))
         else:
             self.owner.array(self.value, inputs, outputs)[...] = np.asarray(y).reshape(-1)
+
+    def _run_body(self, body: Any, args: Sequence[Array]) -> list[Array]:
+        if id(body) not in self._bodies:
+            self._bodies[id(body)] = Executable(body.program)
+        results = [np.empty(o.shape, o.dtype) for o in body.program.outputs]
+        self._bodies[id(body)].run([np.ascontiguousarray(a) for a in args], results)
+        return results
 
     def _argument(self, operand: Any, inputs: Sequence[Array], outputs: Sequence[Array]) -> Any:
         if not isinstance(operand, View):
