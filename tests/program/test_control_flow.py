@@ -80,7 +80,14 @@ def swapped(x: Any) -> Any:
     return a * 2 + b * c + mg.sum(ys)
 
 
-FUNCTIONS = [recurrent, backwards, nested, choosing, counted, each, without_xs, swapped]
+def rotating(x: Any) -> Any:
+    """What is carried is complex, and so is what one branch gives."""
+    z = mg.astype(x, mg.complex128) * (1 + 0.5j)
+    end, ys = mg.scan(lambda c, a: (mg.exp(c * 0.1j) * a + c, mg.abs(c) ** 2), mg.sum(z), z)
+    return mg.sum(ys) + mg.cond(mg.real(end) > 0, lambda c: mg.abs(c * c), lambda c: mg.imag(mg.sin(c)), end)
+
+
+FUNCTIONS = [recurrent, backwards, nested, choosing, counted, each, without_xs, swapped, rotating]
 X = mg.tensor(np.array([0.7, -0.4, 0.3]))
 V = mg.tensor(np.array([0.2, 0.5, -0.6]))
 BATCH = mg.tensor(np.array([[0.7, -0.4, 0.3], [-0.2, 0.8, 0.5]]))

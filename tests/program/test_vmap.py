@@ -389,3 +389,12 @@ def test_a_module_called_with_parameters_of_each_example() -> None:
             assert_equal(mg.vmap(f, axes)(x, *parameters), wanted)
             assert_equal(mg.compile(mg.vmap(f, axes))(x, *parameters), wanted)
     assert all(p.data is data and p.node is node for p, (data, node) in zip(own, before, strict=True))
+
+
+def test_gradients_of_moduli_have_gradients() -> None:
+    """The sign of a complex number, which the gradient of its modulus has, turns with it."""
+    modulus = lambda x: mg.sum(mg.abs(mg.exp(mg.astype(x, mg.complex128) * (1 + 0.5j))) ** 2)
+    xs = normal(2, 3)
+    f, g = mg.vmap(mg.grad(modulus)), looped(mg.grad(modulus), (0,))
+    for compile in (lambda h: h, mg.compile):
+        assert_equal(*(compile(mg.grad(lambda x, h=h: mg.sum(h(xs * x) ** 2)))(xs[0]) for h in (f, g)))

@@ -45,7 +45,7 @@ def alone(i: Instruction, args: list[Any]) -> Any:
         return args[0][i.params["i"]]
     if i.weak:
         return getattr(world(), i.op)(*args, **i.params)
-    return apply(TABLE[i.op], *args, **i.params)
+    return _applied(i, args)
 
 
 def front(x: Any, mapped: bool, n: int) -> Any:
@@ -59,7 +59,12 @@ def front(x: Any, mapped: bool, n: int) -> Any:
 def _pointwise(n: int, i: Instruction, args: list[Any], mapped: Mapped) -> Any:
     ranks = [_rank(a, m) for a, m in zip(args, mapped, strict=True)]
     aligned = [_with_rank(a, max(ranks)) if m else a for a, m in zip(args, mapped, strict=True)]
-    return apply(TABLE[i.op], *aligned, **i.params)
+    return _applied(i, aligned)
+
+
+def _applied(i: Instruction, args: list[Any]) -> Any:
+    """A pointwise instruction on tensors; the sign of a complex number turns with it, which the function of tensors knows."""
+    return xp.sign(args[0]) if i.op == "sign" else apply(TABLE[i.op], *args, **i.params)
 
 
 def _rank(x: Any, mapped: bool) -> int:

@@ -48,7 +48,7 @@ def in_words(kinds: Sequence[Kind]) -> str:
 
 def is_float(kind: Kind) -> bool:
     """Whether there are derivatives of it."""
-    return bool(kind[1].kind == "f")
+    return kind[1].kind in ("f", "c")
 
 
 def chosen(items: Sequence[Any], chosen: Sequence[bool]) -> list[Any]:
