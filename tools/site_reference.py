@@ -24,6 +24,8 @@ CHAPTERS = {
     "microgradient.nn.functional": "nn.functional",
     "microgradient.nn.init": "nn.init",
     "microgradient.nn.utils": "nn.utils",
+    "microgradient.nn.utils.rnn": "nn.utils.rnn",
+    "microgradient.nn.utils.stateless": "nn.utils.stateless",
     "microgradient.optim": "optim",
     "microgradient.optim.lr_scheduler": "optim.lr_scheduler",
     "microgradient.data": "data",

@@ -44,6 +44,24 @@ def compare(
             np.testing.assert_allclose(a.grad.numpy(), b.grad.numpy(), rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("zero_infinity", [False, True])
+def test_ctc_loss_of_a_log_softmax(reduction: str, zero_infinity: bool) -> None:
+    scores, targets = numbers(6, 3, 4), np.array([[1, 1, 3], [2, 3, 0], [3, 1, 2]])
+    lengths = {"input_lengths": np.array([6, 4, 5 if zero_infinity else 6]), "target_lengths": np.array([3, 0, 2])}
+    if zero_infinity:
+        lengths["input_lengths"][0] = 3  # 1, 1, 3 needs a blank between
+
+    def loss(library: Any, softmax: Any) -> Callable[..., Any]:
+        return lambda x, **rest: library.ctc_loss(
+            softmax(x, -1), **rest, blank=0, reduction=reduction, zero_infinity=zero_infinity
+        )
+
+    compare(loss(F, F.log_softmax), loss(TF, TF.log_softmax), scores, targets=targets, **lengths)
+    packed = np.array([1, 1, 3, 3, 1])
+    compare(loss(F, F.log_softmax), loss(TF, TF.log_softmax), scores, targets=packed, **lengths)
+
+
 LABELS = np.array([0, 2, 1, 2])
 WEIGHTS = np.array([0.5, 2.0, 1.0])
 

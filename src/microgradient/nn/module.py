@@ -13,7 +13,7 @@ from ..interop import check_device
 from ..operators import wrap
 from ..tensor import Tensor
 from .error_context import add_whereabouts
-from .parameter import Parameter, zero_grad
+from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter, zero_grad
 
 Part = TypeVar("Part")
 
@@ -73,6 +73,8 @@ class Module:
                 f"`{name}` of {type(self).__name__} is a parameter; {type_name(value)} in its place would never be "
                 f"trained. Write `{name} = nn.Parameter(...)`, or `{name}.data = array` to change its numbers.",
             )
+        if isinstance(value, Buffer):
+            vars(self).setdefault("_buffer_names", {})[name] = value.persistent
         if not isinstance(value, Tensor | None) and name in vars(self).get("_buffer_names", ()):
             raise ArgumentTypeError(
                 "MG152", f"`{name}` of {type(self).__name__} is a buffer, which is a tensor or None; {type_name(value)} "
@@ -228,11 +230,16 @@ class Module:
         arrays = {key: _as_array(value) for key, value in state_dict.items() if key in own}
         missing = [key for key in own if key not in state_dict]
         unexpected = [key for key in state_dict if key not in own]
-        misshaped = [key for key, array in arrays.items() if array.shape != own[key].shape]
+        unknown = (UninitializedParameter, UninitializedBuffer)
+        misshaped = [
+            key for key, a in arrays.items() if a.shape != own[key].shape and not isinstance(own[key], unknown)
+        ]
         if misshaped or (strict and (missing or unexpected)):
             problems = (missing, unexpected) if strict else ([], [])
             raise StateDictError("MG155", _misfit(type(self).__name__, own, arrays, misshaped, *problems))
         for key, array in arrays.items():
+            if isinstance(tensor := own[key], UninitializedParameter | UninitializedBuffer):
+                tensor.materialize(array.shape)
             own[key].store(np.array(array, dtype=own[key].dtype))
         return LoadResult(missing, unexpected)
 

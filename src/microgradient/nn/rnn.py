@@ -13,6 +13,7 @@ from . import functional, init
 from .linear import empty_parameter
 from .module import Module
 from .parameter import Parameter
+from .utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 State = tuple[Tensor, ...]
 
@@ -23,14 +24,21 @@ class _Gated(Module):
     _gates = 1  # how many blocks of hidden_size rows the weights have
     _states = 1  # how many tensors are carried from step to step
     hidden_size: int
+    proj_size: int = 0  # of an LSTM's output, if that is projected to another size
     bias: bool
 
     def _add_weights(self, suffix: str, width: int, dtype: Any, device: object) -> None:
         rows = self._gates * self.hidden_size
         setattr(self, f"weight_ih{suffix}", empty_parameter((rows, width), dtype, device))
-        setattr(self, f"weight_hh{suffix}", empty_parameter((rows, self.hidden_size), dtype, device))
+        setattr(self, f"weight_hh{suffix}", empty_parameter((rows, self._output_size), dtype, device))
         setattr(self, f"bias_ih{suffix}", empty_parameter((rows,), dtype, device) if self.bias else None)
         setattr(self, f"bias_hh{suffix}", empty_parameter((rows,), dtype, device) if self.bias else None)
+        if self.proj_size:
+            setattr(self, f"weight_hr{suffix}", empty_parameter((self.proj_size, self.hidden_size), dtype, device))
+
+    @property
+    def _output_size(self) -> int:
+        return self.proj_size or self.hidden_size
 
     def reset_parameters(self) -> None:
         """Draw new values for all parameters."""
@@ -43,8 +51,10 @@ class _Gated(Module):
         bias = getattr(self, f"bias_ih{suffix}") + getattr(self, f"bias_hh{suffix}") if self.bias else None
         return (functional.linear(x, getattr(self, f"weight_ih{suffix}"), bias),)
 
-    def _step(self, gates: State, state: State, weight: Tensor, bias: Tensor | None) -> State:
-        """One step in time: what `_from_input` gives for it, the state before, W_hhᵀ and b_hh."""
+    def _step(
+        self, gates: State, state: State, weight: Tensor, bias: Tensor | None, projection: Tensor | None = None
+    ) -> State:
+        """One step in time: what `_from_input` gives for it, the state before, W_hhᵀ, b_hh and W_hrᵀ."""
         raise NotImplementedError
 
     def _public(self, state: State) -> Any:
@@ -54,7 +64,9 @@ class _Gated(Module):
 class _Rnn(_Gated):
     nonlinearity: str
 
-    def _step(self, gates: State, state: State, weight: Tensor, bias: Tensor | None) -> State:
+    def _step(
+        self, gates: State, state: State, weight: Tensor, bias: Tensor | None, projection: Tensor | None = None
+    ) -> State:
         z = gates[0] + mg.matmul(state[0], weight)
         return (mg.tanh(z) if self.nonlinearity == "tanh" else mg.relu(z),)
 
@@ -63,13 +75,16 @@ class _Lstm(_Gated):
     _gates = 4
     _states = 2
 
-    def _step(self, gates: State, state: State, weight: Tensor, bias: Tensor | None) -> State:
+    def _step(
+        self, gates: State, state: State, weight: Tensor, bias: Tensor | None, projection: Tensor | None = None
+    ) -> State:
         h, c = state
         z = gates[0] + mg.matmul(h, weight)
         n = c.shape[-1]
         opened = mg.sigmoid(z)  # of g too, for nothing: one call for i, f and o is faster than three
         c = opened[:, n : 2 * n] * c + opened[:, :n] * mg.tanh(z[:, 2 * n : 3 * n])
-        return opened[:, 3 * n :] * mg.tanh(c), c
+        h = opened[:, 3 * n :] * mg.tanh(c)
+        return h if projection is None else mg.matmul(h, projection), c
 
 
 class _Gru(_Gated):
@@ -81,7 +96,9 @@ class _Gru(_Gated):
         gates, both = functional.linear(x, getattr(self, f"weight_ih{suffix}"), bias), 2 * self.hidden_size
         return gates[..., :both], gates[..., both:]
 
-    def _step(self, gates: State, state: State, weight: Tensor, bias: Tensor | None) -> State:
+    def _step(
+        self, gates: State, state: State, weight: Tensor, bias: Tensor | None, projection: Tensor | None = None
+    ) -> State:
         (h,) = state
         part = mg.matmul(h, weight)
         if bias is not None:
@@ -108,10 +125,16 @@ class _Recurrent(_Gated):
         batch_first: bool = False,
         dropout: float = 0.0,
         bidirectional: bool = False,
+        proj_size: int = 0,
         device: object = None,
         dtype: Any = None,
     ) -> None:
         super().__init__()
+        if proj_size and (self._states == 1 or not 0 < proj_size < hidden_size):
+            raise ArgumentError(
+                "MG157",
+                f"proj_size={proj_size} is for an LSTM, and below hidden_size={hidden_size}; this is {type(self).__name__}.",
+            )
         if num_layers < 1 or hidden_size < 1:
             raise ArgumentError("MG157", f"num_layers={num_layers} and hidden_size={hidden_size} must be at least 1.")
         if not 0.0 <= dropout <= 1.0:
@@ -123,55 +146,91 @@ class _Recurrent(_Gated):
         self.batch_first = batch_first
         self.dropout = dropout
         self.bidirectional = bidirectional
+        self.proj_size = proj_size
         directions = 2 if bidirectional else 1
         for layer in range(num_layers):
-            width = input_size if layer == 0 else hidden_size * directions
+            width = input_size if layer == 0 else self._output_size * directions
             for suffix in (f"_l{layer}", f"_l{layer}_reverse")[:directions]:
                 self._add_weights(suffix, width, dtype, device)
         self.reset_parameters()
 
-    def forward(self, input: Tensor, hx: Any = None) -> tuple[Tensor, Any]:
-        """(L, N, in), or (N, L, in) with `batch_first`, or (L, in) → the outputs of the last layer, and the final state."""
+    def forward(self, input: Tensor | PackedSequence, hx: Any = None) -> tuple[Any, Any]:
+        """(L, N, in), or (N, L, in) with `batch_first`, or (L, in) → the outputs of the last layer, and the final state.
+
+        A `PackedSequence` gives one: each sequence is read to its own end, and its final state is the one there.
+        """
+        if isinstance(input, PackedSequence):
+            return self._packed(input, hx)
         x, batched = self._time_first(input)
-        directions = 2 if self.bidirectional else 1
-        states = self._first_states(hx, x, batched, self.num_layers * directions)
-        finals: list[State] = []
-        for layer in range(self.num_layers):
-            outputs = []
-            for suffix in (f"_l{layer}", f"_l{layer}_reverse")[:directions]:
-                output, final = self._run(x, states[len(finals)], suffix)
-                outputs.append(output)
-                finals.append(final)
-            x = outputs[0] if directions == 1 else mg.concat(outputs, axis=-1)
-            if self.dropout and layer < self.num_layers - 1:
-                x = functional.dropout(x, self.dropout, self.training)
+        x, finals = self._layers(x, self._first_states(hx, x, batched), None)
         state = tuple(mg.stack([final[i] for final in finals], axis=0) for i in range(self._states))
         if not batched:
             return mg.squeeze(x, axis=1), self._public(tuple(mg.squeeze(s, axis=1) for s in state))
         return mg.permute_dims(x, (1, 0, 2)) if self.batch_first else x, self._public(state)
 
-    def _run(self, x: Tensor, state: State, suffix: str) -> tuple[Tensor, State]:
+    def _packed(self, sequence: PackedSequence, hx: Any) -> tuple[PackedSequence, Any]:
+        """In the order of the packed sequence, the longest first; states are in the caller's order."""
+        x, lengths = pad_packed_sequence(sequence._replace(sorted_indices=None, unsorted_indices=None))
+        order, back = sequence.sorted_indices, sequence.unsorted_indices
+        if hx is not None and order is not None:
+            hx = self._public(tuple(mg.take(s, order, axis=1) for s in ((hx,) if self._states == 1 else hx)))
+        self._check_width(x)
+        running = mg.expand_dims(mg.expand_dims(mg.arange(x.shape[0]), axis=1) < lengths, axis=2)
+        x, finals = self._layers(x, self._first_states(hx, x, True), running)
+        state = tuple(mg.stack([final[i] for final in finals], axis=0) for i in range(self._states))
+        if back is not None:
+            state = tuple(mg.take(s, back, axis=1) for s in state)
+        return PackedSequence(pack_padded_sequence(x, lengths).data, sequence.batch_sizes, order, back), self._public(
+            state
+        )
+
+    def _layers(self, x: Tensor, states: list[State], running: Tensor | None) -> tuple[Tensor, list[State]]:
+        """All layers, one after the other: the outputs of the last one, and the final states of all layers and directions."""
+        directions = 2 if self.bidirectional else 1
+        finals: list[State] = []
+        for layer in range(self.num_layers):
+            outputs = []
+            for suffix in (f"_l{layer}", f"_l{layer}_reverse")[:directions]:
+                output, final = self._run(x, states[len(finals)], suffix, running)
+                outputs.append(output)
+                finals.append(final)
+            x = outputs[0] if directions == 1 else mg.concat(outputs, axis=-1)
+            if self.dropout and layer < self.num_layers - 1:
+                x = functional.dropout(x, self.dropout, self.training)
+        return x, finals
+
+    def _run(self, x: Tensor, state: State, suffix: str, running: Tensor | None) -> tuple[Tensor, State]:
+        """The loop over time; where `running` (L, N, 1) is false, a sequence has not begun or is over, and its state stays."""
         weight = getattr(self, f"weight_hh{suffix}").T
         bias = getattr(self, f"bias_hh{suffix}") if self.bias else None
+        projection = getattr(self, f"weight_hr{suffix}").T if self.proj_size else None
         gates = list(zip(*map(steps, self._from_input(x, suffix)), strict=True))
         backwards = suffix.endswith("_reverse")
         outputs = []
-        for part in reversed(gates) if backwards else gates:
-            state = self._step(part, state, weight, bias)
+        for t in range(len(gates))[:: -1 if backwards else 1]:
+            after = self._step(gates[t], state, weight, bias, projection)
+            if running is not None:
+                after = tuple(mg.where(running[t], new, old) for new, old in zip(after, state, strict=True))
+            state = after
             outputs.append(state[0])
         return mg.stack(outputs[::-1] if backwards else outputs, axis=0), state
 
+    def flatten_parameters(self) -> None:
+        """Nothing: for programs written for PyTorch."""
+
+    @property
+    def all_weights(self) -> list[list[Parameter]]:
+        """The parameters of each layer and direction."""
+        suffixes = [f"_l{i}{end}" for i in range(self.num_layers) for end in ("", "_reverse")[: 1 + self.bidirectional]]
+        named = [(name, p) for name, p in self.named_parameters(recurse=False)]
+        return [[p for name, p in named if name[name.index("_l") :] == suffix] for suffix in suffixes]
+
     def _time_first(self, input: Tensor) -> tuple[Tensor, bool]:
-        name = f"{type(self).__name__}({self.input_size}, {self.hidden_size})"
         if input.ndim not in (2, 3):
+            name = f"{type(self).__name__}({self.input_size}, {self.hidden_size})"
             axes = "(N, L, in)" if self.batch_first else "(L, N, in)"
             raise ShapeError("MG160", f"{name} takes {axes} or (L, in), got an input of shape {input.shape}.")
-        if input.shape[-1] != self.input_size:
-            raise ShapeError(
-                "MG160",
-                f"{name} got {input.shape[-1]} features, in an input of shape {input.shape}; it takes {self.input_size}. "
-                f"Change input_size to {input.shape[-1]}.",
-            )
+        self._check_width(input)
         batched = input.ndim == 3
         if not batched:
             x = mg.expand_dims(input, axis=1)
@@ -179,22 +238,33 @@ class _Recurrent(_Gated):
             x = mg.permute_dims(input, (1, 0, 2)) if self.batch_first else input
         if not x.shape[0]:
             raise ShapeError(
-                "MG160", f"{name} needs a sequence of at least one step, got an input of shape {input.shape}."
+                "MG160",
+                f"{type(self).__name__} needs a sequence of at least one step, got an input of shape {input.shape}.",
             )
         return x, batched
 
-    def _first_states(self, hx: Any, x: Tensor, batched: bool, count: int) -> list[State]:
+    def _check_width(self, input: Tensor) -> None:
+        if input.shape[-1] != self.input_size:
+            raise ShapeError(
+                "MG160",
+                f"{type(self).__name__}({self.input_size}, {self.hidden_size}) got {input.shape[-1]} features, in an input of "
+                f"shape {input.shape}; it takes {self.input_size}. Change input_size to {input.shape[-1]}.",
+            )
+
+    def _first_states(self, hx: Any, x: Tensor, batched: bool) -> list[State]:
         """The state before the first step, for each layer and direction; zeros if none is given."""
-        shape = (count, x.shape[1], self.hidden_size)
+        count = self.num_layers * (2 if self.bidirectional else 1)
+        widths = (self._output_size, self.hidden_size)[: self._states]
         if hx is None:
-            zeros = mg.zeros(shape[1:], dtype=self.weight_hh_l0.dtype)  # type: ignore[attr-defined]
-            return [(zeros,) * self._states] * count
+            dtype = self.weight_hh_l0.dtype  # type: ignore[attr-defined]
+            return [tuple(mg.zeros((x.shape[1], width), dtype=dtype) for width in widths)] * count
         given = (hx,) if self._states == 1 else tuple(hx)
-        for state in given:
-            if state.shape != (shape if batched else (count, self.hidden_size)):
+        for state, width in zip(given, widths, strict=True):
+            wanted = (count, x.shape[1], width) if batched else (count, width)
+            if state.shape != wanted:
                 raise ShapeError(
                     "MG160",
-                    f"{type(self).__name__} needs a first state of shape {shape if batched else (count, self.hidden_size)} "
+                    f"{type(self).__name__} needs a first state of shape {wanted} "
                     f"(layers · directions{', batch' if batched else ''}, hidden), got {state.shape}.",
                 )
         given = given if batched else tuple(mg.expand_dims(state, axis=1) for state in given)
@@ -202,6 +272,7 @@ class _Recurrent(_Gated):
 
     def extra_repr(self) -> str:
         text = f"{self.input_size}, {self.hidden_size}"
+        text += f", proj_size={self.proj_size}" if self.proj_size else ""
         text += f", num_layers={self.num_layers}" if self.num_layers != 1 else ""
         text += "" if self.bias else ", bias=False"
         text += ", batch_first=True" if self.batch_first else ""
@@ -232,7 +303,9 @@ class RNN(_Rnn, _Recurrent):
         device: object = None,
         dtype: Any = None,
     ) -> None:
-        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device, dtype)
+        super().__init__(
+            input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0, device, dtype
+        )
         self.nonlinearity = _checked_nonlinearity(nonlinearity)
 
 
@@ -240,7 +313,8 @@ class LSTM(_Lstm, _Recurrent):
     """Long short-term memory: input, forget and output gates i, f, o and a candidate g, weights in the order i, f, g, o.
 
     c = f · c + i · g and h = o · tanh(c) at every step, with i, f, o = σ(...) and g = tanh(...) of W_ih x + b_ih +
-    W_hh h + b_hh. Returns (outputs, (h, c)). Hochreiter and Schmidhuber 1997; Gers, Schmidhuber and Cummins 2000.
+    W_hh h + b_hh. With `proj_size` h = W_hr (o · tanh(c)) has that size. Returns (outputs, (h, c)). Hochreiter and
+    Schmidhuber 1997; Gers, Schmidhuber and Cummins 2000; Sak, Senior and Beaufays 2014.
 
     >>> outputs, (h, c) = LSTM(3, 5, batch_first=True)(mg.ones((2, 7, 3)))
     >>> outputs.shape, h.shape, c.shape

@@ -140,7 +140,7 @@ def fractional_max_pool(
     samples = random.uniform((*x.shape[:2], ndim), dtype=x.dtype) if _random_samples is None else _random_samples
     places = mg.broadcast_to(flat_places(lengths), x.shape) if return_indices else None
     for i in reversed(range(ndim)):
-        u = samples[:, :, i if ndim == 3 else 1 - i]  # PyTorch's order: W, H, but D, H, W
+        u = samples[: x.shape[0], :, i if ndim == 3 else 1 - i]  # PyTorch's order: W, H, but D, H, W
         starts = _drawn_starts(u, lengths[i], sizes[i], kernel[i])
         x, places = first_max(x, places, _along(starts, i + 2), kernel[i])
     return pooled(x, places, batched)

@@ -165,7 +165,7 @@ def _limit_rows(weight: Tensor, input: Tensor, max_norm: float, norm_type: float
         used = TAPED.index_add(mg.ones(flat.shape, dtype=mg.int64), flat.raw, key=(INDEX,), shape=weight.shape[:1]) > 0
         norms = mg.linalg.vector_norm(weight, ord=norm_type, axis=1)
         factor = mg.where(used & (norms > max_norm), max_norm / (norms + 1e-7), 1.0)
-        weight.raw = mg.astype(weight * mg.expand_dims(factor, axis=1), weight.dtype).raw
+        weight.store(mg.astype(weight * mg.expand_dims(factor, axis=1), weight.dtype).raw)
 
 
 def _check_rows(input: Tensor, rows: int) -> None:

@@ -1,17 +1,16 @@
-"""What is done to all parameters or gradients at once. (The module has PyTorch's name.)"""
+"""Gradients of all parameters, scaled or clipped."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 
 import microgradient as mg
 
-from ..errors import ArgumentError, ArgumentTypeError, GradientError, ShapeError
-from ..tensor import Tensor
-from .module import Module
+from ...errors import ArgumentTypeError, GradientError
+from ...tensor import Tensor
+from ..module import Module
 
 
 def clip_grad_norm_(
@@ -68,65 +67,8 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
         parameter.grad = mg.clip(grad, min=-clip_value, max=clip_value)
 
 
-def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
-    """All parameters, one after the other, as one vector; differentiable.
-
-    >>> from microgradient import nn
-    >>> parameters_to_vector(nn.Linear(2, 3).parameters()).shape
-    (9,)
-    """
-    return mg.concat([mg.reshape(parameter, (parameter.raw.size,)) for parameter in parameters])
-
-
-def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
-    """Put the numbers of a vector into the parameters: the inverse of `parameters_to_vector`.
-
-    >>> import microgradient as mg
-    >>> w = mg.zeros((2,))
-    >>> vector_to_parameters(mg.tensor([1.0, 2.0]), [w])
-    >>> w.tolist()
-    [1.0, 2.0]
-    """
-    taken = list(parameters)
-    count = sum(parameter.raw.size for parameter in taken)
-    if vec.shape != (count,):
-        raise ShapeError("MG155", f"These parameters hold {count} numbers, the vector has shape {vec.shape}.")
-    start = 0
-    for parameter in taken:
-        part = vec.raw[start : start + parameter.raw.size]
-        parameter.store(np.array(part.reshape(parameter.shape), dtype=parameter.dtype))
-        start += parameter.raw.size
-
-
-def functional_call(module: Module, parameters: Mapping[str, Tensor], *args: Any, **kwargs: Any) -> Any:
-    """`module(*args, **kwargs)` with other tensors in the place of its parameters and buffers, named by their paths.
-
-    So a model becomes a function of its parameters, to be given to `mg.grad`, `mg.hvp` or `mg.hessian`. Those not named
-    stay as they are. Raises `ArgumentError` for a path that is not in the module.
-
-    >>> from microgradient import nn
-    >>> layer = nn.Linear(1, 1, bias=False)
-    >>> mg.grad(lambda w: functional_call(layer, {"weight": w}, mg.tensor([3.0])).sum())(mg.tensor([[2.0]])).item()
-    3.0
-    """
-    own = module.state_dict(keep_vars=True)
-    for path, value in parameters.items():
-        if path not in own:
-            raise ArgumentError("MG154", f"{type(module).__name__} has no parameter or buffer `{path}`.")
-        if value.shape != own[path].shape:
-            raise ShapeError("MG155", f"`{path}` has shape {own[path].shape}, the tensor given for it {value.shape}.")
-    before = [(own[path], own[path].raw, own[path].node) for path in parameters]
-    try:
-        for path, value in parameters.items():
-            own[path].raw, own[path].node = value.raw, value.node
-        return module(*args, **kwargs)
-    finally:
-        for tensor, data, node in before:
-            tensor.raw, tensor.node = data, node
-
-
 def _non_finite(norm: Tensor, with_grad: list[tuple[Tensor, Tensor]]) -> GradientError:
-    from ..explain.names import node_names, user_variables  # the names that the caller has for its parameters
+    from ...explain.names import node_names, user_variables  # the names that the caller has for its parameters
 
     names = node_names(user_variables())
     bad = [
