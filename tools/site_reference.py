@@ -28,6 +28,7 @@ CHAPTERS = {
     "microgradient.nn.utils.stateless": "nn.utils.stateless",
     "microgradient.optim": "optim",
     "microgradient.optim.lr_scheduler": "optim.lr_scheduler",
+    "microgradient.optim.swa_utils": "optim.swa_utils",
     "microgradient.data": "data",
     "microgradient.explain": "explain",
     "microgradient.train": "train",

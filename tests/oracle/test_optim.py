@@ -161,34 +161,3 @@ def test_names_are_kept_as_pytorch_keeps_them():
     ours = optim.SGD([("layer.w", w)], lr=0.1).state_dict()
     theirs = torch.optim.SGD([("layer.w", torch.nn.Parameter(torch.ones(1)))], lr=0.1).state_dict()
     assert ours["param_groups"][0]["param_names"] == theirs["param_groups"][0]["param_names"] == ["layer.w"]
-
-
-SCHEDULES = [
-    ("StepLR", {"step_size": 3}),
-    ("StepLR", {"step_size": 2, "gamma": 0.5}),
-    ("ExponentialLR", {"gamma": 0.9}),
-    ("LinearLR", {}),
-    ("LinearLR", {"start_factor": 0.1, "end_factor": 0.7, "total_iters": 8}),
-    ("CosineAnnealingLR", {"T_max": 10}),
-    ("CosineAnnealingLR", {"T_max": 4, "eta_min": 0.01}),
-    ("LambdaLR", {"lr_lambda": lambda epoch: 1 / (1 + epoch)}),
-    ("LambdaLR", {"lr_lambda": [lambda epoch: 0.9**epoch, lambda epoch: 1.0]}),
-]
-
-
-@pytest.mark.parametrize(("name", "settings"), SCHEDULES)
-def test_schedules_agree(name, settings):
-    rates = []
-    for m, p in ((optim, mg.tensor([1.0], requires_grad=True)), (torch.optim, torch.nn.Parameter(torch.ones(1)))):
-        q = p.detach()
-        q.requires_grad = True
-        opt = m.SGD([{"params": [p], "lr": 0.3}, {"params": [q]}], lr=0.1)
-        schedule = getattr(m.lr_scheduler, name)(opt, **settings)
-        seen = [schedule.get_last_lr()]
-        for _ in range(12):
-            p.grad, q.grad = p.detach(), q.detach()
-            opt.step()
-            schedule.step()
-            seen.append(schedule.get_last_lr())
-        rates.append(seen)
-    np.testing.assert_allclose(rates[0], rates[1], rtol=1e-12, atol=1e-15)

@@ -178,11 +178,25 @@ def test_gradients_accumulate_and_zero_grad_may_come_last() -> None:
         both(lambda zero=zero: build(zero), *[(mg.astype(numbers(3, 2, seed=i), mg.float32),) for i in range(4)])
 
 
-def test_learning_rates_follow_their_scheduler_without_another_program() -> None:
+SCHEDULED: dict[str, tuple[Any, Any]] = {
+    "rates": (lambda p: optim.AdamW(p, lr=0.1), lambda o: optim.lr_scheduler.ExponentialLR(o, 0.5)),
+    "betas": (lambda p: optim.Adam(p, lr=0.1), lambda o: optim.lr_scheduler.OneCycleLR(o, 0.1, total_steps=6)),
+    "momenta": (lambda p: optim.SGD(p, momentum=0.9), lambda o: optim.lr_scheduler.CyclicLR(o, 0.1, 0.2, 3)),
+    "nesterov": (
+        lambda p: optim.SGD(p, momentum=0.9, nesterov=True), lambda o: optim.lr_scheduler.CyclicLR(o, 0.1, 0.2, 3),
+    ),
+    "rmsprop": (lambda p: optim.RMSprop(p, momentum=0.9), lambda o: optim.lr_scheduler.CyclicLR(o, 0.1, 0.2, 3)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", SCHEDULED)
+def test_settings_follow_their_scheduler_without_another_program(what: str) -> None:
+    make_optimizer, make_schedule = SCHEDULED[what]
+
     def build() -> tuple[Step, Any]:
         model = nn.Linear(4, 3)
-        optimizer = optim.AdamW(model.parameters(), lr=0.1)
-        schedule = optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
+        optimizer = make_optimizer(model.parameters())
+        schedule = make_schedule(optimizer)
 
         def step(x: Any) -> Any:
             optimizer.zero_grad()

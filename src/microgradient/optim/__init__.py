@@ -2,7 +2,7 @@
 
 from ..nn.utils import clip_grad_norm_, clip_grad_value_
 from ..other_names import answer_for
-from . import lr_scheduler
+from . import lr_scheduler, swa_utils
 from .adadelta import Adadelta
 from .adafactor import Adafactor
 from .adagrad import Adagrad
@@ -36,7 +36,8 @@ __all__ += [
     "Shampoo",
     "SparseAdam",
 ]
-__all__ += ["clip_grad_norm_", "clip_grad_value_", "lr_scheduler"]
+__all__ += ["clip_grad_norm_", "clip_grad_value_", "lr_scheduler", "swa_utils"]
 
 answer_for(__name__)
 answer_for(lr_scheduler.__name__)
+answer_for(swa_utils.__name__)

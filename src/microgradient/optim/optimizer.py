@@ -80,6 +80,8 @@ class Optimizer:
     """Whether `update` is right for complex parameters, whose parts should move as two real numbers do."""
     numbers: tuple[str, ...] = ("step",)
     """Which entries of the state are numbers; the others are arrays."""
+    inputs: tuple[str, ...] = ("lr",)
+    """Which settings change while training: a compiled step reads them at every call."""
     needs_closure = False
     """Whether `step` has to be given a function that computes the loss."""
 

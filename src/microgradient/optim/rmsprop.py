@@ -47,7 +47,7 @@ class RMSprop(Optimizer):
         return {"step": 0.0, **{name: np.zeros(p.shape, p.dtype) for name, used in names.items() if used}}
 
     def update(self, xp: Any, p: Any, g: Any, state: State, group: Group) -> Any:
-        alpha, momentum = group["alpha"], group["momentum"]
+        alpha = group["alpha"]
         if group["weight_decay"]:
             g = g + group["weight_decay"] * p
         state["step"] = state["step"] + 1
@@ -56,6 +56,6 @@ class RMSprop(Optimizer):
             m = state["grad_avg"] = state["grad_avg"] + (1 - alpha) * (g - state["grad_avg"])
             v = v - m * m
         g = g / (xp.sqrt(v) + group["eps"])
-        if momentum:
-            g = state["momentum_buffer"] = momentum * state["momentum_buffer"] + g
+        if "momentum_buffer" in state:
+            g = state["momentum_buffer"] = group["momentum"] * state["momentum_buffer"] + g
         return p - group["lr"] * g

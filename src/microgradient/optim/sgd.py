@@ -62,7 +62,7 @@ class SGD(Optimizer):
         lr, momentum = group["lr"], group["momentum"]
         if group["weight_decay"]:
             g = g + group["weight_decay"] * p
-        if momentum:
+        if "momentum_buffer" in state or momentum:
             b = state.get("momentum_buffer")
             b = state["momentum_buffer"] = g.copy() if b is None else momentum * b + (1 - group["dampening"]) * g
             g = g + momentum * b if group["nesterov"] else b

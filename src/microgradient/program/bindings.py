@@ -98,6 +98,12 @@ class Setting(NamedTuple):
     optimizer: Any
     group: int
     name: str
+    place: int | None = None  # among several, such as two betas
+
+    def number(self) -> Any:
+        """What it is now."""
+        value = vars(self.optimizer)["param_groups"][self.group][self.name]
+        return value if self.place is None else value[self.place]
 
 
 class Reference:

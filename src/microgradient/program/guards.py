@@ -89,7 +89,8 @@ class _OptimizerGuard:
         self.optimizer = traced.optimizer
         self.known = []
         for group in vars(self.optimizer)["param_groups"]:
-            names = [k for k in group if k not in ("params", "param_names", "lr", "initial_lr")]
+            known = ("params", "param_names", "initial_lr", *self.optimizer.inputs)
+            names = [k for k in group if k not in known]
             chosen = itemgetter(*names) if names else len
             self.known.append((len(group), chosen, chosen(group), [*group["params"]]))
         self.before = {p: set(before) for p, before in traced.before.items()}

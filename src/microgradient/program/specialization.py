@@ -53,16 +53,16 @@ class Specialization:
         changed = {e.binding for e in traced.effects if e.output is not None}
         self._arguments: list[tuple[int, int, int, bool]] = []
         self._read: list[tuple[int, Any, Any, Any]] = []
-        self._settings: list[tuple[int, Any, int, str]] = []
+        self._settings: list[tuple[int, Setting]] = []
         aliased = {a.input for a in traced.program.aliases}
         for k, (instruction, binding) in enumerate(zip(traced.program.inputs, traced.sources, strict=True)):
             if isinstance(binding, Argument):
                 self._arguments.append((k, binding.number, self.kinds[binding.number], instruction.weak))
             elif isinstance(binding, Setting):
-                self._settings.append((k, binding.optimizer, binding.group, binding.name))
+                self._settings.append((k, binding))
             elif binding not in changed or k not in aliased or isinstance(binding, ArgumentGrad):
                 self._read.append((k, binding, instruction.shape, instruction.dtype))
-        for k in [*(k for k, _, _, weak in self._arguments if weak), *(k for k, *_ in self._settings)]:
+        for k in [*(k for k, _, _, weak in self._arguments if weak), *(k for k, _ in self._settings)]:
             self.inputs[k] = np.empty((), traced.program.inputs[k].dtype)
         self._rates_are_numbers = False
         self._borrowed = [k for k, _, _, weak in self._arguments if not weak] + [k for k, *_ in self._read]
@@ -96,7 +96,7 @@ class Specialization:
 
     def _volatile(self) -> set[int]:
         """The inputs whose arrays the user, or the next call, may change before the backward pass."""
-        numbers = {k for k, _, kind, weak in self._arguments if weak or kind == ARRAY} | {k for k, *_ in self._settings}
+        numbers = {k for k, _, kind, weak in self._arguments if weak or kind == ARRAY} | {k for k, _ in self._settings}
         return numbers | {k for k, binding in enumerate(self.traced.sources) if isinstance(binding, Reference)}
 
     # ------------------------------------------------------------------------------------------------------------- the call
@@ -124,9 +124,9 @@ class Specialization:
             inputs[k] = a if a.__class__ is np.ndarray and a.flags.c_contiguous else _plain(a)
         untouched = self.guards.untouched
         if not (untouched and self._rates_are_numbers):  # an array may change by itself
-            rates = [vars(optimizer)["param_groups"][group][name] for _, optimizer, group, name in self._settings]
+            rates = [setting.number() for _, setting in self._settings]
             self._rates_are_numbers = all([isinstance(rate, float | int) for rate in rates])
-            for (k, *_), rate in zip(self._settings, rates, strict=True):
+            for (k, _), rate in zip(self._settings, rates, strict=True):
                 inputs[k].fill(rate)
         if self.owned.held:
             self._owned_are_ready = self.owned.ready(untouched)

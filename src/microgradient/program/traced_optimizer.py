@@ -61,12 +61,22 @@ class OptimizerTrace:
         return self.trace.input(binding, (), FLOAT64, weak=True)
 
     def _settings(self, group: dict[str, Any]) -> dict[str, Any]:
-        """The group with its learning rate as a number known when the program runs."""
+        """The group with its learning rate, and what else changes while training, as numbers known when the program runs."""
         number = next(i for i, g in enumerate(self.optimizer.param_groups) if g is group)
         if number not in self.groups:
-            rate: Sym = self.trace.input(Setting(self.optimizer, number, "lr"), (), FLOAT64, weak=True)
-            self.groups[number] = {**group, "lr": rate}
+            inputs = [name for name in self.optimizer.inputs if name in group]
+            self.groups[number] = {**group, **{name: self._setting(number, name, group[name]) for name in inputs}}
         return self.groups[number]
+
+    def _setting(self, group: int, name: str, value: Any) -> Any:
+        if isinstance(value, tuple):
+            places = range(len(value))
+            return tuple(self._setting_input(Setting(self.optimizer, group, name, place)) for place in places)
+        return self._setting_input(Setting(self.optimizer, group, name))
+
+    def _setting_input(self, setting: Setting) -> Sym:
+        rate: Sym = self.trace.input(setting, (), FLOAT64, weak=True)
+        return rate
 
     def has_replaced(self, array: Any) -> bool:
         """Whether an array is of a state that this trace has recomputed: the optimiser itself doesn't know yet."""
