@@ -83,6 +83,54 @@ def eigh(a: Array) -> tuple[Array, Array]:
     return cast("tuple[Array, Array]", lapack(np.linalg.eigh, a))
 
 
+def solve_triangular(a: Array, b: Array, *, upper: bool, unit: bool) -> Array:
+    """y with a y = b, where a counts as triangular, and its diagonal as ones if `unit`."""
+    import scipy.linalg
+
+    batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    a, b = (np.broadcast_to(x, (*batch, *x.shape[-2:])) for x in (a, b))
+    if not b.size:
+        return np.zeros(b.shape, np.result_type(a, b))
+    try:
+        y = scipy.linalg.solve_triangular(a, b, lower=not upper, unit_diagonal=unit, check_finite=False)
+    except np.linalg.LinAlgError as error:
+        raise LinAlgError(
+            "MG137", f"solve_triangular: {error}. A triangular matrix with a 0 on its diagonal is singular."
+        ) from None
+    return cast("Array", y.astype(np.result_type(a, b), copy=False))
+
+
+def matrix_exp(a: Array) -> Array:
+    """exp(a) = Σ aᵏ / k!, by scaling and squaring."""
+    import scipy.linalg
+
+    return cast("Array", scipy.linalg.expm(a) if a.size else a.copy())
+
+
+def lu(a: Array) -> tuple[Array, Array]:
+    """L and U with a = L U, without a change of rows: LAPACK's where it makes none."""
+    import scipy.linalg
+
+    if not a.size:
+        return a.copy(), a.copy()
+    order, lower, upper = scipy.linalg.lu(a, p_indices=True, check_finite=False)
+    if (order == np.arange(a.shape[-1])).all():
+        return lower, upper
+    upper, lower = a.copy(), np.zeros_like(a) + np.eye(a.shape[-1], dtype=a.dtype)
+    for k in range(a.shape[-1] - 1):
+        lower[..., k + 1 :, k] = upper[..., k + 1 :, k] / upper[..., k, k, None]
+        upper[..., k + 1 :, :] -= lower[..., k + 1 :, k, None] * upper[..., k, None, :]
+    return lower, np.triu(upper)
+
+
+def permutation(a: Array) -> Array:
+    """Where each row of `a` is among those of L U, in its factorisation with pivots."""
+    import scipy.linalg
+
+    found = scipy.linalg.lu(a, p_indices=True, check_finite=False)[0] if a.size else np.arange(a.shape[-2])
+    return np.broadcast_to(found, a.shape[:-1]).astype(np.int64)
+
+
 def eig(a: Array) -> tuple[Array, Array]:
     """Eigenvalues and eigenvectors, as columns: as complex numbers, also where LAPACK finds all of them real."""
     dtype = np.result_type(a.dtype, np.complex64)

@@ -18,7 +18,24 @@ import numpy as np
 import numpy.typing as npt
 
 from . import rules_linalg  # noqa: F401 (adds its rows to the table)
-from .array_linalg import cholesky, cofactor, det, eig, eigh, eye, inv, norm, pinv, qr, slogdet, solve, svd  # noqa: F401
+from .array_linalg import (  # noqa: F401
+    cholesky,
+    cofactor,
+    det,
+    eig,
+    eigh,
+    eye,
+    inv,
+    lu,
+    matrix_exp,
+    norm,
+    pinv,
+    qr,
+    slogdet,
+    solve,
+    solve_triangular,
+    svd,
+)  # fmt: skip
 from .errors import MissingKernelError, warn_once
 from .primitives import TABLE, Primitive, World, for_each_primitive
 from .rules import INDEX

@@ -49,6 +49,30 @@ def _solve_jvp(xp: World, t: Any, y: Any, a: Any, b: Any) -> Any:
     return xp.solve(a, moved if tb is None else tb + moved)
 
 
+def _triangle(xp: World, a: Any, upper: bool, unit: bool) -> Any:
+    """The part of a matrix that `solve_triangular` looks at."""
+    return xp.triu(a, k=int(unit)) if upper else xp.tril(a, k=-int(unit))
+
+
+def _solve_triangular_vjp(xp: World, t: Any, y: Any, a: Any, b: Any, *, upper: bool, unit: bool) -> list[Any]:
+    g = xp.solve_triangular(_mT(xp, a), t, upper=not upper, unit=unit)
+    return [-_triangle(xp, xp.matmul(g, _mT(xp, y)), upper, unit), g]
+
+
+def _solve_triangular_jvp(xp: World, t: Any, y: Any, a: Any, b: Any, *, upper: bool, unit: bool) -> Any:
+    ta, tb = t
+    terms = [] if tb is None else [tb]
+    terms += [] if ta is None else [-xp.matmul(_triangle(xp, ta, upper, unit), y)]
+    return xp.solve_triangular(a, total(terms), upper=upper, unit=unit)
+
+
+def _exp_along(xp: World, a: Any, t: Any) -> Any:
+    """How exp(a) moves along t: Mathias 1996, "A chain rule for matrix functions": exp [a t; 0 a] = [exp(a) …; 0 exp(a)]."""
+    n, rows, columns = a.shape[-1], a.ndim - 2, a.ndim - 1
+    above, below = xp.concat(a, t, axis=columns), xp.concat(xp.zeros(a.shape, a.dtype), a, axis=columns)
+    return xp.index(xp.matrix_exp(xp.concat(above, below, axis=rows)), key=(..., slice(0, n), slice(n, 2 * n)))
+
+
 def _inner(xp: World, a: Any, b: Any) -> Any:
     """Σ_ij a_ij b_ij of each matrix of a stack."""
     return xp.sum(a * b, axis=(a.ndim - 2, a.ndim - 1), keepdims=False)
@@ -98,6 +122,9 @@ special("solve", _solve_vjp, _solve_jvp, reads="ya")  # b is a matrix: the right
 special("inv",
         lambda xp, t, y, a: -xp.matmul(xp.matmul(_mT(xp, y), t), _mT(xp, y)),
         lambda xp, t, y, a: -xp.matmul(xp.matmul(y, t), y), reads="y")  # fmt: skip
+special("solve_triangular", _solve_triangular_vjp, _solve_triangular_jvp, reads="ya")
+special("matrix_exp",  # of a block matrix, with the transpose for the vjp, since exp(aᵀ) = exp(a)ᵀ
+        lambda xp, t, y, a: _exp_along(xp, _mT(xp, a), t), lambda xp, t, y, a: _exp_along(xp, a, t), reads="a")  # fmt: skip
 special("pinv",
         lambda xp, t, y, a, *, rtol: _pinv_jvp(xp, t, _mT(xp, y), _mT(xp, a), rtol=rtol),
         _pinv_jvp, reads="ya")  # fmt: skip
@@ -260,6 +287,22 @@ def _qr_jvp(xp: World, t: Any, y: Any, a: Any) -> Any:
     return over - xp.matmul(q, c - turn), xp.matmul(c - turn, r)
 
 
+def _lu_vjp(xp: World, t: Any, y: Any, a: Any) -> Any:
+    (tl, tu), (lower, upper) = t, y
+    terms = [] if tl is None else [xp.tril(xp.matmul(_mT(xp, lower), tl), k=-1)]
+    terms += [] if tu is None else [xp.triu(xp.matmul(tu, _mT(xp, upper)), k=0)]
+    left = xp.solve_triangular(_mT(xp, lower), total(terms), upper=True, unit=True)
+    return _mT(xp, xp.solve_triangular(upper, _mT(xp, left), upper=True, unit=False))
+
+
+def _lu_jvp(xp: World, t: Any, y: Any, a: Any) -> Any:
+    lower, upper = y
+    left = xp.solve_triangular(lower, t, upper=False, unit=True)
+    inside = _mT(xp, xp.solve_triangular(_mT(xp, upper), _mT(xp, left), upper=False, unit=False))
+    return xp.matmul(lower, xp.tril(inside, k=-1)), xp.matmul(xp.triu(inside, k=0), upper)
+
+
+special("lu", _lu_vjp, _lu_jvp, reads="y")  # square, and without a change of rows: L with ones on its diagonal, U
 special("cholesky", _adjoint(_cholesky_vjp), _cholesky_jvp, reads="y")
 special("eigh", _adjoint(_eigh_vjp), _eigh_jvp, reads="y")
 special("eig", _adjoint(_eig_vjp), _eig_jvp, reads="y")

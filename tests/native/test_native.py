@@ -24,7 +24,8 @@ from microgradient.rules import INDEX
 RNG = np.random.default_rng(5)
 EXACT = [*ONE, *TWO, *THREE]
 PARAMS: dict[str, dict[str, Any]] = {"power": {"n": 2.5}, "polygamma": {"n": 1}}
-LINEAR_ALGEBRA = ["norm", "solve", "inv", "pinv", "det", "cofactor", "slogdet", "cholesky", "eigh", "eig", "svd", "qr"]
+LINEAR_ALGEBRA = ["norm", "solve", "inv", "pinv", "det", "cofactor", "slogdet", "cholesky", "eigh", "eig", "svd", "qr", "lu",
+                  "matrix_exp", "solve_triangular"]  # fmt: skip
 SIZES = [1, 2, 3, 17, 31, 33, 1000]
 LAYOUTS = ["plain", "turned", "sliced", "flipped", "repeated"]
 

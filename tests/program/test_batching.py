@@ -19,7 +19,8 @@ from microgradient.program.batching import RULES
 from microgradient.rules import INDEX
 
 PARAMS: dict[str, dict[str, Any]] = {"polygamma": {"n": 1}, "power": {"n": 2.5}}
-LINEAR_ALGEBRA = {"cholesky", "cofactor", "inv", "det", "slogdet", "solve", "pinv", "eigh", "eig", "svd", "qr", "norm"}
+LINEAR_ALGEBRA = {"cholesky", "cofactor", "inv", "det", "slogdet", "solve", "pinv", "eigh", "eig", "svd", "qr", "norm", "lu",
+                  "matrix_exp", "solve_triangular"}  # fmt: skip
 AXES = (0, -1, 1)
 
 

@@ -95,6 +95,9 @@ LINEAR_ALGEBRA: dict[str, Any] = {
     "slogdet": lambda a: mg.linalg.slogdet(a).logabsdet, "solve": lambda a: mg.linalg.solve(a, mg.ones((2, 3, 2), dtype=a.dtype)),
     "pinv": mg.linalg.pinv, "cholesky": lambda a: mg.linalg.cholesky((a + a.mT) / 2),
     "eigh": lambda a: mg.linalg.eigh(a)[0], "eigenvectors": lambda a: mg.abs(mg.linalg.eigh(a)[1]),
+    "lu": lambda a: mg.linalg.lu(a)[2], "matrix_exp": lambda a: mg.linalg.matrix_exp(a / 9),
+    "solve_triangular": lambda a: mg.linalg.solve_triangular(a, a), "lstsq": lambda a: mg.linalg.lstsq(a, a[..., :1])[0],
+    "eig": lambda a: mg.real(mg.linalg.eig(a)[0]), "expm_multiply": lambda a: mg.linalg.expm_multiply(a / 9, a),
     "svd": lambda a: mg.linalg.svd(a, full_matrices=False)[1], "qr": lambda a: mg.linalg.qr(a)[1],
     "eigvals": lambda a: mg.real(mg.linalg.eigvals(a.detach())), "cofactor": lambda a: apply(TABLE["cofactor"], a),
 }  # fmt: skip

@@ -84,6 +84,26 @@ def matrices(x: ArrayLike, name: str) -> Tensor:
     return x
 
 
+def float_matrices(x: ArrayLike, name: str, floats: bool = True) -> Tensor:
+    """`x` as a stack of matrices of a dtype that LAPACK knows."""
+    x = matrices(x, name)
+    if floats:
+        x = inexact(x)
+        if x.dtype.char not in "fdFD":
+            raise DTypeError(
+                "MG144", f"{name} works with float32 and float64, not {x.dtype}. Write `x.astype(mg.float32)`."
+            )
+    return x
+
+
+def square_matrices(x: ArrayLike, name: str, floats: bool = True) -> Tensor:
+    """`x` as a stack of square matrices of a dtype that LAPACK knows."""
+    x = float_matrices(x, name, floats)
+    if x.shape[-1] != x.shape[-2]:
+        raise ShapeError("MG136", f"{name} needs square matrices; the shape is {x.shape}.")
+    return x
+
+
 def number_as(x: Any, dtype: np.dtype[Any]) -> Any:
     """A Python number in that dtype: one of NumPy's numbers."""
     return x.astype(dtype) if isinstance(x, Traced) else run_kernel(dtype.type, x)

@@ -19,21 +19,47 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from ..array_linalg import eigvals_alone, lapack
-from ..errors import ArgumentError, DTypeError, GradientError, ShapeError
+from ..errors import ArgumentError, GradientError, ShapeError
 from ..operators import wrap
 from ..other_names import answer_for
 from ..tape import recording
 from ..taped_world import TAPED as xp
 from ..tensor import Tensor
 from ..trace_hooks import on_data
-from .arguments import ArrayLike, Axis, as_tensor, as_tensors, axes_of, constant_tensor, inexact, matrices
+from .arguments import (
+    ArrayLike,
+    Axis,
+    as_tensor,
+    as_tensors,
+    axes_of,
+    constant_tensor,
+    float_matrices,
+    inexact,
+    square_matrices,
+)
+from .matrix_functions import cond, expm_multiply, householder_product, matrix_exp, multi_dot, vander
 from .products import cross, diagonal, matmul, matrix_transpose, outer, tensordot, trace, vecdot
+from .solvers import (
+    LstsqResult,
+    LUFactorResult,
+    LUResult,
+    cholesky_inverse,
+    cholesky_solve,
+    lstsq,
+    lu,
+    lu_factor,
+    lu_solve,
+    solve_triangular,
+    tensorinv,
+    tensorsolve,
+)  # fmt: skip
 
 __all__ = [
-    "EigResult", "EighResult", "QRResult", "SVDResult", "SlogdetResult",
-    "cholesky", "cross", "det", "diagonal", "eig", "eigh", "eigvals", "eigvalsh", "inv", "matmul", "matrix_norm",
-    "matrix_power", "matrix_rank", "matrix_transpose", "outer", "pinv", "qr", "slogdet", "solve", "svd", "svdvals",
-    "tensordot", "trace", "vecdot", "vector_norm",
+    "EigResult", "EighResult", "LUFactorResult", "LUResult", "LstsqResult", "QRResult", "SVDResult", "SlogdetResult",
+    "cholesky", "cholesky_inverse", "cholesky_solve", "cond", "cross", "det", "diagonal", "eig", "eigh", "eigvals", "eigvalsh",
+    "expm_multiply", "householder_product", "inv", "lstsq", "lu", "lu_factor", "lu_solve", "matmul", "matrix_exp", "matrix_norm",
+    "matrix_power", "matrix_rank", "matrix_transpose", "multi_dot", "outer", "pinv", "qr", "slogdet", "solve",
+    "solve_triangular", "svd", "svdvals", "tensordot", "tensorinv", "tensorsolve", "trace", "vander", "vecdot", "vector_norm",
 ]  # fmt: skip
 
 
@@ -113,7 +139,7 @@ def solve(x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     >>> mg.linalg.solve(mg.tensor([[2.0, 0.0], [0.0, 4.0]]), mg.tensor([2.0, 2.0]))
     tensor([1. , 0.5])
     """
-    a, b = as_tensors((_square(x1, "solve"), inexact(as_tensor(x2))))
+    a, b = as_tensors((square_matrices(x1, "solve"), inexact(as_tensor(x2))))
     vector = b.ndim == 1
     if not b.ndim or b.shape[0 if vector else -2] != a.shape[-1]:
         raise ShapeError(
@@ -138,7 +164,7 @@ def inv(x: ArrayLike, /) -> Tensor:
     tensor([[0.5 , 0.  ],
             [0.  , 0.25]])
     """
-    return xp.inv(_square(x, "inv"))
+    return xp.inv(square_matrices(x, "inv"))
 
 
 def pinv(x: ArrayLike, /, *, rtol: float | ArrayLike | None = None) -> Tensor:
@@ -151,7 +177,7 @@ def pinv(x: ArrayLike, /, *, rtol: float | ArrayLike | None = None) -> Tensor:
     >>> mg.linalg.pinv(mg.tensor([[2.0], [0.0]]))
     tensor([[0.5, 0. ]])
     """
-    x = _matrices(x, "pinv")
+    x = float_matrices(x, "pinv")
     return xp.pinv(x, rtol=_tolerance(rtol, x))
 
 
@@ -165,7 +191,7 @@ def det(x: ArrayLike, /) -> Tensor:
     >>> mg.linalg.det(mg.tensor([[2.0, 0.0], [0.0, 4.0]]))
     tensor(8.)
     """
-    return xp.det(_square(x, "det"))
+    return xp.det(square_matrices(x, "det"))
 
 
 def slogdet(x: ArrayLike, /) -> SlogdetResult:
@@ -178,7 +204,7 @@ def slogdet(x: ArrayLike, /) -> SlogdetResult:
     >>> mg.linalg.slogdet(mg.tensor([[0.0, 1.0], [1.0, 0.0]]))
     SlogdetResult(sign=tensor(-1.), logabsdet=tensor(0.))
     """
-    return SlogdetResult(*xp.slogdet(_square(x, "slogdet")))
+    return SlogdetResult(*xp.slogdet(square_matrices(x, "slogdet")))
 
 
 def matrix_power(x: ArrayLike, n: int, /) -> Tensor:
@@ -192,7 +218,7 @@ def matrix_power(x: ArrayLike, n: int, /) -> Tensor:
             [0., 1.]])
     """
     n = operator.index(n)
-    x = _square(x, "matrix_power", floats=n < 0)
+    x = square_matrices(x, "matrix_power", floats=n < 0)
     if n == 1:
         return xp.reshape(x, shape=x.shape)
     if n < 0:
@@ -224,7 +250,7 @@ def cholesky(x: ArrayLike, /, *, upper: bool = False) -> Tensor:
     tensor([[2., 0.],
             [1., 1.]])
     """
-    lower = xp.cholesky(_square(x, "cholesky"))
+    lower = xp.cholesky(square_matrices(x, "cholesky"))
     if not upper:
         return lower
     return matrix_transpose(_conj(lower))
@@ -241,7 +267,7 @@ def qr(x: ArrayLike, /, *, mode: Literal["reduced", "complete"] = "reduced") -> 
     tensor([[1., 3.],
             [0., 2.]])
     """
-    x = _matrices(x, "qr")
+    x = float_matrices(x, "qr")
     m, n = x.shape[-2:]
     if mode not in ("reduced", "complete"):
         raise ArgumentError("MG138", f"The mode of qr is 'reduced' or 'complete', not {mode!r}.")
@@ -268,7 +294,7 @@ def svd(x: ArrayLike, /, *, full_matrices: bool = True) -> SVDResult:
     >>> mg.linalg.svd(mg.tensor([[0.0, 3.0], [2.0, 0.0]])).S
     tensor([3., 2.])
     """
-    x = _matrices(x, "svd")
+    x = float_matrices(x, "svd")
     m, n = x.shape[-2:]
     if full_matrices and m != n:
         what = f"svd(x) of {m} × {n} matrices in its full form"
@@ -283,7 +309,7 @@ def svdvals(x: ArrayLike, /) -> Tensor:
     >>> mg.linalg.svdvals(mg.tensor([[0.0, 3.0], [2.0, 0.0]]))
     tensor([3., 2.])
     """
-    return xp.svd(_matrices(x, "svdvals"))[1]
+    return xp.svd(float_matrices(x, "svdvals"))[1]
 
 
 # ------------------------------------------------------------------------------------------------------------ eigenvalues
@@ -300,7 +326,7 @@ def eigh(x: ArrayLike, /) -> EighResult:
     >>> mg.linalg.eigh(mg.tensor([[2.0, 1.0], [1.0, 2.0]])).eigenvalues
     tensor([1., 3.])
     """
-    return EighResult(*xp.eigh(_square(x, "eigh")))
+    return EighResult(*xp.eigh(square_matrices(x, "eigh")))
 
 
 def eigvalsh(x: ArrayLike, /) -> Tensor:
@@ -323,7 +349,7 @@ def eig(x: ArrayLike, /) -> EigResult:
     >>> mg.linalg.eig(mg.tensor([[0.0, 1.0], [-1.0, 0.0]])).eigenvalues
     tensor([0.+1.j, 0.-1.j], dtype=complex64)
     """
-    return EigResult(*xp.eig(_square(x, "eig")))
+    return EigResult(*xp.eig(square_matrices(x, "eig")))
 
 
 def eigvals(x: ArrayLike, /) -> Tensor:
@@ -333,7 +359,7 @@ def eigvals(x: ArrayLike, /) -> Tensor:
     >>> mg.linalg.eigvals(mg.tensor([[0.0, 1.0], [-1.0, 0.0]]))
     tensor([0.+1.j, 0.-1.j], dtype=complex64)
     """
-    x = _square(x, "eigvals")
+    x = square_matrices(x, "eigvals")
     if x.node is not None:
         return xp.eig(x)[0]
     (w,) = _values(eigvals_alone, x)
@@ -347,7 +373,7 @@ def matrix_rank(x: ArrayLike, /, *, rtol: float | ArrayLike | None = None) -> Te
     >>> mg.linalg.matrix_rank(mg.tensor([[1.0, 2.0], [2.0, 4.0]]))
     tensor(1)
     """
-    x = _matrices(x, "matrix_rank")
+    x = float_matrices(x, "matrix_rank")
     (rank,) = _values(np.linalg.matrix_rank, x.detach(), rtol=_tolerance(rtol, x))
     return rank
 
@@ -409,7 +435,7 @@ def matrix_norm(
     >>> mg.linalg.matrix_norm(x), mg.linalg.matrix_norm(x, ord="nuc"), mg.linalg.matrix_norm(x, ord=2)
     (tensor(5.), tensor(7.), tensor(4.))
     """
-    x = _matrices(x, "matrix_norm")
+    x = float_matrices(x, "matrix_norm")
     if ord == "fro" or ord is None:
         y = vector_norm(x, axis=(-2, -1))
     elif ord == "nuc":
@@ -428,25 +454,6 @@ def matrix_norm(
 
 
 # ---------------------------------------------------------------------------------------------------------------- helpers
-
-
-def _matrices(x: ArrayLike, name: str, floats: bool = True) -> Tensor:
-    """`x` as a stack of matrices of a dtype that LAPACK knows."""
-    x = matrices(x, name)
-    if floats:
-        x = inexact(x)
-        if x.dtype.char not in "fdFD":
-            raise DTypeError(
-                "MG144", f"{name} works with float32 and float64, not {x.dtype}. Write `x.astype(mg.float32)`."
-            )
-    return x
-
-
-def _square(x: ArrayLike, name: str, floats: bool = True) -> Tensor:
-    x = _matrices(x, name, floats)
-    if x.shape[-1] != x.shape[-2]:
-        raise ShapeError("MG136", f"{name} needs square matrices; the shape is {x.shape}.")
-    return x
 
 
 def _values(function: Callable[..., Any], x: Tensor, what: str = "", instead: str = "", **options: Any) -> list[Tensor]:

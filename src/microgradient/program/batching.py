@@ -382,6 +382,7 @@ RULES: dict[str, Callable[[int, Instruction, list[Any], Mapped], Any]] = {
     **dict.fromkeys(("flip", "roll", "fft"), _along_axes),
     **dict.fromkeys(("tril", "triu", "astype", "windows", "windows_add", "conj", "real", "imag", "complex"), _stacked),
     **dict.fromkeys(("inv", "pinv", "det", "slogdet", "cholesky", "eigh", "eig", "svd", "qr", "solve"), _stacked),
+    **dict.fromkeys(("lu", "matrix_exp", "solve_triangular"), _stacked),
     "cofactor": lambda n, i, args, mapped: xp.cofactor(*(front(a, m, n) for a, m in zip(args, mapped, strict=True))),
     "reshape": _reshape,
     "broadcast_to": _broadcast_to,

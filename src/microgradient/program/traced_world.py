@@ -24,7 +24,23 @@ _FOLDED = 1 << 16  # bytes of the largest result that is computed while tracing
 _UNIFORM = {"broadcast_to", "reshape", "permute_dims", "astype", "flip", "roll"}  # keep all entries equal
 _COMPARISONS = {"equal", "not_equal", "less", "less_equal", "greater", "greater_equal"}
 _LOGICAL = {"logical_and", "logical_or", "logical_xor"}
-_LINEAR_ALGEBRA = {"solve", "inv", "pinv", "det", "slogdet", "cofactor", "cholesky", "eigh", "eig", "svd", "qr", "norm"}
+_LINEAR_ALGEBRA = {
+    "lu",
+    "matrix_exp",
+    "solve_triangular",
+    "solve",
+    "inv",
+    "pinv",
+    "det",
+    "slogdet",
+    "cofactor",
+    "cholesky",
+    "eigh",
+    "eig",
+    "svd",
+    "qr",
+    "norm",
+}
 
 
 _REAL = {"eigh": 0, "svd": 1, "slogdet": 1}  # the result that is real also for complex matrices
