@@ -22,7 +22,7 @@ ORDER = [
     ["tensor", "scalar_world", "tree"], ["scalar", "random"], ["functions", "transforms", "custom_rules", "check"],
     ["fft"],
     ["nn"], ["optim"], ["program", "native", "scalar_jit"],
-    ["explain", "data"], ["torch"], ["train"], ["recipes"], ["cli"], ["__main__", "__init__"],
+    ["explain", "data"], ["train"], ["torch"], ["recipes"], ["cli"], ["__main__", "__init__"],
 ]  # fmt: skip
 RANK = {name: rank for rank, group in enumerate(ORDER) for name in group}
 

@@ -101,6 +101,19 @@ def _train(source: str, out: Path | None, resume: bool, **options: Any) -> None:
         raise click.exceptions.Exit(130) from stop
 
 
+@_command.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.argument("script", type=click.Path(path_type=Path))
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.option("--compile", is_flag=True, help="Compile the functions that take a training step.")
+def _run(script: Path, arguments: tuple[str, ...], compile: bool) -> None:
+    """Run a PyTorch program, unchanged: `torch` stands for microgradient.torch."""
+    from ..torch.running import run
+
+    if not script.is_file():
+        raise DataError("MG180", f"There is no file {script}.")
+    raise click.exceptions.Exit(run(script, arguments, compile))
+
+
 def _find(source: str) -> tuple[Any, Any, str]:
     """The recipe that `source` names, how to make it from its options, and the source's full name."""
     from ..recipes import RECIPES, TableRecipe

@@ -1,6 +1,6 @@
 """`import microgradient.torch as torch`: PyTorch's names, argument orders, defaults and meanings, on Microgradient's engine.
 
-A `Tensor` here is one of Microgradient whose methods mean what PyTorch's mean; programs and layers are the package's own.
+A `Tensor` here is one of Microgradient whose methods mean what PyTorch's mean; derivatives and programs are the package's.
 The table in docs/torch.md says of every name of PyTorch's whether it is here, and where it differs.
 """
 
@@ -25,9 +25,12 @@ from . import (
     products,
     random,
     reductions,
+    settings,
     shapes,
     types,
+    version,
 )
+from .amp import autocast
 from .autograd import inference_mode, set_grad_enabled
 from .conversions import can_cast, legacy, promote_types
 from .creation import as_tensor, asarray, from_dlpack, from_numpy, frombuffer, tensor
@@ -36,32 +39,57 @@ from .printing import set_printoptions
 from .random import (
     Generator,
     default_generator,
-    fork_rng,
     get_rng_state,
     initial_seed,
     manual_seed,
     seed,
     set_rng_state,
 )
-from .tensor import Tensor, adopt
+from .settings import (
+    are_deterministic_algorithms_enabled,
+    finfo,
+    get_default_device,
+    get_default_dtype,
+    get_float32_matmul_precision,
+    get_num_interop_threads,
+    get_num_threads,
+    iinfo,
+    is_deterministic_algorithms_warn_only_enabled,
+    is_inference_mode_enabled,
+    is_storage,
+    is_tensor,
+    set_default_device,
+    set_default_dtype,
+    set_default_tensor_type,
+    set_float32_matmul_precision,
+    set_flush_denormal,
+    set_num_interop_threads,
+    set_num_threads,
+    set_warn_always,
+    typename,
+    use_deterministic_algorithms,
+)
+from .tensor import Tensor
 from .types import Size, device, dtype, layout, memory_format
-
-__version__ = "2.13.0+microgradient"
-
-pi, e, inf, nan, newaxis = math.pi, math.e, math.inf, math.nan, None
+from .version import __version__
 
 __all__ = [
-    "Generator", "Size", "Tensor", "adopt", "as_tensor", "asarray", "autograd", "can_cast", "conversions", "creation",
-    "default_generator", "device", "dtype", "enable_grad", "fork_rng", "from_dlpack", "from_numpy", "frombuffer", "func",
-    "get_rng_state", "indexing", "inference_mode", "initial_seed", "is_grad_enabled", "layout", "linalg", "manual_seed",
-    "memory_format", "no_grad", "pointwise", "printing", "products", "promote_types", "random", "reductions", "seed",
-    "set_grad_enabled", "set_printoptions", "set_rng_state", "shapes", "tensor", "types",
+    "Generator", "Size", "Tensor", "__version__", "are_deterministic_algorithms_enabled", "as_tensor", "asarray", "autocast",
+    "autograd", "can_cast", "conversions", "creation", "default_generator", "device", "dtype", "enable_grad", "finfo",
+    "from_dlpack", "from_numpy", "frombuffer", "func", "get_default_device", "get_default_dtype",
+    "get_float32_matmul_precision", "get_num_interop_threads", "get_num_threads", "get_rng_state", "iinfo", "indexing",
+    "inference_mode", "initial_seed", "is_deterministic_algorithms_warn_only_enabled", "is_grad_enabled",
+    "is_inference_mode_enabled", "is_storage", "is_tensor", "layout", "linalg", "manual_seed", "memory_format", "no_grad",
+    "pointwise", "printing", "products", "promote_types", "random", "reductions", "seed", "set_default_device",
+    "set_default_dtype", "set_default_tensor_type", "set_float32_matmul_precision", "set_flush_denormal", "set_grad_enabled",
+    "set_num_interop_threads", "set_num_threads", "set_printoptions", "set_rng_state", "set_warn_always", "settings", "shapes",
+    "tensor", "typename", "types", "use_deterministic_algorithms", "version",
 ]  # fmt: skip
 __all__ += FUNCTIONS
 
-globals().update(FUNCTIONS)
-globals().update(types.DTYPES)
-globals().update(legacy)
+pi, e, inf, nan, newaxis = math.pi, math.e, math.inf, math.nan, None
+for _table in (FUNCTIONS, types.DTYPES, legacy):
+    globals().update(_table)
 for _name in (
     "strided",
     "sparse_coo",
@@ -75,13 +103,30 @@ for _name in (
 return_types = SimpleNamespace(**types.return_types)
 vmap = func.vmap
 
-
-_LATE = ("cuda", "fft", "nn", "optim", "special", "utils", "distributions", "testing")
+_LATE_MODULES = (
+    "accelerator", "amp", "backends", "cuda", "distributions", "fft", "jit", "masked", "mps", "multiprocessing", "nn", "optim",
+    "profiler", "signal", "special", "testing", "utils", "xpu",
+)  # fmt: skip
+_LATE = {"compile": "compiling", "load": "serialization", "save": "serialization"}
+_REFUSED = {
+    "distributed": "one process computes here; `torch.distributed.is_available()` would be False",
+    "fx": "`mg.compile(f).program` is the program of a function", "hub": "nothing is fetched from the network",
+    "onnx": "there is no export yet",
+    "quantization": "there is no quantised arithmetic", "ao": "there is no quantised arithmetic",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LATE:
+    if name in ("mps", "xpu"):
+        return importlib.import_module(".accelerator", __name__)
+    if name in _LATE_MODULES:
         return importlib.import_module(f".{name}", __name__)
-    if name == "compile":
-        return importlib.import_module(".compiling", __name__).compile
-    raise MissingNameError("MG139", f"microgradient.torch has no `{name}`.")
+    if name in _LATE:
+        return getattr(importlib.import_module(f".{_LATE[name]}", __name__), name)
+    raise MissingNameError(
+        "MG139", f"microgradient.torch has no `{name}`{f': {_REFUSED[name]}' if name in _REFUSED else ''}."
+    )
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATE_MODULES, *_LATE})

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -30,14 +30,22 @@ if TYPE_CHECKING:
 Replay = Callable[[Any], Any]
 
 
-def share(view: Tensor, source: Tensor, replay: Replay) -> Tensor:
+class View(NamedTuple):
+    """How a tensor shares the memory of another: its base, the function that makes it of that, and whether this cuts the graph."""
+
+    base: Tensor
+    replay: Replay
+    cut: bool
+
+
+def share(view: Tensor, source: Tensor, replay: Replay, cut: bool = False) -> Tensor:
     """Note that `view`, which is `replay(source)`, shares the memory of `source`. Returns `view`."""
-    base, first = source, getattr(source, "_view", None)
+    base, first = source, source._view
     if first is not None:
-        base = first[0]
-        then, before = replay, first[1]
-        replay = lambda b: then(before(b))  # noqa: E731
-    view._view = (base, replay)
+        base = first.base
+        then, before = replay, first.replay
+        replay, cut = lambda b: then(before(b)), cut or first.cut
+    view._view = View(base, replay, cut)
     views = base._views
     if views is None:
         views = base._views = weakref.WeakValueDictionary()  # by id: tensors compare entry by entry
@@ -60,8 +68,16 @@ def write(x: Tensor, new: Any, what: str = "an operation in place") -> Tensor:
     values don't fit.
     """
     new = _fitting(x, new)
-    base: Tensor = x if x._view is None else x._view[0]
+    base = _base(x)
     recorded = recording.get() is not None
+    if recorded and x._view is not None and x._view.cut:
+        token = recording.set(None)  # what its base is computed from has nothing to do with it
+        try:
+            write(x, new, what)
+        finally:
+            recording.reset(token)
+        x.node = new.node
+        return x
     if recorded and base.node is not None and base.node.op is None:
         raise GradientError(
             "MG104",
@@ -88,7 +104,7 @@ def _places(view: Any, base: Tensor) -> Any:
     token, recorder = trace_hooks.active.set(None), recording.set(None)
     try:
         numbers = wrap(np.arange(base.raw.size).reshape(tuple(base.shape)), None, None, base.result_class)
-        return view._view[1](numbers).datum.reshape(-1)
+        return view._view.replay(numbers).datum.reshape(-1)
     finally:
         recording.reset(recorder)
         trace_hooks.active.reset(token)
@@ -100,7 +116,7 @@ def _rebind(base: Tensor, new: Any) -> None:
     if recording.get() is not None:
         base.node, base.cut = new.node, new.cut
     for view in list((base._views or {}).values()):
-        again = view._view[1](base)
+        again = view._view.replay(base)
         view.raw = again.raw
         if recording.get() is not None:
             view.node, view.cut = again.node, again.cut
@@ -153,4 +169,4 @@ def assign(x: Tensor, pattern: Any, indices: list[Any], value: Any) -> None:
 
 
 def _base(x: Tensor) -> Tensor:
-    return x if x._view is None else x._view[0]
+    return x if x._view is None else x._view.base

@@ -39,8 +39,8 @@ class Tensor(Base):
     torch.Size([2, 2])
     """
 
-    _view: tuple[Tensor, Callable[[Any], Any]] | None = None
-    """The tensor that owns this one's memory, and the function that makes this one of it."""
+    _view: memory.View | None = None
+    """How this one shares the memory of another."""
     _views: Any = None
 
     def __init__(self, *data: Any, device: Any = None) -> None:
@@ -59,7 +59,7 @@ class Tensor(Base):
     @property
     def data(self) -> Any:
         """The same numbers, in the same memory, without a gradient: writing them is not recorded."""
-        return memory.share(wrap(self.raw, None, None, self.result_class), self, lambda base: base.detach())
+        return memory.share(wrap(self.raw, None, None, self.result_class), self, lambda base: base.detach(), cut=True)
 
     @data.setter
     def data(self, value: Any) -> None:
@@ -138,7 +138,7 @@ class Tensor(Base):
 
     @property
     def _base(self) -> Tensor | None:
-        return None if self._view is None else self._view[0]
+        return None if self._view is None else self._view.base
 
     is_cuda = is_sparse = is_quantized = is_meta = is_mps = is_xpu = is_mkldnn = is_nested = is_sparse_csr = False
     is_cpu = True
@@ -170,7 +170,7 @@ class Tensor(Base):
 
     def detach(self) -> Tensor:
         """The same numbers, in the same memory, without a gradient."""
-        return memory.share(cast("Tensor", super().detach()), self, lambda base: Base.detach(base))
+        return memory.share(cast("Tensor", super().detach()), self, lambda base: Base.detach(base), cut=True)
 
     def detach_(self) -> Tensor:
         """Cut this tensor itself off from the graph."""

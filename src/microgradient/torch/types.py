@@ -199,9 +199,15 @@ contiguous_format, preserve_format = memory_format("contiguous_format"), memory_
 channels_last, channels_last_3d = memory_format("channels_last"), memory_format("channels_last_3d")
 
 
+def _pair_text(pair: Any) -> str:
+    lines = ",\n".join(f"{name}={value!r}" for name, value in zip(pair._fields, pair, strict=True))
+    return f"torch.return_types.{type(pair).__name__}(\n{lines})"
+
+
 def _pair(name: str, fields: str) -> Any:
     made: Any = namedtuple(name, fields)  # type: ignore[misc]
     made.__module__ = f"{__name__.rpartition('.')[0]}.return_types"
+    setattr(made, "__repr__", _pair_text)  # noqa: B010
     return made
 
 

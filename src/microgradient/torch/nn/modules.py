@@ -55,6 +55,12 @@ class Module(Base):
         names = vars(self).get("_buffer_names", {})
         return _Parts(self, {name: vars(self).get(name) for name in names})
 
+    def __repr__(self) -> str:
+        lines = [f"({name}): {child!r}".replace("\n", "\n  ") for name, child in self._modules.items()]
+        own = self.extra_repr().split("\n") if self.extra_repr() else []
+        inside = own[0] if len(own) == 1 and not lines else "".join(f"\n  {line}" for line in [*own, *lines])
+        return f"{type(self).__name__}({inside}{chr(10) if lines or len(own) > 1 else ''})"
+
     def state_dict(self, *args: Any, prefix: str = "", keep_vars: bool = False, **options: Any) -> Any:
         """Every parameter and saved buffer by its path: tensors that share their memory, without gradients."""
         destination = options.get("destination")

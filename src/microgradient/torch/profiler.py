@@ -1,0 +1,54 @@
+"""`torch.profiler`: contexts that measure nothing; `step.profile` of a compiled function and `mg.trace()` do."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from ..errors import warn_once
+from .autograd.profiler import record_function
+
+__all__ = ["ProfilerActivity", "profile", "record_function", "schedule", "tensorboard_trace_handler"]
+
+
+class ProfilerActivity:
+    """What a profile looks at."""
+
+    CPU, CUDA, XPU = "CPU", "CUDA", "XPU"
+
+
+class profile:  # noqa: N801 (PyTorch's name)
+    """Accepted, with a note: nothing is measured."""
+
+    def __init__(self, **_: Any) -> None:
+        warn_once(
+            "MG208", "torch.profiler measures nothing here: `mg.compile(step).profile()` shows where the time goes."
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def step(self) -> None:
+        """Nothing."""
+
+    def key_averages(self, **_: Any) -> Any:
+        """An empty table."""
+        return _Table()
+
+
+class _Table(list[Any]):
+    def table(self, **_: Any) -> str:
+        """A text without rows."""
+        return ""
+
+
+def schedule(**_: Any) -> Any:
+    """A schedule of which steps are looked at: none."""
+    return lambda step: None
+
+
+def tensorboard_trace_handler(dir_name: str, **_: Any) -> Any:
+    """A handler that writes nothing."""
+    return lambda profile: None

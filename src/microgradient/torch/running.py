@@ -1,0 +1,118 @@
+"""Running an unchanged PyTorch program: `torch` and what is inside it stand for `microgradient.torch`."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Any
+
+from ..errors import DataError, MicrogradientError, MissingNameError
+
+_OURS = "microgradient.torch"
+
+
+class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds `torch.x` as `microgradient.torch.x`: one module under two names."""
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> importlib.machinery.ModuleSpec | None:
+        if fullname != "torch" and not fullname.startswith("torch."):
+            return None
+        return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
+        ours = f"microgradient.{spec.name}"
+        try:
+            found = importlib.import_module(ours)
+        except ModuleNotFoundError:
+            parent, _, name = ours.rpartition(".")
+            found = getattr(importlib.import_module(parent), name, None)  # type: ignore[assignment]
+            if not isinstance(found, ModuleType):
+                raise MissingModuleError(
+                    "MG139", f"There is no `{spec.name}` here. docs/torch.md lists what `microgradient.torch` has: what one process "
+                    "on a CPU can do.",
+                ) from None  # fmt: skip
+        self._spec = found.__spec__
+        return found
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__spec__ = self._spec  # its own, which the import has replaced
+
+
+class MissingModuleError(MicrogradientError, ModuleNotFoundError):
+    """A module of PyTorch's that isn't here."""
+
+
+def alias_torch() -> None:
+    """From now on `import torch` gives `microgradient.torch`. Modules of PyTorch that are loaded already are forgotten."""
+    for name in [name for name in sys.modules if name == "torch" or name.startswith("torch.")]:
+        del sys.modules[name]
+    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Finder())
+
+
+def run(script: Path, arguments: Sequence[str], compile: bool = False) -> int:
+    """Run a Python program with `torch` standing for `microgradient.torch`, and return its exit code.
+
+    With `compile`, functions of the program that take a whole training step run compiled. Raises DataError for a file that can't
+    be read, or is no Python.
+    """
+    try:
+        tree = ast.parse(script.read_bytes(), str(script))
+    except OSError as error:
+        raise DataError("MG180", f"Can't read {script}: {error.strerror}.") from None
+    except (SyntaxError, ValueError) as error:
+        raise DataError("MG180", f"{script} is no Python program: {error}.") from None
+    alias_torch()
+    if compile:
+        tree = _Compiled().visit(tree)
+    code = builtins.compile(ast.fix_missing_locations(tree), str(script), "exec")
+    main = ModuleType("__main__")
+    main.__file__ = str(script)
+    before = sys.argv, sys.path[0], sys.modules["__main__"]
+    sys.argv, sys.path[0], sys.modules["__main__"] = [str(script), *arguments], str(script.resolve().parent), main
+    try:
+        return _executed(code, main)
+    finally:
+        sys.argv, sys.path[0], sys.modules["__main__"] = before
+
+
+def _executed(code: CodeType, main: ModuleType) -> int:
+    try:
+        exec(code, vars(main))
+    except SystemExit as stop:
+        if stop.code is None or isinstance(stop.code, int):
+            return stop.code or 0
+        sys.stderr.write(f"{stop.code}\n")
+        return 1
+    except (MissingNameError, MissingModuleError) as error:
+        frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == main.__file__]
+        where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno}: {frames[-1].line})" if frames else ""
+        raise type(error)(error.code, f"{error.message}{where}") from None
+    except Exception as error:
+        frame = error.__traceback__
+        while frame is not None and frame.tb_frame.f_code is not code:
+            frame = frame.tb_next  # what is ours above the program tells the user nothing
+        traceback.print_exception(type(error), error, frame)
+        return 1
+    return 0
+
+
+class _Compiled(ast.NodeTransformer):
+    """Puts `@torch.compile` on the functions that take a training step: those that call `….backward()` and `….step()`."""
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        called = {c.func.attr for c in ast.walk(node) if isinstance(c, ast.Call) and isinstance(c.func, ast.Attribute)}
+        loops = any(isinstance(part, ast.For | ast.While | ast.Yield) for part in ast.walk(node))
+        if {"backward", "step"} <= called and not loops and not called & {"item", "tolist", "numpy"}:
+            compiled = ast.parse("__import__('torch').compile", mode="eval").body
+            node.decorator_list.append(compiled)
+        return node

@@ -1,0 +1,5 @@
+"""`torch.utils`."""
+
+from . import checkpoint, data, tensorboard
+
+__all__ = ["checkpoint", "data", "tensorboard"]
