@@ -240,18 +240,19 @@ WRITTEN: dict[int, Written] = {}
 
 
 class Written(NamedTuple):
-    """When and where in the user's code memory was written in place."""
+    """When and where in the user's code memory was written; whether a rule that reads it is refused, or warned of."""
 
     seq: int
     where: tuple[str, int]
+    refused: bool
     owner: weakref.ref[Any]
 
 
-def note_written(array: Any) -> None:
-    """Remember that the memory of `array` was written in place: rules must not read what they had saved there before."""
+def note_written(array: Any, refused: bool = True) -> None:
+    """Remember that the memory of `array` was written in place: rules should not read what they had saved there before."""
     owner = _owner(array)
     key = id(owner)
-    WRITTEN[key] = Written(next_seq(), user_location(), weakref.ref(owner, lambda _: WRITTEN.pop(key, None)))
+    WRITTEN[key] = Written(next_seq(), user_location(), refused, weakref.ref(owner, lambda _: WRITTEN.pop(key, None)))
 
 
 def _owner(array: Any) -> Any:
@@ -265,12 +266,14 @@ def _refuse_written(node: Node, op: Primitive) -> None:
     for saved in node.saved:
         found = WRITTEN.get(id(_owner(saved))) if hasattr(saved, "base") else None
         if found is not None and found.seq > node.seq:
-            raise GradientError(
-                "MG103",
+            told = (
                 f"`{op.name}` saved a tensor of shape {saved.shape} for its derivative, which was changed in place at "
                 f"{format_location(found.where)} (PyTorch: one of the variables needed for gradient computation has been "
-                "modified by an inplace operation). Write `x = x.clone()` before the change, or compute a new tensor there.",
+                "modified by an inplace operation). Write `x = x.clone()` before the change, or compute a new tensor there."
             )
+            if found.refused:
+                raise GradientError("MG103", told)
+            warn_once("MG103", f"The gradient is wrong: {told}")
 
 
 _last_root: list[weakref.ref[Any]] = []

@@ -17,6 +17,7 @@ from . import (
     autograd,
     conversions,
     creation,
+    fft,
     func,
     indexing,
     linalg,
@@ -76,7 +77,7 @@ from .version import __version__
 __all__ = [
     "Generator", "Size", "Tensor", "__version__", "are_deterministic_algorithms_enabled", "as_tensor", "asarray", "autocast",
     "autograd", "can_cast", "conversions", "creation", "default_generator", "device", "dtype", "enable_grad", "finfo",
-    "from_dlpack", "from_numpy", "frombuffer", "func", "get_default_device", "get_default_dtype",
+    "fft", "from_dlpack", "from_numpy", "frombuffer", "func", "get_default_device", "get_default_dtype",
     "get_float32_matmul_precision", "get_num_interop_threads", "get_num_threads", "get_rng_state", "iinfo", "indexing",
     "inference_mode", "initial_seed", "is_deterministic_algorithms_warn_only_enabled", "is_grad_enabled",
     "is_inference_mode_enabled", "is_storage", "is_tensor", "layout", "linalg", "manual_seed", "memory_format", "no_grad",
@@ -104,7 +105,7 @@ return_types = SimpleNamespace(**types.return_types)
 vmap = func.vmap
 
 _LATE_MODULES = (
-    "accelerator", "amp", "backends", "cuda", "distributions", "fft", "jit", "masked", "mps", "multiprocessing", "nn", "optim",
+    "accelerator", "amp", "backends", "cuda", "distributions", "jit", "masked", "mps", "multiprocessing", "nn", "optim",
     "profiler", "signal", "special", "testing", "utils", "xpu",
 )  # fmt: skip
 _LATE = {"compile": "compiling", "load": "serialization", "save": "serialization"}

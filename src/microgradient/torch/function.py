@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, cast, overload
 
 import numpy as np
 
@@ -60,6 +60,17 @@ def function(
     """
     if f is None:
         return functools.partial(function, names=names, method=method, view=view, inplace=inplace)
+    call, name = _with_habits(f, view), f.__name__.rstrip("_")
+    for key in (name, *names.split()):
+        FUNCTIONS[key] = call
+        if method:
+            setattr(Tensor, key, call)
+        if inplace:
+            setattr(Tensor, f"{key}_", in_place(call, f"{key}_"))
+    return call
+
+
+def _with_habits(f: Callable[..., Any], view: bool) -> Callable[..., Any]:
     name, parameters = f.__name__.rstrip("_"), inspect.signature(f).parameters
     has_out = "out" in parameters
 
@@ -82,13 +93,12 @@ def function(
         return y if out is None else _written(out, y)
 
     call.__name__ = call.__qualname__ = name
-    for key in (name, *names.split()):
-        FUNCTIONS[key] = call
-        if method:
-            setattr(Tensor, key, call)
-        if inplace:
-            setattr(Tensor, f"{key}_", in_place(call, f"{key}_"))
     return call
+
+
+def adopting(f: Function) -> Function:
+    """`f`, a function of a module inside `torch`: with PyTorch's calling habits, but not one of `torch` itself."""
+    return cast("Function", _with_habits(f, view=False))
 
 
 def in_place(call: Callable[..., Any], name: str) -> Callable[..., Any]:

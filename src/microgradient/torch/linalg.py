@@ -14,7 +14,7 @@ from ..errors import ArgumentError
 from ..tensor import Tensor as Base
 from ..trace_hooks import on_data
 from . import types
-from .function import FUNCTIONS, function
+from .function import FUNCTIONS, adopting, function
 from .products import _product
 from .reductions import dims, one_dim
 from .shapes import ViewError
@@ -23,14 +23,10 @@ from .types import return_types
 __all__: list[str] = []
 
 
-def _linalg(f: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of `torch.linalg`: results are tensors of this package; `A` and `input` are one."""
-    before = dict(FUNCTIONS)
-    call: Callable[..., Any] = function(f, method=False)
-    FUNCTIONS.clear()
-    FUNCTIONS.update(before)
-    __all__.append(call.__name__)
-    return call
+def _linalg(f: Callable[..., Any]) -> Any:
+    """A function of `torch.linalg`."""
+    __all__.append(f.__name__)
+    return adopting(f)
 
 
 def _float(x: Any) -> Any:

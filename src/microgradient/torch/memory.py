@@ -31,21 +31,25 @@ Replay = Callable[[Any], Any]
 
 
 class View(NamedTuple):
-    """How a tensor shares the memory of another: its base, the function that makes it of that, and whether this cuts the graph."""
+    """How a tensor shares the memory of another: its base, the function that makes it of that, whether this cuts the graph.
+
+    `unwatched`: what is written through it is not refused where a rule will read it, as PyTorch's of `.data`.
+    """
 
     base: Tensor
     replay: Replay
     cut: bool
+    unwatched: bool
 
 
-def share(view: Tensor, source: Tensor, replay: Replay, cut: bool = False) -> Tensor:
+def share(view: Tensor, source: Tensor, replay: Replay, cut: bool = False, unwatched: bool = False) -> Tensor:
     """Note that `view`, which is `replay(source)`, shares the memory of `source`. Returns `view`."""
     base, first = source, source._view
     if first is not None:
         base = first.base
         then, before = replay, first.replay
-        replay, cut = lambda b: then(before(b)), cut or first.cut
-    view._view = View(base, replay, cut)
+        replay, cut, unwatched = lambda b: then(before(b)), cut or first.cut, unwatched or first.unwatched
+    view._view = View(base, replay, cut, unwatched)
     views = base._views
     if views is None:
         views = base._views = weakref.WeakValueDictionary()  # by id: tensors compare entry by entry
@@ -89,7 +93,7 @@ def write(x: Tensor, new: Any, what: str = "an operation in place") -> Tensor:
     if not taped and trace_hooks.current() is None:
         _check_writeable(x)
         run_kernel(np.copyto, x.datum, new.datum)
-        note_written(x.datum)
+        _note_written(x)
     elif base is x:
         _rebind(x, new)
     else:
@@ -163,9 +167,13 @@ def assign(x: Tensor, pattern: Any, indices: list[Any], value: Any) -> None:
     if plain:
         _check_writeable(x)
         run_kernel(array_world.assign, x.datum, value.datum, *indices, key=pattern)
-        note_written(x.datum)
+        _note_written(x)
         return
     write(x, TAPED.index_set(x, value, *indices, key=pattern), "`x[i] = …`")
+
+
+def _note_written(x: Tensor) -> None:
+    note_written(x.datum, refused=x._view is None or not x._view.unwatched)
 
 
 def _base(x: Tensor) -> Tensor:

@@ -620,7 +620,9 @@ def contiguous(input: Any, memory_format: Any = None) -> Any:
     """The tensor itself if its entries lie in order in memory, else a copy."""
     if not isinstance(input.raw, np.ndarray) or input.raw.flags.c_contiguous:
         return input
-    return mg.asarray(input, copy=True)
+    y = mg.asarray(input, copy=True)  # which keeps the order in memory
+    y.raw = np.ascontiguousarray(y.raw)
+    return y
 
 
 @function

@@ -59,7 +59,9 @@ class Tensor(Base):
     @property
     def data(self) -> Any:
         """The same numbers, in the same memory, without a gradient: writing them is not recorded."""
-        return memory.share(wrap(self.raw, None, None, self.result_class), self, lambda base: base.detach(), cut=True)
+        return memory.share(
+            wrap(self.raw, None, None, self.result_class), self, lambda base: base.detach(), cut=True, unwatched=True
+        )
 
     @data.setter
     def data(self, value: Any) -> None:
