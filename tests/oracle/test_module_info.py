@@ -1,7 +1,7 @@
 """PyTorch's own table of modules and samples (`torch.testing._internal.common_modules.module_db`), replayed.
 
 Each module is built with the sample's arguments, given PyTorch's weights, and run on its inputs in float64, in training and in
-evaluation: outputs, gradients of inputs and of parameters, and buffers must agree; one sample is run compiled as well.
+evaluation: outputs, gradients of inputs and of parameters, and buffers must agree; one sample is run compiled as well, all of it in machine code.
 """
 
 from __future__ import annotations
@@ -142,8 +142,11 @@ def check(info: Any, sample: Any, training: bool, compiled: bool) -> None:
         t.grad = None
     loss = weighted(tensors(wanted), torch.sum, torch.tensor)
     if isinstance(loss, torch.Tensor) and loss.requires_grad:
-        loss.backward()
-    got = (mg.compile(step) if compiled else step)(*inputs)
+        loss.backward(retain_graph=True)  # a sample's input may be computed from a leaf
+    run = mg.compile(step) if compiled else step
+    got = run(*inputs)
+    if compiled:
+        assert run.stats()["host_calls"] == {}
     compare(got, wanted, "output")
     buffers = dict(theirs.named_buffers())
     for name, buffer in module.named_buffers():

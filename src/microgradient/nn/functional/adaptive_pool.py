@@ -161,7 +161,9 @@ def _drawn_starts(u: Tensor, length: int, size: int, kernel: int) -> Tensor:
 def _along(starts: Tensor, axis: int) -> Tap:
     def tap(x: Tensor, k: int) -> Tensor:
         shape = (*x.shape[:2], *(starts.shape[2] if i == axis else 1 for i in range(2, x.ndim)))
-        return mg.take_along_axis(x, mg.reshape(starts + k, shape), axis=axis)
+        result = (*x.shape[:axis], starts.shape[2], *x.shape[axis + 1 :])
+        places = mg.broadcast_to(mg.reshape(starts + k, shape), result)  # of one shape the transpose runs natively
+        return mg.take_along_axis(x, places, axis=axis)
 
     return tap
 
