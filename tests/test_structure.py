@@ -18,7 +18,7 @@ PACKAGE = Path(mg.__file__).parent
 ORDER = [
     ["startup"], ["errors"], ["other_names"], ["trace_hooks"], ["primitives", "rules", "rules_linalg"],
     ["array_world", "array_linalg", "box_muller"],
-    ["tape"], ["interop"], ["indexing"], ["operators"], ["taped_world"],
+    ["tensor_hooks"], ["tape"], ["interop"], ["indexing"], ["operators"], ["taped_world"],
     ["tensor", "scalar_world", "tree"], ["scalar", "random"], ["functions", "transforms", "custom_rules", "check"],
     ["fft"],
     ["nn"], ["optim"], ["program", "native", "scalar_jit"],

@@ -23,6 +23,7 @@ from . import trace_hooks
 from .errors import GradientError, ShapeError, format_location, user_location, warn_once
 from .primitives import TABLE, Primitive, World
 from .rules import unbroadcast
+from .tensor_hooks import ON_COTANGENT
 from .trace_hooks import looks
 
 
@@ -337,10 +338,14 @@ def backward(
     grads = dict(cotangents)
     leaves: dict[Node, Any] = {}
     members = set(order)
+    hooked = bool(ON_COTANGENT)
     for node in order:
         t = grads.pop(node, None)
         if t is None:
             continue
+        if hooked and node in ON_COTANGENT:
+            for hook in ON_COTANGENT[node]:
+                t = hook(t)
         op, parents = node.op, node.parents
         if op is None or members.isdisjoint(parents):
             leaves[node] = t

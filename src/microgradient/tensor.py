@@ -45,6 +45,7 @@ from .tape import (
     warn_if_nan,
 )
 from .taped_world import TAPED
+from .tensor_hooks import AFTER_ACCUMULATION, ON_COTANGENT, RemovableHandle, add_hook
 from .trace_hooks import Traced, as_datum
 
 _recorder = recording.get
@@ -203,6 +204,9 @@ class Tensor(Protocols):
         if gradient is None and datum.__class__ is np.ndarray:
             warn_if_nan(datum.item(), leaves)
         _accumulate(leaves, t)
+        if AFTER_ACCUMULATION:
+            for hook in [hook for node in leaves for hook in AFTER_ACCUMULATION.get(node, ())]:
+                hook()
         note_backward(self.node)
 
     def _seed(self, gradient: Any) -> Tensor:
@@ -237,6 +241,58 @@ class Tensor(Protocols):
         return self
 
     retain_grad = keep_grad
+
+    def register_hook(self, hook: Callable[[Tensor], Any]) -> RemovableHandle:
+        """Call `hook(gradient)` when a backward pass has this tensor's gradient; what it returns, unless None, goes on instead.
+
+        Raises GradientError if the tensor needs no gradient. A function that is compiled has the hooks of when it was traced.
+
+        >>> import microgradient as mg
+        >>> x = mg.tensor([1.0, 2.0], requires_grad=True)
+        >>> y = x * 3.0
+        >>> handle = y.register_hook(lambda g: g * 2.0)
+        >>> mg.sum(y).backward()
+        >>> x.grad
+        tensor([6., 6.])
+        """
+        if self.node is None:
+            raise GradientError("MG109", "This tensor needs no gradient, so no hook would be called.")
+        shape, cls = self.shape, self.result_class
+
+        def on_cotangent(t: Any) -> Any:
+            gradient = t if isinstance(t, Tensor) else wrap(t, None, None, cls)
+            if gradient.raw.dtype.kind == "c":  # the sweep carries the conjugate
+                gradient = TAPED.conj(gradient)
+            if (new := hook(gradient)) is None:
+                return t
+            if not isinstance(new, Tensor) or new.shape != shape:
+                raise ShapeError(
+                    "MG122", f"A hook of a tensor of shape {shape} returns a tensor of that shape, or None."
+                )
+            if new.raw.dtype.kind == "c":
+                new = TAPED.conj(new)
+            return new if isinstance(t, Tensor) else new.raw
+
+        return add_hook(ON_COTANGENT, self.node, on_cotangent)
+
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], Any]) -> RemovableHandle:
+        """Call `hook(tensor)` when a backward pass has added to `grad` of this leaf.
+
+        >>> import microgradient as mg
+        >>> x = mg.tensor([1.0, 2.0], requires_grad=True)
+        >>> handle = x.register_post_accumulate_grad_hook(lambda p: print(p.grad))
+        >>> mg.sum(x).backward()
+        tensor([1., 1.])
+        """
+        if self.node is None or self.node.op is not None:
+            raise GradientError("MG109", "Only a leaf that needs a gradient accumulates one.")
+        held = weakref.ref(self)
+
+        def call() -> None:
+            if (tensor := held()) is not None:
+                hook(tensor)
+
+        return add_hook(AFTER_ACCUMULATION, self.node, call)
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Set `requires_grad` and return self."""

@@ -1,7 +1,8 @@
 """PyTorch's own table of modules and samples (`torch.testing._internal.common_modules.module_db`), replayed.
 
 Each module is built with the sample's arguments, given PyTorch's weights, and run on its inputs in float64, in training and in
-evaluation: outputs, gradients of inputs and of parameters, and buffers must agree; one sample is run compiled as well, all of it in machine code.
+evaluation: outputs, gradients of inputs and of parameters, and buffers must agree; one sample is run compiled as
+well, all of it in machine code.
 """
 
 from __future__ import annotations

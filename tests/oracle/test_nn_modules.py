@@ -529,3 +529,31 @@ def test_arguments_have_pytorchs_names_order_and_defaults(path: str) -> None:
         place, default = wanted[p.name]
         assert getattr(p.default, "__name__", p.default) == getattr(default, "__name__", default), p.name
         assert p.kind is inspect.Parameter.KEYWORD_ONLY or place == i, p.name
+
+
+def test_hooks_see_and_change_what_pytorchs_do() -> None:
+    def log(library: Any, tensor: Any) -> list[Any]:
+        layers = [library.Linear(3, 4), library.Tanh(), library.Linear(4, 2)]
+        model, seen = library.Sequential(*layers).double(), []
+        model.load_state_dict({k: tensor(numbers(*v.shape, dtype="float64")) for k, v in model.state_dict().items()})
+
+        def show(*found: Any) -> None:
+            seen.extend(x.detach().numpy() for x in found)
+
+        model[0].register_forward_pre_hook(lambda module, args: args[0] * 2)
+        model[0].register_forward_hook(lambda module, args, out: show(out))
+        model[2].register_full_backward_hook(lambda module, inputs, outputs: show(*inputs, *outputs))
+        model[2].register_full_backward_pre_hook(lambda module, outputs: (outputs[0] * 3,))
+        model[1].register_full_backward_hook(lambda module, inputs, outputs: (inputs[0] * 2,))
+        model[2].bias.register_post_accumulate_grad_hook(lambda p: show(p.grad))
+        x = tensor(numbers(2, 3, dtype="float64")).requires_grad_()
+        y = model(x)
+        y.register_hook(lambda g: g * 0.5)
+        (y * y).sum().backward()
+        show(x.grad, *(p.grad for p in model.parameters()))
+        return seen
+
+    got, wanted = log(nn, mg.tensor), log(torch.nn, torch.tensor)
+    assert len(got) == len(wanted) == 9
+    for a, b in zip(got, wanted, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12)

@@ -67,6 +67,18 @@ class _Numbered(Module):
         self._replace_all(parts)
         return self
 
+    def pop(self, index: int = -1) -> Any:
+        """Take one part out, and return it."""
+        part = self[index]
+        del self[index]
+        return part
+
+    def __add__(self, other: Iterable[Any]) -> Any:
+        return cast("Any", type(self))([*self, *other])
+
+    def __iadd__(self, other: Iterable[Any]) -> Any:
+        return self.extend(other)
+
     def _checked(self, part: Any) -> Any:
         if not isinstance(part, self._part):
             kind = "parameters" if self._part is Parameter else "modules"
@@ -114,6 +126,25 @@ class Sequential(_Numbered):
         if all(name.isdigit() for name in self._named()):
             self._replace_all([*self])
 
+    def __add__(self, other: Iterable[Module]) -> Any:
+        return type(self)(*self, *other)
+
+    def __mul__(self, times: int) -> Any:
+        """The modules repeated: the same ones, so they share their parameters."""
+        return type(self)(*[*self] * self._times(times))
+
+    __rmul__ = __mul__
+
+    def __imul__(self, times: int) -> Any:
+        return self.extend([*self] * (self._times(times) - 1))
+
+    def _times(self, times: int) -> int:
+        if not isinstance(times, int) or times < 1:
+            raise ArgumentTypeError(
+                "MG152", f"A Sequential is repeated a whole number of times, at least once, got {times!r}."
+            )
+        return times
+
 
 class ModuleList(_Numbered):
     """A list of modules. (A plain list works as well: see `Module`.)
@@ -126,9 +157,6 @@ class ModuleList(_Numbered):
     def __init__(self, modules: Iterable[Module] | None = None) -> None:
         super().__init__()
         self.extend(modules or ())
-
-    def __add__(self, other: Iterable[Module]) -> ModuleList:
-        return ModuleList([*self, *other])
 
 
 class ParameterList(_Numbered):
@@ -151,28 +179,27 @@ class ParameterList(_Numbered):
         return ", ".join(f"({i}): {tuple(part.shape)}" for i, part in enumerate(self))
 
 
-class ModuleDict(Module, MutableMapping[str, Module]):
-    """Modules by name: a mapping as dicts are.
+class _Named(Module, MutableMapping[str, Any]):
+    """Parts by name: a mapping as dicts are."""
 
-    >>> from microgradient import nn
-    >>> list(ModuleDict({"a": nn.Linear(1, 1), "b": nn.ReLU()}))
-    ['a', 'b']
-    """
+    _part: type = Module
 
-    def __init__(self, modules: Mapping[str, Module] | None = None) -> None:
+    def __init__(self, parts: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None) -> None:
         super().__init__()
-        self.update(modules or {})
+        self.update(parts or {})
 
-    def __getitem__(self, key: str) -> Module:
+    def __getitem__(self, key: str) -> Any:
         found = vars(self).get(key)
-        if not isinstance(found, Module):
+        if not isinstance(found, self._part):
             raise KeyError(key)
         return found
 
-    def __setitem__(self, key: str, module: Module) -> None:
-        if not isinstance(module, Module):
-            raise ArgumentTypeError("MG152", f"ModuleDict holds modules, got {type(module).__name__} for {key!r}.")
-        self.add_module(key, module)
+    def __setitem__(self, key: str, part: Any) -> None:
+        self._check_name(key)
+        setattr(self, key, self._checked(key, part))
+
+    def _checked(self, key: str, part: Any) -> Any:
+        raise NotImplementedError
 
     def __delitem__(self, key: str) -> None:
         self[key]
@@ -182,7 +209,7 @@ class ModuleDict(Module, MutableMapping[str, Module]):
         return sum(1 for _ in self)
 
     def __iter__(self) -> Iterator[str]:
-        return (name for name, value in vars(self).items() if isinstance(value, Module))
+        return (name for name, value in vars(self).items() if isinstance(value, self._part))
 
     def clear(self) -> None:
         """Take all out."""
@@ -190,3 +217,50 @@ class ModuleDict(Module, MutableMapping[str, Module]):
             del self[key]
 
     __eq__, __hash__ = Module.__eq__, Module.__hash__  # a module is itself alone
+
+
+class ModuleDict(_Named):
+    """Modules by name: a mapping as dicts are.
+
+    >>> from microgradient import nn
+    >>> list(ModuleDict({"a": nn.Linear(1, 1), "b": nn.ReLU()}))
+    ['a', 'b']
+    """
+
+    def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] | None = None) -> None:
+        super().__init__(modules)
+
+    def _checked(self, key: str, part: Any) -> Module:
+        if not isinstance(part, Module):
+            raise ArgumentTypeError("MG152", f"ModuleDict holds modules, got {type(part).__name__} for {key!r}.")
+        return part
+
+
+class ParameterDict(_Named):
+    """Parameters by name: a mapping as dicts are; tensors and arrays become parameters.
+
+    >>> list(ParameterDict({"w": [1.0], "b": [2.0]}).state_dict())
+    ['w', 'b']
+    """
+
+    _part = Parameter
+
+    def __init__(self, parameters: Any = None) -> None:
+        super().__init__(parameters)
+
+    def _checked(self, key: str, part: Any) -> Parameter:
+        return part if isinstance(part, Parameter) else Parameter(part)
+
+    def copy(self) -> ParameterDict:
+        """A new mapping with the same parameters."""
+        return ParameterDict(dict(self))
+
+    def __or__(self, other: Mapping[str, Any]) -> ParameterDict:
+        return ParameterDict({**self, **other})
+
+    def __ior__(self, other: Mapping[str, Any]) -> ParameterDict:
+        self.update(other)
+        return self
+
+    def extra_repr(self) -> str:
+        return ", ".join(f"({name}): {tuple(part.shape)}" for name, part in self.items())

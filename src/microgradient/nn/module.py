@@ -13,6 +13,7 @@ from ..interop import check_device
 from ..operators import wrap
 from ..tensor import Tensor
 from .error_context import add_whereabouts
+from .hooks import Hooked, call_with_hooks
 from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter, zero_grad
 
 Part = TypeVar("Part")
@@ -29,7 +30,7 @@ class StateDictError(ArgumentError, RuntimeError):
     """A state_dict that doesn't fit a module."""
 
 
-class Module:
+class Module(Hooked):
     """A function with parameters. Subclass it, keep layers in attributes, write `forward`.
 
     Parameters and modules are found wherever an attribute holds them, also inside lists, tuples and dicts, in the order
@@ -59,6 +60,8 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
+            if self._hooks:
+                return call_with_hooks(self, args, kwargs)
             return self.forward(*args, **kwargs)
         except MicrogradientError as error:
             add_whereabouts(error, self)
@@ -210,6 +213,10 @@ class Module:
         """The parameter at a path such as `"encoder.layers.0.weight"`."""
         return _at(target, self, "parameter", self.named_parameters)
 
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer at a path such as `"encoder.norm.running_mean"`."""
+        return _at(target, self, "buffer", self.named_buffers)
+
     # -- saving and loading
 
     def state_dict(self, prefix: str = "", keep_vars: bool = False) -> dict[str, Tensor]:
@@ -217,8 +224,21 @@ class Module:
 
         With `keep_vars` the tensors themselves.
         """
-        named = self._named_tensors(prefix.removesuffix("."), remove_duplicate=False, saved_only=True)
-        return {path: value if keep_vars else wrap(value.raw, None, None, value.result_class) for path, value in named}
+        hooked = [(path, module) for path, module in self.named_modules(prefix.removesuffix(".")) if module._hooks]
+        for path, module in hooked:
+            for hook in module._hooks_of("state_dict_pre"):
+                hook.function(module, _join(path, ""), keep_vars)
+        named = self._saved(prefix.removesuffix("."))
+        found = {
+            p: value if keep_vars else wrap(value.raw, None, None, value.result_class) for p, value in named.items()
+        }
+        for path, module in reversed(hooked):
+            for hook in module._hooks_of("state_dict"):
+                hook.function(module, found, _join(path, ""), {})
+        return found
+
+    def _saved(self, prefix: str = "") -> dict[str, Tensor]:
+        return dict(self._named_tensors(prefix, remove_duplicate=False, saved_only=True))
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> LoadResult:
         """Take over the numbers of `state_dict`: Tensors, ndarrays, or PyTorch tensors, converted to our dtypes.
@@ -226,7 +246,16 @@ class Module:
         Nothing is changed unless all of it fits. Raises `StateDictError` with the keys that are missing,
         unexpected (both only if `strict`) or have another shape.
         """
-        own = self.state_dict(keep_vars=True)
+        hooked = [(path, module) for path, module in self.named_modules() if module._hooks]
+        messages: list[str] = []
+        if hooked:
+            state_dict = dict(state_dict)
+        for path, module in hooked:
+            for hook in module._hooks_of("load_state_dict_pre"):
+                hook.function(module, state_dict, _join(path, ""), {}, strict, [], [], messages)
+        if messages:
+            raise StateDictError("MG155", f"The state_dict does not fit {type(self).__name__}: " + "; ".join(messages))
+        own = self._saved()
         arrays = {key: _as_array(value) for key, value in state_dict.items() if key in own}
         missing = [key for key in own if key not in state_dict]
         unexpected = [key for key in state_dict if key not in own]
@@ -234,6 +263,10 @@ class Module:
         misshaped = [
             key for key, a in arrays.items() if a.shape != own[key].shape and not isinstance(own[key], unknown)
         ]
+        result = LoadResult(missing, unexpected)
+        for _, module in reversed(hooked):
+            for hook in module._hooks_of("load_state_dict"):
+                hook.function(module, result)
         if misshaped or (strict and (missing or unexpected)):
             problems = (missing, unexpected) if strict else ([], [])
             raise StateDictError("MG155", _misfit(type(self).__name__, own, arrays, misshaped, *problems))
@@ -241,7 +274,7 @@ class Module:
             if isinstance(tensor := own[key], UninitializedParameter | UninitializedBuffer):
                 tensor.materialize(array.shape)
             own[key].store(np.array(array, dtype=own[key].dtype))
-        return LoadResult(missing, unexpected)
+        return result
 
     # -- changing all of it
 
@@ -302,7 +335,33 @@ class Module:
         """`to(float64)`."""
         return self.to(np.float64)
 
+    def half(self) -> Self:
+        """`to(float16)`."""
+        return self.to(np.float16)
+
+    def type(self, dst_type: Any) -> Self:
+        """`to(dst_type)`."""
+        return self.to(dtype=dst_type)
+
+    def cpu(self) -> Self:
+        """The module itself: it is there."""
+        return self
+
+    def share_memory(self) -> Self:
+        """The module itself: threads share its memory anyway."""
+        return self
+
+    def to_empty(self, *, device: object = None, recurse: bool = True) -> Self:
+        """Zeros in the place of all parameters and buffers (of this module alone, without `recurse`)."""
+        check_device(device)
+        for _, value in self._named_tensors(recurse=recurse):
+            value.store(np.zeros(value.shape, value.dtype))
+        return self
+
     # -- showing it
+
+    def _get_name(self) -> str:
+        return type(self).__name__
 
     def extra_repr(self) -> str:
         """What stands between the brackets of the repr."""
