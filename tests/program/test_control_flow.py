@@ -119,6 +119,8 @@ def test_compiled_is_eager(f: Any, how: str) -> None:
     compiled = mg.compile(transformed)
     for _ in range(2):
         assert_same(compiled(X), wanted, rtol=1e-12)
+    if f is not rotating:  # complex numbers have no kernels
+        assert compiled.stats()["host_calls"] == {}
     assert_same(mg.compile(transformed, debug=True)(X), wanted, rtol=1e-12)
 
 
@@ -393,3 +395,114 @@ def test_checked_calls_see_inside() -> None:
     f = mg.compile(lambda x: mg.scan(lambda c, a: (c * a + mg.rand(), None), mg.tensor(1.0), x)[0], check=1)
     for _ in range(3):
         f(mg.ones(3))
+
+
+# ------------------------------------------------------------------------------------------------------- as machine code
+
+
+def random_step(seed: int) -> Callable[[Any, Any], Any]:
+    """A step on three matrices that reads old and new ones in any order, and gives some of either kind twice."""
+    draw = np.random.default_rng(seed)
+    operations = [
+        lambda a, b: a + b,
+        lambda a, b: mg.tanh(a @ b),
+        lambda a, b: a * mg.sum(b, axis=0),
+        lambda a, b: b.T - a,
+    ]
+    chosen = [(draw.integers(len(operations)), draw.integers(4 + k), draw.integers(4 + k)) for k in range(6)]
+    places = draw.integers(10, size=6)
+
+    def step(carry: Any, x: Any) -> Any:
+        values = [*carry, x]
+        for operation, a, b in chosen:
+            values.append(operations[operation](values[a], values[b]) * 0.5)
+        picked = [values[k] for k in places]
+        return tuple(picked[:3]), (picked[3:], carry[1])
+
+    return step
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_what_is_carried_may_be_overwritten(seed: int) -> None:
+    """Values before and after a step, each other's places, results that are inputs."""
+    step, draw = random_step(seed), np.random.default_rng(seed)
+    start = tuple(mg.tensor(draw.normal(size=(3, 3))) for _ in range(3))
+    xs = mg.tensor(draw.normal(size=(5, 3, 3)))
+
+    def run(start: Any, xs: Any) -> Any:
+        return mg.scan(step, start, xs, reverse=seed % 2 == 1)
+
+    def gradient(start: Any, xs: Any) -> Any:
+        return mg.grad(lambda s, xs: sum(mg.sum(y * y) for y in (*run(s, xs)[0], *run(s, xs)[1][0])), argnums=(0, 1))(
+            start, xs
+        )
+
+    for f in (run, gradient):
+        compiled = mg.compile(f)
+        for _ in range(2):
+            assert_same(compiled(start, xs), f(start, xs), rtol=1e-11)
+        assert compiled.stats()["host_calls"] == {}
+
+
+def test_any_number_of_threads_gives_the_same_bits() -> None:
+    w, xs = mg.randn(160, 160) * 0.1, mg.randn(6, 96, 160)
+    f = mg.compile(
+        mg.value_and_grad(lambda w: mg.sum(mg.scan(lambda h, x: (mg.tanh(h @ w + x), h), xs[0], xs)[1] ** 2))
+    )
+    before, found = mg.get_num_threads(), []
+    try:
+        for n in (1, 3):
+            mg.set_num_threads(n)
+            found.append(f(w))
+    finally:
+        mg.set_num_threads(before)
+    assert [x.tolist() for x in found[0]] == [x.tolist() for x in found[1]]
+
+
+def test_an_index_out_of_bounds_ends_the_loop() -> None:
+    f = mg.compile(lambda x, places: mg.scan(lambda c, i: (c + x[i], c), x[0] * 0.0, places))
+    x = mg.tensor([1.0, 2.0, 3.0])
+    assert f(x, mg.asarray([0, 2, 1]))[0].item() == 6.0
+    for _ in range(2):
+        with pytest.raises(IndexError, match=r"test_control_flow\.py"):
+            f(x, mg.asarray([0, 7, 1]))
+    assert f(x, mg.asarray([0, 2, 2]))[0].item() == 7.0
+    g = mg.compile(lambda n: mg.while_loop(lambda i: x[i] < 9.0, lambda i: i + 1, n))
+    with pytest.raises(IndexError):
+        g(mg.asarray(0))
+
+
+def test_what_has_no_kernel_runs_on_numpy_step_by_step() -> None:
+    steps = {
+        "sorting": lambda c, x: (mg.sort(c) + x, c),
+        "no entries": lambda c, x: (c + mg.sum(x[:0]), x[:0]),
+        "complex": lambda c, x: (mg.abs(mg.astype(c, mg.complex64) * (1 + 1j)) + x, c),
+    }
+    for step in steps.values():
+        f = lambda x, step=step: mg.scan(step, x[0], x)
+        compiled = mg.compile(f)
+        x = mg.tensor([[3.0, 1.0], [2.0, 0.0], [0.5, 4.0]])
+        assert_same(compiled(x), f(x))
+        assert compiled.stats()["host_calls"]["scan_loop"] == 1
+
+
+def test_loops_are_listed_timed_and_repeated() -> None:
+    w = mg.tensor([[0.5, 0.1], [0.2, 0.4]], requires_grad=True)
+    optimizer = optim.SGD([w], lr=0.01)
+
+    def step(xs: Any) -> Any:
+        optimizer.zero_grad()
+        loss = mg.sum(mg.scan(lambda h, x: (mg.tanh(w @ h + x), h), mg.ones(2), xs)[1])
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    xs = mg.ones((5, 2)) * 0.1
+    losses = [step(xs).item() for _ in range(6)]
+    w.data, w.grad = np.array([[0.5, 0.1], [0.2, 0.4]], np.float32), None
+    compiled = mg.compile(step)
+    found = [compiled(xs).item(), compiled.repeat(4, xs).item(), compiled.profile(xs).result.item()]
+    np.testing.assert_allclose(found, [losses[0], losses[4], losses[5]], rtol=1e-5)
+    assert "scan_loop, 5 steps, of" in compiled.kernels
+    assert "    launch 0: " in compiled.kernels
+    assert any("scan_loop" in row.title and row.flops > 0 for row in compiled.profile(xs).rows)

@@ -61,6 +61,10 @@ class Condition(NamedTuple):
         """The programs inside."""
         return self.on_true, self.on_false
 
+    def carried(self, number: int) -> tuple[int, int]:
+        """Nothing."""
+        return 0, 0
+
     def parts(self, operands: Sequence[Any]) -> tuple[Any, list[Any], list[Any]]:
         """The operands as that which decides and those of either branch."""
         return operands[0], [*operands[1 : 1 + self.own]], [*operands[1 + self.own :]]

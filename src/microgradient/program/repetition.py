@@ -78,6 +78,10 @@ class Repetition(NamedTuple):
         """Of the results."""
         return self.step.kinds
 
+    def carried(self, number: int) -> tuple[int, int]:
+        """From which input on a program has the state that it changes, and how much that is."""
+        return (self.counts[1], len(self.kinds)) if number else (0, 0)
+
     def parts(self, operands: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]]:
         """Operands as those of the condition, of the step, and the state."""
         a, b = self.counts[0], sum(self.counts)

@@ -35,6 +35,7 @@ from .control_rules import (
     varied,
     zeros_of,
 )
+from .deferred_sums import DeferredSums
 from .program import Program
 from .pullback import split
 
@@ -89,6 +90,10 @@ class Scan(NamedTuple):
     def bodies(self) -> tuple[Body, ...]:
         """The programs inside."""
         return (self.body,)
+
+    def carried(self, number: int) -> tuple[int, int]:
+        """From which input on its program has what it carries, and how much that is."""
+        return self.consts, self.carry
 
     @property
     def order(self) -> range:
@@ -150,13 +155,13 @@ def scanned(scan: Scan, operands: Tensors) -> Tensors:
         return emit("scan_loop", scan, operands, scan.kinds)
     linear = _linearized(scan, varied(operands))
     found = emit("scan_loop", linear.forward, [*linear.closures, *operands], linear.forward.kinds)
-    results, residuals = found[: len(scan.kinds)], found[len(scan.kinds) :]
+    results, all_ys = found[: len(scan.kinds)], found[scan.carry :]
 
     def run_vjp(xp: World, t: Any, y: Any, args: Any, wanted: Any, params: Any) -> list[Any]:
-        inputs, stacks = [*map(boxed, args)], residuals
+        inputs, stacks = [*map(boxed, args)], all_ys
         if xp is TAPED:
             refuse_draws(scan.bodies, scan.name, "a second derivative")
-            stacks = scanned(linear.forward, [*linear.closures, *inputs])[len(results) :]
+            stacks = scanned(linear.forward, [*linear.closures, *inputs])[scan.carry :]
         return unboxed(xp, _pulled(linear, inputs, stacks, [None if g is None else boxed(g) for g in t]))
 
     def run_jvp(xp: World, tangents: Any, y: Any, args: Any, params: Any) -> Any:
@@ -173,7 +178,9 @@ class _Linear(NamedTuple):
     forward: Scan  # `closures` and the operands to the results and stacks of residuals
     closures: Tensors
     pullback: Body  # residuals and cotangents of the seeded results to cotangents of the active operands
-    residuals: list[tuple[str, int]]  # where they come from: an operand's or a stack's number
+    residuals: list[
+        tuple[str, int]
+    ]  # where they come from: ("operand", its number), or ("ys", that of one of the forward scan's)
     active: list[bool]
     seeded: list[bool]
 
@@ -201,7 +208,7 @@ def _linearized(scan: Scan, varied: Sequence[bool]) -> _Linear:
     inputs = body.inputs[: extra + m]
     seeds = {id(i) for i in body.inputs[extra + m :]}
     early, back, residuals = split(Program(body.inputs, body.instructions, body.outputs), len(scan.body.outputs), seeds)
-    stacked: list[Any] = []
+    ys = body.outputs[scan.carry : len(scan.body.outputs)]
     sources: list[tuple[str, int]] = []
     places = {id(i): n for n, i in enumerate(inputs)}
     for r in residuals:
@@ -209,9 +216,9 @@ def _linearized(scan: Scan, varied: Sequence[bool]) -> _Linear:
         if n >= 0 and n - extra not in carried:
             sources.append(("operand", n))
         else:
-            sources.append(("stack", len(stacked)))
-            stacked.append(r)
-    ahead = Body(inputs, early, [*body.outputs[: len(scan.body.outputs)], *stacked])
+            ys += [] if r in ys else [r]
+            sources.append(("ys", ys.index(r)))
+    ahead = Body(inputs, early, [*body.outputs[: scan.carry], *ys])
     forward = scan._replace(body=ahead, consts=scan.consts + extra)
     return _Linear(
         forward, traced.closures, Body(back.inputs, back.instructions, back.outputs), sources, active, seeded
@@ -227,31 +234,48 @@ def _pulled(linear: _Linear, operands: Tensors, stacks: Tensors, cotangents: lis
     consts, carried, entries = scan.parts([False] * extra + linear.active)
     kinds = [(i.shape, i.dtype) for i in scan.body.inputs]
     n_carried, n_consts = sum(carried), sum(consts)
-    ends = [zeros_of(kind) if t is None else t for t, kind in zip(cotangents, scan.kinds, strict=False)]
-    start = chosen(ends[: scan.carry], linear.seeded[: scan.carry])
-    start += [zeros_of(kind) for kind in chosen(kinds[:stay], consts)]
     # what the step reads an entry of: operands, residuals, cotangents of the ys that have some
     sliced = [n for what, n in linear.residuals if what == "operand" and n >= stay]
     arrived = [k for k in range(scan.carry, len(linear.seeded)) if linear.seeded[k] and cotangents[k] is not None]
-    xs = [*(given[n] for n in sliced), *stacks, *(cotangents[k] for k in arrived)]
+    kept = {("operand", n): given[n] for n in sliced} | {
+        ("ys", n): stacks[n] for what, n in linear.residuals if what == "ys"
+    }
+    xs = [*kept.values(), *(cotangents[k] for k in arrived)]
+    inputs = {id(i): source for i, source in zip(linear.pullback.inputs, linear.residuals, strict=False)}
+    constant = {at for at, (what, n) in inputs.items() if what == "operand" and n < stay}
+    sums = DeferredSums(linear.pullback, linear.pullback.outputs[:n_consts], inputs.keys() - constant, constant)
+    added = [total is None for total in sums.totals]
+    outputs = linear.pullback.outputs
+    of_step = [*outputs[n_consts:], *chosen(outputs[:n_consts], added), *sums.stacked]
+    body = Body(linear.pullback.inputs, linear.pullback.instructions, of_step)
+    ends = [zeros_of(kind) if t is None else t for t, kind in zip(cotangents, scan.kinds, strict=False)]
+    start = chosen(ends[: scan.carry], linear.seeded[: scan.carry])
+    start += [zeros_of(kind) for kind in chosen(chosen(kinds[:stay], consts), added)]
 
     def step(carry: Tensors, x: Tensors) -> tuple[Tensors, Tensors]:
-        rows = dict(zip(sliced, x, strict=False))
-        left = [*x[len(sliced) : len(sliced) + len(stacks)]]
-        ys = dict(zip(arrived, x[len(sliced) + len(stacks) :], strict=True))
-        values = [left[n] if what == "stack" else rows[n] if n >= stay else given[n] for what, n in linear.residuals]
+        rows = dict(zip(kept, x, strict=False))
+        ys = dict(zip(arrived, x[len(kept) :], strict=True))
+        values = [given[n] if what == "operand" and n < stay else rows[what, n] for what, n in linear.residuals]
         seeds = [*carry[:n_carried]]
         for k in range(scan.carry, len(linear.seeded)):
             if linear.seeded[k]:
                 seeds.append(ys[k] if k in ys else zeros_of(scan.body.kinds[k]))
-        found = linear.pullback.replay([*values, *seeds])
-        sums = [a + b for a, b in zip(carry[n_carried:], found[:n_consts], strict=True)]
-        return [*found[n_consts : n_consts + n_carried], *sums], found[n_consts + n_carried :]
+        found = body.replay([*values, *seeds])
+        rest, last = len(outputs) - n_consts, len(outputs) - n_consts + sum(added)
+        totals = [a + b for a, b in zip(carry[n_carried:], found[rest:last], strict=True)]
+        return [*found[:n_carried], *totals], [*found[n_carried:rest], *found[last:]]
 
-    end, of_entries = loop(step, start, xs, scan.length, not scan.reverse, scan.name)
-    found = [*end[n_carried:], *end[:n_carried], *of_entries]
-    everything = [*consts, *carried, *entries]
-    return merged([None] * len(everything), everything, found)[extra:]
+    end, ys = loop(step, start, xs, scan.length, not scan.reverse, scan.name)
+    of_entries = ys[: sum(entries)]
+    made = dict(zip(map(id, sums.stacked), ys[len(of_entries) :], strict=True))
+
+    def rows(i: Any) -> Any:
+        return made[id(i)] if id(i) in made else kept[inputs[id(i)]]
+
+    adding = iter(end[n_carried:])
+    of_consts = [next(adding) if total is None else total(rows) for total in sums.totals]
+    places = [*consts, *carried, *entries]
+    return merged([None] * len(places), places, [*of_consts, *end[:n_carried], *of_entries])[extra:]
 
 
 def _pushed(scan: Scan, operands: Tensors, tangents: list[Any]) -> Tensors:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ...program.origin import Origin
-from ...program.program import Instruction
+from ...program.program import Instruction, Program
 from ..lower.ops import NATIVE_DTYPES, REDUCTIONS
 from ..lower.views import Step, resolve
 from .fusion_group import FusionGroup, vote
@@ -32,12 +32,15 @@ AnyGroup = TypeVar("AnyGroup", bound=Group)
 class Fusion:
     """The groups so far, and what each instruction has become."""
 
-    def __init__(self, updates: dict[int, int], supported: Supported) -> None:
+    def __init__(self, updates: dict[int, int], supported: Supported, plan: Callable[[Program], Any]) -> None:
         self.updates = updates
         self.supported = supported
+        self.plan = plan  # makes the schedule of a program in the program
         self.where: Origin | None = None  # the origin of the instruction at hand
         self.groups: list[Any] = []
-        self.views: dict[int, View] = {}  # of each instruction, by its identity
+        self.views: dict[
+            int, Any
+        ] = {}  # of each instruction, by its identity: a View, or a list of those of its results
         self.scalars: FusionGroup | None = None  # the latest group of single numbers
         self.copies: dict[Any, View] = {}  # what has been copied already, into which order
 

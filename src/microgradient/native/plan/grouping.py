@@ -11,7 +11,7 @@ import numpy as np
 from ...program.program import Instruction, Program
 from ..lower.ops import POINTWISE, REDUCTIONS, VIEWS
 from ..lower.views import Step
-from . import groups
+from . import control, groups
 from .contraction import contract
 from .fusion import Fusion, Supported
 from .in_place_concat import assemble
@@ -28,10 +28,10 @@ class Fused(NamedTuple):
     draws: Draws
 
 
-def fuse(program: Program, supported: Supported) -> Fused:
-    """Group the instructions of a lowered program."""
+def fuse(program: Program, supported: Supported, plan: Callable[[Program], Any]) -> Fused:
+    """Group the instructions of a lowered program; `plan` makes the schedules of programs in it."""
     draws = Draws(program)
-    fusion = Fusion(updating(program), supported)
+    fusion = Fusion(updating(program), supported, plan)
     inputs = []
     for number, i in enumerate(program.inputs):
         value = BufferValue(i.shape, i.dtype)
@@ -46,7 +46,8 @@ def fuse(program: Program, supported: Supported) -> Fused:
             made = View(BufferValue(i.shape, i.dtype))
             fusion.views[id(i)] = fusion.single([], partial(groups.draw, *drawn, made), made.value)
         else:
-            fusion.views[id(i)] = _RULES.get(i.op, Fusion.host)(fusion, i, operands)
+            rule: Rule = _RULES.get(i.op, Fusion.host)
+            fusion.views[id(i)] = rule(fusion, i, operands)
     return Fused(fusion.groups, inputs, [fusion.views[id(o)] for o in program.outputs], draws)
 
 
@@ -124,9 +125,10 @@ def _scan(fusion: Fusion, i: Instruction, operands: list[Any]) -> View:
     return fusion.single(operands, partial(groups.scan, operands, value, i.params), value.value)
 
 
-Rule = Callable[[Fusion, Instruction, list[Any]], View]
+Rule = Callable[[Fusion, Instruction, list[Any]], Any]
 _RULES: dict[str, Rule] = {
     "constant": _constant, "index": _view, "contract": contract, "assemble": assemble, "gather": _gather,
-    "scatter": _scatter, "scan": _scan, **dict.fromkeys(VIEWS, _view), **dict.fromkeys(POINTWISE, _pointwise),
+    "scatter": _scatter, "scan": _scan, **dict.fromkeys(("scan_loop", "cond", "while_loop"), control.enter),
+    "pick": control.pick, **dict.fromkeys(VIEWS, _view), **dict.fromkeys(POINTWISE, _pointwise),
     **dict.fromkeys(REDUCTIONS, _reduction),
 }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from textwrap import indent
 from typing import Any, NamedTuple
 
 from .values import Buffer, Group
@@ -62,4 +63,6 @@ def listing(launches: Iterable[Any]) -> str:
         if spec is not None:
             known[text] = number
             lines += [f"    {line}" for line in spec.text[1:]]
+        if inner := getattr(launch, "inner", None):  # of a loop or condition
+            lines.append(indent(listing(inner), "    "))
     return "\n".join(lines)

@@ -35,7 +35,7 @@ class Schedule(NamedTuple):
 
 def schedule(program: Program, supported: Supported) -> Schedule:
     """Plan a program's kernels and memory. Slots: the inputs, then the outputs, then constants."""
-    fused = fuse(lower(program), supported)
+    fused = fuse(lower(program), supported, lambda inner: schedule(inner, supported))
     _Outputs(program, fused).place()
     _find_stored(fused)
     memory = Memory(len(program.inputs) + len(program.outputs))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import groupby
 from typing import Any
@@ -21,12 +21,14 @@ from ...program.profile import LaunchTime, sources, timing
 from ...program.program import Program
 from ..codegen import dispatch
 from ..codegen.pointwise import supported
+from ..plan.control import ControlLaunch
 from ..plan.groups import HostCall
-from ..plan.launch import Launch, listing
+from ..plan.launch import Launch, Operand, listing
 from ..plan.schedule import Schedule, schedule
 from ..plan.values import BufferValue, View
-from . import engine
-from .routine import STATUS, BoundLaunch, NativeRoutine, new_arena
+from . import engine, threads
+from .control_ir import FIRST as _FIRST
+from .routine import STATUS, BoundLaunch, BoundPart, Inside, NativeRoutine, new_arena
 
 Array = np.ndarray[Any, Any]
 
@@ -43,6 +45,8 @@ class Executable:
         self._plan = plan = schedule(program, supported)
         self._arena = new_arena(plan.arena_bytes)
         self._code, self._names = _machine_code(plan)
+        self._flags: list[Array] = []
+        self._arenas: dict[int, Array] = {}  # of the plans of loops and conditions, by their ids
         self._steps = self._sequence(apart=False)
         self._apart: list[Any] = []  # a step for each launch, to time them
         self._tables = [step.table for step in self._steps if isinstance(step, NativeRoutine)]
@@ -97,12 +101,12 @@ class Executable:
             self._draws.begin()
         for number, (launch, step) in enumerate(zip(self._plan.launches, self._apart, strict=True)):
             seconds = _seconds(lambda step=step: self._do(step, inputs, outputs))  # type: ignore[misc]
-            seconds = max(seconds - call * isinstance(launch, Launch), 1e-9)
+            seconds = max(seconds - call * (not isinstance(launch, HostCall)), 1e-9)
             cost = launch.flops, launch.bytes_moved
             times.append(LaunchTime(number, launch.title, seconds, *cost, *sources(launch.group.origins)))
 
     def _out_of_bounds(self) -> OutOfRangeError:
-        found = [i for i in self.program.instructions if i.op in _INDEXING and len(i.args) > 1]
+        found = [i for i in self.program.all_instructions() if i.op in _INDEXING and len(i.args) > 1]
         lines = dict.fromkeys(str(i.where) for i in found if i.where)
         return OutOfRangeError(
             "MG127", "An index in the compiled function is out of bounds. It is used at one of these places: "
@@ -112,7 +116,7 @@ class Executable:
     def stats(self) -> dict[str, Any]:
         """What the program costs: kernels, FLOPs, bytes moved, the arena, calls of NumPy."""
         launches = self._plan.launches
-        specs = [launch.spec for launch in launches if isinstance(launch, Launch)]
+        specs = [launch.spec for launch in _kernels(launches)]
         return {
             "instructions": len(self.program.instructions),
             "launches": len(launches),
@@ -150,17 +154,32 @@ class Executable:
             routine.table[_FIRST + slot] = id(array)
         return routine
 
-    def _bound(self, launch: Launch) -> BoundLaunch:
-        operands: list[Any] = []
-        for buffer, entry in launch.operands:
-            offset = entry * buffer.dtype.itemsize
-            operands.append((0, buffer.offset + offset) if buffer.slot is None else (_FIRST + buffer.slot, offset))
+    def _bound(self, launch: Any) -> BoundLaunch:
+        if isinstance(launch, ControlLaunch):
+            return self._bound_control(launch)
+        operands: list[Any] = [_place(operand) for operand in launch.operands]
         if launch.entries is not None:
             operands.append(launch.entries)
         operands.append((STATUS, 0))
         count = dispatch.pieces(launch.spec, launch.entries)
         address = self._code.address(self._names[repr(launch.spec)])
         return BoundLaunch(address, count, operands, parallel=count > 1)
+
+    def _bound_control(self, launch: ControlLaunch) -> BoundLaunch:
+        operands: list[Any] = [] if launch.decides is None else [_place(launch.decides)]
+        parts = []
+        for part in launch.parts:
+            flag = np.zeros(8, np.uint8)  # where a loop finds whether it goes on
+            self._flags.append(flag)
+            operands += [flag.ctypes.data if operand is None else _place(operand) for operand in part.operands]
+            inner, plan = [self._bound(one) for one in part.plan.launches], part.plan
+            constants = [(_FIRST + slot, array) for slot, array in plan.constants]
+            moves = [(_FIRST + slot, size) for slot, size in part.moves]
+            arena = self._arenas.setdefault(id(plan), new_arena(plan.arena_bytes))
+            parts.append(BoundPart(inner, len(part.operands), _FIRST + plan.slots, constants, arena, moves))
+        inside = Inside(parts, launch.steps if launch.op == "scan_loop" else 0)
+        parallel = any(one.parallel for part in parts for one in part.launches)
+        return BoundLaunch(threads.driver().address(launch.op), 1, operands, parallel, inside)
 
     def array(self, value: BufferValue, inputs: Sequence[Array], outputs: Sequence[Array]) -> Array:
         """The flat array behind a value."""
@@ -177,7 +196,22 @@ class Executable:
 
 
 _INDEXING = frozenset({"index", "index_add", "index_set", "take_along_axis", "scatter_along_axis"})
-_FIRST = 2  # slots 0 and 1 are the arena and the status
+
+
+def _place(operand: Operand) -> tuple[int, int]:
+    """The slot of an operand, and how many bytes after its beginning the operand begins."""
+    buffer, entry = operand
+    offset = entry * buffer.dtype.itemsize
+    return (0, buffer.offset + offset) if buffer.slot is None else (_FIRST + buffer.slot, offset)
+
+
+def _kernels(launches: Iterable[Any]) -> Iterator[Launch]:
+    """The launches of kernels, those in loops and conditions too."""
+    for launch in launches:
+        if isinstance(launch, Launch):
+            yield launch
+        elif isinstance(launch, ControlLaunch):
+            yield from _kernels(launch.inner)
 
 
 def _machine_code(plan: Schedule) -> tuple[engine.Code, dict[str, str]]:
@@ -185,8 +219,8 @@ def _machine_code(plan: Schedule) -> tuple[engine.Code, dict[str, str]]:
     names: dict[str, str] = {}
     thunks: dict[str, Any] = {}
     bits = engine.host().vector_bits
-    for launch in plan.launches:
-        if isinstance(launch, Launch) and (text := repr(launch.spec)) not in names:
+    for launch in _kernels(plan.launches):
+        if (text := repr(launch.spec)) not in names:
             names[text] = name = f"k{len(names)}"
             thunks[name] = partial(dispatch.generate, launch.spec, name, bits)
     return engine.machine_code(thunks, repr(list(names))), names

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import threads
+from .control_ir import CONTROL_LAUNCH, SHARED
 
 Array = np.ndarray[Any, Any]
 
@@ -20,13 +21,33 @@ ARENA, STATUS = 0, 1
 class BoundLaunch(NamedTuple):
     """One kernel to run: its address, how many pieces its work has, its args, and whether threads should share it.
 
-    An operand is (slot, bytes from the slot's beginning), or a number that is passed as it is.
+    An operand is (slot, bytes from the slot's beginning), or a number that is passed as it is. A loop or condition has `inside`
+    the parts that it runs, and begins its args with their description.
     """
 
     address: int
     pieces: int
     operands: Sequence[tuple[int, int] | int]
     parallel: bool = False
+    inside: Inside | None = None
+
+
+class Inside(NamedTuple):
+    """The parts of a loop or condition, and the words that follow them in its description."""
+
+    parts: Sequence[BoundPart]
+    steps: int = 0
+
+
+class BoundPart(NamedTuple):
+    """Launches on `arrays` arrays, which are in the slots from FIRST on, then those of `constants`; `moves` are (slot, bytes)."""
+
+    launches: Sequence[BoundLaunch]
+    arrays: int
+    slots: int
+    constants: Sequence[tuple[int, Array]]
+    arena: Array
+    moves: Sequence[tuple[int, int]]
 
 
 class NativeRoutine:
@@ -44,13 +65,12 @@ class NativeRoutine:
         self.table = memoryview(addresses).cast("B").cast("Q")  # faster to fill
         self.table[ARENA] = arena.ctypes.data
         self.table[STATUS] = ctypes.addressof(self._status)
-        args, relocations = self._arguments(launches)
-        shared = [launch.parallel and launch.pieces > 1 for launch in launches]
-        lines = [n for k, x in enumerate(launches) for n in (x.address, args[k], x.pieces, shared[k])]
-        self._parts = [_int64s(lines), _int64s(relocations), _int64s([0] * slots)]
+        self._memory = _Memory(arena.ctypes.data, ctypes.addressof(self._status))
+        lines, relocations, shared = self._memory.written(launches)
+        self._parts = [lines, relocations, _int64s([0] * slots)]
         where = [ctypes.addressof(part) for part in self._parts]
         parts = [where[0], len(launches), where[1], len(relocations) // 3, ctypes.addressof(addresses)]
-        self._routine = _int64s([*parts, where[2], slots, sum(shared), data_offset()])
+        self._routine = _int64s([*parts, where[2], slots, shared, data_offset()])
         self._address = ctypes.addressof(self._routine)
         self._run = threads.driver().run
 
@@ -60,23 +80,60 @@ class NativeRoutine:
         self._run(self._address, repeat)
         return self._status.value
 
-    def _arguments(self, launches: Sequence[BoundLaunch]) -> tuple[list[int], list[int]]:
-        """The address of each launch's args, and relocations for those that depend on the caller's slots."""
-        count = sum(len(launch.operands) for launch in launches)
-        self._arguments_memory = memory = _int64s([0] * max(count, 1))
-        start, at = ctypes.addressof(memory), 0
-        starts, relocations = [], []
+
+class _Memory:
+    """Words that native code reads, kept as long as this. `arena` and `status` are addresses that launches have."""
+
+    def __init__(self, arena: int, status: int) -> None:
+        self.arena, self.status = arena, status
+        self._kept: list[Any] = []
+
+    def written(self, launches: Sequence[BoundLaunch]) -> tuple[Any, Any, int]:
+        """The launches, the relocations for those args that depend on the caller's slots, and how many launches are shared."""
+        count = sum(len(launch.operands) + (launch.inside is not None) for launch in launches)
+        memory = self._keep([0] * max(count, 1))
+        at, lines, relocations = ctypes.addressof(memory), list[int](), list[int]()
+        n = shared = 0
         for launch in launches:
-            starts.append(start + 8 * at)
-            for operand in launch.operands:
+            inside, several = launch.inside, launch.parallel and launch.pieces > 1
+            shared += several
+            kind = SHARED if several else 0
+            if inside is not None:
+                kind, shared = CONTROL_LAUNCH, shared + launch.parallel
+            lines += [launch.address, at + 8 * n, launch.pieces, kind]
+            for operand in launch.operands if inside is None else [self._described(inside), *launch.operands]:
                 if isinstance(operand, int):
-                    memory[at] = operand
+                    memory[n] = operand
                 elif operand[0] in (ARENA, STATUS):
-                    memory[at] = self.table[operand[0]] + operand[1]
+                    memory[n] = (self.arena, self.status)[operand[0]] + operand[1]
                 else:
-                    relocations += [start + 8 * at, *operand]
-                at += 1
-        return starts, relocations
+                    relocations += [at + 8 * n, *operand]
+                n += 1
+        return self._keep(lines), self._keep(relocations), shared
+
+    def _described(self, inside: Inside) -> int:
+        """The address of the description of a loop or condition, as control_ir.py reads it."""
+        words: list[int] = []
+        for part in inside.parts:
+            words += [ctypes.addressof(self._part(part)), part.arrays]
+        if inside.steps:
+            moves = [n for slot, size in inside.parts[0].moves for n in (slot, size)]
+            words += [inside.steps, ctypes.addressof(self._keep(moves)), len(moves) // 2]
+        return ctypes.addressof(self._keep(words))
+
+    def _part(self, part: BoundPart) -> Any:
+        inner = _Memory(part.arena.ctypes.data, self.status)
+        lines, relocations, _ = inner.written(part.launches)
+        bases = [0] * part.slots
+        for slot, array in part.constants:
+            bases[slot] = array.ctypes.data
+        self._kept += [inner, part]
+        where = [ctypes.addressof(x) for x in (lines, relocations, self._keep(bases))]
+        return self._keep([where[0], len(part.launches), where[1], len(relocations) // 3, where[2], self.status])
+
+    def _keep(self, words: Sequence[int]) -> Any:
+        self._kept.append(_int64s(words))
+        return self._kept[-1]
 
 
 def new_arena(size: int) -> Array:

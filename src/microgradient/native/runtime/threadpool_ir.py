@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from ..codegen.ir import METADATA, Function, Val
+from .control_ir import CONTROL
 
 MOST = 256
 """More threads than this are not used."""
@@ -32,7 +33,7 @@ def constants() -> dict[str, Any]:
 
 def text() -> str:
     """The driver in LLVM's words, for this machine."""
-    functions = (_run, _relocate, _prepare, _share, _work, _wait, _worker, _clock, _wake_all, _resize, _reset)
+    functions = (_run, _relocate, _prepare, _share, _work, _wait, _worker, _clock, _wake_all, _resize, _reset, *CONTROL)
     found = "\n".join([_DRIVER, *(make().text() for make in functions), METADATA])
     for name, value in constants().items():
         found = found.replace(f"${name}$", str(value))
@@ -53,18 +54,12 @@ def _run() -> Function:
         f.do(f"store i1 {taken}, ptr {mine}")
         with f.when(taken):
             f.do("call void @prepare()")
-    launches, status = f.word("%routine", 0, "ptr"), f.word(f.word("%routine", 4, "ptr"), 1, "ptr")
+    launches, count = f.word("%routine", 0, "ptr"), f.word("%routine", 1)
+    status = f.word(f.word("%routine", 4, "ptr"), 1, "ptr")
+    uses = f.emit(f"zext i1 {f.emit(f'load i1, ptr {mine}')} to i64")
     finish = f.label("finish")
-    with f.loop(0, "%repeat"), f.loop(0, f.word("%routine", 1)) as k:
-        launch = f.emit(f"getelementptr %Launch, ptr {launches}, i64 {k}")
-        kernel, args = (f.word(launch, n, "ptr") for n in (0, 1))
-        pieces = f.word(launch, 2)
-        shared = f.emit(f"icmp ne i64 {f.word(launch, 3)}, 0")
-        f.choose(
-            f.emit(f"and i1 {shared}, {f.emit(f'load i1, ptr {mine}')}"),
-            lambda: f.do(f"call void @share(ptr {kernel}, ptr {args}, i64 {pieces})"),
-            lambda: f.do(f"call void {kernel}(ptr {args}, i64 0, i64 {pieces})"),
-        )
+    with f.loop(0, "%repeat"):
+        f.do(f"call void @launches(ptr {launches}, i64 {count}, ptr {status}, i64 {uses})")
         f.leave(f.emit(f"icmp ne i64 {f.word(status, 0)}, 0"), finish)
     f.do(f"br label %{finish}")
     f.place(finish)

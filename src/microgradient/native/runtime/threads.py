@@ -68,6 +68,10 @@ class Driver:
         self.resize = ctypes.CFUNCTYPE(None, ctypes.c_int64)(code.address("resize"))
         self.reset = ctypes.CFUNCTYPE(None)(code.address("reset"))
 
+    def address(self, name: str) -> int:
+        """Where one of its functions begins."""
+        return self._code.address(name)
+
 
 def driver() -> Driver:
     """The process's driver. It is never unloaded: threads may be in it until the process ends."""
