@@ -276,7 +276,7 @@ class Tensor(Protocols):
         return add_hook(ON_COTANGENT, self.node, on_cotangent)
 
     def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], Any]) -> RemovableHandle:
-        """Call `hook(tensor)` when a backward pass has added to `grad` of this leaf.
+        """Call `hook(tensor)` at the end of each backward pass that has added to `grad` of this leaf.
 
         >>> import microgradient as mg
         >>> x = mg.tensor([1.0, 2.0], requires_grad=True)

@@ -534,7 +534,7 @@ def test_arguments_have_pytorchs_names_order_and_defaults(path: str) -> None:
 def test_hooks_see_and_change_what_pytorchs_do() -> None:
     def log(library: Any, tensor: Any) -> list[Any]:
         layers = [library.Linear(3, 4), library.Tanh(), library.Linear(4, 2)]
-        model, seen = library.Sequential(*layers).double(), []
+        model, seen, last = library.Sequential(*layers).double(), [], []
         model.load_state_dict({k: tensor(numbers(*v.shape, dtype="float64")) for k, v in model.state_dict().items()})
 
         def show(*found: Any) -> None:
@@ -545,12 +545,12 @@ def test_hooks_see_and_change_what_pytorchs_do() -> None:
         model[2].register_full_backward_hook(lambda module, inputs, outputs: show(*inputs, *outputs))
         model[2].register_full_backward_pre_hook(lambda module, outputs: (outputs[0] * 3,))
         model[1].register_full_backward_hook(lambda module, inputs, outputs: (inputs[0] * 2,))
-        model[2].bias.register_post_accumulate_grad_hook(lambda p: show(p.grad))
+        model[2].bias.register_post_accumulate_grad_hook(lambda p: last.append(p.grad))
         x = tensor(numbers(2, 3, dtype="float64")).requires_grad_()
         y = model(x)
         y.register_hook(lambda g: g * 0.5)
         (y * y).sum().backward()
-        show(x.grad, *(p.grad for p in model.parameters()))
+        show(x.grad, *last, *(p.grad for p in model.parameters()))
         return seen
 
     got, wanted = log(nn, mg.tensor), log(torch.nn, torch.tensor)
