@@ -6,6 +6,7 @@ Draws come from `microgradient.random`, so `mg.manual_seed` repeats them.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -34,27 +35,34 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     return _GAINS[nonlinearity]
 
 
-def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
+def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: random.Generator | None = None) -> Tensor:
     """Uniform between a and b.
 
     >>> import microgradient as mg
     >>> uniform_(mg.zeros((2, 3)), 1.0, 2.0).shape
     (2, 3)
     """
-    return _put(tensor, random.uniform(tensor.shape, a, b, tensor.dtype))
+    return _put(tensor, (generator or random).uniform(tensor.shape, a, b, tensor.dtype))
 
 
-def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
+def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: random.Generator | None = None) -> Tensor:
     """Normal with a mean and a standard deviation.
 
     >>> import microgradient as mg
     >>> normal_(mg.zeros((2, 3))).shape
     (2, 3)
     """
-    return _put(tensor, random.normal(tensor.shape, mean, std, tensor.dtype))
+    return _put(tensor, (generator or random).normal(tensor.shape, mean, std, tensor.dtype))
 
 
-def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0) -> Tensor:
+def trunc_normal_(
+    tensor: Tensor,
+    mean: float = 0.0,
+    std: float = 1.0,
+    a: float = -2.0,
+    b: float = 2.0,
+    generator: random.Generator | None = None,
+) -> Tensor:
     """Normal, but only between a and b: drawn by inverting the distribution function between Φ(a) and Φ(b).
 
     >>> import microgradient as mg
@@ -64,7 +72,7 @@ def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float 
     from scipy.special import ndtr, ndtri
 
     low, high = ndtr((a - mean) / std), ndtr((b - mean) / std)
-    drawn = np.asarray(ndtri(random.uniform(tensor.shape, low, high, np.float64).raw))
+    drawn = np.asarray(ndtri((generator or random).uniform(tensor.shape, low, high, np.float64).raw))
     return _put(tensor, np.clip(drawn * std + mean, a, b))
 
 
@@ -110,7 +118,7 @@ def eye_(tensor: Tensor) -> Tensor:
     return _put(tensor, np.eye(tensor.shape[0], tensor.shape[1]))
 
 
-def xavier_uniform_(tensor: Tensor, gain: float = 1.0) -> Tensor:
+def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: random.Generator | None = None) -> Tensor:
     """Uniform within ± gain · √(6 / (fan_in + fan_out)). Glorot and Bengio 2010.
 
     >>> import microgradient as mg
@@ -118,20 +126,26 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0) -> Tensor:
     True
     """
     bound = gain * math.sqrt(6.0 / sum(fans(tensor)))
-    return uniform_(tensor, -bound, bound)
+    return uniform_(tensor, -bound, bound, generator)
 
 
-def xavier_normal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
+def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: random.Generator | None = None) -> Tensor:
     """Normal with standard deviation gain · √(2 / (fan_in + fan_out)). Glorot and Bengio 2010.
 
     >>> import microgradient as mg
     >>> xavier_normal_(mg.zeros((3, 3))).shape
     (3, 3)
     """
-    return normal_(tensor, 0.0, gain * math.sqrt(2.0 / sum(fans(tensor))))
+    return normal_(tensor, 0.0, gain * math.sqrt(2.0 / sum(fans(tensor))), generator)
 
 
-def kaiming_uniform_(tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu") -> Tensor:
+def kaiming_uniform_(
+    tensor: Tensor,
+    a: float = 0.0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: random.Generator | None = None,
+) -> Tensor:
     """Uniform within ± gain · √(3 / fan), the gain of `nonlinearity` with slope `a`. He et al. 2015.
 
     >>> import microgradient as mg
@@ -139,20 +153,26 @@ def kaiming_uniform_(tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonli
     (3, 3)
     """
     bound = math.sqrt(3.0) * _he_std(tensor, a, mode, nonlinearity)
-    return uniform_(tensor, -bound, bound)
+    return uniform_(tensor, -bound, bound, generator)
 
 
-def kaiming_normal_(tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu") -> Tensor:
+def kaiming_normal_(
+    tensor: Tensor,
+    a: float = 0.0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: random.Generator | None = None,
+) -> Tensor:
     """Normal with standard deviation gain / √fan, the gain of `nonlinearity` with slope `a`. He et al. 2015.
 
     >>> import microgradient as mg
     >>> kaiming_normal_(mg.zeros((3, 3)), mode="fan_out").shape
     (3, 3)
     """
-    return normal_(tensor, 0.0, _he_std(tensor, a, mode, nonlinearity))
+    return normal_(tensor, 0.0, _he_std(tensor, a, mode, nonlinearity), generator)
 
 
-def orthogonal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
+def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: random.Generator | None = None) -> Tensor:
     """A random matrix with orthonormal rows or columns, whichever are fewer, times `gain`. Saxe et al. 2014.
 
     The axes after the first are taken as one. Q of the QR decomposition of a normal matrix, with R's diagonal made
@@ -169,9 +189,45 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
         return tensor
     rows, columns = tensor.shape[0], tensor.raw.size // tensor.shape[0]
     tall = (max(rows, columns), min(rows, columns))
-    q, r = np.linalg.qr(random.normal(tall, 0.0, 1.0, np.float64).raw)
+    q, r = np.linalg.qr((generator or random).normal(tall, 0.0, 1.0, np.float64).raw)
     q = q * np.sign(np.diagonal(r))
     return _put(tensor, gain * (q if rows >= columns else q.T).reshape(tensor.shape))
+
+
+def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: random.Generator | None = None) -> Tensor:
+    """Normal, but with that part of the entries of each column 0, at random places. Martens 2010.
+
+    >>> import microgradient as mg
+    >>> mg.count_nonzero(sparse_(mg.zeros((10, 3)), 0.7), axis=0).tolist()
+    [3, 3, 3]
+    """
+    if tensor.ndim != 2:
+        raise ShapeError("MG160", f"sparse_ fills a matrix, got shape {tensor.shape}.")
+    draw: Any = generator or random
+    rows, columns = tensor.shape
+    numbers = np.array(draw.normal(tensor.shape, 0.0, std, np.float64).raw)
+    order = np.argsort(np.asarray(draw.uniform((rows, columns), dtype=np.float64).raw), axis=0)
+    np.put_along_axis(numbers, order[: math.ceil(sparsity * rows)], 0.0, axis=0)
+    return _put(tensor, numbers)
+
+
+def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
+    """The weight (out, in/groups, ...) of a convolution that passes on the channels of each group, as many as there are.
+
+    >>> import microgradient as mg
+    >>> dirac_(mg.zeros((2, 1, 3))).tolist()
+    [[[0.0, 1.0, 0.0]], [[0.0, 0.0, 0.0]]]
+    """
+    if tensor.ndim not in (3, 4, 5) or tensor.shape[0] % groups:
+        raise ShapeError(
+            "MG160", f"dirac_ fills the weight of a convolution of {groups} groups, got shape {tensor.shape}."
+        )
+    weight = np.zeros(tensor.shape)
+    size = tensor.shape[0] // groups
+    centre: tuple[Any, ...] = tuple(n // 2 for n in tensor.shape[2:])
+    for channel in range(min(size, tensor.shape[1])):
+        weight[(slice(channel, None, size), channel, *centre)] = 1.0
+    return _put(tensor, weight)
 
 
 def fans(tensor: Tensor) -> tuple[int, int]:

@@ -160,7 +160,7 @@ class LazyInstanceNorm1d(_Lazy, InstanceNorm1d):
     """
 
     cls_to_become, _axis = InstanceNorm1d, -2
-    _defaults = {"affine": True, "track_running_stats": True}  # noqa: RUF012
+    _defaults: ClassVar[dict[str, Any]] = {"affine": True, "track_running_stats": True}
 
 
 class LazyBatchNorm2d(_Lazy, BatchNorm2d):
@@ -183,7 +183,7 @@ class LazyInstanceNorm2d(_Lazy, InstanceNorm2d):
     """
 
     cls_to_become, _axis = InstanceNorm2d, -3
-    _defaults = {"affine": True, "track_running_stats": True}  # noqa: RUF012
+    _defaults: ClassVar[dict[str, Any]] = {"affine": True, "track_running_stats": True}
 
 
 class LazyBatchNorm3d(_Lazy, BatchNorm3d):
@@ -206,4 +206,4 @@ class LazyInstanceNorm3d(_Lazy, InstanceNorm3d):
     """
 
     cls_to_become, _axis = InstanceNorm3d, -4
-    _defaults = {"affine": True, "track_running_stats": True}  # noqa: RUF012
+    _defaults: ClassVar[dict[str, Any]] = {"affine": True, "track_running_stats": True}

@@ -18,11 +18,12 @@ def clip_grad_norm_(
     max_norm: float,
     norm_type: float = 2.0,
     error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
 ) -> Tensor:
     """Scale all gradients by max_norm / (norm + 1e-6) if that is below 1; return the norm of all as one vector, before that.
 
     `norm_type` p gives (Σ abs(g)^p)^(1/p), `inf` the largest. Pascanu, Mikolov and Bengio 2013. With
-    `error_if_nonfinite`, raises `GradientError` if the norm is infinite or NaN; it names the parameter.
+    `error_if_nonfinite`, raises `GradientError` if the norm is infinite or NaN; it names the parameter. `foreach` is ignored.
 
     >>> import microgradient as mg
     >>> w = mg.tensor([3.0, 4.0], requires_grad=True)
@@ -36,13 +37,13 @@ def clip_grad_norm_(
     norm = get_total_norm([grad for _, grad in with_grad], norm_type)
     if error_if_nonfinite and not mg.isfinite(norm):
         raise _non_finite(norm, with_grad)
-    scale = mg.clip(max_norm / (norm + 1e-6), max=1.0)
-    for parameter, grad in with_grad:
-        parameter.grad = mg.astype(grad * scale, grad.dtype)
+    clip_grads_with_norm_([parameter for parameter, _ in with_grad], max_norm, norm)
     return norm
 
 
-def get_total_norm(tensors: Iterable[Tensor], norm_type: float = 2.0) -> Tensor:
+def get_total_norm(
+    tensors: Iterable[Tensor], norm_type: float = 2.0, error_if_nonfinite: bool = False, foreach: bool | None = None
+) -> Tensor:
     """The p-norm of all tensors as one vector; squares that would not fit into the dtype do not spoil it.
 
     >>> import microgradient as mg
@@ -50,10 +51,30 @@ def get_total_norm(tensors: Iterable[Tensor], norm_type: float = 2.0) -> Tensor:
     5.0
     """
     norms = [mg.linalg.vector_norm(tensor.detach(), ord=norm_type) for tensor in tensors if tensor.raw.size]
-    return mg.linalg.vector_norm(mg.stack(norms), ord=norm_type) if norms else Tensor(0.0)
+    total = mg.linalg.vector_norm(mg.stack(norms), ord=norm_type) if norms else Tensor(0.0)
+    if error_if_nonfinite and not mg.isfinite(total):
+        raise GradientError("MG170", f"The norm of these tensors is {total.item()}.")
+    return total
 
 
-def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
+def clip_grads_with_norm_(
+    parameters: Tensor | Iterable[Tensor], max_norm: float, total_norm: Tensor, foreach: bool | None = None
+) -> None:
+    """Scale all gradients by max_norm / (total_norm + 1e-6) if that is below 1.
+
+    >>> import microgradient as mg
+    >>> w = mg.tensor([3.0, 4.0], requires_grad=True)
+    >>> (w * w * 0.5).sum().backward()
+    >>> clip_grads_with_norm_([w], 1.0, mg.tensor(10.0))
+    >>> bool(abs(w.grad.numpy() - [0.3, 0.4]).max() < 1e-6)
+    True
+    """
+    scale = mg.clip(max_norm / (total_norm + 1e-6), max=1.0)
+    for parameter, grad in _with_grad(parameters):
+        parameter.grad = mg.astype(grad * scale, grad.dtype)
+
+
+def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None) -> None:
     """Clip every entry of every gradient to ± `clip_value`.
 
     >>> import microgradient as mg
