@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from microgradient import rules_special  # noqa: F401
 from microgradient.rules import INDEX
 
 # Pointwise rows: an open interval per differentiable argument on which the function is smooth, kinks left out.
@@ -24,6 +25,23 @@ POINTWISE: dict[str, tuple[tuple[float, float], ...]] = {
     "erf": ((-2, 2),), "erfc": ((-2, 2),), "erfinv": ((-0.9, 0.9),), "lgamma": ((0.3, 5),), "digamma": ((0.5, 5),),
     "polygamma": ((0.7, 5),), "relu": ((0.1, 3),), "maximum": ((1, 2), (-2, 0.9)), "minimum": ((1, 2), (-2, 0.9)),
     "clip": ((-0.9, 0.9), (-3, -1.1), (1.1, 3)), "where": ((-3, 3), (-3, 3)),
+}  # fmt: skip
+
+# Special functions, of which SciPy has the values: compiled code calls it.
+SPECIAL: dict[str, tuple[tuple[float, float], ...]] = {
+    "gamma": ((0.3, 4),), "gammainc": ((0.3, 4), (0.2, 6)), "gammaincc": ((0.3, 4), (0.2, 6)), "beta": ((0.3, 3), (0.3, 3)),
+    "betaln": ((0.3, 3), (0.3, 3)), "betainc": ((0.4, 3), (0.4, 3), (0.1, 0.9)),
+    "incomplete_beta": ((0.4, 3), (0.4, 3), (0.1, 0.9)), "zeta": ((1.5, 4), (0.5, 3)), "jv": ((-4, 4),), "yv": ((0.5, 5),),
+    "iv": ((0.1, 3),), "kv": ((0.4, 4),), "ive": ((0.2, 4),), "kve": ((0.4, 4),), "spherical_jn": ((-4, 4),), "airy": ((-4, 2),),
+    "erfcx": ((-1, 4),), "erfcinv": ((0.2, 1.8),), "dawsn": ((-3, 3),), "ndtr": ((-3, 3),), "log_ndtr": ((-5, 3),),
+    "ndtri": ((0.1, 0.9),), "expi": ((0.3, 3),), "expn": ((0.3, 4),), "entr": ((0.1, 3),), "xlogy": ((0.1, 3), (0.3, 3)),
+    "xlog1py": ((0.1, 3), (-0.6, 3)), "logit": ((0.1, 0.9),),
+}  # fmt: skip
+POINTWISE |= SPECIAL
+PARAMS: dict[str, dict[str, Any]] = {
+    "polygamma": {"n": 1}, "power": {"n": 2.5}, "gammainc": {"n": 0}, "incomplete_beta": {"i": 0, "j": 1}, "jv": {"v": 1},
+    "yv": {"v": 0}, "iv": {"v": 1}, "kv": {"v": 1}, "ive": {"v": 0}, "kve": {"v": 1}, "spherical_jn": {"n": 1}, "airy": {"k": 2},
+    "expn": {"n": 2}, "zeta": {"n": 0},
 }  # fmt: skip
 
 WITHOUT_DERIVATIVE = {

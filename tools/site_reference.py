@@ -18,6 +18,7 @@ CHAPTERS = {
     "microgradient": "mg",
     "microgradient.functions.linalg": "mg.linalg",
     "microgradient.fft": "mg.fft",
+    "microgradient.special": "mg.special",
     "microgradient.random": "mg.random",
     "microgradient.scalar": "scalar",
     "microgradient.nn": "nn",

@@ -92,6 +92,7 @@ def pointwise(
     doc: str = "",
     example: str = "",
     kernel: Rule | None = None,
+    method: bool = True,
 ) -> Primitive:
     """Register an elementwise primitive.
 
@@ -99,7 +100,8 @@ def pointwise(
     `doc` makes it a function `mg.<name>` of x, or x1 and x2: what it is, and `example` a call, as "arguments -> result".
     `symbol` is its sign between or before arguments. `formula` is how sympy writes it, in a, b, c; without one it is the
     symbol, or sympy's function of that name, or, where sympy has none, a new function with this row's derivative.
-    `kernel` computes it on arrays, where neither `array_world.py` nor NumPy has a function of its name.
+    `kernel` computes it on arrays, where neither `array_world.py` nor NumPy has a function of its name. Without `method` it is
+    none of `Value`, nor a function of its own.
     """
     params = params or {}
 
@@ -120,7 +122,7 @@ def pointwise(
 
     row = Primitive(name, "pointwise", maps, vjp, jvp, reads, symbol)
     row.floats, row.passes, row.params = floats, passes, params
-    row.is_method = row.is_method and not params
+    row.is_method = row.is_method and not params and method
     row.formula, row.doc, row.example, row.kernel = formula, doc, example, kernel
     return _register(row)
 

@@ -417,7 +417,7 @@ def _contributions(node: Node, op: Primitive, t: Any, saved: tuple[Any, ...], xp
         maps, parents, params = op.maps, node.parents, node.params
         if len(parents) == 1:
             return (maps[0](xp, t, *saved, **params),)  # type: ignore[misc]
-        if len(parents) == 2:
+        if len(parents) == 2 and not params:
             p, q = parents
             y, a, b = saved
             return (

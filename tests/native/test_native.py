@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 from compare import both, outcomes
 from elementwise import same
-from programs import Book, Recorded
 from test_pointwise import ONE, ROUNDED, THREE, TWO, grid, special
 
 import microgradient as mg
-from domains import CASES, COMPLEX, INTERNAL
+from domains import CASES, COMPLEX, INTERNAL, SPECIAL
 from microgradient import rules_linalg  # noqa: F401
 from microgradient.native.runtime import engine
 from microgradient.native.runtime.executable import Executable
 from microgradient.primitives import TABLE
 from microgradient.rules import INDEX
+from programs import Book, Recorded
 
 RNG = np.random.default_rng(5)
 EXACT = [*ONE, *TWO, *THREE]
@@ -31,7 +31,7 @@ LAYOUTS = ["plain", "turned", "sliced", "flipped", "repeated"]
 
 
 def test_every_primitive_is_here() -> None:
-    tested = {*EXACT, *ROUNDED, *CASES, *COMPLEX, *LINEAR_ALGEBRA, *INTERNAL}
+    tested = {*EXACT, *ROUNDED, *CASES, *COMPLEX, *SPECIAL, *LINEAR_ALGEBRA, *INTERNAL}
     assert tested == set(TABLE)
 
 

@@ -12,13 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import microgradient as mg
-from domains import CASES, COMPLEX, INTERNAL, POINTWISE, WITHOUT_DERIVATIVE
+from domains import CASES, COMPLEX, INTERNAL, PARAMS, POINTWISE, WITHOUT_DERIVATIVE
 from microgradient.operators import apply
 from microgradient.primitives import TABLE
 from microgradient.program.batching import RULES
 from microgradient.rules import INDEX
 
-PARAMS: dict[str, dict[str, Any]] = {"polygamma": {"n": 1}, "power": {"n": 2.5}}
 LINEAR_ALGEBRA = {"cholesky", "cofactor", "inv", "det", "slogdet", "solve", "pinv", "eigh", "eig", "svd", "qr", "norm", "lu",
                   "matrix_exp", "solve_triangular"}  # fmt: skip
 AXES = (0, -1, 1)

@@ -177,7 +177,7 @@ def _tidy(expr: Expr) -> Expr:
     known = {
         0.5: s.Rational(1, 2), math.log(2): s.log(2), 1 / math.log(2): 1 / s.log(2), math.log(10): s.log(10),
         math.pi: s.pi, 1 / math.log(10): 1 / s.log(10), 2 / math.sqrt(math.pi): 2 / s.sqrt(s.pi),
-        math.sqrt(math.pi) / 2: s.sqrt(s.pi) / 2,
+        math.sqrt(math.pi) / 2: s.sqrt(s.pi) / 2, 1 / math.sqrt(2 * math.pi): 1 / s.sqrt(2 * s.pi),
     }  # fmt: skip
     exact = {}
     for number in expr.atoms(s.Float):
