@@ -122,8 +122,5 @@ for update in range(1, args.updates + 1):
     y_pred, y_true = b_values.cpu().numpy(), b_returns.cpu().numpy()
     explained = np.nan if np.var(y_true) == 0 else 1 - np.var(y_true - y_pred) / np.var(y_true)
     writer.add_scalar("losses/value_loss", v_loss.item(), update)
-    print(
-        update,
-        f"{v_loss.item():.4f} {pg_loss.item():.4f} {approx_kl.item():.5f} {np.mean(clipfracs):.3f} {explained:.3f}",
-    )
+    print(update, f"{v_loss.item():.4f} {pg_loss.item():.4f} {approx_kl.item():.5f} {np.mean(clipfracs):.3f} {explained:.3f}")
 writer.close()
