@@ -26,10 +26,16 @@ def in_dimensions(
         def function(*args: P.args, **options: P.kwargs) -> Tensor:
             return general(ndim, *args, **options)
 
-        function.__signature__ = inspect.signature(functools.partial(general, ndim))  # type: ignore[attr-defined]
+        signature = _signature(general)
+        _, *rest = signature.parameters.values()
+        function.__signature__ = signature.replace(parameters=rest)  # type: ignore[attr-defined]
+        function.__annotations__ = {p.name: p.annotation for p in rest}
         return function
 
     return make
+
+
+_signature = functools.cache(inspect.signature)
 
 
 def takes_tensors(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -38,8 +44,9 @@ def takes_tensors(function: Callable[..., Any]) -> Callable[..., Any]:
     Given as lists, arrays or numbers they are converted, anything else is refused. Where other arguments don't fit its signature,
     it tells how to call it.
     """
-    parameters = enumerate(inspect.signature(function).parameters.values())
-    tensors = [(i, p.name, "None" in p.annotation) for i, p in parameters if p.annotation.startswith("Tensor")]
+    # all are annotated, so these are the parameters, and much faster to get than a signature
+    annotated = enumerate(function.__annotations__.items())
+    tensors = [(i, name, "None" in kind) for i, (name, kind) in annotated if kind.startswith("Tensor") and name != "return"]
 
     @functools.wraps(function)
     def call(*args: Any, **options: Any) -> Any:
