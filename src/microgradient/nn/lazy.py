@@ -13,7 +13,7 @@ from .conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, Conv
 from .linear import Linear
 from .module import Module
 from .norm import BatchNorm1d, BatchNorm2d, BatchNorm3d, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
-from .parameter import UninitializedBuffer, UninitializedParameter
+from .parameter import UninitializedBuffer, UninitializedParameter, materialize
 
 
 class _Lazy(Module):
@@ -29,9 +29,10 @@ class _Lazy(Module):
         given.apply_defaults()
         kind = self.cls_to_become
         self._make: Callable[[int], Module] = lambda size: kind(size, *given.args, **given.kwargs)
-        kind.__init__(self, 0, *given.args, **given.kwargs)
-        for name, value in list(vars(self).items()):
-            if isinstance(value, Tensor) and value.ndim:
+        super().__init__(0, *given.args, **given.kwargs)  # type: ignore[call-arg]
+        self._unknown = tuple(name for name, x in vars(self).items() if isinstance(x, Tensor) and len(x.shape))
+        for name in self._unknown:
+            if isinstance(value := vars(self)[name], Tensor):
                 unknown = UninitializedParameter if value.requires_grad else UninitializedBuffer
                 setattr(self, name, unknown(dtype=value.dtype))
 
@@ -46,19 +47,21 @@ class _Lazy(Module):
 
     def has_uninitialized_params(self) -> bool:
         """Whether the size of the input is not known yet."""
-        return any(isinstance(v, UninitializedParameter | UninitializedBuffer) for v in vars(self).values())
+        return any(vars(self)[name].shape == (0,) for name in self._unknown)
 
     def initialize_parameters(self, input: Tensor, *args: Any, **options: Any) -> None:
         """Become a layer for inputs such as this one. What was loaded from a state_dict stays."""
         made = self._make(input.shape[self._axis])
         for name, value in vars(made).items():
-            own = vars(self).get(name)
-            if isinstance(own, UninitializedParameter | UninitializedBuffer):
-                own.materialize(value.shape)
+            own: Any = vars(self).get(name)
+            if name in self._unknown:
+                if own.shape != (0,):
+                    continue  # loaded
+                materialize(own, value.shape)
                 own.store(np.array(value.raw, dtype=own.dtype))
-            elif not isinstance(own, Tensor) and name != "training":
+            elif not isinstance(own, Tensor) and name not in ("training", "_hooks"):
                 setattr(self, name, value)
-        del self._make
+        del self._make, self._unknown
         self.__class__ = self.cls_to_become
 
 

@@ -14,7 +14,7 @@ from ..operators import wrap
 from ..tensor import Tensor
 from .error_context import add_whereabouts
 from .hooks import Hooked, call_with_hooks
-from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter, zero_grad
+from .parameter import Buffer, Parameter, materialize, zero_grad
 
 Part = TypeVar("Part")
 
@@ -259,10 +259,9 @@ class Module(Hooked):
         arrays = {key: _as_array(value) for key, value in state_dict.items() if key in own}
         missing = [key for key in own if key not in state_dict]
         unexpected = [key for key in state_dict if key not in own]
-        unknown = (UninitializedParameter, UninitializedBuffer)
-        misshaped = [
-            key for key, a in arrays.items() if a.shape != own[key].shape and not isinstance(own[key], unknown)
-        ]
+        lazy = {_join(path, name) for path, m in self.named_modules() for name in vars(m).get("_unknown", ())}
+        unknown = [key for key in arrays if key in lazy and own[key].shape == (0,)]  # of layers that wait for an input
+        misshaped = [key for key, a in arrays.items() if a.shape != own[key].shape and key not in unknown]
         result = LoadResult(missing, unexpected)
         for _, module in reversed(hooked):
             for hook in module._hooks_of("load_state_dict"):
@@ -271,8 +270,8 @@ class Module(Hooked):
             problems = (missing, unexpected) if strict else ([], [])
             raise StateDictError("MG155", _misfit(type(self).__name__, own, arrays, misshaped, *problems))
         for key, array in arrays.items():
-            if isinstance(tensor := own[key], UninitializedParameter | UninitializedBuffer):
-                tensor.materialize(array.shape)
+            if key in unknown:
+                materialize(own[key], array.shape)
             own[key].store(np.array(array, dtype=own[key].dtype))
         return result
 

@@ -68,8 +68,7 @@ class UninitializedParameter(Parameter):
 
     def materialize(self, shape: tuple[int, ...], device: object = None, dtype: Any = None) -> None:
         """Become a parameter of zeros with this shape."""
-        _materialize(self, shape, dtype)
-        self.__class__ = Parameter  # type: ignore[assignment]
+        materialize(self, shape, dtype)
 
 
 class UninitializedBuffer(Tensor):
@@ -89,14 +88,16 @@ class UninitializedBuffer(Tensor):
 
     def materialize(self, shape: tuple[int, ...], device: object = None, dtype: Any = None) -> None:
         """Become a tensor of zeros with this shape."""
-        _materialize(self, shape, dtype)
-        self.__class__ = Tensor  # type: ignore[assignment]
+        materialize(self, shape, dtype)
 
 
-def _materialize(tensor: Tensor, shape: tuple[int, ...], dtype: Any) -> None:
+def materialize(tensor: Tensor, shape: tuple[int, ...], dtype: Any = None) -> None:
+    """Let a parameter or buffer without a shape be zeros of this shape."""
     trained, tensor.requires_grad = tensor.requires_grad, False  # a leaf's node knows its shape: it is made again
     tensor.raw = np.zeros(shape, tensor.dtype if dtype is None else dtype)
     tensor.requires_grad = trained
+    if isinstance(tensor, UninitializedParameter | UninitializedBuffer):
+        tensor.__class__ = Parameter if isinstance(tensor, Parameter) else Tensor  # type: ignore[assignment]
 
 
 def zero_grad(parameters: Iterable[Tensor], set_to_none: bool) -> None:

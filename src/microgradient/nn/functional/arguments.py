@@ -46,7 +46,9 @@ def takes_tensors(function: Callable[..., Any]) -> Callable[..., Any]:
     """
     # all are annotated, so these are the parameters, and much faster to get than a signature
     annotated = enumerate(function.__annotations__.items())
-    tensors = [(i, name, "None" in kind) for i, (name, kind) in annotated if kind.startswith("Tensor") and name != "return"]
+    tensors = [
+        (i, name, "None" in kind) for i, (name, kind) in annotated if kind.startswith("Tensor") and name != "return"
+    ]
 
     @functools.wraps(function)
     def call(*args: Any, **options: Any) -> Any:

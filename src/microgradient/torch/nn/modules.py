@@ -189,3 +189,6 @@ for _name in _nn.__all__:
     _found = getattr(_nn, _name)
     if isinstance(_found, type) and issubclass(_found, Base) and _found is not Base:
         layers[_name] = _layer(_found)
+for _found in layers.values():
+    if hasattr(_found, "cls_to_become"):  # a lazy layer
+        _found.cls_to_become = layers[_found.cls_to_become.__name__]

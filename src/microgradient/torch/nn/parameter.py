@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ...nn.parameter import Buffer as BaseBuffer
 from ...nn.parameter import Parameter as Base
 from ...tensor import Tensor as BaseTensor
 from ...tensor import leaf_node, to_array
@@ -58,11 +59,15 @@ def as_parameter(p: Base) -> Parameter:
     return made
 
 
-class Buffer(Tensor):
-    """A tensor that a module saves and does not train."""
+class Buffer(Tensor, BaseBuffer):
+    """A tensor that a module saves (if `persistent`) and does not train. It shares the memory of `data`."""
 
-    def __new__(cls, data: Any = None, *, persistent: bool = True) -> Any:
-        return data
+    def __init__(self, data: Any = None, *, persistent: bool = True) -> None:
+        self.datum = (
+            np.zeros(0, np.float32) if data is None else data.raw if isinstance(data, BaseTensor) else to_array(data)
+        )
+        self.node = self.cut = None
+        self.persistent = persistent
 
 
 class UninitializedParameter(Parameter):
