@@ -134,6 +134,8 @@ def _written(*parts: Any) -> tuple[str, tuple[Any, ...]]:
     """The equation of tensors and lists of numbers that take turns; the last list, if there is one too many, is the result's."""
     if len(parts) == 2 and isinstance(parts[1], tuple):
         parts = (parts[0], *parts[1])
+    if len(parts) == 2 and isinstance(parts[1], list) and parts[1] and isinstance(parts[1][0], Base):
+        parts = (parts[0], *parts[1])
     even = len(parts) // 2 * 2
     terms = [_letters(numbers) for numbers in parts[1:even:2]]
     result = f"->{_letters(parts[-1])}" if len(parts) > even else ""

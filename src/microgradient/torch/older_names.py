@@ -1,0 +1,223 @@
+"""Names that PyTorch has for its own use or for old programs, made of those beside this file: copies of views, normalisations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import microgradient as mg
+
+from ..tensor import Tensor as Base
+from ..trace_hooks import whole_value
+from .function import FUNCTIONS, function
+from .shapes import as_strided
+from .types import return_types
+
+_COPIES = (
+    "alias diagonal expand narrow permute split_with_sizes squeeze t transpose unbind unfold unsqueeze view as_strided"
+)
+
+
+def _copy_of(name: str) -> Callable[..., Any]:
+    make: Callable[..., Any] = FUNCTIONS.get(name, mg.positive)
+
+    def call(*args: Any, **options: Any) -> Any:
+        y = make(*args, **options)
+        return tuple(mg.asarray(part, copy=True) for part in y) if isinstance(y, tuple) else mg.asarray(y, copy=True)
+
+    call.__name__, call.__doc__ = f"{name}_copy", f"`{name}`, without sharing memory."
+    return call
+
+
+for _name in _COPIES.split():
+    function(_copy_of(_name), method=False)
+
+
+@function
+def slice_(input: Any, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> Any:
+    """The slices start, start + step, … along `dim`."""
+    return input[(slice(None),) * (dim % input.raw.ndim) + (slice(start, end, step),)]
+
+
+@function(method=False)
+def as_strided_scatter(input: Any, src: Any, size: Any, stride: Any, storage_offset: int | None = None) -> Any:
+    """`input` with `src` in the place of `as_strided(input, size, stride)`."""
+    numbers = mg.reshape(mg.arange(input.raw.size), tuple(input.shape))
+    places = as_strided(numbers, size, stride, storage_offset)
+    flat = FUNCTIONS["index_copy"](mg.reshape(input, (-1,)), 0, mg.reshape(places, (-1,)), mg.reshape(src, (-1,)))
+    return mg.reshape(flat, tuple(input.shape))
+
+
+@function(method=False)
+def _unsafe_masked_index(input: Any, mask: Any, indices: Any, fill: Any) -> Any:
+    """input[indices] where the mask holds, `fill` elsewhere."""
+    safe = tuple(slice(None) if i is None else mg.where(mask, i, 0) for i in indices)
+    return mg.where(mask, input[safe], fill)
+
+
+@function(method=False)
+def _chunk_cat(tensors: Any, dim: int, num_chunks: int) -> Any:
+    """Tensors cut into chunks along `dim` (filled up with zeros), flattened, and joined."""
+    rows = []
+    for x in tensors:
+        n = x.shape[dim]
+        size = -(-n // num_chunks)
+        widths = [(0, size * num_chunks - n if i == dim % x.raw.ndim else 0) for i in range(x.raw.ndim)]
+        rows.append(mg.reshape(mg.pad(x, widths), (*x.shape[: dim % x.raw.ndim], num_chunks, -1)))
+    return mg.concat(rows, axis=-1)
+
+
+@function(method=False)
+def native_layer_norm(input: Any, normalized_shape: Any, weight: Any, bias: Any, eps: float) -> Any:
+    """The normalised tensor, the means and the reciprocals of the standard deviations."""
+    axes = tuple(range(input.raw.ndim - len(normalized_shape), input.raw.ndim))
+    mean = mg.mean(input, axis=axes, keepdims=True)
+    rstd = mg.rsqrt(mg.mean(mg.square(input - mean), axis=axes, keepdims=True) + eps)
+    y = (input - mean) * rstd
+    y = y if weight is None else y * weight
+    return y if bias is None else y + bias, mean, rstd
+
+
+@function(method=False)
+def native_group_norm(input: Any, weight: Any, bias: Any, N: int, C: int, HxW: int, group: int, eps: float) -> Any:
+    """The normalised tensor, the means and the reciprocals of the standard deviations of each group."""
+    x = mg.reshape(input, (N, group, -1))
+    mean = mg.mean(x, axis=-1, keepdims=True)
+    rstd = mg.rsqrt(mg.mean(mg.square(x - mean), axis=-1, keepdims=True) + eps)
+    y = mg.reshape((x - mean) * rstd, tuple(input.shape))
+    shape = (1, C) + (1,) * (input.raw.ndim - 2)
+    y = y if weight is None else y * mg.reshape(weight, shape)
+    y = y if bias is None else y + mg.reshape(bias, shape)
+    return y, mg.reshape(mean, (N, group)), mg.reshape(rstd, (N, group))
+
+
+@function(method=False)
+def native_batch_norm(
+    input: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any, training: bool, momentum: float, eps: float
+) -> Any:
+    """The normalised tensor, and in training the means and the reciprocals of the standard deviations of the batch."""
+    y = mg.nn.functional.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
+    if not training:
+        empty = mg.zeros((0,), dtype=input.raw.dtype)
+        return y, empty, empty
+    axes = (0, *range(2, input.raw.ndim))
+    mean = mg.mean(input, axis=axes, keepdims=True)
+    var = mg.mean(mg.square(input - mean), axis=axes)
+    return y, mg.reshape(mean, (-1,)), mg.rsqrt(var + eps)
+
+
+@function(method=False)
+def _native_batch_norm_legit(
+    input: Any, weight: Any, bias: Any, running_mean: Any = None, running_var: Any = None, training: Any = True,
+    momentum: Any = 0.1, eps: Any = 1e-5,
+) -> Any:  # fmt: skip
+    """`native_batch_norm`; without running statistics if there are only six arguments."""
+    if isinstance(running_mean, bool):
+        return native_batch_norm(input, weight, bias, None, None, running_mean, running_var, training)
+    return native_batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)
+
+
+@function(method=False)
+def histogramdd(input: Any, bins: Any, *, range: Any = None, weight: Any = None, density: bool = False) -> Any:
+    """How many rows lie in each cell of a grid, and the edges of the cells."""
+    x = whole_value(input.raw, "histogramdd")
+    rows = x.reshape(-1, x.shape[-1])
+    cuts: Any = (
+        [b.raw if isinstance(b, Base) else b for b in bins]
+        if isinstance(bins, list | tuple)
+        else [bins] * rows.shape[1]
+    )
+    limits = None if range is None else [tuple(range[2 * i : 2 * i + 2]) for i in np.arange(rows.shape[1])]
+    counts, edges = np.histogramdd(rows, cuts, limits, density, None if weight is None else weight.raw.reshape(-1))
+    return return_types["histogramdd"](
+        mg.asarray(counts.astype(x.dtype)), tuple(mg.asarray(e.astype(x.dtype)) for e in edges)
+    )
+
+
+@function
+def mvlgamma(input: Any, p: int) -> Any:
+    """The logarithm of the multivariate gamma function of dimension p."""
+    y = p * (p - 1) / 4 * math.log(math.pi)
+    for j in range(p):
+        y = y + mg.lgamma(input - j / 2)
+    return y
+
+
+@function
+def polygamma(n: Any, input: Any = None) -> Any:
+    """The n-th derivative of digamma: `polygamma(n, x)` or `x.polygamma(n)`."""
+    order, x = (input, n) if isinstance(n, Base) else (n, input)
+    return mg.polygamma(order, x)
+
+
+@function
+def angle(input: Any) -> Any:
+    """The angle of complex numbers; 0 or π of real ones."""
+    if input.raw.dtype.kind == "c":
+        return mg.angle(input)
+    x = input if input.raw.dtype.kind == "f" else mg.astype(input, mg.get_default_dtype())
+    return mg.where(mg.isnan(x), x, mg.where(mg.less(x, 0), math.pi, 0.0 * mg.stop_gradient(x)))
+
+
+@function(method=False)
+def view_as_real(input: Any) -> Any:
+    """Complex numbers as pairs of real ones, in a new last axis."""
+    return mg.view_as_real(input)
+
+
+@function(method=False)
+def view_as_complex(input: Any) -> Any:
+    """Pairs of real numbers along the last axis as complex ones."""
+    return mg.view_as_complex(input)
+
+
+@function
+def matrix_exp(input: Any) -> Any:
+    """Σ inputᵏ / k!"""
+    return mg.linalg.matrix_exp(input)
+
+
+@function(method=False)
+def _segment_reduce(
+    data: Any, reduce: str, *, lengths: Any = None, indices: Any = None, offsets: Any = None, axis: int = 0, unsafe: bool = False,
+    initial: Any = None,
+) -> Any:  # fmt: skip
+    """sum, mean, max, min or prod of consecutive segments along `axis`, given by their lengths or where they begin and end."""
+    if lengths is None:
+        lengths = offsets[..., 1:] - offsets[..., :-1]
+    counts = lengths.raw
+    if counts.ndim > 1:
+        rows = [
+            _segment_reduce(d, reduce, lengths=c, axis=axis - 1, initial=initial)
+            for d, c in zip(data, lengths, strict=True)
+        ]
+        return mg.stack(rows, axis=0)
+    parts, start = [], 0
+    for n in counts.tolist():
+        parts.append(_reduced(data[start : start + n], reduce, initial))
+        start += n
+    return mg.stack(parts, axis=0)
+
+
+def _reduced(part: Any, reduce: str, initial: Any) -> Any:
+    name = {"sum": mg.sum, "mean": mg.mean, "max": mg.max, "min": mg.min, "prod": mg.prod}[reduce]
+    empty = {"sum": 0.0, "mean": math.nan, "max": -math.inf, "min": math.inf, "prod": 1.0}[reduce]
+    start = empty if initial is None else initial
+    if not part.shape[0]:
+        return mg.full(tuple(part.shape[1:]), float(start), dtype=part.raw.dtype)
+    y = name(part, axis=0)
+    if initial is None:
+        return y
+    joined = {
+        "sum": lambda: y + start,
+        "mean": lambda: (mg.sum(part, axis=0) + start) / part.shape[0],
+        "prod": lambda: y * start,
+    }
+    return (
+        joined[reduce]()
+        if reduce in joined
+        else (mg.maximum if reduce == "max" else mg.minimum)(y, mg.asarray(start, dtype=y.raw.dtype))
+    )
