@@ -50,7 +50,7 @@ def missing(owner: str, name: str, names: Iterable[str]) -> AttributeError:
     known = [n for n in names if not n.startswith("_")]
     ours = _OURS.get(name) or _elsewhere(name)
     if ours is not None:
-        hint = f" `{name}` is `{ours}` here."
+        hint = f" `{name}` is `{ours}` here; `microgradient.torch` has PyTorch's names."
     elif name.endswith("_") and name[:-1] in known:
         hint = f" Tensors don't change in place: write `x = x.{name[:-1]}(…)`."
     else:

@@ -2,10 +2,11 @@
 
 import math
 
-import torch
 import torch.nn as nn
 import torch.nn.functional as F
 from torch.func import functional_call, grad, hessian, jacrev, vmap
+
+import torch
 
 
 class LegendrePolynomial3(torch.autograd.Function):
@@ -101,7 +102,10 @@ def compute_loss(params, sample, target):
 per_sample = vmap(grad(compute_loss), in_dims=(None, 0, 0))(params, torch.randn(5, 3), torch.randn(5, 1))
 print({k: tuple(v.shape) for k, v in per_sample.items()})
 (g,) = torch.autograd.grad(net(torch.ones(1, 3)).sum(), net[2].weight, create_graph=True)
-print(g.shape, torch.autograd.gradcheck(LegendrePolynomial3.apply, (torch.randn(3, dtype=torch.double, requires_grad=True),)))
+print(
+    g.shape,
+    torch.autograd.gradcheck(LegendrePolynomial3.apply, (torch.randn(3, dtype=torch.double, requires_grad=True),)),
+)
 print(torch.autograd.functional.jacobian(lambda t: t.exp(), torch.zeros(2)))
 
 

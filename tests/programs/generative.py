@@ -1,8 +1,9 @@
 """A variational autoencoder and a pair of adversarial networks with transposed convolutions, on made-up pictures."""
 
-import torch
 import torch.nn as nn
 import torch.nn.functional as F
+
+import torch
 from torch import optim
 
 

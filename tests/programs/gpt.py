@@ -4,9 +4,10 @@ import inspect
 import math
 from dataclasses import dataclass
 
-import torch
 import torch.nn as nn
 from torch.nn import functional as F
+
+import torch
 
 
 @dataclass
@@ -63,7 +64,10 @@ class Block(nn.Module):
         self.ln_1, self.ln_2 = LayerNorm(config.n_embd, config.bias), LayerNorm(config.n_embd, config.bias)
         self.attn = Attention(config)
         self.mlp = nn.Sequential(
-            nn.Linear(config.n_embd, 4 * config.n_embd), nn.GELU(), nn.Linear(4 * config.n_embd, config.n_embd), nn.Dropout(config.dropout)
+            nn.Linear(config.n_embd, 4 * config.n_embd),
+            nn.GELU(),
+            nn.Linear(4 * config.n_embd, config.n_embd),
+            nn.Dropout(config.dropout),
         )
 
     def forward(self, x):

@@ -2,8 +2,9 @@
 
 import random
 
-import torch
 import torch.nn.functional as F
+
+import torch
 
 names = ["anna", "bob", "carla", "dora", "emil", "fritz", "greta", "hans", "ida", "jan", "karl", "lena", "max", "nora"]
 chars = sorted(set("".join(names)))
@@ -81,7 +82,9 @@ for i in range(30):
         print(f"{i:3d} {loss.item():.4f} {h.grad.abs().mean():.3e} {(h.abs() > 0.97).float().mean():.2f}")
 
 # the gradient of cross entropy by hand, against the engine's
-logits = (torch.tanh(gain * ((C[Xb].view(16, -1) @ W1) - mean_run) / std_run + bias) @ W2 + b2).detach().requires_grad_()
+logits = (
+    (torch.tanh(gain * ((C[Xb].view(16, -1) @ W1) - mean_run) / std_run + bias) @ W2 + b2).detach().requires_grad_()
+)
 F.cross_entropy(logits, Yb).backward()
 by_hand = F.softmax(logits, 1)
 by_hand[range(16), Yb] -= 1

@@ -4,17 +4,18 @@ import argparse
 import os
 import tempfile
 
-import torch
 import torch.nn as nn
 import torch.nn.functional as F
 import torch.optim as optim
 from torch.optim.lr_scheduler import StepLR
 from torch.utils.data import DataLoader, Dataset, TensorDataset, random_split
 
+import torch
+
 
 class Net(nn.Module):
     def __init__(self):
-        super(Net, self).__init__()
+        super().__init__()
         self.conv1 = nn.Conv2d(1, 8, 3, 1)
         self.conv2 = nn.Conv2d(8, 16, 3, 1)
         self.dropout1 = nn.Dropout(0.25)
@@ -58,7 +59,9 @@ def train(args, model, device, train_loader, optimizer, epoch):
         optimizer.step()
         if batch_idx % args.log_interval == 0:
             done = 100.0 * batch_idx / len(train_loader)
-            print("Epoch {} [{}/{} ({:.0f}%)]\tLoss: {:.4f}".format(epoch, batch_idx * len(data), len(train_loader.dataset), done, loss.item()))
+            print(
+                f"Epoch {epoch} [{batch_idx * len(data)}/{len(train_loader.dataset)} ({done:.0f}%)]\tLoss: {loss.item():.4f}"
+            )
 
 
 def test(model, device, test_loader):
@@ -71,7 +74,7 @@ def test(model, device, test_loader):
             test_loss += F.nll_loss(output, target, reduction="sum").item()
             pred = output.argmax(dim=1, keepdim=True)
             correct += pred.eq(target.view_as(pred)).sum().item()
-    print("Average loss: {:.4f}, Accuracy: {}/{}".format(test_loss / len(test_loader.dataset), correct, len(test_loader.dataset)))
+    print(f"Average loss: {test_loss / len(test_loader.dataset):.4f}, Accuracy: {correct}/{len(test_loader.dataset)}")
 
 
 parser = argparse.ArgumentParser()

@@ -4,11 +4,12 @@ import argparse
 import random
 
 import numpy as np
-import torch
 import torch.nn as nn
 import torch.optim as optim
 from torch.distributions.categorical import Categorical
 from torch.utils.tensorboard import SummaryWriter
+
+import torch
 
 
 class Env:
@@ -122,5 +123,8 @@ for update in range(1, args.updates + 1):
     y_pred, y_true = b_values.cpu().numpy(), b_returns.cpu().numpy()
     explained = np.nan if np.var(y_true) == 0 else 1 - np.var(y_true - y_pred) / np.var(y_true)
     writer.add_scalar("losses/value_loss", v_loss.item(), update)
-    print(update, f"{v_loss.item():.4f} {pg_loss.item():.4f} {approx_kl.item():.5f} {np.mean(clipfracs):.3f} {explained:.3f}")
+    print(
+        update,
+        f"{v_loss.item():.4f} {pg_loss.item():.4f} {approx_kl.item():.5f} {np.mean(clipfracs):.3f} {explained:.3f}",
+    )
 writer.close()

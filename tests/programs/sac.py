@@ -1,10 +1,11 @@
 """Soft actor-critic on a made-up task: target networks, squashed Gaussian policy, an entropy coefficient that is learned."""
 
 import numpy as np
-import torch
 import torch.nn as nn
 import torch.nn.functional as F
 import torch.optim as optim
+
+import torch
 
 LOG_STD_MAX, LOG_STD_MIN = 2, -5
 

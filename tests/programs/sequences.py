@@ -2,11 +2,12 @@
 
 import math
 
-import torch
 import torch.nn as nn
 import torch.nn.functional as F
-from torch import optim
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
+
+import torch
+from torch import optim
 
 
 class RNNModel(nn.Module):

@@ -8,7 +8,6 @@ from typing import Any
 
 import microgradient as mg
 
-from ..nn.utils import functional_call as _functional_call
 from ..tree import flatten
 from .tensor import adopt
 
@@ -112,6 +111,8 @@ def functional_call(
     tie_weights: bool = True, strict: bool = False,
 ) -> Any:  # fmt: skip
     """module(*args, **kwargs) with other tensors in the place of its parameters and buffers."""
+    from ..nn.utils import functional_call as call  # layers load late
+
     named: dict[str, Any] = {}
     for part in (
         parameter_and_buffer_dicts
@@ -120,7 +121,7 @@ def functional_call(
     ):
         named |= part
     given = () if args is None else args if isinstance(args, tuple) else (args,)
-    return _functional_call(module, named, *given, **(kwargs or {}))
+    return call(module, named, *given, **(kwargs or {}))
 
 
 def stack_module_state(models: Any) -> Any:

@@ -50,11 +50,17 @@ class Generator(Base):
         self._start(self._seed)
 
     def _start(self, seed: int) -> None:
-        key = np.random.RandomState(seed & 0xFFFFFFFF).get_state(legacy=False)["state"]
         self._seed = seed
-        self._twister = np.random.MT19937()
-        self._twister.state = {"bit_generator": "MT19937", "state": key}
         self._left_over: float | None = None
+        self._made: Any = None  # when it is needed: numpy.random takes time to load
+
+    @property
+    def _twister(self) -> Any:
+        if self._made is None:
+            key = np.random.RandomState(self._seed & 0xFFFFFFFF).get_state(legacy=False)["state"]
+            self._made = np.random.MT19937()
+            self._made.state = {"bit_generator": "MT19937", "state": key}
+        return self._made
 
     # ---------------------------------------------------------------------------------------------------------------- state
 

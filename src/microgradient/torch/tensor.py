@@ -329,6 +329,8 @@ class Tensor(Base):
         return out
 
     def _index(self, pattern: Any, indices: list[Any], key: Any) -> Tensor:
+        if not indices and Ellipsis not in pattern:
+            pattern = (*pattern, Ellipsis)  # so that one entry is a view, too, and not a number
         try:
             return cast("Tensor", TAPED.index(self, *indices, key=pattern))
         except IndexError as error:
