@@ -55,7 +55,9 @@ def test_layers_and_compiled_functions_draw_from_the_same_numbers():
     assert all(torch.equal(step(torch.ones(6)), y) for y in eager)
 
 
-@pytest.mark.parametrize(("name", "mean"), [("exponential_", 1.0), ("uniform_", 0.5), ("normal_", 0), ("bernoulli_", 0.5)])
+@pytest.mark.parametrize(
+    ("name", "mean"), [("exponential_", 1.0), ("uniform_", 0.5), ("normal_", 0), ("bernoulli_", 0.5)]
+)
 def test_filling_has_the_right_mean(name, mean):
     torch.manual_seed(0)
     assert getattr(torch.empty(4000), name)().mean().item() == pytest.approx(mean, abs=0.06)

@@ -32,7 +32,10 @@ def test_arguments_and_exit_codes_are_the_programs(tmp_path):
 
 
 MISTAKES = [
-    ("import torch\nx = torch.ones(2)\ntorch.quux(x)\n", r"microgradient.torch has no `quux`.*\(p.py:3: torch.quux\(x\)\)"),
+    (
+        "import torch\nx = torch.ones(2)\ntorch.quux(x)\n",
+        r"microgradient.torch has no `quux`.*\(p.py:3: torch.quux\(x\)\)",
+    ),
     ("import torch.distributed\n", r"no `torch.distributed` here.*p.py:1"),
     ("import torch\nx = (\n", r"p.py is no Python program"),
 ]

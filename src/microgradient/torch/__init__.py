@@ -29,6 +29,7 @@ from . import (
     reductions,
     settings,
     shapes,
+    special,
     types,
     version,
 )
@@ -138,7 +139,7 @@ __all__ = [
     "set_rng_state",
     "set_warn_always",
     "settings",
-    "shapes",
+    "shapes", "special",
     "tensor",
     "typename",
     "types",
@@ -165,7 +166,7 @@ vmap = func.vmap
 
 _LATE_MODULES = (
     "accelerator", "amp", "backends", "cuda", "distributions", "jit", "masked", "mps", "multiprocessing", "nn", "optim",
-    "profiler", "signal", "special", "testing", "utils", "xpu",
+    "profiler", "signal", "testing", "utils", "xpu",
 )  # fmt: skip
 _LATE = {"compile": "compiling", "load": "serialization", "save": "serialization"}
 _REFUSED = {

@@ -280,6 +280,82 @@ def solve_triangular(A: Any, B: Any, *, upper: bool, left: bool = True, unitrian
     )
 
 
+_plain(
+    {
+        "matrix_exp": lambda A: mg.linalg.matrix_exp(_float(A)),
+        "householder_product": lambda A, tau: mg.linalg.householder_product(A, tau),
+    }
+)
+
+
+@_linalg
+def lu(A: Any, *, pivot: bool = True) -> Any:
+    """A = P L U."""
+    _check_pivot(pivot)
+    return return_types["linalg_lu"](*mg.linalg.lu(A))
+
+
+@_linalg
+def lu_factor(A: Any, *, pivot: bool = True) -> Any:
+    """L and U in one matrix, and which rows were exchanged, counted from 1."""
+    _check_pivot(pivot)
+    factors, pivots = mg.linalg.lu_factor(A)
+    return return_types["linalg_lu_factor"](factors, mg.astype(pivots + 1, np.int32))
+
+
+def _check_pivot(pivot: bool) -> None:
+    if not pivot:
+        raise ArgumentError("MG124", "LU without pivoting is for GPUs alone. Leave out `pivot=False`.")
+
+
+@_linalg
+def lu_factor_ex(A: Any, *, pivot: bool = True, check_errors: bool = False) -> Any:
+    """`lu_factor`, and for each matrix 0, or the number of the first pivot that is 0."""
+    factors, pivots = lu_factor(A, pivot=pivot)
+    zero = np.linalg.matrix_rank(A.raw) * 0 if not A.raw.size else (np.diagonal(factors.raw, axis1=-2, axis2=-1) == 0)
+    info = np.where(zero.any(-1), zero.argmax(-1) + 1, 0) if A.raw.size else np.zeros(A.shape[:-2])
+    return return_types["linalg_lu_factor_ex"](factors, pivots, mg.asarray(np.asarray(info, np.int32)))
+
+
+@_linalg
+def lu_solve(LU: Any, pivots: Any, B: Any, *, left: bool = True, adjoint: bool = False) -> Any:
+    """X with A X = B (X A = B), from `lu_factor(A)`."""
+    whole = _unpacked(LU, pivots)
+    A = mg.matmul(mg.matmul(whole[0], whole[1]), whole[2])
+    return solve(mg.conj(mg.linalg.matrix_transpose(A)) if adjoint else A, B, left=left)
+
+
+def _unpacked(LU: Any, pivots: Any) -> tuple[Any, Any, Any]:
+    m, n = LU.shape[-2:]
+    k = min(m, n)
+    low = mg.tril(LU[..., :, :k], k=-1) + mg.eye(m, k, dtype=LU.raw.dtype)
+    swaps = pivots.raw.reshape(math.prod(pivots.shape[:-1]), pivots.shape[-1])
+    orders = np.broadcast_to(np.arange(m), (len(swaps), m)).copy()
+    for order, row in zip(orders, swaps, strict=True):
+        for i, j in enumerate(row - 1):
+            order[i], order[j] = order[j], order[i]
+    p = np.zeros((len(swaps), m, m), LU.raw.dtype)
+    p[np.arange(len(swaps))[:, None], orders, np.arange(m)] = 1
+    return mg.asarray(p.reshape(*LU.shape[:-2], m, m)), low, mg.triu(LU[..., :k, :])
+
+
+@_linalg
+def lstsq(A: Any, B: Any, rcond: Any = None, *, driver: str | None = None) -> Any:
+    """The solution of least squares, its residuals, the rank of A and (for the SVD's drivers) its singular values."""
+    vector = B.raw.ndim == 1 or (B.raw.ndim == A.raw.ndim - 1 and tuple(B.shape) == tuple(A.shape[:-1]))
+    x, residuals, rank, values = mg.linalg.lstsq(A, mg.expand_dims(B, axis=-1) if vector else B, rtol=rcond)
+    full = (
+        A.shape[-2] > A.shape[-1] and bool(np.all(rank.raw == A.shape[-1])) and driver != "gelsy" and driver is not None
+    )
+    residuals = (
+        residuals if full or (driver is None and A.shape[-2] > A.shape[-1]) else mg.zeros((0,), dtype=A.raw.dtype)
+    )
+    values = values if driver in ("gelss", "gelsd") else mg.zeros((0,), dtype=A.raw.dtype)
+    rank = rank if driver != "gels" else mg.zeros((0,), dtype=np.int64)
+    x = mg.squeeze(x, axis=-1) if vector else x
+    return return_types["linalg_lstsq"](x, residuals, rank, values)
+
+
 # ------------------------------------------------------------------------------------------------- older names, in `torch`
 
 
@@ -297,8 +373,19 @@ _older("matrix_power", lambda input, n: mg.linalg.matrix_power(input, n))
 _older("cholesky", lambda input, upper=False: globals()["cholesky"](input, upper=upper))
 _older("qr", lambda input, some=True: return_types["qr"](*globals()["qr"](input, "reduced" if some else "complete")))
 _older("svd", lambda input, some=True, compute_uv=True: _svd(input, some, compute_uv))
-_older("cholesky_solve", lambda input, L, upper=False: _cholesky_solve(input, L, upper))
-_older("cholesky_inverse", lambda input, upper=False: _cholesky_inverse(input, upper))
+_older("cholesky_solve", lambda input, L, upper=False: mg.linalg.cholesky_solve(L, input, upper=upper))
+_older("cholesky_inverse", lambda input, upper=False: mg.linalg.cholesky_inverse(input, upper=upper))
+_older("lu_solve", lambda input, LU_data, LU_pivots: lu_solve(LU_data, LU_pivots, input))
+_older(
+    "lu_unpack",
+    lambda input, LU_pivots, unpack_data=True, unpack_pivots=True: _lu_unpack(
+        input, LU_pivots, unpack_data, unpack_pivots
+    ),
+)
+_older("lu", lambda input, pivot=True, get_infos=False: lu_factor_ex(input)[: 3 if get_infos else 2])
+_older("geqrf", lambda input: _geqrf(input))
+_older("orgqr", lambda input, input2: mg.linalg.householder_product(input, input2))
+_older("ormqr", lambda input, tau, other, left=True, transpose=False: _ormqr(input, tau, other, left, transpose))
 _older(
     "triangular_solve",
     lambda input, A, upper=True, transpose=False, unitriangular=False: _triangular_solve(
@@ -321,14 +408,25 @@ def _svd(x: Any, some: bool, compute_uv: bool) -> Any:
     return return_types["svd"](u, s, mg.conj(mg.linalg.matrix_transpose(vh)))
 
 
-def _cholesky_solve(b: Any, factor: Any, upper: bool) -> Any:
-    low = mg.conj(mg.linalg.matrix_transpose(mg.triu(factor))) if upper else mg.tril(factor)
-    return mg.linalg.solve(mg.conj(mg.linalg.matrix_transpose(low)), mg.linalg.solve(low, b))
+def _lu_unpack(LU: Any, pivots: Any, unpack_data: bool, unpack_pivots: bool) -> Any:
+    p, low, up = _unpacked(LU, pivots)
+    empty = mg.zeros((0,), dtype=LU.raw.dtype)
+    return return_types["linalg_lu"](p if unpack_pivots else empty, *((low, up) if unpack_data else (empty, empty)))
 
 
-def _cholesky_inverse(factor: Any, upper: bool) -> Any:
-    low = mg.conj(mg.linalg.matrix_transpose(mg.triu(factor))) if upper else mg.tril(factor)
-    return mg.linalg.inv(mg.matmul(low, mg.conj(mg.linalg.matrix_transpose(low))))
+def _geqrf(x: Any) -> Any:
+    batch, (m, n) = x.shape[:-2], x.shape[-2:]
+    h, tau = np.linalg.qr(x.raw.reshape(math.prod(batch), m, n), mode="raw")
+    packed = np.swapaxes(h, -1, -2).reshape(*batch, m, n)
+    return return_types["geqrf"](mg.asarray(np.ascontiguousarray(packed)), mg.asarray(tau.reshape(*batch, min(m, n))))
+
+
+def _ormqr(x: Any, tau: Any, other: Any, left: bool, transpose: bool) -> Any:
+    m, k = x.shape[-2:]
+    square = mg.pad(x, [(0, 0)] * (x.raw.ndim - 1) + [(0, m - k)]) if m > k else x[..., :m]
+    q = mg.linalg.householder_product(square, tau)
+    q = mg.conj(mg.linalg.matrix_transpose(q)) if transpose else q
+    return mg.matmul(q, other) if left else mg.matmul(other, q)
 
 
 def _triangular_solve(b: Any, A: Any, upper: bool, transpose: bool, unitriangular: bool) -> Any:

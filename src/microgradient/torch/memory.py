@@ -116,7 +116,7 @@ def _places(view: Any, base: Tensor) -> Any:
 
 def _rebind(base: Tensor, new: Any) -> None:
     """Let `base` be `new`, and its views be computed from it again."""
-    base.raw = new.raw
+    base.raw = new.raw.copy() if isinstance(new.raw, np.ndarray) else new.raw  # which may be that of another tensor
     if recording.get() is not None:
         base.node, base.cut = new.node, new.cut
     for view in list((base._views or {}).values()):
