@@ -11,10 +11,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from programs import Book, Recorded
 
 from microgradient.program.program import Alias, Program
 from microgradient.rules import INDEX
+from programs import Book, Recorded
 
 Choose = Callable[[int], int]  # choose(n): one of 0 … n - 1
 _SIZES = (1, 2, 3, 5, 4, 7, 8, 16, 17, 33, 0, 61)

@@ -11,13 +11,13 @@ import pytest
 from compare import assert_near
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from programs import Book, Recorded
 from random_programs import random_case
 
 from microgradient import rules_linalg  # noqa: F401
 from microgradient.program.program import Alias
 from microgradient.program.simplify import simplify
 from microgradient.rules import INDEX
+from programs import Book, Recorded
 
 RNG = np.random.default_rng(1)
 

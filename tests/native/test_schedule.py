@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from programs import Book, Recorded
 from reference import run_reference
 
 from microgradient import rules_linalg  # noqa: F401
@@ -16,6 +15,7 @@ from microgradient.native.runtime.executable import Executable
 from microgradient.primitives import TABLE
 from microgradient.program.program import Alias, Instruction, Program
 from microgradient.rules import INDEX
+from programs import Book, Recorded
 
 RNG = np.random.default_rng(0)
 

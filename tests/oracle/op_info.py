@@ -9,11 +9,11 @@ import sys
 import warnings
 
 import numpy as np
+import torch
 from torch.testing._internal.common_methods_invocations import op_db
 
 import microgradient as mg
 import microgradient.torch as ours
-import torch
 from microgradient.errors import MicrogradientError
 from microgradient.torch.types import DTYPES, Size
 
