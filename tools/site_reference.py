@@ -33,6 +33,8 @@ CHAPTERS = {
     "microgradient.optim": "optim",
     "microgradient.optim.lr_scheduler": "optim.lr_scheduler",
     "microgradient.optim.swa_utils": "optim.swa_utils",
+    "microgradient.distributions": "distributions",
+    "microgradient.distributions.constraints": "distributions.constraints",
     "microgradient.data": "data",
     "microgradient.explain": "explain",
     "microgradient.train": "train",

@@ -37,7 +37,7 @@ _THEIRS = {  # by ours, of which those that begin with mg. are tested to exist
 _OURS = {name: ours for ours, names in _THEIRS.items() for name in names.split()}
 _NAMESPACES = {
     "mg": "", "mg.nn": ".nn", "mg.nn.functional": ".nn.functional", "mg.nn.init": ".nn.init", "mg.optim": ".optim",
-    "mg.optim.swa_utils": ".optim.swa_utils",
+    "mg.optim.swa_utils": ".optim.swa_utils", "mg.distributions": ".distributions",
     "mg.optim.lr_scheduler": ".optim.lr_scheduler", "mg.linalg": ".functions.linalg",
     "mg.fft": ".fft", "mg.special": ".special", "mg.random": ".random",
 }  # fmt: skip

@@ -20,12 +20,13 @@ from ..errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError, w
 from ..nn.parameter import zero_grad
 from ..tape import enable_grad
 from ..tensor import Tensor
+from ..tensor_hooks import RemovableHandle
 from .checks import check_parameter, check_settings, listed
-from .hooks import Hook, RemovableHandle, add_hook
 from .state import State as State
 from .state import check_shape, exported, imported, is_array, replace
 
 Array = np.ndarray[Any, np.dtype[Any]]
+Hook = Callable[..., Any]
 Group = dict[str, Any]  # "params", and a value for every setting
 
 _BLOCK = 1 << 16  # bytes of a large parameter updated at once, so that intermediate results stay in the cache
@@ -91,7 +92,7 @@ class Optimizer:
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
         self.defaults = defaults
         self.param_groups, self.state = [], defaultdict(dict)
-        self._hooks: dict[str, dict[int, Hook]] = defaultdict(dict)
+        self._hooks: tuple[tuple[str, Hook], ...] = ()  # when each is called, and the function
         self._steps = 0
         self._missing: set[tuple[int, int]] | None = (
             None  # (group, position) of the parameters without a gradient so far
@@ -123,11 +124,11 @@ class Optimizer:
         """
         args: tuple[Any, ...] = () if closure is None else (closure,)
         options: dict[str, Any] = {}
-        for hook in [*self._hooks["step_pre"].values()]:
+        for hook in self._hooks_of("step_pre"):
             changed = hook(self, args, options)
             args, options = (args, options) if changed is None else changed
         loss = self._take_step(*args, **options)
-        for hook in [*self._hooks["step_post"].values()]:
+        for hook in self._hooks_of("step_post"):
             hook(self, args, options)
         return loss
 
@@ -203,7 +204,7 @@ class Optimizer:
 
         Parameters are numbered through all groups. Arrays become tensors, the number of steps too, as in PyTorch.
         """
-        for hook in self._hooks["state_dict_pre"].values():
+        for hook in self._hooks_of("state_dict_pre"):
             hook(self)
         indices = {p: i for i, p in enumerate(self._parameters())}
         groups = [
@@ -215,13 +216,13 @@ class Optimizer:
             for p, entry in sorted(self.state.items(), key=lambda item: indices[item[0]])
         }
         saved = {"state": state, "param_groups": groups}
-        for hook in self._hooks["state_dict_post"].values():
+        for hook in self._hooks_of("state_dict_post"):
             saved = hook(self, saved) or saved
         return saved
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue from a `state_dict`, ours or PyTorch's. Raises ArgumentError unless it has the same groups of parameters."""
-        for hook in self._hooks["load_state_dict_pre"].values():
+        for hook in self._hooks_of("load_state_dict_pre"):
             state_dict = hook(self, state_dict) or state_dict
         try:
             groups, entries = list(state_dict["param_groups"]), dict(state_dict["state"])
@@ -261,7 +262,7 @@ class Optimizer:
             replace(self.state.setdefault(p, {}), entry)
         for old, group in zip(self.param_groups, new_groups, strict=True):
             replace(old, group)
-        for hook in self._hooks["load_state_dict_post"].values():
+        for hook in self._hooks_of("load_state_dict_post"):
             hook(self)
 
     def _imported(self, entry: State, index: Any, p: Tensor, group: Group) -> State:
@@ -287,27 +288,39 @@ class Optimizer:
         a step
         >>> handle.remove()
         """
-        return add_hook(self._hooks["step_pre"], hook)
+        return self._add_hook("step_pre", hook)
 
     def register_step_post_hook(self, hook: Hook) -> RemovableHandle:
         """Call `hook(optimizer, args, kwargs)` after each `step`."""
-        return add_hook(self._hooks["step_post"], hook)
+        return self._add_hook("step_post", hook)
 
     def register_state_dict_pre_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
         """Call `hook(optimizer)` before each `state_dict`."""
-        return add_hook(self._hooks["state_dict_pre"], hook, prepend)
+        return self._add_hook("state_dict_pre", hook, prepend)
 
     def register_state_dict_post_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
         """Call `hook(optimizer, state_dict)` after each `state_dict`; it may return another."""
-        return add_hook(self._hooks["state_dict_post"], hook, prepend)
+        return self._add_hook("state_dict_post", hook, prepend)
 
     def register_load_state_dict_pre_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
         """Call `hook(optimizer, state_dict)` before each `load_state_dict`; it may return another."""
-        return add_hook(self._hooks["load_state_dict_pre"], hook, prepend)
+        return self._add_hook("load_state_dict_pre", hook, prepend)
 
     def register_load_state_dict_post_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
         """Call `hook(optimizer)` after each `load_state_dict`."""
-        return add_hook(self._hooks["load_state_dict_post"], hook, prepend)
+        return self._add_hook("load_state_dict_post", hook, prepend)
+
+    def _add_hook(self, when: str, hook: Hook, first: bool = False) -> RemovableHandle:
+        entry = (when, hook)
+        self._hooks = (entry, *self._hooks) if first else (*self._hooks, entry)
+
+        def remove() -> None:
+            self._hooks = tuple(other for other in self._hooks if other is not entry)
+
+        return RemovableHandle(remove)
+
+    def _hooks_of(self, when: str) -> list[Hook]:
+        return [hook for moment, hook in self._hooks if moment == when]
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]
