@@ -314,3 +314,79 @@ def test_init_distributions(name: str, options: dict, shape: tuple) -> None:
     np.testing.assert_allclose(a.std(), b.std(), rtol=0.06)
     quantiles = [0.05, 0.25, 0.5, 0.75, 0.95]
     np.testing.assert_allclose(np.quantile(a, quantiles), np.quantile(b, quantiles), atol=0.15 * b.std())
+
+
+@pytest.mark.parametrize("mode", ["bilinear", "nearest", "bicubic"])
+@pytest.mark.parametrize("padding_mode", ["zeros", "border", "reflection"])
+@pytest.mark.parametrize("align_corners", [True, False])
+def test_grid_sample(mode: str, padding_mode: str, align_corners: bool) -> None:
+    options = {"mode": mode, "padding_mode": padding_mode, "align_corners": align_corners}
+    grid = numbers(2, 4, 3, 2) * 0.9
+    leaves = 1 if mode == "nearest" else 2  # whose derivative in the grid PyTorch gives as zeros
+    compare(F.grid_sample, TF.grid_sample, numbers(2, 3, 5, 4), grid, leaves=leaves, **options)
+    if mode != "bicubic":
+        compare(F.grid_sample, TF.grid_sample, numbers(1, 2, 3, 4, 2), numbers(1, 2, 3, 2, 3), leaves=leaves, **options)
+        compare(F.grid_sample, TF.grid_sample, numbers(1, 1, 1, 1), numbers(1, 2, 2, 2), leaves=leaves, **options)
+
+
+@pytest.mark.filterwarnings("ignore:Since version 1.3.0, affine_grid:UserWarning")
+@pytest.mark.parametrize("align_corners", [True, False])
+def test_affine_grid(align_corners: bool) -> None:
+    for shape, size in (((2, 2, 3), (2, 1, 4, 1)), ((1, 3, 4), (1, 2, 3, 1, 2))):
+        compare(F.affine_grid, TF.affine_grid, numbers(*shape), size=size, align_corners=align_corners)
+
+
+@pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("options", [{"size": (3, 9)}, {"scale_factor": 0.4}, {"size": (2, 5), "align_corners": True}])
+def test_interpolate_with_antialias(mode: str, options: dict) -> None:
+    compare(F.interpolate, TF.interpolate, numbers(2, 2, 7, 6), mode=mode, antialias=True, **options)
+
+
+@pytest.mark.parametrize("mode", ["sum", "mean", "max"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"offsets": np.array([0, 2, 2, 5])}, {"offsets": np.array([0, 2, 2, 5, 6]), "include_last_offset": True},
+        {"padding_idx": 1, "offsets": np.array([0, 3])}, {"max_norm": 1.0, "offsets": np.array([0])},
+    ],
+)  # fmt: skip
+def test_embedding_bag(mode: str, options: dict) -> None:
+    indices = np.array([1, 4, 4, 0, 1, 2])
+
+    def bag(library: Any, tensor: Any) -> Callable[..., Any]:
+        return lambda w, **rest: library.embedding_bag(tensor(indices), w * 1.0, mode=mode, **rest)
+
+    compare(bag(F, mg.tensor), bag(TF, torch.tensor), numbers(5, 3), **options)
+
+
+def test_embedding_bag_with_weights_and_embedding_by_frequency() -> None:
+    indices = np.array([[1, 4, 4], [0, 1, 2]])
+
+    def bag(library: Any, tensor: Any) -> Callable[..., Any]:
+        return lambda w, p: library.embedding_bag(tensor(indices), w, mode="sum", per_sample_weights=p)
+
+    def rows(library: Any, tensor: Any) -> Callable[..., Any]:
+        return lambda w: library.embedding(
+            tensor(indices), w * 1.0, max_norm=1.5, norm_type=1.0, scale_grad_by_freq=True
+        )
+
+    compare(bag(F, mg.tensor), bag(TF, torch.tensor), numbers(5, 3), numbers(2, 3), leaves=2)
+    compare(rows(F, mg.tensor), rows(TF, torch.tensor), numbers(5, 3))
+
+
+@pytest.mark.parametrize("p", [1.0, 2.0, 3.0, np.inf])
+def test_distances_of_rows(p: float) -> None:
+    compare(F.pdist, TF.pdist, numbers(5, 3), p=p)
+    compare(F.normalize, TF.normalize, numbers(5, 3), p=p, dim=0)
+    compare(F.pairwise_distance, TF.pairwise_distance, numbers(5, 3), numbers(3), leaves=2, p=p, keepdim=True)
+    compare(F.cosine_similarity, TF.cosine_similarity, numbers(5, 3), numbers(1, 3), leaves=2)
+
+
+def test_unpooling_puts_values_back() -> None:
+    for n, size in ((1, (9,)), (2, (7, 8)), (3, (5, 4, 6))):
+
+        def unpooled(library: Any, n: int = n, size: tuple = size) -> Callable[..., Any]:
+            pool, back = getattr(library, f"max_pool{n}d"), getattr(library, f"max_unpool{n}d")
+            return lambda x: back(*pool(x, 2, 3, 1, return_indices=True), 2, 3, 1, output_size=size)
+
+        compare(unpooled(F), unpooled(TF), numbers(2, 3, *size))

@@ -69,8 +69,8 @@ def spectral_norm(
         if module.training:
             # v first, unlike the newer one
             v, u = power_iterations(mg.stop_gradient(matrix).T, v, u, n_power_iterations, eps)
-            setattr(module, f"{name}_u", u)
-            setattr(module, f"{name}_v", v)
+            getattr(module, f"{name}_u").store(u.raw)
+            getattr(module, f"{name}_v").store(v.raw)
         return original / mg.vecdot(u, mg.matmul(matrix, v))
 
     matrix = as_matrix(wrap(weight.raw, None), axis)

@@ -107,19 +107,21 @@ class _SpectralNorm(Module):
                 u, v = (random.normal((n,), dtype=weight.dtype) for n in matrix.shape)
                 self.register_buffer("_u", unit(u, eps))
                 self.register_buffer("_v", unit(v, eps))
-                self.iterate(matrix, 15)
+                self._iterated(matrix, 15)
 
-    def iterate(self, matrix: Tensor, times: int) -> None:
-        """Steps of the power method."""
-        self._u, self._v = power_iterations(mg.stop_gradient(matrix), self._u, self._v, times, self.eps)
+    def _iterated(self, matrix: Tensor, times: int) -> tuple[Tensor, Tensor]:
+        """u and v after steps of the power method; the buffers become these."""
+        u, v = power_iterations(mg.stop_gradient(matrix), self._u, self._v, times, self.eps)
+        self._u.store(u.raw)
+        self._v.store(v.raw)
+        return u, v
 
     def forward(self, weight: Tensor) -> Tensor:
         if weight.ndim == 1:
             return weight / mg.clip(mg.linalg.vector_norm(weight), min=self.eps)
         matrix = as_matrix(weight, self.dim)
-        if self.training:
-            self.iterate(matrix, self.n_power_iterations)
-        return weight / mg.vecdot(mg.stop_gradient(self._u), mg.matmul(matrix, mg.stop_gradient(self._v)))
+        u, v = self._iterated(matrix, self.n_power_iterations) if self.training else (self._u, self._v)
+        return weight / mg.vecdot(u, mg.matmul(matrix, v))
 
     def right_inverse(self, value: Tensor) -> Tensor:
         return value
