@@ -14,7 +14,7 @@ from same import assert_same
 
 import microgradient as mg
 from microgradient import nn, optim
-from microgradient.errors import GradientError, MicrogradientError, TraceError
+from microgradient.errors import GradientError, MicrogradientError, NonFiniteError, TraceError
 from microgradient.program.interpret import Interpreter
 
 rng = np.random.default_rng(7)
@@ -87,7 +87,18 @@ def rotating(x: Any) -> Any:
     return mg.sum(ys) + mg.cond(mg.real(end) > 0, lambda c: mg.abs(c * c), lambda c: mg.imag(mg.sin(c)), end)
 
 
-FUNCTIONS = [recurrent, backwards, nested, choosing, counted, each, without_xs, swapped, rotating]
+def unchanging(x: Any) -> Any:
+    """Some of what a step computes is the same in each, what it returns too."""
+
+    def step(c: Any, a: Any) -> tuple[Any, Any]:
+        m = mg.exp(W.T * x)
+        return mg.tanh(m @ c * a), (mg.sum(m, axis=0), x * 2, m[0] + a)
+
+    end, (sums, twice, rows) = mg.scan(step, x, x)
+    return mg.sum(end) + mg.sum(sums * sums) + mg.sum(twice * rows)
+
+
+FUNCTIONS = [unchanging, recurrent, backwards, nested, choosing, counted, each, without_xs, swapped, rotating]
 X = mg.tensor(np.array([0.7, -0.4, 0.3]))
 V = mg.tensor(np.array([0.2, 0.5, -0.6]))
 BATCH = mg.tensor(np.array([[0.7, -0.4, 0.3], [-0.2, 0.8, 0.5]]))
@@ -389,6 +400,12 @@ def test_programs_in_programs_print_and_run_on_numpy() -> None:
     out = [np.zeros((), np.float32)]
     Interpreter(f.program).run([np.array([2.0, 3.0], np.float32)], out)
     assert out[0] == 6.0
+
+
+def test_debugging_names_the_operation_in_the_step() -> None:
+    f = mg.compile(lambda x: mg.scan(lambda c, a: (mg.log(c) * a, c), mg.tensor(2.0), x)[0], debug=True)
+    with pytest.raises(NonFiniteError, match=r"test_control_flow\.py.*`log` gives NaN"):
+        f(mg.ones(4))
 
 
 def test_checked_calls_see_inside() -> None:

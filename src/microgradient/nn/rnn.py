@@ -204,16 +204,17 @@ class _Recurrent(_Gated):
         weight = getattr(self, f"weight_hh{suffix}").T
         bias = getattr(self, f"bias_hh{suffix}") if self.bias else None
         projection = getattr(self, f"weight_hr{suffix}").T if self.proj_size else None
-        gates = list(zip(*map(steps, self._from_input(x, suffix)), strict=True))
-        backwards = suffix.endswith("_reverse")
-        outputs = []
-        for t in range(len(gates))[:: -1 if backwards else 1]:
-            after = self._step(gates[t], state, weight, bias, projection)
-            if running is not None:
-                after = tuple(mg.where(running[t], new, old) for new, old in zip(after, state, strict=True))
-            state = after
-            outputs.append(state[0])
-        return mg.stack(outputs[::-1] if backwards else outputs, axis=0), state
+
+        def step(state: State, x: tuple[State, Tensor | None]) -> tuple[State, Tensor]:
+            gates, goes_on = x
+            after = self._step(gates, state, weight, bias, projection)
+            if goes_on is not None:
+                after = tuple(mg.where(goes_on, new, old) for new, old in zip(after, state, strict=True))
+            return after, after[0]
+
+        gates = self._from_input(x, suffix)
+        final, outputs = mg.scan(step, state, (gates, running), reverse=suffix.endswith("_reverse"))
+        return outputs, final
 
     def flatten_parameters(self) -> None:
         """Nothing: for programs written for PyTorch."""
@@ -408,17 +409,6 @@ class GRUCell(_Gru, _Cell):
     >>> GRUCell(3, 5)(mg.ones((2, 3))).shape
     (2, 5)
     """
-
-
-def steps(x: Tensor) -> list[Tensor]:
-    """x[0], x[1], ..., by halving first.
-
-    Taken directly, every x[i] would send back a gradient as large as x, which is quadratic in the number of steps.
-    """
-    n = x.shape[0]
-    if n <= 8:
-        return [x[i] for i in range(n)]
-    return steps(x[: n // 2]) + steps(x[n // 2 :])
 
 
 def _checked_nonlinearity(name: str) -> str:

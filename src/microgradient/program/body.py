@@ -49,6 +49,35 @@ class Body:
         """What the outputs are."""
         return [(o.shape, o.dtype) for o in self.outputs]
 
+    def invariant(self, inputs: list[Instruction]) -> tuple[list[Instruction], list[Instruction]]:
+        """The instructions that depend on these inputs alone, and those of their values that the others read."""
+        known, before = set(inputs), []
+        for i in self.instructions:
+            if (
+                i.op != "custom_rule"
+                and i.shape is not None
+                and is_pure(i)
+                and i.args
+                and known.issuperset(_operands(i))
+            ):
+                known.add(i)
+                before.append(i)
+        read = {a for i in self.instructions if i not in known for a in _operands(i)} | set(self.outputs)
+        # what broadcasts takes no time in the loop, and memory outside
+        values = [i for i in before if i in read and i.op != "broadcast_to"]
+        return before, values
+
+    def with_inputs(self, inputs: list[Instruction], old: list[Instruction], new: list[Instruction]) -> Body:
+        """The same with other inputs, of which `new` are in the place of `old` instructions."""
+        places = dict(zip(old, new, strict=True))
+        made = []
+        for i in self.instructions:
+            if i not in places:
+                args = tuple([places.get(a, a) if isinstance(a, Instruction) else a for a in i.args])
+                places[i] = Instruction(i.op, args, i.params, i.shape, i.dtype, i.weak, i.where, taped=i.taped)
+                made.append(places[i])
+        return Body(inputs, made, [places.get(o, o) for o in self.outputs])
+
     def replay(self, operands: Sequence[Any], mapped: Sequence[bool] = (), n: int | None = None) -> list[Any]:
         """The outputs for these tensors, one operation after the other; with `n`, for n examples, which all outputs then have
         along their first axis, as the operands that are `mapped` do."""
@@ -56,6 +85,10 @@ class Body:
         values = {i: (x, m) for i, x, m in zip(self.inputs, operands, mapped, strict=True)}
         found = replayed(self.instructions, self.outputs, values, n)
         return [x if n is None else front(x, m, n) for x, m in found]
+
+
+def _operands(i: Instruction) -> list[Instruction]:
+    return [a for a in i.args if isinstance(a, Instruction)]
 
 
 class BodyTrace(ExampleTrace):

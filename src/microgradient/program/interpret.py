@@ -35,6 +35,7 @@ class Interpreter:
             }
             self._steps.append((i, args, known[id(i)], over))
         self._outputs = [known[id(o)] for o in program.outputs]
+        self._inner: dict[int, Interpreter] = {}  # of the programs in it, by the ids of their bodies
 
     def run(self, inputs: Sequence[Array], outputs: Sequence[Array], repeat: int = 1, moved: object = None) -> None:
         """Run once, or `repeat` times over the same arrays. (`moved` spares machine code some work; not here.)"""
@@ -61,7 +62,7 @@ class Interpreter:
         if i.op == "constant":
             return i.params["value"]
         if "control" in i.params:
-            return i.params["control"].run(args, run_program)
+            return i.params["control"].run(args, self._run_body)
         if i.op == "host":
             value = run_kernel(i.params["function"], *args)
         else:
@@ -74,6 +75,14 @@ class Interpreter:
         if self.check and not isinstance(value, tuple | list):
             self._check(i, args, value)
         return (value.item() if isinstance(value, np.generic | np.ndarray) else value) if i.weak else value
+
+    def _run_body(self, body: Any, args: Sequence[Array]) -> list[Array]:
+        """What the program of a loop's step, or of a branch, gives for these arrays."""
+        if id(body) not in self._inner:
+            self._inner[id(body)] = Interpreter(body.program, self.check)
+        results = [np.empty(o.shape, o.dtype) for o in body.program.outputs]
+        self._inner[id(body)].run([np.asarray(a) for a in args], results)
+        return results
 
     def _check(self, i: Instruction, args: list[Any], value: Any) -> None:
         result = np.asarray(value)
@@ -91,13 +100,6 @@ class Interpreter:
             f"{where}: `{i.op}`{f' in `{module}`' if module else ''} gives {what} at {list(place)}; its operands are {operands}. "
             f"It is %{i.number} of the compiled program.",
         )
-
-
-def run_program(body: Any, args: Sequence[Array]) -> list[Array]:
-    """What the program of a loop's step, or of a branch, gives for these arrays."""
-    results = [np.empty(o.shape, o.dtype) for o in body.program.outputs]
-    Interpreter(body.program).run([np.asarray(a) for a in args], results)
-    return results
 
 
 def out_of_bounds(error: IndexError, i: Instruction) -> OutOfRangeError:

@@ -27,6 +27,15 @@ from .traced_world import TRACED
 _RECOMPUTED = ("broadcast_to", "reshape", "permute_dims", "constant", "flip", "astype")  # rather than kept
 
 
+def _recomputed(i: Instruction) -> bool:
+    return i.op in _RECOMPUTED
+
+
+def recomputed_in_a_loop(i: Instruction) -> bool:
+    """The same, and slices of most of an array, which is kept whole: each residual is copied to its stack at each step."""
+    return i.op in _RECOMPUTED or (i.op == "index" and len(i.args) == 1 and 4 * i.size >= i.args[0].size)
+
+
 class Seed(NamedTuple):
     """The binding of a cotangent: that of connected result number `number`."""
 
@@ -54,22 +63,27 @@ def traced_cotangents(trace: Any, connected: list[tuple[int, Node]]) -> tuple[li
     return [numbers.get(node, node) for node in leaves], [found[node] for node in leaves]
 
 
-def split(whole: Program, outputs: int, seeds: set[int]) -> tuple[list[Instruction], Program, list[Instruction]]:
-    """The forward instructions, the backward program and its residuals, of a program with cotangents behind `outputs` outputs."""
+def split(
+    whole: Program, outputs: int, seeds: set[int], recomputed: Callable[[Instruction], bool] = _recomputed
+) -> tuple[list[Instruction], Program, list[Instruction]]:
+    """The forward instructions, the backward program and its residuals, of a program with cotangents behind `outputs` outputs.
+
+    What is `recomputed` is no residual; it is done again from its operands.
+    """
     late = set(seeds)
     for i in whole.instructions:
         if any(id(a) in late for a in i.args if isinstance(a, Instruction)):
             late.add(id(i))
     wanted = {id(o) for o in whole.outputs[outputs:]} | late
     for i in reversed(whole.instructions):
-        if id(i) in late or (id(i) in wanted and i.op in _RECOMPUTED):
+        if id(i) in late or (id(i) in wanted and recomputed(i)):
             wanted.update(id(a) for a in (i, *i.args) if isinstance(a, Instruction))
     new: dict[int, Instruction] = {}
     residuals: list[Instruction] = []
     cotangents: list[Instruction] = []
     made: list[Instruction] = []
     for i in [i for i in (*whole.inputs, *whole.instructions) if id(i) in wanted]:
-        if id(i) not in seeds and (id(i) in late or i.op in _RECOMPUTED):
+        if id(i) not in seeds and (id(i) in late or recomputed(i)):
             args = tuple([new[id(a)] if isinstance(a, Instruction) else a for a in i.args])
             new[id(i)] = Instruction(i.op, args, i.params, i.shape, i.dtype, i.weak, i.where, taped=i.taped)
             made.append(new[id(i)])

@@ -36,8 +36,8 @@ from .control_rules import (
     zeros_of,
 )
 from .deferred_sums import DeferredSums
-from .program import Program
-from .pullback import split
+from .program import Instruction, Program
+from .pullback import recomputed_in_a_loop, split
 
 Step = Callable[[Tensors, Tensors], tuple[Tensors, Tensors]]
 
@@ -62,13 +62,23 @@ def loop_in_python(
 ) -> tuple[Tensors, Tensors]:
     """The same, step by step."""
     kinds, rows = [*map(kind_of, carry)], []
+    columns = [_entries(x) for x in xs]
     for t in range(length)[:: -1 if reverse else 1]:
-        carry, ys = step(carry, [TAPED.index(x, key=(t,)) for x in xs])
+        carry, ys = step(carry, [entries[t] for entries in columns])
         check_carry(kinds, [*map(kind_of, carry)], name)
         rows.append(ys)
-    columns = zip(*(rows[::-1] if reverse else rows), strict=True)
-    ones = [[TAPED.reshape(y, shape=(1, *y.shape)) for y in column] for column in columns]
+    made = zip(*(rows[::-1] if reverse else rows), strict=True)
+    ones = [[TAPED.reshape(y, shape=(1, *y.shape)) for y in column] for column in made]
     return carry, [TAPED.concat(*column, axis=0) for column in ones]
+
+
+def _entries(x: Any) -> Tensors:
+    """x[0], x[1], …, by halving first: taken directly, each would send back a gradient as large as x."""
+    n = x.shape[0]
+    if n <= 8:
+        return [TAPED.index(x, key=(t,)) for t in range(n)]
+    halves = slice(0, n // 2), slice(n // 2, n)
+    return [entry for half in halves for entry in _entries(TAPED.index(x, key=(half,)))]
 
 
 def _joined(parts: tuple[Tensors, Tensors]) -> Tensors:
@@ -152,9 +162,9 @@ def scanned(scan: Scan, operands: Tensors) -> Tensors:
 
         return _joined(loop(step, carry, xs, scan.length, scan.reverse, scan.name))
     if not any(varied(operands)):
-        return emit("scan_loop", scan, operands, scan.kinds)
+        return _emitted(scan, operands)
     linear = _linearized(scan, varied(operands))
-    found = emit("scan_loop", linear.forward, [*linear.closures, *operands], linear.forward.kinds)
+    found = _emitted(linear.forward, [*linear.closures, *operands])
     results, all_ys = found[: len(scan.kinds)], found[scan.carry :]
 
     def run_vjp(xp: World, t: Any, y: Any, args: Any, wanted: Any, params: Any) -> list[Any]:
@@ -170,6 +180,20 @@ def scanned(scan: Scan, operands: Tensors) -> Tensors:
         return tuple(unboxed(xp, _pushed(scan, [*map(boxed, args)], given)))
 
     return recorded(scan.name, results, operands, run_vjp, run_jvp)
+
+
+def _emitted(scan: Scan, operands: Tensors) -> Tensors:
+    """The instruction of a scan; what is the same in every step is computed once, before it."""
+    consts = scan.body.inputs[: scan.consts]
+    before, values = scan.body.invariant(consts)
+    if values:
+        plain = [wrap(x.raw, None, None, x.result_class) for x in operands[: scan.consts]]
+        made = Body(consts, before, values).replay(plain)
+        inputs = [Instruction("input", (), {}, i.shape, i.dtype) for i in values]
+        inside = scan.body.with_inputs([*consts, *inputs, *scan.body.inputs[scan.consts :]], values, inputs)
+        scan = scan._replace(body=inside, consts=len(consts) + len(made))
+        operands = [*operands[: len(consts)], *made, *operands[len(consts) :]]
+    return emit("scan_loop", scan, operands, scan.kinds)
 
 
 class _Linear(NamedTuple):
@@ -207,7 +231,9 @@ def _linearized(scan: Scan, varied: Sequence[bool]) -> _Linear:
     body, extra = traced.body, len(traced.closures)
     inputs = body.inputs[: extra + m]
     seeds = {id(i) for i in body.inputs[extra + m :]}
-    early, back, residuals = split(Program(body.inputs, body.instructions, body.outputs), len(scan.body.outputs), seeds)
+    early, back, residuals = split(
+        Program(body.inputs, body.instructions, body.outputs), len(scan.body.outputs), seeds, recomputed_in_a_loop
+    )
     ys = body.outputs[scan.carry : len(scan.body.outputs)]
     sources: list[tuple[str, int]] = []
     places = {id(i): n for n, i in enumerate(inputs)}
