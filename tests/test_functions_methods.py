@@ -166,7 +166,7 @@ def test_what_is_said_to_be_meant_runs():
 @pytest.mark.parametrize(
     ("use", "said"),
     [
-        (lambda: mg.cat, r"microgradient has no `cat`\. `cat` is `mg\.concat` here\."),
+        (lambda: mg.cat, r"microgradient has no `cat`\. `cat` is `mg\.concat` here; `microgradient\.torch` has"),
         (lambda: mg.arctan2, "`mg.atan2`"),
         (lambda: mg.concatt, "Did you mean `concat`"),
         (lambda: mg.Linear, "`mg.nn.Linear`"),
@@ -189,7 +189,7 @@ def test_what_is_said_to_be_meant_runs():
         (lambda: optim.lr_scheduler.StepRL, r"optim\.lr_scheduler has no `StepRL`\. Did you mean `StepLR`"),
         (lambda: nn.init.xavier_uniform, "Did you mean `xavier_uniform_`"),
         (lambda: nn.utils.clip_grad_norm, "Did you mean `clip_grad_norm_`"),
-        (lambda: mg.allclose, r"has no `allclose`\. \["),  # and nothing is near enough
+        (lambda: mg.einstein, r"has no `einstein`\. \["),  # and nothing is near enough
     ],
 )
 def test_a_missing_name_is_answered_with_ours(use, said):
@@ -358,11 +358,11 @@ def test_numpy_functions_that_are_not_here():
     same(out, abs(A))
     out += x.detach()
     same(out, abs(A) + A)
-    for function in (np.median, np.cbrt, np.add.reduce):
+    assert np.median(x).requires_grad
+    for function in (np.cbrt, np.add.reduce):
         with pytest.raises(RuntimeError, match="has no gradient here"):
             function(x)
-    with pytest.raises(RuntimeError, match=r"np\.linalg\.lstsq has no gradient here.*mg\.linalg"):
-        np.linalg.lstsq(x, x)
+    assert np.linalg.lstsq(x, x)[0].requires_grad
     assert np.linalg.eig(x[:, :2])[0].requires_grad
     with pytest.raises(TypeError, match="where"):
         np.sum(x, where=A > 0)

@@ -12,14 +12,18 @@ from . import (
     data_types,
     dtypes,
     elementwise,
+    histograms,
     indexing,
     info,
     linalg,
     manipulation,
     methods,
     numpy_functions,
+    order_statistics,
     pointwise,
     products,
+    sampled,
+    scattering,
     searching,
     sets,
     sorting,
@@ -34,10 +38,14 @@ from .creation import *
 from .data_types import *
 from .dtypes import *
 from .elementwise import *
+from .histograms import *
 from .indexing import *
 from .info import *
 from .manipulation import *
+from .order_statistics import *
 from .products import *
+from .sampled import *
+from .scattering import *
 from .searching import *
 from .sets import *
 from .sorting import *
@@ -55,10 +63,14 @@ __all__ += creation.__all__
 __all__ += data_types.__all__
 __all__ += dtypes.__all__
 __all__ += elementwise.__all__
+__all__ += histograms.__all__
 __all__ += indexing.__all__
 __all__ += info.__all__
 __all__ += manipulation.__all__
+__all__ += order_statistics.__all__
 __all__ += products.__all__
+__all__ += sampled.__all__
+__all__ += scattering.__all__
 __all__ += searching.__all__
 __all__ += sets.__all__
 __all__ += sorting.__all__

@@ -21,7 +21,7 @@ def take(x: ArrayLike, indices: ArrayLike, /, *, axis: int | None = None) -> Ten
     tensor([[3, 1],
             [6, 4]])
     """
-    x, places = as_tensor(x), _integers(indices)
+    x, places = as_tensor(x), integers(indices)
     if axis is None and x.ndim != 1:
         raise ArgumentError("MG124", f"A tensor with {x.ndim} axes needs `axis` to take from.")
     i = one_axis(0 if axis is None else axis, x.ndim)
@@ -40,7 +40,7 @@ def take_along_axis(x: ArrayLike, indices: ArrayLike, /, *, axis: int = -1) -> T
     >>> mg.take_along_axis(mg.asarray([[3, 1, 2]]), mg.asarray([[1, 2, 0]]))
     tensor([[1, 2, 3]])
     """
-    x, places = as_tensor(x), _integers(indices)
+    x, places = as_tensor(x), integers(indices)
     if places.ndim != x.ndim:
         raise ArgumentError(
             "MG120", f"The indices have {places.ndim} axes, the tensor {x.ndim}; these numbers must be equal."
@@ -51,7 +51,8 @@ def take_along_axis(x: ArrayLike, indices: ArrayLike, /, *, axis: int = -1) -> T
         raise OutOfRangeError("MG127", f"{error}: taken from the shape {x.shape}.") from None
 
 
-def _integers(indices: ArrayLike) -> Tensor:
+def integers(indices: ArrayLike) -> Tensor:
+    """Indices as a tensor. Raises ArgumentTypeError unless they are integers."""
     places = as_tensor(indices)
     if not places.raw.size and places.dtype.kind == "f" and not isinstance(indices, Tensor):
         places = as_tensor(places.raw.astype("int64"))

@@ -78,7 +78,7 @@ def multi_dot(arrays: Any, /) -> Tensor:
     >>> mg.linalg.multi_dot([mg.ones((2, 3)), mg.ones((3, 4)), mg.ones(4)])
     tensor([12., 12.])
     """
-    tensors = as_tensors(arrays)
+    tensors = as_tensors(arrays) if isinstance(arrays, list | tuple) else []
     if len(tensors) < 2:
         raise ArgumentError("MG124", "multi_dot multiplies at least two matrices.")
     first, last = tensors[0].ndim == 1, tensors[-1].ndim == 1
