@@ -19,6 +19,7 @@ CHAPTERS = {
     "microgradient.functions.linalg": "mg.linalg",
     "microgradient.fft": "mg.fft",
     "microgradient.special": "mg.special",
+    "microgradient.sparse": "mg.sparse",
     "microgradient.random": "mg.random",
     "microgradient.scalar": "scalar",
     "microgradient.nn": "nn",

@@ -18,7 +18,7 @@ from .tensor import Tensor, tensor
 from .transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 if TYPE_CHECKING:
-    from . import data, distributions, fft, nn, optim, recipes, scalar, special, train  # noqa: F401
+    from . import data, distributions, fft, nn, optim, recipes, scalar, sparse, special, train  # noqa: F401
     from .explain.trace import trace
     from .explain.why import why
     from .functions.composite import *  # noqa: F403 (mypy does not add lists up)
@@ -49,7 +49,19 @@ _LATE = {  # loaded when first used
     "get_num_threads": "native.runtime.threads",
     "set_num_threads": "native.runtime.threads",
 }
-_LATE_MODULES = ("data", "distributions", "explain", "fft", "special", "nn", "optim", "recipes", "scalar", "train")
+_LATE_MODULES = (
+    "data",
+    "distributions",
+    "explain",
+    "fft",
+    "sparse",
+    "special",
+    "nn",
+    "optim",
+    "recipes",
+    "scalar",
+    "train",
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -41,7 +41,7 @@ _NAMESPACES = {
     "mg": "", "mg.nn": ".nn", "mg.nn.functional": ".nn.functional", "mg.nn.init": ".nn.init", "mg.optim": ".optim",
     "mg.optim.swa_utils": ".optim.swa_utils", "mg.distributions": ".distributions",
     "mg.optim.lr_scheduler": ".optim.lr_scheduler", "mg.linalg": ".functions.linalg",
-    "mg.fft": ".fft", "mg.special": ".special", "mg.random": ".random",
+    "mg.fft": ".fft", "mg.special": ".special", "mg.sparse": ".sparse", "mg.random": ".random",
 }  # fmt: skip
 
 
