@@ -557,3 +557,30 @@ def test_hooks_see_and_change_what_pytorchs_do() -> None:
     assert len(got) == len(wanted) == 9
     for a, b in zip(got, wanted, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
+def test_extra_state_and_changed_submodules_as_pytorch_has_them() -> None:
+    def model(library: Any) -> Any:
+        class Counting(library.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.inner, self.count = library.Linear(1, 1), 3
+
+            def get_extra_state(self) -> Any:
+                return {"count": self.count}
+
+            def set_extra_state(self, state: Any) -> None:
+                self.count = state["count"]
+
+        made = library.Sequential(Counting(), library.BatchNorm1d(1))
+        made.set_submodule("0.inner", library.Linear(1, 2))
+        return library.DataParallel(made)
+
+    ours, theirs = model(nn), model(torch.nn)
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    saved = {**ours.state_dict(), "module.0._extra_state": {"count": 8}}
+    assert ours.load_state_dict(saved) == ([], [])
+    assert ours.module[0].count == 8
+    synced = nn.SyncBatchNorm.convert_sync_batchnorm(ours.module)
+    assert type(synced[1]) is nn.SyncBatchNorm
+    assert synced[1].weight is ours.module[1].weight

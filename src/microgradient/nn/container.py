@@ -251,6 +251,11 @@ class ParameterDict(_Named):
     def _checked(self, key: str, part: Any) -> Parameter:
         return part if isinstance(part, Parameter) else Parameter(part)
 
+    @classmethod
+    def fromkeys(cls, keys: Iterable[str], default: Any) -> ParameterDict:
+        """A mapping with one parameter for all keys, or copies of a tensor or array."""
+        return cls(dict.fromkeys(keys, default))
+
     def copy(self) -> ParameterDict:
         """A new mapping with the same parameters."""
         return ParameterDict(dict(self))
@@ -264,3 +269,21 @@ class ParameterDict(_Named):
 
     def extra_repr(self) -> str:
         return ", ".join(f"({name}): {tuple(part.shape)}" for name, part in self.items())
+
+
+class DataParallel(Module):
+    """`module` run on all devices at once; here there is one, which threads share, so it is run as it is.
+
+    >>> from microgradient import nn
+    >>> list(DataParallel(nn.Linear(1, 1)).state_dict())
+    ['module.weight', 'module.bias']
+    """
+
+    def __init__(self, module: Module, device_ids: Any = None, output_device: Any = None, dim: int = 0) -> None:
+        super().__init__()
+        self.module = module
+        self.dim = dim
+        self.device_ids: list[Any] = []
+
+    def forward(self, *inputs: Any, **kwargs: Any) -> Any:
+        return self.module(*inputs, **kwargs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
@@ -15,19 +15,9 @@ from ..tensor import Tensor
 from .error_context import add_whereabouts
 from .hooks import Hooked, call_with_hooks
 from .parameter import Buffer, Parameter, materialize, zero_grad
+from .state_dict import LoadResult, StateDictError, as_array, misfit
 
 Part = TypeVar("Part")
-
-
-class LoadResult(NamedTuple):
-    """What `Module.load_state_dict` did not use: keys of the model, keys of the dictionary."""
-
-    missing_keys: list[str]
-    unexpected_keys: list[str]
-
-
-class StateDictError(ArgumentError, RuntimeError):
-    """A state_dict that doesn't fit a module."""
 
 
 class Module(Hooked):
@@ -209,6 +199,18 @@ class Module(Hooked):
         """The module at a path such as `"encoder.layers.0"`; the empty path is this module."""
         return _at(target, self, "module", self.named_modules)
 
+    def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
+        """Put a module at a path; with `strict` there must be one already."""
+        above, _, name = target.rpartition(".")
+        parent = self.get_submodule(above)
+        if strict:
+            self.get_submodule(target)
+        if not isinstance(module, Module) or isinstance(vars(parent).get(name), Parameter):
+            raise ArgumentTypeError(
+                "MG152", f"`{target}` takes a module in the place of a module, got {type_name(module)}."
+            )
+        parent.add_module(name, module)
+
     def get_parameter(self, target: str) -> Parameter:
         """The parameter at a path such as `"encoder.layers.0.weight"`."""
         return _at(target, self, "parameter", self.named_parameters)
@@ -230,15 +232,29 @@ class Module(Hooked):
                 hook.function(module, _join(path, ""), keep_vars)
         named = self._saved(prefix.removesuffix("."))
         found = {
-            p: value if keep_vars else wrap(value.raw, None, None, value.result_class) for p, value in named.items()
+            p: wrap(x.raw, None, None, x.result_class) if isinstance(x, Tensor) and not keep_vars else x
+            for p, x in named.items()
         }
         for path, module in reversed(hooked):
             for hook in module._hooks_of("state_dict"):
                 hook.function(module, found, _join(path, ""), {})
         return found
 
-    def _saved(self, prefix: str = "") -> dict[str, Tensor]:
-        return dict(self._named_tensors(prefix, remove_duplicate=False, saved_only=True))
+    def _saved(self, prefix: str = "") -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for path, module in self.named_modules(prefix, remove_duplicate=False):
+            found.update((_join(path, name), value) for name, value in module._own_tensors(saved_only=True))
+            if type(module).get_extra_state is not Module.get_extra_state:
+                found[_join(path, _EXTRA)] = module.get_extra_state()
+        return found
+
+    def get_extra_state(self) -> Any:
+        """What a module has to be saved beside tensors, as `_extra_state`. A class that has any writes this and the next one."""
+        raise ArgumentTypeError("MG151", f"{type(self).__name__} has no extra state.")
+
+    def set_extra_state(self, state: Any) -> None:
+        """Take over what `get_extra_state` gave."""
+        raise ArgumentTypeError("MG151", f"{type(self).__name__} has no extra state.")
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> LoadResult:
         """Take over the numbers of `state_dict`: Tensors, ndarrays, or PyTorch tensors, converted to our dtypes.
@@ -256,7 +272,8 @@ class Module(Hooked):
         if messages:
             raise StateDictError("MG155", f"The state_dict does not fit {type(self).__name__}: " + "; ".join(messages))
         own = self._saved()
-        arrays = {key: _as_array(value) for key, value in state_dict.items() if key in own}
+        extras = {key for key in own if key == _EXTRA or key.endswith("." + _EXTRA)}
+        arrays = {key: as_array(value) for key, value in state_dict.items() if key in own and key not in extras}
         missing = [key for key in own if key not in state_dict]
         unexpected = [key for key in state_dict if key not in own]
         lazy = {_join(path, name) for path, m in self.named_modules() for name in vars(m).get("_unknown", ())}
@@ -268,11 +285,13 @@ class Module(Hooked):
                 hook.function(module, result)
         if misshaped or (strict and (missing or unexpected)):
             problems = (missing, unexpected) if strict else ([], [])
-            raise StateDictError("MG155", _misfit(type(self).__name__, own, arrays, misshaped, *problems))
+            raise StateDictError("MG155", misfit(type(self).__name__, own, arrays, misshaped, *problems))
         for key, array in arrays.items():
             if key in unknown:
                 materialize(own[key], array.shape)
             own[key].store(np.array(array, dtype=own[key].dtype))
+        for key in extras & set(state_dict):
+            self.get_submodule(key[: -len(_EXTRA)].removesuffix(".")).set_extra_state(state_dict[key])
         return result
 
     # -- changing all of it
@@ -374,6 +393,7 @@ class Module(Hooked):
         return "\n".join(lines)
 
 
+_EXTRA = "_extra_state"
 _PARTS = (Parameter, Module, list, tuple, dict)
 trace_hooks.watched.append(Module)
 
@@ -415,40 +435,6 @@ def _change_dtype(value: Tensor, dtype: np.dtype[Any]) -> None:
     value.requires_grad = trained
     if grad is not None:
         value.grad = wrap(grad.raw.astype(dtype), None, None, value.result_class)
-
-
-def _as_array(value: Any) -> np.ndarray:
-    if isinstance(value, Tensor):
-        return value.raw
-    return np.asarray(value.detach() if hasattr(value, "detach") else value)
-
-
-def _misfit(
-    name: str,
-    own: Mapping[str, Tensor],
-    arrays: Mapping[str, np.ndarray],
-    misshaped: list[str],
-    missing: list[str],
-    unexpected: list[str],
-) -> str:
-    """The text for a state_dict that does not fit, with what to do about it."""
-    lines = [f"The state_dict does not fit {name}; nothing was loaded."]
-    lines += [f"  another shape: {key} is {arrays[key].shape} there and {own[key].shape} here" for key in misshaped]
-    lines += [f"  missing there: {key} {own[key].shape}" for key in missing]
-    lines += [f"  unexpected: {key}" for key in unexpected]
-    if len(lines) > 20:
-        lines[20:] = [f"  ... and {len(lines) - 20} more"]
-    prefixes = {key[: -len(wanted)] for key in unexpected for wanted in missing if key.endswith("." + wanted)}
-    if len(prefixes) == 1 and len(unexpected) >= len(missing):
-        prefix = prefixes.pop()
-        lines.append(f'Drop the prefix: `{{key.removeprefix("{prefix}"): value for key, value in d.items()}}`.')
-    elif misshaped:
-        lines.append(
-            "Build the model with the sizes it was saved with, or leave those keys out and pass `strict=False`."
-        )
-    else:
-        lines.append("Build the same model, or pass `strict=False` to load only the keys that both have.")
-    return "\n".join(lines)
 
 
 def _at(target: str, module: Module, kind: str, named: Callable[..., Iterator[tuple[str, Part]]]) -> Part:

@@ -164,6 +164,47 @@ class BatchNorm3d(_BatchNorm):
     _axes, _layout = (5,), "(N, C, D, H, W)"
 
 
+class SyncBatchNorm(_BatchNorm):
+    """`BatchNorm` of (N, C, ...) whose statistics are those of all processes; here there is one, so they are its own.
+
+    >>> import microgradient as mg
+    >>> SyncBatchNorm(3)(mg.ones((2, 3, 4))).shape
+    (2, 3, 4)
+    """
+
+    _axes, _layout = (2, 3, 4, 5), "(N, C, ...)"
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        process_group: object = None,
+        device: object = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias)
+        self.process_group = process_group
+
+    @classmethod
+    def convert_sync_batchnorm(cls, module: Module, process_group: object = None) -> Module:
+        """The module with each batch norm in it made one of this class, with the same parameters and buffers."""
+        made = module
+        if isinstance(module, _BatchNorm):
+            settings = (module.eps, module.momentum, module.affine, module.track_running_stats, process_group)
+            made = cls(module.num_features, *settings)
+            for name in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked"):
+                setattr(made, name, getattr(module, name))
+            made.training = module.training
+        for name, child in list(module.named_children()):
+            made.set_submodule(name, cls.convert_sync_batchnorm(child, process_group))
+        return made
+
+
 class _InstanceNorm(_Tracking):
     def __init__(
         self,
