@@ -37,6 +37,7 @@ CHAPTERS = {
     "microgradient.distributions": "distributions",
     "microgradient.distributions.constraints": "distributions.constraints",
     "microgradient.data": "data",
+    "microgradient.data.transforms": "data.transforms",
     "microgradient.explain": "explain",
     "microgradient.train": "train",
     "microgradient.recipes": "recipes",
