@@ -15,6 +15,9 @@ from .dataset import IterableDataset, TensorDataset
 from .samplers import BatchSampler, RandomSampler, SequentialSampler
 from .workers import Workers, check_context
 
+STACKS: set[Any] = {default_collate}
+"""What makes batches of tensors by stacking them."""
+
 
 class DataLoader:
     """Iterates over batches of a data set: each `for batch in loader` is an epoch.
@@ -40,6 +43,8 @@ class DataLoader:
     [2, 3] [20, 30]
     [4] [40]
     """
+
+    default_collate, default_convert = staticmethod(default_collate), staticmethod(default_convert)
 
     def __init__(
         self, dataset: Any, batch_size: int | None = 1, shuffle: bool | None = None, sampler: Iterable[Any] | None = None,
@@ -68,7 +73,7 @@ class DataLoader:
             batch_sampler = BatchSampler(sampler, batch_size, drop_last)
         self.sampler, self.batch_sampler = sampler, batch_sampler
         batches = batch_sampler is not None or batch_size is not None
-        self.collate_fn = collate_fn or (default_collate if batches else default_convert)
+        self.collate_fn = collate_fn or (self.default_collate if batches else self.default_convert)
         self._workers: Workers | None = None
         self._position: dict[str, Any] = {"seed": None, "batch": 0, "sampler": None}  # of the epoch that is being taken
         self._resumed = False
@@ -78,7 +83,7 @@ class DataLoader:
         self._resumed = False
         seed = start["seed"]
         if seed is None:
-            seed = int((self.generator or random).integers(0, 1 << 62).raw)
+            seed = self._draw_seed()
         own = getattr(self.sampler, "generator", None)
         if own is not None:
             if start["sampler"] is not None:
@@ -92,8 +97,16 @@ class DataLoader:
         """What identifies each batch: numbers of examples, or, without numbers, how many come next."""
         if self._iterable:
             return itertools.repeat(self.batch_size)
-        with random.drawing_from(random.Generator(seed)):
+        with random.drawing_from(self._order_generator(seed)):
             return iter(self.batch_sampler if self.batch_sampler is not None else self.sampler)  # type: ignore[arg-type]
+
+    def _draw_seed(self) -> int:
+        """What decides the order of an epoch."""
+        return int((self.generator or random).integers(0, 1 << 62).raw)
+
+    def _order_generator(self, seed: int) -> random.Generator:
+        """What its samplers draw from."""
+        return random.Generator(seed)
 
     def _epoch(self, position: dict[str, Any], seed: int, skipped: int, tasks: Iterator[Any]) -> Iterator[Any]:
         if not self._iterable:
@@ -171,7 +184,7 @@ def _fetcher(dataset: Any, collate: Callable[[Any], Any], drop_last: bool) -> Ca
             return collate(batch)
 
         return fetch
-    if type(dataset) is TensorDataset and collate is default_collate:
+    if type(dataset) is TensorDataset and collate in STACKS:
         return lambda numbers: [
             tensor[numbers] for tensor in dataset.tensors
         ]  # the same, without a tensor for each example

@@ -81,7 +81,8 @@ class RandomSampler(Sampler):
         source, n, count = self.generator or random, len(self.data_source), self.num_samples
         if self.replacement:
             return iter(source.integers(0, n, (count,)).tolist())
-        rounds = [source.permutation(n).tolist() for _ in range(math.ceil(count / n))] if n else []
+        # as PyTorch draws them: a part of one more order after the whole ones, though it be empty
+        rounds = [source.permutation(n).tolist() for _ in range(count // n + 1)] if n else []
         return iter([i for order in rounds for i in order][:count])
 
     def __len__(self) -> int:

@@ -1,13 +1,91 @@
-"""`torch.utils.data`: the data sets and loaders of `microgradient.data`, which follow PyTorch already."""
+"""`torch.utils.data`: what `microgradient.data` has, with tensors of this package and PyTorch's random orders."""
 
 from __future__ import annotations
 
-from ... import data as _data
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-_NAMES = (
+from ... import data as _data
+from ...data import (
+    BatchSampler,
+    ChainDataset,
+    ConcatDataset,
+    Dataset,
+    DistributedSampler,
+    IterableDataset,
+    RandomSampler,
+    Sampler,
+    SequentialSampler,
+    StackDataset,
+    Subset,
+    SubsetRandomSampler,
+    TensorDataset,
+    WeightedRandomSampler,
+    get_worker_info,
+)
+from ...data.loader import STACKS
+from ..random import Generator, default_generator, sharing
+from ..tensor import adopt
+
+__all__ = [
     "BatchSampler", "ChainDataset", "ConcatDataset", "DataLoader", "Dataset", "DistributedSampler", "IterableDataset",
     "RandomSampler", "Sampler", "SequentialSampler", "StackDataset", "Subset", "SubsetRandomSampler", "TensorDataset",
     "WeightedRandomSampler", "default_collate", "default_convert", "get_worker_info", "random_split",
-)  # fmt: skip
-__all__ = [name for name in _NAMES if hasattr(_data, name)]
-globals().update({name: getattr(_data, name) for name in __all__})
+]  # fmt: skip
+
+
+def default_collate(batch: Sequence[Any]) -> Any:
+    """Examples as one, in tensors of this package."""
+    return _adopted(_data.default_collate(batch))
+
+
+def default_convert(data: Any) -> Any:
+    """Arrays and NumPy's numbers as tensors of this package."""
+    return _adopted(_data.default_convert(data))
+
+
+def random_split(dataset: Any, lengths: Sequence[int | float], generator: Any = None) -> list[Subset]:
+    """Disjoint random subsets, those that PyTorch draws."""
+    with sharing():
+        return _data.random_split(dataset, lengths, generator)
+
+
+class DataLoader(_data.DataLoader):
+    """Batches in the order in which PyTorch's loader gives them after the same seed.
+
+    >>> import microgradient.torch as torch
+    >>> data = torch.utils.data.TensorDataset(torch.arange(4))
+    >>> [batch[0].tolist() for batch in torch.utils.data.DataLoader(data, batch_size=3)]
+    [[0, 1, 2], [3]]
+    """
+
+    default_collate, default_convert = staticmethod(default_collate), staticmethod(default_convert)
+
+    def __iter__(self) -> Iterator[Any]:
+        with sharing():
+            return super().__iter__()
+
+    def _draw_seed(self) -> int:
+        """PyTorch draws a number for the workers, then one for the order if a RandomSampler has no generator."""
+        seed = _whole(self.generator or default_generator)
+        return _whole(default_generator) if self._is_seeded() else seed
+
+    def _order_generator(self, seed: int) -> Any:
+        return Generator().manual_seed(seed) if self._is_seeded() else self.generator or default_generator
+
+    def _is_seeded(self) -> bool:
+        return self.generator is None and isinstance(self.sampler, RandomSampler) and self.sampler.generator is None
+
+
+def _whole(generator: Any) -> int:
+    """A number as `torch.empty((), dtype=torch.int64).random_()` gives it."""
+    from .. import empty, int64
+
+    return int(empty((), dtype=int64).random_(generator=generator).item())
+
+
+def _adopted(x: Any) -> Any:
+    return type(x)({k: _adopted(v) for k, v in x.items()}) if isinstance(x, dict) else adopt(x)
+
+
+STACKS.add(default_collate)

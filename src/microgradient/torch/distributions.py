@@ -1,0 +1,76 @@
+"""`torch.distributions`: what `microgradient.distributions` has, with tensors of this package and PyTorch's random numbers.
+
+Every module of PyTorch's (`torch.distributions.categorical`, …) is this one.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from typing import Any
+
+from .. import distributions as _distributions
+from ..distributions import constraint_registry as constraint_registry
+from ..distributions import constraints as constraints
+from ..distributions import transforms as transforms
+from .creation import tensor
+from .random import sharing
+from .tensor import adopt
+
+
+class _Drawn:
+    """Draws from PyTorch's generator."""
+
+    def sample(self, sample_shape: Any = ()) -> Any:
+        """Samples, which are constants."""
+        with sharing():
+            return adopt(super().sample(sample_shape))  # type: ignore[misc]
+
+    def rsample(self, sample_shape: Any = ()) -> Any:
+        """Samples that can be differentiated in the parameters."""
+        with sharing():
+            return adopt(super().rsample(sample_shape))  # type: ignore[misc]
+
+    def sample_n(self, n: int) -> Any:
+        """`n` samples."""
+        return self.sample((n,))
+
+    def enumerate_support(self, expand: bool = True) -> Any:
+        """All values that a sample can have."""
+        return adopt(super().enumerate_support(expand))  # type: ignore[misc]
+
+
+def _derived(base: type) -> type:
+    """The distribution for tensors of this package: numbers among its parameters become such."""
+    signature = inspect.signature(base)
+
+    def initialize(self: Any, *args: Any, **options: Any) -> None:
+        given = signature.bind(*args, **options).arguments
+        for name in base.arg_constraints.keys() & given.keys():  # type: ignore[attr-defined]
+            if isinstance(given[name], int | float) and not isinstance(given[name], bool):
+                given[name] = tensor(float(given[name]))
+        base.__init__(self, **given)  # type: ignore[misc]
+
+    return type(
+        base.__name__, (_Drawn, base), {"__init__": initialize, "__doc__": base.__doc__, "__module__": __name__}
+    )
+
+
+__all__ = list(_distributions.__all__)
+for _name in __all__:
+    _thing = getattr(_distributions, _name)
+    if (
+        inspect.isclass(_thing)
+        and issubclass(_thing, _distributions.Distribution)
+        and hasattr(_thing, "arg_constraints")
+    ):
+        _thing = _derived(_thing)
+    globals()[_name] = _thing
+
+_MODULES = """
+bernoulli beta binomial categorical cauchy chi2 continuous_bernoulli dirichlet distribution exponential fishersnedecor
+gamma geometric gumbel half_cauchy half_normal independent inverse_gamma kl kumaraswamy laplace log_normal
+lowrank_multivariate_normal mixture_same_family multinomial multivariate_normal negative_binomial normal pareto poisson
+one_hot_categorical relaxed_bernoulli relaxed_categorical studentT transformed_distribution uniform von_mises weibull
+"""
+globals().update(dict.fromkeys(_MODULES.split(), sys.modules[__name__]))
