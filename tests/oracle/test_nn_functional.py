@@ -390,3 +390,19 @@ def test_unpooling_puts_values_back() -> None:
             return lambda x: back(*pool(x, 2, 3, 1, return_indices=True), 2, 3, 1, output_size=size)
 
         compare(unpooled(F), unpooled(TF), numbers(2, 3, *size))
+
+
+def test_multi_head_attention_of_its_weights() -> None:
+    e, heads = 6, 2
+    shapes = [(4, 3, e), (5, 3, e), (5, 3, e), (3 * e, e), (3 * e,), (1, 1, e), (1, 1, e), (e, e), (e,)]
+    arrays = [numbers(*shape, seed=i) for i, shape in enumerate(shapes)]
+
+    def function(library: Any) -> Callable[..., Any]:
+        def call(q: Any, k: Any, v: Any, w: Any, b: Any, bk: Any, bv: Any, o: Any, ob: Any, **more: Any) -> Any:
+            found = library.multi_head_attention_forward(q, k, v, e, heads, w, b, bk, bv, True, 0.0, o, ob, **more)
+            return found[0] if more.get("need_weights") is False else found[1] + found[0].sum()
+
+        return call
+
+    for options in ({}, {"need_weights": False, "attn_mask": numbers(4, 5)}, {"key_padding_mask": numbers(3, 5) > 0.5}):
+        compare(function(F), function(TF), *arrays, leaves=9, **options)

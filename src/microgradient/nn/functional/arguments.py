@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from ...errors import ArgumentTypeError
 from ...functions.arguments import as_tensor
@@ -14,16 +14,18 @@ from ...tensor import Tensor
 from ...trace_hooks import Traced
 
 P = ParamSpec("P")
+First = TypeVar("First")
+Result = TypeVar("Result")
 
 
 def in_dimensions(
-    ndim: int, general: Callable[Concatenate[int, P], Tensor]
-) -> Callable[[Callable[[], None]], Callable[P, Tensor]]:
-    """Make of a name and a docstring the function that a general one is in so many spatial dimensions, its first argument."""
+    ndim: First, general: Callable[Concatenate[First, P], Result]
+) -> Callable[[Callable[[], None]], Callable[P, Result]]:
+    """Make of a name and a docstring the function that a general one is with this first argument, mostly spatial dimensions."""
 
-    def make(named: Callable[[], None]) -> Callable[P, Tensor]:
+    def make(named: Callable[[], None]) -> Callable[P, Result]:
         @functools.wraps(named)
-        def function(*args: P.args, **options: P.kwargs) -> Tensor:
+        def function(*args: P.args, **options: P.kwargs) -> Result:
             return general(ndim, *args, **options)
 
         signature = _signature(general)
