@@ -52,16 +52,19 @@ def ctc_loss(
     emitted = mg.take_along_axis(x, mg.broadcast_to(mg.expand_dims(extended, axis=0), (steps, *extended.shape)), axis=2)
     start = wrap(np.arange(extended.shape[1]) < 2, None)
     alpha = mg.where(start, emitted[0], impossible)
-    history = [alpha]
-    for t in range(1, int(inputs.max(initial=0))):
+
+    def step(alpha: Tensor, emitted: Tensor) -> tuple[Tensor, Tensor]:
         moved = [
             mg.pad(alpha[:, : max(alpha.shape[1] - k, 0)], ((0, 0), (min(k, alpha.shape[1]), 0)), value=-math.inf)
             for k in (1, 2)
         ]
         ways = mg.stack([alpha, moved[0], mg.where(repeats, impossible, moved[1])], axis=0)
-        alpha = mg.logsumexp(ways, axis=0) + emitted[t]
-        history.append(alpha)
-    ends = mg.stack(history, axis=0)[np.maximum(inputs - 1, 0), np.arange(n)]
+        alpha = mg.logsumexp(ways, axis=0) + emitted
+        return alpha, alpha
+
+    _, later = mg.scan(step, alpha, emitted[1 : max(int(inputs.max(initial=0)), 1)])
+    history = mg.concat([mg.expand_dims(alpha, axis=0), later], axis=0)
+    ends = history[np.maximum(inputs - 1, 0), np.arange(n)]
     last = wrap(np.stack([2 * lengths, np.maximum(2 * lengths - 1, 0)], axis=1), None)
     finals = mg.take_along_axis(ends, last, axis=1)
     second = wrap(np.stack([np.ones(n, bool), lengths > 0], axis=1), None)
