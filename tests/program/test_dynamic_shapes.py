@@ -159,3 +159,18 @@ def test_threads_with_lengths_of_their_own() -> None:
     for thread in threads:
         thread.join()
     assert found == {n: [float(n)] * 30 for n in range(1, 7, 3)}
+
+
+def test_programs_share_the_kernels_that_are_the_same() -> None:
+    """A program for another shape compiles only what differs: here not the optimiser's formula."""
+    training = Training()
+    step = mg.compile(training, dynamic=False)
+    kernels = []
+    for n in (5, 7):
+        step(mg.ones((n, 3)))
+        assert step._latest is not None
+        kernels.append(step._latest.executable._kernels)
+    common = kernels[0].keys() & kernels[1].keys()
+    assert any("FlatKernel" in text for text in common)
+    assert all(kernels[0][text] is kernels[1][text] for text in common)
+    assert len(common) < len(kernels[1])

@@ -298,7 +298,8 @@ class Compiled:
         """What the function gives without a program: arrays among its arguments are tensors of their own, as in a trace."""
         if self._scalar_jit is None:
             leaves, rebuild = flatten((args, options))
-            args, options = rebuild([wrap(native_order(x).copy(), None) if _is_array(x) else x for x in leaves])
+            if any(map(_is_array, leaves)):
+                args, options = rebuild([wrap(native_order(x).copy(), None) if _is_array(x) else x for x in leaves])
         return [self._function(*args, **options) for _ in range(times)][-1]
 
     def _slowly(self, args: tuple[Any, ...], options: dict[str, Any], repeat: int, static: Any) -> Any:

@@ -12,7 +12,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 from ...errors import ArgumentError, warn_once
@@ -120,6 +120,30 @@ def machine_code(kernels: dict[str, Callable[[], Function]], key: str) -> Code:
     return code_of_text(lambda: module([make() for make in kernels.values()]), (*kernels, key))
 
 
+class Kernel:
+    """The machine code of one kernel, which may be one of several in a module."""
+
+    __slots__ = ("__weakref__", "address", "code")
+
+    def __init__(self, code: Code, name: str) -> None:
+        self.code, self.address = code, code.address(name)
+
+
+def kernels(makers: dict[str, Callable[[str], Function]]) -> dict[str, Kernel]:
+    """The kernels that these functions of a name write, by texts that say all that they depend on. Those that a program has are
+    shared, and the others are one module, so that a program for another shape, or state, compiles only what differs."""
+    where = (host(), *REGISTERED)
+    with _lock:
+        found = {text: kernel for text in makers if (kernel := _kernels.get((where, text))) is not None}
+        missing = [text for text in makers if text not in found]
+        if missing:
+            names = {text: f"k{n}" for n, text in enumerate(missing)}
+            code = machine_code({name: partial(makers[text], name) for text, name in names.items()}, repr(missing))
+            for text, name in names.items():
+                found[text] = _kernels[where, text] = Kernel(code, name)
+    return found
+
+
 def code_of_text(text: Callable[[], str], key: object) -> Code:
     """The same for a whole module's text."""
     target = host()
@@ -204,6 +228,7 @@ _held: list[Any] = []
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
 _loaded: weakref.WeakValueDictionary[str, Code] = weakref.WeakValueDictionary()
+_kernels: weakref.WeakValueDictionary[Any, Kernel] = weakref.WeakValueDictionary()
 
 
 def _from_disk(digest: str) -> Code | None:

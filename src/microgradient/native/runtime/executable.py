@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -44,7 +43,7 @@ class Executable:
         self.program = program
         self._plan = plan = schedule(program, supported)
         self._arena = new_arena(plan.arena_bytes)
-        self._code, self._names = _machine_code(plan)
+        self._kernels = _machine_code(plan)
         self._flags: list[Array] = []
         self._arenas: dict[int, Array] = {}  # of the plans of loops and conditions, by their ids
         self._steps = self._sequence(apart=False)
@@ -127,7 +126,7 @@ class Executable:
             "arena_bytes": self._plan.arena_bytes,
             "host_calls": dict(Counter(p.name for p in launches if isinstance(p, HostCall))),
             "compile_seconds": self.compile_seconds,
-            "cache_hit": self._code.from_disk,
+            "cache_hit": all(kernel.code.from_disk for kernel in self._kernels.values()),
         }
 
     def listing(self) -> str:
@@ -162,7 +161,7 @@ class Executable:
             operands.append(launch.entries)
         operands.append((STATUS, 0))
         count = dispatch.pieces(launch.spec, launch.entries)
-        address = self._code.address(self._names[repr(launch.spec)])
+        address = self._kernels[repr(launch.spec)].address
         return BoundLaunch(address, count, operands, parallel=count > 1)
 
     def _bound_control(self, launch: ControlLaunch) -> BoundLaunch:
@@ -214,16 +213,12 @@ def _kernels(launches: Iterable[Any]) -> Iterator[Launch]:
             yield from _kernels(launch.inner)
 
 
-def _machine_code(plan: Schedule) -> tuple[engine.Code, dict[str, str]]:
-    """The code of all kernels, and their names in it by their text, in which 0.0 and -0.0 differ, unlike in specifications."""
-    names: dict[str, str] = {}
-    thunks: dict[str, Any] = {}
+def _machine_code(plan: Schedule) -> dict[str, engine.Kernel]:
+    """All kernels by their text, in which 0.0 and -0.0 differ, unlike in specifications."""
     bits = engine.host().vector_bits
-    for launch in _kernels(plan.launches):
-        if (text := repr(launch.spec)) not in names:
-            names[text] = name = f"k{len(names)}"
-            thunks[name] = partial(dispatch.generate, launch.spec, name, bits)
-    return engine.machine_code(thunks, repr(list(names))), names
+    specs = {repr(launch.spec): launch.spec for launch in _kernels(plan.launches)}
+    makers = {text: lambda name, spec=spec: dispatch.generate(spec, name, bits) for text, spec in specs.items()}
+    return engine.kernels(makers)  # type: ignore[arg-type]
 
 
 def _seconds(run: Callable[[], object]) -> float:
