@@ -212,6 +212,11 @@ def test_lbfgs_finds_a_quadratics_minimum_in_as_many_iterations_as_it_has_dimens
         mg.compile(lambda: opt.step(closure))()
 
 
+def test_a_step_that_should_be_recorded_says_that_it_is_not():
+    with pytest.warns(MicrogradientWarning, match=r"A step of Adam is not recorded.*MG168"):
+        optim.Adam([leaf([1.0])], differentiable=True)
+
+
 def test_hooks_are_called_in_order_and_can_be_taken_away():
     p = leaf([1.0])
     opt = optim.SGD([p], lr=1.0)

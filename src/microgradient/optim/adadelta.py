@@ -21,7 +21,7 @@ class Adadelta(Optimizer):
         u ← ρ u + (1 - ρ) Δ²
         θ ← θ - γ Δ
 
-    `maximize` reverses the sign of g; `foreach`, `capturable` and `differentiable` are accepted as in PyTorch. Raises
+    `maximize` reverses the sign of g; `foreach`, `capturable` and `differentiable` are accepted. Raises
     ArgumentError for settings that are negative or not finite, or ρ > 1.
 
     >>> import microgradient as mg

@@ -20,7 +20,7 @@ class Adamax(Optimizer):
         m ← m + (1 - β₁) (g - m),      u ← max(β₂ u, |g| + ε)
         θ ← θ - γ / (1 - β₁ᵗ) · m / u
 
-    `maximize` reverses the sign of g; `foreach`, `capturable` and `differentiable` are accepted as in PyTorch. Raises
+    `maximize` reverses the sign of g; `foreach`, `capturable` and `differentiable` are accepted. Raises
     ArgumentError for settings that are negative or not finite, or betas outside of [0, 1).
 
     >>> import microgradient as mg

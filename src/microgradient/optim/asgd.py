@@ -21,7 +21,7 @@ class ASGD(Optimizer):
         a ← a + μ (θ - a)          (`state[p]["ax"]`: θ itself until step `t0`)
         η ← γ / (1 + λ₀ γ t)^α,    μ ← 1 / max(1, t - t0)          (for the next step; at first η = γ, μ = 1)
 
-    `maximize` reverses the sign of g; `foreach`, `capturable` and `differentiable` are accepted as in PyTorch. Raises
+    `maximize` reverses the sign of g; `foreach`, `capturable` and `differentiable` are accepted. Raises
     ArgumentError for settings that are negative or not finite.
 
     >>> import microgradient as mg

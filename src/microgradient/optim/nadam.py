@@ -20,7 +20,7 @@ class NAdam(Optimizer):
         m ← m + (1 - β₁) (g - m),      v ← β₂ v + (1 - β₂) g²
         θ ← θ - γ ((1 - μₜ) / (1 - Π) · g + μₜ₊₁ / (1 - Π μₜ₊₁) · m) / (√(v / (1 - β₂ᵗ)) + ε)
 
-    `maximize` reverses the sign of g; `foreach`, `capturable` and `differentiable` are accepted as in PyTorch. Raises
+    `maximize` reverses the sign of g; `foreach`, `capturable` and `differentiable` are accepted. Raises
     ArgumentError for settings that are negative or not finite, or betas outside of [0, 1).
 
     >>> import microgradient as mg

@@ -195,6 +195,12 @@ class Optimizer:
         new |= {k: group.get(k, default) for k, default in self.defaults.items()}
         new |= {k: v for k, v in group.items() if k not in new}
         check_settings(new)
+        if new.get("differentiable"):
+            warn_once(
+                "MG168",
+                f"A step of {type(self).__name__} is not recorded, also with differentiable=True. To differentiate through "
+                "steps, compute the new parameters with `mg.grad` and functions of `mg`.",
+            )
         self.param_groups.append(new)
 
     # ---------------------------------------------------------------------------------------------------- saving, loading

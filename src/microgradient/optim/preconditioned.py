@@ -7,11 +7,12 @@ matrix whose rows go along axis i.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import Any
 
 import numpy as np
 
+from ..functions import linalg, matmul
+from ..operators import wrap
 from .optimizer import Group, Optimizer, State, settings
 
 
@@ -130,7 +131,7 @@ class SOAP(Optimizer):
             q = state[f"basis_{i}"]
             u = _along(xp, q, u, i)
             h = state[f"sum_{i}"] = beta2 * state[f"sum_{i}"] + (1 - beta2) * _gram(xp, g, i)
-            state[f"basis_{i}"] = _if_due(xp, due, partial(_turned, xp, h, q), q)
+            state[f"basis_{i}"] = _if_due(due, _turned, q, h, q)
         return p - lr * (1 - beta2**t) ** 0.5 / (1 - beta1**t) * u
 
 
@@ -164,13 +165,16 @@ def _inverse_root(xp: Any, h: Any, k: int, eps: float) -> Any:
     return xp.matmul(vectors * xp.maximum(values, eps) ** (-1 / k), xp.permute_dims(vectors, axes=(1, 0)))
 
 
-def _turned(xp: Any, h: Any, q: Any) -> Any:
+def _turned(h: Any, q: Any) -> Any:
     """A basis nearer to the eigenvectors of `h` than `q` is, by one step of orthogonal iteration."""
-    return xp.qr(xp.matmul(h, q))[0]
+    return linalg.qr(matmul(h, q)).Q
 
 
-def _if_due(xp: Any, due: Any, new: Callable[[], Any], old: Any) -> Any:
-    """`new()` if it is due, or else `old`; where that is known only when the program runs, both are computed."""
+def _if_due(due: Any, new: Callable[..., Any], old: Any, *arrays: Any) -> Any:
+    """What `new` makes of arrays as tensors if it is due, or else `old`. A compiled step decides when it runs."""
+    tensors = [wrap(array, None) for array in arrays]
     if isinstance(due, bool | np.bool_):
-        return new() if due else old
-    return xp.where(due, new(), old)
+        return new(*tensors).raw if due else old
+    from ..program.control_flow import cond
+
+    return cond(wrap(due != 0, None), lambda: new(*tensors), lambda: wrap(old, None)).raw

@@ -22,7 +22,7 @@ class RAdam(Optimizer):
         θ ← θ - γ m / (1 - β₁ᵗ) · r,   where r = 1 if ρ ≤ 5, and otherwise
         r = √((ρ - 4) (ρ - 2) ρ∞ / ((ρ∞ - 4) (ρ∞ - 2) ρ)) · √(1 - β₂ᵗ) / (√v + ε)
 
-    `maximize` reverses the sign of g; `foreach`, `capturable` and `differentiable` are accepted as in PyTorch. Raises
+    `maximize` reverses the sign of g; `foreach`, `capturable` and `differentiable` are accepted. Raises
     ArgumentError for settings that are negative or not finite, or betas outside of [0, 1).
 
     >>> import microgradient as mg

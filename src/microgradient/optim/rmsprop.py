@@ -20,7 +20,7 @@ class RMSprop(Optimizer):
         b ← μ b + g / (√v + ε)     (centered: √(v - m²) for √v, where m ← m + (1 - α) (g - m))
         θ ← θ - γ b
 
-    `maximize` reverses the sign of g; `foreach`, `capturable` and `differentiable` are accepted as in PyTorch. Raises
+    `maximize` reverses the sign of g; `foreach`, `capturable` and `differentiable` are accepted. Raises
     ArgumentError for settings that are negative or not finite.
 
     >>> import microgradient as mg

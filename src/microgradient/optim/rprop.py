@@ -22,7 +22,7 @@ class Rprop(Optimizer):
         θ ← θ - Δ sign(g)
 
     It is for gradients of all the data: those of small batches change sign by chance. `maximize` reverses the sign of
-    g; `foreach`, `capturable` and `differentiable` are accepted as in PyTorch. Raises ArgumentError unless 0 < η⁻ < 1 <
+    g; `foreach`, `capturable` and `differentiable` are accepted. Raises ArgumentError unless 0 < η⁻ < 1 <
     η⁺.
 
     >>> import microgradient as mg
