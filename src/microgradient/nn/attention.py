@@ -19,6 +19,7 @@ class MultiheadAttention(Module):
     the batch → (output like query, weights (N, L, S), or None if not `need_weights`). In masks of booleans **true means
     left out**, as in PyTorch (the opposite of `scaled_dot_product_attention`); masks of floats are added to the scores.
 
+    >>> import microgradient as mg
     >>> x = mg.ones((2, 5, 8))
     >>> output, weights = MultiheadAttention(8, num_heads=2, batch_first=True)(x, x, x)
     >>> output.shape, weights.shape
