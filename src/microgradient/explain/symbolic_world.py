@@ -38,7 +38,7 @@ def expression(name: str, *symbols: Expr, **params: Any) -> Expr:
     return formula(*symbols, **{**row.params, **params})
 
 
-def partial(op: Primitive | str, i: int = 0, *symbols: Expr, **params: Any) -> Expr:
+def partial(op: Primitive | str, i: int = 0, /, *symbols: Expr, **params: Any) -> Expr:
     """∂y/∂(argument i) of a pointwise primitive, by running its map in the rulebook on symbols, with t = 1.
 
     The arguments are called a, b, c unless `symbols` are given; the result y is replaced by its own expression.
@@ -123,9 +123,12 @@ def _formula(row: Primitive) -> Callable[..., Expr] | None:
         names = {**vars(s), "floor": _undefined(TABLE["floor"]), "truth": _truth}
         return lambda *args, **params: eval(code, {**names, **dict(zip("abc", args, strict=False)), **params})
     known: Any = getattr(s, row.name, None)
-    if (isinstance(known, type(s.sin)) and row.name != "floor") or row.name == "sqrt":
+    fits = isinstance(known, type(s.sin)) and not row.params and n in known.nargs
+    if (fits and row.name != "floor") or row.name == "sqrt":
         return lambda *args, **params: known(*args)
-    return _undefined(row) if row.varies else None
+    if not row.varies:
+        return None
+    return lambda *args, **params: _undefined(row, tuple(params.items()))(*args)
 
 
 def _truth(condition: Expr) -> Expr:
@@ -138,7 +141,7 @@ def _truth(condition: Expr) -> Expr:
 
 
 @functools.cache
-def _undefined(row: Primitive) -> Any:
+def _undefined(row: Primitive, params: tuple[tuple[str, Any], ...] = ()) -> Any:
     """A function that sympy has not, or (floor) without a derivative: it has the row's, and the scalar world's numbers."""
     s: Any = load_sympy()
 
@@ -150,12 +153,14 @@ def _undefined(row: Primitive) -> Any:
             return s.floor(*args) if row.name == "floor" and args[0].is_number else None
 
         def fdiff(self, argindex: int = 1) -> Expr:
-            return partial(row, argindex - 1, *self.args)
+            return partial(row, argindex - 1, *self.args, **dict(params))
 
         def _eval_evalf(self, precision: int) -> Expr:
             numbers = [a.evalf() for a in self.args]
             return (
-                s.Float(getattr(SCALAR, row.name)(*map(float, numbers))) if all(a.is_Float for a in numbers) else None
+                s.Float(getattr(SCALAR, row.name)(*map(float, numbers), **dict(params)))
+                if all(a.is_Float for a in numbers)
+                else None
             )
 
         def _latex(self, printer: Any, exp: str | None = None) -> str:
