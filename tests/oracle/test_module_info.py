@@ -179,3 +179,39 @@ def test_samples(info: Any) -> None:
 def test_nearly_all_modules_are_here() -> None:
     assert len(module_db) - len(EXCEPTIONS) >= 105
     assert set(EXCEPTIONS) | set(GRADIENTS_NOT_COMPARED) <= {info.name for info in module_db}
+
+
+ABSENT = {
+    "Container": "deprecated by PyTorch: Module",
+    "CrossMapLRN2d": "its windows are not those it documents (one entry too many after the first): LocalResponseNorm",
+    "LinearCrossEntropyOptions": "ways to cut the computation into chunks: `options` is accepted and ignored",
+    "NLLLoss2d": "deprecated by PyTorch: NLLLoss",
+    "RNNBase": "layers are RNN, LSTM and GRU themselves",
+    "RNNCellBase": "cells are RNNCell, LSTMCell and GRUCell themselves",
+}
+"""Classes of torch.nn that are not here, and what there is instead."""
+INSIDE = (
+    "boolean_dispatch",
+    "assert_int_or_pair",
+    "handle_torch_function",
+    "grouped_mm",
+    "scaled_mm",
+    "scaled_grouped_mm",
+)
+
+
+def test_every_class_of_pytorchs_is_here_or_has_a_reason() -> None:
+    theirs = {name for name in dir(torch.nn) if isinstance(getattr(torch.nn, name), type)}
+    assert theirs - set(nn.__all__) == set(ABSENT)
+
+
+def test_every_function_of_pytorchs_is_here_but_those_in_place_and_the_pairs_of_pools() -> None:
+    theirs = torch.nn.functional
+    own = ("torch.nn.functional", "torch._C._nn")  # where they are defined: else it imports them for itself
+    names = {
+        name for name, f in vars(theirs).items()
+        if getattr(f, "__module__", "") in own and not isinstance(f, type) and name[0] != "_"
+    }  # fmt: skip
+    missing = {name for name in names if not hasattr(nn.functional, name)}
+    left = {name for name in missing if not name.endswith(("_", "_with_indices"))}
+    assert left <= set(INSIDE), left
