@@ -62,8 +62,10 @@ def converted(x, leaves):
         return type(x)(converted(v, leaves) for v in x)
     if isinstance(x, dict):
         return {k: converted(v, leaves) for k, v in x.items()}
-    if callable(x) and getattr(x, "__name__", "") == "pairwise_distance":
-        return ours.nn.functional.pairwise_distance
+    if isinstance(x, torch.nn.Module):
+        return getattr(ours.nn, type(x).__name__)()
+    if callable(x) and getattr(x, "__name__", "") in ours.nn.functional.__all__:
+        return getattr(ours.nn.functional, x.__name__)
     if isinstance(x, slice):
         return slice(*(converted(v, leaves) for v in (x.start, x.stop, x.step)))
     return x
@@ -80,6 +82,7 @@ def function(name, variant=""):
         found = getattr(found, part, None)
         if found is None:
             break
+    name = f"{name}.{variant}" if f"{name}.{variant}" in SPECIAL else name
     if name in SPECIAL:
         return SPECIAL[name]
     if callable(found) and not isinstance(found, ours.dtype):
@@ -92,6 +95,10 @@ def function(name, variant=""):
 SPECIAL = {  # whose operator in the table is not the function of its name
     "where": lambda x, condition, other: ours.where(condition, x, other),
     "nn.functional.embedding": lambda weight, index, **k: ours.nn.functional.embedding(index, weight, **k),
+    "einsum": lambda tensors, equation: ours.einsum(equation, *tensors),
+    "linalg.pinv.singular": lambda a, b: ours.linalg.pinv(a @ b.mT),
+    "nn.functional.embedding_bag": lambda weight, index, **k: ours.nn.functional.embedding_bag(index, weight, **k),
+    "normal.number_mean": lambda std, mean, *a, **k: ours.normal(mean, std, *a, **k),
     "zero_": lambda x: x.clone().zero_(),
     "uniform": lambda x, *a, **k: x.clone().uniform_(*a, **k),
     "exponential": lambda x, *a, **k: x.clone().exponential_(*a, **k),

@@ -125,8 +125,8 @@ def istft(
     normalized: bool = False, onesided: bool | None = None, length: int | None = None, return_complex: bool = False,
 ) -> Any:  # fmt: skip
     """The signal whose `stft` is nearest."""
-    onesided = onesided if onesided is not None else not return_complex
-    return mg.fft.istft(
+    onesided = input.shape[-2] != n_fft if onesided is None else onesided
+    y = mg.fft.istft(
         input,
         n_fft,
         hop_length,
@@ -137,6 +137,7 @@ def istft(
         onesided=onesided,
         length=length,
     )
+    return mg.real(y) if y.raw.dtype.kind == "c" and not return_complex else y
 
 
 def _window(name: str) -> None:

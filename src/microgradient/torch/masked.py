@@ -61,7 +61,7 @@ _reduction(
 
 
 @_public
-def logsumexp(input: Any, dim: Any, *, keepdim: bool = False, dtype: Any = None, mask: Any = None) -> Any:
+def logsumexp(input: Any, dim: Any = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None) -> Any:
     """log Σ exp over `dim`."""
     x = _cast(input, dtype)
     x = x if x.raw.dtype.kind in "fc" else mg.astype(x, mg.get_default_dtype())
@@ -125,7 +125,8 @@ def std(
 
 def _place(name: str, fill: float) -> None:
     def call(input: Any, dim: int | None = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None) -> Any:
-        return FUNCTIONS[name](_filled(_cast(input, dtype), mask, fill), dim, keepdim)
+        x = _cast(input, dtype)
+        return mg.astype(FUNCTIONS[name](_filled(x, mask, fill), dim, keepdim), x.raw.dtype)
 
     call.__name__, call.__doc__ = name, "The index of the largest (smallest) along `dim`."
     globals()[name] = _public(call)

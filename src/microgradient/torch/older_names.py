@@ -78,13 +78,13 @@ def native_layer_norm(input: Any, normalized_shape: Any, weight: Any, bias: Any,
     rstd = mg.rsqrt(mg.mean(mg.square(input - mean), axis=axes, keepdims=True) + eps)
     y = (input - mean) * rstd
     y = y if weight is None else y * weight
-    return y if bias is None else y + bias, mean, rstd
+    return y if bias is None else y + bias, mg.stop_gradient(mean), mg.stop_gradient(rstd)
 
 
 @function(method=False)
 def native_group_norm(input: Any, weight: Any, bias: Any, N: int, C: int, HxW: int, group: int, eps: float) -> Any:
     """The normalised tensor, the means and the reciprocals of the standard deviations of each group."""
-    x = mg.reshape(input, (N, group, -1))
+    x = mg.reshape(input, (N, group, C // group * HxW))
     mean = mg.mean(x, axis=-1, keepdims=True)
     rstd = mg.rsqrt(mg.mean(mg.square(x - mean), axis=-1, keepdims=True) + eps)
     y = mg.reshape((x - mean) * rstd, tuple(input.shape))
@@ -106,7 +106,7 @@ def native_batch_norm(
     axes = (0, *range(2, input.raw.ndim))
     mean = mg.mean(input, axis=axes, keepdims=True)
     var = mg.mean(mg.square(input - mean), axis=axes)
-    return y, mg.reshape(mean, (-1,)), mg.rsqrt(var + eps)
+    return y, mg.stop_gradient(mg.reshape(mean, (-1,))), mg.stop_gradient(mg.rsqrt(var + eps))
 
 
 @function(method=False)
@@ -118,6 +118,34 @@ def _native_batch_norm_legit(
     if isinstance(running_mean, bool):
         return native_batch_norm(input, weight, bias, None, None, running_mean, running_var, training)
     return native_batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)
+
+
+@function(method=False)
+def native_dropout_backward(grad_output: Any, mask: Any, scale: float) -> Any:
+    """grad_output · mask · scale."""
+    return grad_output * mg.astype(mask, grad_output.raw.dtype) * scale
+
+
+@function(method=False)
+def _softmax_backward_data(grad_output: Any, output: Any, dim: int, input_dtype: Any) -> Any:
+    """The cotangent of softmax's argument: output · (grad - Σ grad · output)."""
+    product = grad_output * output
+    return product - output * mg.sum(product, axis=dim, keepdims=True) if output.raw.ndim else product - product
+
+
+def _grid_sampler(name: str) -> None:
+    def call(input: Any, grid: Any, interpolation_mode: int, padding_mode: int, align_corners: bool) -> Any:
+        modes, paddings = ("bilinear", "nearest", "bicubic"), ("zeros", "border", "reflection")
+        return mg.nn.functional.grid_sample(
+            input, grid, modes[interpolation_mode], paddings[padding_mode], align_corners
+        )
+
+    call.__name__, call.__doc__ = name, "`grid_sample`, with its modes by number."
+    function(call, method=False)
+
+
+_grid_sampler("grid_sampler_2d")
+_grid_sampler("grid_sampler_3d")
 
 
 @function(method=False)

@@ -127,6 +127,10 @@ def einsum(equation: str, *operands: Any) -> Any:
         equation, operands = _written(equation, *operands)
     if len(operands) == 1 and isinstance(operands[0], list | tuple):
         operands = tuple(operands[0])
+    left, arrow, right = equation.replace(" ", "").partition("->")
+    if arrow and "..." in left and "..." not in right:  # PyTorch sums over the axes under the dots
+        y = mg.einsum(f"{left}->...{right}", *operands)
+        return mg.sum(y, axis=tuple(range(y.raw.ndim - len(right))))
     return mg.einsum(equation, *operands)
 
 
@@ -261,6 +265,8 @@ def _trapezoids(y: Any, x: Any, dx: Any, dim: int) -> tuple[Any, Any, int]:
 def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Any:
     """The n-th differences of neighbours along `dim`."""
     axis = one_dim(dim, input.raw.ndim)
+    if n == 0:
+        return mg.asarray(input, copy=True)
     parts = [p for p in (prepend, input, append) if p is not None]
     x = mg.concat(parts, axis=axis) if len(parts) > 1 else input
     for _ in range(n):

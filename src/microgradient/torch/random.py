@@ -497,6 +497,11 @@ def _random(g: Any, shape: Any, kind: Any, a: int | None = None, b: int | None =
     return mg.astype(g.integers(low or 0, high, shape), kind)
 
 
+def _log_normal(g: Any, shape: Any, kind: Any, mean: float, std: float) -> Any:
+    normals = [g._one_normal() for _ in range(math.prod(shape))]
+    return wrap(np.exp(np.array(normals) * std + mean).astype(kind).reshape(shape), None)
+
+
 _into("uniform_", _uniform, "Fill with uniform numbers of [from, to).")
 _into(
     "normal_",
@@ -509,7 +514,7 @@ _into(
     "Fill with numbers of the exponential distribution.",
 )  # fmt: skip
 _into(
-    "log_normal_", lambda g, shape, kind, mean=1.0, std=2.0: mg.exp(g.normal(shape, float(mean), float(std), kind)),
+    "log_normal_", lambda g, shape, kind, mean=1.0, std=2.0: _log_normal(g, shape, kind, float(mean), float(std)),
     "Fill with exponentials of N(mean, std²).",
 )  # fmt: skip
 _into(
@@ -519,7 +524,7 @@ _into(
 )  # fmt: skip
 _into(
     "geometric_",
-    lambda g, shape, kind, p: mg.astype(_drawn(g, shape, np.float64, lambda u: np.ceil(np.log1p(-u) / math.log1p(-p))), kind),
+    lambda g, shape, kind, p: mg.astype(_drawn(g, shape, np.float64, lambda u: np.ceil(np.log(u) / math.log1p(-p))), kind),
     "Fill with the numbers of trials to the first success.",
 )  # fmt: skip
 _into(

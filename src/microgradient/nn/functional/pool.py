@@ -236,7 +236,7 @@ def _plan(
     dilation: IntOrTuple,
     ceil_mode: bool,
 ) -> _Plan:
-    given = {"kernel_size": kernel_size, "stride": kernel_size if stride is None else stride, "padding": padding,
+    given = {"kernel_size": kernel_size, "stride": kernel_size if stride is None or stride == () else stride, "padding": padding,
              "dilation": dilation}  # fmt: skip
     kernel, steps, edges, spread = (composite.extent(value, len(lengths), name) for name, value in given.items())
     outputs, widths = [], []
