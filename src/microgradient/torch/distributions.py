@@ -6,6 +6,7 @@ Every module of PyTorch's (`torch.distributions.categorical`, …) is this one.
 from __future__ import annotations
 
 import inspect
+import math
 import sys
 from typing import Any
 
@@ -14,7 +15,7 @@ from ..distributions import constraint_registry as constraint_registry
 from ..distributions import constraints as constraints
 from ..distributions import transforms as transforms
 from .creation import tensor
-from .random import sharing
+from .random import multinomial, sharing
 from .tensor import adopt
 
 
@@ -51,9 +52,36 @@ def _derived(base: type) -> type:
                 given[name] = tensor(float(given[name]))
         base.__init__(self, **given)  # type: ignore[misc]
 
-    return type(
-        base.__name__, (_Drawn, base), {"__init__": initialize, "__doc__": base.__doc__, "__module__": __name__}
-    )
+    own = {"__init__": initialize, "__doc__": base.__doc__, "__module__": __name__} | _AS_PYTORCH.get(base.__name__, {})
+    return type(base.__name__, (_Drawn, base), own)
+
+
+def _categories(self: Any, sample_shape: Any) -> Any:
+    probs, shape = self.probs.detach(), tuple(sample_shape)
+    drawn = multinomial(probs.reshape(-1, probs.shape[-1]), math.prod(shape), True)
+    return drawn.T.reshape(*shape, *probs.shape[:-1])
+
+
+def _bernoulli(self: Any, sample_shape: Any = ()) -> Any:
+    """Zeros and ones."""
+    return self.probs.detach().expand(*sample_shape, *self.batch_shape).bernoulli()
+
+
+def _exponential(self: Any, sample_shape: Any = ()) -> Any:
+    """Samples that can be differentiated in the rate."""
+    return self.rate.new_empty((*sample_shape, *self.batch_shape)).exponential_() / self.rate
+
+
+_AS_PYTORCH: dict[str, dict[str, Any]] = {  # what PyTorch draws in ways of its own
+    "Categorical": {"_categories": _categories},
+    "OneHotCategorical": {"_categories": _categories},
+    "OneHotCategoricalStraightThrough": {"_categories": _categories},
+    "Bernoulli": {"sample": _bernoulli},
+    "Exponential": {
+        "rsample": _exponential,
+        "sample": lambda self, sample_shape=(): _exponential(self, sample_shape).detach(),
+    },
+}
 
 
 __all__ = list(_distributions.__all__)
