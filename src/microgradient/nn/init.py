@@ -72,7 +72,7 @@ def trunc_normal_(
     from scipy.special import ndtr, ndtri
 
     low, high = ndtr((a - mean) / std), ndtr((b - mean) / std)
-    drawn = np.asarray(ndtri((generator or random).uniform(tensor.shape, low, high, np.float64).raw))
+    drawn = ndtri(np.asarray((generator or random).uniform(tensor.shape, low, high, tensor.dtype).raw, np.float64))
     return _put(tensor, np.clip(drawn * std + mean, a, b))
 
 
@@ -188,8 +188,8 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: random.Generator |
     if not tensor.raw.size:
         return tensor
     rows, columns = tensor.shape[0], tensor.raw.size // tensor.shape[0]
-    tall = (max(rows, columns), min(rows, columns))
-    q, r = np.linalg.qr((generator or random).normal(tall, 0.0, 1.0, np.float64).raw)
+    drawn = np.asarray((generator or random).normal((rows, columns), dtype=tensor.dtype).raw, np.float64)
+    q, r = np.linalg.qr(drawn if rows >= columns else drawn.T)
     q = q * np.sign(np.diagonal(r))
     return _put(tensor, gain * (q if rows >= columns else q.T).reshape(tensor.shape))
 

@@ -15,7 +15,8 @@ from ..distributions import constraint_registry as constraint_registry
 from ..distributions import constraints as constraints
 from ..distributions import transforms as transforms
 from .creation import tensor
-from .random import multinomial, sharing
+from . import random as _random
+from .random import sharing
 from .tensor import adopt
 
 
@@ -58,7 +59,7 @@ def _derived(base: type) -> type:
 
 def _categories(self: Any, sample_shape: Any) -> Any:
     probs, shape = self.probs.detach(), tuple(sample_shape)
-    drawn = multinomial(probs.reshape(-1, probs.shape[-1]), math.prod(shape), True)
+    drawn = _random.multinomial(probs.reshape(-1, probs.shape[-1]), math.prod(shape), True)
     return drawn.T.reshape(*shape, *probs.shape[:-1])
 
 
