@@ -14,8 +14,8 @@ from .. import distributions as _distributions
 from ..distributions import constraint_registry as constraint_registry
 from ..distributions import constraints as constraints
 from ..distributions import transforms as transforms
-from .creation import tensor
 from . import random as _random
+from .creation import tensor
 from .random import sharing
 from .tensor import adopt
 
