@@ -298,6 +298,7 @@ def test_samplers():
         (lambda d: data.DataLoader(d, num_workers=1, multiprocessing_context="x"), "is one of thread, "),
         (lambda d: data.DataLoader(d).load_state_dict({}), "'seed', 'batch' and 'sampler'"),
         (lambda d: data.random_split(d, [3, 3]), "don't add up to 10"),
+        (lambda d: data.TensorDataset(), "at least one tensor"),
         (lambda d: data.TensorDataset(mg.ones(2), mg.ones(3)), r"of one length, got \[2, 3\]"),
         (lambda d: data.WeightedRandomSampler([1.0, 0.0], 2, replacement=False), "can't be drawn without"),
         (lambda d: data.RandomSampler(d, num_samples=0), "at least 1, got 0"),

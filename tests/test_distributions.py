@@ -191,6 +191,7 @@ def test_straight_through_samples_have_the_gradient_of_the_probabilities():
         (lambda: ds.Normal(0.0, -1.0), ValueError, r"parameter `scale` of Normal.* from 0"),
         (lambda: ds.Normal(mg.zeros(3), mg.ones(3)).log_prob(T([0.0, math.nan, 0.0])), ValueError, "value of Normal"),
         (lambda: ds.Uniform(1.0, 0.0), ValueError, "`low` < `high`"),
+        (lambda: ds.Normal(0.0, 1.0).sample(3), TypeError, r"Write `sample\(\(3,\)\)`"),
         (lambda: ds.Bernoulli(), ValueError, "either `probs` or `logits`"),
         (lambda: ds.Bernoulli(0.5, 0.0), ValueError, "either `probs` or `logits`"),
         (lambda: ds.Bernoulli(0.5).log_prob(0.3), ValueError, "must be in the set Boolean"),

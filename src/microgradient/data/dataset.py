@@ -62,6 +62,8 @@ class TensorDataset(Dataset):
     """
 
     def __init__(self, *tensors: Any) -> None:
+        if not tensors:
+            raise ArgumentError("MG180", "TensorDataset needs at least one tensor.")
         lengths = [tensor.shape[0] for tensor in tensors]
         if len(set(lengths)) > 1:
             raise ArgumentError("MG180", f"The tensors of a data set are of one length, got {lengths}.")

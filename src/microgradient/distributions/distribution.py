@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 import microgradient as mg
 
 from .. import trace_hooks
-from ..errors import ArgumentError, MissingKernelError, ShapeError
+from ..errors import ArgumentError, ArgumentTypeError, MissingKernelError, ShapeError
 from ..operators import get_default_dtype
 from ..tape import no_grad
 from ..tensor import Tensor
@@ -82,6 +82,8 @@ class Distribution:
         return new
 
     def _extended_shape(self, sample_shape: Any = ()) -> Shape:
+        if isinstance(sample_shape, int):
+            raise ArgumentTypeError("MG157", f"The shape of samples is a tuple. Write `sample(({sample_shape},))`.")
         return tuple(sample_shape) + self._batch_shape + self._event_shape
 
     # -------------------------------------------------------------------------------------------------------------

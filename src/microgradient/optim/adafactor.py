@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import ArgumentTypeError
 from .optimizer import Group, Optimizer, State, larger, settings, smaller
 
 
@@ -42,6 +43,8 @@ class Adafactor(Optimizer):
         self, params: Iterable[Any], lr: float = 1e-2, beta2_decay: float = -0.8, eps: tuple[float | None, float] = (None, 1e-3),
         d: float = 1.0, weight_decay: float = 0.0, *, foreach: bool | None = None, maximize: bool = False,
     ) -> None:  # fmt: skip
+        if not isinstance(eps, tuple | list) or len(eps) != 2:
+            raise ArgumentTypeError("MG167", f"`eps` is (ε₁, ε₂), of which ε₁ may be None, got {eps!r:.60}.")
         super().__init__(params, settings(locals()))
 
     def initial_state(self, p: Any, group: Group) -> State:

@@ -20,6 +20,10 @@ _BOUNDS: dict[str, tuple[float, float]] = {  # the least and the largest value o
 }  # fmt: skip
 
 
+_SEVERAL = {"betas": 2, "etas": 2, "step_sizes": 2, "ns_coefficients": 3}
+"""How many numbers a setting has."""
+
+
 def listed(params: Any) -> list[Any]:
     if hasattr(params, "parameters"):
         raise ArgumentTypeError("MG167", "An optimiser takes parameters, not a module. Write `model.parameters()`.")
@@ -55,10 +59,14 @@ def check_parameter(p: Any, name: str, known: dict[int, str]) -> None:
 def check_settings(group: dict[str, Any]) -> None:
     """Make the numbers of a group Python's own, and raise if one makes no sense."""
     for name, value in group.items():
+        if name in _SEVERAL and (not isinstance(value, tuple | list) or len(value) != _SEVERAL[name]):
+            raise ArgumentTypeError("MG167", f"`{name}` is {_SEVERAL[name]} numbers in a tuple, got {value!r:.60}.")
         if name == "betas":
             group[name] = betas = tuple(_number(beta, "betas") for beta in value)
             if not all(0 <= beta < 1 for beta in betas):
                 raise ArgumentError("MG167", f"`betas` are at least 0 and less than 1, got {betas}.")
+        elif name == "etas" and not 0 < value[0] < 1 < value[1]:
+            raise ArgumentError("MG167", f"`etas` shrink and grow a step, 0 < η⁻ < 1 < η⁺, got {value}.")
         elif name in _BOUNDS:
             several = value if isinstance(value, tuple | list) else (value,)
             checked = tuple(None if x is None else _bounded(x, name) for x in several)

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError
 from .optimizer import Group, Optimizer, State, settings
 
 
@@ -42,8 +41,6 @@ class Rprop(Optimizer):
         step_sizes: tuple[float, float] = (1e-6, 50), *, capturable: bool = False, foreach: bool | None = None,
         maximize: bool = False, differentiable: bool = False,
     ) -> None:  # fmt: skip
-        if not 0 < etas[0] < 1 < etas[1]:
-            raise ArgumentError("MG167", f"`etas` shrink and grow a step, 0 < η⁻ < 1 < η⁺, got {etas}.")
         super().__init__(params, settings(locals()))
 
     def initial_state(self, p: Any, group: Group) -> State:

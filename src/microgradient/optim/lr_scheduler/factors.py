@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from ...errors import ArgumentError
+from ...errors import ArgumentError, ArgumentTypeError
 from ..optimizer import Optimizer
 from .base import LRScheduler, one_for_each, positive
 
@@ -48,6 +48,10 @@ class MultiStepLR(LRScheduler):
     def __init__(
         self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1, last_epoch: int = -1
     ) -> None:
+        if isinstance(milestones, int):
+            raise ArgumentTypeError(
+                "MG167", f"`milestones` are several epochs. Write `[{milestones}]` for a single one."
+            )
         self.milestones, self.gamma = Counter(milestones), gamma
         super().__init__(optimizer, last_epoch)
 
