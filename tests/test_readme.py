@@ -22,7 +22,7 @@ def test_the_page_on_compiling():
         str(ROOT / "docs" / "compile.md"), module_relative=False, optionflags=doctest.NORMALIZE_WHITESPACE
     )
     assert failed == 0
-    assert tried == 10
+    assert tried > 10
 
 
 def test_the_page_for_learners():
