@@ -50,6 +50,7 @@ ALL = {
     "RelaxedOneHotCategorical": lambda: ds.RelaxedOneHotCategorical(0.5, T([0.1, 0.6, 0.3])),
     "MultivariateNormal": lambda: ds.MultivariateNormal(T([1.0, 2.0]), T([[2.0, 0.5], [0.5, 1.0]])),
     "LowRankMultivariateNormal": lambda: ds.LowRankMultivariateNormal(T([1.0, 2.0]), T([[1.0], [0.5]]), T([1.0, 0.5])),
+    "LogisticNormal": lambda: ds.LogisticNormal(mg.zeros(2), T([1.0, 0.5])),
     "Independent": lambda: ds.Independent(ds.Normal(mg.zeros(2), 1.0), 1),
     "Mixture": lambda: ds.MixtureSameFamily(ds.Categorical(T([0.3, 0.7])), ds.Normal(T([-1.0, 3.0]), T([1.0, 2.0]))),
     "Transformed": lambda: ds.TransformedDistribution(
@@ -64,7 +65,7 @@ REFERENCES = {  # cumulative functions of SciPy where there is none here
     "VonMises": scipy.stats.vonmises(2.0, loc=0.5).cdf,
 }
 WITHOUT_MOMENTS = ["Cauchy", "HalfCauchy", "Categorical", "RelaxedBernoulli", "RelaxedOneHotCategorical", "VonMises"]
-WITHOUT_MOMENTS += ["Transformed"]
+WITHOUT_MOMENTS += ["LogisticNormal", "Transformed"]
 CONTINUOUS = [*list(ALL)[:21], "RelaxedBernoulli", "Mixture", "Transformed"]
 
 

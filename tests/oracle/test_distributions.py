@@ -48,6 +48,7 @@ ONE_HOT = np.eye(4)[[0, 2]]
 CASES = {  # by a name, the class, its parameters, and values
     "Normal": ("Normal", {"loc": real(3), "scale": positive(2, 1)}, real(2, 3)),
     "LogNormal": ("LogNormal", {"loc": real(3), "scale": positive(3)}, positive(2, 3)),
+    "LogisticNormal": ("LogisticNormal", {"loc": real(2, 3), "scale": positive(3)}, simplex(2, 4)),
     "HalfNormal": ("HalfNormal", {"scale": positive(3)}, positive(2, 3)),
     "Uniform": ("Uniform", {"low": real(3) - 2, "high": real(3) + 3}, np.array([[0.1, 0.2, 0.0], [0.0, 0.3, 0.5]])),
     "Laplace": ("Laplace", {"loc": real(3), "scale": positive(3)}, real(2, 3)),
@@ -61,7 +62,8 @@ CASES = {  # by a name, the class, its parameters, and values
     "Gamma": ("Gamma", {"concentration": positive(3), "rate": positive(3)}, positive(2, 3)),
     "Chi2": ("Chi2", {"df": positive(3) + 1}, positive(2, 3)),
     "InverseGamma": ("InverseGamma", {"concentration": positive(3) + 2, "rate": positive(3)}, positive(2, 3)),
-    "Beta": ("Beta", {"concentration1": positive(3), "concentration0": positive(3)}, chance(2, 3)),
+    # (where both are less than 1, PyTorch gives the mode 1, whichever end has the larger density)
+    "Beta": ("Beta", {"concentration1": np.array([0.7, 2.0, 1.5]), "concentration0": np.array([2.0, 0.6, 3.0])}, chance(2, 3)),
     "Dirichlet": ("Dirichlet", {"concentration": positive(2, 4)}, simplex(2, 4)),
     "StudentT": ("StudentT", {"df": positive(3) + 2, "loc": real(3), "scale": positive(3)}, real(2, 3)),
     "FisherSnedecor": ("FisherSnedecor", {"df1": positive(3) + 2, "df2": positive(3) + 4}, positive(2, 3)),

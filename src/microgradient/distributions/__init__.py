@@ -24,7 +24,7 @@ from .gamma import Beta, Chi2, Dirichlet, FisherSnedecor, Gamma, InverseGamma, S
 from .kl import kl_divergence, register_kl
 from .location_scale import Cauchy, Gumbel, HalfCauchy, Laplace, Uniform
 from .multivariate import LowRankMultivariateNormal, MultivariateNormal
-from .normal import HalfNormal, LogNormal, Normal
+from .normal import HalfNormal, LogisticNormal, LogNormal, Normal
 from .positive import Exponential, Kumaraswamy, Pareto, Weibull
 from .relaxed import ExpRelaxedCategorical, LogitRelaxedBernoulli, RelaxedBernoulli, RelaxedOneHotCategorical
 from .transforms import (
@@ -46,7 +46,7 @@ __all__ = [
     "ComposeTransform", "Constraint", "ConstraintRegistry", "ContinuousBernoulli", "CorrCholeskyTransform",
     "CumulativeDistributionTransform", "Dirichlet", "Distribution", "ExpRelaxedCategorical", "ExpTransform",
     "Exponential", "FisherSnedecor", "Gamma", "Geometric", "Gumbel", "HalfCauchy", "HalfNormal", "Independent",
-    "IndependentTransform", "InverseGamma", "Kumaraswamy", "Laplace", "LogNormal", "LogitRelaxedBernoulli",
+    "IndependentTransform", "InverseGamma", "Kumaraswamy", "Laplace", "LogNormal", "LogisticNormal", "LogitRelaxedBernoulli",
     "LowRankMultivariateNormal", "LowerCholeskyTransform", "MixtureSameFamily", "Multinomial", "MultivariateNormal",
     "NegativeBinomial", "Normal", "OneHotCategorical", "OneHotCategoricalStraightThrough", "Pareto", "Poisson",
     "PositiveDefiniteTransform", "PowerTransform", "RelaxedBernoulli", "RelaxedOneHotCategorical", "ReshapeTransform",

@@ -1,4 +1,4 @@
-"""Normal, LogNormal, HalfNormal."""
+"""Normal, LogNormal, LogisticNormal, HalfNormal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import microgradient as mg
 from . import constraints, draws
 from .combined import TransformedDistribution
 from .distribution import Distribution, broadcast
-from .transforms import AbsTransform, ExpTransform
+from .transforms import AbsTransform, ExpTransform, StickBreakingTransform
 
 _ROOT_2 = math.sqrt(2)
 
@@ -106,6 +106,33 @@ class LogNormal(TransformedDistribution):
 
     def entropy(self) -> Any:
         return self.base_dist.entropy() + self.loc
+
+
+class LogisticNormal(TransformedDistribution):
+    """Shares that add up to 1: `StickBreakingTransform` of normal vectors, one place longer than `loc`.
+
+    >>> import microgradient as mg
+    >>> round(mg.sum(mg.distributions.LogisticNormal(mg.zeros(3), mg.ones(3)).sample()).item(), 4)
+    1.0
+    """
+
+    arg_constraints: ClassVar[Any] = {"loc": constraints.real, "scale": constraints.positive}
+    support = constraints.simplex
+    has_rsample = True
+
+    def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
+        base = Normal(loc, scale, validate_args)
+        super().__init__(base if base.batch_shape else base.expand((1,)), StickBreakingTransform(), validate_args)
+
+    @property
+    def loc(self) -> Any:
+        """The means of the normal vectors."""
+        return self.base_dist.base_dist.loc
+
+    @property
+    def scale(self) -> Any:
+        """Their standard deviations."""
+        return self.base_dist.base_dist.scale
 
 
 class HalfNormal(TransformedDistribution):

@@ -98,7 +98,7 @@ for _name in __all__:
 
 _MODULES = """
 bernoulli beta binomial categorical cauchy chi2 continuous_bernoulli dirichlet distribution exponential fishersnedecor
-gamma geometric gumbel half_cauchy half_normal independent inverse_gamma kl kumaraswamy laplace log_normal
+gamma geometric gumbel half_cauchy half_normal independent inverse_gamma kl kumaraswamy laplace log_normal logistic_normal
 lowrank_multivariate_normal mixture_same_family multinomial multivariate_normal negative_binomial normal pareto poisson
 one_hot_categorical relaxed_bernoulli relaxed_categorical studentT transformed_distribution uniform von_mises weibull
 """
