@@ -1,7 +1,7 @@
 """Writes docs/torch.md's table: every public name of PyTorch's, whether it is here, and where it differs. Needs PyTorch.
 
-`python tools/torch_table.py` writes it, `--check` fails if it is no longer true. What differs comes from the tables of exceptions of
-the tests that replay PyTorch's own samples (`tests/oracle`), and from `NOTES` below.
+`python tools/torch_table.py` writes it, `--check` fails if it is no longer true.
+What differs comes from the tables of exceptions of the tests that replay PyTorch's own samples (`tests/oracle`), and from `NOTES` below.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ NAMESPACES = [
 NOTES = {  # what means something else, or only accepts what it is told
     "torch.compile": "`mg.compile`; options are ignored, with a note; what can't be compiled runs eagerly",
     "torch.autocast": "changes no dtype", "torch.bfloat16": "computed as float32", "torch.Tensor.bfloat16": "gives float32",
-    "torch.save": "a zip of safetensors and JSON: tensors, numbers, texts, containers", "torch.load": "runs nothing that a file holds",
+    "torch.save": "a zip of safetensors and JSON: tensors, numbers, texts, containers",
+    "torch.load": "runs nothing that a file holds",
     "torch.use_deterministic_algorithms": "everything is deterministic", "torch.set_num_threads": "of compiled programs",
     "torch.set_float32_matmul_precision": "products are exact to float32", "torch.Tensor.cuda": "raises: there is none",
     "torch.poisson": "other random numbers", "torch.nn.init.trunc_normal_": "other random numbers",
@@ -81,7 +82,7 @@ def public(space: str) -> list[str]:
     names = getattr(owner, "__all__", None) if space != "torch" else None
     names = [n for n in (names or dir(owner)) if not n.startswith("_")]
     kept = []
-    for name in sorted(set(names), key=str.lower):
+    for name in sorted(set(names), key=lambda name: (name.lower(), name)):
         thing = getattr(owner, name, None)
         if thing is None or type(thing).__name__ == "module" or getattr(thing, "__module__", "") == "typing":
             continue
