@@ -1,7 +1,8 @@
 """Writes docs/torch.md's table: every public name of PyTorch's, whether it is here, and where it differs. Needs PyTorch.
 
 `python tools/torch_table.py` writes it, `--check` fails if it is no longer true.
-What differs comes from the tables of exceptions of the tests that replay PyTorch's own samples (`tests/oracle`), and from `NOTES` below.
+What differs comes from the tables of exceptions of the tests that replay PyTorch's own samples (`tests/oracle`), and from
+`NOTES` below.
 """
 
 from __future__ import annotations
