@@ -143,3 +143,24 @@ def test_what_is_missing_says_so():
         torch.sum(torch.ones(2), nonsense=1)
     with pytest.raises(AttributeError, match=r"`mg\.concat` here; `microgradient\.torch` has PyTorch's names"):
         _ = mg.cat
+
+
+def test_a_strict_process_refuses_what_means_something_else(monkeypatch):
+    with pytest.warns(UserWarning, match="computed as float32"):
+        assert torch.ones(2).to(torch.bfloat16).dtype == torch.float32
+    monkeypatch.setenv("MICROGRADIENT_STRICT", "1")
+    for different in (
+        lambda: torch.ones(2, dtype=torch.bfloat16),
+        lambda: torch.autocast("cpu").__enter__(),
+        lambda: torch.compile(lambda x: x, backend="eager"),
+    ):
+        with pytest.raises(RuntimeError, match="MG"):
+            different()
+
+
+def test_functions_in_place_and_of_layers_are_functions_of_torch_too():
+    x = torch.tensor([-1.0, 2.0])
+    assert torch.relu_(x) is x
+    assert x.tolist() == [0, 2]
+    assert torch.conv1d is torch.nn.functional.conv1d
+    assert torch.range(1, 3).tolist() == [1, 2, 3]

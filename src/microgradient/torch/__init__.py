@@ -1,7 +1,7 @@
 """`import microgradient.torch as torch`: PyTorch's names, argument orders, defaults and meanings, on Microgradient's engine.
 
 A `Tensor` here is one of Microgradient whose methods mean what PyTorch's mean; derivatives and programs are the package's.
-The table in docs/torch.md says of every name of PyTorch's whether it is here, and where it differs.
+The table in docs/differences.md says of every name of PyTorch's whether it is here, and where it differs.
 """
 
 from __future__ import annotations
@@ -168,7 +168,17 @@ _LATE_MODULES = (
     "accelerator", "amp", "backends", "cuda", "distributions", "jit", "masked", "mps", "multiprocessing", "nn", "optim",
     "profiler", "signal", "testing", "utils", "xpu",
 )  # fmt: skip
-_LATE = {"compile": "compiling", "load": "serialization", "save": "serialization"}
+_LATE = {"GradScaler": "amp", "compile": "compiling", "load": "serialization", "save": "serialization"}
+_OF_LAYERS = (
+    "adaptive_avg_pool1d", "adaptive_max_pool1d", "alpha_dropout", "avg_pool1d", "bilinear",
+    "binary_cross_entropy_with_logits", "celu", "channel_shuffle", "conv1d", "conv2d", "conv3d", "conv_transpose1d",
+    "conv_transpose2d", "conv_transpose3d", "cosine_embedding_loss", "cosine_similarity", "ctc_loss", "dropout",
+    "embedding_bag", "feature_alpha_dropout", "group_norm", "hardshrink", "hinge_embedding_loss", "instance_norm",
+    "kl_div", "layer_norm", "margin_ranking_loss", "max_pool1d", "max_pool2d", "max_pool3d", "pairwise_distance",
+    "pdist", "pixel_shuffle", "pixel_unshuffle", "poisson_nll_loss", "rms_norm", "rrelu", "selu", "threshold",
+    "triplet_margin_loss",
+)  # fmt: skip
+"""Functions of `torch.nn.functional` that are also `torch`'s."""
 _REFUSED = {
     "distributed": "one process computes here; `torch.distributed.is_available()` would be False",
     "fx": "`mg.compile(f).program` is the program of a function", "hub": "nothing is fetched from the network",
@@ -182,6 +192,10 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(".accelerator", __name__)
     if name in _LATE_MODULES:
         return importlib.import_module(f".{name}", __name__)
+    if name in _OF_LAYERS:
+        return getattr(importlib.import_module(".nn.functional", __name__), name)
+    if name.endswith("_") and not name.startswith("_") and callable(method := vars(Tensor).get(name)):
+        return method  # torch.relu_(x) is x.relu_()
     if name in _LATE:
         return getattr(importlib.import_module(f".{_LATE[name]}", __name__), name)
     raise MissingNameError(
@@ -190,4 +204,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATE_MODULES, *_LATE})
+    return sorted({*globals(), *_LATE_MODULES, *_LATE, *_OF_LAYERS})

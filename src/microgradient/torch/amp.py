@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ContextDecorator
 from typing import Any, Self
 
-from ..errors import warn_once
+from .strict import differs
 
 __all__ = ["GradScaler", "autocast", "custom_bwd", "custom_fwd", "is_autocast_available"]
 
@@ -26,9 +26,7 @@ class autocast(ContextDecorator):  # noqa: N801 (PyTorch's name)
 
     def __enter__(self) -> Self:
         if self.enabled:
-            warn_once(
-                "MG145", "autocast changes no dtype here: a CPU computes float32 faster than bfloat16.", everywhere=True
-            )
+            differs("MG147", "autocast changes no dtype here: a CPU computes float32 faster than bfloat16.")
         return self
 
     def __exit__(self, *_: object) -> None:

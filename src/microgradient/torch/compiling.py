@@ -9,6 +9,7 @@ from typing import Any
 from ..errors import CompileError, TraceError, warn_once
 from ..program.compiled import compile as compile_function
 from .nn.modules import Module
+from .strict import differs
 
 
 def compile(model: Any = None, **options: Any) -> Any:
@@ -26,11 +27,7 @@ def compile(model: Any = None, **options: Any) -> Any:
         return model
     ignored = sorted(k for k, v in options.items() if v not in (None, False, "default", "inductor"))
     if ignored:
-        warn_once(
-            "MG208",
-            f"torch.compile ignores {', '.join(ignored)}: there is one back end, and it fuses all it can.",
-            everywhere=True,
-        )
+        differs("MG208", f"torch.compile ignores {', '.join(ignored)}: there is one back end, and it fuses all it can.")
     return OptimizedModule(model) if isinstance(model, Module) else _with_eager(model)
 
 

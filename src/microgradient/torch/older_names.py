@@ -12,12 +12,15 @@ import microgradient as mg
 
 from ..tensor import Tensor as Base
 from ..trace_hooks import whole_value
+from .creation import arange
 from .function import FUNCTIONS, function
+from .random import default_generator
 from .shapes import as_strided
 from .types import return_types
 
 _COPIES = (
-    "alias diagonal expand narrow permute split_with_sizes squeeze t transpose unbind unfold unsqueeze view as_strided"
+    "alias detach diagonal expand narrow permute select split split_with_sizes squeeze t transpose unbind unfold unsqueeze view "
+    "as_strided"
 )
 
 
@@ -118,6 +121,79 @@ def _native_batch_norm_legit(
     if isinstance(running_mean, bool):
         return native_batch_norm(input, weight, bias, None, None, running_mean, running_var, training)
     return native_batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)
+
+
+@function
+def positive(input: Any) -> Any:
+    """The numbers as they are."""
+    return mg.positive(input)
+
+
+@function(method=False)
+def detach(input: Any) -> Any:
+    """The same numbers, in the same memory, without a gradient."""
+    return input.detach()
+
+
+@function
+def is_same_size(input: Any, other: Any) -> bool:
+    """Whether the shapes are equal."""
+    return tuple(input.shape) == tuple(other.shape)
+
+
+@function
+def is_signed(input: Any) -> bool:
+    """Whether the dtype has negative numbers."""
+    return input.raw.dtype.kind in "ifc"
+
+
+def _never(name: str, doc: str) -> None:
+    def call(input: Any) -> bool:
+        return False
+
+    call.__name__, call.__doc__ = name, doc
+    function(call)
+
+
+_never("is_conj", "False: conjugates are computed at once.")
+_never("is_neg", "False: negatives are computed at once.")
+_never("is_inference", "False: `inference_mode` is `no_grad` here.")
+
+
+@function(method=False)
+def get_device(input: Any) -> int:
+    """-1: the CPU."""
+    return -1
+
+
+@function(method=False)
+def range_(start: Any = 0, end: Any = None, step: Any = 1, **options: Any) -> Any:
+    """start, start + step, … up to and with end."""
+    start, end = (0, start) if end is None else (start, end)
+    return arange(
+        start, start + step * (int((end - start) / step) + 0.5), step, **{"dtype": mg.get_default_dtype(), **options}
+    )
+
+
+@function(method=False)
+def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
+    """The powers of each entry, the highest first unless `increasing`."""
+    y = FUNCTIONS["stack"]([x**k for k in np.arange(x.shape[0] if N is None else N).tolist()], 1)
+    return y if increasing else mg.flip(y, axis=1)
+
+
+@function(method=False)
+def nuclear_norm(input: Any, keepdim: bool = False) -> Any:
+    """The sum of the singular values."""
+    return mg.linalg.matrix_norm(input, ord="nuc", keepdims=keepdim)
+
+
+@function(method=False)
+def binomial(count: Any, prob: Any, generator: Any = None) -> Any:
+    """Numbers of successes: right in distribution, not PyTorch's numbers."""
+    seed = int((generator or default_generator).words64(1)[0])
+    drawn = np.random.Generator(np.random.PCG64(seed)).binomial(count.raw.astype(np.int64), prob.raw)
+    return mg.asarray(np.asarray(drawn, count.raw.dtype))
 
 
 @function(method=False)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from ..errors import warn_once
 from .autograd.profiler import record_function
+from .strict import differs
 
 __all__ = ["ProfilerActivity", "profile", "record_function", "schedule", "tensorboard_trace_handler"]
 
@@ -20,8 +20,8 @@ class profile:  # noqa: N801 (PyTorch's name)
     """Accepted, with a note: nothing is measured."""
 
     def __init__(self, **_: Any) -> None:
-        warn_once(
-            "MG208", "torch.profiler measures nothing here: `mg.compile(step).profile()` shows where the time goes."
+        differs(
+            "MG209", "torch.profiler measures nothing here: `mg.compile(step).profile()` shows where the time goes."
         )
 
     def __enter__(self) -> Self:

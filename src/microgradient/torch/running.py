@@ -37,7 +37,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             found = getattr(importlib.import_module(parent), name, None)  # type: ignore[assignment]
             if not isinstance(found, ModuleType):
                 raise MissingModuleError(
-                    "MG139", f"There is no `{spec.name}` here. docs/torch.md lists what is: what one process "
+                    "MG139", f"There is no `{spec.name}` here. docs/differences.md lists what is: what one process "
                     "on a CPU can do.",
                 ) from None  # fmt: skip
         self._spec = found.__spec__

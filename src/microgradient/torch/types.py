@@ -8,7 +8,8 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from ..errors import ArgumentError, ArgumentTypeError, DTypeError, warn_once
+from ..errors import ArgumentError, ArgumentTypeError, DTypeError
+from .strict import differs
 
 
 class dtype:  # noqa: N801 (PyTorch's name)
@@ -82,7 +83,7 @@ def numpy_dtype(wanted: Any) -> np.dtype[Any] | None:
     if wanted is None:
         return None
     if wanted is bfloat16:
-        warn_once("MG145", "There is no bfloat16 on this CPU's NumPy: it is computed as float32.", everywhere=True)
+        differs("MG145", "There is no bfloat16 in NumPy: it is computed as float32.")
     try:
         return np.dtype(_PYTHON.get(wanted, wanted) if wanted.__hash__ else wanted)
     except TypeError:

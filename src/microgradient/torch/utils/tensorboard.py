@@ -16,8 +16,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from ...errors import ArgumentError, warn_once
+from ...errors import ArgumentError
 from ...tensor import Tensor as Base
+from ..strict import differs
 
 
 class SummaryWriter:
@@ -132,7 +133,7 @@ class SummaryWriter:
 
     def add_graph(self, model: Any, input_to_model: Any = None, *_: Any, **__: Any) -> None:
         """Not written: `mg.trace()` shows a graph with its numbers."""
-        warn_once("MG189", "SummaryWriter.add_graph writes nothing: `mg.trace()` shows the graph with its numbers.")
+        differs("MG189", "SummaryWriter.add_graph writes nothing: `mg.trace()` shows the graph with its numbers.")
 
     def get_logdir(self) -> str:
         """The folder."""
