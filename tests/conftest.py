@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, settings
 from microgradient import errors
 from microgradient.native.runtime.executable import Executable
 
-collect_ignore = ["added_primitive.py"]  # test_added_primitive.py runs it in a process of its own
+# run in processes of their own: by test_added_primitive.py, and by pytorch/test_running.py
+collect_ignore = ["added_primitive.py", "programs"]
 
 # How fast the machine is decides no test; nor does chance, in the gate
 settings.register_profile(
