@@ -36,6 +36,7 @@ CHAPTERS = {
     "microgradient.optim.swa_utils": "optim.swa_utils",
     "microgradient.distributions": "distributions",
     "microgradient.distributions.constraints": "distributions.constraints",
+    "microgradient.numpy.transforms": "mg.numpy.transforms",
     "microgradient.data": "data",
     "microgradient.data.transforms": "data.transforms",
     "microgradient.explain": "explain",

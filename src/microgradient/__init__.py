@@ -39,6 +39,11 @@ __all__ = [
 __all__ += functions.__all__
 
 
+_AUTOGRAD = (
+    "deriv", "elementwise_grad", "grad_and_aux", "grad_named", "hessian_tensor_product", "hessian_vector_product",
+    "holomorphic_grad", "make_ggnvp", "make_hvp", "make_jvp", "make_vjp", "multigrad_dict", "tensor_jacobian_product",
+    "vector_jacobian_product",
+)  # fmt: skip
 _LATE = {  # loaded when first used
     "compile": "program.compiled",
     **dict.fromkeys(("cond", "fori_loop", "map", "scan", "while_loop"), "program.control_flow"),
@@ -46,6 +51,7 @@ _LATE = {  # loaded when first used
     "vmap": "program.vmap",
     "why": "explain",
     "Value": "scalar",
+    **dict.fromkeys(_AUTOGRAD, "numpy.transforms"),
     "get_num_threads": "native.runtime.threads",
     "set_num_threads": "native.runtime.threads",
 }
@@ -56,6 +62,7 @@ _LATE_MODULES = (
     "fft",
     "sparse",
     "special",
+    "numpy",
     "nn",
     "optim",
     "recipes",

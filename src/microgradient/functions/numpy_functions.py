@@ -14,16 +14,7 @@ import numpy as np
 from ..array_world import UFUNCS
 from ..errors import ArgumentTypeError, GradientError
 from ..tensor import Tensor
-from . import (
-    elementwise,
-    linalg,
-    manipulation,
-    methods,
-    pointwise,
-    products,
-    searching,
-    statistical,
-)
+from . import linalg, manipulation, methods, numpy_arithmetic, numpy_shapes, pointwise, statistical
 
 
 def array_function(self: Tensor, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -38,9 +29,13 @@ def array_function(self: Tensor, function: Any, types: Any, args: tuple[Any, ...
 
 def array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
     """The `__array_ufunc__` of Tensor: what happens when a ufunc, such as `np.exp`, meets a tensor."""
-    counterpart = _PRODUCTS.get(ufunc) or getattr(pointwise, UFUNCS.get(ufunc, ""), None)
-    if counterpart is not None and method == "__call__" and not options:
+    counterpart = numpy_arithmetic.UFUNC_COUNTERPARTS.get(ufunc) or getattr(pointwise, UFUNCS.get(ufunc, ""), None)
+    if counterpart is not None and not options and method in ("__call__", "outer"):
+        if method == "outer":
+            inputs = (manipulation.reshape(inputs[0], np.shape(inputs[0]) + (1,) * np.ndim(inputs[1])), inputs[1])
         return counterpart(*inputs)
+    if method == "reduce" and ufunc in _REDUCTIONS:
+        return _counterparts()[_REDUCTIONS[ufunc]](*inputs, **{"axis": 0} | options)
     if _needs_gradient((inputs, options)):
         raise _no_gradient(ufunc, "" if method == "__call__" else f".{method}")
     if any(isinstance(out, Tensor) for out in options.get("out", ())):
@@ -56,14 +51,14 @@ def attach() -> None:
     cls.__array_function__, cls.__array_ufunc__ = array_function, array_ufunc
 
 
-_PRODUCTS: dict[Any, Callable[..., Any]] = {np.matmul: products.matmul, np.vecdot: products.vecdot}
+_REDUCTIONS: dict[Any, Any] = {np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min}
 
 # Functions whose results are flat, or say something about the array: they run on it whether or not it needs a gradient.
 _FLAT = {
     "allclose", "array2string", "array_equal", "array_equiv", "array_repr", "array_str", "argpartition",
     "argwhere", "bincount", "can_cast", "common_type", "digitize", "flatnonzero", "histogram", "isclose",
-    "iscomplex", "iscomplexobj", "isin", "isreal", "isrealobj", "lexsort", "may_share_memory",
-    "min_scalar_type", "ndim", "result_type", "save", "savetxt", "savez", "shape", "shares_memory", "size",
+    "iscomplex", "iscomplexobj", "isin", "isneginf", "isposinf", "isreal", "isrealobj", "lexsort", "may_share_memory",
+    "min_scalar_type", "result_type", "save", "savetxt", "savez", "shares_memory",
     "unique", "unravel_index",
 }  # fmt: skip
 
@@ -76,44 +71,17 @@ def _counterparts() -> dict[Any, Callable[..., Any]]:
 
     All that have the name of one of ours mean the same by their parameters, but for those that follow.
     """
-    from .. import functions
+    from .. import fft, functions, special
 
-    # linspace takes numbers, not tensors
-    named = [(np, functions, name) for name in functions.__all__ if name != "linspace"]
+    named = [(np, functions, name) for name in functions.__all__ if name != "result_type"]  # which is about dtypes
     named += [(np.linalg, linalg, name) for name in linalg.__all__]
+    named += [(np.fft, fft, name) for name in fft.__all__]
     pairs = [(getattr(theirs, name, None), getattr(ours, name)) for theirs, ours, name in named]
-    pairs += [(np.amax, statistical.max), (np.amin, statistical.min), (np.around, elementwise.round)]
+    pairs += [(np.amax, statistical.max), (np.amin, statistical.min)]
     pairs += [(np.cross, linalg.cross), (np.squeeze, methods.squeeze), (np.copy, methods.copy)]
-    pairs += [(np.swapaxes, methods.swapaxes)]
-    return {theirs: _adapted(theirs, ours) for theirs, ours in pairs if type(theirs) is type(np.sum)} | {
-        np.fix: elementwise.trunc,
-        np.fliplr: lambda m: manipulation.flip(m, axis=1),
-        np.flipud: lambda m: manipulation.flip(m, axis=0),
-        np.concatenate: lambda arrays, axis=0: manipulation.concat(arrays, axis=axis),
-        np.hstack: lambda tup: manipulation.concat(tup, axis=1 if np.ndim(tup[0]) > 1 else 0),
-        np.vstack: lambda tup: manipulation.concat(
-            [x if np.ndim(x) > 1 else manipulation.reshape(x, (1, -1)) for x in tup], axis=0
-        ),
-        np.split: lambda ary, indices_or_sections, axis=0: list(
-            manipulation.split(
-                ary, axis=axis, **{"indices" if np.ndim(indices_or_sections) else "sections": indices_or_sections}
-            )
-        ),
-        np.transpose: lambda a, axes=None: methods.transpose(a) if axes is None else methods.permute(a, axes),
-        np.ravel: lambda a: manipulation.reshape(a, (-1,)),
-        np.cumsum: functools.partial(_cumulated, statistical.cumulative_sum),
-        np.cumprod: functools.partial(_cumulated, statistical.cumulative_prod),
-        np.where: lambda condition, *xs: elementwise.where(condition, *xs) if xs else searching.nonzero(condition),
-        np.pad: _pad,
-        np.dot: _dot,
-        np.inner: lambda a, b: products.tensordot(a, b, axes=((-1,), (-1,))) if np.ndim(a) and np.ndim(b) else a * b,
-        np.outer: lambda a, b: products.outer(manipulation.reshape(a, (-1,)), manipulation.reshape(b, (-1,))),
-        np.vdot: lambda a, b: products.vecdot(manipulation.reshape(a, (-1,)), manipulation.reshape(b, (-1,))),
-        np.trace: lambda a, offset=0, axis1=0, axis2=1: linalg.trace(_last(a, axis1, axis2), offset=offset),
-        np.diagonal: lambda a, offset=0, axis1=0, axis2=1: linalg.diagonal(_last(a, axis1, axis2), offset=offset),
-        np.einsum: lambda subscripts, *operands, optimize=False: products.einsum(subscripts, *operands),
-        np.linalg.norm: _norm,
-    }
+    pairs += [(np.swapaxes, methods.swapaxes), (np.sinc, special.sinc), (np.i0, special.i0)]
+    alike = {theirs: _adapted(theirs, ours) for theirs, ours in pairs if type(theirs) is type(np.sum)}
+    return alike | numpy_shapes.COUNTERPARTS | numpy_arithmetic.COUNTERPARTS
 
 
 def _adapted(theirs: Any, ours: Callable[..., Any]) -> Callable[..., Any]:
@@ -127,8 +95,10 @@ def _adapted(theirs: Any, ours: Callable[..., Any]) -> Callable[..., Any]:
         own = inspect.signature(ours).parameters
         unnamed = [name for name, p in own.items() if p.kind in (p.POSITIONAL_ONLY, p.VAR_POSITIONAL)]
         positional, options = [], {}
-        for i, (name, value) in enumerate(given.items()):
-            parameter = signature.parameters[name]
+        for i, (name, parameter) in enumerate(signature.parameters.items()):
+            if name not in given:
+                continue
+            value = given[name]
             if parameter.kind is parameter.VAR_POSITIONAL:
                 positional.extend(value)
             elif i < len(unnamed):
@@ -150,41 +120,6 @@ def _written(ours: Callable[..., Any]) -> str:
 
     name = ours.__name__
     return f"mg.{name}" if name in functions.__all__ else f"mg.linalg.{name}" if name in linalg.__all__ else f"x.{name}"
-
-
-# ------------------------------------------------------------------------------------------------ where the meanings differ
-
-
-def _last(x: Any, axis1: int, axis2: int) -> Tensor:
-    return manipulation.moveaxis(x, (axis1, axis2), (-2, -1))
-
-
-def _cumulated(function: Callable[..., Tensor], a: Any, axis: int | None = None, dtype: Any = None) -> Tensor:
-    if axis is None:
-        a, axis = manipulation.reshape(a, (-1,)), 0
-    return function(a, axis=axis, dtype=dtype)
-
-
-def _pad(array: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any = 0) -> Tensor:
-    if mode != "constant":
-        raise ArgumentTypeError("MG111", f"np.pad on tensors pads with a constant only, not {mode!r}.")
-    return manipulation.pad(array, pad_width, value=constant_values)
-
-
-def _dot(a: Any, b: Any) -> Tensor:
-    if not np.ndim(a) or not np.ndim(b):
-        return elementwise.multiply(a, b)
-    return products.matmul(a, b) if np.ndim(b) < 3 else products.tensordot(a, b, axes=((-1,), (-2,)))
-
-
-def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Tensor:
-    if ord is None:
-        return linalg.vector_norm(x, axis=axis, keepdims=keepdims)
-    if isinstance(axis, int) or (axis is None and np.ndim(x) == 1):
-        return linalg.vector_norm(x, axis=axis, keepdims=keepdims, ord=ord)
-    if axis is not None:
-        x = _last(x, *axis)
-    return linalg.matrix_norm(x, keepdims=keepdims, ord=ord)
 
 
 # ------------------------------------------------------------------------------------------------ without a counterpart
