@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, settings
 from microgradient import errors
 from microgradient.native.runtime.executable import Executable
 
-# run in processes of their own: by test_added_primitive.py, and by pytorch/test_running.py
-collect_ignore = ["added_primitive.py", "programs"]
+# run by tests of their own: test_added_primitive.py, pytorch/test_running.py, test_numpy_programs.py
+collect_ignore = ["added_primitive.py", "programs", "numpy_programs"]
 
 # How fast the machine is decides no test; nor does chance, in the gate
 settings.register_profile(
