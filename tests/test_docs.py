@@ -42,8 +42,10 @@ def test_every_public_module_has_a_chapter():
     for found in pkgutil.walk_packages(microgradient.__path__, "microgradient."):
         if found.name.startswith(("microgradient.cli", "microgradient.torch")) or found.name.endswith("__main__"):
             continue  # PyTorch's names are in a table of their own
-        if found.name.startswith("microgradient.numpy") and not found.name.endswith(".transforms"):
-            continue  # NumPy's names, which NumPy's documentation is of
+        if found.name.startswith(("microgradient.numpy", "microgradient.scipy")) and not found.name.endswith(
+            ".transforms"
+        ):
+            continue  # NumPy's and SciPy's names, which their documentation is of
         module = importlib.import_module(found.name)
         own = {n: inspect.unwrap(getattr(module, n)) for n in getattr(module, "__all__", ())}
         missing += [f"{found.name}.{n}" for n, thing in own.items() if id(thing) not in shown]

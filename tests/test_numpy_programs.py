@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy
 import pytest
+import scipy.special
+import scipy.stats
 
 import microgradient as mg
 import microgradient.numpy as np
 from microgradient.errors import GradientError
+from microgradient.scipy import special, stats
 from microgradient.tree import flatten
 
 PROGRAMS = sorted((Path(__file__).parent / "numpy_programs").glob("*.py"))
@@ -217,6 +220,41 @@ def test_autograds_other_derivatives():
     same(mg.make_ggnvp(np.square)(a)(v), 4 * a**2 * v)
     same(mg.make_ggnvp(np.square, lambda y: np.sum(y**3))(a)(v), 4 * a**2 * 6 * a**2 * v)
     same(mg.tensor_jacobian_product(lambda x: np.outer(x, x))(a, v), [[-1.0, -1.0], [1.0, -3.5]])
+
+
+DENSITIES = {
+    "norm": ("pdf logpdf cdf logcdf sf logsf", [0.3, -1.2], (0.1, 1.3)),
+    "t": ("pdf logpdf", [0.3, -1.2], (3.1, 0.1, 1.2)),
+    "gamma": ("pdf logpdf cdf", [0.3, 1.2], (2.3,)),
+    "beta": ("pdf logpdf cdf", [0.3, 0.8], (1.3, 2.1)),
+    "chi2": ("pdf logpdf cdf", [0.3, 1.2], (3.0,)),
+    "poisson": ("pmf logpmf cdf", [0.0, 3.0], (2.2,)),
+    "dirichlet": ("pdf logpdf", [0.3, 0.7], ([1.2, 2.0],)),
+    "multivariate_normal": ("pdf logpdf", [[0.3, 0.7], [1.0, 2.0]], ([0.1, 0.2], [[2.0, 0.3], [0.3, 1.0]])),
+}
+
+
+@pytest.mark.parametrize("name", DENSITIES)
+def test_densities_are_scipys(name: str):
+    functions, x, params = DENSITIES[name]
+    for function in functions.split():
+        theirs, ours = getattr(getattr(scipy.stats, name), function), getattr(getattr(stats, name), function)
+        expected = theirs(x, *params)
+        same(ours(x, *params), expected)
+        same(ours(mg.tensor(numpy.array(x)), *params), expected)
+        assert type(ours(x, *params)) is type(expected)
+        first = numpy.array(params[0])
+        slope = mg.jvp(lambda p: np.sum(ours(x, p, *params[1:])), (first,), (first * 0 + 1,))[1]  # noqa: B023
+        above, below = (numpy.sum(theirs(x, first + h, *params[1:])) for h in (1e-6, -1e-6))
+        numpy.testing.assert_allclose(slope.item(), (above - below) / 2e-6, rtol=1e-6)
+
+
+def test_special_functions_are_scipys_on_arrays():
+    assert type(special.gammaln(numpy.array([1.5]))) is numpy.ndarray
+    same(special.gammaln(mg.tensor(numpy.array([1.5]))), scipy.special.gammaln([1.5]))
+    same(special.logsumexp(mg.tensor(X), axis=1, keepdims=True), scipy.special.logsumexp(X, axis=1, keepdims=True))
+    with pytest.raises(AttributeError, match="there are airy_ai"):
+        special.no_such_function  # noqa: B018
 
 
 def test_multigrad_dict_names_every_kind_of_argument():

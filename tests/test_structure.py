@@ -20,7 +20,7 @@ ORDER = [
     ["array_world", "array_linalg", "box_muller", "special_kernels", "rules_special"],
     ["tensor_hooks"], ["tape"], ["interop"], ["indexing"], ["operators"], ["taped_world"],
     ["tensor", "scalar_world", "tree"], ["scalar", "random"], ["functions", "transforms", "custom_rules", "check"],
-    ["fft", "special", "sparse"], ["numpy", "distributions"],
+    ["fft", "special", "sparse"], ["numpy", "distributions"], ["scipy"],
     ["nn"], ["optim"], ["program", "native", "scalar_jit"],
     ["explain", "data"], ["train"], ["torch"], ["recipes"], ["cli"], ["__main__", "__init__"],
 ]  # fmt: skip

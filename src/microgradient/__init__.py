@@ -63,6 +63,7 @@ _LATE_MODULES = (
     "sparse",
     "special",
     "numpy",
+    "scipy",
     "nn",
     "optim",
     "recipes",
