@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +175,22 @@ def test_arrays_stay_arrays():
     assert not np.isscalar(mg.tensor(1.0))
     with pytest.raises(AttributeError):
         np.no_such_function  # noqa: B018
+
+
+def test_functions_are_copied_pickled_and_imported_by_a_star():
+    x = mg.tensor(X)
+    for function in (np.sum, np.exp, np.linalg.norm):
+        for again in (copy.deepcopy(function), pickle.loads(pickle.dumps(function))):
+            numpy.testing.assert_array_equal(numpy.asarray(again(x)), numpy.asarray(function(x)))
+    names: dict[str, Any] = {}
+    exec("from microgradient.numpy import *", names)
+    assert float(names["sum"]([x[0, 0], 1.0])) == X[0, 0] + 1.0
+
+
+def test_older_keywords():
+    for x in (X, mg.tensor(X)):
+        assert np.reshape(x, newshape=(4, 3)).shape == np.reshape(x, (4, 3), order="C").shape == (4, 3)
+        numpy.testing.assert_array_equal(numpy.asarray(np.add(x, 1.0, out=None)), X + 1.0)
 
 
 def test_nan_and_infinity_stay_where_they_are():

@@ -61,6 +61,11 @@ def where(condition: Any, *choices: Any) -> Any:
     return _FROM_NUMPY("where")(condition, *choices)
 
 
+def reshape(a: Any, shape: Any = None, order: Any = "C", *, newshape: Any = None, **options: Any) -> Any:
+    """NumPy's `reshape`, with the keyword `newshape` that it had before version 2.1, too."""
+    return _FROM_NUMPY("reshape")(a, shape if newshape is None else newshape, order=order, **options)
+
+
 class vectorize:  # noqa: N801 (NumPy's name)
     """NumPy's `vectorize`: the function of each entry. Where a tensor takes part, so does each of its derivatives.
 
@@ -81,11 +86,8 @@ class vectorize:  # noqa: N801 (NumPy's name)
 
 
 _FROM_NUMPY = names_of(_numpy)
-broadcast_to, broadcast_arrays, reshape = (
-    _FROM_NUMPY(name) for name in ("broadcast_to", "broadcast_arrays", "reshape")
-)
+broadcast_to, broadcast_arrays = _FROM_NUMPY("broadcast_to"), _FROM_NUMPY("broadcast_arrays")
 asanyarray = ascontiguousarray = asarray
-ndarray = _numpy.ndarray
 
 
 def isscalar(element: Any) -> bool:
@@ -99,7 +101,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*_numpy.__all__, "vectorize"})
+    return sorted(__all__)
 
 
-__all__ = [*_numpy.__all__]
+__all__ = [name for name in _numpy.__all__ if not name.startswith("__")]

@@ -31,6 +31,8 @@ class Dispatched:
         function = self.function
         if not holds_tensor((args, tuple(kwargs.values()))):
             return function(*args, **kwargs)
+        if kwargs.get("out", ...) is None:
+            del kwargs["out"]
         nesting = _NESTING.get(function, 0)
         args = tuple(_as_arrays(x, nesting) for x in args)
         kwargs = {name: _as_arrays(x, nesting) for name, x in kwargs.items()}
@@ -40,6 +42,9 @@ class Dispatched:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.function, name)
+
+    def __reduce__(self) -> Any:
+        return Dispatched, (self.function,)
 
     def __repr__(self) -> str:
         return repr(self.function)
