@@ -14,7 +14,7 @@ import numpy as np
 from ..array_world import UFUNCS
 from ..errors import ArgumentTypeError, GradientError
 from ..tensor import Tensor
-from . import linalg, manipulation, methods, numpy_arithmetic, numpy_shapes, pointwise, statistical
+from . import linalg, manipulation, methods, pointwise, statistical
 
 
 def array_function(self: Tensor, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -29,7 +29,7 @@ def array_function(self: Tensor, function: Any, types: Any, args: tuple[Any, ...
 
 def array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
     """The `__array_ufunc__` of Tensor: what happens when a ufunc, such as `np.exp`, meets a tensor."""
-    counterpart = numpy_arithmetic.UFUNC_COUNTERPARTS.get(ufunc) or getattr(pointwise, UFUNCS.get(ufunc, ""), None)
+    counterpart = getattr(pointwise, UFUNCS.get(ufunc, ""), None) or _counterparts().get(ufunc)
     if counterpart is not None and not options and method in ("__call__", "outer"):
         if method == "outer":
             inputs = (manipulation.reshape(inputs[0], np.shape(inputs[0]) + (1,) * np.ndim(inputs[1])), inputs[1])
@@ -72,6 +72,7 @@ def _counterparts() -> dict[Any, Callable[..., Any]]:
     All that have the name of one of ours mean the same by their parameters, but for those that follow.
     """
     from .. import fft, functions, special
+    from . import numpy_arithmetic, numpy_shapes
 
     named = [(np, functions, name) for name in functions.__all__ if name != "result_type"]  # which is about dtypes
     named += [(np.linalg, linalg, name) for name in linalg.__all__]
@@ -81,7 +82,7 @@ def _counterparts() -> dict[Any, Callable[..., Any]]:
     pairs += [(np.cross, linalg.cross), (np.squeeze, methods.squeeze), (np.copy, methods.copy)]
     pairs += [(np.swapaxes, methods.swapaxes), (np.sinc, special.sinc), (np.i0, special.i0)]
     alike = {theirs: _adapted(theirs, ours) for theirs, ours in pairs if type(theirs) is type(np.sum)}
-    return alike | numpy_shapes.COUNTERPARTS | numpy_arithmetic.COUNTERPARTS
+    return alike | numpy_shapes.COUNTERPARTS | numpy_arithmetic.COUNTERPARTS | numpy_arithmetic.UFUNC_COUNTERPARTS
 
 
 def _adapted(theirs: Any, ours: Callable[..., Any]) -> Callable[..., Any]:
