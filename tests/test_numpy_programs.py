@@ -187,6 +187,11 @@ def test_functions_are_copied_pickled_and_imported_by_a_star():
     assert float(names["sum"]([x[0, 0], 1.0])) == X[0, 0] + 1.0
 
 
+def test_matmul_has_no_outer():
+    with pytest.raises((TypeError, GradientError)):
+        np.matmul.outer(mg.tensor(X), X)
+
+
 def test_older_keywords():
     for x in (X, mg.tensor(X)):
         assert np.reshape(x, newshape=(4, 3)).shape == np.reshape(x, (4, 3), order="C").shape == (4, 3)

@@ -30,7 +30,8 @@ def array_function(self: Tensor, function: Any, types: Any, args: tuple[Any, ...
 def array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
     """The `__array_ufunc__` of Tensor: what happens when a ufunc, such as `np.exp`, meets a tensor."""
     counterpart = getattr(pointwise, UFUNCS.get(ufunc, ""), None) or _counterparts().get(ufunc)
-    if counterpart is not None and not options and method in ("__call__", "outer"):
+    entrywise = ufunc.signature is None  # not so matmul, which has no `outer`
+    if counterpart is not None and not options and (method == "__call__" or (method == "outer" and entrywise)):
         if method == "outer":
             inputs = (manipulation.reshape(inputs[0], np.shape(inputs[0]) + (1,) * np.ndim(inputs[1])), inputs[1])
         return counterpart(*inputs)
