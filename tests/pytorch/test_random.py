@@ -70,3 +70,11 @@ def test_bad_distributions_are_refused():
         torch.multinomial(torch.tensor([1.0, 2.0]), 3)
     with pytest.raises(ValueError, match="less than"):
         torch.randint(3, 3, (2,))
+
+
+def test_gumbel_softmax_draws_exponential_numbers():
+    x = torch.linspace(0.0, 1.0, 6).reshape(2, 3)
+    torch.manual_seed(3)
+    found = torch.nn.functional.gumbel_softmax(x, tau=0.5, dim=0)
+    torch.manual_seed(3)
+    assert torch.allclose(found, ((x - torch.empty(2, 3).exponential_().log()) / 0.5).softmax(0))

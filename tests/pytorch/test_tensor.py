@@ -164,3 +164,60 @@ def test_functions_in_place_and_of_layers_are_functions_of_torch_too():
     assert x.tolist() == [0, 2]
     assert torch.conv1d is torch.nn.functional.conv1d
     assert torch.range(1, 3).tolist() == [1, 2, 3]
+
+
+def test_backward_hooks_of_modules_get_tensors_of_this_package():
+    layer, seen = nn.Linear(3, 2), []
+    layer.register_full_backward_pre_hook(lambda m, grads: seen.append(grads[0].max(dim=1).values.size()))
+    layer.register_full_backward_hook(lambda m, into, out: seen.append(into[0].sum(dim=1, keepdim=True).size()))
+    layer(torch.ones(4, 3, requires_grad=True)).sum().backward()
+    assert seen == [(4,), (4, 1)]
+
+
+IN_PLACE = [
+    nn.ReLU(True), nn.ReLU6(True), nn.LeakyReLU(0.1, True), nn.ELU(inplace=True), nn.CELU(inplace=True), nn.SELU(True),
+    nn.Hardtanh(inplace=True), nn.Hardswish(True), nn.Hardsigmoid(True), nn.SiLU(True), nn.Mish(True),
+    nn.Threshold(0.1, 0.0, True), nn.RReLU(inplace=True), nn.Dropout(0.5, True), nn.AlphaDropout(0.5, True),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("layer", IN_PLACE, ids=lambda m: type(m).__name__)
+def test_layers_that_work_in_place_write_their_input(layer):
+    leaf = torch.linspace(-2.0, 2.0, 8, requires_grad=True)
+    x = leaf * 1.0
+    y = layer(x)
+    assert y is x
+    assert not torch.equal(x, leaf)
+    assert "inplace=True" in repr(layer)
+    (x + y).sum().backward()
+    if not isinstance(layer, nn.RReLU | nn.Dropout | nn.AlphaDropout):  # those draw anew
+        again = torch.linspace(-2.0, 2.0, 8, requires_grad=True)
+        layer.inplace = False
+        layer(again).sum().backward()
+        assert torch.allclose(leaf.grad, 2 * again.grad)
+
+
+@pytest.mark.parametrize("name", ["relu", "silu", "mish", "hardswish", "hardsigmoid"])
+def test_functions_that_work_in_place_write_their_input_however_that_is_said(name):
+    f = getattr(nn.functional, name)
+    for spelling in ((True,), {"inplace": True}):
+        x = torch.linspace(-2.0, 2.0, 5)
+        expected = f(x)
+        assert (f(x, **spelling) if isinstance(spelling, dict) else f(x, *spelling)) is x
+        assert torch.equal(x, expected)
+
+
+def test_like_parts_of_a_list_print_as_one():
+    shown = repr(nn.ModuleList([nn.Linear(1, 1), nn.Linear(1, 1), nn.Dropout(0.2)]))
+    assert "(0-1): 2 x Linear(in_features=1" in shown
+    assert "(2): Dropout(p=0.2, inplace=False)" in shown
+
+
+def test_loading_says_that_all_keys_matched():
+    layer = nn.Linear(1, 1)
+    assert repr(layer.load_state_dict(layer.state_dict())) == "<All keys matched successfully>"
+    assert "missing_keys=['bias']" in repr(layer.load_state_dict({"weight": torch.ones(1, 1)}, strict=False))
+
+
+def test_a_tensor_takes_the_name_of_an_old_type():
+    assert torch.ones(2).type("torch.LongTensor").dtype is torch.int64

@@ -156,7 +156,7 @@ def _watched(values: tuple[Any, ...], on_gradients: Callable[[tuple[Any, ...]], 
     def run_vjp(xp: World, t: Any, y: Any, args: Any, wanted: Any, params: Any) -> list[Any]:
         grads: list[Any] = [None] * len(values)
         for i, g in zip(places, t, strict=True):
-            grads[i] = None if g is None else _gradient(g)
+            grads[i] = None if g is None else _gradient(g, values[i].result_class)
         passed = on_gradients(tuple(grads))
         if len(passed) != len(values):
             raise GradientError(
@@ -165,7 +165,7 @@ def _watched(values: tuple[Any, ...], on_gradients: Callable[[tuple[Any, ...]], 
         for i in places:
             if passed[i] is not None and passed[i].shape != values[i].shape:
                 raise ShapeError("MG122", f"A backward hook returned shape {passed[i].shape} for {values[i].shape}.")
-        chosen = [None if passed[i] is None else _gradient(passed[i]) for i in places]
+        chosen = [None if passed[i] is None else _gradient(passed[i], Tensor) for i in places]
         return [g if g is None or xp is TAPED else g.raw for g in chosen]
 
     def run_jvp(xp: World, tangents: Any, y: Any, args: Any, params: Any) -> Any:
@@ -182,7 +182,7 @@ def _watched(values: tuple[Any, ...], on_gradients: Callable[[tuple[Any, ...]], 
     return tuple(behind)
 
 
-def _gradient(t: Any) -> Tensor:
-    """The gradient, which is the conjugate of what a sweep carries, and back again."""
-    tensor: Tensor = t if isinstance(t, Tensor) else wrap(t, None)
+def _gradient(t: Any, cls: type[Tensor]) -> Tensor:
+    """The gradient, which is the conjugate of what a sweep carries, and back again, as a tensor of the class `cls`."""
+    tensor = wrap(t.raw, t.node, t.cut, cls) if isinstance(t, Tensor) else wrap(t, None, None, cls)
     return mg.conj(tensor) if tensor.raw.dtype.kind == "c" else tensor

@@ -65,7 +65,7 @@ def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
     if dtype is None:
         return f"torch.{LEGACY[self.raw.dtype.name]}"
     if isinstance(dtype, str):
-        dtype = {f"torch.{name}": kind for kind, name in LEGACY.items()}[dtype]
+        return _cast(self, np.dtype({f"torch.{name}": kind for kind, name in LEGACY.items()}[dtype]))
     return to(self, getattr(dtype, "kind_of_legacy", dtype))
 
 

@@ -303,7 +303,12 @@ def gumbel_softmax(logits: Tensor, tau: float = 1.0, hard: bool = False, eps: fl
     """
     tiny = float(mg.finfo(logits.dtype).smallest_normal)
     uniform = mg.clip(random.uniform(logits.shape, 0.0, 1.0, logits.dtype), min=tiny)
-    y = mg.softmax((logits - mg.log(-mg.log(uniform))) / tau, axis=dim)
+    return relaxed_sample(logits, -mg.log(-mg.log(uniform)), tau, hard, dim)
+
+
+def relaxed_sample(logits: Tensor, noise: Tensor, tau: float, hard: bool, dim: int) -> Tensor:
+    """`gumbel_softmax` with the noise given."""
+    y = mg.softmax((logits + noise) / tau, axis=dim)
     if not hard:
         return y
     chosen = mg.expand_dims(mg.argmax(y, axis=dim), axis=dim)

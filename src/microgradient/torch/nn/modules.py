@@ -6,6 +6,7 @@ parameter, tensor or module of this package (`as_torch`), so layers that make la
 
 from __future__ import annotations
 
+import itertools
 from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any, Self
@@ -14,9 +15,9 @@ from ... import nn as _nn
 from ...nn.module import Module as Base
 from ...nn.parameter import Parameter as BaseParameter
 from ...tensor import Tensor as BaseTensor
-from .. import types
+from .. import memory, types
 from ..random import sharing
-from ..tensor import adopt
+from ..tensor import Tensor, adopt
 from .parameter import Parameter, as_parameter
 
 
@@ -56,10 +57,18 @@ class Module(Base):
         return _Parts(self, {name: vars(self).get(name) for name in names})
 
     def __repr__(self) -> str:
-        lines = [f"({name}): {child!r}".replace("\n", "\n  ") for name, child in self._modules.items()]
+        lines = [f"({name}): {text}".replace("\n", "\n  ") for name, text in self._shown_parts()]
         own = self.extra_repr().split("\n") if self.extra_repr() else []
         inside = own[0] if len(own) == 1 and not lines else "".join(f"\n  {line}" for line in [*own, *lines])
         return f"{type(self).__name__}({inside}{chr(10) if lines or len(own) > 1 else ''})"
+
+    def _shown_parts(self) -> list[tuple[str, str]]:
+        """The name and the text of each part; those of a list that follow each other and look the same as one."""
+        parts = [(name, repr(child)) for name, child in self._modules.items()]
+        if not isinstance(self, _nn.ModuleList):
+            return parts
+        runs = [list(run) for _, run in itertools.groupby(parts, key=lambda part: part[1])]
+        return [run[0] if len(run) == 1 else (f"{run[0][0]}-{run[-1][0]}", f"{len(run)} x {run[0][1]}") for run in runs]
 
     def state_dict(self, *args: Any, prefix: str = "", keep_vars: bool = False, **options: Any) -> Any:
         """Every parameter and saved buffer by its path: tensors that share their memory, without gradients."""
@@ -145,7 +154,17 @@ class _Layer(Module):
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         with sharing():
-            return adopt(super().__call__(*args, **options))
+            y = adopt(super().__call__(*args, **options))
+        if vars(self).get("inplace") and isinstance(args[0], Tensor) and y is not args[0]:
+            return memory.write(args[0], y, f"`nn.{type(self).__name__}(inplace=True)`")
+        return y
+
+    def extra_repr(self) -> str:
+        """What stands between the brackets of the repr."""
+        inplace = vars(self).get("inplace")
+        always = isinstance(self, _nn.Dropout.__mro__[1])
+        shown = f"inplace={inplace}" if inplace or (always and inplace is not None) else ""
+        return ", ".join(filter(None, [super().extra_repr(), shown]))
 
     def reset_parameters(self) -> None:
         """Draw the parameters anew."""
