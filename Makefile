@@ -27,7 +27,9 @@ lint: $(VENV)/installed-lint
 
 # The same numbers as PyTorch (CPU build), in tests that have no place in `make test`
 oracle: $(VENV)/installed-peers
-	$(PYTEST) tests/oracle
+	$(PYTEST) tests/oracle --ignore tests/oracle/test_control_flow.py -m "not jax"
+	$(PYTEST) tests/oracle/test_control_flow.py  # JAX and PyTorch in processes of their own
+	$(PYTEST) tests/oracle/test_complex.py -m jax
 
 # The compiler's tests with every call of a compiled function run eagerly as well, and compared
 check: $(VENV)/installed-test

@@ -104,6 +104,7 @@ def test_backward_and_second_derivatives_are_pytorchs(name):
             np.testing.assert_allclose(g.data, h.detach().resolve_conj().numpy(), rtol=1e-7, atol=1e-9)
 
 
+@pytest.mark.jax
 @pytest.mark.parametrize("name", [name for name in [*NAMES, *CASES] if name not in NOT_IN_JAX])
 def test_transforms_are_jaxs(name):
     jax = pytest.importorskip("jax")
@@ -140,6 +141,7 @@ def test_transforms_are_jaxs(name):
     np.testing.assert_allclose(moved.data, np.asarray(expected), rtol=1e-7, atol=1e-9)
 
 
+@pytest.mark.jax
 def test_holomorphic_derivatives_are_jaxs():
     jax = pytest.importorskip("jax")
     jax.config.update("jax_enable_x64", True)

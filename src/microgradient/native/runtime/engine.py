@@ -151,16 +151,16 @@ def code_of_text(text: Callable[[], str], key: object) -> Code:
     with _lock:
         code = _loaded.get(digest) or _from_disk(digest)
         if code is None:
-            object_code = compile_text(text(), target)
+            object_code = compile_text(text(), target, far=True)
             code = Code(object_code, from_disk=False)
             disk.store(digest, object_code)
         _loaded[digest] = code
     return code
 
 
-def compile_text(text: str, target: Host) -> bytes:
-    """The object file of a module's text."""
-    parsed, machine = _optimised(text, target)
+def compile_text(text: str, target: Host, far: bool = False) -> bytes:
+    """The object file of a module's text; `far`: its data may lie more than 2 GB away, among other libraries' memory."""
+    parsed, machine = _optimised(text, target, far)
     return bytes(machine.emit_object(parsed))
 
 
@@ -170,13 +170,13 @@ def assembly(function: Function) -> str:
     return str(machine.emit_assembly(parsed))
 
 
-def _optimised(text: str, target: Host) -> tuple[Any, Any]:
+def _optimised(text: str, target: Host, far: bool = False) -> tuple[Any, Any]:
     import llvmlite.binding as llvm
 
     _initialise()
     parsed = llvm.parse_assembly(text)
     with _lock:
-        machine, passes, builder = _passes(target)
+        machine, passes, builder = _passes(target, far)
         parsed.triple, parsed.data_layout = target.triple, str(machine.target_data)
         parsed.verify()
         passes.run(parsed, builder)
@@ -193,11 +193,11 @@ def _is_there(function: str) -> bool:
 
 
 @cache
-def _passes(target: Host) -> tuple[Any, Any, Any]:
+def _passes(target: Host, far: bool = False) -> tuple[Any, Any, Any]:
     """The code generator of a processor and the passes before it; made once, since LLVM never frees them."""
     import llvmlite.binding as llvm
 
-    machine = _machine(target)
+    machine = _machine(target, far)
     passes = llvm.create_new_module_pass_manager()
     passes.add_always_inliner_pass()
     passes.add_sroa_pass()
@@ -264,9 +264,13 @@ def _native() -> Host:
     return Host(llvm.get_process_triple(), llvm.get_host_cpu_name(), features.flatten(), bits)
 
 
-def _machine(target: Host) -> Any:
+def _machine(target: Host, far: bool = False) -> Any:
     import llvmlite.binding as llvm
 
     return llvm.Target.from_triple(target.triple).create_target_machine(
-        cpu=target.cpu, features=target.features, opt=2, reloc="pic", codemodel="small"
+        cpu=target.cpu,
+        features=target.features,
+        opt=2,
+        reloc="static" if far else "pic",
+        codemodel="large" if far else "small",
     )
