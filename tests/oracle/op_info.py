@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from functools import partial
 
 import numpy as np
 import torch
@@ -242,7 +243,7 @@ def gradients(total, leaves, autograd, create):
     return autograd.grad(total, leaves, create_graph=create, allow_unused=True, retain_graph=True)
 
 
-def replay_sample(op, f, sample, orders, compiled=False):
+def replay_sample(op, f, sample, orders):
     leaves = []
     args = converted([sample.input, *sample.args], leaves)
     kwargs = converted(sample.kwargs, leaves)
@@ -251,8 +252,11 @@ def replay_sample(op, f, sample, orders, compiled=False):
     except Exception as error:
         return None if isinstance(error, NotImplementedError | RuntimeError | ValueError) else f"PyTorch: {error}"
     found = f(*args, **kwargs)
-    if isinstance(found, mg.nn.Module):
-        return "a module"
+    return compared(op, sample, theirs, found, leaves, orders)
+
+
+def compared(op, sample, theirs, found, leaves, orders):
+    """None, or how the values, the gradients (order 1) or the second gradients (2) differ."""
     if op.name in UNREAD:
         return (
             None if [tuple(x.shape) for x in flat(theirs)] == [tuple(x.shape) for x in flat(found)] else "shapes differ"
@@ -321,6 +325,54 @@ def replay(op, orders=2):
         if problem is not None:
             problems.append((number, problem))
     return problems, len(taken)
+
+
+REFUSED = {
+    "item", "allclose", "equal", "frexp", "geqrf", "linspace.tensor_overload", "logspace.tensor_overload",
+    "lu_unpack", "lu", "lu_solve", "masked_select", "as_strided", "as_strided_copy", "narrow", "tensor_split",
+    "unravel_index", "index_reduce.prod", "index_reduce.amin", "index_reduce.amax", "unique", "unique_consecutive",
+    "histogram", "histc", "bincount", "resize_", "nonzero", "nonzero_static", "nn.functional.one_hot",
+    "nn.functional.embedding_bag", "argwhere", "scatter_reduce.prod", "scatter_reduce.amin", "scatter_reduce.amax",
+    "_segment_reduce.lengths", "_segment_reduce.offsets", "linalg.lu_factor_ex", "linalg.lu_solve",
+    "linalg.matrix_rank", "linalg.matrix_rank.hermitian", "special.chebyshev_polynomial_t",
+    "special.chebyshev_polynomial_u", "special.chebyshev_polynomial_v", "special.chebyshev_polynomial_w",
+    "special.hermite_polynomial_h", "special.hermite_polynomial_he", "special.laguerre_polynomial_l",
+    "special.legendre_polynomial_p", "special.shifted_chebyshev_polynomial_t",
+    "special.shifted_chebyshev_polynomial_u", "special.shifted_chebyshev_polynomial_v",
+    "special.shifted_chebyshev_polynomial_w",
+}  # fmt: skip
+"""Operators whose samples a compiled function refuses, since shapes or places depend on values."""
+
+
+def replay_compiled(op):
+    """The same for two samples with the function compiled, and derivatives through it."""
+    f = function(op.name, op.variant_test_name)
+    kind = kind_of(op)
+    taken = samples(op, kind, op.supports_autograd and kind.is_floating_point)
+    problems = []
+    for number in sorted({0, len(taken) // 2}):
+        sample, leaves = taken[number], []
+        args, kwargs = converted([sample.input, *sample.args], leaves), converted(sample.kwargs, leaves)
+        tensors = [y for _, y in leaves] or [a for a in args if isinstance(a, ours.Tensor)]
+        places = {id(t): k for k, t in enumerate(tensors)}
+        step = mg.compile(partial(_with_tensors, f, args, kwargs, places))
+        torch.manual_seed(42), ours.manual_seed(42)
+        theirs = op(sample.input, *sample.args, **sample.kwargs)
+        ours.manual_seed(42)
+        problem = compared(op, sample, theirs, step(*tensors), leaves, 1)
+        problems += [] if problem is None else [(number, problem)]
+    return problems
+
+
+def _with_tensors(f, args, kwargs, places, *tensors):
+    def put(x):
+        if isinstance(x, ours.Tensor):
+            return tensors[places[id(x)]] if id(x) in places else x
+        if isinstance(x, list | tuple) and not hasattr(x, "_fields"):
+            return type(x)(map(put, x))
+        return {k: put(v) for k, v in x.items()} if isinstance(x, dict) else x
+
+    return f(*put(args), **put(kwargs))
 
 
 def main(names):

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from .op_info import EXCEPTIONS, replay, variants
+from microgradient.errors import MicrogradientError
+
+from .op_info import EXCEPTIONS, REFUSED, replay, replay_compiled, variants
 
 VARIANTS = {name: op for name, op in variants() if name not in EXCEPTIONS}
 
@@ -17,6 +19,19 @@ def test_samples_agree(name):
     problems, count = replay(VARIANTS[name])
     assert problems == []
     assert count
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", [name for name in VARIANTS if name not in REFUSED])
+def test_samples_agree_compiled(name):
+    assert replay_compiled(VARIANTS[name]) == []
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", sorted(REFUSED))
+def test_what_can_not_be_compiled_is_refused(name):
+    with pytest.raises(MicrogradientError):
+        replay_compiled(VARIANTS[name])
 
 
 def test_exceptions_are_operators_and_few():
