@@ -29,7 +29,7 @@ LIBRARY = (str(Path(__file__).parent), str(Path(numpy.linalg.__file__).parent.pa
 _RECIPES = str(Path(__file__).parent / "recipes")
 
 
-class MicrogradientError(Exception):
+class MicrogradientError(RuntimeError):
     """The base of every error raised here. `code` is its name, `module_path` the layer it happened in, if any.
 
     >>> str(GradientError("MG101", "`loss` has shape (32,)."))

@@ -409,6 +409,11 @@ def drawing_from(generator: Generator) -> Iterator[None]:
         _shared.reset(token)
 
 
+def shared_generator() -> Generator:
+    """The generator that the functions of this module draw from here."""
+    return _shared.get()
+
+
 def _of_shared(method: Function) -> Function:
     """The function that calls a method of the generator that is shared here."""
     name = method.__name__

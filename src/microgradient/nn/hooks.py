@@ -62,7 +62,8 @@ class Hooked:
     def register_full_backward_hook(self, hook: Function, prepend: bool = False) -> RemovableHandle:
         """Call `hook(module, grad_input, grad_output)` when the gradients of the inputs are there; it may return others.
 
-        Both are tuples, with None for what is no tensor with a gradient.
+        Both are tuples, with None for what is no tensor with a gradient. If no input has one, it is called with the gradients
+        of the outputs.
         """
         return self._add_hook(Hook("backward", hook), prepend)
 
@@ -111,7 +112,8 @@ def call_with_hooks(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any
             args = given if isinstance(given, tuple) else (given,)
     before, after = module._hooks_of("backward_pre"), module._hooks_of("backward")
     outgoing: list[Any] = []
-    if after:
+    cut = after and not any(isinstance(x, Tensor) and x.node is not None for x in args)  # no gradient of an input comes
+    if after and not cut:
         args = _watched(args, lambda grads: _changed(after, module, grads, tuple(outgoing)))
     waiting = module._hooks_of("forward")
     try:
@@ -133,6 +135,10 @@ def call_with_hooks(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any
     def on_outputs(grads: tuple[Any, ...]) -> tuple[Any, ...]:
         grads = _changed(before, module, grads)
         outgoing[:] = grads
+        if cut and any(g is not None for g in _changed(after, module, (None,) * len(args), grads)):
+            raise GradientError(
+                "MG109", "A backward hook returned a gradient, but no input of the module requires one."
+            )
         return grads
 
     watched = _watched(output if isinstance(output, tuple) else (output,), on_outputs)

@@ -262,6 +262,11 @@ class Module(Hooked):
         Nothing is changed unless all of it fits. Raises `StateDictError` with the keys that are missing,
         unexpected (both only if `strict`) or have another shape.
         """
+        if not isinstance(state_dict, Mapping):
+            raise ArgumentTypeError(
+                "MG155",
+                f"load_state_dict takes a dict of tensors, got {type(state_dict).__name__}. Write `model.state_dict()`.",
+            )
         hooked = [(path, module) for path, module in self.named_modules() if module._hooks]
         messages: list[str] = []
         if hooked:

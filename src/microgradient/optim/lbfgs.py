@@ -91,7 +91,7 @@ class LBFGS(Optimizer):
             state |= {"d": d, "t": t, "prev_flat_grad": g, "prev_loss": before}
             if slope > -tolerance:
                 break
-            x = [p.raw for p in group["params"]]
+            x = [p.raw.copy() for p in group["params"]]  # a parameter's array may be written into, see `_go`
             if group["line_search_fn"]:
                 start = Point(0.0, loss, g, slope)
                 found, count = strong_wolfe(

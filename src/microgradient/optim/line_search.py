@@ -99,7 +99,7 @@ def _lowest(a: Point, b: Point, left: float, right: float) -> float:
     """Where the cubic through two points with their slopes is lowest, no further out than `left` and `right`."""
     a, b = (a, b) if a.t <= b.t else (b, a)
     d1 = a.slope + b.slope - 3 * (a.loss - b.loss) / (a.t - b.t)
-    square = d1**2 - a.slope * b.slope
+    square = d1 * d1 - a.slope * b.slope  # inf where `**` would raise
     if not square >= 0:
         return (left + right) / 2
     d2 = math.sqrt(square)

@@ -23,7 +23,7 @@ from ..tensor import Tensor
 from ..tensor_hooks import RemovableHandle
 from .checks import check_parameter, check_settings, listed
 from .state import State as State
-from .state import check_shape, exported, imported, is_array, replace
+from .state import check_shape, copied, exported, imported, is_array, replace
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Hook = Callable[..., Any]
@@ -115,6 +115,11 @@ class Optimizer:
     def initial_state(self, p: Any, group: Group) -> State:
         """What is remembered about a parameter before the first `update`. By default nothing; a compiled step begins with it."""
         return {}
+
+    @property
+    def _has_formula(self) -> bool:
+        """Whether it has an `update`; one with a `step` of its own, as PyTorch's are written, keeps in `state` what it likes."""
+        return type(self).update is not Optimizer.update or type(self).step is Optimizer.step
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient. A `closure` that computes the loss is called first and its value
@@ -218,7 +223,7 @@ class Optimizer:
             for group in self.param_groups
         ]
         state = {
-            indices[p]: {name: exported(value, name) for name, value in entry.items()}
+            indices[p]: {name: exported(value, name) if self._has_formula else value for name, value in entry.items()}
             for p, entry in sorted(self.state.items(), key=lambda item: indices[item[0]])
         }
         saved = {"state": state, "param_groups": groups}
@@ -273,6 +278,8 @@ class Optimizer:
 
     def _imported(self, entry: State, index: Any, p: Tensor, group: Group) -> State:
         """What a saved state says about one parameter. Raises if an array doesn't have the shape that it begins with."""
+        if not self._has_formula:
+            return {name: copied(value, None if name == "step" else p.raw.dtype) for name, value in entry.items()}
         state, first = {}, self.initial_state(p, group)
         for name, value in entry.items():
             new = imported(value, name in self.numbers or (p.ndim > 0 and not getattr(value, "shape", ())), p.dtype)

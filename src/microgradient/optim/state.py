@@ -33,6 +33,20 @@ def imported(value: Any, is_number: bool, dtype: Any) -> Any:
     return array.item() if is_number else array.astype(dtype, copy=False)
 
 
+def copied(value: Any, dtype: Any) -> Any:
+    """An entry of a saved state as it is, with tensors of their own; floating ones get `dtype`, unless that is None."""
+    if isinstance(value, list | tuple):
+        return type(value)(copied(x, dtype) for x in value)
+    if isinstance(value, dict):
+        return {k: copied(x, dtype) for k, x in value.items()}
+    if not isinstance(value, Tensor):
+        return value
+    array = value.raw.copy()
+    return wrap(
+        array.astype(dtype) if dtype is not None and array.dtype.kind == "f" else array, None, None, value.result_class
+    )
+
+
 def check_shape(value: Any, shape: tuple[int, ...], name: str, index: Any) -> None:
     """Raise unless an entry of a saved state, if it is an array, has the shape of the one that it is to replace."""
     if isinstance(value, np.ndarray) and value.shape != shape:

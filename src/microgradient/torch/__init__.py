@@ -165,8 +165,8 @@ return_types = SimpleNamespace(**types.return_types)
 vmap = func.vmap
 
 _LATE_MODULES = (
-    "accelerator", "amp", "backends", "cuda", "distributions", "jit", "masked", "mps", "multiprocessing", "nn", "optim",
-    "profiler", "signal", "testing", "utils", "xpu",
+    "_dynamo", "accelerator", "amp", "backends", "compiler", "cuda", "distributions", "jit", "masked", "mps", "multiprocessing",
+    "nn", "optim", "profiler", "signal", "testing", "utils", "xpu",
 )  # fmt: skip
 _LATE = {"GradScaler": "amp", "compile": "compiling", "load": "serialization", "save": "serialization"}
 _OF_LAYERS = (

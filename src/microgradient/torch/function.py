@@ -87,6 +87,10 @@ def _with_habits(f: Callable[..., Any], view: bool) -> Callable[..., Any]:
             y = f(*args, **options)
         except TypeError as error:
             raise _explained(error, call, args, options) from None
+        except AttributeError as error:
+            if error.name != "raw" or isinstance(error.obj, Base):
+                raise
+            raise _no_tensor(error.obj, call, args, options) from None
         y = adopt(y)
         if view:
             _share(y, args, options, f)
@@ -151,3 +155,12 @@ def _explained(error: TypeError, call: Callable[..., Any], args: Any, options: A
             "MG125", f"{name}(): argument 'input' must be Tensor, not {type(first).__name__}. Write `torch.tensor(…)`."
         )
     return error
+
+
+def _no_tensor(found: Any, call: Callable[..., Any], args: Any, options: Any) -> ArgumentTypeError:
+    """What to say where a tensor was expected and `found` given."""
+    given = inspect.signature(call).bind(*args, **options).arguments
+    which = next((f"argument '{name}'" for name, value in given.items() if value is found), "an argument")
+    return ArgumentTypeError(
+        "MG125", f"{call.__name__}(): {which} must be Tensor, not {type(found).__name__}. Write `torch.tensor(…)`."
+    )

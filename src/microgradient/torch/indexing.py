@@ -8,7 +8,7 @@ import numpy as np
 
 import microgradient as mg
 
-from ..errors import ArgumentError, OutOfRangeError, ShapeError
+from ..errors import ArgumentError, ArgumentTypeError, OutOfRangeError, ShapeError
 from ..indexing import index_key
 from ..rules import INDEX
 from ..taped_world import TAPED
@@ -105,6 +105,11 @@ def masked_fill(input: Any, mask: Any, value: Any) -> Any:
     if isinstance(value, Base) and value.raw.ndim:
         raise ViewError(
             "MG120", f"masked_fill_ only supports a 0-dimensional value tensor, but got {value.raw.ndim} dimension(s)."
+        )
+    if not isinstance(mask, Base) or mask.raw.dtype.kind != "b":
+        found = mask.dtype if isinstance(mask, Base) else type(mask).__name__
+        raise ArgumentTypeError(
+            "MG140", f"masked_fill takes a mask of dtype torch.bool, not {found}. Write `mask.bool()`."
         )
     value = mg.astype(value, input.raw.dtype) if isinstance(value, Base) else input.raw.dtype.type(value)
     return mg.where(mask, value, input)

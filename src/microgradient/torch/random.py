@@ -361,6 +361,8 @@ def randint(
         low, high, size = 0, low, high
     elif high is None:
         low, high = 0, low
+    if not isinstance(size, tuple | list):
+        raise ArgumentTypeError("MG125", f"randint takes `size` as a tuple, got {size!r:.80}. Write `size=(3,)`.")
     drawn = _of(generator).integers(int(low), int(high), tuple(size))
     return made(mg.astype(drawn, np.int64 if dtype is None else types.numpy_dtype(dtype)), requires_grad, options)
 

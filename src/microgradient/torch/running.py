@@ -15,7 +15,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
-from ..errors import DataError, MicrogradientError, MissingNameError
+from ..errors import LIBRARY, DataError, MicrogradientError, MissingNameError
 
 _OURS = "microgradient.torch"
 
@@ -93,17 +93,52 @@ def _executed(code: CodeType, main: ModuleType) -> int:
             return stop.code or 0
         sys.stderr.write(f"{stop.code}\n")
         return 1
-    except (MissingNameError, MissingModuleError) as error:
-        frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == main.__file__]
+    except (AttributeError, ImportError) as raised:
+        error = _missing(raised)
+        if error is None:
+            return _reported(raised, code)
+        frames = [f for f in traceback.extract_tb(raised.__traceback__) if f.filename == main.__file__]
         where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno}: {frames[-1].line})" if frames else ""
         raise type(error)(error.code, f"{error.message}{where}") from None
     except Exception as error:
-        frame = error.__traceback__
-        while frame is not None and frame.tb_frame.f_code is not code:
-            frame = frame.tb_next  # what is ours above the program tells the user nothing
-        traceback.print_exception(type(error), error, frame)
-        return 1
+        return _reported(error, code)
     return 0
+
+
+def _missing(error: Exception) -> MicrogradientError | None:
+    """The error that names what isn't here, if that is what was raised; Python says it in its own words of a module of ours."""
+    if isinstance(error, MissingNameError | MissingModuleError):
+        return error
+    module, name = "", ""
+    if isinstance(error, ImportError) and error.msg.startswith("cannot import name"):
+        module, name = error.name or "", error.msg.split("'")[1]
+    elif isinstance(error, AttributeError) and isinstance(error.obj, ModuleType):
+        module, name = error.obj.__name__, error.name or ""
+    if module != _OURS and not module.startswith(f"{_OURS}."):
+        return None
+    try:
+        getattr(sys.modules[module], name)
+    except MissingNameError as known:
+        found: MicrogradientError = known.with_traceback(error.__traceback__)
+    except AttributeError:
+        where = module.removeprefix("microgradient.")
+        message = f"There is no `{where}.{name}` here. docs/differences.md lists what is."
+        found = MissingNameError("MG139", message).with_traceback(error.__traceback__)
+    else:
+        return None
+    return found
+
+
+def _reported(error: Exception, code: CodeType) -> int:
+    """Print the traceback without the frames that are ours: above the program, and where an error of ours is raised."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_frame.f_code is not code:
+        frame = frame.tb_next
+    report = traceback.TracebackException(type(error), error, frame)
+    if isinstance(error, MicrogradientError):
+        report.stack = traceback.StackSummary.from_list([f for f in report.stack if not f.filename.startswith(LIBRARY)])
+    sys.stderr.writelines(report.format())
+    return 1
 
 
 class _Compiled(ast.NodeTransformer):

@@ -66,6 +66,10 @@ def load(
     """
     if map_location is not None and not callable(map_location) and not isinstance(map_location, dict):
         types.check_device(map_location)
+    if not hasattr(f, "read") and not Path(f).exists():
+        raise MissingFileError(
+            "MG185", f"There is no file {f}, seen from {Path.cwd()}. Write the path that was saved to."
+        )
     content, name = (f.read(), "the file") if hasattr(f, "read") else (read_plain(Path(f)), str(f))
     if not zipfile.is_zipfile(io.BytesIO(content)):
         if content[:1] == b"\x80":
@@ -85,6 +89,10 @@ def load(
         return _built(json.loads(files[_OBJECT]), arrays)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError("MG185", f"{name} is damaged: its description can't be read ({error!r:.100}).") from None
+
+
+class MissingFileError(DataError, FileNotFoundError):
+    """A file that isn't there."""
 
 
 _PLAIN = (str, bool, int, float, type(None))

@@ -109,7 +109,7 @@ class Tensor(Base):
     def grad(self, value: Any) -> None:
         if value is not None and self.node is None:
             raise GradientError("MG109", "This tensor needs no gradient. Write `x.requires_grad_()` first.")
-        Base.grad.fset(self, value)  # type: ignore[attr-defined]
+        Base.grad.fset(self, value if value is None else adopt(value))  # type: ignore[attr-defined]
 
     @property
     def grad_fn(self) -> Any:

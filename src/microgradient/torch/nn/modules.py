@@ -17,6 +17,7 @@ from ...nn.parameter import Parameter as BaseParameter
 from ...tensor import Tensor as BaseTensor
 from .. import memory, types
 from ..random import sharing
+from ..strict import differs
 from ..tensor import Tensor, adopt
 from .parameter import Parameter, as_parameter
 
@@ -94,8 +95,8 @@ class Module(Base):
             elif isinstance(arg, types.dtype) or (isinstance(arg, type) and arg is not bool):
                 dtype = arg
             elif isinstance(arg, str | types.device | int):
-                types.check_device(arg)
-        types.check_device(options.get("device"))
+                _check_device(arg)
+        _check_device(options.get("device"))
         return self if dtype is None else super().to(dtype=types.numpy_dtype(dtype))
 
     def cuda(self, device: Any = None) -> Self:
@@ -211,3 +212,10 @@ for _name in _nn.__all__:
 for _found in layers.values():
     if hasattr(_found, "cls_to_become"):  # a lazy layer
         _found.cls_to_become = layers[_found.cls_to_become.__name__]
+
+
+def _check_device(wanted: Any) -> None:
+    """Raise unless it is there. A module on "meta", a shape for `functional_call`, keeps its numbers."""
+    if wanted is None or types.device(wanted).type != "meta":
+        return types.check_device(wanted)
+    differs("MG124", "A module sent to the device 'meta' stays on the CPU and keeps its numbers.")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Callable
 from typing import Any
 
+from ... import trace_hooks
 from ...custom_rules import checkpoint as _checkpoint
+from ..random import default_generator
 from ..tensor import adopt
 
 
@@ -18,9 +22,30 @@ def checkpoint(function: Callable[..., Any], *args: Any, use_reentrant: bool | N
     >>> x.grad
     tensor(7.3891)
     """
-    for name in ("preserve_rng_state", "context_fn", "determinism_check", "debug", "early_stop"):
+    preserved = options.pop("preserve_rng_state", True)
+    for name in ("context_fn", "determinism_check", "debug", "early_stop"):
         options.pop(name, None)
+    if preserved and trace_hooks.current() is None:
+        function = _drawing_the_same(function)
     return adopt(_checkpoint(function)(*args, **options))
+
+
+def _drawing_the_same(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, drawing in every later call the random numbers that it draws in the first."""
+    start, calls = default_generator.get_state(), itertools.count()
+
+    @functools.wraps(function, updated=())
+    def call(*args: Any, **options: Any) -> Any:
+        if not next(calls):
+            return function(*args, **options)
+        now = default_generator.get_state()
+        default_generator.set_state(start)
+        try:
+            return function(*args, **options)
+        finally:
+            default_generator.set_state(now)
+
+    return call
 
 
 def checkpoint_sequential(
@@ -39,5 +64,5 @@ def checkpoint_sequential(
         return call
 
     for start in range(0, len(parts), size):
-        input = checkpoint(run(parts[start : start + size]), input)
+        input = checkpoint(run(parts[start : start + size]), input, **options)
     return input

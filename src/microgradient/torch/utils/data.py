@@ -13,17 +13,15 @@ from ...data import (
     Dataset,
     DistributedSampler,
     IterableDataset,
-    RandomSampler,
     Sampler,
     SequentialSampler,
     StackDataset,
     Subset,
-    SubsetRandomSampler,
     TensorDataset,
-    WeightedRandomSampler,
     get_worker_info,
 )
 from ...data.loader import STACKS
+from ...random import drawing_from, shared_generator
 from ..random import Generator, default_generator, sharing
 from ..tensor import adopt
 
@@ -50,6 +48,44 @@ def random_split(dataset: Any, lengths: Sequence[int | float], generator: Any = 
         return _data.random_split(dataset, lengths, generator)
 
 
+class RandomSampler(_data.RandomSampler):
+    """All numbers in the order in which PyTorch draws them: from one number of the shared generator, unless it has its own.
+
+    >>> import microgradient.torch as torch
+    >>> _ = torch.manual_seed(0)
+    >>> list(torch.utils.data.RandomSampler(range(6)))
+    [0, 1, 2, 3, 5, 4]
+    """
+
+    def __iter__(self) -> Iterator[int]:
+        if self.generator is not None or _in_loader():
+            return super().__iter__()
+        with drawing_from(Generator().manual_seed(_whole(default_generator))):
+            return super().__iter__()
+
+
+class SubsetRandomSampler(_data.SubsetRandomSampler):
+    """The given numbers in the order in which PyTorch draws them."""
+
+    def __iter__(self) -> Iterator[int]:
+        with drawing_from(shared_generator() if _in_loader() else default_generator):
+            return super().__iter__()
+
+
+class WeightedRandomSampler(_data.WeightedRandomSampler):
+    """Numbers with probabilities in proportion to their weights, those that PyTorch draws."""
+
+    def __iter__(self) -> Iterator[int]:
+        with drawing_from(shared_generator() if _in_loader() else default_generator):
+            return super().__iter__()
+
+
+def _in_loader() -> bool:
+    """Whether a loader has said from what generator its order is drawn."""
+    source = shared_generator()
+    return isinstance(source, Generator) and source is not default_generator
+
+
 class DataLoader(_data.DataLoader):
     """Batches in the order in which PyTorch's loader gives them after the same seed.
 
@@ -74,7 +110,9 @@ class DataLoader(_data.DataLoader):
         return Generator().manual_seed(seed) if self._is_seeded() else self.generator or default_generator
 
     def _is_seeded(self) -> bool:
-        return self.generator is None and isinstance(self.sampler, RandomSampler) and self.sampler.generator is None
+        return (
+            self.generator is None and isinstance(self.sampler, _data.RandomSampler) and self.sampler.generator is None
+        )
 
 
 def _whole(generator: Any) -> int:
