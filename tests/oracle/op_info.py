@@ -329,11 +329,11 @@ def replay(op, orders=2):
 
 REFUSED = {
     "item", "allclose", "frexp", "geqrf", "linspace.tensor_overload", "logspace.tensor_overload",
-    "lu_unpack", "lu", "masked_select", "as_strided", "as_strided_copy", "narrow", 
+    "lu_unpack", "lu", "masked_select", "as_strided", "as_strided_copy", "narrow",
     "unravel_index", "index_reduce.prod", "index_reduce.amin", "index_reduce.amax", "unique", "unique_consecutive",
-    "histogram", "histc", "bincount", "nonzero", "nonzero_static", 
+    "histogram", "histc", "bincount", "nonzero", "nonzero_static",
     "nn.functional.embedding_bag", "argwhere", "scatter_reduce.prod", "scatter_reduce.amin", "scatter_reduce.amax",
-    "_segment_reduce.lengths", "_segment_reduce.offsets", "linalg.lu_factor_ex", 
+    "_segment_reduce.lengths", "_segment_reduce.offsets", "linalg.lu_factor_ex",
     "linalg.matrix_rank", "linalg.matrix_rank.hermitian", "special.chebyshev_polynomial_t",
     "special.chebyshev_polynomial_u", "special.chebyshev_polynomial_v", "special.chebyshev_polynomial_w",
     "special.hermite_polynomial_h", "special.hermite_polynomial_he", "special.laguerre_polynomial_l",
