@@ -113,7 +113,7 @@ _special("kve", lambda xp, t, y, a, v: t * (y - (xp.kve(a, v=v - 1) + xp.kve(a, 
          formula="besselk(v, a)*exp(a)", v=0)
 _special("spherical_jn", lambda xp, t, y, a, n: t * (
     ((n * xp.spherical_jn(a, n=n - 1) if n else 0) - (n + 1) * xp.spherical_jn(a, n=n + 1)) / (2 * n + 1)),
-    formula="jn(n, a)", n=0)
+    kernel=kernels.spherical_jn, formula="jn(n, a)", n=0)
 _special("airy",  # number 0 is Ai, 2 is Bi, 1 and 3 are their derivatives; y″ = a y
          lambda xp, t, y, a, k: t * (a * xp.airy(a, k=k - 1) if k % 2 else xp.airy(a, k=k + 1)),
          kernel=kernels.airy, formula="(airyai, airyaiprime, airybi, airybiprime)[k](a)", k=0)

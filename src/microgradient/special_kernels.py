@@ -1,4 +1,4 @@
-"""Special functions on arrays that SciPy does not have as they are needed: derivatives in the parameters of two integrals."""
+"""Special functions on arrays that SciPy does not have as they are needed."""
 
 from __future__ import annotations
 
@@ -16,6 +16,17 @@ def airy(a: Array, *, k: int) -> Array:
     import scipy.special
 
     return cast("Array", scipy.special.airy(a)[k])
+
+
+def spherical_jn(a: Array, *, n: int) -> Array:
+    """The spherical Bessel function; near 0, where SciPy's 1/x overflows, the first term of its series, xⁿ/(2n+1)!!."""
+    import scipy.special
+
+    x = a.astype(np.float64)
+    near = np.abs(x) < 1e-100
+    first = x**n / math.prod(range(1, 2 * n + 2, 2))
+    y = np.where(near, first, scipy.special.spherical_jn(n, np.where(near, 1.0, x)))
+    return cast("Array", y.astype(a.dtype))
 
 
 def gammainc(a: Array, x: Array, *, n: int) -> Array:
