@@ -25,8 +25,7 @@ def spherical_jn(a: Array, *, n: int) -> Array:
     x = a.astype(np.float64)
     near = np.abs(x) < 1e-100
     first = x**n / math.prod(range(1, 2 * n + 2, 2))
-    y = np.where(near, first, scipy.special.spherical_jn(n, np.where(near, 1.0, x)))
-    return cast("Array", y.astype(a.dtype))
+    return np.where(near, first, scipy.special.spherical_jn(n, np.where(near, 1.0, x))).astype(a.dtype)
 
 
 def gammainc(a: Array, x: Array, *, n: int) -> Array:
