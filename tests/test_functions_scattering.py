@@ -36,12 +36,14 @@ GRADIENTS = {
     "median": (mg.median, (X,)), "median axis": (lambda x: mg.median(x, axis=1, keepdims=True), (X,)),
     **{f"quantile {m}": (lambda x, m=m: mg.quantile(x, [0.2, 0.5, 0.9], axis=0, method=m), (X,))
        for m in ("linear", "lower", "higher", "midpoint", "nearest")},
+    "quantile in its part": (lambda x, q: mg.quantile(x, q, axis=0), (X, np.array([0.2, 0.55]))),
     "kthvalue": (lambda x: mg.kthvalue(x, 2, axis=0)[0], (X,)), "mode": (lambda x: mg.mode(x)[0], (X,)),
     "cumulative_max": (lambda x: mg.cumulative_max(x, axis=0)[0], (X,)),
     "cumulative_min": (lambda x: mg.cumulative_min(x)[0], (X,)), "cumulative_logsumexp": (mg.cumulative_logsumexp, (X,)),
     "bincount": (lambda w: mg.bincount([0, 2, 2], weights=w), (distinct(3),)),
     "histogram": (lambda w: mg.histogram([0.1, 0.2, 0.9], 3, weights=w)[0], (distinct(3),)),
     "cov": (mg.cov, (X,)), "corrcoef": (mg.corrcoef, (X,)), "cov complex": (mg.cov, (X + 1j * X[::-1],)),
+    "cov weighted": (lambda x, w: mg.cov(x, fweights=[1, 2, 3], aweights=w), (X, np.array([0.3, 0.9, 0.4]))),
     "interp": (mg.interp, (np.array([0.3, 1.1, 1.7]), PLACES, distinct(4))),
     "trapezoid": (mg.trapezoid, (X, np.array([0.0, 1.0, 3.0]))),
     "cumulative_trapezoid": (lambda y, x: mg.cumulative_trapezoid(y, x, axis=0, initial=0.5), (X, PLACES)),
@@ -113,6 +115,30 @@ def test_ties_share_the_gradient():
     assert [t.tolist() for t in g(mg.tensor([2.0, 1.0]), mg.tensor([2.0, 0.0]))] == [[0.5, 1], [0.5, 0]]
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.bool_, np.float32])
+def test_extremes_are_entries_whatever_their_dtype(dtype):
+    x, v, places = np.array([3, 1]).astype(dtype), np.array([2, 0, 7]).astype(dtype), np.array([0, 0, 1])
+    for reduce, ufunc in (("max", np.maximum), ("min", np.minimum)):
+        expected = x.copy()
+        ufunc.at(expected, places, v)
+        found = mg.scatter(x, places, v, reduce=reduce)
+        assert found.dtype == dtype
+        assert found.tolist() == expected.tolist()
+
+
+def test_extremes_of_many_ties_and_infinities():
+    v = mg.tensor([0.1] * 7, dtype=mg.float64, requires_grad=True)
+    y = mg.segment_max(v, [0] * 7)
+    assert y.tolist() == [0.1]  # to the bit, although it is a mean of seven
+    y.backward(mg.ones(1))
+    np.testing.assert_allclose(v.grad.raw, np.full(7, 1 / 7))
+    start, v = mg.full(3, -np.inf), mg.tensor([1.0, -np.inf], requires_grad=True)
+    y = mg.scatter(start, [0, 1], v, reduce="max")
+    mg.sum(mg.where(mg.isfinite(y), y, 0.0)).backward()
+    assert y.tolist() == [1.0, -np.inf, -np.inf]
+    assert v.grad.tolist() == [1.0, 0.0]
+
+
 @pytest.mark.parametrize("axis", [None, 0, 1, (0, 1)])
 @pytest.mark.parametrize("method", ["linear", "lower", "higher", "midpoint", "nearest"])
 def test_quantiles_are_numpys(axis, method):
@@ -160,10 +186,12 @@ def test_histograms_are_numpys():
                 close(ours.edges, theirs[1])
     points = rng.normal(size=(40, 2))
     for bins in (3, [2, [-1.0, 0.0, 2.0]]):
-        ours, theirs = mg.histogramdd(points, bins, weights=w[:40]), np.histogramdd(points, bins, weights=w[:40])
-        close(ours.counts, theirs[0])
-        for a, b in zip(ours.edges, theirs[1], strict=True):
-            close(a, b)
+        for density in (False, True):
+            ours = mg.histogramdd(points, bins, weights=w[:40], density=density)
+            theirs = np.histogramdd(points, bins, weights=w[:40], density=density)
+            close(ours.counts, theirs[0])
+            for a, b in zip(ours.edges, theirs[1], strict=True):
+                close(a, b)
     assert mg.bincount([1, 1], minlength=4).tolist() == [0, 2, 0, 0]
     assert mg.bincount(np.array([], np.int64)).shape == (0,)
     close(mg.bincount([[0, 1], [1, 1]], weights=w[:4].reshape(2, 2)), np.bincount([0, 1, 1, 1], w[:4]))
@@ -175,6 +203,8 @@ def test_histograms_are_numpys():
     close(mg.cov(X), np.cov(X))
     close(mg.cov(X[0]), np.cov(X[0]))
     close(mg.cov(X, correction=0), np.cov(X, ddof=0))
+    weights = {"fweights": np.array([1, 2, 3]), "aweights": np.array([0.3, 0.9, 0.4])}
+    close(mg.cov(X, **weights), np.cov(X, **weights))
     close(mg.corrcoef(X + 1j * X[::-1]), np.corrcoef(X + 1j * X[::-1]))
 
 
@@ -210,6 +240,7 @@ def test_sampled_functions_are_numpys_and_scipys():
     for options in ({}, {"equal_nan": True}, {"atol": 1.0}):
         other = np.array([np.nan, np.inf, np.inf, 1.5])
         close(mg.isclose(special, other, **options), np.isclose(special, other, **options))
+    assert not mg.isclose(2**24, 2**24 + 1, rtol=0, atol=0.5)  # which float32 does not tell apart
     assert mg.allclose(X, X * (1 + 1e-7))
     assert mg.tril_indices(3, m=4, k=1).tolist() == np.stack(np.tril_indices(3, 1, 4)).tolist()
     assert mg.triu_indices(3, k=-1).tolist() == np.stack(np.triu_indices(3, -1)).tolist()

@@ -237,6 +237,14 @@ def test_searchsorted(x: Any, v: Any, side: Any):
     assert len(order) == len(x)
 
 
+def test_searchsorted_of_rows():
+    rows, x = np.array([[1.0, 3.0, 5.0], [0.0, 0.0, 9.0]]), np.array([[3.0, 4.0], [0.0, 9.5]])
+    assert mg.searchsorted(rows, x).tolist() == [[1, 2], [0, 3]]
+    assert mg.searchsorted(rows[:, ::-1].copy(), x, side="right", sorter=[[2, 1, 0]] * 2).tolist() == [[2, 2], [2, 3]]
+    with pytest.raises(mg.errors.ShapeError, match="row by row"):
+        mg.searchsorted(rows, x[0])
+
+
 def test_nan_equals_nothing_in_sets():
     x = mg.asarray([np.nan, 1.0, np.nan])
     assert mg.unique_counts(x).counts.tolist() == [1, 1, 1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -80,10 +81,7 @@ def histogram(
     x = as_tensor(x)
     edges = np.histogram_bin_edges(whole_value(x.raw, "histogram"), _bins(bins), range)
     counts = _cells([reshape(x, (-1,))], [edges], weights, x.shape)
-    widths = np.diff(edges)
-    if density:
-        counts = cast_to(counts, inexact(x).dtype) if weights is None else inexact(counts)
-        counts = counts / (widths.astype(counts.dtype) * xp.sum(counts, axis=(0,), keepdims=False))
+    counts = _density(counts, [edges], x) if density else counts
     return HistogramResult(counts, constant_tensor(edges.astype(inexact(x).dtype)))
 
 
@@ -94,10 +92,11 @@ def histogramdd(
     *,
     range: Sequence[tuple[float, float]] | None = None,
     weights: ArrayLike | None = None,
+    density: bool = False,
 ) -> HistogramResult:
     """(counts, edges): how many of the points x (n, d) lie in each cell of a grid, or the sum of their `weights`, and the edges.
 
-    `bins` is a number, or for each coordinate a number or edges, as in `histogram`.
+    `bins` is a number, or for each coordinate a number or edges, as in `histogram`; with `density`, divided as there.
 
     >>> import microgradient as mg
     >>> mg.histogramdd(mg.tensor([[0.0, 0.0], [1.0, 1.0]]), bins=2).counts
@@ -117,11 +116,16 @@ def histogramdd(
     known = whole_value(x.raw, "histogramdd")
     edges = [np.histogram_bin_edges(known[:, i], _bins(b), s) for i, (b, s) in enumerate(zip(each, spans, strict=True))]
     counts = _cells([xp.index(x, key=(slice(None), i)) for i, _ in enumerate(edges)], edges, weights, (n,))
+    counts = _density(counts, edges, x) if density else counts
     return HistogramResult(counts, tuple(constant_tensor(e.astype(inexact(x).dtype)) for e in edges))
 
 
-def cov(x: ArrayLike, /, *, correction: float = 1) -> Tensor:
+def cov(
+    x: ArrayLike, /, *, correction: float = 1, fweights: ArrayLike | None = None, aweights: ArrayLike | None = None
+) -> Tensor:
     """The covariances of the rows of x (variables, observations), with n - `correction` in the denominator.
+
+    `fweights` says how often each observation was made, `aweights` how much it counts.
 
     >>> import microgradient as mg
     >>> mg.cov(mg.tensor([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]]))
@@ -132,10 +136,18 @@ def cov(x: ArrayLike, /, *, correction: float = 1) -> Tensor:
     if x.ndim > 2:
         raise ShapeError("MG134", f"cov takes variables in rows, at most 2 axes; the shape is {x.shape}.")
     rows = reshape(x, (1, -1)) if x.ndim < 2 else x
-    n = rows.shape[1]
-    rows = rows - xp.sum(rows, axis=(1,), keepdims=True) * (1 / max(n, 1))
+    w: Any = constant_tensor(np.ones(rows.shape[1:], x.dtype))
+    for weights in (fweights, aweights):
+        w = w if weights is None else w * as_tensor(weights)
+    total = xp.sum(w, axis=(0,), keepdims=False)
+    lost = (
+        correction
+        if aweights is None
+        else correction * xp.sum(w * as_tensor(aweights), axis=(0,), keepdims=False) / total
+    )
+    rows = rows - xp.sum(rows * w, axis=(1,), keepdims=True) / total
     turned = xp.permute_dims(xp.conj(rows) if rows.dtype.kind == "c" else rows, axes=(1, 0))
-    y = matmul(rows, turned) / max(n - correction, 0) if n > correction else matmul(rows, turned) * np.nan
+    y = matmul(rows * w, turned) / xp.maximum(xp.real(total - lost) if x.dtype.kind == "c" else total - lost, 0)
     return reshape(y, ()) if x.ndim < 2 else y
 
 
@@ -159,6 +171,13 @@ def corrcoef(x: ArrayLike, /) -> Tensor:
 
 def _bins(bins: Any) -> Any:
     return bins if isinstance(bins, int) else np.asarray(as_tensor(bins).raw)
+
+
+def _density(counts: Tensor, edges: list[Any], x: Tensor) -> Tensor:
+    """The counts, divided by the sizes of their cells and by their sum."""
+    counts = inexact(cast_to(counts, inexact(x).dtype) if counts.dtype.kind in "iu" else counts)
+    sizes = functools.reduce(np.multiply.outer, [np.diff(e) for e in edges]).astype(counts.dtype)
+    return counts / (sizes * xp.sum(counts, axis=tuple(range(counts.ndim)), keepdims=False))
 
 
 def _cells(columns: list[Tensor], edges: list[Any], weights: ArrayLike | None, shape: tuple[int, ...]) -> Tensor:

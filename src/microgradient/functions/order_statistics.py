@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import functools
+import math
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -31,7 +32,7 @@ def quantile(
     """The numbers below which the parts `q` (from 0 to 1) of the entries over `axis` (None: all) lie; NaN if an entry is NaN.
 
     Between two entries at place q (n - 1) of the sorted ones it is interpolated: "linear", "lower", "higher", "midpoint" or
-    "nearest". The shape is that of `q`, followed by that of the reduced `x`. `q` has no derivative.
+    "nearest". The shape is that of `q`, followed by that of the reduced `x`.
 
     >>> import microgradient as mg
     >>> mg.quantile(mg.tensor([1.0, 2.0, 4.0]), [0.5, 0.75])
@@ -107,7 +108,7 @@ def mode(x: ArrayLike, /, *, axis: int = -1, keepdims: bool = False) -> tuple[Te
     x = as_tensor(x)
     i = _nonempty(x, axis, "mode")
     place = constant_tensor(on_data(_most_frequent, x.raw, axis=i), x, "mode")
-    return _at(x, place, i, keepdims)
+    return entries_at(x, place, i, keepdims)
 
 
 def kthvalue(x: ArrayLike, k: int, /, *, axis: int = -1, keepdims: bool = False) -> tuple[Tensor, Tensor]:
@@ -121,7 +122,7 @@ def kthvalue(x: ArrayLike, k: int, /, *, axis: int = -1, keepdims: bool = False)
     i = one_axis(axis, x.ndim)
     if not 1 <= k <= x.shape[i]:
         raise ArgumentError("MG124", f"Axis {i} has {x.shape[i]} elements; there is no number {k} of them.")
-    return _at(x, xp.index(argsort(x, axis=i), key=(*(slice(None),) * i, slice(k - 1, k))), i, keepdims)
+    return entries_at(x, xp.index(argsort(x, axis=i), key=(*(slice(None),) * i, slice(k - 1, k))), i, keepdims)
 
 
 def cumulative_max(x: ArrayLike, /, *, axis: int = -1) -> tuple[Tensor, Tensor]:
@@ -167,49 +168,37 @@ def cumulative_logsumexp(x: ArrayLike, /, *, axis: int = -1) -> Tensor:
 
 
 def _quantiles(x: ArrayLike, q: ArrayLike, axis: Axis, keepdims: bool, method: str, skip: bool) -> Tensor:
-    x, parts = inexact(as_tensor(x)), Tensor(q, np.float64)
-    axes = axes_of(axis, x.ndim)
-    kept = [i for i in range(x.ndim) if i not in axes]
-    rows = permute_dims(x, (*kept, *axes)) if axes else reshape(x, (*x.shape, 1))
-    lead = tuple(x.shape[i] for i in kept)
-    rows = reshape(rows, (*lead, int(np.prod([x.shape[i] for i in axes], initial=1))))
-    if not rows.shape[-1]:
-        raise ArgumentError("MG120", f"There is no quantile of no entries: the shape is {x.shape}, the axis {axis}.")
-    if method not in ("linear", "lower", "higher", "midpoint", "nearest"):
-        raise ArgumentError("MG124", f'method is "linear", "lower", "higher", "midpoint" or "nearest", not {method!r}.')
+    x = inexact(as_tensor(x))
+    parts = inexact(as_tensor(q)) if hasattr(q, "dtype") else Tensor(q, x.dtype)
+    if method not in _METHODS:
+        raise ArgumentError("MG124", f"method is one of {', '.join(_METHODS)}, not {method!r}.")
     if isinstance(parts.raw, np.ndarray) and not ((parts.raw >= 0) & (parts.raw <= 1)).all():
         raise ArgumentError("MG124", "The parts `q` of a quantile lie between 0 and 1.")
-    flat = reshape(parts, (-1,))
-    found = on_data(functools.partial(_places, method=method, skip=skip), rows.raw, flat.raw)
-    low, high, weight = (constant_tensor(a) for a in found)
+    axes = axes_of(axis, x.ndim)
+    kept = tuple(i for i in range(x.ndim) if i not in axes)
+    lead, n = tuple(x.shape[i] for i in kept), math.prod(x.shape[i] for i in axes)
+    if not n:
+        raise ArgumentError("MG120", f"There is no quantile of no entries: the shape is {x.shape}, the axis {axis}.")
+    rows = reshape(permute_dims(x, (*kept, *axes)), (*lead, n))
+    missing = statistical.sum(xp.isnan(rows), axis=-1, keepdims=True)
+    rank = reshape(parts, (-1,)) * cast_to(xp.maximum(n - 1 - missing, 0) if skip else n - 1 + missing * 0, parts.dtype)
+    low, high, weight = _METHODS[method](rank)
     ordered = sort(rows)
-    first, second = take_along_axis(ordered, low), take_along_axis(ordered, high)
-    y = first + (second - first) * cast_to(weight, x.dtype)
-    y = xp.where(xp.equal(low, high), first, y)  # ∞ - ∞
-    shape = tuple(1 if i in axes else n for i, n in enumerate(x.shape)) if keepdims else lead
+    first, second = (take_along_axis(ordered, cast_to(i, np.dtype(np.int64))) for i in (low, high))
+    y = xp.where(xp.equal(first, second), first, first + (second - first) * cast_to(weight, x.dtype))  # ∞ - ∞
+    y = xp.where(xp.equal(missing, n) if skip else xp.greater(missing, 0), np.nan, y)
+    shape = tuple(1 if i in axes else m for i, m in enumerate(x.shape)) if keepdims else lead
     return reshape(permute_dims(y, (y.ndim - 1, *range(y.ndim - 1))), (*parts.shape, *shape))
 
 
-def _places(rows: Any, q: Any, *, method: str, skip: bool) -> tuple[Any, Any, Any]:
-    """Between which entries of each sorted row the quantiles are, and how far; NaN are last, and with one all is NaN."""
-    nan = np.isnan(rows).sum(axis=-1, keepdims=True)
-    n = rows.shape[-1]
-    place = np.asarray(q, np.float64) * np.maximum(n - nan - 1 if skip else np.full_like(nan, n - 1), 0)
-    low, high = np.floor(place), np.ceil(place)
-    weight = place - low
-    if method == "lower":
-        weight = np.zeros_like(place)
-    elif method == "higher":
-        weight = np.ones_like(place)
-    elif method == "midpoint":
-        weight = np.full_like(place, 0.5)
-    elif method == "nearest":
-        weight = (np.rint(place) > low).astype(np.float64)
-    low = np.where(weight == 1, high, low)
-    high = np.where(weight == 0, low, high)
-    bad = (nan == n) if skip else nan > 0
-    low, high = np.where(bad, n - 1, low), np.where(bad, n - 1, high)
-    return low.astype(np.int64), high.astype(np.int64), weight
+_METHODS: dict[str, Callable[[Any], tuple[Any, Any, Any]]] = {
+    "linear": lambda rank: (xp.floor(rank), xp.ceil(rank), rank - xp.floor(rank)),
+    "lower": lambda rank: (xp.floor(rank), xp.floor(rank), rank * 0),
+    "higher": lambda rank: (xp.ceil(rank), xp.ceil(rank), rank * 0),
+    "midpoint": lambda rank: (xp.floor(rank), xp.ceil(rank), rank * 0 + 0.5),
+    "nearest": lambda rank: (xp.round(rank), xp.round(rank), rank * 0),
+}
+"""Between which two of the sorted entries a quantile lies, and how far from the first to the second."""
 
 
 def _most_frequent(x: Any, *, axis: int) -> Any:
@@ -243,7 +232,8 @@ def _nonempty(x: Tensor, axis: int, name: str) -> int:
     return i
 
 
-def _at(x: Tensor, place: Tensor, axis: int, keepdims: bool) -> tuple[Tensor, Tensor]:
+def entries_at(x: Tensor, place: Tensor, axis: int, keepdims: bool) -> tuple[Tensor, Tensor]:
+    """The entries of `x` at one place along `axis`, and these places, which come with the axis."""
     value = take_along_axis(x, place, axis=axis)
     shape = value.shape if keepdims else (*value.shape[:axis], *value.shape[axis + 1 :])
     return reshape(value, shape), reshape(place, shape)

@@ -12,7 +12,7 @@ from ..errors import ArgumentError, ShapeError
 from ..taped_world import TAPED as xp
 from ..tensor import Tensor
 from ..trace_hooks import on_data, whole_value
-from .arguments import ArrayLike, Axis, as_tensor, as_tensors, axes_of, constant_tensor, inexact, one_axis
+from .arguments import ArrayLike, Axis, as_tensor, as_tensors, axes_of, cast_to, constant_tensor, inexact, one_axis
 from .indexing import take
 from .linalg import vector_norm
 from .manipulation import reshape
@@ -148,7 +148,8 @@ def isclose(
     >>> mg.isclose(1.0, 1.0 + 1e-6)
     tensor(True)
     """
-    a, b = (inexact(t).detach() for t in as_tensors((as_tensor(x1), as_tensor(x2))))
+    a, b = (t.detach() for t in as_tensors((as_tensor(x1), as_tensor(x2))))
+    a, b = (t if t.dtype.kind in "fc" else cast_to(t, np.dtype(np.float64)) for t in (a, b))
     near = xp.less_equal(xp.abs(a - b), xp.abs(b) * rtol + atol)
     close = xp.logical_or(xp.equal(a, b), xp.logical_and(near, xp.logical_and(xp.isfinite(a), xp.isfinite(b))))
     return xp.logical_or(close, xp.logical_and(xp.isnan(a), xp.isnan(b))) if equal_nan else close

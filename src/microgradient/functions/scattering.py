@@ -91,11 +91,13 @@ def scatter(
             return kept + total
         n = count + int(include_self)
         return (kept + total) / cast_to(xp.where(xp.equal(n, 0), 1, n), inexact(x).dtype)
-    table, filled = _table(values, at, x.shape, places.shape[i], 1 if reduce == "prod" else _end(x.dtype, reduce))
-    if include_self:
-        table = xp.concat(table, reshape(x, (1, *x.shape)), axis=0)
-    reduced = _reduced(table, reduce)
-    return reduced if include_self else xp.where(filled, reduced, x)
+    if reduce not in ("prod", "max", "min"):
+        raise ArgumentError("MG124", f"`reduce` is 'sum', 'prod', 'max', 'min' or 'mean', not {reduce!r}.")
+    free = xp.equal(count, 0)
+    if reduce == "prod":
+        product = _products(values, at, x.shape, places.shape[i])
+        return product * x if include_self else xp.where(free, x, product)
+    return _extremes(x, values, at, reduce, xp.logical_or(free, include_self))
 
 
 def segment_sum(x: ArrayLike, segments: ArrayLike, /, *, num_segments: int | None = None, axis: int = 0) -> Tensor:
@@ -132,7 +134,9 @@ def segment_prod(x: ArrayLike, segments: ArrayLike, /, *, num_segments: int | No
     >>> mg.segment_prod(mg.tensor([1.0, 2.0, 3.0]), [0, 1, 0])
     tensor([3., 2.])
     """
-    return _of_segments(x, segments, num_segments, axis, "prod")
+    x, places, shape, i = _segments(x, segments, num_segments, axis)
+    rows = moveaxis(x, i, 0)
+    return moveaxis(_products(rows, [places.raw], (shape[i],), rows.shape[0]), 0, i)
 
 
 def segment_max(x: ArrayLike, segments: ArrayLike, /, *, num_segments: int | None = None, axis: int = 0) -> Tensor:
@@ -142,7 +146,7 @@ def segment_max(x: ArrayLike, segments: ArrayLike, /, *, num_segments: int | Non
     >>> mg.segment_max(mg.tensor([1.0, 2.0, 3.0]), [0, 1, 0])
     tensor([3., 2.])
     """
-    return _of_segments(x, segments, num_segments, axis, "max")
+    return _extreme_of_segments(x, segments, num_segments, axis, "max")
 
 
 def segment_min(x: ArrayLike, segments: ArrayLike, /, *, num_segments: int | None = None, axis: int = 0) -> Tensor:
@@ -152,17 +156,19 @@ def segment_min(x: ArrayLike, segments: ArrayLike, /, *, num_segments: int | Non
     >>> mg.segment_min(mg.tensor([1.0, 2.0, 3.0]), [0, 1, 0])
     tensor([1., 2.])
     """
-    return _of_segments(x, segments, num_segments, axis, "min")
+    return _extreme_of_segments(x, segments, num_segments, axis, "min")
 
 
 # ---------------------------------------------------------------------------------------------------------------- helpers
 
 
-def _of_segments(x: ArrayLike, segments: ArrayLike, n: int | None, axis: int, reduce: str) -> Tensor:
+def _extreme_of_segments(x: ArrayLike, segments: ArrayLike, n: int | None, axis: int, reduce: str) -> Tensor:
     x, places, shape, i = _segments(x, segments, n, axis)
     rows = moveaxis(x, i, 0)
-    table, _ = _table(rows, [places.raw], (shape[i],), rows.shape[0], 1 if reduce == "prod" else _end(x.dtype, reduce))
-    return moveaxis(_reduced(table, reduce), 0, i)
+    free = on_data(_counted, places.raw, shape=(shape[i],)) == 0
+    free = reshape(constant_tensor(free), (-1, *(1,) * (x.ndim - 1)))
+    empty = constant_tensor(np.full((shape[i], *rows.shape[1:]), _end(x.dtype, reduce), x.dtype))
+    return moveaxis(_extremes(empty, rows, [places.raw], reduce, free), 0, i)
 
 
 def _segments(
@@ -192,18 +198,17 @@ def _counted(*at: Any, shape: tuple[int, ...]) -> Any:
     return count
 
 
-def _table(values: Tensor, at: list[Any], shape: tuple[int, ...], bound: int, fill: Any) -> tuple[Tensor, Any]:
-    """The values for each place along a new first axis, filled up where a place has fewer; and which places have any.
+def _products(values: Tensor, at: list[Any], shape: tuple[int, ...], bound: int) -> Tensor:
+    """The product of the values for each place: of a table of them along a new first axis, filled up with ones.
 
     A place has at most `bound` values; while something is traced, and where they go is not known, the table is as long as that.
     """
     flat, number, count = on_data(_numbered, *at, shape=shape)
-    known = isinstance(count, np.ndarray)
-    width, places = max(int(count.max(initial=0)) if known else bound, 1), math.prod(shape)
+    width, places = max(int(count.max(initial=0)) if isinstance(count, np.ndarray) else bound, 1), math.prod(shape)
     extra = values.shape[max(a.ndim for a in at) :]
-    empty = constant_tensor(np.full((width, places, *extra), fill, values.dtype))
-    table = xp.index_set(empty, reshape(values, (flat.shape[0], *extra)), number, flat, key=(INDEX, INDEX))
-    return reshape(table, (width, *shape, *extra)), constant_tensor(count > 0)
+    ones = constant_tensor(np.ones((width, places, *extra), values.dtype))
+    table = xp.index_set(ones, reshape(values, (flat.shape[0], *extra)), number, flat, key=(INDEX, INDEX))
+    return reshape(xp.prod(table, axis=0, keepdims=False), (*shape, *extra))
 
 
 def _numbered(*at: Any, shape: tuple[int, ...]) -> tuple[Any, Any, Any]:
@@ -218,12 +223,26 @@ def _numbered(*at: Any, shape: tuple[int, ...]) -> tuple[Any, Any, Any]:
     return flat, number, count.reshape(shape)
 
 
-def _reduced(table: Tensor, reduce: str) -> Tensor:
-    if reduce == "prod":
-        return xp.prod(table, axis=0, keepdims=False)
-    if reduce not in ("max", "min"):
-        raise ArgumentError("MG124", f"`reduce` is 'sum', 'prod', 'max', 'min' or 'mean', not {reduce!r}.")
-    return (xp.max if reduce == "max" else xp.min)(table, axis=(0,), keepdims=False)
+def _extremes(x: Tensor, values: Tensor, at: list[Any], reduce: str, own: Tensor) -> Tensor:
+    """The largest or smallest of the values for each place, and of `x` where `own` holds.
+
+    All that are equal to it share the gradient: it is their mean, though to the bit the extreme itself.
+    """
+    key, shape = (INDEX,) * len(at), x.shape
+    best = constant_tensor(on_data(_extreme, x.raw, values.raw, own.raw, *at, reduce=reduce))
+    if x.dtype.kind != "f":
+        return best
+    own, hit = xp.logical_and(own, xp.equal(x, best)), xp.equal(values, xp.index(best, *at, key=key))
+    total = xp.where(own, x, 0) + xp.index_add(xp.where(hit, values, 0), *at, key=key, shape=shape)
+    number = cast_to(own, x.dtype) + xp.index_add(cast_to(hit, x.dtype), *at, key=key, shape=shape)
+    mean = total / number
+    return xp.where(xp.isfinite(best), best + (mean - mean.detach()), mean)
+
+
+def _extreme(x: Any, values: Any, own: Any, *at: Any, reduce: str) -> Any:
+    best = np.where(own, x, np.asarray(_end(x.dtype, reduce), x.dtype))
+    (np.maximum if reduce == "max" else np.minimum).at(best, at, values)
+    return best
 
 
 def _end(dtype: Any, reduce: str) -> Any:

@@ -12,7 +12,7 @@ from ..errors import ArgumentError, ShapeError
 from ..tensor import Tensor
 from ..trace_hooks import on_data, whole_value
 from .arguments import ArrayLike, Axis, as_dtype, as_tensor, axes_of, constant_tensor, one_axis, promoted
-from .indexing import take
+from .indexing import take_along_axis
 
 __all__ = ["argmax", "argmin", "count_nonzero", "nonzero", "searchsorted"]
 
@@ -66,22 +66,34 @@ def nonzero(x: ArrayLike, /) -> tuple[Tensor, ...]:
 def searchsorted(x1: ArrayLike, x2: ArrayLike, /, *, side: str = "left", sorter: ArrayLike | None = None) -> Tensor:
     """Where in the ascending `x1` each element of `x2` would be put to keep it ascending.
 
-    Before equal elements with `side="left"`, after them with "right". `sorter`: indices that put `x1` in order.
+    Before equal elements with `side="left"`, after them with "right". `sorter`: indices that put `x1` in order. If `x1` has more
+    than one axis, each row along the last one is searched for the row of `x2` in its place.
 
     >>> import microgradient as mg
     >>> mg.searchsorted(mg.asarray([1, 3, 5]), mg.asarray([3, 4]))
     tensor([1, 2])
     """
-    a = as_tensor(x1) if sorter is None else take(x1, sorter)
+    a = as_tensor(x1) if sorter is None else take_along_axis(as_tensor(x1), sorter)
+    b = x2 if isinstance(x2, int | float) else as_tensor(x2)
     if side not in ("left", "right"):
         raise ArgumentError("MG124", f"`side` is 'left' or 'right', not {side!r}.")
-    if a.ndim != 1:
-        raise ShapeError(
-            "MG120", f"searchsorted looks places up in a tensor with one axis; this one has shape {a.shape}."
-        )
-    b = x2 if isinstance(x2, int | float) else as_tensor(x2)
     dtype = promoted(a, b)
-    return constant_tensor(on_data(np.searchsorted, a.raw.astype(dtype), as_dtype(b, dtype).raw, side=side))
+    b = as_dtype(b, dtype)
+    if a.ndim != 1 and (not a.ndim or b.shape[:-1] != a.shape[:-1]):
+        raise ShapeError(
+            "MG120", "searchsorted looks places up in a tensor with one axis, or row by row: these have the shapes "
+            f"{a.shape} and {b.shape}.",
+        )  # fmt: skip
+    return constant_tensor(on_data(_search, a.raw.astype(dtype), b.raw, side=side))
+
+
+def _search(rows: Any, x: Any, *, side: Any) -> Any:
+    if rows.ndim == 1:
+        return np.searchsorted(rows, x, side=side)
+    places = np.empty(x.shape, np.int64)
+    for i in np.ndindex(rows.shape[:-1]):
+        places[i] = np.searchsorted(rows[i], x[i], side=side)
+    return places
 
 
 def _arg(function: Callable[..., Any], x: ArrayLike, axis: int | None, keepdims: bool) -> Tensor:

@@ -68,12 +68,12 @@ def diff(
     i = one_axis(axis, x.ndim)
     if n < 0:
         raise ArgumentError("MG124", f"Differences are taken n ≥ 0 times, not {n}.")
+    if not n:
+        return reshape(x, x.shape)
     if prepend is not None or append is not None:
         x = concat([part for part in (prepend, x, append) if part is not None], axis=i)
     whole = (slice(None),) * i
     minus = not_equal if x.dtype.kind == "b" else subtract
-    if not n:
-        return reshape(x, x.shape)
     for _ in range(n):
         x = minus(x[(*whole, slice(1, None))], x[(*whole, slice(None, -1))])
     return x

@@ -126,7 +126,7 @@ def functional_call(
 
 def stack_module_state(models: Any) -> Any:
     """The parameters and the buffers of several modules of one kind, stacked along a new first axis: for `vmap`."""
-    from .shapes import stack
+    from .joining import stack
 
     parameters = {
         name: stack([dict(m.named_parameters())[name].detach() for m in models]).requires_grad_()

@@ -13,32 +13,21 @@ from ..indexing import index_key
 from ..rules import INDEX
 from ..taped_world import TAPED
 from ..tensor import Tensor as Base
-from ..trace_hooks import Traced, whole_value
+from ..trace_hooks import whole_value
+from .axes import cast, one_dim
 from .function import FUNCTIONS, function
-from .reductions import one_dim
-from .shapes import ViewError
 
 
-def _grid(index: Any, axis: int, length: int, negative: bool = False) -> list[Any]:
-    """Index arrays of the shape of `index` that name, for each of its entries, the place along `axis` that it says."""
+def _checked(index: Any, axis: int, length: int) -> Any:
+    """The numbers of an index tensor: from 0 on, unlike NumPy's."""
     raw = index.raw
     if isinstance(raw, np.ndarray):
         if raw.dtype.kind not in "iu":
             raise ArgumentError("MG128", f"An index tensor holds integers (int64), not torch.{raw.dtype}.")
-        low = -length if negative else 0
-        if raw.size and not (raw.min() >= low and raw.max() < length):
+        if raw.size and not (raw.min() >= 0 and raw.max() < length):
             wrong = raw.max() if raw.max() >= length else raw.min()
-            raise IndexRangeError("MG127", f"index {wrong} is out of bounds for dimension {axis} with size {length}.")
-    shape = raw.shape
-    grid: list[Any] = [
-        np.arange(n).reshape([-1 if d == k else 1 for d in range(len(shape))]) for k, n in enumerate(shape)
-    ]
-    grid[axis] = raw
-    return grid
-
-
-class IndexRangeError(OutOfRangeError, RuntimeError):
-    """An index outside the tensor."""
+            raise OutOfRangeError("MG127", f"index {wrong} is out of bounds for dimension {axis} with size {length}.")
+    return raw
 
 
 def _cut_to(input: Any, shape: Any) -> Any:
@@ -59,13 +48,15 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> An
     if index.raw.ndim != input.raw.ndim:
         if not index.raw.size:
             return mg.zeros(tuple(index.shape), dtype=input.raw.dtype)
-        raise ViewError("MG120", "gather: Index tensor must have the same number of dimensions as input tensor.")
+        raise ShapeError("MG120", "gather: Index tensor must have the same number of dimensions as input tensor.")
     if any(m > n for k, (m, n) in enumerate(zip(index.shape, input.shape, strict=True)) if k != axis):
-        raise ViewError(
+        raise ShapeError(
             "MG120",
             f"gather: the index {tuple(index.shape)} is larger than the tensor {tuple(input.shape)} apart from axis {axis}.",
         )
-    return TAPED.index(input, *_grid(index, axis, input.shape[axis]), key=(INDEX,) * input.raw.ndim)
+    raw = _checked(index, axis, input.shape[axis])
+    grid = np.ogrid[tuple(slice(n) for n in raw.shape)]
+    return TAPED.index(input, *(raw if k == axis else g for k, g in enumerate(grid)), key=(INDEX,) * input.raw.ndim)
 
 
 @function
@@ -88,7 +79,7 @@ def index_select(input: Any, dim: int, index: Any) -> Any:
     if not input.raw.ndim:
         return mg.positive(input)
     axis = one_dim(dim, input.raw.ndim)
-    _grid(mg.reshape(index, (-1,)), 0, input.shape[axis])
+    _checked(index, axis, input.shape[axis])
     return mg.take(input, mg.reshape(index, (-1,)), axis=axis)
 
 
@@ -103,7 +94,7 @@ def masked_select(input: Any, mask: Any) -> Any:
 def masked_fill(input: Any, mask: Any, value: Any) -> Any:
     """`value` where the mask holds."""
     if isinstance(value, Base) and value.raw.ndim:
-        raise ViewError(
+        raise ShapeError(
             "MG120", f"masked_fill_ only supports a 0-dimensional value tensor, but got {value.raw.ndim} dimension(s)."
         )
     if not isinstance(mask, Base) or mask.raw.dtype.kind != "b":
@@ -132,105 +123,34 @@ def masked_scatter(input: Any, mask: Any, source: Any) -> Any:
 # ----------------------------------------------------------------------------------------------------------------- scattering
 
 
+_REDUCE = {"add": "sum", "multiply": "prod", "amax": "max", "amin": "min"}
+"""Ours by PyTorch's, where they differ."""
+
+
 def _scattered(input: Any, dim: int, index: Any, source: Any, reduce: str | None, include_self: bool = True) -> Any:
+    """`mg.scatter`, with a source that may be longer than the index, or a number, and takes the dtype of `input`."""
     if not input.raw.ndim:
-        y = _scattered(mg.reshape(input, (1,)), 0, mg.reshape(index, (-1,)), _flat(source), reduce, include_self)
+        source = mg.reshape(source, (-1,)) if isinstance(source, Base) else source
+        y = _scattered(mg.reshape(input, (1,)), dim, mg.reshape(index, (-1,)), source, reduce, include_self)
         return mg.reshape(y, ())
-    axis = one_dim(dim, input.raw.ndim)
-    if index.raw.ndim != input.raw.ndim:
-        if not index.raw.size:
-            return mg.positive(input)
-        index = mg.reshape(index, (-1,)) if not index.raw.ndim else index
     if not index.raw.size:
-        return mg.positive(input) if input.raw.dtype.kind != "b" else input
-    rest, key = _grid(index, axis, input.shape[axis]), (INDEX,) * input.raw.ndim
-    values = _cut_to(source, index.shape) if isinstance(source, Base) and source.raw.ndim else source
-    if isinstance(values, Base):
-        values = values if values.raw.dtype == input.raw.dtype else mg.astype(values, input.raw.dtype)
-    else:
-        values = mg.full((), input.raw.dtype.type(values).item(), dtype=input.raw.dtype)
-    if tuple(values.shape) != tuple(index.shape):
-        values = mg.broadcast_to(values, tuple(index.shape))
-    if reduce is None:
-        return TAPED.index_set(input, values, *rest, key=key)
-    return _REDUCED[reduce](input, values, rest, key, include_self)
-
-
-def _flat(source: Any) -> Any:
-    return mg.reshape(source, (-1,)) if isinstance(source, Base) else source
-
-
-def _hits(input: Any, values: Any, rest: Any, key: Any) -> Any:
-    """How many of `values` go to each place of `input`."""
-    ones = mg.ones(tuple(values.shape), dtype=input.raw.dtype)
-    return TAPED.index_add(ones, *rest, key=key, shape=tuple(input.shape))
-
-
-def _summed(input: Any, values: Any, rest: Any, key: Any, include_self: bool) -> Any:
-    total = TAPED.index_add(values, *rest, key=key, shape=tuple(input.shape))
-    return input + total if include_self else mg.where(_hits(input, values, rest, key) == 0, input, total)
-
-
-def _averaged(input: Any, values: Any, rest: Any, key: Any, include_self: bool) -> Any:
-    hits = _hits(input, values, rest, key)
-    count = hits + 1 if include_self else mg.where(hits == 0, 1, hits)
-    total = _summed(input, values, rest, key, include_self)
-    return mg.floor_divide(total, count) if input.raw.dtype.kind in "iu" else total / count
-
-
-def _extremes(largest: bool) -> Any:
-    def reduced(input: Any, values: Any, rest: Any, key: Any, include_self: bool) -> Any:
-        """Those that attain the extreme share the gradient."""
-        raw, given = (x.raw for x in (input, values))
-        if isinstance(raw, Traced) or isinstance(given, Traced):
-            raise ArgumentError(
-                "MG201", "scatter_reduce with 'amax' or 'amin' can't be compiled. Leave it outside the function."
-            )
-        out = raw.copy()
-        places = tuple(np.broadcast_arrays(*rest)) if rest else ()
-        if not include_self:
-            out[places] = np.array(-np.inf if largest else np.inf).astype(out.dtype) if out.dtype.kind == "f" else given
-        (np.maximum if largest else np.minimum).at(out, places, given)
-        if input.node is None and values.node is None:
-            return mg.asarray(out, copy=False)
-        best = mg.asarray(out)
-        own = (
-            mg.astype(mg.equal(input, best), raw.dtype)
-            if include_self
-            else mg.astype(_hits(input, values, rest, key) == 0, raw.dtype)
-        )
-        hit = mg.astype(mg.equal(values, TAPED.index(best, *rest, key=key)), raw.dtype)
-        shares = own + TAPED.index_add(hit, *rest, key=key, shape=tuple(input.shape))
-        total = input * own + TAPED.index_add(values * hit, *rest, key=key, shape=tuple(input.shape))
-        return total / shares
-
-    return reduced
-
-
-def _multiplied(input: Any, values: Any, rest: Any, key: Any, include_self: bool) -> Any:
-    """The product, by rounds: the first value of each place, the second, … so that it is exact at zeros."""
-    places = np.ravel_multi_index(tuple(np.broadcast_arrays(*rest)), tuple(input.shape)).reshape(-1)
-    out = (
-        mg.reshape(input, (-1,))
-        if include_self
-        else mg.reshape(mg.where(_hits(input, values, rest, key) == 0, input, 1), (-1,))
+        return mg.asarray(input, copy=True)
+    axis = one_dim(dim, input.raw.ndim)
+    index = index if index.raw.ndim else mg.reshape(index, (-1,))
+    _checked(index, axis, input.shape[axis])
+    if not isinstance(source, Base):
+        source = mg.asarray(input.raw.dtype.type(source))
+    elif source.raw.ndim:
+        source = mg.astype(_cut_to(source, index.shape), input.raw.dtype)
+    y = mg.scatter(
+        input,
+        index,
+        mg.astype(source, input.raw.dtype),
+        axis=axis,
+        reduce=_REDUCE.get(str(reduce), reduce),
+        include_self=include_self,
     )
-    flat, todo = mg.reshape(values, (-1,)), np.arange(places.size)
-    while todo.size:
-        _, first = np.unique(places[todo], return_index=True)
-        now = todo[first]
-        at = places[now]
-        out = TAPED.index_set(
-            out, mg.take(out, mg.asarray(at), axis=0) * mg.take(flat, mg.asarray(now), axis=0), at, key=(INDEX,)
-        )
-        todo = np.delete(todo, first)
-    return mg.reshape(out, tuple(input.shape))
-
-
-_REDUCED: dict[str, Any] = {
-    "sum": _summed, "add": _summed, "mean": _averaged, "amax": _extremes(True), "amin": _extremes(False),
-    "prod": _multiplied, "multiply": _multiplied,
-}  # fmt: skip
+    return mg.astype(mg.floor(y), input.raw.dtype) if input.raw.dtype.kind in "iu" and reduce == "mean" else y
 
 
 @function(inplace=True)
@@ -386,9 +306,7 @@ def tril_indices(
     row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None, layout: Any = None
 ) -> Any:
     """The indices of the lower triangle: rows above columns."""
-    return mg.asarray(
-        np.stack(np.tril_indices(row, offset, col)).astype(np.int64 if dtype is None else np.dtype(dtype))
-    )
+    return cast(mg.tril_indices(row, m=col, k=offset), dtype)
 
 
 @function(method=False)
@@ -396,9 +314,7 @@ def triu_indices(
     row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None, layout: Any = None
 ) -> Any:
     """The indices of the upper triangle: rows above columns."""
-    return mg.asarray(
-        np.stack(np.triu_indices(row, offset, col)).astype(np.int64 if dtype is None else np.dtype(dtype))
-    )
+    return cast(mg.triu_indices(row, m=col, k=offset), dtype)
 
 
 @function

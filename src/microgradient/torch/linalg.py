@@ -10,14 +10,12 @@ import numpy as np
 
 import microgradient as mg
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, ShapeError
 from ..tensor import Tensor as Base
 from ..trace_hooks import on_data
-from . import types
+from .axes import cast, dims, one_dim
 from .function import FUNCTIONS, adopting, function
 from .products import _product
-from .reductions import dims, one_dim
-from .shapes import ViewError
 from .types import return_types
 
 __all__: list[str] = []
@@ -36,14 +34,13 @@ def _float(x: Any) -> Any:
 @_linalg
 def vector_norm(x: Any, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """The norm of order `ord` of the vectors along `dim`, or of all entries."""
-    x = x if dtype is None else mg.astype(x, types.numpy_dtype(dtype))
-    return mg.linalg.vector_norm(x, axis=dims(dim, x.raw.ndim), keepdims=keepdim, ord=float(ord))
+    return mg.linalg.vector_norm(cast(x, dtype), axis=dims(dim, x.raw.ndim), keepdims=keepdim, ord=float(ord))
 
 
 @_linalg
 def matrix_norm(A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None) -> Any:
     """The norm of the matrices in two axes: "fro", "nuc", ±1, ±2, ±∞."""
-    x = A if dtype is None else mg.astype(A, types.numpy_dtype(dtype))
+    x = cast(A, dtype)
     i, j = (one_dim(d, x.raw.ndim) for d in dim)
     y = mg.linalg.matrix_norm(mg.moveaxis(x, (i, j), (-2, -1)), ord=ord, keepdims=False)
     if not keepdim:
@@ -55,7 +52,7 @@ def matrix_norm(A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = F
 def norm(A: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """A norm of vectors (one axis, or all) or of matrices (two axes)."""
     if dim is None and ord is not None and not (A.raw.ndim == 1 or isinstance(ord, str)) and A.raw.ndim != 2:
-        raise ViewError(
+        raise ShapeError(
             "MG136", f"linalg.norm: with ord and without dim the input must be 1D or 2D, not {A.raw.ndim}D."
         )
     axes = dims(dim, A.raw.ndim) if dim is not None else None

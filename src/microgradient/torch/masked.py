@@ -10,9 +10,8 @@ import numpy as np
 
 import microgradient as mg
 
-from . import types
+from .axes import cast, dims
 from .function import FUNCTIONS, adopting
-from .reductions import dims
 
 __all__: list[str] = []
 
@@ -20,10 +19,6 @@ __all__: list[str] = []
 def _public(f: Callable[..., Any]) -> Callable[..., Any]:
     __all__.append(f.__name__)
     return adopting(f)
-
-
-def _cast(x: Any, dtype: Any) -> Any:
-    return x if dtype is None else mg.astype(x, types.numpy_dtype(dtype))
 
 
 def _filled(x: Any, mask: Any, value: float) -> Any:
@@ -43,7 +38,7 @@ def _count(x: Any, mask: Any, axes: tuple[int, ...], keepdim: bool) -> Any:
 
 def _reduction(name: str, identity: float, reduce: Callable[..., Any], doc: str) -> None:
     def call(input: Any, dim: Any = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None) -> Any:
-        x = _filled(_cast(input, dtype), mask, identity)
+        x = _filled(cast(input, dtype), mask, identity)
         return reduce(x, dims(dim, x.raw.ndim), keepdim)
 
     call.__name__, call.__doc__ = name, doc
@@ -63,7 +58,7 @@ _reduction(
 @_public
 def logsumexp(input: Any, dim: Any = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None) -> Any:
     """log Σ exp over `dim`."""
-    x = _cast(input, dtype)
+    x = cast(input, dtype)
     x = x if x.raw.dtype.kind in "fc" else mg.astype(x, mg.get_default_dtype())
     return mg.logsumexp(_filled(x, mask, -math.inf), axis=dims(dim, x.raw.ndim), keepdims=keepdim)
 
@@ -71,7 +66,7 @@ def logsumexp(input: Any, dim: Any = None, *, keepdim: bool = False, dtype: Any 
 @_public
 def mean(input: Any, dim: Any = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None) -> Any:
     """The mean over `dim`."""
-    x = _cast(input, dtype)
+    x = cast(input, dtype)
     axes = dims(dim, x.raw.ndim)
     return mg.sum(_filled(x, mask, 0), axis=axes, keepdims=keepdim) / _count(x, mask, axes, keepdim)
 
@@ -79,7 +74,7 @@ def mean(input: Any, dim: Any = None, *, keepdim: bool = False, dtype: Any = Non
 @_public
 def median(input: Any, dim: int = -1, *, keepdim: bool = False, dtype: Any = None, mask: Any = None) -> Any:
     """The lower median along `dim`."""
-    x = _cast(input, dtype)
+    x = cast(input, dtype)
     return FUNCTIONS["nanmedian"](_filled(x, mask, math.nan), dim, keepdim)[0]
 
 
@@ -88,7 +83,7 @@ def norm(
     input: Any, ord: float | None = 2.0, dim: Any = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None
 ) -> Any:
     """The norm of order `ord` over `dim`."""
-    x = _cast(input, dtype)
+    x = cast(input, dtype)
     empty = math.inf if ord is not None and ord < 0 else 0.0
     return mg.linalg.vector_norm(
         _filled(x, mask, empty), axis=dims(dim, x.raw.ndim), keepdims=keepdim, ord=2 if ord is None else ord
@@ -101,7 +96,7 @@ def var(
     dtype: Any = None, mask: Any = None,
 ) -> Any:  # fmt: skip
     """The variance over `dim`."""
-    x = _cast(input, dtype)
+    x = cast(input, dtype)
     x = x if x.raw.dtype.kind in "fc" else mg.astype(x, mg.get_default_dtype())
     axes, less = (
         dims(dim, x.raw.ndim),
@@ -125,7 +120,7 @@ def std(
 
 def _place(name: str, fill: float) -> None:
     def call(input: Any, dim: int | None = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None) -> Any:
-        x = _cast(input, dtype)
+        x = cast(input, dtype)
         return mg.astype(FUNCTIONS[name](_filled(x, mask, fill), dim, keepdim), x.raw.dtype)
 
     call.__name__, call.__doc__ = name, "The index of the largest (smallest) along `dim`."
@@ -138,7 +133,7 @@ _place("argmin", math.inf)
 
 def _running(name: str, identity: float) -> None:
     def call(input: Any, dim: int, *, dtype: Any = None, mask: Any = None) -> Any:
-        return FUNCTIONS[name](_filled(_cast(input, dtype), mask, identity), dim)
+        return FUNCTIONS[name](_filled(cast(input, dtype), mask, identity), dim)
 
     call.__name__, call.__doc__ = name, "The running sums (products) along `dim`."
     globals()[name] = _public(call)
@@ -151,25 +146,25 @@ _running("cumprod", 1)
 @_public
 def softmax(input: Any, dim: int, *, dtype: Any = None, mask: Any = None) -> Any:
     """exp / Σ exp along `dim`."""
-    return FUNCTIONS["softmax"](_filled(_cast(input, dtype), mask, -math.inf), dim)
+    return FUNCTIONS["softmax"](_filled(cast(input, dtype), mask, -math.inf), dim)
 
 
 @_public
 def log_softmax(input: Any, dim: int, *, dtype: Any = None, mask: Any = None) -> Any:
     """log softmax along `dim`."""
-    return FUNCTIONS["log_softmax"](_filled(_cast(input, dtype), mask, -math.inf), dim)
+    return FUNCTIONS["log_softmax"](_filled(cast(input, dtype), mask, -math.inf), dim)
 
 
 @_public
 def softmin(input: Any, dim: int, *, dtype: Any = None, mask: Any = None) -> Any:
     """softmax of -input."""
-    return FUNCTIONS["softmax"](-_filled(_cast(input, dtype), mask, math.inf), dim)
+    return FUNCTIONS["softmax"](-_filled(cast(input, dtype), mask, math.inf), dim)
 
 
 @_public
 def normalize(input: Any, ord: float, dim: int, *, eps: float = 1e-12, dtype: Any = None, mask: Any = None) -> Any:
     """input divided by its norm along `dim`, or by `eps` where that is larger."""
-    x = _cast(input, dtype)
+    x = cast(input, dtype)
     length = norm(x, ord, dim, keepdim=True, mask=mask) if x.raw.ndim else mg.abs(x)
     return _filled(x, mask, 0) / mg.maximum(length, mg.asarray(eps, dtype=length.raw.dtype))
 
@@ -178,5 +173,5 @@ def normalize(input: Any, ord: float, dim: int, *, eps: float = 1e-12, dtype: An
 def logaddexp(input: Any, other: Any, *, dtype: Any = None, input_mask: Any = None, other_mask: Any = None) -> Any:
     """log(exp(input) + exp(other)), where each has a mask."""
     return mg.logaddexp(
-        _filled(_cast(input, dtype), input_mask, -math.inf), _filled(_cast(other, dtype), other_mask, -math.inf)
+        _filled(cast(input, dtype), input_mask, -math.inf), _filled(cast(other, dtype), other_mask, -math.inf)
     )

@@ -11,12 +11,10 @@ import numpy as np
 import microgradient as mg
 
 from ..tensor import Tensor as Base
-from ..trace_hooks import whole_value
 from .creation import arange
 from .function import FUNCTIONS, function
 from .random import default_generator
 from .shapes import as_strided
-from .types import return_types
 
 _COPIES = (
     "alias detach diagonal expand narrow permute select split split_with_sizes squeeze t transpose unbind unfold unsqueeze view "
@@ -178,7 +176,7 @@ def range_(start: Any = 0, end: Any = None, step: Any = 1, **options: Any) -> An
 @function(method=False)
 def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     """The powers of each entry, the highest first unless `increasing`."""
-    y = FUNCTIONS["stack"]([x**k for k in np.arange(x.shape[0] if N is None else N).tolist()], 1)
+    y = mg.linalg.vander(x, n=N)
     return y if increasing else mg.flip(y, axis=1)
 
 
@@ -222,23 +220,6 @@ def _grid_sampler(name: str) -> None:
 
 _grid_sampler("grid_sampler_2d")
 _grid_sampler("grid_sampler_3d")
-
-
-@function(method=False)
-def histogramdd(input: Any, bins: Any, *, range: Any = None, weight: Any = None, density: bool = False) -> Any:
-    """How many rows lie in each cell of a grid, and the edges of the cells."""
-    x = whole_value(input.raw, "histogramdd")
-    rows = x.reshape(-1, x.shape[-1])
-    cuts: Any = (
-        [b.raw if isinstance(b, Base) else b for b in bins]
-        if isinstance(bins, list | tuple)
-        else [bins] * rows.shape[1]
-    )
-    limits = None if range is None else [tuple(range[2 * i : 2 * i + 2]) for i in np.arange(rows.shape[1])]
-    counts, edges = np.histogramdd(rows, cuts, limits, density, None if weight is None else weight.raw.reshape(-1))
-    return return_types["histogramdd"](
-        mg.asarray(counts.astype(x.dtype)), tuple(mg.asarray(e.astype(x.dtype)) for e in edges)
-    )
 
 
 @function

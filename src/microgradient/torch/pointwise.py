@@ -340,10 +340,7 @@ def nan_to_num(input: Any, nan: float | None = None, posinf: float | None = None
     """Numbers in place of NaN (0), ∞ (the largest of the dtype) and -∞ (the smallest)."""
     if input.raw.dtype.kind not in "f":
         return mg.positive(input) if input.raw.dtype != np.bool_ else input
-    info = np.finfo(input.raw.dtype)
-    low, high = float(info.min) if neginf is None else neginf, float(info.max) if posinf is None else posinf
-    y = mg.where(mg.isnan(input), nan or 0.0, input)
-    return mg.where(mg.equal(input, math.inf), high, mg.where(mg.equal(input, -math.inf), low, y))
+    return mg.nan_to_num(input, nan=nan or 0.0, posinf=posinf, neginf=neginf)
 
 
 @function
@@ -364,9 +361,7 @@ Tensor.where = lambda self, condition, other: where(condition, self, other)  # t
 @function
 def isclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Any:
     """Whether |input - other| ≤ atol + rtol · |other|."""
-    a, b = mg.stop_gradient(input), mg.stop_gradient(other)
-    same = on_data(lambda x, y: np.isclose(x, y, rtol, atol, equal_nan), a.raw, b.raw)
-    return mg.asarray(same)
+    return mg.isclose(input, other, rtol=rtol, atol=atol, equal_nan=equal_nan)
 
 
 @function

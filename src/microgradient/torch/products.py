@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 import microgradient as mg
 
 from ..errors import DTypeError, ShapeError
 from ..tensor import Tensor as Base
+from .axes import dims, one_dim
 from .function import function
-from .reductions import dims, one_dim
-from .shapes import ViewError
 from .tensor import Tensor, together
 
 
@@ -20,25 +17,21 @@ def _check(name: str, input: Any, mat2: Any, ndims: tuple[int, int]) -> None:
     for x, wanted, which in ((input, ndims[0], "self"), (mat2, ndims[1], "mat2")):
         if x.raw.ndim != wanted:
             kind = {1: "vector", 2: "matrix", 3: "stack of matrices"}[wanted]
-            raise ViewError(
+            raise ShapeError(
                 "MG136", f"{name}: {which} must be a {kind}, but it has shape {tuple(x.shape)}. Write `x @ y`."
             )
 
 
 def _product(input: Any, other: Any) -> Any:
     if input.raw.dtype != other.raw.dtype:
-        raise DTypesError(
+        raise DTypeError(
             "MG144", f"expected both tensors of a product to have the same dtype, but got torch.{input.raw.dtype} and "
             f"torch.{other.raw.dtype}. Write `x.to(y.dtype) @ y`.",
         )  # fmt: skip
     try:
         return mg.matmul(input, other)
     except ShapeError as error:
-        raise ViewError("MG130", f"mat1 and mat2 shapes cannot be multiplied: {error.message}") from None
-
-
-class DTypesError(DTypeError, RuntimeError):
-    """Tensors whose dtypes differ where they must not."""
+        raise ShapeError("MG130", f"mat1 and mat2 shapes cannot be multiplied: {error.message}") from None
 
 
 @function
@@ -70,7 +63,7 @@ def dot(input: Any, tensor: Any) -> Any:
     """Σ input · tensor, of vectors."""
     _check("dot", input, tensor, (1, 1))
     if input.shape != tensor.shape:
-        raise ViewError("MG130", f"dot: vectors of one length are needed, not {input.shape[0]} and {tensor.shape[0]}.")
+        raise ShapeError("MG130", f"dot: vectors of one length are needed, not {input.shape[0]} and {tensor.shape[0]}.")
     return _product(input, tensor)
 
 
@@ -104,7 +97,7 @@ def _added(name: str, ndims: tuple[int, int], reduce: bool, doc: str) -> None:
         product = product if alpha == 1 else alpha * product
         total = product if beta == 0 else (input if beta == 1 else beta * input) + product
         if tuple(total.shape) != tuple(product.shape):
-            raise ViewError(
+            raise ShapeError(
                 "MG120", f"{name}: {tuple(input.shape)} does not broadcast to the product, {tuple(product.shape)}."
             )
         return total
@@ -167,14 +160,7 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
 @function
 def kron(input: Any, other: Any) -> Any:
     """Every entry of `input` times the whole of `other`."""
-    input, other = together(input, other)
-    ndim = max(input.raw.ndim, other.raw.ndim)
-    a = mg.reshape(input, (*(1,) * (ndim - input.raw.ndim), *input.shape))
-    b = mg.reshape(other, (*(1,) * (ndim - other.raw.ndim), *other.shape))
-    spread = mg.reshape(a, tuple(n for m in a.shape for n in (m, 1))) * mg.reshape(
-        b, tuple(n for m in b.shape for n in (1, m))
-    )
-    return mg.reshape(spread, tuple(m * n for m, n in zip(a.shape, b.shape, strict=True)))
+    return mg.kron(*together(input, other))
 
 
 @function
@@ -187,118 +173,41 @@ def cross(input: Any, other: Any, dim: int | None = None) -> Any:
 
 @function(method=False)
 def chain_matmul(*matrices: Any) -> Any:
-    """The product of matrices."""
-    y = matrices[0]
-    for m in matrices[1:]:
-        y = _product(y, m)
-    return y
+    """The product of matrices, in the order that costs least."""
+    return mg.linalg.multi_dot(matrices) if len(matrices) > 1 else matrices[0]
 
 
 @function(method=False)
 def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str = "") -> Any:
     """The norms of order p of all differences of a row of x1 and a row of x2."""
-    away = mg.expand_dims(x1, axis=-2) - mg.expand_dims(x2, axis=-3)
-    if not x1.shape[-1]:
-        return mg.zeros(tuple(away.shape[:-1]), dtype=x1.raw.dtype)
-    return mg.linalg.vector_norm(away, axis=-1, ord=p)
+    return mg.cdist(x1, x2, ord=p)
 
 
-@function
-def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any = None) -> Any:
-    """The covariances of the rows, which are variables; columns are observations, counted and weighted by the weights."""
-    x = mg.reshape(input, (1, -1)) if input.raw.ndim < 2 else input
-    n, w = x.shape[1], None
-    for weights in (fweights, aweights):
-        if weights is not None:
-            w = mg.astype(weights, x.raw.dtype) if w is None else w * weights
-    total = float(n) if w is None else mg.sum(w)
-    mean = mg.sum(x if w is None else x * w, axis=1, keepdims=True) / total
-    away = x - mean
-    if aweights is None or correction == 0:
-        freedom = total - float(correction)
-    else:
-        freedom = total - float(correction) * mg.sum(w * aweights) / total
-    freedom = mg.clip(freedom, 0.0, None) if isinstance(freedom, Base) else max(freedom, 0.0)
-    weighted = away if w is None else away * w
-    y = mg.matmul(weighted, mg.conj(mg.permute_dims(away, (1, 0))))
-    y = y / freedom if isinstance(freedom, Base) or freedom else y * np.inf
-    return mg.reshape(y, ()) if input.raw.ndim < 2 else y
-
-
-@function
-def corrcoef(input: Any) -> Any:
-    """The correlations of the rows."""
-    c = cov(input)
-    if not c.raw.ndim or c.raw.size == 1:
-        return mg.reshape(c / c, ())
-    spread = mg.sqrt(mg.real(mg.linalg.diagonal(c)))
-    return c / spread[:, None] / spread[None, :]
+# -------------------------------------------------------------------------------------------------- samples of functions
 
 
 @function(names="trapz", method=False)
-def trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Any:
+def trapezoid(y: Any, x: Any = None, *, dx: Any = 1, dim: int = -1) -> Any:
     """The integral of y over x by the trapezoidal rule."""
-    heights, widths, axis = _trapezoids(y, x, dx, dim)
-    return mg.sum(heights * widths, axis=axis)
+    return mg.trapezoid(y, x, dx=dx, axis=dim)
 
 
 @function(method=False)
-def cumulative_trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Any:
+def cumulative_trapezoid(y: Any, x: Any = None, *, dx: Any = 1, dim: int = -1) -> Any:
     """The integrals up to each point."""
-    heights, widths, axis = _trapezoids(y, x, dx, dim)
-    return mg.cumulative_sum(heights * widths, axis=axis)
-
-
-def _trapezoids(y: Any, x: Any, dx: Any, dim: int) -> tuple[Any, Any, int]:
-    axis = one_dim(dim, y.raw.ndim)
-    rest = (slice(None),) * axis
-    heights = (y[(*rest, slice(1, None))] + y[(*rest, slice(None, -1))]) / 2
-    if x is None:
-        return heights, 1 if dx is None else dx, axis
-    if x.raw.ndim == 1 and y.raw.ndim > 1:
-        x = mg.reshape(x, tuple(-1 if i == axis else 1 for i in range(y.raw.ndim)))
-    own = (slice(None),) * (axis + x.raw.ndim - y.raw.ndim)
-    return heights, x[(*own, slice(1, None))] - x[(*own, slice(None, -1))], axis
+    return mg.cumulative_trapezoid(y, x, dx=dx, axis=dim)
 
 
 @function
 def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Any:
     """The n-th differences of neighbours along `dim`."""
-    axis = one_dim(dim, input.raw.ndim)
-    if n == 0:
-        return mg.asarray(input, copy=True)
-    parts = [p for p in (prepend, input, append) if p is not None]
-    x = mg.concat(parts, axis=axis) if len(parts) > 1 else input
-    for _ in range(n):
-        rest = (slice(None),) * axis
-        later, before = x[(*rest, slice(1, None))], x[(*rest, slice(None, -1))]
-        x = mg.not_equal(later, before) if x.raw.dtype.kind == "b" else later - before
-    return mg.positive(x) if x is input and x.raw.dtype.kind != "b" else x
+    return mg.diff(input, n=n, axis=dim, prepend=prepend, append=append)
 
 
 @function(method=False)
 def gradient(input: Any, *, spacing: Any = 1, dim: Any = None, edge_order: int = 1) -> Any:
     """The derivatives along the axes, by differences of second order (first or second at the edges)."""
-    axes = dims(dim, input.raw.ndim)
-    spacing = 1 if spacing is None else spacing
-    steps = list(spacing) if isinstance(spacing, list | tuple) else [spacing] * len(axes)
-    return tuple(_slope(input, axis, step, edge_order) for axis, step in zip(axes, steps, strict=True))
-
-
-def _slope(input: Any, axis: int, step: Any, edge_order: int) -> Any:
-    x, n = mg.moveaxis(input, axis, -1), input.shape[axis]
-    t = (
-        np.arange(n) * float(step)
-        if not isinstance(step, Base) or not step.raw.ndim
-        else np.asarray(step.raw, np.float64)
+    slopes = mg.gradient(
+        input, spacing=1 if spacing is None else spacing, axis=dims(dim, input.raw.ndim), edge_order=edge_order
     )
-    weights = np.zeros((n, n))  # the derivative is linear: row i holds the weights of the neighbours of i
-    for i in range(n):
-        at = [i - 1, i, i + 1] if 0 < i < n - 1 else ([0, 1, 2] if i == 0 else [n - 3, n - 2, n - 1])[: edge_order + 1]
-        if i == n - 1 and edge_order == 1:
-            at = [n - 2, n - 1]
-        powers = np.vander(t[at] - t[i], increasing=True).T
-        weights[i, at] = np.linalg.solve(powers, np.eye(len(at))[1])
-    kind = x.raw.dtype if x.raw.dtype.kind in "fc" else mg.get_default_dtype()
-    y = mg.matmul(mg.astype(x, kind), mg.asarray(weights.T, dtype=kind))
-    return mg.moveaxis(y, -1, axis)
+    return slopes if isinstance(slopes, tuple) else (slopes,)
