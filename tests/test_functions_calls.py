@@ -151,6 +151,24 @@ def test_nothing_that_is_given_for_axes_and_shapes_raises_a_bare_error(called, f
                     pass
 
 
+BY_NAME = {
+    "quantile": lambda method: mg.quantile(A, 0.5, method=method),
+    "fft": lambda norm: mg.fft.fft(A, norm=norm),
+    "stft": lambda mode: mg.fft.stft(mg.ones(64), n_fft=16, pad_mode=mode),
+    "gain": lambda name: nn.init.calculate_gain(name),
+    "pad": lambda mode: F.pad(mg.ones((1, 1, 4)), (1, 1), mode=mode),
+    "interpolate": lambda mode: F.interpolate(mg.ones((1, 1, 4)), size=8, mode=mode),
+    "loss": lambda reduction: F.mse_loss(A, A, reduction=reduction),
+}
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+@pytest.mark.parametrize("wrong", [[1.0, 2.0], {}, np.ones(3), A, 1, "nothing"], ids=repr)
+def test_what_is_asked_for_by_name_has_one(name, wrong):
+    with pytest.raises(MicrogradientError, match=r"one of|use| or |is str, not"):
+        BY_NAME[name](wrong)
+
+
 def test_errors_of_the_library_itself_are_not_taken_for_the_users():
     class Odd:
         def __array__(self, dtype=None, copy=None):

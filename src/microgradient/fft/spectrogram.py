@@ -122,7 +122,7 @@ def _framing(n_fft: int, hop: int | None, width: int | None, window: Any, x: Ten
 
 def _padded(x: Tensor, width: int, mode: str) -> Tensor:
     """`x` with `width` more entries on both sides of its last axis."""
-    if mode not in _PAD_MODES:
+    if str(mode) not in _PAD_MODES:
         raise ArgumentError("MG132", f"pad_mode is one of {', '.join(_PAD_MODES)}, not {mode!r}.")
     n = x.shape[-1] if x.ndim else 0
     if mode == "constant":

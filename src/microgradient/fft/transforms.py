@@ -333,7 +333,7 @@ def _resized(x: Tensor, lengths: Sequence[int], along: tuple[int, ...]) -> Tenso
 
 def _scaled(y: Tensor, x: Tensor, along: tuple[int, ...], norm: Norm, forward: bool) -> Tensor:
     """`y`, the transform of as many entries as `x` has `along` the axes, times the factor that `norm` puts here."""
-    if norm not in _OTHER:
+    if str(norm) not in _OTHER:
         raise ArgumentError("MG124", f'norm is "backward", "ortho" or "forward", not {norm!r}.')
     n = math.prod(x.shape[i] for i in along)
     if norm == "ortho":

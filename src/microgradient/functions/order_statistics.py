@@ -170,7 +170,7 @@ def cumulative_logsumexp(x: ArrayLike, /, *, axis: int = -1) -> Tensor:
 def _quantiles(x: ArrayLike, q: ArrayLike, axis: Axis, keepdims: bool, method: str, skip: bool) -> Tensor:
     x = inexact(as_tensor(x))
     parts = inexact(as_tensor(q)) if hasattr(q, "dtype") else Tensor(q, x.dtype)
-    if method not in _METHODS:
+    if str(method) not in _METHODS:
         raise ArgumentError("MG124", f"method is one of {', '.join(_METHODS)}, not {method!r}.")
     if isinstance(parts.raw, np.ndarray) and not ((parts.raw >= 0) & (parts.raw <= 1)).all():
         raise ArgumentError("MG124", "The parts `q` of a quantile lie between 0 and 1.")

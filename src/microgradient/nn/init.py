@@ -27,10 +27,10 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     >>> calculate_gain("linear")
     1.0
     """
-    if nonlinearity == "leaky_relu":
+    if str(nonlinearity) == "leaky_relu":
         slope = 0.01 if param is None else float(param)
         return math.sqrt(2.0 / (1.0 + slope * slope))
-    if nonlinearity not in _GAINS:
+    if str(nonlinearity) not in _GAINS:
         raise ArgumentError("MG157", f"No gain is known for {nonlinearity!r}: use leaky_relu or {', '.join(_GAINS)}.")
     return _GAINS[nonlinearity]
 

@@ -47,7 +47,7 @@ _MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}  # and 
 
 def _source(length: int, before: int, after: int, mode: str) -> np.ndarray:
     """Where the entries of a padded axis come from."""
-    if mode not in _MODES:
+    if str(mode) not in _MODES:
         raise ArgumentError(
             "MG157", f"There is no padding mode {mode!r}: use 'constant', 'reflect', 'replicate' or 'circular'."
         )

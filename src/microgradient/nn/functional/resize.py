@@ -37,7 +37,7 @@ def interpolate(
     >>> interpolate(mg.tensor([[[1.0, 3.0]]]), size=4, mode="linear").tolist()
     [[[1.0, 1.5, 2.5, 3.0]]]
     """
-    ndim = input.ndim - 2
+    ndim, mode = input.ndim - 2, str(mode)
     if ndim not in (1, 2, 3) or ndim != _MODES.get(mode, ndim):
         raise ShapeError(
             "MG160",
