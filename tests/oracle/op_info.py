@@ -155,7 +155,6 @@ EXCEPTIONS = {
     "nn.functional.batch_norm.without_cudnn": "has no samples on a CPU",
     "nn.functional.cosine_similarity": "of numbers of shape ()",
     "nn.functional.ctc_loss": "the gradient of log-probabilities that were not normalised: PyTorch's assumes log_softmax",
-    "nn.functional.dropout2d": "other random numbers",
     "nn.functional.fractional_max_pool2d": "other random numbers",
     "nn.functional.max_unpool1d": "of indices that repeat, the gradient goes to the one that stays",
     "nn.functional.max_unpool2d": "of indices that repeat, the gradient goes to the one that stays",

@@ -42,7 +42,7 @@ class Dropout1d(_Dropout):
 
 
 class Dropout2d(_Dropout):
-    """`Dropout` of whole channels of (N, C, H, W) or (C, H, W): `microgradient.nn.functional.dropout2d`.
+    """`Dropout` of whole channels of (N, C, H, W): `microgradient.nn.functional.dropout2d`.
 
     >>> import microgradient as mg
     >>> Dropout2d()(mg.ones((2, 3, 4, 4))).shape

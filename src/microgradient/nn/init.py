@@ -15,6 +15,7 @@ from ..errors import ArgumentError, ShapeError
 from ..tensor import Tensor
 from ..trace_hooks import Traced, current
 
+Array = np.ndarray[Any, Any]
 _ONE = "linear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d sigmoid"
 _GAINS = {**dict.fromkeys(_ONE.split(), 1.0), "tanh": 5.0 / 3.0, "relu": math.sqrt(2.0), "selu": 0.75}
 
@@ -63,17 +64,33 @@ def trunc_normal_(
     b: float = 2.0,
     generator: random.Generator | None = None,
 ) -> Tensor:
-    """Normal, but only between a and b: drawn by inverting the distribution function between Φ(a) and Φ(b).
+    """Normal, but only between a and b: what falls outside is drawn anew.
+
+    Where little of the normal distribution lies between them, uniform numbers are kept with a probability in proportion to
+    its density instead (von Neumann 1951).
 
     >>> import microgradient as mg
     >>> bool(trunc_normal_(mg.zeros((100,))).abs().max() <= 2)
     True
     """
-    from scipy.special import ndtr, ndtri
+    draw: Any = generator or random
+    low, high = ((1 + math.erf((bound - mean) / (std * math.sqrt(2)))) / 2 for bound in (a, b))
 
-    low, high = ndtr((a - mean) / std), ndtr((b - mean) / std)
-    drawn = ndtri(np.asarray((generator or random).uniform(tensor.shape, low, high, tensor.dtype).raw, np.float64))
-    return _put(tensor, np.clip(drawn * std + mean, a, b))
+    def proposed() -> tuple[Array, Array]:
+        """Numbers, and which of them are refused."""
+        if high - low > 0.3:
+            numbers = _array(draw.normal(tensor.shape, mean, std, tensor.dtype))
+            return numbers, (numbers < numbers.dtype.type(a)) | (numbers > numbers.dtype.type(b))
+        numbers = _array(draw.uniform(tensor.shape, a, b, tensor.dtype))
+        density = -0.5 * ((numbers - mean) / std) ** 2 + 0.5 * ((max(a, min(mean, b)) - mean) / std) ** 2
+        with np.errstate(divide="ignore"):
+            return numbers, np.log(_array(draw.uniform(tensor.shape, dtype=tensor.dtype))) > density
+
+    numbers, refused = proposed()
+    while refused.any():
+        others, again = proposed()
+        numbers, refused = np.where(refused, others, numbers), refused & again
+    return _put(tensor, numbers)
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
@@ -188,7 +205,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: random.Generator |
     if not tensor.raw.size:
         return tensor
     rows, columns = tensor.shape[0], tensor.raw.size // tensor.shape[0]
-    drawn = np.asarray((generator or random).normal((rows, columns), dtype=tensor.dtype).raw, np.float64)
+    drawn = _array((generator or random).normal((rows, columns), dtype=tensor.dtype)).astype(np.float64)
     q, r = np.linalg.qr(drawn if rows >= columns else drawn.T)
     q = q * np.sign(np.diagonal(r))
     return _put(tensor, gain * (q if rows >= columns else q.T).reshape(tensor.shape))
@@ -205,9 +222,9 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: rando
         raise ShapeError("MG160", f"sparse_ fills a matrix, got shape {tensor.shape}.")
     draw: Any = generator or random
     rows, columns = tensor.shape
-    numbers = np.array(draw.normal(tensor.shape, 0.0, std, np.float64).raw)
-    order = np.argsort(np.asarray(draw.uniform((rows, columns), dtype=np.float64).raw), axis=0)
-    np.put_along_axis(numbers, order[: math.ceil(sparsity * rows)], 0.0, axis=0)
+    numbers = np.array(_array(draw.normal(tensor.shape, 0.0, std, tensor.dtype)))
+    for column in range(columns):
+        numbers[_array(draw.permutation(rows))[: math.ceil(sparsity * rows)], column] = 0.0
     return _put(tensor, numbers)
 
 
@@ -250,11 +267,15 @@ def _he_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
     return calculate_gain(nonlinearity, a) / math.sqrt(fan) if fan else 0.0
 
 
-def _put(tensor: Tensor, drawn: Tensor | np.ndarray) -> Tensor:
+def _put(tensor: Tensor, drawn: Tensor | Array) -> Tensor:
+    tensor.store(np.array(_array(drawn), dtype=tensor.dtype))
+    return tensor
+
+
+def _array(drawn: Tensor | Array) -> Array:
     data = drawn.raw if isinstance(drawn, Tensor) else drawn
     if isinstance(data, Traced):
         current().refuse(
             "The initialisation of a layer", "Make the layer outside of the function, which is then called."
         )
-    tensor.store(np.array(data, dtype=tensor.dtype))
-    return tensor
+    return np.asarray(data)

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+import microgradient as mg
+
 from ..errors import ArgumentError, ShapeError
 from ..operators import get_default_dtype, wrap
 from ..tensor import Tensor
@@ -27,6 +29,7 @@ class _Layer(Module):
     """What the layers share: a feed-forward network, and a norm around each part, before it (`norm_first`) or after it."""
 
     _parts = 2
+    self_attn: MultiheadAttention
     linear1: Linear
     linear2: Linear
     dropout: Dropout
@@ -58,9 +61,16 @@ class _Layer(Module):
     def _residual(self, x: Tensor, *parts: Callable[[Tensor], Tensor]) -> Tensor:
         """x + part(norm(x)), or norm(x + part(x)), one part after the other."""
         for i, part in enumerate(parts, 1):
-            norm, dropout = getattr(self, f"norm{i}"), getattr(self, f"dropout{i}")
-            x = x + dropout(part(norm(x))) if self.norm_first else norm(x + dropout(part(x)))
+            norm = getattr(self, f"norm{i}")
+            x = x + self._dropped(i, part(norm(x))) if self.norm_first else norm(x + self._dropped(i, part(x)))
         return x
+
+    def _dropped(self, i: int, x: Tensor) -> Tensor:
+        """Dropout after part i. PyTorch's attention computes with time first, and that is the order in which it draws."""
+        dropout = getattr(self, f"dropout{i}")
+        if i == self._parts or x.ndim < 3 or not self.self_attn.batch_first:
+            return dropout(x)
+        return mg.permute_dims(dropout(mg.permute_dims(x, (1, 0, 2))), (1, 0, 2))
 
 
 class TransformerEncoderLayer(_Layer):

@@ -140,7 +140,7 @@ class Generator(Base):
             return _traced(self.uniform, (shape, float(low), float(high), kind), shape, kind)
         u = self._units(math.prod(shape), kind)
         if low != 0.0 or high != 1.0:
-            u = u * u.dtype.type(float(high) - float(low)) + u.dtype.type(low)
+            u = _scaled(u, float(low), float(high))
         return wrap(u.astype(kind, copy=False).reshape(shape), None)
 
     def normal(self, shape: Any = (), mean: float = 0.0, std: float = 1.0, dtype: Any = None) -> Any:
@@ -235,6 +235,25 @@ def _sixteens(u: Array) -> Array:
     radius = np.sqrt(-2 * np.log(1 - rows[:, :8]))
     angle = u.dtype.type(2 * math.pi) * rows[:, 8:]
     return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)], axis=1).reshape(-1).astype(u.dtype)
+
+
+def _scaled(u: Array, low: float, high: float) -> Array:
+    """u (high - low) + low, rounded once, as PyTorch's fused multiply-add does."""
+    start, width = u.dtype.type(low), u.dtype.type(high) - u.dtype.type(low)
+    if u.dtype == np.float32:
+        return (u.astype(np.float64) * float(width) + float(start)).astype(np.float32)
+    product = u * width
+    sum_ = product + start
+    parts = sum_ - product
+    lost = (product - (sum_ - parts)) + (start - parts)  # what the sum lost (Knuth 1969)
+    return np.asarray(sum_ + (lost + _product_error(u, float(width), product)))
+
+
+def _product_error(x: Array, y: float, product: Array) -> Array:
+    """x y - product, exactly (Dekker 1971)."""
+    x_high, y_high = (v * 134217729.0 - (v * 134217729.0 - v) for v in (x, np.float64(y)))
+    x_low, y_low = x - x_high, y - y_high
+    return np.asarray(((x_high * y_high - product) + x_high * y_low + x_low * y_high) + x_low * y_low)
 
 
 def _drawn(generator: Any, shape: Any, dtype: Any, transform: Callable[[Array], Array]) -> Any:

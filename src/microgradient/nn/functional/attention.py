@@ -49,7 +49,7 @@ def scaled_dot_product_attention(
 def attend(
     query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout_p: float = 0.0, scale: float | None = None
 ) -> tuple[Tensor, Tensor]:
-    """What `scaled_dot_product_attention` returns, and the weights (..., L, S)."""
+    """What `scaled_dot_product_attention` returns, and the weights (..., L, S) after dropout."""
     if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
         raise ShapeError(
             "MG161",
@@ -68,7 +68,8 @@ def attend(
         else:
             scores = scores + mask
         weights = _softmax_or_zeros(scores)
-    return mg.matmul(dropout(weights, dropout_p), value), weights
+    weights = dropout(weights, dropout_p)
+    return mg.matmul(weights, value), weights
 
 
 def checked_mask(mask: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import math
 import microgradient as mg  # noqa: F401 (for the examples)
 
 from ... import random
-from ...errors import ArgumentError, ShapeError
+from ...errors import ArgumentError, ShapeError, warn_once
 from ...tensor import Tensor
 from .arguments import in_dimensions
 
@@ -27,12 +27,21 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
 def channel_dropout(
     ndim: int, /, input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
-    if input.ndim not in (ndim + 1, ndim + 2):
+    check_probability(p)
+    usual = input.ndim in (ndim + 1, ndim + 2)
+    if not usual and (ndim == 1 or input.ndim < 2):
         raise ShapeError(
             "MG160",
             f"dropout{ndim}d takes {ndim + 1} axes (C, ...) or {ndim + 2} (N, C, ...), got shape {input.shape}.",
         )
-    return _scaled(input, p, training, (*input.shape[:-ndim], *(1,) * ndim))
+    batched = ndim == 2 or input.ndim == ndim + 2
+    if not usual or (ndim == 2 and input.ndim == 3):
+        layout, instead = "(N, C, ...)" if batched else "(C, ...)", "dropout1d" if input.ndim == 3 else "dropout"
+        warn_once(
+            "MG160", f"dropout{ndim}d takes an input of shape {input.shape} as {layout}; {instead} says so itself."
+        )
+    features = input.shape[: 2 if batched else 1]
+    return _scaled(input, p, training, (*features, *(1,) * (input.ndim - len(features))))
 
 
 @in_dimensions(1, channel_dropout)
@@ -46,7 +55,9 @@ def dropout1d() -> None:
 
 @in_dimensions(2, channel_dropout)
 def dropout2d() -> None:
-    """`dropout` of whole channels of (N, C, H, W) or (C, H, W).
+    """`dropout` of whole channels of (N, C, H, W).
+
+    As in PyTorch, three axes are (N, C, L) and two (N, C), and a warning says so.
 
     >>> dropout2d(mg.ones((2, 3, 4, 4))).shape
     (2, 3, 4, 4)

@@ -1,0 +1,39 @@
+"""What a seed decides is what it decides in PyTorch: initial weights, dropout, samples."""
+
+import numpy as np
+import pytest
+import torch
+
+import microgradient.torch as ours
+
+DRAWS = {
+    "uniform": lambda t: t.empty(3000).uniform_(-0.14002801, 0.3),
+    "uniform of float64": lambda t: t.empty(3000, dtype=t.float64).uniform_(-0.14002801, 0.3),
+    "linear": lambda t: t.nn.Linear(51, 7).weight,
+    "trunc_normal_": lambda t: t.nn.init.trunc_normal_(t.empty(40, 50), std=0.5, a=-0.6, b=0.9),
+    "trunc_normal_ of a tail": lambda t: t.nn.init.trunc_normal_(t.empty(40, 50), std=0.5, a=0.9, b=1.5),
+    "sparse_": lambda t: t.nn.init.sparse_(t.empty(30, 10), 0.2),
+    "dropout2d of (N, C)": lambda t: t.nn.Dropout2d(0.4)(t.ones(20, 30)),
+    "dropout2d of (N, C, L)": lambda t: t.nn.functional.dropout2d(t.ones(20, 30, 2), 0.4),
+    "dropout3d of (C, D, H, W)": lambda t: t.nn.functional.dropout3d(t.ones(20, 3, 2, 2), 0.4),
+    "dropout3d of (N, C, L)": lambda t: t.nn.functional.dropout3d(t.ones(20, 3, 2), 0.4),
+    "weights of attention": lambda t: t.nn.MultiheadAttention(8, 2, 0.4)(*[t.ones(3, 5, 8)] * 3)[1],
+    "encoder": lambda t: t.nn.TransformerEncoderLayer(8, 2, 16, 0.3, batch_first=True)(t.ones(3, 5, 8)),
+    "encoder, norm first": lambda t: t.nn.TransformerEncoderLayer(8, 2, 16, 0.3, batch_first=True, norm_first=True)(
+        t.ones(3, 5, 8)
+    ),
+    "decoder": lambda t: t.nn.TransformerDecoderLayer(8, 2, 16, 0.3, batch_first=True)(
+        t.ones(3, 5, 8), t.ones(3, 4, 8)
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*dropout.d")
+@pytest.mark.parametrize("name", DRAWS)
+def test_a_seed_decides_what_it_decides_in_pytorch(name):
+    mine, theirs = [], []
+    for t, found in ((ours, mine), (torch, theirs)):
+        t.manual_seed(3)
+        found += [DRAWS[name](t).detach().numpy(), t.rand(5).numpy()]
+    for a, b in zip(mine, theirs, strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-5, atol=2e-6)
