@@ -36,9 +36,56 @@ MISTAKES = [
         "import torch\nx = torch.ones(2)\ntorch.quux(x)\n",
         r"microgradient.torch has no `quux`.*\(p.py:3: torch.quux\(x\)\)",
     ),
-    ("import torch.distributed\n", r"no `torch.distributed` here.*p.py:1"),
+    (
+        "import torch.distributed as dist\ndist.init_process_group()\n",
+        r"no `torch.distributed.init_process_group`: one process.*p.py:2",
+    ),
+    ("import torch.frobnicate\n", r"no `torch.frobnicate` here.*p.py:1"),
     ("import torch\nx = (\n", r"p.py is no Python program"),
 ]
+
+
+IMPORTS = """
+import torch, torch.backends.cudnn as cudnn, torch.distributed as dist, torch.fx, torch.onnx
+from torch.distributed import destroy_process_group, init_process_group
+from torch.hub import load_state_dict_from_url
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.common_types import _size_2_t
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.loss import _Loss
+from torch.nn.modules.transformer import _get_activation_fn
+from torch.nn.modules.utils import _ntuple, _pair
+from torch.nn.parallel import DistributedDataParallel as DDP
+from torch.optim.adamw import AdamW
+from torch.utils.data.dataset import Dataset
+from torch.utils.data.distributed import DistributedSampler
+
+class Half(_Loss):
+    def forward(self, x):
+        return x.sum() / 2
+
+class Ours(DDP):
+    pass
+
+print(_pair(3), _pair((3, 4)), _ntuple(3)(1.5), isinstance(torch.nn.BatchNorm2d(3), _BatchNorm))
+print(dist.is_initialized(), torch.onnx.is_in_onnx_export(), isinstance(torch.nn.Linear(1, 1), DDP), cudnn.benchmark)
+print(Half(reduction="sum").reduction, Half()(torch.ones(2)).item(), _get_activation_fn("relu")(-torch.ones(1)))
+with sdpa_kernel(SDPBackend.MATH):
+    print(AdamW is torch.optim.AdamW, Dataset is torch.utils.data.Dataset, list(DistributedSampler("abc", 1, 0, False)))
+Ours()
+"""
+
+
+def test_what_programs_import_is_there_or_an_error_when_it_is_used(tmp_path):
+    (tmp_path / "p.py").write_text(IMPORTS)
+    found = run("p.py", folder=tmp_path)
+    assert found.stdout.splitlines() == [
+        "(3, 3) (3, 4) (1.5, 1.5, 1.5) True",
+        "False False False False",
+        "sum 1.0 tensor([0.])",
+        "True True [0, 1, 2]",
+    ], found.stderr
+    assert re.search(r"no `torch.nn.parallel.DistributedDataParallel`: one process.*Ours\(\)", found.stderr)
 
 
 @pytest.mark.parametrize(("source", "said"), MISTAKES)

@@ -46,6 +46,7 @@ from .random import (
     seed,
     set_rng_state,
 )
+from .refused import REASONS, refused
 from .settings import (
     are_deterministic_algorithms_enabled,
     finfo,
@@ -105,8 +106,8 @@ return_types = SimpleNamespace(**types.return_types)
 vmap = func.vmap
 
 _LATE_MODULES = (
-    "_dynamo", "accelerator", "amp", "backends", "compiler", "cuda", "distributions", "jit", "masked", "mps", "multiprocessing",
-    "nn", "optim", "profiler", "signal", "testing", "utils", "xpu",
+    "_dynamo", "accelerator", "amp", "backends", "compiler", "cuda", "distributions", "jit", "masked", "mps",
+    "multiprocessing", "nn", "optim", "profiler", "signal", "testing", "utils", "xpu",
 )  # fmt: skip
 _LATE = {"GradScaler": "amp", "compile": "compiling", "load": "serialization", "save": "serialization"}
 _OF_LAYERS = (
@@ -119,12 +120,6 @@ _OF_LAYERS = (
     "triplet_margin_loss",
 )  # fmt: skip
 """Functions of `torch.nn.functional` that are also `torch`'s."""
-_REFUSED = {
-    "distributed": "one process computes here; `torch.distributed.is_available()` would be False",
-    "fx": "`mg.compile(f).program` is the program of a function", "hub": "nothing is fetched from the network",
-    "onnx": "there is no export yet",
-    "quantization": "there is no quantised arithmetic", "ao": "there is no quantised arithmetic",
-}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
@@ -138,9 +133,10 @@ def __getattr__(name: str) -> Any:
         return method  # torch.relu_(x) is x.relu_()
     if name in _LATE:
         return getattr(importlib.import_module(f".{_LATE[name]}", __name__), name)
-    raise MissingNameError(
-        "MG139", f"microgradient.torch has no `{name}`{f': {_REFUSED[name]}' if name in _REFUSED else ''}."
-    )
+    if name in REASONS:
+        globals()[name] = refused(name)
+        return globals()[name]
+    raise MissingNameError("MG139", f"microgradient.torch has no `{name}`.")
 
 
 def __dir__() -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -127,3 +128,6 @@ def _adopted(x: Any) -> Any:
 
 
 STACKS.add(default_collate)
+globals().update(
+    dict.fromkeys(["dataset", "dataloader", "sampler", "distributed"], sys.modules[__name__])
+)  # each has all names
