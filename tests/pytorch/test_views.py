@@ -24,8 +24,13 @@ WRITES = {
     "entry": (lambda x, v: x.__setitem__((..., 0), v), lambda a, v: a.__setitem__((..., 0), v)),
     "double": (lambda x, v: x.copy_(x * 2), lambda a, v: np.copyto(a, a * 2)),
 }
+# by which a tensor becomes a view of what it was
+TURNS = {
+    "transpose": (lambda x: x.transpose_(0, -1), lambda a: a.swapaxes(0, -1)),
+    "squeeze": (lambda x: x.squeeze_(), lambda a: a.squeeze()),
+}
 programs = st.lists(
-    st.tuples(st.sampled_from([*VIEWS, *WRITES]), st.integers(0, 5), st.sampled_from([-2.0, 0.5, 3.0])),
+    st.tuples(st.sampled_from([*VIEWS, *WRITES, *TURNS]), st.integers(0, 5), st.sampled_from([-2.0, 0.5, 3.0])),
     min_size=1,
     max_size=8,
 )
@@ -44,6 +49,10 @@ def run(program, tensors, arrays):
                 continue
             tensors.append(VIEWS[what](x))
             arrays.append(view)
+        elif what in TURNS:
+            if x.ndim and not (x.is_leaf and x.requires_grad):
+                assert TURNS[what][0](x) is x
+                arrays[k] = TURNS[what][1](a)
         elif x.ndim and 0 not in x.shape:
             WRITES[what][0](x, value)
             WRITES[what][1](a, value)
@@ -119,7 +128,13 @@ def test_detached_tensors_share_memory_and_no_gradient():
 
 def test_a_leaf_is_not_written_while_operations_are_recorded():
     w = torch.ones(3, requires_grad=True)
-    changes = [lambda: w.add_(1), lambda: w[0].fill_(2), lambda: w.__setitem__(0, 1.0), lambda: w.view(3).mul_(2)]
+    changes = [
+        lambda: w.add_(1),
+        lambda: w[0].fill_(2),
+        lambda: w.__setitem__(0, 1.0),
+        lambda: w.view(3).mul_(2),
+        w.squeeze_,
+    ]
     for change in changes:
         with pytest.raises(RuntimeError, match="leaf Variable that requires grad"):
             change()
@@ -129,6 +144,14 @@ def test_a_leaf_is_not_written_while_operations_are_recorded():
     assert w.tolist() == [3, 0.5, 0.5]
     (w * w).sum().backward()
     assert w.grad.tolist() == [6, 1, 1]
+
+
+def test_a_leaf_that_turned_gets_gradients_in_its_new_shape():
+    w = torch.tensor([[1.0, 2.0]], requires_grad=True)
+    with torch.no_grad():
+        w.t_()
+    (w * torch.tensor([[3.0], [4.0]])).sum().backward()
+    assert (w.is_leaf, w.tolist(), w.grad.tolist()) == (True, [[1], [2]], [[3], [4]])
 
 
 def test_numbers_that_a_rule_has_saved_are_not_changed_unnoticed():

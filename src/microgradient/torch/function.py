@@ -66,7 +66,7 @@ def function(
         if method:
             setattr(Tensor, key, call)
         if inplace:
-            setattr(Tensor, f"{key}_", in_place(call, f"{key}_"))
+            setattr(Tensor, f"{key}_", (reshaping if view else in_place)(call, f"{key}_"))
     return call
 
 
@@ -113,6 +113,17 @@ def in_place(call: Callable[..., Any], name: str) -> Callable[..., Any]:
 
     method.__name__ = method.__qualname__ = name
     method.__doc__ = f"`{name[:-1]}`, written into the tensor, which is returned."
+    return method
+
+
+def reshaping(call: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """The method by which a tensor becomes the view that `call` gives of it."""
+
+    def method(self: Tensor, *args: Any, **options: Any) -> Tensor:
+        return memory.become(self, lambda x: call(x, *args, **options), f"`x.{name}(…)`")
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = f"The tensor itself becomes its `{name[:-1]}`, in the same memory."
     return method
 
 

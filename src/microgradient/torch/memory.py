@@ -83,12 +83,7 @@ def write(x: Tensor, new: Any, what: str = "an operation in place") -> Tensor:
         x.node = new.node
         return x
     if recorded and base.node is not None and base.node.op is None:
-        raise GradientError(
-            "MG104",
-            f"{what} would change {'a leaf' if base is x else 'a view of a leaf'} that requires a gradient while operations are "
-            "recorded (PyTorch: a leaf Variable that requires grad is being used in an in-place operation). Write it under "
-            "`with torch.no_grad():`, or to a copy: `x = x.clone()`.",
-        )
+        raise _leaf_error(what, "a leaf" if base is x else "a view of a leaf")
     taped = recorded and (new.node is not None or x.node is not None or base.node is not None)
     if not taped and trace_hooks.current() is None:
         _check_writeable(x)
@@ -101,6 +96,33 @@ def write(x: Tensor, new: Any, what: str = "an operation in place") -> Tensor:
         flat = TAPED.reshape(base, shape=(base.raw.size,))
         _rebind(base, TAPED.reshape(TAPED.index_set(flat, values, places, key=(INDEX,)), shape=tuple(base.shape)))
     return x
+
+
+def become(x: Tensor, replay: Replay, what: str) -> Tensor:
+    """Let `x` be the view `replay(x)` of what it was, which its views stay views of. Returns `x`."""
+    leaf = x.node is not None and x.node.op is None
+    if leaf and recording.get() is not None:
+        raise _leaf_error(what, "a leaf")
+    old: Tensor = wrap(x.raw, x.node, x.cut, x.result_class)
+    old._view, old._views = x._view, x._views
+    for view in list((x._views or {}).values()):
+        view._view = view._view._replace(base=old)
+    y = replay(old)
+    x.raw, x._view, x._views = y.raw, None, None
+    if not leaf:
+        x.node, x.cut = y.node, y.cut
+    else:
+        x.node.shape = x.raw.shape  # type: ignore[union-attr]
+    return share(x, old, replay, cut=leaf)
+
+
+def _leaf_error(what: str, leaf: str) -> GradientError:
+    return GradientError(
+        "MG104",
+        f"{what} would change {leaf} that requires a gradient while operations are recorded (PyTorch: a leaf Variable that "
+        "requires grad is being used in an in-place operation). Write it under `with torch.no_grad():`, or to a copy: "
+        "`x = x.clone()`.",
+    )
 
 
 def _places(view: Any, base: Tensor) -> Any:
