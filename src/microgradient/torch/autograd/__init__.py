@@ -148,8 +148,9 @@ def gradcheck(
     """Whether gradients agree with central differences, for the inputs that require one; these should be float64."""
     given = _listed(inputs)
     for i, x in enumerate(given):
-        if not isinstance(x, Base) or not x.requires_grad:
+        if not isinstance(x, Base) or not x.requires_grad or not x.raw.size:
             continue
+        slopes = _differences(func, given, i, eps)
         for k, y in enumerate(_outputs(func, given)):
             for entry in range(y.raw.size):
                 seed = np.zeros(y.raw.size, y.raw.dtype)
@@ -157,7 +158,7 @@ def gradcheck(
                 (ours,) = grad(
                     y, x, wrap(seed.reshape(y.raw.shape), None), True, allow_unused=True, materialize_grads=True
                 )
-                theirs = _differences(func, given, i, k, entry, eps)
+                theirs = slopes[k][:, entry].reshape(x.raw.shape)
                 if not np.allclose(ours.raw, theirs, rtol, atol):
                     if not raise_exception:
                         return False
@@ -172,10 +173,10 @@ def _outputs(func: Any, given: list[Any]) -> list[Any]:
     return [y for y in _listed(func(*given)) if isinstance(y, Base) and y.requires_grad]
 
 
-def _differences(func: Any, given: list[Any], i: int, k: int, entry: int, eps: float) -> Any:
-    """How entry `entry` of output `k` changes with each entry of input `i`."""
+def _differences(func: Any, given: list[Any], i: int, eps: float) -> list[Any]:
+    """For each output, how its entries (columns) change with each entry of input `i` (rows)."""
     x = given[i].raw
-    slopes = np.empty(x.size, x.dtype)
+    rows = []
     for place in range(x.size):
         ends = []
         for step in (eps, -eps):
@@ -183,9 +184,9 @@ def _differences(func: Any, given: list[Any], i: int, k: int, entry: int, eps: f
             moved.reshape(-1)[place] += step
             leaf = wrap(moved, None, None, Tensor)
             leaf.requires_grad = True
-            ends.append(_outputs(func, [*given[:i], leaf, *given[i + 1 :]])[k].raw.reshape(-1)[entry])
-        slopes[place] = (ends[0] - ends[1]) / (2 * eps)
-    return slopes.reshape(x.shape)
+            ends.append([y.raw.reshape(-1).copy() for y in _outputs(func, [*given[:i], leaf, *given[i + 1 :]])])
+        rows.append([(up - down) / (2 * eps) for up, down in zip(*ends, strict=True)])
+    return [np.array(column) for column in zip(*rows, strict=True)]
 
 
 def gradgradcheck(
