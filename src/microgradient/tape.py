@@ -32,11 +32,15 @@ class Node:
 
     `parents` holds a node per argument, None for constants. `saved` is (y, a, b, ...), None where the rule does not
     read it. A leaf has no `op`. `grad` accumulates in leaves and in nodes asked to keep it; NOT_STORED elsewhere. `summed`
-    exists with a gradient: how many backward passes it is the sum of, and how many of them an optimiser has used.
+    exists with a gradient: how many backward passes it is the sum of, and how many of them an optimiser has used. `called`
+    exists where the node is the result of a function of `torch`, which may be several operations (see `torch.graph`).
     """
 
-    __slots__ = ("__weakref__", "dtype", "op", "params", "parents", "saved", "seq", "shape", "stored", "summed")
+    __slots__ = (
+        "__weakref__", "called", "dtype", "op", "params", "parents", "saved", "seq", "shape", "stored", "summed"
+    )  # fmt: skip
     summed: tuple[int, int]
+    called: tuple[str, bool, int]
 
     def __init__(
         self,

@@ -114,12 +114,13 @@ def test_size_and_device():
 
 
 def test_copies_and_conversions():
-    w = nn.Parameter(torch.ones(2))
-    w.note = "kept"
-    (w * 3).sum().backward()
-    other = copy.deepcopy(w)
+    w, x = nn.Parameter(torch.ones(2)), torch.ones(2, requires_grad=True)
+    w.note = x.note = "kept"
+    (w * x * 3).sum().backward()
+    other, copied = copy.deepcopy(w), copy.deepcopy(x)
     other.data.zero_()
-    assert (w.tolist(), other.note, other.grad.tolist(), type(other)) == ([1, 1], "kept", [3, 3], nn.Parameter)
+    assert (w.tolist(), other.grad, hasattr(other, "note"), type(other)) == ([1, 1], None, False, nn.Parameter)
+    assert (copied.grad.tolist(), copied.note) == ([3, 3], "kept")
     assert pickle.loads(pickle.dumps(torch.arange(3))).tolist() == [0, 1, 2]
     assert torch.arange(3).float().dtype == torch.float32
     assert torch.tensor([1.7, -1.7]).long().tolist() == [1, -1]
@@ -132,6 +133,49 @@ def test_copies_and_conversions():
         w.numpy()
     with pytest.raises(RuntimeError, match="cannot be converted to Scalar"):
         torch.ones(2).item()
+
+
+def test_a_gradient_stays_where_none_is_required_any_more():
+    layer = nn.Linear(2, 1)
+    total = layer(torch.ones(1, 2)).sum()
+    total.backward(retain_graph=True)
+    layer.requires_grad_(False)
+    assert layer.weight.grad.tolist() == [[1, 1]]
+    total.backward()  # the graph is older than that
+    layer.requires_grad_(True)
+    layer(torch.ones(1, 2)).sum().backward()
+    assert layer.weight.grad.tolist() == [[3, 3]]
+    layer.requires_grad_(False)
+    layer.weight.grad = None
+    layer.requires_grad_(True)
+    assert layer.weight.grad is None
+    x = torch.zeros(2)
+    x.grad = torch.ones(2)
+    assert (x.requires_grad, x.grad.tolist()) == (False, [1, 1])
+    with pytest.raises(RuntimeError):
+        x.grad = torch.ones(3)
+
+
+def test_a_compiled_step_may_freeze_and_free_parameters():
+    results = []
+    for run in (lambda f: f, torch.compile):
+        torch.manual_seed(0)
+        net, scale = nn.Linear(2, 1), torch.ones(2, requires_grad=True)
+        optimizer = torch.optim.SGD([scale], lr=0.1)
+
+        def step(x, net=net, scale=scale, optimizer=optimizer):
+            net(x * scale).sum().backward()
+            net.requires_grad_(False)
+            optimizer.zero_grad()
+            net(x * scale).sum().backward()
+            optimizer.step()
+            net.requires_grad_(True)
+
+        stepped = run(step)
+        for _ in range(3):
+            stepped(torch.ones(4, 2))
+        results.append([*net.weight.grad.reshape(-1).tolist(), *scale.tolist()])
+    assert results[0] == pytest.approx(results[1], rel=1e-5)
 
 
 def test_what_is_missing_says_so():

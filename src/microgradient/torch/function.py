@@ -14,8 +14,10 @@ from typing import Any, TypeVar, cast, overload
 import numpy as np
 
 from ..errors import ArgumentTypeError, MicrogradientError
+from ..tape import next_seq
 from ..tensor import Tensor as Base
 from . import memory
+from .graph import note_called
 from .tensor import Tensor, adopt
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
@@ -76,7 +78,7 @@ def _with_habits(f: Callable[..., Any], view: bool) -> Callable[..., Any]:
 
     @functools.wraps(f)
     def call(*args: Any, **options: Any) -> Any:
-        out = None
+        out, first = None, next_seq()
         if options:
             for theirs in options.keys() & _SPELLINGS.keys():
                 if theirs not in parameters and _SPELLINGS[theirs] in parameters:
@@ -92,6 +94,13 @@ def _with_habits(f: Callable[..., Any], view: bool) -> Callable[..., Any]:
                 raise
             raise _no_tensor(error.obj, call, args, options) from None
         y = adopt(y)
+        if y.__class__ is Tensor:
+            node = y.node
+            if node is not None and node.seq > first:
+                node.called = (name, len(args) > 1 or bool(options), first)
+        elif isinstance(y, tuple | list):
+            for part in y:
+                note_called(part, name, len(args) > 1 or bool(options), first)
         if view:
             _share(y, args, options, f)
         return y if out is None else _written(out, y)

@@ -55,14 +55,14 @@ def shown(x: Any) -> str:
     if not array.size and array.ndim != 1:
         notes.insert(0, f"size={tuple(array.shape)}")
     if x.grad_fn is not None:
-        notes.append(f"grad_fn={x.grad_fn!r}")
+        notes.append(f"grad_fn=<{type(x.grad_fn).__name__}>")
     elif x.requires_grad:
         notes.append("requires_grad=True")
     body = "[]" if not array.size else _body(array, len("tensor("))
     text = f"tensor({body}"
-    last = len(text.rpartition("\n")[2])
+    last = len(text.rpartition("\n")[2]) + 2
     for note in notes:
-        if (last + len(note) + 2 > OPTIONS["linewidth"] and note.startswith("grad_fn")) or last > OPTIONS["linewidth"]:
+        if last + len(note) + 2 > OPTIONS["linewidth"]:
             text, last = f"{text},\n{' ' * 7}{note}", 7 + len(note)
         else:
             text, last = f"{text}, {note}", last + len(note) + 2

@@ -22,6 +22,7 @@ from ..tensor import Tensor as Base
 from ..tensor import leaf_node, to_array
 from ..trace_hooks import Traced, current
 from . import memory, types
+from .graph import backward_node
 from .printing import shown
 
 
@@ -42,6 +43,8 @@ class Tensor(Base):
     _view: memory.View | None = None
     """How this one shares the memory of another."""
     _views: Any = None
+    _idle: Any = None
+    """The node of a leaf that requires no gradient any more, which keeps the one it has."""
 
     def __init__(self, *data: Any, device: Any = None) -> None:
         types.check_device(device)
@@ -102,20 +105,39 @@ class Tensor(Base):
 
     @property
     def grad(self) -> Any:
-        """The gradient that `backward` has accumulated."""
+        """The gradient that `backward` has accumulated; it stays where `requires_grad` becomes False."""
+        if self.node is None and self._idle is not None:
+            return self._idle.grad
         return cast("Tensor | None", Base.grad.fget(self))  # type: ignore[attr-defined]
 
     @grad.setter
     def grad(self, value: Any) -> None:
-        if value is not None and self.node is None:
-            raise GradientError("MG109", "This tensor needs no gradient. Write `x.requires_grad_()` first.")
+        idle = self.node is None
+        if idle and value is not None:
+            self.requires_grad = True
         Base.grad.fset(self, value if value is None else adopt(value))  # type: ignore[attr-defined]
+        if idle and value is not None:
+            self.requires_grad = False
+        elif idle and self._idle is not None:
+            self._idle.grad = None
+
+    def _set_requires_grad(self, value: bool) -> None:
+        before, idle = self.node, self._idle
+        Base.requires_grad.fset(self, value)  # type: ignore[attr-defined]
+        if before is not None and not value:
+            self._idle = before
+        elif before is None and value and idle is not None and (idle.shape, idle.dtype) == (self.shape, self.raw.dtype):
+            self.node = idle
+
+    requires_grad = property(
+        Base.requires_grad.fget,  # type: ignore[attr-defined]
+        _set_requires_grad,
+        doc="Whether operations on this tensor are recorded. Can be set on leaves.",
+    )
 
     @property
     def grad_fn(self) -> Any:
         """What this was computed by, None for leaves: it prints as in PyTorch, `<MulBackward0>`."""
-        from .autograd.graph import backward_node
-
         return None if self.node is None or self.node.op is None else backward_node(self.node)
 
     @property
@@ -144,7 +166,6 @@ class Tensor(Base):
 
     is_cuda = is_sparse = is_quantized = is_meta = is_mps = is_xpu = is_mkldnn = is_nested = is_sparse_csr = False
     is_cpu = True
-    requires_grad = Base.requires_grad
     output_nr = 0
 
     @property
@@ -415,6 +436,7 @@ def promoted(a: Any, b: Any) -> Any:
 
 def _operator(name: str, reflected: bool = False) -> Callable[..., Any]:
     method = binary(name, reflected)
+    shown = {"subtract": "rsub", "divide": "rdiv"}.get(name) if reflected else None
 
     def operator(self: Any, other: Any, /) -> Any:
         if isinstance(other, Base):
@@ -425,7 +447,10 @@ def _operator(name: str, reflected: bool = False) -> Callable[..., Any]:
             self, other = together(self, other)
         elif other is None:
             return NotImplemented
-        return method(self, other)
+        y = method(self, other)
+        if shown is not None and y is not NotImplemented and y.node is not None:
+            y.node.called = (shown, True, y.node.seq - 1)
+        return y
 
     operator.__name__ = operator.__qualname__ = method.__name__
     return operator

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,8 @@ class FunctionCtx:
         self.materialize_grads = True
         self.non_differentiable: tuple[Any, ...] = ()
         self.dirty_tensors: tuple[Any, ...] = ()
+        self._outputs: tuple[Any, ...] = ()
+        self._node: Any = lambda: None
 
     def save_for_backward(self, *tensors: Any) -> None:
         """Keep tensors for `backward`, where they are `ctx.saved_tensors`."""
@@ -34,8 +37,13 @@ class FunctionCtx:
 
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
-        """The tensors kept."""
-        return self._saved
+        """The tensors kept: results of the function with their derivatives, as arguments have them."""
+        return tuple(self._result(x) for x in self._saved)
+
+    def _result(self, x: Any) -> Any:
+        node = self._node()
+        k = next((k for k, o in enumerate(self._outputs) if o is x), None)
+        return x if node is None or k is None else wrap(x.raw, picked(node, k, x.raw, len(self._outputs)), None, Tensor)
 
     def mark_non_differentiable(self, *tensors: Any) -> None:
         """Say that some results have no gradient."""
@@ -112,6 +120,8 @@ class Function:
             None,
             None,
         )
+        node.called = (f"{cls.__name__}Backward", False, node.seq - 1)
+        ctx._node, ctx._outputs = weakref.ref(node), tuple(o if _differentiable(o, ctx) else None for o in outputs)
         results = list(outputs)
         for k in real:
             results[k] = wrap(outputs[k].raw, picked(node, k, outputs[k].raw, len(outputs)), None, Tensor)

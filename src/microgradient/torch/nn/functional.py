@@ -9,8 +9,10 @@ from typing import Any
 
 from ...nn import functional as _functional
 from ...nn.functional.activation import relaxed_sample
+from ...tape import next_seq
 from .. import memory
 from ..function import FUNCTIONS, in_place
+from ..graph import note_called
 from ..random import sharing
 from ..tensor import Tensor, adopt
 
@@ -23,12 +25,15 @@ _IN_PLACE = "relu relu6 elu selu celu leaky_relu rrelu threshold hardtanh"
 def _function(f: Callable[..., Any]) -> Callable[..., Any]:
     names = list(inspect.signature(f).parameters)
     place = names.index("inplace") if "inplace" in names else None
+    name = f.__name__
 
     @functools.wraps(f)
     def call(*args: Any, **options: Any) -> Any:
         options.pop("_stacklevel", None)
+        first = next_seq()
         with sharing():
             y = adopt(f(*args, **options))
+        note_called(y, name, True, first)
         if place is not None and (args[place] if len(args) > place else options.get("inplace")):
             x = args[0] if args else options["input"]
             if isinstance(x, Tensor) and y is not x:

@@ -7,15 +7,19 @@ parameter, tensor or module of this package (`as_torch`), so layers that make la
 from __future__ import annotations
 
 import itertools
+import re
 from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any, Self
 
 from ... import nn as _nn
+from ...nn import functional as _functional
 from ...nn.module import Module as Base
 from ...nn.parameter import Parameter as BaseParameter
+from ...tape import next_seq
 from ...tensor import Tensor as BaseTensor
 from .. import memory, types
+from ..graph import note_called
 from ..random import sharing
 from ..strict import differs
 from ..tensor import Tensor, adopt
@@ -148,14 +152,20 @@ class _Parts(dict[str, Any]):
 class _Layer(Module):
     """What the layers have beside what Microgradient's have: they draw random numbers as PyTorch does, and take its dtypes."""
 
+    _function: str | None = None
+    """The function of `torch.nn.functional` that this is, by name."""
+
     def __init__(self, *args: Any, **options: Any) -> None:
         types.check_device(options.pop("device", None))
         with sharing():
             super().__init__(*args, **options)
 
     def __call__(self, *args: Any, **options: Any) -> Any:
+        first = next_seq()
         with sharing():
             y = adopt(super().__call__(*args, **options))
+        if self._function is not None:
+            note_called(y, self._function, True, first)
         if vars(self).get("inplace") and isinstance(args[0], Tensor) and y is not args[0]:
             return memory.write(args[0], y, f"`nn.{type(self).__name__}(inplace=True)`")
         return y
@@ -196,13 +206,25 @@ def _layer(base: type[Base]) -> type[Module]:
     made = type(
         base.__name__,
         (_Layer, base),
-        {"__module__": "microgradient.torch.nn", "__doc__": (base.__doc__ or "").partition("\n\n")[0]},
+        {
+            "__module__": "microgradient.torch.nn",
+            "__doc__": (base.__doc__ or "").partition("\n\n")[0],
+            "_function": _function_of(base.__name__),
+        },
     )
     if not hasattr(base, "reset_parameters"):
         made.reset_parameters = None  # type: ignore[attr-defined]
     return made
 
 
+def _function_of(layer: str) -> str | None:
+    """The name of the function that a layer is: `cross_entropy` of CrossEntropyLoss, `conv2d` of Conv2d."""
+    own = layer.lower().replace("bce", "binarycrossentropy")
+    tried = (own, own.removesuffix("loss"), re.sub(r"\dd$", "", own))
+    return next((_BARE[name] for name in tried if name in _BARE), None)
+
+
+_BARE = {name.replace("_", ""): name for name in (*_functional.__all__, "flatten", "unflatten")}
 layers: dict[str, Any] = {}
 """The layers, by name."""
 for _name in _nn.__all__:

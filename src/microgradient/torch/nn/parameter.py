@@ -36,9 +36,6 @@ class Parameter(Tensor, Base):
     def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
         copy = _parameter(self.raw.copy(), self.requires_grad)
         memo[id(self)] = copy
-        if self.grad is not None:
-            copy.grad = self.grad.clone()
-        vars(copy).update({k: v for k, v in vars(self).items() if k not in ("_view", "_views")})
         return copy
 
 
