@@ -20,7 +20,8 @@ class Training:
 
     def __init__(self) -> None:
         mg.manual_seed(0)
-        self.model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Dropout(0.25), nn.Linear(4, 2))
+        # no bias: a batch norm takes it out, so its gradient is rounding alone, which Adam divides by its own size
+        self.model = nn.Sequential(nn.Linear(3, 4, bias=False), nn.BatchNorm1d(4), nn.Dropout(0.25), nn.Linear(4, 2))
         self.optimizer = optim.Adam(self.model.parameters(), lr=0.05)
         self.seen = mg.zeros(())
 
