@@ -68,7 +68,8 @@ FLOORS = [
     ["program.control_flow"],
     ["native.lower"], ["native.plan"], ["native.codegen"], ["native.runtime"],
     ["program.leaks", "program.meeting_values"], ["program.guards", "program.capture", "program.owned"],
-    ["program.specialization"], ["program.signature"], ["program.retracing", "program.amortization", "program.checking"],
+    ["program.lengths"], ["program.padding"], ["program.specialization"], ["program.signature"], ["program.buckets"],
+    ["program.retracing", "program.amortization", "program.checking"],
     ["scalar_jit"], ["program.compiled"],
 ]  # fmt: skip
 HIGHER = {"native.codegen": "native.plan.kernel"}

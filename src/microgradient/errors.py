@@ -116,11 +116,15 @@ def type_name(value: object) -> str:
 def user_frame(frame: FrameType) -> FrameType:
     """The innermost frame at or above `frame` outside this package and NumPy. A recipe is read as a user's program."""
     while frame.f_back is not None:
-        filename = frame.f_code.co_filename
-        if not filename.startswith(LIBRARY) or filename.startswith(_RECIPES):
+        if is_users(frame.f_code.co_filename):
             break
         frame = frame.f_back
     return frame
+
+
+def is_users(filename: str) -> bool:
+    """Whether a file is outside this package and NumPy, or a recipe."""
+    return not filename.startswith(LIBRARY) or filename.startswith(_RECIPES)
 
 
 def user_location() -> tuple[str, int]:

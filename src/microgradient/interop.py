@@ -32,7 +32,10 @@ class Protocols:
     def raw(self) -> Any:
         """The raw array. The package reads it by this name, since a derived class may mean something else by `data`."""
         hook = trace_hooks.hook
-        return self.datum if hook is None else hook.read_data(self)
+        if hook is None:
+            return self.datum
+        trace_hooks.note_lengths(self)
+        return hook.read_data(self)
 
     @raw.setter
     def raw(self, value: Any) -> None:
@@ -64,6 +67,7 @@ class Protocols:
     @property
     def data(self) -> Any:
         """The raw array, which may be set."""
+        trace_hooks.note_lengths(self)
         return self.raw
 
     @data.setter
@@ -73,7 +77,10 @@ class Protocols:
     @property
     def shape(self) -> tuple[int, ...]:
         """The length of each axis."""
-        return (self.datum if trace_hooks.hook is None else self.raw).shape
+        if trace_hooks.hook is None:
+            return self.datum.shape
+        trace_hooks.note_lengths(self)
+        return self.raw.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -88,7 +95,10 @@ class Protocols:
     @property
     def size(self) -> int:
         """The number of entries."""
-        return (self.datum if trace_hooks.hook is None else self.raw).size
+        if trace_hooks.hook is None:
+            return self.datum.size
+        trace_hooks.note_lengths(self)
+        return self.raw.size
 
     @property
     def device(self) -> str:
@@ -211,6 +221,7 @@ class Protocols:
     def __len__(self) -> int:
         if not self.raw.ndim:
             raise ArgumentTypeError("MG125", "A tensor of shape () has no length.")
+        trace_hooks.note_lengths(self)
         return len(self.raw)
 
     def __contains__(self, value: Any) -> bool:

@@ -7,6 +7,7 @@ are, and `program/trace.py` what happens. Eager mode pays one look at `hook` whe
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -66,6 +67,13 @@ def note_node(tensor: Any) -> None:
     """What follows depends on whether a tensor requires a gradient, or on which leaf it is, even if its data are not read."""
     if hook is not None and (trace := active.get()) is not None:
         trace.note_node(tensor)
+
+
+def note_lengths(tensor: Any) -> None:
+    """The lengths of a tensor's axes are about to be known to who called the function that calls this: the user's code may do
+    something else for other ones."""
+    if hook is not None and (trace := active.get()) is not None:
+        trace.note_lengths(tensor, sys._getframe(2))
 
 
 def whole_value(datum: Any, what: str) -> Any:

@@ -161,7 +161,7 @@ def _index_set(n: int, i: Instruction, args: list[Any], mapped: Mapped) -> Any:
     if isinstance(v, Tensor | np.ndarray):  # beside the batch, the axes of a[key]
         v = v if mapped[1] else xp.reshape(v, shape=(1, *v.shape))
         arrays = [_stand_in(p, m) for p, m in zip(places, mapped[2:], strict=True)]
-        v = _with_rank(v, len(_model((1,) * rank, key, arrays)))
+        v = _with_rank(v, len(model_of_index((1,) * rank, key, arrays)))
     if not any(mapped[2:]):
         v = _moved(v, 0, _batch_place(rank, key, places)) if isinstance(v, Tensor) else v
         return xp.index_set(a, v, *places, key=(slice(None), *key))
@@ -193,7 +193,7 @@ def _arrays_first(t: Any, rank: int, key: Any, places: list[Any], mapped: Mapped
 # indexes an array in which only the axis that is looked for has a length other than 1.
 
 
-def _model(shape: Shape, key: Any, arrays: list[Any]) -> Shape:
+def model_of_index(shape: Shape, key: Any, arrays: list[Any]) -> Shape:
     """The shape of an array of this shape, indexed by `key` with all slices full and all integers 0."""
     rest = iter(arrays)
 
@@ -216,7 +216,7 @@ def _stand_in(place: Any, mapped: bool) -> Any:
 
 def _batch_place(rank: int, key: Any, places: list[Any]) -> int:
     """Which axis of a[:, key] is the batch."""
-    return _model((2, *(1,) * rank), (slice(None), *key), [_stand_in(p, False) for p in places]).index(2)
+    return model_of_index((2, *(1,) * rank), (slice(None), *key), [_stand_in(p, False) for p in places]).index(2)
 
 
 def _batch_place_of_arrays(rank: int, key: Any, places: list[Any], mapped: Mapped) -> int:
@@ -225,13 +225,13 @@ def _batch_place_of_arrays(rank: int, key: Any, places: list[Any], mapped: Mappe
     arrays = [
         np.zeros((2, *(1,) * most), np.int64) if m else _ones(p.ndim) for p, m in zip(places, mapped, strict=True)
     ]
-    return _model((1,) * rank, key, arrays).index(2)
+    return model_of_index((1,) * rank, key, arrays).index(2)
 
 
 def _array_axes(rank: int, key: Any, places: list[Any], mapped: Mapped) -> tuple[int, int]:
     """How many axes the index arrays have, and which axis of an example's a[key] is the first of these."""
     k = max(_rank(p, m) for p, m in zip(places, mapped, strict=True))
-    return k, _model((1,) * rank, key, [_ones(k, 2), *(_ones(0) for _ in places[1:])]).index(2) if k else 0
+    return k, model_of_index((1,) * rank, key, [_ones(k, 2), *(_ones(0) for _ in places[1:])]).index(2) if k else 0
 
 
 def _moved(x: Any, source: int, target: int) -> Any:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ..operators import wrap
 from ..tensor import Tensor
 
@@ -117,7 +119,18 @@ class Reference:
         return self.array
 
 
-Binding = Argument | ArgumentGrad | Data | Grad | Entry | Setting | Reference
+class CountOf(NamedTuple):
+    """A number that follows from the length of padded arguments, which comes behind the arguments."""
+
+    count: Any
+    dtype: Any
+
+    def read(self, leaves: Any) -> Any:
+        """The number."""
+        return np.asarray(self.count.at(leaves[-1]), self.dtype)
+
+
+Binding = Argument | ArgumentGrad | Data | Grad | Entry | Setting | Reference | CountOf
 GRADIENTS = (Grad, ArgumentGrad)
 
 

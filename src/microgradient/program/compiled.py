@@ -22,11 +22,13 @@ from ..trace_hooks import collection_paused
 from ..tree import flatten
 from .amortization import Amortization
 from .bindings import Reference
+from .buckets import Bucket, PaddedSpecialization
 from .capture import STATIC, TENSOR, VALUE, Traced, trace_function
 from .checking import Check, Witness
 from .guards import Guards
 from .interpret import Interpreter
 from .leaks import Leaks
+from .lengths import FixedLengthError, compare
 from .meeting_values import ValuesMetError, meeting_values
 from .names import Names
 from .profile import Profile, launch_times, timing
@@ -69,9 +71,10 @@ def compile(
     changes, and raises CompileError if results or effects differ (not for functions of Values, nor inside of `repeat`). 0 turns
     it off; by default it is the number in the variable MICROGRADIENT_CHECK.
 
-    Shapes and integers of which there are ever new ones run eagerly from the third on, until they have come often enough to pay
-    for a program (`program/amortization.py` has the rule; `stats()["eager_calls"]` the counts): the results are the same to
-    rounding. With `dynamic=False` each gets a program at once.
+    From the third length of a first axis on, lengths share a program, to which arguments are padded (`program/buckets.py`).
+    Other shapes and integers of which there are ever new ones run eagerly from the third on, until they have come often enough
+    to pay for a program (`program/amortization.py` has the rule; `stats()["eager_calls"]` the counts): the results are the
+    same to rounding. With `dynamic=False` each gets a program at once.
 
     `debug` runs the program step by step and stops at the first NaN or infinity. Raises TraceError where a program
     would need the value of a tensor: in `if`, `float(…)`, `.item()`. A function of `Value`s compiles as well, see
@@ -224,13 +227,14 @@ class Compiled:
         `instructions` of the program; `launches` of `kernels` different ones; `flops`; `bytes_moved` to and from memory;
         `arena_bytes` for what lies between; `host_calls` of NumPy by name; `compile_seconds`; `cache_hit`: whether the machine
         code came from disk; `programs` made, how many are `cached`, and how many `calls` found one; `eager_calls`: how often
-        shapes and integers that had not come often enough to pay for a program ran eagerly.
+        shapes and integers that had not come often enough to pay for a program ran eagerly; `fixed_lengths`: why lengths that
+        vary share no program.
         """
         last = self._last()
         backend: dict[str, Any] = getattr(last.executable, "stats", dict)()
         counts = {
             "programs": self._retracing.programs, "cached": sum(map(len, self._found.values())), "calls": self._hits,
-            "eager_calls": self._amortization.counts(),
+            "eager_calls": self._amortization.counts(), "fixed_lengths": self._amortization.reasons(),
         }  # fmt: skip
         return {"instructions": last.program.size, **backend, **counts}
 
@@ -285,9 +289,7 @@ class Compiled:
         if self._calls % self._check or repeat > 1:
             return self._slowly(args, options, repeat, static)
         leaves, rebuild, kinds, _ = self._signed(args, options, static)
-        traced, trace, leaks = self._traced(leaves, kinds, rebuild, nullcontext())
-        trace.undo()
-        leaks.put_back()
+        traced, trace, leaks = self._tried(leaves, kinds, rebuild)
         check = Check(self._function, leaves, kinds, rebuild, leaks, traced, trace)
         result = self._slowly(args, options, repeat, static)
         if self._latest is not None and result is not EAGERLY:
@@ -306,28 +308,42 @@ class Compiled:
         """Find the program for these arguments, or make it."""
         leaves, rebuild, kinds, key = self._signed(args, options, static)
         note = functools.partial(self._retracing.note, leaves, args, options, [])
-        if key not in self._found and self._may_run_eagerly() and self._amortization.eagerly(key, note, repeat):
-            self.release()  # the function may change what the program's arrays are for
-            return EAGERLY
-        several = self._found.setdefault(key, [])
-        self._found.move_to_end(key)
+        bucket, slot = None, key
+        if key not in self._found and self._is_dynamic():
+            bucket = self._amortization.bucket(key)
+            slot = key if bucket is None else bucket.key
+            if slot not in self._found and not self._check and self._amortization.eagerly(key, bucket, note, repeat):
+                self.release()  # the function may change what the program's arrays are for
+                return EAGERLY
+        several = self._found.setdefault(slot, [])
+        self._found.move_to_end(slot)
         while len(self._found) > _KEPT:
             self._found.popitem(last=False)
-        for found in several:
-            result = self._run(found, leaves, repeat)
-            if result is not MISMATCH:
-                self._hits += 1
-                self._remember(found, leaves, args, options, static)
-                return result
-        changed = several[-1].guards.names.changed() if several else []
-        before = interruptions[0]
-        with collection_paused():
-            made = self._made(leaves, kinds, rebuild)
+        try:
+            for found in several:
+                if bucket and isinstance(found, PaddedSpecialization) and not found.knows(bucket.length):
+                    shown = self._retracing.described(leaves, args, options)
+                    if not self._check and self._amortization.untraced(key, shown, repeat):
+                        self.release()
+                        return EAGERLY
+                    found.learn(bucket.length, *self._tried(leaves, kinds, rebuild)[:2])
+                result = self._run(found, leaves, repeat)
+                if result is not MISMATCH:
+                    self._hits += 1
+                    self._remember(found, leaves, args, options, static)
+                    return result
+            changed = several[-1].guards.names.changed() if several else []
+            before = interruptions[0]
+            with collection_paused():
+                made = self._made(leaves, kinds, rebuild, bucket)
+        except FixedLengthError as reason:
+            self._amortization.fixed(key, str(reason))
+            made = None
         if made is None:
             return self._slowly(args, options, repeat, static)
         self._retracing.programs += 1
         self._retracing.note(leaves, args, options, changed)
-        self._amortization.compiled(key, getattr(made.executable, "stats", dict)())
+        self._amortization.compiled(key, bucket, getattr(made.executable, "stats", dict)())
         del several[:-3]
         several.append(made)
         self._outside = {x for some in self._found.values() for found in some for x in found.guards.outside}
@@ -340,9 +356,10 @@ class Compiled:
         self._remember(made, leaves, args, options, static)
         return result
 
-    def _may_run_eagerly(self) -> bool:
-        """Whether nobody wants a program at work: to check it, to stop at a NaN, to time its launches."""
-        return self._dynamic and not self._check and not self._debug and timing.get() is None
+    def _is_dynamic(self) -> bool:
+        """Whether lengths may share a program, or run eagerly: nobody wants to stop at a NaN, or to time the launches of this call.
+        Where calls are checked, none runs eagerly."""
+        return self._dynamic and not self._debug and timing.get() is None
 
     def _signed(self, args: Any, options: Any, static: Any) -> tuple[list[Any], Any, list[int], Any]:
         """The leaves of the arguments, how to put them together again, their kinds, and the key of their signature."""
@@ -360,10 +377,15 @@ class Compiled:
         self._quick = None if check is None else (check, found)
 
     def _made(
-        self, leaves: list[Any], kinds: list[int], rebuild: Callable[[list[Any]], Any]
+        self, leaves: list[Any], kinds: list[int], rebuild: Callable[[list[Any]], Any], bucket: Bucket | None
     ) -> AnySpecialization | None:
-        """A program for these arguments. None if one turned out to be closed over as well: its signature is another one, then."""
+        """A program for these arguments. None if one turned out to be closed over as well: its signature is another one, then.
+        Raises FixedLengthError if they can't have one for a bucket."""
         witness = Witness()
+        longer: Any = None
+        if bucket is not None:
+            longer = self._tried(bucket.leaves(leaves, 2 * bucket.capacity), kinds, rebuild)
+            own, leaves = leaves, bucket.leaves(leaves, bucket.capacity)
         traced, trace, _ = self._traced(leaves, kinds, rebuild, witness.watching() if self._check else nullcontext())
         names = Names(self._function, [x for x, kind in zip(leaves, kinds, strict=True) if kind == STATIC])
         names.are_inputs(binding.array for binding in traced.sources if isinstance(binding, Reference))
@@ -377,7 +399,14 @@ class Compiled:
             made = self._scalar_jit.ValueSpecialization(traced, kinds, guards, self._function, rebuild, compile)
         else:
             backend = functools.partial(Interpreter, check=True) if self._debug else native
-            made = Specialization(traced, kinds, backend, self._again(traced, rebuild), guards)
+            again = self._again(traced, rebuild)
+            if bucket is None:
+                made = Specialization(traced, kinds, backend, again, guards)
+            else:
+                lengths = compare(traced, longer[0], (trace, longer[1]), (bucket.capacity, 2 * bucket.capacity))
+                made = PaddedSpecialization(traced, lengths, bucket, kinds, backend, again, guards)
+                if not made.knows(bucket.length):
+                    made.learn(bucket.length, *self._tried(own, kinds, rebuild)[:2])
         made.witness = witness
         return made
 
@@ -389,6 +418,13 @@ class Compiled:
             with meeting_values(), context:
                 traced, trace = trace_function(self._function, leaves, kinds, rebuild, leaks)
         leaks.warn(self._function, trace.modules)
+        return traced, trace, leaks
+
+    def _tried(self, leaves: list[Any], kinds: list[int], rebuild: Any) -> tuple[Traced, Trace, Leaks]:
+        """A trace that leaves everything as it was."""
+        traced, trace, leaks = self._traced(leaves, kinds, rebuild, nullcontext())
+        trace.undo()
+        leaks.put_back()
         return traced, trace, leaks
 
     def _again(self, traced: Traced, rebuild: Callable[[list[Any]], Any]) -> Callable[..., Any]:

@@ -25,12 +25,15 @@ class Retracing:
     def note(self, leaves: list[Any], args: Any, options: Any, changed: list[Name]) -> str:
         """No program fits these arguments, which are described; `changed` are names that stood for something else before."""
         self._met += 1
-        described = [shown(leaf) for leaf in leaves]
-        self._signatures.append(described)
-        names = argument_names(self._function, args, options)
+        self._signatures.append([shown(leaf) for leaf in leaves])
         if self._met == _PATIENCE + 1:
-            self._warn(names, changed)
-        return ", ".join(f"`{name}` {text}" for name, text in zip(names, described, strict=False))
+            self._warn(argument_names(self._function, args, options), changed)
+        return self.described(leaves, args, options)
+
+    def described(self, leaves: list[Any], args: Any, options: Any) -> str:
+        """These arguments."""
+        names = argument_names(self._function, args, options)
+        return ", ".join(f"`{name}` {shown(leaf)}" for name, leaf in zip(names, leaves, strict=False))
 
     def _warn(self, names: list[str], changed: list[Name]) -> None:
         changing = []
@@ -46,5 +49,6 @@ class Retracing:
             "MG206",
             f"`{getattr(self._function, '__name__', 'the function')}` has met {self._met} signatures, and {self.programs} were "
             f"compiled. {what} Every new shape, integer or string needs a program of its own, or runs eagerly until it has come "
-            "often: pad batches to one size, and pass numbers that change as floats or tensors.",
+            "often: pad batches to one size, and pass numbers that change as floats or tensors. First axes of any length share a "
+            'program, unless `stats()["fixed_lengths"]` says why not.',
         )

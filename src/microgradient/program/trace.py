@@ -19,7 +19,7 @@ import numpy as np
 
 from .. import operators, trace_hooks
 from ..array_world import ARRAY
-from ..errors import TraceError, format_location, user_location, warn_once
+from ..errors import TraceError, format_location, is_users, user_location, warn_once
 from ..interop import Protocols
 from ..primitives import for_each_primitive
 from ..tape import Node, next_seq
@@ -73,6 +73,7 @@ class Trace:
         self._arguments = {id(tensor): number for number, tensor in arguments.items()}
         self.argument_nodes = {tensor.node: n for n, tensor in arguments.items() if tensor.node is not None}
         self._references: dict[int, Sym] = {}
+        self.lengths_read: list[tuple[tuple[int, ...], tuple[str, int]]] = []  # by the user's code, and where
         self.refused: TraceError | None = None  # the last error for a Python decision or number that needs a value
 
     # ------------------------------------------------------------------------------------------------------ instructions
@@ -246,6 +247,11 @@ class Trace:
         """It matters which node a tensor has: it must stay the same."""
         if id(tensor) not in self._arguments and not is_own(tensor.datum, self):
             self.nodes[id(tensor)] = tensor
+
+    def note_lengths(self, tensor: Any, frame: Any) -> None:
+        """The code of this frame gets to know the lengths of a tensor."""
+        if is_users(frame.f_code.co_filename):
+            self.lengths_read.append((tensor.raw.shape, (frame.f_code.co_filename, frame.f_lineno)))
 
     def note_read(self, module: Any, name: str) -> None:
         """An attribute of a module is read: it must not change."""

@@ -262,6 +262,10 @@ class ExampleTrace(Trace):
             known = self._references[id(x)] = self.input(Reference(x), x.shape, x.dtype, x.weak)
         return known
 
+    def note_lengths(self, tensor: Any, frame: Any) -> None:
+        if self.outer is not None:
+            self.outer.note_lengths(tensor, frame)
+
     def note_node(self, tensor: Any) -> None:
         if self.outer is not None:
             self.outer.note_node(tensor)

@@ -11,6 +11,7 @@ import microgradient as mg
 
 from ..errors import ArgumentError, ArgumentTypeError
 from ..tensor import Tensor as Base
+from ..trace_hooks import note_lengths
 from . import memory, types
 from .function import function
 from .tensor import Tensor, adopt, promoted, together
@@ -236,6 +237,7 @@ def is_nonzero(input: Any) -> bool:
 @function(method=False)
 def numel(input: Any) -> int:
     """The number of entries."""
+    note_lengths(input)
     return int(input.raw.size)
 
 

@@ -20,7 +20,7 @@ from ..tape import leave_graph, note_written
 from ..taped_world import TAPED
 from ..tensor import Tensor as Base
 from ..tensor import leaf_node, to_array
-from ..trace_hooks import Traced, current
+from ..trace_hooks import Traced, current, note_lengths
 from . import memory, types
 from .graph import backward_node
 from .printing import shown
@@ -91,6 +91,7 @@ class Tensor(Base):
     @property
     def shape(self) -> types.Size:
         """The length of each axis."""
+        note_lengths(self)
         return types.Size(self.raw.shape)
 
     @property
@@ -153,6 +154,7 @@ class Tensor(Base):
     @property
     def nbytes(self) -> int:
         """Bytes of all entries."""
+        note_lengths(self)
         return int(self.raw.size) * self.itemsize
 
     @property
@@ -215,6 +217,7 @@ class Tensor(Base):
 
     def size(self, dim: int | None = None) -> Any:  # type: ignore[override]
         """The shape, or the length of one axis."""
+        note_lengths(self)
         return self.shape if dim is None else self.shape[dim]
 
     def dim(self) -> int:
@@ -225,6 +228,7 @@ class Tensor(Base):
 
     def numel(self) -> int:
         """The number of entries."""
+        note_lengths(self)
         return int(self.raw.size)
 
     nelement = numel
@@ -262,6 +266,7 @@ class Tensor(Base):
 
     def stride(self, dim: int | None = None) -> Any:
         """How many entries further in memory the next one along each axis lies, or along one."""
+        note_lengths(self)
         steps = tuple(s // self.itemsize for s in self.raw.strides)
         return steps if dim is None else steps[dim]
 

@@ -65,10 +65,11 @@ def batch_norm(
     else:
         mean = mg.mean(input, axis=axes, keepdims=True)
         centred = input - mean
-        variance = mg.mean(centred * centred, axis=axes, keepdims=True)
+        squares = mg.sum(centred * centred, axis=axes, keepdims=True)
+        variance = squares / count
     if training and count:
         _move(running_mean, mean, momentum)
-        _move(running_var, variance, momentum, count / (count - 1))
+        _move(running_var, wrap(squares.raw, None) / (count - 1), momentum)
     scale = 1.0 / mg.sqrt(variance + eps)
     if weight is not None:
         scale = scale * mg.reshape(weight, channels)

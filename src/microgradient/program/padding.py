@@ -1,0 +1,414 @@
+"""Padding: a program for one length of an axis as one for every smaller length.
+
+The entries behind the length are padding: an operation along other axes computes something there that nobody reads. Before an
+operation that reads across the axis (a sum, a contraction) the padding becomes what makes no difference there, 0 or −∞, and so
+does an index. What mixes entries in another way has no rule here, and is refused.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import string
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import numpy as np
+
+from ..primitives import TABLE
+from ..rules import INDEX
+from .batching import model_of_index
+from .lengths import Count, FixedLengthError, Lengths, Varying
+from .program import Instruction, Program
+
+Args = list[Any]
+
+
+def padded(program: Program, lengths: Lengths, length: int) -> tuple[Program, list[Count]]:
+    """The program for `length` as one for all smaller lengths, too; its last inputs are the counts.
+
+    Raises FixedLengthError where an operation has no rule."""
+    padding = _Padding(program, lengths, length)
+    padding.write()
+    outputs = [padding.new[o.number] for o in program.outputs]
+    inputs = [*program.inputs, *padding.counts.values()]
+    return Program(inputs, padding.instructions, outputs, program.aliases), [count for count, _ in padding.counts]
+
+
+class _Padding:
+    """A program being written. `zero` are the numbers of instructions whose padding is known to be 0."""
+
+    def __init__(self, program: Program, lengths: Lengths, length: int) -> None:
+        self.program, self.lengths, self.length = program, lengths, length
+        self.instructions: list[Instruction] = []
+        self.new: dict[int, Instruction] = {i.number: i for i in program.inputs}
+        self.zero = {i.number for i in program.inputs}
+        self.counts: dict[tuple[Count, str], Instruction] = {}
+        self._masks: dict[tuple[int, Varying], Instruction] = {}
+
+    def write(self) -> None:
+        """All instructions, in order."""
+        for i in self.program.instructions:
+            varying = self.axis(i) is not None or any(self.axis(a) is not None for a in i.args)
+            args = [self.new[a.number] if isinstance(a, Instruction) else a for a in i.args]
+            if varying:
+                args = self._rule(i)(self, i, args)
+            if (count := self.lengths.counts.get((i.number, -1))) is not None:
+                number = self.count(count, i.dtype, weak=False)
+                self.new[i.number] = self.emit("broadcast_to", [number], {"shape": i.shape}, i.shape, i.dtype)
+                continue
+            for place in range(len(args)):
+                if (count := self.lengths.counts.get((i.number, place))) is not None:
+                    args[place] = self.count(count, np.asarray(i.args[place]).dtype, weak=True)
+            self.new[i.number] = self.emit(i.op, args, i.params, i.shape, i.dtype, i.weak, i)
+
+    def _rule(self, i: Instruction) -> Rule:
+        row = TABLE.get(i.op)
+        if row is not None and row.kind == "pointwise":
+            return _pointwise
+        return RULES[i.op] if i.op in RULES else refuse(i)
+
+    def emit(
+        self,
+        op: str,
+        args: Args,
+        params: Any,
+        shape: Any,
+        dtype: Any,
+        weak: bool = False,
+        old: Instruction | None = None,
+    ) -> Instruction:
+        """A new instruction, in the place of an old one."""
+        where, taped = (None, True) if old is None else (old.where, old.taped)
+        made = Instruction(op, tuple(args), params, shape, dtype, weak, where, taped=taped)
+        self.instructions.append(made)
+        return made
+
+    def axis(self, x: Any) -> Varying | None:
+        """The axis of an operand that varies."""
+        return self.lengths.axes.get(x.number) if isinstance(x, Instruction) else None
+
+    def count(self, count: Count, dtype: Any, weak: bool) -> Instruction:
+        """A number that follows from the length, as an input."""
+        dtype = np.dtype(dtype)
+        key = count, f"{dtype} {weak}"
+        if key not in self.counts:
+            self.counts[key] = Instruction("input", (), {}, (), dtype, weak)
+        return self.counts[key]
+
+    def without_padding(self, old: Any, fill: Any = 0) -> Any:
+        """An operand with `fill` in the place of its padding. If that is 0, others read it from then on, too."""
+        varying = self.axis(old)
+        if varying is None:
+            return self.new[old.number] if isinstance(old, Instruction) else old
+        x, fill = self.new[old.number], bool(fill) if old.dtype.kind == "b" else fill
+        if not fill and old.number in self.zero:
+            return x
+        mask = self._mask(len(old.shape), varying)
+        filled = self.emit("where", [mask, x, fill], {}, old.shape, old.dtype)
+        if not fill:
+            self.new[old.number] = filled
+            self.zero.add(old.number)
+        return filled
+
+    def _mask(self, rank: int, varying: Varying) -> Instruction:
+        """Whether an entry is no padding, along the axis of a value with so many axes."""
+        key = rank - varying.axis, varying
+        if key not in self._masks:
+            n = varying.times * self.length
+            numbers = self.emit("constant", [], {"value": np.arange(n)}, (n,), np.dtype(np.int64))
+            below = self.count(Count(varying.times), np.int64, weak=True)
+            mask = self.emit("less", [numbers, below], {}, (n,), np.dtype(bool))
+            shape = (n,) + (1,) * (rank - varying.axis - 1)
+            self._masks[key] = self.emit("reshape", [mask], {"shape": shape}, shape, mask.dtype)
+        return self._masks[key]
+
+    def expect(self, i: Instruction, axis: int, times: int) -> None:
+        """Raise unless the result varies along this axis, so many times as long."""
+        if self.axis(i) != Varying(axis, times):
+            refuse(i)
+
+    def keeps_zero(self, i: Instruction) -> None:
+        """The padding of the result is 0 if that of the operand is."""
+        if i.args[0].number in self.zero:
+            self.zero.add(i.number)
+
+
+Rule = Callable[[_Padding, Instruction, Args], Args]
+
+
+def refuse(i: Instruction) -> NoReturn:
+    """Raise for an operation that has no rule, or that mixes entries along the axis."""
+    where = f" at {i.where}" if i.where is not None else ""
+    raise FixedLengthError(f"`{i.op}`{where} reads along the axis that varies")
+
+
+# ------------------------------------------------------------------------------------------------ elementwise, and shapes
+
+
+def _pointwise(p: _Padding, i: Instruction, args: Args) -> Args:
+    for a in i.args:
+        if (varying := p.axis(a)) is not None:
+            p.expect(i, varying.axis + len(i.shape) - len(a.shape), varying.times)
+    return args
+
+
+def _broadcast_to(p: _Padding, i: Instruction, args: Args) -> Args:
+    return _pointwise(p, i, args)
+
+
+def _constant(p: _Padding, i: Instruction, args: Args) -> Args:
+    return args
+
+
+def _reshape(p: _Padding, i: Instruction, args: Args) -> Args:
+    """The padding stays behind the rest, for each entry of the axes before."""
+    (a,), varying, result = i.args, p.axis(i.args[0]), p.axis(i)
+    if varying is None or result is None:
+        refuse(i)
+    if math.prod(a.shape[: varying.axis]) != math.prod(i.shape[: result.axis]):
+        refuse(i)
+    p.keeps_zero(i)
+    return args
+
+
+def _permute_dims(p: _Padding, i: Instruction, args: Args) -> Args:
+    varying = _of_first(p, i)
+    p.expect(i, i.params["axes"].index(varying.axis), varying.times)
+    p.keeps_zero(i)
+    return args
+
+
+def _pad(p: _Padding, i: Instruction, args: Args) -> Args:
+    varying = _of_first(p, i)
+    if any(i.params["widths"][varying.axis]):
+        refuse(i)
+    p.expect(i, varying.axis, varying.times)
+    return args
+
+
+def _along_others(p: _Padding, i: Instruction, args: Args) -> Args:
+    """What works along axes that don't vary, all operands alike."""
+    axis = i.params["axis"]
+    axes = (axis,) if isinstance(axis, int) else axis
+    for a in i.args:
+        varying = p.axis(a)
+        if varying is None or varying.axis in axes:
+            refuse(i)
+        p.expect(i, varying.axis, varying.times)
+    return args
+
+
+def _from_the_start(p: _Padding, i: Instruction, args: Args) -> Args:
+    """Running sums and the like: what is behind makes no difference to what is before."""
+    for a in i.args:
+        varying = p.axis(a)
+        if varying is None:
+            refuse(i)
+        p.expect(i, varying.axis, varying.times)
+    return args
+
+
+def _stacked(p: _Padding, i: Instruction, args: Args) -> Args:
+    """Along the last axes, of a stack."""
+    windows = len(i.params.get("window", ()))
+    last = {"windows": windows, "windows_add": 2 * windows}.get(i.op, 2)
+    varying = _of_first(p, i)
+    if varying.axis >= len(i.args[0].shape) - last:
+        refuse(i)
+    p.expect(i, varying.axis, varying.times)
+    return args
+
+
+def _of_first(p: _Padding, i: Instruction) -> Varying:
+    varying = p.axis(i.args[0])
+    if varying is None:
+        refuse(i)
+    return varying
+
+
+# ------------------------------------------------------------------------------------------- reductions and contractions
+
+
+def _reduction(p: _Padding, i: Instruction, args: Args) -> Args:
+    (a,), varying, axis = i.args, _of_first(p, i), i.params["axis"]
+    axes = (axis,) if isinstance(axis, int) else axis
+    if varying.axis in axes:
+        return [p.without_padding(a, _neutral(i.op, a.dtype))]
+    before = 0 if i.params["keepdims"] else sum(k < varying.axis for k in axes)
+    p.expect(i, varying.axis - before, varying.times)
+    return args
+
+
+def _host(p: _Padding, i: Instruction, args: Args) -> Args:
+    """NumPy's functions along axes that leave the others alone."""
+    call, (a, *others) = i.params["function"], i.args
+    axis = call.keywords.get("axis") if isinstance(call, functools.partial) else None
+    axes = (axis,) if isinstance(axis, int) else axis
+    if others or not i.params["pure"] or not axes or i.shape is None:
+        refuse(i)
+    varying = _of_first(p, i)
+    if varying.axis not in axes:
+        before = 0 if len(i.shape) == len(a.shape) else sum(k < varying.axis for k in axes)
+        p.expect(i, varying.axis - before, varying.times)
+        return args
+    if i.params["name"] not in _NEUTRAL:
+        refuse(i)
+    return [p.without_padding(a, _neutral(_NEUTRAL[i.params["name"]], a.dtype))]
+
+
+_NEUTRAL = {"argmax": "max", "argmin": "min", "count_nonzero": "sum"}
+
+
+def _neutral(op: str, dtype: Any) -> Any:
+    """The number that changes no sum, norm, product, maximum or minimum."""
+    if op in ("sum", "norm", "prod"):
+        return int(op == "prod")
+    if dtype.kind == "f":
+        return -math.inf if op == "max" else math.inf
+    if dtype.kind == "b":
+        return op == "min"
+    limits = np.iinfo(dtype)
+    return int(limits.min if op == "max" else limits.max)
+
+
+def _matmul(p: _Padding, i: Instruction, args: Args) -> Args:
+    p1, p2 = (len(a.shape) for a in i.args)
+    stack = string.ascii_lowercase[: max(p1, p2, 2) - 2]
+    rows, columns = "M" * (p1 > 1), "N" * (p2 > 1)
+    terms = [stack[len(stack) - max(p1 - 2, 0) :] + rows + "K", stack[len(stack) - max(p2 - 2, 0) :] + "K" + columns]
+    return _contraction(p, i, args, terms, stack + rows + columns)
+
+
+def _einsum(p: _Padding, i: Instruction, args: Args) -> Args:
+    inputs, output = i.params["spec"].split("->")
+    return _contraction(p, i, args, inputs.split(","), output)
+
+
+def _contraction(p: _Padding, i: Instruction, args: Args, terms: list[str], output: str) -> Args:
+    """Σ over the letters that are not in `output`, of the product of operands whose axes have these letters."""
+    found = {(terms[k][v.axis], v.times) for k, a in enumerate(i.args) if (v := p.axis(a)) is not None}
+    ((letter, times),) = found if len(found) == 1 else refuse(i)
+    if any(term.count(letter) > 1 for term in terms):
+        refuse(i)
+    if letter in output:
+        p.expect(i, output.index(letter), times)
+        return args
+    return [p.without_padding(a) for a in i.args]
+
+
+def _conv(p: _Padding, i: Instruction, args: Args) -> Args:
+    """Of images (conv, conv_input), and the sum over images (conv_weight)."""
+    images, other = (p.axis(a) for a in i.args)
+    if i.op == "conv_weight":
+        if images is None or images != other or images.axis:
+            refuse(i)
+        return [p.without_padding(a) for a in i.args]
+    if images is None or other is not None or images.axis:
+        refuse(i)
+    p.expect(i, 0, images.times)
+    return args
+
+
+# --------------------------------------------------------------------------------------------------------------- indexing
+
+
+def _index(p: _Padding, i: Instruction, args: Args) -> Args:
+    """a[key]: rows by number, or each row by itself."""
+    a, *places = i.args
+    found = {
+        _through_key(p, i, a.shape, places, k) for k in range(-1, len(places)) if p.axis([*places, a][k]) is not None
+    }
+    if None in found or found != {p.axis(i)}:
+        refuse(i)
+    return [args[0], *_safe(p, places)]
+
+
+def _index_add(p: _Padding, i: Instruction, args: Args) -> Args:
+    """Zeros with t added at a[key]: padding is added as 0, or to padding."""
+    t, *places = i.args
+    varying, result = p.axis(t), p.axis(i)
+    if varying is None:
+        refuse(i)
+    if result is not None:
+        if _through_key(p, i, i.shape, places, -1, result) != varying:
+            refuse(i)
+        return [args[0], *_safe(p, places)]
+    for k in range(len(places)):
+        if p.axis(places[k]) is not None and _through_key(p, i, i.shape, places, k) != varying:
+            refuse(i)
+    return [p.without_padding(t), *_safe(p, places)]
+
+
+def _safe(p: _Padding, places: Args) -> Args:
+    """Index arrays that stay in bounds in the padding, too: each row's own number, or 0."""
+    return [p.new[a.number] if _numbers_rows(p, a) else p.without_padding(a) for a in places]
+
+
+def _numbers_rows(p: _Padding, a: Any) -> bool:
+    """Whether an index array holds 0, 1, 2, …: each row's own number."""
+    return (
+        isinstance(a, Instruction) and a.op == "constant" and len(a.shape) == 1 and p.axis(a) == Varying(0, 1)
+        and np.array_equal(a.params["value"], np.arange(a.shape[0]))
+    )  # fmt: skip
+
+
+def _through_key(
+    p: _Padding, i: Instruction, shape: Any, places: Args, k: int, of: Varying | None = None
+) -> Varying | None:
+    """Along which axis of a[key] what varies along an axis of a (k = -1; `of`, or that of the first operand) or of index array
+    k varies; None if it mixes rows. `shape` is a's."""
+    key = list(i.params["key"])
+    if any(x.dtype.kind == "b" for x in places):
+        return None
+    rank = len(shape)
+    if Ellipsis in key:
+        at = key.index(Ellipsis)
+        taken = sum(part is not None and part is not Ellipsis for part in key)
+        key[at : at + 1] = [slice(None)] * (rank - taken)
+    parts = [part for part in key if part is not None]
+    parts += [slice(None)] * (rank - len(parts))
+    lengths = [1] * rank
+    arrays = [np.zeros((1,) * len(x.shape), np.int64) for x in places]
+    if k >= 0:
+        varying = p.axis(places[k])
+        assert varying is not None
+        array = [1] * len(places[k].shape)
+        array[varying.axis] = 2
+        arrays[k] = np.zeros(array, np.int64)
+    else:
+        varying = of or p.axis(i.args[0])
+        assert varying is not None
+        part = parts[varying.axis]
+        if part is INDEX:  # each row by its own number
+            number = sum(other is INDEX for other in parts[: varying.axis])
+            return _through_key(p, i, shape, places, number) if _numbers_rows(p, places[number]) else None
+        if not isinstance(part, slice) or part != slice(None):
+            return None
+        lengths[varying.axis] = 2
+    found = model_of_index(tuple(lengths), tuple(key), arrays)
+    return Varying(found.index(2), varying.times)
+
+
+def _along_axis(p: _Padding, i: Instruction, args: Args) -> Args:
+    """take_along_axis and scatter_along_axis, for each row."""
+    a, places = i.args
+    varying = p.axis(a)
+    if varying is None or varying != p.axis(places) or varying.axis == i.params["axis"]:
+        refuse(i)
+    p.expect(i, varying.axis, varying.times)
+    return [args[0], p.without_padding(places)]
+
+
+RULES: dict[str, Rule] = {
+    "constant": _constant, "broadcast_to": _broadcast_to, "reshape": _reshape, "permute_dims": _permute_dims, "pad": _pad,
+    **dict.fromkeys(("astype", "conj", "real", "imag", "complex"), _pointwise),
+    **dict.fromkeys(("flip", "roll", "fft", "concat", "rfft", "rfft_transpose"), _along_others),
+    **dict.fromkeys(("cumulative_sum", "cumulative_prod", "recurrence"), _from_the_start),
+    **dict.fromkeys(("tril", "triu", "windows", "windows_add"), _stacked),
+    **dict.fromkeys(("sum", "prod", "max", "min", "norm"), _reduction),
+    "host": _host, "matmul": _matmul, "einsum": _einsum, **dict.fromkeys(("conv", "conv_input", "conv_weight"), _conv),
+    "index": _index, "index_add": _index_add,
+    **dict.fromkeys(("take_along_axis", "scatter_along_axis"), _along_axis),
+}  # fmt: skip
+"""The rule of every primitive that is not pointwise: its operands, with their padding as it has to be."""
