@@ -357,8 +357,8 @@ class Compiled:
         return result
 
     def _is_dynamic(self) -> bool:
-        """Whether lengths may share a program, or run eagerly: nobody wants to stop at a NaN, or to time launches. Where calls are
-        checked, none runs eagerly."""
+        """Whether lengths may share a program, or run eagerly: nobody wants to stop at a NaN, or to time launches. Where calls
+        are checked, none runs eagerly."""
         return self._dynamic and not self._debug and timing.get() is None
 
     def _signed(self, args: Any, options: Any, static: Any) -> tuple[list[Any], Any, list[int], Any]:
