@@ -78,3 +78,13 @@ def test_gumbel_softmax_draws_exponential_numbers():
     found = torch.nn.functional.gumbel_softmax(x, tau=0.5, dim=0)
     torch.manual_seed(3)
     assert torch.allclose(found, ((x - torch.empty(2, 3).exponential_().log()) / 0.5).softmax(0))
+
+
+@pytest.mark.parametrize("n", [2, 28, 100])
+def test_steps_from_both_ends_are_symmetric(n):
+    x = torch.linspace(-1, 1, n)
+    assert x.tolist() == (-x.flip(0)).tolist()
+    identity = torch.tensor([[[1.0, 0, 0], [0, 1, 0]]])
+    grid = torch.nn.functional.affine_grid(identity, (1, 1, n, n), align_corners=False)
+    np.testing.assert_array_equal(grid[0, :, :, 0], -grid[0, :, :, 0].flip(1))
+    np.testing.assert_allclose(grid[0, 0, :, 0], (2 * np.arange(n) + 1) / n - 1, atol=1e-6)

@@ -90,6 +90,16 @@ def arange(
     return constant_tensor((start + step * np.arange(length)).astype(target))
 
 
+def from_both_ends(start: float, stop: float, num: int, dtype: Any) -> np.ndarray[Any, Any]:
+    """What `torch.linspace` gives, to the last bit in float32: equal steps of that dtype, to the middle from each end."""
+    dtype = np.dtype(dtype)
+    kind = dtype.type if dtype.kind == "f" else np.float64
+    step = float((kind(stop) - kind(start)) / kind(num - 1)) if num > 1 else 0.0
+    i = np.arange(num)
+    values = np.where(i < num // 2, float(kind(start)) + step * i, float(kind(stop)) - step * (num - 1 - i))
+    return np.asarray(values if num > 1 else np.full(num, start)).astype(dtype)
+
+
 def linspace(
     start: Number,
     stop: Number,

@@ -11,6 +11,7 @@ import numpy as np
 import microgradient as mg
 
 from ..errors import ArgumentError, ArgumentTypeError, DTypeError, warn_once
+from ..functions.creation import from_both_ends
 from ..operators import wrap
 from ..tensor import Tensor as Base
 from ..tensor import to_array
@@ -238,7 +239,7 @@ def arange(*args: Any, dtype: Any = None, requires_grad: bool = False, **options
     return made(mg.arange(start, end, step, dtype=types.numpy_dtype(dtype)), requires_grad, options)
 
 
-def _spaced(start: Any, end: Any, steps: int, dtype: Any) -> tuple[Any, Any, Any]:
+def _spaced(start: Any, end: Any, steps: int, dtype: Any) -> Any:
     kinds = [x.raw.dtype for x in (start, end) if isinstance(x, Base)]
     kind = types.numpy_dtype(dtype) or (
         np.result_type(*kinds) if kinds and kinds[0].kind in "fc" else mg.get_default_dtype()
@@ -248,12 +249,7 @@ def _spaced(start: Any, end: Any, steps: int, dtype: Any) -> tuple[Any, Any, Any
     a, b = (x.raw.item() if isinstance(x, Base) else x for x in (start, end))
     if steps < 0:
         raise NegativeLengthError("MG124", f"number of steps must be non-negative, not {steps}.")
-    if kind.kind in "iu":
-        step = (b - a) / (steps - 1) if steps > 1 else 0.0
-        half = steps // 2
-        i = np.arange(steps)
-        return np.where(i < half, a + step * i, b - step * (steps - 1 - i)), kind, None
-    return np.linspace(a, b, steps), kind, None
+    return np.linspace(a, b, steps).astype(kind) if kind.kind == "c" else from_both_ends(a, b, steps, kind)
 
 
 @function(method=False)
@@ -261,8 +257,7 @@ def linspace(
     start: Any, end: Any, steps: int, *, dtype: Any = None, requires_grad: bool = False, **options: Any
 ) -> Any:
     """`steps` numbers at equal distances from start to end."""
-    values, kind, _ = _spaced(start, end, steps, dtype)
-    return made(wrap(np.asarray(values.astype(kind)), None), requires_grad, options)
+    return made(wrap(_spaced(start, end, steps, dtype), None), requires_grad, options)
 
 
 @function(method=False)

@@ -11,6 +11,7 @@ import numpy as np
 import microgradient as mg
 
 from ...errors import ArgumentError, ShapeError
+from ...functions.creation import from_both_ends
 from ...operators import wrap
 from ...tensor import Tensor
 
@@ -51,7 +52,7 @@ def grid_sample(
     position = []
     for i, size in enumerate(sizes):
         at = grid[..., ndim - 1 - i]
-        position.append((at + 1.0) * ((size - 1) / 2) if aligned else ((at + 1.0) * size - 1.0) * 0.5)
+        position.append((at + 1.0) * ((size - 1) / 2) if aligned else (at + 1.0) * (size / 2) - 0.5)
     if mode == "bicubic":
         return _cubic(input, position, padding_mode, aligned)
     position = [_padded(x, size, padding_mode, aligned) for x, size in zip(position, sizes, strict=True)]
@@ -84,8 +85,9 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
             "MG160", f"affine_grid takes maps (N, 2, 3) and a size (N, C, H, W), or (N, 3, 4) and (N, C, D, H, W); got "
             f"{theta.shape} and {tuple(size)}.",
         )  # fmt: skip
-    ends = [1.0 if align_corners else (n - 1) / n for n in sizes]
-    axes = [np.linspace(-end, end, n) if n > 1 else np.zeros(1) for end, n in zip(ends, sizes, strict=True)]
+    axes = [from_both_ends(-1.0, 1.0, n, theta.dtype) if n > 1 else np.zeros(1) for n in sizes]
+    if not align_corners:  # rounded as PyTorch does: an identity names the centres of pixels, where slopes jump
+        axes = [x * x.dtype.type(n - 1) / x.dtype.type(n) for x, n in zip(axes, sizes, strict=True)]
     places = np.stack([*np.meshgrid(*axes, indexing="ij")[::-1], np.ones(sizes)], axis=-1)
     flat = wrap(places.reshape(-1, ndim + 1).astype(theta.dtype), None)
     return mg.reshape(mg.matmul(flat, theta.mT), (size[0], *sizes, ndim))
