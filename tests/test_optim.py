@@ -446,7 +446,7 @@ def test_groups_have_settings_of_their_own():
     opt.add_param_group({"params": [late], "momentum": 0.5, "note": "added later"})
     assert opt.param_groups[2]["note"] == "added later"
     assert [g["lr"] for g in opt.param_groups] == [0.1, 1.0, 0.1]
-    assert "group 1: 1 tensors, 1 parameters" in repr(opt)
+    assert "\n\nParameter Group 1\n    dampening: 0\n" in repr(opt)
 
 
 def b_only(b):

@@ -338,10 +338,8 @@ class Optimizer:
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]
         for number, group in enumerate(self.param_groups):
-            entries = sum(p.raw.size for p in group["params"])
-            lines.append(f"  group {number}: {len(group['params'])} tensors, {entries:,} parameters")
-            settings = [f"{k}={v}" for k, v in group.items() if k not in ("params", "param_names")]
-            lines.append(f"    {', '.join(settings)}")
+            shown = [f"    {k}: {group[k]}" for k in sorted(group) if k not in ("params", "param_names")]
+            lines += ["" for _ in range(number > 0)] + [f"Parameter Group {number}", *shown]
         return "\n".join([*lines, ")"])
 
     # ------------------------------------------------------------------------------------------------------ one parameter

@@ -49,11 +49,16 @@ class LRScheduler:
         raise NotImplementedError
 
     def next_rate(self, lr: float, base: float) -> float:
-        """The learning rate of this epoch, of a group that had `lr` in the one before: times the ratio of the two `rate`s."""
+        """The learning rate of this epoch, of a group that had `lr` in the one before: times `ratio`."""
         if not self.last_epoch:
-            return lr * self.rate(0, base) / base if base else self.rate(0, base)
-        before, now = self.rate(self.last_epoch - 1, base), self.rate(self.last_epoch, base)
-        return lr * (now / before) if before else now
+            return self.rate(0, base) if base in (0, lr) else lr * (self.rate(0, base) / base)
+        ratio = self.ratio(self.last_epoch, base)
+        return self.rate(self.last_epoch, base) if ratio is None else lr * ratio
+
+    def ratio(self, epoch: int, base: float) -> float | None:
+        """The `rate` in an epoch over that in the one before, None if that was 0."""
+        before = self.rate(epoch - 1, base)
+        return self.rate(epoch, base) / before if before else None
 
     def get_lr(self) -> list[float]:
         """The learning rates of this epoch, from those of the one before."""

@@ -32,6 +32,9 @@ class StepLR(LRScheduler):
     def rate(self, epoch: Any, base: float) -> float:
         return base * self.gamma ** (epoch // self.step_size)
 
+    def ratio(self, epoch: int, base: float) -> float:
+        return 1.0 if epoch % self.step_size else self.gamma
+
 
 class MultiStepLR(LRScheduler):
     """Multiply by `gamma` at each of the epochs `milestones`: γ₀ · gamma^(number of milestones up to the epoch).
@@ -57,6 +60,9 @@ class MultiStepLR(LRScheduler):
 
     def rate(self, epoch: Any, base: float) -> float:
         return base * self.gamma ** sum(count for milestone, count in self.milestones.items() if milestone <= epoch)
+
+    def ratio(self, epoch: int, base: float) -> float:
+        return self.gamma ** self.milestones[epoch]
 
 
 class ConstantLR(LRScheduler):
@@ -128,6 +134,9 @@ class ExponentialLR(LRScheduler):
 
     def rate(self, epoch: Any, base: float) -> float:
         return base * self.gamma**epoch
+
+    def ratio(self, epoch: int, base: float) -> float:
+        return self.gamma
 
 
 class PolynomialLR(LRScheduler):
