@@ -12,6 +12,10 @@ from .linear import Linear, empty_parameter
 from .module import Module
 
 
+class NonDynamicallyQuantizableLinear(Linear):
+    """A `Linear`, by the name that PyTorch has for the last one of an attention."""
+
+
 class MultiheadAttention(Module):
     """Several attentions side by side, each on its own projection of the input; Vaswani et al. 2017.
 
@@ -57,7 +61,7 @@ class MultiheadAttention(Module):
         self.k_proj_weight = None if joint else empty_parameter((embed_dim, self.kdim), dtype, device)
         self.v_proj_weight = None if joint else empty_parameter((embed_dim, self.vdim), dtype, device)
         self.in_proj_bias = empty_parameter((3 * embed_dim,), dtype, device) if bias else None
-        self.out_proj = Linear(embed_dim, embed_dim, bias=bias, device=device, dtype=dtype)
+        self.out_proj = NonDynamicallyQuantizableLinear(embed_dim, embed_dim, bias=bias, device=device, dtype=dtype)
         self.bias_k = empty_parameter((1, 1, embed_dim), dtype, device) if add_bias_kv else None
         self.bias_v = empty_parameter((1, 1, embed_dim), dtype, device) if add_bias_kv else None
         self._reset_parameters()

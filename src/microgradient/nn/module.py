@@ -290,7 +290,7 @@ class Module(Hooked):
                 hook.function(module, result)
         if misshaped or (strict and (missing or unexpected)):
             problems = (missing, unexpected) if strict else ([], [])
-            raise StateDictError("MG155", misfit(type(self).__name__, own, arrays, misshaped, *problems))
+            raise StateDictError("MG155", self._misfit(type(self).__name__, own, arrays, misshaped, *problems))
         for key, array in arrays.items():
             if key in unknown:
                 materialize(own[key], array.shape)
@@ -298,6 +298,8 @@ class Module(Hooked):
         for key in extras & set(state_dict):
             self.get_submodule(key[: -len(_EXTRA)].removesuffix(".")).set_extra_state(state_dict[key])
         return result
+
+    _misfit = staticmethod(misfit)
 
     # -- changing all of it
 

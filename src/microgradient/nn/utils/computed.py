@@ -9,12 +9,16 @@ from ..module import Module
 
 
 def add_computed(
-    module: Module, name: str, get: Callable[[Any], Any], put: Callable[[Any, Any], None] | None = None
+    module: Module,
+    name: str,
+    get: Callable[[Any], Any],
+    put: Callable[[Any, Any], None] | None = None,
+    prefix: str = "",
 ) -> None:
     """Let `module.name` be `get(module)`: the module becomes of a class of its own, and loses the tensor of that name."""
     kind = type(module)
     if "_before" not in vars(kind):
-        made = type(f"Parametrized{kind.__name__}", (kind,), {"_before": kind, "__module__": kind.__module__})
+        made = type(f"{prefix}{kind.__name__}", (kind,), {"_before": kind, "__module__": kind.__module__})
         module.__class__ = made
     drop_tensor(module, name)
     setattr(type(module), name, property(get, put))

@@ -102,7 +102,7 @@ def register_parametrization(module: Any, tensor_name: str, parametrization: Mod
     else:
         before = check_tensor(module, tensor_name)
         chain = ParametrizationList([parametrization], before)
-        add_computed(module, tensor_name, _reader(tensor_name), _writer(tensor_name))
+        add_computed(module, tensor_name, _reader(tensor_name), _writer(tensor_name), "Parametrized")
         if "parametrizations" not in vars(module):
             module.parametrizations = ModuleDict()
         module.parametrizations[tensor_name] = chain

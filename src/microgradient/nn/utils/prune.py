@@ -129,8 +129,13 @@ class RandomUnstructured(_Amount):
 
     def compute_mask(self, t: Any, default_mask: Any) -> Any:
         mask = np.array(_array(default_mask))
-        mask.reshape(-1)[_array(random.permutation(mask.size))[: self._count(mask.size)]] = 0
+        mask.reshape(-1)[_shuffled(mask.size, _array(t).dtype)[: self._count(mask.size)]] = 0
         return mask
+
+
+def _shuffled(n: int, dtype: Any) -> Array:
+    """0 … n-1 in random order: that of uniform numbers, the greatest first."""
+    return np.argsort(-_array(random.uniform((n,), dtype=dtype)), kind="stable")
 
 
 class L1Unstructured(_Amount):
@@ -165,7 +170,7 @@ class RandomStructured(_Amount):
         self.dim = dim
 
     def compute_mask(self, t: Any, default_mask: Any) -> Any:
-        return self._without(_array(default_mask), _array(random.permutation(_array(t).shape[self.dim])))
+        return self._without(_array(default_mask), _shuffled(_array(t).shape[self.dim], np.dtype(np.float32))[::-1])
 
     def _without(self, mask: Array, order: Array) -> Array:
         mask, dim = np.array(mask), self.dim % mask.ndim

@@ -9,11 +9,11 @@ from typing import Any
 
 from ...nn import conv, dropout, norm, transformer
 from ...nn.functional.arguments import former_reduction
-from .modules import Module, layers
+from .modules import Module, inner, layers
 
 _BatchNorm, _InstanceNorm, _NormBase = norm._BatchNorm, norm._InstanceNorm, norm._Tracking
 _ConvNd, _DropoutNd = conv._Convolution, dropout._Dropout
-NonDynamicallyQuantizableLinear = layers["Linear"]
+NonDynamicallyQuantizableLinear = inner["NonDynamicallyQuantizableLinear"]
 _get_activation_fn = transformer._activation
 
 

@@ -9,13 +9,17 @@ from __future__ import annotations
 import itertools
 import re
 from collections import OrderedDict
-from collections.abc import Iterator
-from typing import Any, Self
+from collections.abc import Callable, Iterator
+from functools import partial, wraps
+from typing import Any, Self, cast
 
 from ... import nn as _nn
 from ...nn import functional as _functional
+from ...nn.attention import NonDynamicallyQuantizableLinear
 from ...nn.module import Module as Base
 from ...nn.parameter import Parameter as BaseParameter
+from ...nn.state_dict import LoadResult, misfit
+from ...nn.utils.parametrize import ParametrizationList
 from ...tape import next_seq
 from ...tensor import Tensor as BaseTensor
 from .. import memory, types
@@ -23,7 +27,9 @@ from ..graph import note_called
 from ..random import sharing
 from ..strict import differs
 from ..tensor import Tensor, adopt
+from .hook_views import KINDS, HookView
 from .parameter import Parameter, as_parameter
+from .reprs import shown
 
 
 class Module(Base):
@@ -88,7 +94,22 @@ class Module(Base):
 
     def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
         """Take over the numbers of a `state_dict`."""
-        return super().load_state_dict(state_dict, strict=strict)
+        return _IncompatibleKeys(*super().load_state_dict(state_dict, strict=strict))
+
+    @staticmethod
+    def _misfit(
+        name: str, own: Any, arrays: Any, misshaped: list[str], missing: list[str], unexpected: list[str]
+    ) -> str:
+        lists = {"Missing": missing, "Unexpected": unexpected}
+        quoted = {what: ", ".join(f'"{key}"' for key in keys) for what, keys in lists.items() if keys}
+        lines = [f"{what} key(s) in state_dict: {keys}. " for what, keys in quoted.items()]
+        lines += [
+            f"size mismatch for {key}: copying a param with shape {types.Size(arrays[key].shape)} from checkpoint, the shape in "
+            f"current model is {types.Size(own[key].shape)}."
+            for key in misshaped
+        ]
+        advice = misfit(name, own, arrays, misshaped, missing, unexpected).rpartition("\n")[2]
+        return "\n".join([f"Error(s) in loading state_dict for {name}:", *(f"\t{line}" for line in lines), advice])
 
     def to(self, *args: Any, **options: Any) -> Self:
         """Change the dtype of floating parameters and buffers; a device can be named, and there is one."""
@@ -125,6 +146,14 @@ class Module(Base):
         from .. import compile
 
         object.__setattr__(self, "forward", compile(self.forward))
+
+
+for _attribute, _kind in KINDS.items():
+    setattr(Module, _attribute, property(partial(HookView, kind=_kind)))
+
+
+class _IncompatibleKeys(LoadResult):
+    """What `Module.load_state_dict` did not use: keys of the model, keys of the dictionary."""
 
 
 class _Parts(dict[str, Any]):
@@ -172,10 +201,13 @@ class _Layer(Module):
 
     def extra_repr(self) -> str:
         """What stands between the brackets of the repr."""
+        theirs = shown(type(self).__name__, self)
+        if theirs is not None:
+            return theirs
         inplace = vars(self).get("inplace")
         always = isinstance(self, _nn.Dropout.__mro__[1])
-        shown = f"inplace={inplace}" if inplace or (always and inplace is not None) else ""
-        return ", ".join(filter(None, [super().extra_repr(), shown]))
+        last = f"inplace={inplace}" if inplace or (always and inplace is not None) else ""
+        return ", ".join(filter(None, [super().extra_repr(), last]))
 
     def reset_parameters(self) -> None:
         """Draw the parameters anew."""
@@ -193,7 +225,7 @@ def as_torch(value: Any) -> Any:
     if isinstance(value, BaseTensor):
         return adopt(value)
     if isinstance(value, Base) and not isinstance(value, Module):
-        theirs = layers.get(type(value).__name__)
+        theirs = layers.get(type(value).__name__) or inner.get(type(value).__name__)
         if theirs is not None and issubclass(theirs, type(value)):
             value.__class__ = theirs
         for name, part in list(vars(value).items()):
@@ -203,18 +235,28 @@ def as_torch(value: Any) -> Any:
 
 
 def _layer(base: type[Base]) -> type[Module]:
+    if base.__name__ in layers:
+        return cast("type[Module]", layers[base.__name__])
+    parents = [_layer(parent) for parent in base.__bases__ if parent.__name__ in _nn.__all__ and parent is not Base]
     made = type(
         base.__name__,
-        (_Layer, base),
+        (*(parents or [_Layer]), base),
         {
             "__module__": "microgradient.torch.nn",
             "__doc__": (base.__doc__ or "").partition("\n\n")[0],
             "_function": _function_of(base.__name__),
         },
     )
+    for name, value in vars(base).items():
+        if isinstance(value, staticmethod) and not name.startswith("_"):
+            setattr(made, name, staticmethod(_adopting(value.__func__)))
     if not hasattr(base, "reset_parameters"):
         made.reset_parameters = None  # type: ignore[attr-defined]
     return made
+
+
+def _adopting(f: Callable[..., Any]) -> Callable[..., Any]:
+    return wraps(f)(lambda *args, **options: adopt(f(*args, **options)))
 
 
 def _function_of(layer: str) -> str | None:
@@ -231,6 +273,8 @@ for _name in _nn.__all__:
     _found = getattr(_nn, _name)
     if isinstance(_found, type) and issubclass(_found, Base) and _found is not Base:
         layers[_name] = _layer(_found)
+inner = {base.__name__: _layer(base) for base in (NonDynamicallyQuantizableLinear, ParametrizationList)}
+"""Layers that others have inside."""
 for _found in layers.values():
     if hasattr(_found, "cls_to_become"):  # a lazy layer
         _found.cls_to_become = layers[_found.cls_to_become.__name__]
