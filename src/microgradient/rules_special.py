@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from . import special_kernels as kernels
+import microgradient.special_kernels as kernels
+
 from .primitives import Rule, World, pointwise
 
 

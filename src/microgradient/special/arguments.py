@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import rules_special  # noqa: F401 (registers the rows)
+import microgradient.rules_special  # noqa: F401 (registers the rows)
+
 from ..functions.arguments import ArrayLike, as_tensors, inexact
 from ..functions.manipulation import broadcast_shapes
 from ..operators import apply
