@@ -142,7 +142,7 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        updated, missing, stale = 0, set[tuple[int, int]](), (0, 0)
+        updated, missing, stale, trace = 0, set[tuple[int, int]](), (0, 0), trace_hooks.current()
         with np.errstate(all="ignore"):
             for number, group in enumerate(self.param_groups):
                 for i, p in enumerate(group["params"]):
@@ -151,11 +151,12 @@ class Optimizer:
                         if self._steps < _PATIENCE and p.requires_grad:
                             missing.add((number, i))
                         continue
-                    if trace_hooks.current() is None and p.node is not None and hasattr(p.node, "summed"):
-                        count, used = p.node.summed
+                    node = p.node
+                    if trace is None and node is not None and hasattr(node, "summed"):
+                        count, used = node.summed
                         stale = max(stale, (used, count)) if used < count else stale
-                        p.node.summed = (count, count)
-                    self._update(p, grad.raw, group)
+                        node.summed = (count, count)
+                    self._update(p, grad.raw, group, trace)
                     updated += 1
         if stale[0]:
             warn_once(
@@ -172,7 +173,7 @@ class Optimizer:
         else:
             self._missing = missing if self._missing is None else self._missing & missing
             self._steps += 1
-            if self._missing and (self._steps == _PATIENCE or trace_hooks.current() is not None):
+            if self._missing and (self._steps == _PATIENCE or trace is not None):
                 self._warn_about(sorted(self._missing))
         return loss
 
@@ -354,8 +355,7 @@ class Optimizer:
     def _parameters(self) -> list[Tensor]:
         return [p for group in self.param_groups for p in group["params"]]
 
-    def _update(self, p: Tensor, g: Array, group: Group) -> None:
-        trace = trace_hooks.current()
+    def _update(self, p: Tensor, g: Array, group: Group, trace: Any) -> None:
         data = p.raw
         if g.shape != data.shape:
             raise ShapeError(
@@ -366,7 +366,8 @@ class Optimizer:
         if trace is not None:
             trace.optimizer(self).update(p, g, group)
             return
-        state = self.state.get(p) or self.initial_state(p, group)
+        states = self.state
+        state = states.get(p) or self.initial_state(p, group)
         for name in self.numbers:
             if isinstance(state.get(name), np.ndarray | np.generic):  # a compiled step keeps it so
                 state[name] = float(state[name])
@@ -376,7 +377,7 @@ class Optimizer:
             new = self._update_in_blocks(data, g, state, group)
         p.store(np.asarray(new, data.dtype))
         if state:
-            self.state[p] = state
+            states[p] = state
 
     def _update_in_blocks(self, p: Array, g: Array, state: State, group: Group) -> Array:
         """What `update` does, block by block. Writes into the arrays of `state`, which are the optimiser's own."""
