@@ -76,6 +76,12 @@ def note_lengths(tensor: Any) -> None:
         trace.note_lengths(tensor, sys._getframe(2))
 
 
+def note_lengths_told(tensor: Any) -> None:
+    """The lengths of a tensor's axes are told by a function of the package, as a number or a count of parts."""
+    if hook is not None and (trace := active.get()) is not None:
+        trace.note_lengths(tensor, None)
+
+
 def whole_value(datum: Any, what: str) -> Any:
     """`datum`, needed by `what`, whose result has a shape that depends on it. Raises TraceError if it is not known."""
     return datum if not isinstance(datum, Traced) else current().known(datum, what)

@@ -18,6 +18,7 @@ from microgradient.tree import flatten
 LENGTHS = [5, 9, 12, 13, 9, 16, 11, 3, 2, 1, 0, 40]
 RNG = np.random.default_rng(0)
 W = mg.tensor(RNG.normal(size=(4, 4)), dtype=mg.float64)
+TABLE = mg.tensor(RNG.normal(size=(45, 4)), dtype=mg.float64)
 ROWS = mg.tensor(RNG.normal(size=(7, 3)), dtype=mg.float64)
 
 
@@ -33,6 +34,11 @@ def slope(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda x: mg.grad(f)(mg.tensor(x, requires_grad=True))
 
 
+def at_most_20(x: Any) -> Any:
+    assert len(x) <= 20, "too long"
+    return x.sum()
+
+
 X = numbers(4)
 SHARED: dict[str, tuple[Callable[..., Any], list[Callable[[int], Any]]]] = {
     "sum": (lambda x: x.sum(), [X]),
@@ -46,6 +52,7 @@ SHARED: dict[str, tuple[Callable[..., Any], list[Callable[[int], Any]]]] = {
     "what is infinite in the padding": (lambda x: ((1 / x).sum(axis=0), mg.log(abs(x)).T @ (1 / x)), [X]),
     "running sums": (lambda x: (mg.cumulative_sum(x, axis=0), mg.cumulative_sum(x, axis=1)), [X]),
     "rows by number": (lambda i: ROWS[i], [whole(7)]),
+    "a variance of few": (lambda x: 1 / (1 + mg.var(x, axis=0, correction=3)), [X]),
     "entries of rows": (lambda x, i: (mg.take_along_axis(x, i[:, None], axis=1), x[:, 1], x[:, ::-1]), [X, whole(4)]),
     "what is added at places": (lambda i, x: mg.index_add(ROWS, i % 7, x), [whole(7), numbers(3)]),
     "other shapes": (lambda x: (mg.reshape(x, (-1, 2)).sum(axis=1), mg.reshape(x, (-1,)).mean(), x.T), [X]),
@@ -68,6 +75,17 @@ FIXED: dict[str, tuple[Callable[..., Any], str]] = {
     "row by row": (lambda x: sum(row.sum() * k for k, row in enumerate(x)), "operations became"),
     "something else for long ones": (lambda x: x.sum() if len(x) > 14 else x.sum() + 1, "."),
     "something else for some": (lambda x: x.sum() * (len(x) % 3), "."),
+    "something else for NumPy's lengths": (lambda x: x.sum() * (np.shape(x)[0] % 2 + 1), "."),
+    "something else for sizes": (lambda x: x.sum() * (np.size(x, 0) % 2 + 1), "."),
+    "something else for numbers of rows": (lambda x: x.sum() * (len(mg.unstack(x)) % 2 + 1), "."),
+    "a length that is returned": (lambda x: (x.sum(), len(x)), "what it returns beside tensors differs"),
+    "a length that is a key": (lambda x: {len(x): x.sum()}, "what it returns beside tensors differs"),
+    "text of a length": (
+        lambda x: (x.sum(), mg.tensor(0.0), f"{x.shape[0]}"),
+        "what it returns beside tensors differs",
+    ),
+    "at most so many": (at_most_20, "for the length 32 it raises an AssertionError: too long"),
+    "as many rows as there are": (lambda x: x + TABLE[: len(x)], "."),
 }
 TOO_SHORT = {"extremes": 0, "extremes of integers": 0, "their places": 0, "softmax": 0, "mean and variance": 0,
              "that of an extreme": 0, "a length that is read": 0, "other shapes": 0, "shapes of a length that is read": 0,
@@ -76,9 +94,13 @@ TOO_SHORT = {"extremes": 0, "extremes of integers": 0, "their places": 0, "softm
 
 
 def assert_same(found: Any, wanted: Any) -> None:
-    found, wanted = flatten(found)[0], flatten(wanted)[0]
-    assert [x.shape for x in found] == [x.shape for x in wanted]
-    for a, b in zip(found, wanted, strict=True):
+    assert type(found) is type(wanted)
+    assert not isinstance(found, dict) or found.keys() == wanted.keys()
+    for a, b in zip(flatten(found)[0], flatten(wanted)[0], strict=True):
+        if not isinstance(b, mg.Tensor):
+            assert a == b
+            continue
+        assert a.shape == b.shape
         np.testing.assert_allclose(a.data, b.data, rtol=1e-9, atol=1e-12)
 
 
@@ -250,6 +272,74 @@ def test_what_changes_outside_has_lengths_of_its_own() -> None:
         f(mg.ones(n))
         assert kept.tolist() == [2.0] * n
     assert f.stats()["fixed_lengths"] == ["what it changes outside has the length that varies"]
+
+
+def test_a_table_may_be_shorter_than_a_capacity() -> None:
+    table = TABLE[:13]
+
+    def function(x: Any) -> Any:
+        numbers = mg.arange(len(x))
+        picked = mg.grad(lambda t: (t[numbers] * x).sum())(table)
+        return x + table[numbers], picked, (x[:, :1] + table[:, 0])[numbers, numbers], x[numbers] @ W
+
+    f = mg.compile(function)
+    for n in (5, 9, 12, 13, 2, 10) * 2:
+        x = X(n)
+        assert_same(f(x), function(mg.tensor(x)))
+    assert f.stats()["fixed_lengths"] == []
+
+
+def test_other_lengths_leave_nothing_in_python() -> None:
+    seen: list[int] = []
+
+    class Layer(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.last = 0
+
+        def forward(self, x: Any) -> Any:
+            self.last = len(x)
+            seen.append(len(x))
+            return x.sum(axis=0)
+
+    layer = Layer()
+    f = mg.compile(layer)
+    for n in (3, 4, 7):
+        f(X(n))
+        assert layer.last in (3, 4)
+    assert seen == [3, 4]
+    assert f.stats()["programs"] == 3
+
+
+def test_an_error_at_another_length_leaves_nothing_in_python() -> None:
+    seen: list[int] = []
+
+    def function(x: Any) -> Any:
+        seen.append(len(x))
+        return at_most_20(x)
+
+    f = mg.compile(function)
+    for n in (17, 18, 19):
+        f(X(n))
+    assert seen == [17, 18, 19]  # which ran eagerly
+    with pytest.raises(AssertionError, match="too long"):
+        f(X(21))
+
+
+@pytest.mark.filterwarnings("ignore:.*MG206")
+def test_what_pytorchs_functions_tell_of_lengths() -> None:
+    torch = pytest.importorskip("microgradient.torch")
+    told = {
+        "numel": lambda x: x.numel(), "size": lambda x: x.size(0), "split": lambda x: len(x.split(2)),
+        "chunk": lambda x: len(torch.chunk(x, 1000)), "unbind": lambda x: len(torch.unbind(x)),
+        "nbytes": lambda x: x.nbytes, "storage": lambda x: x.untyped_storage().nbytes(),
+        "equal": lambda x: torch.equal(x, x[:1]) + 1,
+    }  # fmt: skip
+    for name, length in told.items():
+        f = mg.compile(lambda x, length=length: x.sum() * (length(x) // 4 % 2 + 1))
+        for n in (8, 16, 24, 20, 12, 44, 28, 22, 23, 25, 26, 27):
+            x = torch.ones(n, 4)
+            assert f(x).item() == n * 4 * (length(x) // 4 % 2 + 1), (name, n)
 
 
 def test_capacities_are_powers_of_two_or_lie_between_them() -> None:

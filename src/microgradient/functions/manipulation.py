@@ -14,7 +14,7 @@ from ..indexing import shape_tuple
 from ..rules import INDEX
 from ..taped_world import TAPED as xp
 from ..tensor import Tensor
-from ..trace_hooks import whole_value
+from ..trace_hooks import note_lengths_told, whole_value
 from .arguments import ArrayLike, as_dtype, as_tensor, as_tensors, axes_of, one_axis, stacked
 
 __all__ = [
@@ -109,6 +109,7 @@ def unstack(x: ArrayLike, /, *, axis: int = 0) -> tuple[Tensor, ...]:
     """
     x = as_tensor(x)
     i = one_axis(axis, x.ndim)
+    note_lengths_told(x)
     return tuple(x[(slice(None),) * i + (k,)] for k in range(x.shape[i]))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..tensor import Tensor
+from ..trace_hooks import note_lengths_told
 from . import elementwise, indexing, linalg, manipulation, methods
 from .arguments import as_tensor
 
@@ -17,6 +18,12 @@ from .arguments import as_tensor
 def flat(x: Any, beside: Any = None) -> Tensor:
     """The entries in a row; of a number, that one, in the dtype that it takes beside the tensor `beside`."""
     return manipulation.reshape(of_dtype(x, beside), (-1,))
+
+
+def _shape(a: Any) -> tuple[int, ...]:
+    a = as_tensor(a)
+    note_lengths_told(a)
+    return a.shape
 
 
 def of_dtype(x: Any, beside: Any) -> Any:
@@ -121,8 +128,8 @@ def _apply_along_axis(func1d: Callable[..., Any], axis: int, arr: Any, *args: An
 
 COUNTERPARTS: dict[Any, Callable[..., Any]] = {
     np.ndim: lambda a: len(as_tensor(a).shape),
-    np.shape: lambda a: as_tensor(a).shape,
-    np.size: lambda a, axis=None: math.prod(as_tensor(a).shape) if axis is None else as_tensor(a).shape[axis],
+    np.shape: _shape,
+    np.size: lambda a, axis=None: math.prod(_shape(a)) if axis is None else _shape(a)[axis],
     np.atleast_1d: _at_least(1),
     np.atleast_2d: _at_least(2),
     np.atleast_3d: _at_least(3),

@@ -28,7 +28,7 @@ from .checking import Check, Witness
 from .guards import Guards
 from .interpret import Interpreter
 from .leaks import Leaks
-from .lengths import FixedLengthError, compare
+from .lengths import FixedLengthError, at_another_length, compare
 from .meeting_values import ValuesMetError, meeting_values
 from .names import Names
 from .profile import Profile, launch_times, timing
@@ -381,17 +381,12 @@ class Compiled:
     ) -> AnySpecialization | None:
         """A program for these arguments. None if one turned out to be closed over as well: its signature is another one, then.
         Raises FixedLengthError if they can't have one for a bucket."""
-        witness = Witness()
-        longer: Any = None
         if bucket is not None:
-            longer = self._tried(bucket.leaves(leaves, 2 * bucket.capacity), kinds, rebuild)
-            own, leaves = leaves, bucket.leaves(leaves, bucket.capacity)
-        traced, trace, _ = self._traced(leaves, kinds, rebuild, witness.watching() if self._check else nullcontext())
-        names = Names(self._function, [x for x, kind in zip(leaves, kinds, strict=True) if kind == STATIC])
-        names.are_inputs(binding.array for binding in traced.sources if isinstance(binding, Reference))
-        guards = Guards(trace, traced.sources, names)
-        if any(kind in (TENSOR, VALUE) and id(x) in guards.outside for x, kind in zip(leaves, kinds, strict=True)):
-            self._outside |= guards.outside
+            return self._made_for_lengths(leaves, kinds, rebuild, bucket)
+        witness = Witness()
+        traced, trace = self._traced(leaves, kinds, rebuild, self._leaks(leaves, kinds), witness)
+        guards = self._guards(traced, trace, leaves, kinds)
+        if guards is None:
             return None
         made: AnySpecialization
         if self._scalar_jit is not None:
@@ -399,32 +394,74 @@ class Compiled:
             made = self._scalar_jit.ValueSpecialization(traced, kinds, guards, self._function, rebuild, compile)
         else:
             backend = functools.partial(Interpreter, check=True) if self._debug else native
-            again = self._again(traced, rebuild)
-            if bucket is None:
-                made = Specialization(traced, kinds, backend, again, guards)
-            else:
-                lengths = compare(traced, longer[0], (trace, longer[1]), (bucket.capacity, 2 * bucket.capacity))
-                made = PaddedSpecialization(traced, lengths, bucket, kinds, backend, again, guards)
-                if not made.knows(bucket.length):
-                    made.learn(bucket.length, *self._tried(own, kinds, rebuild)[:2])
+            made = Specialization(traced, kinds, backend, self._again(traced, rebuild), guards)
         made.witness = witness
         return made
 
-    def _traced(self, leaves: list[Any], kinds: list[int], rebuild: Any, context: Any) -> tuple[Traced, Trace, Leaks]:
-        leaks = Leaks(Names(self._function, [x for x, kind in zip(leaves, kinds, strict=True) if kind == STATIC]))
+    def _made_for_lengths(
+        self, own: list[Any], kinds: list[int], rebuild: Any, bucket: Bucket
+    ) -> PaddedSpecialization | None:
+        """A program for all lengths up to the capacity of a bucket. No length but that of the call itself may be seen in what
+        Python changes, or raise an error."""
+        capacity, witness = bucket.capacity, Witness()
+        with at_another_length(2 * capacity):
+            longer = self._tried(bucket.leaves(own, 2 * capacity), kinds, rebuild)
+        leaves = bucket.leaves(own, capacity)
+        leaks = self._leaks(leaves, kinds)
+        try:
+            with at_another_length(capacity):
+                traced, trace = self._traced(leaves, kinds, rebuild, leaks, witness)
+            try:
+                guards = self._guards(traced, trace, leaves, kinds)
+                if guards is None:
+                    return None
+                lengths = compare(traced, longer[0], (trace, longer[1]), (capacity, 2 * capacity))
+                again = self._again(traced, rebuild)
+                made = PaddedSpecialization(traced, lengths, bucket, kinds, native, again, guards)
+                if not made.knows(bucket.length):
+                    made.learn(bucket.length, *self._tried(own, kinds, rebuild)[:2])
+            except BaseException:
+                trace.undo()
+                raise
+        finally:
+            leaks.put_back()
+        trace.put_back_attributes()
+        made.witness = witness
+        return made
+
+    def _guards(self, traced: Traced, trace: Trace, leaves: list[Any], kinds: list[int]) -> Guards | None:
+        """What must be as it was for a program; None if an argument turned out to be closed over as well."""
+        names = Names(self._function, [x for x, kind in zip(leaves, kinds, strict=True) if kind == STATIC])
+        names.are_inputs(binding.array for binding in traced.sources if isinstance(binding, Reference))
+        guards = Guards(trace, traced.sources, names)
+        if any(kind in (TENSOR, VALUE) and id(x) in guards.outside for x, kind in zip(leaves, kinds, strict=True)):
+            self._outside |= guards.outside
+            return None
+        return guards
+
+    def _leaks(self, leaves: list[Any], kinds: list[int]) -> Leaks:
+        return Leaks(Names(self._function, [x for x, kind in zip(leaves, kinds, strict=True) if kind == STATIC]))
+
+    def _traced(
+        self, leaves: list[Any], kinds: list[int], rebuild: Any, leaks: Leaks, witness: Witness | None
+    ) -> tuple[Traced, Trace]:
+        context = witness.watching() if witness is not None and self._check else nullcontext()
         if self._scalar_jit is not None:
             traced, trace = self._scalar_jit.trace_values(self._function, leaves, kinds, rebuild, leaks, self._debug)
         else:
             with meeting_values(), context:
                 traced, trace = trace_function(self._function, leaves, kinds, rebuild, leaks)
         leaks.warn(self._function, trace.modules)
-        return traced, trace, leaks
+        return traced, trace
 
     def _tried(self, leaves: list[Any], kinds: list[int], rebuild: Any) -> tuple[Traced, Trace, Leaks]:
         """A trace that leaves everything as it was."""
-        traced, trace, leaks = self._traced(leaves, kinds, rebuild, nullcontext())
-        trace.undo()
-        leaks.put_back()
+        leaks = self._leaks(leaves, kinds)
+        try:
+            traced, trace = self._traced(leaves, kinds, rebuild, leaks, None)
+            trace.undo()
+        finally:
+            leaks.put_back()
         return traced, trace, leaks
 
     def _again(self, traced: Traced, rebuild: Callable[[list[Any]], Any]) -> Callable[..., Any]:

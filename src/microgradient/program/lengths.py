@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..errors import type_name
 from .capture import Traced
 from .program import Instruction, Program
 from .trace import Trace
@@ -25,6 +28,18 @@ Position = tuple[int, int]
 
 class FixedLengthError(Exception):
     """A function that can't have one program for all lengths, and why."""
+
+
+@contextmanager
+def at_another_length(n: int) -> Iterator[None]:
+    """While a function is traced at a length that nobody called it with: its errors are none of the caller's.
+
+    Raises FixedLengthError in their place."""
+    try:
+        yield
+    except Exception as error:
+        reason = next(iter(str(error).splitlines()), "")
+        raise FixedLengthError(f"for the length {n} it raises {type_name(error)}: {reason}") from error
 
 
 class Varying(NamedTuple):
@@ -42,9 +57,9 @@ class Count(NamedTuple):
     power: float = 1
 
     def at(self, n: int) -> float:
-        """Its value."""
-        base = n + self.shift
-        return self.scale * base**self.power if base > 0 or self.power > 0 else math.inf
+        """Its value. What is counted is never less than nothing, as the n − 3 of a variance is 0 for 2 rows."""
+        base = max(n + self.shift, 0)
+        return self.scale * base**self.power if base or self.power > 0 else math.inf
 
 
 class Lengths(NamedTuple):
@@ -66,11 +81,13 @@ def compare(first: Traced, second: Traced, traces: tuple[Trace, Trace], lengths:
     """What follows from the length in the first of two programs, traced at these lengths, of which the second is greater.
 
     Raises FixedLengthError."""
-    reads = [[shape for shape, _ in trace.lengths_read] for trace in traces]
+    reads = [trace.lengths_read for trace in traces]
     if first.pullback is not None:
         raise FixedLengthError("its results are differentiated outside")
     if _form(first) != _form(second):
         raise FixedLengthError("what it changes or returns differs")
+    if not _same_containers(first, second):
+        raise FixedLengthError("what it returns beside tensors differs")
     axes, counts = _Comparison(lengths).of(first.program, second.program)
     return Lengths(axes, counts, reads[0] != reads[1])
 
@@ -78,6 +95,19 @@ def compare(first: Traced, second: Traced, traces: tuple[Trace, Trace], lengths:
 def _form(traced: Traced) -> Any:
     results = [(r.kind, r.output, r.requires_grad, r.cls) for r in traced.results]
     return traced.sources, results, [(e.binding, e.output) for e in traced.effects]
+
+
+def _same_containers(first: Traced, second: Traced) -> bool:
+    """Whether two results are alike but for their tensors: the containers, and the numbers and texts in them."""
+    places = [*range(len(first.results))]
+    pairs = [(r.value, s.value) for r, s in zip(first.results, second.results, strict=True)]
+    return all(_equal(x, y) for x, y in [*pairs, (first.rebuild(places), second.rebuild(places))])
+
+
+def _equal(x: Any, y: Any) -> bool:
+    if isinstance(x, np.ndarray) and isinstance(y, np.ndarray):
+        return x.dtype == y.dtype and np.array_equal(x, y)
+    return x is y or (type(x) is type(y) and repr(x) == repr(y))
 
 
 class _Comparison:

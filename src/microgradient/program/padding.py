@@ -104,12 +104,16 @@ class _Padding:
         x, fill = self.new[old.number], bool(fill) if old.dtype.kind == "b" else fill
         if not fill and old.number in self.zero:
             return x
-        mask = self._mask(len(old.shape), varying)
-        filled = self.emit("where", [mask, x, fill], {}, old.shape, old.dtype)
+        filled = self.filled(old, varying, fill)
         if not fill:
             self.new[old.number] = filled
             self.zero.add(old.number)
         return filled
+
+    def filled(self, old: Instruction, varying: Varying, fill: Any) -> Instruction:
+        """What varies, with `fill` in the place of its padding."""
+        mask = self._mask(len(old.shape), varying)
+        return self.emit("where", [mask, self.new[old.number], fill], {}, old.shape, old.dtype)
 
     def _mask(self, rank: int, varying: Varying) -> Instruction:
         """Whether an entry is no padding, along the axis of a value with so many axes."""
@@ -321,7 +325,7 @@ def _index(p: _Padding, i: Instruction, args: Args) -> Args:
     }
     if None in found or found != {p.axis(i)}:
         refuse(i)
-    return [args[0], *_safe(p, places)]
+    return [args[0], *_safe(p, i, a.shape, p.axis(a), places)]
 
 
 def _index_add(p: _Padding, i: Instruction, args: Args) -> Args:
@@ -333,16 +337,25 @@ def _index_add(p: _Padding, i: Instruction, args: Args) -> Args:
     if result is not None:
         if _through_key(p, i, i.shape, places, -1, result) != varying:
             refuse(i)
-        return [args[0], *_safe(p, places)]
+        return [args[0], *_safe(p, i, i.shape, result, places)]
     for k in range(len(places)):
         if p.axis(places[k]) is not None and _through_key(p, i, i.shape, places, k) != varying:
             refuse(i)
-    return [p.without_padding(t), *_safe(p, places)]
+    return [p.without_padding(t), *_safe(p, i, i.shape, None, places)]
 
 
-def _safe(p: _Padding, places: Args) -> Args:
-    """Index arrays that stay in bounds in the padding, too: each row's own number, or 0."""
-    return [p.new[a.number] if _numbers_rows(p, a) else p.without_padding(a) for a in places]
+def _safe(p: _Padding, i: Instruction, shape: Any, varying: Varying | None, places: Args) -> Args:
+    """Index arrays that stay in bounds in the padding, too: each row's own number, along the axis that varies, or 0."""
+    axes = [axis for axis, part in enumerate(_parts(i, shape)) if part is INDEX]
+    safe = []
+    for axis, a in zip(axes, places, strict=True):
+        if not _numbers_rows(p, a):
+            safe.append(p.without_padding(a))
+        elif varying is not None and varying.axis == axis:
+            safe.append(p.new[a.number])
+        else:
+            safe.append(p.filled(a, p.lengths.axes[a.number], 0))
+    return safe
 
 
 def _numbers_rows(p: _Padding, a: Any) -> bool:
@@ -358,17 +371,10 @@ def _through_key(
 ) -> Varying | None:
     """Along which axis of a[key] what varies along an axis of a (k = -1; `of`, or that of the first operand) or of index array
     k varies; None if it mixes rows. `shape` is a's."""
-    key = list(i.params["key"])
     if any(x.dtype.kind == "b" for x in places):
         return None
-    rank = len(shape)
-    if Ellipsis in key:
-        at = key.index(Ellipsis)
-        taken = sum(part is not None and part is not Ellipsis for part in key)
-        key[at : at + 1] = [slice(None)] * (rank - taken)
-    parts = [part for part in key if part is not None]
-    parts += [slice(None)] * (rank - len(parts))
-    lengths = [1] * rank
+    key, parts = i.params["key"], _parts(i, shape)
+    lengths = [1] * len(shape)
     arrays = [np.zeros((1,) * len(x.shape), np.int64) for x in places]
     if k >= 0:
         varying = p.axis(places[k])
@@ -388,6 +394,17 @@ def _through_key(
         lengths[varying.axis] = 2
     found = model_of_index(tuple(lengths), tuple(key), arrays)
     return Varying(found.index(2), varying.times)
+
+
+def _parts(i: Instruction, shape: Any) -> list[Any]:
+    """The parts of a key, one for each axis of what is indexed."""
+    key, rank = list(i.params["key"]), len(shape)
+    if Ellipsis in key:
+        at = key.index(Ellipsis)
+        taken = sum(part is not None and part is not Ellipsis for part in key)
+        key[at : at + 1] = [slice(None)] * (rank - taken)
+    parts = [part for part in key if part is not None]
+    return parts + [slice(None)] * (rank - len(parts))
 
 
 def _along_axis(p: _Padding, i: Instruction, args: Args) -> Args:

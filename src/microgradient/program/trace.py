@@ -73,7 +73,7 @@ class Trace:
         self._arguments = {id(tensor): number for number, tensor in arguments.items()}
         self.argument_nodes = {tensor.node: n for n, tensor in arguments.items() if tensor.node is not None}
         self._references: dict[int, Sym] = {}
-        self.lengths_read: list[tuple[tuple[int, ...], tuple[str, int]]] = []  # by the user's code, and where
+        self.lengths_read: list[tuple[int, ...]] = []  # shapes that the user's code got to know
         self.refused: TraceError | None = None  # the last error for a Python decision or number that needs a value
 
     # ------------------------------------------------------------------------------------------------------ instructions
@@ -249,9 +249,9 @@ class Trace:
             self.nodes[id(tensor)] = tensor
 
     def note_lengths(self, tensor: Any, frame: Any) -> None:
-        """The code of this frame gets to know the lengths of a tensor."""
-        if is_users(frame.f_code.co_filename):
-            self.lengths_read.append((tensor.raw.shape, (frame.f_code.co_filename, frame.f_lineno)))
+        """The code of this frame gets to know the lengths of a tensor; without one, the user's does."""
+        if frame is None or is_users(frame.f_code.co_filename):
+            self.lengths_read.append(tensor.raw.shape)
 
     def note_read(self, module: Any, name: str) -> None:
         """An attribute of a module is read: it must not change."""
@@ -293,6 +293,10 @@ class Trace:
         """Leave modules and optimisers as they were before: the trace failed."""
         for optimizer in self.optimizers.values():
             optimizer.undo()
+        self.put_back_attributes()
+
+    def put_back_attributes(self) -> None:
+        """Let modules have the attributes that they had before."""
         trace_hooks.changes[0] += 1
         for (_, name), (module, old) in self._overwritten.items():
             if old is not UNKNOWN:

@@ -15,6 +15,7 @@ import microgradient as mg
 from ..errors import ArgumentError, ShapeError
 from ..functions.arguments import axes_of, one_axis
 from ..tensor import Tensor as Base
+from ..trace_hooks import note_lengths_told
 from . import types
 from .axes import one_dim
 from .function import FUNCTIONS, function
@@ -229,6 +230,7 @@ def split(input: Any, split_size_or_sections: Any = None, dim: int = 0, *, split
     sizes = split_size_or_sections if split_size is None else split_size
     i = one_dim(dim, input.raw.ndim)
     n = input.shape[i]
+    note_lengths_told(input)
     if not hasattr(sizes, "__index__"):
         sizes = [operator.index(s) for s in sizes]
         if sum(sizes) != n:
