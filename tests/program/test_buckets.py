@@ -1,4 +1,4 @@
-"""Arguments whose first lengths vary share a program: it gives what the function gives, at every length."""
+"""Arguments in which the length of an axis varies share a program: it gives what the function gives, at every length."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ LENGTHS = [5, 9, 12, 13, 9, 16, 11, 3, 2, 1, 0, 40]
 RNG = np.random.default_rng(0)
 W = mg.tensor(RNG.normal(size=(4, 4)), dtype=mg.float64)
 TABLE = mg.tensor(RNG.normal(size=(45, 4)), dtype=mg.float64)
+BEGIN = mg.ones(4, dtype=mg.float64)
 ROWS = mg.tensor(RNG.normal(size=(7, 3)), dtype=mg.float64)
 
 
@@ -64,6 +65,11 @@ SHARED: dict[str, tuple[Callable[..., Any], list[Callable[[int], Any]]]] = {
     "a gradient": (slope(lambda v: mg.mean(mg.tanh(v @ W) ** 2)), [X]),
     "that of an extreme": (slope(lambda v: mg.max(v) + mg.min(v)), [X]),
     "that of a deviation": (slope(lambda v: mg.std(v, axis=0, correction=1).sum()), [X]),
+    "columns": (lambda x: (mg.softmax(x, axis=1), x @ mg.exp(x.T), mg.max(x, axis=1), x * 2), [lambda n: X(n).T]),
+    "rows and columns": (lambda x, y: mg.tanh(x) @ y, [lambda n: X(n).T, X]),
+    "a loop": (lambda x: mg.scan(lambda c, row: (c * 0.5 + mg.sin(row), c * row), BEGIN, x), [X]),
+    "a loop from the end": (
+        slope(lambda x: mg.sum(mg.scan(lambda c, row: (mg.tanh(c + row), c), BEGIN, 1 / x, reverse=True)[0])), [X]),
     "each row": (lambda x: mg.vmap(lambda row: mg.tanh(row @ W).sum())(x), [X]),
 }  # fmt: skip
 FIXED: dict[str, tuple[Callable[..., Any], str]] = {
@@ -72,6 +78,14 @@ FIXED: dict[str, tuple[Callable[..., Any], str]] = {
     "backwards": (lambda x: mg.flip(x, axis=0), "`flip` at .* reads along the axis that varies"),
     "rows behind rows": (lambda x: mg.concat([x, x], axis=0), "`concat` at .* reads along the axis that varies"),
     "two axes": (lambda x: x @ x.T, "`matmul` at .* differs by more than a length"),
+    "drawn numbers": (
+        lambda x: x + 0 * mg.random.normal(x.shape, dtype=mg.float64),
+        "`host` at .* differs by more than a length",
+    ),
+    "a loop that reads by number": (
+        lambda x: mg.map(lambda row: ROWS[mg.argmax(row)].sum(), x),
+        "`scan_loop` at .* reads",
+    ),
     "row by row": (lambda x: sum(row.sum() * k for k, row in enumerate(x)), "operations became"),
     "something else for long ones": (lambda x: x.sum() if len(x) > 14 else x.sum() + 1, "."),
     "something else for some": (lambda x: x.sum() * (len(x) % 3), "."),
@@ -87,7 +101,7 @@ FIXED: dict[str, tuple[Callable[..., Any], str]] = {
     "at most so many": (at_most_20, "for the length 32 it raises an AssertionError: too long"),
     "as many rows as there are": (lambda x: x + TABLE[: len(x)], "."),
 }
-TOO_SHORT = {"extremes": 0, "extremes of integers": 0, "their places": 0, "softmax": 0, "mean and variance": 0,
+TOO_SHORT = {"columns": 0, "extremes": 0, "extremes of integers": 0, "their places": 0, "softmax": 0, "mean and variance": 0,
              "that of an extreme": 0, "a length that is read": 0, "other shapes": 0, "shapes of a length that is read": 0,
              "that of a deviation": 1}  # fmt: skip
 """Lengths up to which a function has no value, or NaN with a warning."""
@@ -164,6 +178,17 @@ def convolutions() -> nn.Module:
     return nn.Sequential(*layers, nn.Linear(16, 3))
 
 
+class Recurrent(nn.Module):
+    """The outputs of a recurrent network."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Any) -> Any:
+        return self.network(x)[0]
+
+
 TRAINING: dict[str, Any] = {
     "regression": (lambda: nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1)), F.mse_loss, [X, numbers(1)]),
     "classification": (network, F.cross_entropy, [X, labels(3)]),
@@ -172,6 +197,11 @@ TRAINING: dict[str, Any] = {
              lambda y, t: F.nll_loss(F.log_softmax(y, 1), t), [lambda n: RNG.integers(0, 9, (n, 3)), labels(3)]),
     "attention": (lambda: nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True),
                   lambda y: y.square().mean(), [numbers(5, 8)]),
+    "sequences": (lambda: Recurrent(nn.LSTM(4, 3)), lambda y: y.square().mean(), [numbers(2, 4)]),
+    "sequences of a batch": (lambda: Recurrent(nn.GRU(4, 3, 2, bidirectional=True, batch_first=True)),
+                             lambda y: y.square().mean(), [lambda n: RNG.normal(size=(2, n, 4))]),
+    "characters": (lambda: nn.Sequential(nn.Embedding(9, 5), Recurrent(nn.RNN(5, 6)), nn.Linear(6, 9)), F.cross_entropy,
+                   [lambda n: RNG.integers(0, 9, n), labels(9)]),
     "episodes": (lambda: nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 3)), policy_loss, [X, labels(3), numbers()]),
 }  # fmt: skip
 

@@ -1,11 +1,11 @@
 """Whether a new signature is worth a program, or runs eagerly until it has come often enough to pay for one.
 
 Lengths of axes and integers may be others in every call: episodes, sentences, the last batch. The first two signatures that
-differ in these alone get programs of their own at once. From the third on, calls whose first lengths vary share programs
-(buckets.py), of which the first is made at once. Every further bucket, and every signature that can't have one, runs eagerly as
-often as eager calls take the time of a compilation, and then it is compiled: together at most twice the time of the better
-choice. Both times are estimated from the last program of the form, and not from a clock, so that the same calls give the same
-bits in every run.
+differ in these alone get programs of their own at once. From the third on, calls that differ in the length of one axis share
+programs (buckets.py), of which the first is made at once. Every further bucket, and every signature that can't have one, runs
+eagerly as often as eager calls take the time of a compilation, and then it is compiled: together at most twice the time of the
+better choice. Both times are estimated from the last program of the form, and not from a clock, so that the same calls give the
+same bits in every run.
 """
 
 from __future__ import annotations
@@ -37,14 +37,17 @@ class _Form:
         self.fixed = ""  # why lengths can't vary, if they can't
         self.price = 0.0  # of a program, in eager calls
         self.python = 0.0  # microseconds of Python in an eager call
-        self.entry = 0.0  # microseconds for each entry of the axis that varies
+        self.time = 0.0  # microseconds of the last program
+        self.length = 0  # for which it was, if it is that of a bucket
 
-    def capacity(self, n: int) -> int:
-        """Of the bucket for a length: one that there is, else a large one, if padding takes less time than Python would."""
-        self.most = max(self.most, n)
+    def capacity(self, n: int, lengths: list[int]) -> int:
+        """Of the bucket for a length: one that there is, else a large one, if padding takes less time than Python would. The keys
+        have these `lengths`."""
+        self.most = max(self.most, n, *lengths)
+        entry = self.time / (self.length or lengths[-1])  # microseconds for each entry of the axis
         there = [c for c in sorted(self.capacities) if c >= n]
         *larger, closest = capacities(n, self.most)
-        return next((c for c in (*there, *larger) if (c - n) * self.entry <= self.python), closest)
+        return next((c for c in (*there, *larger) if (c - n) * entry <= self.python), closest)
 
 
 class Amortization:
@@ -55,12 +58,12 @@ class Amortization:
         self._eager: OrderedDict[Any, tuple[str, int]] = OrderedDict()
 
     def bucket(self, key: Any) -> Bucket | None:
-        """The bucket of a signature, once its first lengths vary."""
+        """The bucket of a signature, once lengths vary."""
         form = self._forms.get(_form(key))
         if form is None or len(form.keys) < AT_ONCE or form.fixed:
             return None
         found = varying(key, form.keys)
-        return None if found is None else found.bucket(form.capacity(found.length))
+        return found and found.bucket(form.capacity(found.length, [*map(found.length_of, form.keys)]))
 
     def eagerly(self, key: Any, bucket: Bucket | None, shown: Callable[[], str], times: int) -> bool:
         """Whether a signature without a program runs eagerly now, `times` over; `shown()` describes it for `counts`."""
@@ -89,17 +92,15 @@ class Amortization:
     def compiled(self, key: Any, bucket: Bucket | None, stats: Mapping[str, Any]) -> None:
         """A signature or its bucket got a program, with these statistics."""
         form = self._forms.setdefault(_form(key), _Form())
-        length = _first_length(key)
         if bucket is not None:
-            length = bucket.capacity
-            form.capacities.append(length)
+            form.capacities.append(bucket.capacity)
         elif key not in form.keys and len(form.keys) < AT_ONCE:
             form.keys.append(key)
-        form.most = max(form.most, _first_length(key))
+        form.length = 0 if bucket is None else bucket.capacity
         form.python = INSTRUCTION * stats.get("instructions", 0)
         eager = form.python + BYTE * stats.get("bytes_moved", 0)
         form.price = KERNEL * stats.get("kernels", 0) / max(eager, INSTRUCTION)
-        form.entry = (FLOP * stats.get("flops", 0) + MOVED * stats.get("bytes_moved", 0)) / max(length, 1)
+        form.time = FLOP * stats.get("flops", 0) + MOVED * stats.get("bytes_moved", 0)
 
     def fixed(self, key: Any, reason: str) -> None:
         """Signatures of this form can't share a program."""
@@ -112,12 +113,6 @@ class Amortization:
     def reasons(self) -> list[str]:
         """Why lengths that vary have no program in common."""
         return [form.fixed for form in self._forms.values() if form.fixed]
-
-
-def _first_length(key: Any) -> int:
-    """The greatest length of a first axis."""
-    shapes = [entry[1] for entry in key[ENTRIES:] if entry[0] in (ARRAY, TENSOR)]
-    return max((shape[0] for shape in shapes if shape), default=0)
 
 
 def _form(key: Any) -> Any:

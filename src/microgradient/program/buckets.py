@@ -1,7 +1,7 @@
-"""Buckets: one program for all lengths of the first axis up to a capacity.
+"""Buckets: one program for all lengths of an axis up to a capacity.
 
-Batches, episodes and sentences have ever new lengths. Where arguments differ in the length of their first axis alone, they are
-padded to a capacity, and share a program whose padding makes no difference (padding.py). Results are cut to their length.
+Batches, episodes and sentences have ever new lengths. Where arguments differ in the length of one axis alone, they are padded
+to a capacity, and share a program whose padding makes no difference (padding.py). Results are cut to their length.
 """
 
 from __future__ import annotations
@@ -26,40 +26,51 @@ LEAST = 8
 PADDED = "padded to"
 
 
+Place = tuple[int, int]
+"""An argument, by its number, and its axis that varies."""
+
+
 class Bucket(NamedTuple):
-    """A call whose arguments `numbers` have the same varying length, which is padded to `capacity`."""
+    """A call whose arguments have axes of the same varying length, which is padded to `capacity`."""
 
     key: Any
-    numbers: tuple[int, ...]
+    places: tuple[Place, ...]
     length: int
     capacity: int
 
     def leaves(self, leaves: Sequence[Any], length: int) -> list[Any]:
         """Arguments of another length, for a trace."""
-        return [_of_length(x, length) if n in self.numbers else x for n, x in enumerate(leaves)]
+        axes = dict(self.places)
+        return [_of_length(x, axes[k], length) if k in axes else x for k, x in enumerate(leaves)]
 
 
 class Varying(NamedTuple):
-    """Of a signature: the arguments the first lengths of which vary, and how long they are."""
+    """Of a signature: the axes that vary, and how long they are."""
 
     key: Any
-    numbers: tuple[int, ...]
+    places: tuple[Place, ...]
     length: int
+
+    def length_of(self, key: Any) -> int:
+        """How long they are in another signature."""
+        number, axis = self.places[0]
+        return int(key[ENTRIES + number][1][axis])
 
     def bucket(self, capacity: int) -> Bucket:
         """With arguments padded to a capacity."""
         entries = [*self.key]
-        for k in self.numbers:
-            kind, shape, *rest = entries[ENTRIES + k]
-            entries[ENTRIES + k] = kind, (PADDED, capacity, *shape[1:]), *rest
-        return Bucket(tuple(entries), self.numbers, self.length, capacity)
+        for number, axis in self.places:
+            kind, shape, *rest = entries[ENTRIES + number]
+            entries[ENTRIES + number] = kind, (*shape[:axis], PADDED, capacity, *shape[axis + 1 :]), *rest
+        return Bucket(tuple(entries), self.places, self.length, capacity)
 
 
 def varying(key: Any, others: Sequence[Any]) -> Varying | None:
-    """What varies in a signature, if it differs from one of the `others` in one length alone, that of first axes."""
+    """What varies in a signature, if it differs from one of the `others` in one length alone, of one axis of some arguments."""
     for other in others:
-        if numbers := _varying(key, other):
-            return Varying(key, numbers, key[ENTRIES + numbers[0]][1][0])
+        if places := _varying(key, other):
+            number, axis = places[0]
+            return Varying(key, places, key[ENTRIES + number][1][axis])
     return None
 
 
@@ -75,22 +86,24 @@ def capacities(n: int, most: int) -> tuple[int, int, int]:
     return max(power, 1 << (most - 1).bit_length()), power, quarter
 
 
-def _varying(key: Any, other: Any) -> tuple[int, ...]:
-    """The numbers of the arguments whose first lengths differ in two signatures; none if other things do."""
+def _varying(key: Any, other: Any) -> tuple[Place, ...]:
+    """The axes whose lengths differ in two signatures; none if other things do."""
     if key[:ENTRIES] != other[:ENTRIES] or len(key) != len(other):
         return ()
-    found, lengths = [], set()
+    places, lengths = [], set()
     for number, (a, b) in enumerate(zip(key[ENTRIES:], other[ENTRIES:], strict=True)):
         if a == b:
             continue
-        alike = a[0] == b[0] and a[0] in (ARRAY, TENSOR) and a[2:] == b[2:] and a[1][1:] == b[1][1:]
-        if not alike or len(a[1]) != len(b[1]) or (a[0] == TENSOR and not a[4]):  # of which one needs a gradient
+        alike = a[0] == b[0] and a[0] in (ARRAY, TENSOR) and a[2:] == b[2:] and len(a[1]) == len(b[1])
+        if not alike or (a[0] == TENSOR and not a[4]):  # of which one needs a gradient
             return ()
-        found.append(number)
-        lengths.add((a[1][0], b[1][0]))
-    return (
-        tuple(found) if len(lengths) == 1 and min(lengths.pop()) > 1 else ()
-    )  # an axis of length 1 may mean another thing
+        for axis, pair in enumerate(zip(a[1], b[1], strict=True)):
+            if pair[0] != pair[1]:
+                places.append((number, axis))
+                lengths.add(pair)
+    one_each = len({number for number, _ in places}) == len(places)
+    # an axis of length 1 may mean another thing
+    return tuple(places) if one_each and len(lengths) == 1 and min(lengths.pop()) > 1 else ()
 
 
 class PaddedSpecialization(Specialization):
@@ -130,14 +143,15 @@ class PaddedSpecialization(Specialization):
 
     def prepare(self, leaves: Any) -> bool:
         """Whether the program fits these arguments, which are padded."""
-        given = [*leaves]
-        for k in self._bucket.numbers:
+        given, n = [*leaves], 0
+        for k, axis in self._bucket.places:
             if k not in self._padded:
-                self._padded[k] = _of_length(leaves[k], self._bucket.capacity)
+                self._padded[k] = _of_length(leaves[k], axis, self._bucket.capacity)
             given[k] = self._padded[k]
             target, source = _datum(given[k]), _datum(leaves[k])
-            n = len(source)
-            target[:n], target[n : self._filled] = source, 0
+            n, before = source.shape[axis], (slice(None),) * axis
+            target[(*before, slice(n))] = source
+            target[(*before, slice(n, self._filled))] = 0
         self._length = self._filled = n
         return super().prepare([*given, n])
 
@@ -157,10 +171,10 @@ def _datum(leaf: Any) -> Any:
     return leaf.datum if isinstance(leaf, Tensor) else leaf
 
 
-def _of_length(leaf: Any, length: int) -> Any:
-    """An argument like this one with zeros, so many along the first axis."""
+def _of_length(leaf: Any, axis: int, length: int) -> Any:
+    """An argument like this one with zeros, so many along an axis."""
     datum = _datum(leaf)
-    zeros = np.zeros((length, *datum.shape[1:]), datum.dtype)
+    zeros = np.zeros((*datum.shape[:axis], length, *datum.shape[axis + 1 :]), datum.dtype)
     if not isinstance(leaf, Tensor):
         return zeros
     like = doppelganger(leaf)

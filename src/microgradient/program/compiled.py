@@ -71,7 +71,7 @@ def compile(
     changes, and raises CompileError if results or effects differ (not for functions of Values, nor inside of `repeat`). 0 turns
     it off; by default it is the number in the variable MICROGRADIENT_CHECK.
 
-    From the third length of a first axis on, lengths share a program, to which arguments are padded (`program/buckets.py`).
+    From the third length of an axis on, lengths share a program, for which arguments are padded (`program/buckets.py`).
     Other shapes and integers of which there are ever new ones run eagerly from the third on, until they have come often enough
     to pay for a program (`program/amortization.py` has the rule; `stats()["eager_calls"]` the counts): the results are the
     same to rounding. With `dynamic=False` each gets a program at once.

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import type_name
+from .body import Body
 from .capture import Traced
 from .program import Instruction, Program
 from .trace import Trace
@@ -63,16 +64,17 @@ class Count(NamedTuple):
 
 
 class Lengths(NamedTuple):
-    """What varies in a program: axes by the numbers of instructions, numbers by where they are. `asked`: whether the user's code
-    read a length that varies, so that it may do something else for another one."""
+    """What varies in a program: axes by the numbers of instructions, numbers by where they are, and loops that are as long.
+    `asked`: whether the user's code read a length that varies, so that it may do something else for another one."""
 
     axes: dict[int, Varying]
     counts: dict[Position, Count]
-    asked: bool
+    loops: set[int]
+    asked: bool = False
 
     def hold(self, found: Lengths, n: int) -> bool:
         """Whether these are what was found by comparing with another length n."""
-        if found.axes != self.axes or found.counts.keys() != self.counts.keys():
+        if (found.axes, found.loops, found.counts.keys()) != (self.axes, self.loops, self.counts.keys()):
             return False
         return all(math.isclose(found.counts[k].at(n), c.at(n), rel_tol=1e-6) for k, c in self.counts.items())
 
@@ -88,8 +90,8 @@ def compare(first: Traced, second: Traced, traces: tuple[Trace, Trace], lengths:
         raise FixedLengthError("what it changes or returns differs")
     if not _same_containers(first, second):
         raise FixedLengthError("what it returns beside tensors differs")
-    axes, counts = _Comparison(lengths).of(first.program, second.program)
-    return Lengths(axes, counts, reads[0] != reads[1])
+    found = _Comparison(lengths).of(first.program, second.program)
+    return found._replace(asked=reads[0] != reads[1])
 
 
 def _form(traced: Traced) -> Any:
@@ -117,9 +119,10 @@ class _Comparison:
         self.lengths = lengths
         self.axes: dict[int, Varying] = {}
         self.counts: dict[Position, Count] = {}
+        self.loops: set[int] = set()
 
-    def of(self, first: Program, second: Program) -> tuple[dict[int, Varying], dict[Position, Count]]:
-        """The axes and the numbers that vary in them."""
+    def of(self, first: Program, second: Program) -> Lengths:
+        """What varies in them."""
         if (len(first.inputs), first.size) != (len(second.inputs), second.size):
             raise FixedLengthError(f"{first.size} operations became {second.size}")
         pairs = zip([*first.inputs, *first.instructions], [*second.inputs, *second.instructions], strict=True)
@@ -127,7 +130,7 @@ class _Comparison:
             self._instruction(one, other)
         if [o.number for o in first.outputs] != [o.number for o in second.outputs]:
             raise FixedLengthError("what it returns differs")
-        return self.axes, self.counts
+        return Lengths(self.axes, self.counts, self.loops)
 
     def _instruction(self, one: Instruction, other: Instruction) -> None:
         same = one.op, one.dtype, one.weak, one.taped, len(one.args), one.params.keys()
@@ -146,8 +149,24 @@ class _Comparison:
             y = other.params[name]
             if name == "value" and one.op == "constant":
                 self._constant(one, x, y)
+            elif name == "control":
+                self._loop(one, x, y)
             elif name != "shape" and not _same_parameter(x, y):
                 raise _differs(one)
+
+    def _loop(self, one: Instruction, x: Any, y: Any) -> None:
+        """A loop as long as the length, or alike; its step is the same."""
+        if type(x) is not type(y) or _settings(x) != _settings(y):
+            raise _differs(one)
+        for a, b in zip(x.bodies, y.bodies, strict=True):
+            inside = _Comparison(self.lengths)
+            inside.of(a.program, b.program)
+            if inside.axes or inside.counts or inside.loops:
+                raise _differs(one)
+        if getattr(x, "length", None) != getattr(y, "length", None):
+            if (x.length, y.length) != self.lengths:
+                raise _differs(one)
+            self.loops.add(one.number)
 
     def _shape(self, one: Instruction, other: Instruction) -> None:
         if one.shape is None or other.shape is None:
@@ -183,6 +202,11 @@ class _Comparison:
                 raise _differs(one)
         elif not np.array_equal(x, y, equal_nan=x.dtype.kind in "fc"):
             raise _differs(one)
+
+
+def _settings(loop: Any) -> dict[str, Any]:
+    """What a loop or a condition is beside its steps and its length."""
+    return {k: x for k, x in loop._asdict().items() if k != "length" and not isinstance(x, Body)}
 
 
 def _count(x: Any, y: Any, lengths: tuple[int, int], kind: Any) -> Count | None:

@@ -18,6 +18,7 @@ import numpy as np
 from ..primitives import TABLE
 from ..rules import INDEX
 from .batching import model_of_index
+from .body import Body
 from .lengths import Count, FixedLengthError, Lengths, Varying
 from .program import Instruction, Program
 
@@ -43,13 +44,14 @@ class _Padding:
         self.instructions: list[Instruction] = []
         self.new: dict[int, Instruction] = {i.number: i for i in program.inputs}
         self.zero = {i.number for i in program.inputs}
+        self.params: dict[int, Any] = {}  # those that are others now
         self.counts: dict[tuple[Count, str], Instruction] = {}
         self._masks: dict[tuple[int, Varying], Instruction] = {}
 
     def write(self) -> None:
         """All instructions, in order."""
         for i in self.program.instructions:
-            varying = self.axis(i) is not None or any(self.axis(a) is not None for a in i.args)
+            varying = any(self.axis(a) is not None for a in (i, *i.args)) or i.number in self.lengths.loops
             args = [self.new[a.number] if isinstance(a, Instruction) else a for a in i.args]
             if varying:
                 args = self._rule(i)(self, i, args)
@@ -60,7 +62,8 @@ class _Padding:
             for place in range(len(args)):
                 if (count := self.lengths.counts.get((i.number, place))) is not None:
                     args[place] = self.count(count, np.asarray(i.args[place]).dtype, weak=True)
-            self.new[i.number] = self.emit(i.op, args, i.params, i.shape, i.dtype, i.weak, i)
+            params = self.params.get(i.number, i.params)
+            self.new[i.number] = self.emit(i.op, args, params, i.shape, i.dtype, i.weak, i)
 
     def _rule(self, i: Instruction) -> Rule:
         row = TABLE.get(i.op)
@@ -112,10 +115,10 @@ class _Padding:
 
     def filled(self, old: Instruction, varying: Varying, fill: Any) -> Instruction:
         """What varies, with `fill` in the place of its padding."""
-        mask = self._mask(len(old.shape), varying)
+        mask = self.mask(len(old.shape), varying)
         return self.emit("where", [mask, self.new[old.number], fill], {}, old.shape, old.dtype)
 
-    def _mask(self, rank: int, varying: Varying) -> Instruction:
+    def mask(self, rank: int, varying: Varying) -> Instruction:
         """Whether an entry is no padding, along the axis of a value with so many axes."""
         key = rank - varying.axis, varying
         if key not in self._masks:
@@ -314,6 +317,43 @@ def _conv(p: _Padding, i: Instruction, args: Args) -> Args:
     return args
 
 
+# ------------------------------------------------------------------------------------------------------------------ loops
+
+
+def _scan(p: _Padding, i: Instruction, args: Args) -> Args:
+    """A loop as long as the axis: steps in the padding carry on what there was."""
+    scan = i.params["control"]
+    consts, carry, xs = scan.parts([p.axis(a) for a in i.args])
+    if i.number not in p.lengths.loops or any([*consts, *carry]) or any(x != Varying(0, 1) for x in xs):
+        refuse(i)
+    if any(_reads_by_number(inside) for inside in scan.body.instructions):  # which could be out of bounds there
+        refuse(i)
+    inside = Instruction("input", (), {}, (), np.dtype(bool))
+    before = scan.body.inputs[scan.consts : scan.consts + scan.carry]
+    kept = [
+        Instruction("where", (inside, new, old), {}, old.shape, old.dtype)
+        for new, old in zip(scan.body.outputs, before, strict=False)
+    ]
+    outputs = [*kept, *scan.body.outputs[scan.carry :]]
+    body = Body([*scan.body.inputs, inside], [*scan.body.instructions, *kept], outputs)
+    p.params[i.number] = {**i.params, "control": scan._replace(body=body)}
+    return [*args, p.mask(1, Varying(0, 1))]
+
+
+def _reads_by_number(i: Instruction) -> bool:
+    """Whether an instruction reads entries the numbers of which are computed, or may do so."""
+    if i.op in ("index", "index_add", "take_along_axis", "scatter_along_axis"):
+        return any(not isinstance(a, Instruction) or a.op != "constant" for a in i.args[1:])
+    return i.op == "host" or "control" in i.params
+
+
+def _pick(p: _Padding, i: Instruction, args: Args) -> Args:
+    if i.args[0].number not in p.lengths.loops:
+        refuse(i)
+    p.expect(i, 0, 1)
+    return args
+
+
 # --------------------------------------------------------------------------------------------------------------- indexing
 
 
@@ -426,6 +466,6 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("sum", "prod", "max", "min", "norm"), _reduction),
     "host": _host, "matmul": _matmul, "einsum": _einsum, **dict.fromkeys(("conv", "conv_input", "conv_weight"), _conv),
     "index": _index, "index_add": _index_add,
-    **dict.fromkeys(("take_along_axis", "scatter_along_axis"), _along_axis),
+    **dict.fromkeys(("take_along_axis", "scatter_along_axis"), _along_axis), "scan_loop": _scan, "pick": _pick,
 }  # fmt: skip
 """The rule of every primitive that is not pointwise: its operands, with their padding as it has to be."""

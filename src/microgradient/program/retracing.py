@@ -49,6 +49,6 @@ class Retracing:
             "MG206",
             f"`{getattr(self._function, '__name__', 'the function')}` has met {self._met} signatures, and {self.programs} were "
             f"compiled. {what} Every new shape, integer or string needs a program of its own, or runs eagerly until it has come "
-            "often: pad batches to one size, and pass numbers that change as floats or tensors. First axes of any length share a "
+            "often: pad batches to one size, and pass numbers that change as floats or tensors. Lengths of one axis share a "
             'program, unless `stats()["fixed_lengths"]` says why not.',
         )
