@@ -88,3 +88,42 @@ def test_a_file_of_pytorchs_is_read():
     np.testing.assert_array_equal(found.numpy(), [[1, 3], [2, 4]])
     with pytest.raises(DataError, match="outside its memory"):
         torch.load(zipped({"x/data.pkl": pickled, "x/data/0": numbers[:3].tobytes()}))
+    swapped = {"x/data.pkl": pickled, "x/data/0": numbers.astype(">f4").tobytes(), "x/byteorder": b"big"}
+    np.testing.assert_array_equal(torch.load(zipped(swapped)).numpy(), found.numpy())
+    with pytest.raises(DataError, match="damaged"):
+        torch.load(zipped({**swapped, "x/byteorder": b"middle"}))
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3), (0, 2)])
+def test_complex_numbers_come_back(shape, tmp_path):
+    numbers = torch.complex(torch.randn(shape, dtype=torch.float64), torch.randn(shape, dtype=torch.float64))
+    for x in (numbers, numbers.to(torch.complex64), numbers.reshape(shape).mT if len(shape) > 1 else numbers):
+        found = there_and_back(x, tmp_path / "x.pt")
+        assert found.dtype == x.dtype
+        np.testing.assert_array_equal(found.numpy(), x.numpy())
+
+
+def test_what_holds_itself_is_refused(tmp_path):
+    whole = [1]
+    whole.append(whole)
+    with pytest.raises(TypeError, match="holds itself"):
+        torch.save({"a": whole}, tmp_path / "x.pt")
+
+
+@pytest.mark.parametrize("form", ["ours", "PyTorch's"])
+def test_a_file_with_other_bytes_is_read_or_refused(form):
+    file = io.BytesIO()
+    torch.save({"a": torch.ones(3), "b": [1, "x"]}, file)
+    if form == "PyTorch's":
+        file = zipped({"x/data.pkl": pickle.dumps({"a": [1, "x", OrderedDict(b=2.5)]}, 2), "x/data/0": b"12345678"})
+    whole = np.frombuffer(file.getvalue(), np.uint8)
+    rng = np.random.default_rng(0)
+    refused = 0
+    for _ in range(200):
+        changed = whole.copy()
+        changed[rng.integers(len(whole), size=3)] = rng.integers(256, size=3)
+        try:
+            torch.load(io.BytesIO(changed.tobytes()))
+        except DataError:
+            refused += 1
+    assert refused > 100

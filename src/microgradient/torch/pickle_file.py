@@ -2,15 +2,15 @@
 
 The file is a zip of `data.pkl`, which describes the object, and `data/0`, `data/1`, … the memory of its tensors. The instructions
 are listed by the standard library's `pickletools`; here each does to a stack what it says, and the only functions that can be
-called are those that PyTorch writes for tensors, storages and ordered dictionaries.
+called are those that PyTorch and NumPy write for tensors, storages, arrays and containers.
 """
 
 from __future__ import annotations
 
 import pickletools
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -25,6 +25,9 @@ _STORAGES = {
     "ShortStorage": "<i2", "CharStorage": "i1", "ByteStorage": "u1", "BoolStorage": "?", "BFloat16Storage": "<u2",
     "ComplexFloatStorage": "<c8", "ComplexDoubleStorage": "<c16", "UntypedStorage": "u1",
 }  # fmt: skip
+
+
+_ORDERS: dict[bytes, Literal["<", ">"]] = {b"little": "<", b"big": ">"}
 
 
 class _Storage(NamedTuple):
@@ -60,14 +63,17 @@ def load(files: dict[str, bytes], name: str) -> Any:
         path.removeprefix(f"{root}data/"): content for path, content in files.items() if path.startswith(f"{root}data/")
     }
     try:
-        return _Reader(memory, name).read(files[described])
+        order = _ORDERS[files.get(f"{root}byteorder", b"little").strip()]
+        return _Reader(memory, name, order).read(files[described])
+    except DataError:
+        raise
     except (KeyError, IndexError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise DataError("MG185", f"{name} is damaged, or holds what is not known here: {error!r:.200}.") from None
 
 
 class _Reader:
-    def __init__(self, memory: dict[str, bytes], name: str) -> None:
-        self.memory, self.name = memory, name
+    def __init__(self, memory: dict[str, bytes], name: str, order: Literal["<", ">"]) -> None:
+        self.memory, self.name, self.order = memory, name, order  # that of the bytes of a number
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
         self.storages: dict[str, _Storage] = {}
@@ -105,10 +111,10 @@ class _Reader:
             value, key = stack.pop(), stack.pop()
             stack[-1][key] = value
         elif op == "GLOBAL":
-            stack.append(_Name(*arg.split(" ", 1)))
+            stack.append(self._named(*arg.split(" ", 1)))
         elif op == "STACK_GLOBAL":
             name, module = stack.pop(), stack.pop()
-            stack.append(_Name(module, name))
+            stack.append(self._named(module, name))
         elif op in ("REDUCE", "NEWOBJ"):
             args, function = stack.pop(), stack.pop()
             stack.append(self._call(function, args))
@@ -126,32 +132,46 @@ class _Reader:
         return parts[::-1]
 
     def _set_state(self, state: Any) -> None:
-        if not isinstance(self.stack[-1], OrderedDict):  # of which PyTorch's `_metadata` says the versions of modules
-            raise ValueError(f"the state of a {type(self.stack[-1]).__name__} would be set")
+        target = self.stack[-1]
+        if isinstance(target, np.dtype) and tuple(state[2:5]) == (None,) * 3:  # without fields
+            target.__setstate__(state)  # type: ignore[attr-defined]
+        elif isinstance(target, np.ndarray) and state[2].kind in _PLAIN:
+            target.__setstate__(state)
+        elif not isinstance(target, OrderedDict):  # of which PyTorch's `_metadata` says the versions of modules
+            raise ValueError(f"the state of a {type(target).__name__} would be set")
+
+    def _named(self, module: str, name: str) -> Any:
+        """What stands for a function or class of the file's; a dtype is one of ours."""
+        if module == "torch" and name in types.DTYPES:
+            return types.DTYPES[name]
+        module = {"__builtin__": "builtins", "numpy._core.multiarray": "numpy.core.multiarray"}.get(module, module)
+        if f"{module}.{name}" not in _ALLOWED and not (module in _OF_STORAGES and name in _STORAGES):
+            raise DataError(
+                "MG188", f"{self.name} would call {module}.{name} when read, and is refused: files hold "
+                "tensors, numbers, texts and containers here. Save a `state_dict()`.",
+            )  # fmt: skip
+        return _Name(module, name)
 
     def _storage(self, given: Any) -> _Storage:
         kind, cls, key, *_ = given
-        if kind != "storage" or (cls.module != "torch" and cls.module != "torch.storage"):
+        if kind != "storage" or cls.module not in _OF_STORAGES:
             raise ValueError(f"a persistent object {kind!r}")
         if key not in self.storages:
-            self.storages[key] = _Storage(
-                np.frombuffer(self.memory[key], _STORAGES[cls.name]), cls.name == "BFloat16Storage"
-            )
+            dtype = np.dtype(_STORAGES[cls.name]).newbyteorder(self.order)
+            self.storages[key] = _Storage(np.frombuffer(self.memory[key], dtype), cls.name == "BFloat16Storage")
         return self.storages[key]
 
     def _call(self, function: Any, args: Any) -> Any:
         if not isinstance(function, _Name):
             raise ValueError(f"{function!r} would be called")
-        made: Callable[..., Any] | None = _ALLOWED.get(f"{function.module}.{function.name}")
-        if made is None:
-            raise DataError(
-                "MG188", f"{self.name} would call {function.module}.{function.name} when read, and is refused: files hold "
-                "tensors, numbers, texts and containers here. Save a `state_dict()`.",
-            )  # fmt: skip
-        return made(*args)
+        return _ALLOWED[f"{function.module}.{function.name}"](*args)
 
 
-def _rebuilt(storage: _Storage, offset: int, size: Any, stride: Any, requires_grad: bool = False, *_: Any) -> Any:
+def _rebuilt(
+    storage: _Storage, offset: int, size: Any, stride: Any, requires_grad: bool = False, _hooks: Any = None,
+    seen_as: Any = None,
+) -> Any:  # fmt: skip
+    """A tensor. `seen_as` says whether its memory holds the conjugates ("conj") or the negatives ("neg") of its numbers."""
     flat = storage.array
     last = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
     if 0 not in size and not (offset >= 0 and last < flat.size and all(s >= 0 for s in stride)):
@@ -162,24 +182,58 @@ def _rebuilt(storage: _Storage, offset: int, size: Any, stride: Any, requires_gr
         array = np.lib.stride_tricks.as_strided(flat[offset:], size, [s * flat.itemsize for s in stride]).copy()
     if storage.is_bfloat16:  # the upper half of a float32
         array = (array.astype(np.uint32) << 16).view(np.float32)
-    out: Any = wrap(array.astype(array.dtype.newbyteorder("=")), None, None, Tensor)
+    array = array.astype(array.dtype.newbyteorder("="))
+    for name, function in (("conj", np.conj), ("neg", np.negative)):
+        if seen_as and seen_as.get(name):
+            array = function(array)
+    out: Any = wrap(array, None, None, Tensor)
     if requires_grad:
         out.requires_grad = True
     return out
+
+
+def _rebuilt_as(storage: _Storage, *given: Any) -> Any:
+    """A tensor of a dtype that has no class of storages."""
+    offset, size, stride, requires_grad, hooks, dtype, *seen_as = given
+    storage = storage._replace(array=storage.array.view(dtype.dtype))
+    return _rebuilt(storage, offset, size, stride, requires_grad, hooks, *seen_as)
 
 
 def _parameter(data: Any, requires_grad: bool, *_: Any) -> Any:
     return Parameter(data, requires_grad)
 
 
+def _numpy_dtype(text: str, *_: Any) -> Any:
+    if np.dtype(text).kind not in _PLAIN:
+        raise ValueError(f"an array of dtype {text}")
+    return np.dtype(text, False, True)  # a new object, whose state is set
+
+
+def _numpy_array(*_: Any) -> Any:
+    return np.ndarray((0,), np.int8)  # its state is set
+
+
+def _numpy_number(dtype: Any, content: bytes) -> Any:
+    return np.frombuffer(content, dtype, 1)[0]
+
+
+_PLAIN = "biufcSU"
+"""Kinds of NumPy's dtypes that hold numbers or text."""
+_OF_STORAGES = "torch", "torch.storage"
 _ALLOWED: dict[str, Callable[..., Any]] = {
     "torch._utils._rebuild_tensor_v2": _rebuilt,
+    "torch._utils._rebuild_tensor_v3": _rebuilt_as,
     "torch._utils._rebuild_parameter": _parameter,
     "collections.OrderedDict": lambda *pairs: OrderedDict(*pairs),
     "torch.Size": lambda lengths: types.Size(lengths),
     "torch.device": lambda *given: types.device(*given),
-    "builtins.set": lambda *values: set(*values),
-    "builtins.complex": complex,
+    "collections.Counter": lambda *counts: Counter(*counts),
+    **{f"builtins.{kind.__name__}": kind for kind in (set, frozenset, complex, bytearray)},
+    "_codecs.encode": lambda text, encoding: text.encode(encoding),
+    "numpy.dtype": _numpy_dtype,
+    "numpy.ndarray": _numpy_array,
+    "numpy.core.multiarray._reconstruct": _numpy_array,
+    "numpy.core.multiarray.scalar": _numpy_number,
 }
 _PUSHED = {
     "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "INT", "BINFLOAT", "FLOAT", "BINUNICODE", "SHORT_BINUNICODE",

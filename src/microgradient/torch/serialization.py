@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+import zlib
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,12 @@ def save(obj: Any, f: Any, *_: Any, **__: Any) -> None:
     {'w': tensor([1., 1.]), 'epoch': 3}
     """
     tensors: dict[str, Any] = {}
-    described = _described(obj, tensors, "the object")
+    try:
+        described = _described(obj, tensors, "the object")
+    except RecursionError:
+        raise ArgumentTypeError(
+            "MG187", "torch.save: a container holds itself, or containers are nested too deeply. A file holds a tree."
+        ) from None
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr(_OBJECT, json.dumps(described))
@@ -71,17 +77,7 @@ def load(
             "MG185", f"There is no file {f}, seen from {Path.cwd()}. Write the path that was saved to."
         )
     content, name = (f.read(), "the file") if hasattr(f, "read") else (read_plain(Path(f)), str(f))
-    if not zipfile.is_zipfile(io.BytesIO(content)):
-        if content[:1] == b"\x80":
-            raise DataError(
-                "MG185", f"{name} is in PyTorch's format of before version 1.6. Save it anew with `torch.save`."
-            )
-        raise DataError("MG185", f"{name} is neither a file of `torch.save` nor whole.")
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            files = {entry: archive.read(entry) for entry in archive.namelist()}
-    except (zipfile.BadZipFile, EOFError, ValueError, OSError) as error:
-        raise DataError("MG185", f"{name} is damaged: {error}.") from None
+    files = _unzipped(content, name)
     if _OBJECT not in files:
         return pickle_file.load(files, name)
     arrays, _meta = safetensors.from_bytes(files.get(_TENSORS, b""), name)
@@ -89,6 +85,20 @@ def load(
         return _built(json.loads(files[_OBJECT]), arrays)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError("MG185", f"{name} is damaged: its description can't be read ({error!r:.100}).") from None
+
+
+def _unzipped(content: bytes, name: str) -> dict[str, bytes]:
+    try:
+        if not zipfile.is_zipfile(io.BytesIO(content)):
+            old = content[:1] == b"\x80"
+            what = "in PyTorch's format of before version 1.6. Save it anew with `torch.save`"
+            raise DataError("MG185", f"{name} is {what if old else 'neither a file of `torch.save` nor whole'}.")
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return {entry: archive.read(entry) for entry in archive.namelist()}
+    except DataError:
+        raise
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as error:
+        raise DataError("MG185", f"{name} is damaged: {error}.") from None
 
 
 class MissingFileError(DataError, FileNotFoundError):
@@ -102,7 +112,7 @@ def _described(x: Any, tensors: dict[str, Any], where: str) -> Any:
     if isinstance(x, Base):
         key = str(len(tensors))
         raw = np.asarray(x.raw)
-        tensors[key] = raw.view(np.float64) if raw.dtype == np.complex128 else raw
+        tensors[key] = _as_real(raw) if raw.dtype == np.complex128 else raw
         return {
             "tensor": key,
             "leaf": bool(x.requires_grad),
@@ -131,6 +141,11 @@ def _described(x: Any, tensors: dict[str, Any], where: str) -> Any:
     )
 
 
+def _as_real(array: Any) -> Any:
+    """Real and imaginary parts along a last axis, since safetensors has no complex128."""
+    return np.stack([array.real, array.imag], axis=-1)
+
+
 def _built(x: Any, arrays: dict[str, Any]) -> Any:
     if not isinstance(x, dict):
         return x
@@ -150,7 +165,7 @@ def _built(x: Any, arrays: dict[str, Any]) -> Any:
 
 def _tensor(array: Any, x: dict[str, Any]) -> Any:
     if x["dtype"] == "complex128":
-        array = array.view(np.complex128)
+        array = array.view(np.complex128)[..., 0]
     out: Any = Parameter(requires_grad=False) if x["parameter"] else wrap(array, None, None, Tensor)
     out.raw = array
     if x["leaf"]:
