@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import microgradient as mg
+import microgradient.torch
 from microgradient import nn
 
 torch = pytest.importorskip("torch")
@@ -174,6 +175,16 @@ def test_samples(info: Any) -> None:
             check(info, sample, training, compiled=False)
             if i == 0:
                 check(info, sample, training, compiled=True)
+
+
+@pytest.mark.parametrize("info", CASES, ids=lambda info: info.name)
+def test_modules_look_as_pytorchs(info: Any) -> None:
+    for sample in samples(info, True):
+        args, options = sample.constructor_input.args, dict(sample.constructor_input.kwargs)
+        options = {name: value for name, value in options.items() if name not in ("device", "dtype")}
+        if all(isinstance(value, int | float | str | tuple | list | None) for value in (*args, *options.values())):
+            module = getattr(microgradient.torch.nn, name_of(info))(*args, **options)
+            assert repr(module) == repr(info.module_cls(*args, **options))
 
 
 def test_nearly_all_modules_are_here() -> None:

@@ -131,6 +131,13 @@ class LinearCrossEntropyLoss(Module):
         self.register_buffer("weight", weight)
         self.linear = Linear(in_features, math.prod(out_features, start=num_classes), bias, device, dtype)
 
+    def extra_repr(self) -> str:
+        shown = (
+            f"in_features={self.linear.in_features}, num_classes={self.num_classes}, out_features={self.out_features}"
+        )
+        shown += f", bias={self.linear.bias is not None}, reduction={self.reduction}, ignore_index={self.ignore_index}"
+        return f"{shown}, label_smoothing={self.label_smoothing}, options=None"
+
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         shape = (self.num_classes, *self.out_features)
         bias = self.linear.bias

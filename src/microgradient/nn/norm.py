@@ -296,7 +296,8 @@ class LayerNorm(_Affine):
         return functional.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
-        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+        shown = f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+        return f"{shown}, bias={self.bias is not None}"
 
 
 class RMSNorm(_Affine):
@@ -363,7 +364,8 @@ class GroupNorm(_Affine):
         return functional.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
-        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"
+        shown = f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"
+        return f"{shown}, bias={self.bias is not None}"
 
 
 class LocalResponseNorm(FunctionModule):
@@ -375,6 +377,7 @@ class LocalResponseNorm(FunctionModule):
     """
 
     function = staticmethod(functional.local_response_norm)
+    unnamed = ("size",)
     size: int
     alpha: float = 1e-4
     beta: float = 0.75

@@ -78,6 +78,12 @@ class AvgPool1d(_AvgPool):
 
     function = staticmethod(functional.avg_pool1d)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("kernel_size", "stride", "padding"):
+            value = getattr(self, name)
+            setattr(self, name, (value,) if isinstance(value, int) else tuple(value))
+
 
 class AvgPool2d(_AvgPool):
     """The mean of each window of (N, C, H, W): see `microgradient.nn.functional.avg_pool2d`.

@@ -371,7 +371,9 @@ class _Cell(_Gated):
         return self._public(state if batched else tuple(mg.squeeze(s, axis=0) for s in state))
 
     def extra_repr(self) -> str:
-        return f"{self.input_size}, {self.hidden_size}" + ("" if self.bias else ", bias=False")
+        shown = f"{self.input_size}, {self.hidden_size}" + ("" if self.bias else ", bias=False")
+        kind = getattr(self, "nonlinearity", "tanh")
+        return shown if kind == "tanh" else f"{shown}, nonlinearity={kind}"
 
 
 class RNNCell(_Rnn, _Cell):
