@@ -55,8 +55,11 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.loss import _Loss
 from torch.nn.modules.transformer import _get_activation_fn
 from torch.nn.modules.utils import _ntuple, _pair
+from torch.nn.utils.clip_grad import clip_grad_norm_
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch.nn.parallel import DistributedDataParallel as DDP
 from torch.optim.adamw import AdamW
+from torch.optim.swa_utils import AveragedModel
 from torch.utils.data.dataset import Dataset
 from torch.utils.data.distributed import DistributedSampler
 
@@ -71,6 +74,7 @@ print(_pair(3), _pair((3, 4)), _ntuple(3)(1.5), isinstance(torch.nn.BatchNorm2d(
 print(dist.is_initialized(), torch.onnx.is_in_onnx_export(), isinstance(torch.nn.Linear(1, 1), DDP), cudnn.benchmark)
 print(Half(reduction="sum").reduction, Half()(torch.ones(2)).item(), _get_activation_fn("relu")(-torch.ones(1)))
 with sdpa_kernel(SDPBackend.MATH):
+    print(isinstance(AveragedModel(torch.nn.Linear(1, 1)), torch.nn.Module), end=" ")
     print(AdamW is torch.optim.AdamW, Dataset is torch.utils.data.Dataset, list(DistributedSampler("abc", 1, 0, False)))
 Ours()
 """
@@ -83,7 +87,7 @@ def test_what_programs_import_is_there_or_an_error_when_it_is_used(tmp_path):
         "(3, 3) (3, 4) (1.5, 1.5, 1.5) True",
         "False False False False",
         "sum 1.0 tensor([0.])",
-        "True True [0, 1, 2]",
+        "True True True [0, 1, 2]",
     ], found.stderr
     assert re.search(r"no `torch.nn.parallel.DistributedDataParallel`: one process.*Ours\(\)", found.stderr)
 

@@ -266,8 +266,8 @@ def can_cast(from_: Any, to: Any) -> bool:
 
 @function(names="conj_physical")
 def conj(input: Any) -> Any:
-    """The complex conjugate."""
-    return mg.conj(input)
+    """The complex conjugate; real numbers as they are."""
+    return mg.conj(input) if input.raw.dtype.kind == "c" else input
 
 
 @function

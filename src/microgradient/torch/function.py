@@ -98,6 +98,8 @@ def _with_habits(f: Callable[..., Any], view: bool) -> Callable[..., Any]:
             node = y.node
             if node is not None and node.seq > first:
                 node.called = (name, len(args) > 1 or bool(options), first)
+            if not view:
+                memory.apart(y, (*args, *options.values()))
         elif isinstance(y, tuple | list):
             for part in y:
                 note_called(part, name, len(args) > 1 or bool(options), first)

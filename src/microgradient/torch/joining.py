@@ -69,7 +69,7 @@ def _at_least_function(ndim: int) -> None:
         return tuple(_at_least(ndim, x) for x in tensors) if len(tensors) > 1 else _at_least(ndim, tensors[0])
 
     call.__name__, call.__doc__ = f"atleast_{ndim}d", f"With axes of length 1, so that there are at least {ndim}."
-    function(call, method=False)
+    function(call, method=False, view=True)
 
 
 for _ndim in (1, 2, 3):
@@ -134,7 +134,7 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> Any:
 @function(method=False)
 def cartesian_prod(*tensors: Any) -> Any:
     """All combinations of one entry of each vector, as rows."""
-    return mg.cartesian_product(*tensors) if len(tensors) > 1 else mg.positive(tensors[0])
+    return mg.cartesian_product(*tensors) if len(tensors) > 1 else tensors[0]
 
 
 @function

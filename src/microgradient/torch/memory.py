@@ -12,7 +12,7 @@ the backward sweep refuses, as PyTorch's does.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -23,6 +23,7 @@ from ..operators import run_kernel, wrap
 from ..rules import INDEX
 from ..tape import note_written, recording
 from ..taped_world import TAPED
+from ..tensor import Tensor as Base
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -50,11 +51,25 @@ def share(view: Tensor, source: Tensor, replay: Replay, cut: bool = False, unwat
         then, before = replay, first.replay
         replay, cut, unwatched = lambda b: then(before(b)), cut or first.cut, unwatched or first.unwatched
     view._view = View(base, replay, cut, unwatched)
+    _make_writeable(view, source)
     views = base._views
     if views is None:
         views = base._views = weakref.WeakValueDictionary()  # by id: tensors compare entry by entry
     views[id(view)] = view
     return view
+
+
+def _make_writeable(view: Tensor, source: Tensor) -> None:
+    """NumPy's broadcasts and windows are read-only, also where each entry has its own place in memory."""
+    v, a = view.raw, source.raw
+    if v.__class__ is not np.ndarray or v.flags.writeable or a.__class__ is not np.ndarray or not a.flags.writeable:
+        return
+    if (
+        v.size == a.size
+        and v.ctypes.data == a.ctypes.data
+        and all(v.strides[i] for i, n in enumerate(v.shape) if n > 1)
+    ):
+        view.raw = np.lib.stride_tricks.as_strided(a, v.shape, v.strides)
 
 
 def shares(view: Any, source: Any) -> bool:
@@ -63,6 +78,16 @@ def shares(view: Any, source: Any) -> bool:
     if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
         return bool(a.size) and np.may_share_memory(a, b)
     return True
+
+
+def apart(y: Any, sources: Iterable[Any]) -> None:
+    """Give the result of a function that makes no view memory of its own, where NumPy's is a view of one of the arguments."""
+    raw = y.raw
+    if raw.__class__ is not np.ndarray or raw.base is None or any(x is y for x in sources):
+        return
+    arrays = [x.raw for x in sources if isinstance(x, Base) and x.raw.__class__ is np.ndarray]
+    if not raw.flags.writeable or any(np.may_share_memory(raw, a) for a in arrays):
+        y.raw = raw.copy()
 
 
 def write(x: Tensor, new: Any, what: str = "an operation in place") -> Tensor:

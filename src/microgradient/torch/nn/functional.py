@@ -34,6 +34,8 @@ def _function(f: Callable[..., Any]) -> Callable[..., Any]:
         with sharing():
             y = adopt(f(*args, **options))
         note_called(y, name, True, first)
+        if y.__class__ is Tensor and not name.endswith("flatten"):
+            memory.apart(y, args or options.values())
         if place is not None and (args[place] if len(args) > place else options.get("inplace")):
             x = args[0] if args else options["input"]
             if isinstance(x, Tensor) and y is not x:

@@ -183,6 +183,7 @@ class _Layer(Module):
 
     _function: str | None = None
     """The function of `torch.nn.functional` that this is, by name."""
+    _is_view = False
 
     def __init__(self, *args: Any, **options: Any) -> None:
         types.check_device(options.pop("device", None))
@@ -195,6 +196,8 @@ class _Layer(Module):
             y = adopt(super().__call__(*args, **options))
         if self._function is not None:
             note_called(y, self._function, True, first)
+        if y.__class__ is Tensor and not self._is_view:
+            memory.apart(y, args)
         if vars(self).get("inplace") and isinstance(args[0], Tensor) and y is not args[0]:
             return memory.write(args[0], y, f"`nn.{type(self).__name__}(inplace=True)`")
         return y
@@ -234,10 +237,11 @@ def as_torch(value: Any) -> Any:
     return value
 
 
-def _layer(base: type[Base]) -> type[Module]:
+def layer(base: type[Base]) -> type[Module]:
+    """A class of Microgradient's modules as one of this package."""
     if base.__name__ in layers:
         return cast("type[Module]", layers[base.__name__])
-    parents = [_layer(parent) for parent in base.__bases__ if parent.__name__ in _nn.__all__ and parent is not Base]
+    parents = [layer(parent) for parent in base.__bases__ if parent.__name__ in _nn.__all__ and parent is not Base]
     made = type(
         base.__name__,
         (*(parents or [_Layer]), base),
@@ -245,6 +249,7 @@ def _layer(base: type[Base]) -> type[Module]:
             "__module__": "microgradient.torch.nn",
             "__doc__": (base.__doc__ or "").partition("\n\n")[0],
             "_function": _function_of(base.__name__),
+            "_is_view": base in (_nn.Flatten, _nn.Unflatten),
         },
     )
     for name, value in vars(base).items():
@@ -272,8 +277,8 @@ layers: dict[str, Any] = {}
 for _name in _nn.__all__:
     _found = getattr(_nn, _name)
     if isinstance(_found, type) and issubclass(_found, Base) and _found is not Base:
-        layers[_name] = _layer(_found)
-inner = {base.__name__: _layer(base) for base in (NonDynamicallyQuantizableLinear, ParametrizationList)}
+        layers[_name] = layer(_found)
+inner = {base.__name__: layer(base) for base in (NonDynamicallyQuantizableLinear, ParametrizationList)}
 """Layers that others have inside."""
 for _found in layers.values():
     if hasattr(_found, "cls_to_become"):  # a lazy layer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -34,3 +35,6 @@ def _module(name: str) -> ModuleType:
 
 globals().update(_names(_utils))
 parametrizations, prune = _module("parametrizations"), _module("prune")
+globals().update(
+    dict.fromkeys(["clip_grad", "convert_parameters", "fusion"], sys.modules[__name__])
+)  # each has all names
