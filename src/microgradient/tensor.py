@@ -7,7 +7,6 @@ if an argument has a node, makes a node with what the rule will read. `Tensor.ba
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections.abc import Callable, Iterator
 from sys import getrefcount
@@ -25,9 +24,10 @@ from .errors import (
     user_location,
     warn_once,
 )
+from .gradients import accumulate, no_gradient_for, unconnected, warn_if_departed, warn_if_flat
 from .indexing import index_error, index_key
 from .interop import DEFAULT_FLOAT, Protocols
-from .operators import FLAT, Operand, apply, binary, install, run_kernel, unary, world, wrap
+from .operators import Operand, apply, binary, install, run_kernel, unary, world, wrap
 from .primitives import TABLE
 from .tape import (
     DEPARTED,
@@ -46,7 +46,7 @@ from .tape import (
 )
 from .taped_world import TAPED
 from .tensor_hooks import AFTER_ACCUMULATION, ON_COTANGENT, RemovableHandle, add_hook
-from .trace_hooks import Traced, as_datum
+from .trace_hooks import Traced
 
 _recorder = recording.get
 
@@ -135,7 +135,7 @@ class Tensor(Protocols):
             self.node = None
         elif self.node is None:
             if self.raw.dtype.kind not in "fc":
-                raise DTypeError("MG142", _no_gradient_for(self.raw.dtype))
+                raise DTypeError("MG142", no_gradient_for(self.raw.dtype))
             self.node = leaf_node(self)
             self.node.grad = None
 
@@ -160,7 +160,7 @@ class Tensor(Protocols):
             )
             return None
         if found is None and DEPARTED:
-            _warn_if_departed(self.node)
+            warn_if_departed(self.node)
         return cast("Tensor | None", found)
 
     @grad.setter
@@ -187,7 +187,7 @@ class Tensor(Protocols):
         Raises GradientError if no leaf can be reached, if the graph was released, or if a gradient is needed but not given.
         """
         if self.node is None or (self.node.op is None and self.cut is not None):
-            raise _unconnected(self)
+            raise unconnected(self)
         datum, seed = self.raw, self._seed(gradient)
         t, order = seed.raw, topological([self.node])
         if t.dtype.kind == "c":  # the sweeps carry the conjugates of gradients
@@ -200,10 +200,10 @@ class Tensor(Protocols):
             with np.errstate(all="ignore"):
                 leaves = backward(order, {self.node: t}, world(), spent=spent)
         if DEPARTED and _recorder() is not None and trace_hooks.hook is None:
-            _warn_if_flat(leaves, self.node)
+            warn_if_flat(leaves, self.node)
         if gradient is None and datum.__class__ is np.ndarray:
             warn_if_nan(datum.item(), leaves)
-        _accumulate(leaves, t)
+        accumulate(leaves, t)
         if AFTER_ACCUMULATION:
             for hook in [hook for node in leaves for hook in AFTER_ACCUMULATION.get(node, ())]:
                 hook()
@@ -516,115 +516,9 @@ def leaf_node(x: Tensor) -> Node:
     return Node(None, (), (), params, x.raw.shape, x.raw.dtype)
 
 
-def gradient_class(node: Node) -> Any:
-    """The class of the gradient stored in `node`: None, Tensor itself, unless it is of a leaf of a derived class."""
-    return node.params.get("gradient_class") if node.op is None else None
-
-
 def _rebuilt(cls: type[Tensor], data: Any, requires_grad: bool) -> Tensor:
     out = cls.__new__(cls)
     out.raw = data
     out.node = out.cut = None
     out.requires_grad = requires_grad
     return out
-
-
-# ------------------------------------------------------------------------------------------- after the sweep; what went wrong
-
-
-def _accumulate(leaves: dict[Node, Any], seed: Any) -> None:
-    """Add the cotangents of the leaves to their `.grad`. Arrays that anything else may hold are copied first."""
-    given = {id(seed)}
-    with _accumulating:
-        for node, t in leaves.items():
-            before = node.grad
-            if before is NOT_STORED:
-                continue  # the input of a transform, which asks the sweep itself
-            if t.dtype.kind == "c":
-                t = TAPED.conj(t) if isinstance(t, Tensor) else world().conj(t)
-            if before is not None:
-                count, used = getattr(node, "summed", (1, 0))
-                if isinstance(before.raw, np.ndarray):
-                    node.summed = (count + 1, used) if before.raw.any() else (1, 0)
-                node.grad = before + (t if isinstance(t, Tensor) else wrap(t, None))
-                continue
-            node.summed = (1, 0)
-            if isinstance(t, Tensor):
-                node.grad = wrap(
-                    t.raw.copy(), t.node, cls=gradient_class(node)
-                )  # a sum gives the same tensor to all of its terms
-            else:
-                t = as_datum(t)
-                if t.base is not None or id(t) in given:
-                    t = t.copy()
-                given.add(id(t))
-                node.grad = wrap(t, None, cls=gradient_class(node))
-
-
-_accumulating = threading.RLock()  # threads that share parameters must not lose each other's gradients
-
-
-def _unconnected(loss: Tensor) -> GradientError:
-    if loss.raw.dtype.kind not in "fc":
-        return DTypeError("MG142", _no_gradient_for(loss.raw.dtype))  # type: ignore[return-value]
-    trail = ""
-    if loss.cut is not None:
-        trail = f" {loss.cut} cut it off: {_CURES.get(loss.cut.what, _FLAT_CURE)}."
-    elif departed := "; ".join(str(left) for left in DEPARTED if left.what not in FLAT):
-        trail = f" Lately tensors became numbers by {departed}: use the `mg.` functions on tensors there."
-    return GradientError(
-        "MG102",
-        f"This tensor is not connected to any leaf that requires a gradient.{trail} Setting `requires_grad` on the loss "
-        "would not help: make the parameters with `requires_grad=True` and compute the loss from them, outside `mg.no_grad()`.",
-    )
-
-
-_CURES = {
-    ".detach()": "leave it out",
-    "mg.no_grad()": "compute the loss outside of it",
-    "mg.tensor(…)": "it copies the numbers alone; use the tensor itself, or `mg.stack`",
-}
-_FLAT_CURE = "it is flat, its derivative is 0 everywhere; for classes use softmax and cross_entropy"
-
-
-def _warn_if_flat(found: dict[Node, Any], root: Node) -> None:
-    """Say so where a function that is flat, in what was computed after the last root, leaves nothing of a gradient.
-
-    Where that is so of every leaf, only when it happens to one again: once may be meant, in a loop it is not.
-    """
-    for left in [left for left in DEPARTED if left.what in FLAT and _last_root[0] < left.seq < root.seq]:
-        lost = [leaf for ref in left.leaves if (leaf := ref()) in found and not found[leaf].any()]
-        some = any(g.any() for g in found.values())
-        if any(some or leaf in _lost for leaf in lost):
-            fix = "its derivative is 0 everywhere. Leave it out of the loss; for classes use softmax and cross_entropy"
-            warn_once(
-                "MG102",
-                f"{left}: the gradient of a tensor of shape {lost[0].shape} is 0, since {left.what} is flat: {fix}.",
-            )
-        _lost.update(lost)
-    _last_root[0] = root.seq
-
-
-_lost: weakref.WeakSet[Node] = weakref.WeakSet()
-
-
-def _warn_if_departed(leaf: Node) -> None:
-    """Say so where a leaf has no gradient after a backward pass, and a conversion to a number or an array explains it."""
-    for left in [left for left in DEPARTED if left.what not in FLAT and left.seq < _last_root[0]]:
-        if any(ref() is leaf for ref in left.leaves):
-            warn_once(
-                "MG102",
-                f"A tensor of shape {leaf.shape} has got no gradient: what was computed from it became a number by {left}. Use "
-                "the `mg.` functions on tensors there, as mg.exp(x) for math.exp(x).",
-            )
-
-
-_last_root = [-1]  # the number of what was differentiated last
-
-
-def _no_gradient_for(dtype: Any) -> str:
-    return (
-        f"A tensor of dtype {dtype} has no gradient: integers are counted, not differentiated. Write "
-        "`x.astype(mg.float32)`; but argmax, rounding and comparisons are flat, their derivative is 0: for classes use softmax "
-        "and cross_entropy."
-    )
