@@ -277,6 +277,8 @@ def test_samplers():
     replaced = list(data.RandomSampler(range(3), replacement=True, num_samples=50))
     assert len(replaced) == 50
     assert set(replaced) == {0, 1, 2}
+    endless = data.RandomSampler(range(3), replacement=True, num_samples=10**10)
+    assert set(next(iter(data.DataLoader(range(3), batch_size=50, sampler=endless))).tolist()) == {0, 1, 2}
     ranks = [data.DistributedSampler(range(10), 3, rank) for rank in range(3)]
     assert {len(list(s)) for s in ranks} == {4}
     assert {i for s in ranks for i in s} == set(range(10))

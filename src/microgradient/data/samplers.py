@@ -1,7 +1,7 @@
 """Samplers: in which order examples are taken.
 
 What is random is drawn when an iteration begins, from the sampler's `generator` or else the shared one, so that the
-order of an epoch is decided by where that stands.
+order of an epoch is decided by where that stands; numbers with replacement, of which there may be no end, as they are taken.
 """
 
 from __future__ import annotations
@@ -78,9 +78,10 @@ class RandomSampler(Sampler):
         return len(self.data_source) if self._num_samples is None else self._num_samples
 
     def __iter__(self) -> Iterator[int]:
-        source, n, count = self.generator or random, len(self.data_source), self.num_samples
-        if self.replacement:
-            return iter(source.integers(0, n, (count,)).tolist())
+        source, n, count = self.generator or random.shared_generator(), len(self.data_source), self.num_samples
+        if self.replacement:  # as PyTorch draws them: 32 at a time
+            sizes = (min(32, count - done) for done in range(0, count, 32))
+            return (i for size in sizes for i in source.integers(0, n, (size,)).tolist())
         # as PyTorch draws them: a part of one more order after the whole ones, though it be empty
         rounds = [source.permutation(n).tolist() for _ in range(count // n + 1)] if n else []
         return iter([i for order in rounds for i in order][:count])
