@@ -17,6 +17,7 @@ _NAMES = {
     "AdaptiveAvgPool2D": "adaptive_avg_pool2d",
     "AdaptiveMaxPool2D": "adaptive_max_pool2d",
     "AvgPool2D": "avg_pool2d",
+    "Add": "bilinear",
     "Cat": "concat concatenate",
     "Clamp1": "clip clamp",
     "Clone": "positive contiguous",
@@ -60,7 +61,7 @@ _NAMES = {
     "Sum1": "cosine_similarity",
     "ToCopy": "astype to type type_as float double half",
     "Transpose": "swapaxes swapdims mT",
-    "View": "reshape flatten unflatten view_as reshape_as ravel einsum bilinear instance_norm",
+    "View": "reshape flatten unflatten view_as reshape_as ravel einsum instance_norm",
 }
 ADD, RESHAPE = TABLE["add"], TABLE["reshape"]
 _PYTORCHS = {ours: theirs for theirs, names in _NAMES.items() for ours in names.split()}
@@ -83,7 +84,8 @@ def _name(node: Node) -> str:
     elif name == "index":
         theirs = _index_name(node.params["key"])
     elif name == "pow":
-        theirs = "Pow2" if node.parents[0] is None else "Pow0" if node.parents[1] is None else "Pow1"
+        base, *exponent = node.parents
+        theirs = "Pow2" if base is None else "Pow1" if any(exponent) else "Pow0"
     elif name in ("matmul", "linear"):
         theirs = _product_name(node)
     elif name in ("cross_entropy", "nll_loss") and max(len(p.shape) for p in _inputs(node) if p is not None) > 2:

@@ -59,6 +59,8 @@ def unpack_dual(tensor: Any, *, level: int | None = None) -> UnpackedDualTensor:
     primal = tensor.detach()
     if tensor.node is None or not tangents:
         return UnpackedDualTensor(primal, None)
+    if tensor.node in tangents:
+        return UnpackedDualTensor(primal, tangents[tensor.node])
     order = topological([tensor.node])
     taped = any(t.node is not None for t in tangents.values())
     with np.errstate(all="ignore"):

@@ -29,7 +29,7 @@ from ..strict import differs
 from ..tensor import Tensor, adopt
 from .hook_views import KINDS, HookView
 from .parameter import Parameter, as_parameter
-from .reprs import shown
+from .reprs import functions, shown
 
 
 class Module(Base):
@@ -196,6 +196,10 @@ class _Layer(Module):
             y = adopt(super().__call__(*args, **options))
         if self._function is not None:
             note_called(y, self._function, True, first)
+        elif isinstance(y, tuple) and isinstance(y[0], Tensor):
+            rest = y[1] if isinstance(y[1], tuple) else y[1:]
+            for part, name in zip((y[0], *rest), functions(type(self).__name__, self, y[0].raw.ndim), strict=False):
+                note_called(part, name, True, first)
         if y.__class__ is Tensor and not self._is_view:
             memory.apart(y, args)
         if vars(self).get("inplace") and isinstance(args[0], Tensor) and y is not args[0]:
