@@ -19,7 +19,7 @@ ORDER = [
     ["startup"], ["errors"], ["other_names"], ["trace_hooks"], ["primitives", "rules", "rules_linalg"],
     ["array_world", "array_linalg", "box_muller", "special_kernels", "rules_special"],
     ["tensor_hooks"], ["tape"], ["interop"], ["indexing"], ["operators"], ["taped_world"],
-    ["tensor", "scalar_world", "tree"], ["scalar", "random"], ["functions", "transforms", "custom_rules", "check"],
+    ["gradients"], ["tensor", "scalar_world", "tree"], ["scalar", "random"], ["functions", "transforms", "custom_rules", "check"],
     ["fft", "special", "sparse"], ["numpy", "distributions"], ["scipy"],
     ["nn"], ["optim"], ["program", "native", "scalar_jit"],
     ["explain", "data"], ["train"], ["torch"], ["recipes"], ["cli"], ["__main__", "__init__"],
