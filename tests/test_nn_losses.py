@@ -192,3 +192,10 @@ def test_unknown_reductions_are_refused() -> None:
             loss(mg.zeros((2,)), mg.zeros((2,)), reduction="avg")
     with pytest.raises(ArgumentError, match="label_smoothing"):
         F.cross_entropy(mg.zeros((1, 2)), mg.tensor([0]), label_smoothing=2.0)
+
+
+@pytest.mark.parametrize("shape", [(2,), (5,), (1,), (3, 1), ()])
+@pytest.mark.parametrize("loss", [F.cross_entropy, F.nll_loss, F.multi_margin_loss])
+def test_there_is_a_weight_for_each_class(loss: Any, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="one number for each of 3 classes"):
+        loss(mg.zeros((2, 3)), mg.tensor([0, 1]), weight=mg.ones(shape))

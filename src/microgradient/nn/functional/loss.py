@@ -157,6 +157,7 @@ def nll_loss(
     2.0
     """
     axis = _class_axis("nll_loss", input)
+    check_class_weights("nll_loss", weight, input.shape[axis])
     _warn_if_softmax(
         input, axis, "nll_loss takes their logarithms: use `mg.log_softmax`, or cross_entropy on the scores."
     )
@@ -187,6 +188,7 @@ def cross_entropy(
     if not 0.0 <= label_smoothing <= 1.0:
         raise ArgumentError("MG157", f"label_smoothing lies between 0 and 1, got {label_smoothing}.")
     axis = _class_axis("cross_entropy", input)
+    check_class_weights("cross_entropy", weight, input.shape[axis])
     _warn_if_softmax(
         input, axis, "cross_entropy applies softmax itself. Give it the scores before, or use `nll_loss(mg.log(p), y)`."
     )
@@ -217,6 +219,15 @@ def reduce(loss: Tensor, reduction: str) -> Tensor:
     if reduction == "none":
         return loss
     raise ArgumentError("MG157", f"reduction={reduction!r} is unknown: use 'mean', 'sum' or 'none'.")
+
+
+def check_class_weights(name: str, weight: Tensor | None, classes: int) -> None:
+    """Raise ShapeError unless there is one weight for each class."""
+    if weight is not None and tuple(weight.shape) != (classes,):
+        raise ShapeError(
+            "MG163", f"{name}: `weight` has one number for each of {classes} classes, shape ({classes},); its shape is "
+            f"{tuple(weight.shape)}."
+        )  # fmt: skip
 
 
 def _soft_cross_entropy(

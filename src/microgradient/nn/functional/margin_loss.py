@@ -13,7 +13,7 @@ from ...operators import wrap
 from ...tensor import Tensor
 from .arguments import takes_former_reduction
 from .distance import pairwise_distance
-from .loss import class_labels, reduce
+from .loss import check_class_weights, class_labels, reduce
 
 
 @takes_former_reduction
@@ -106,6 +106,7 @@ def multi_margin_loss(
         return _single(multi_margin_loss, input, target, reduction, p, margin, weight)
     if input.ndim != 2:
         raise ShapeError("MG163", f"multi_margin_loss takes scores (N, C) or (C,), got shape {input.shape}.")
+    check_class_weights("multi_margin_loss", weight, input.shape[1])
     labels = class_labels(input, target, 1)
     column = mg.expand_dims(labels, axis=-1)
     short = _positive(margin - mg.take_along_axis(input, column, axis=1) + input) ** p
