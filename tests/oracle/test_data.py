@@ -82,3 +82,28 @@ def test_distributions_of_numbers_and_their_samples():
         np.testing.assert_allclose(b, a, rtol=1e-5, atol=1e-6)
     assert isinstance(ours.distributions.LogNormal(0.0, 1.0).sample(), ours.Tensor)
     assert ours.distributions.categorical.Categorical is ours.distributions.Categorical
+
+
+@pytest.mark.parametrize("drop_last", [False, True])
+def test_samplers_of_several_processes_give_the_same_order(drop_last):
+    found = []
+    for m in (torch, ours):
+        samplers = [
+            m.utils.data.DistributedSampler(range(11), num_replicas=3, rank=rank, seed=5, drop_last=drop_last)
+            for rank in range(3)
+        ]
+        orders = []
+        for epoch in range(2):
+            for sampler in samplers:
+                sampler.set_epoch(epoch)
+                orders.append([*sampler])
+        found.append(orders)
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(
+    "examples", [[(1, "a"), (2, "b")], [1, 2.5], [2.5, 1], [True, 2], [{"a": ["x", 1]}, {"a": ["y", 2]}]]
+)
+def test_examples_collate_as_pytorchs(examples):
+    a, b = (m.utils.data.default_collate(examples) for m in (torch, ours))
+    assert repr(a) == repr(b)

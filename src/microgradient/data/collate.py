@@ -28,7 +28,7 @@ def default_convert(data: Any) -> Any:
 
 
 def default_collate(batch: Sequence[Any]) -> Any:
-    """Examples as one: tensors and arrays are stacked along a new first axis, numbers become a tensor, strings a list.
+    """Examples as one: tensors and arrays are stacked along a new first axis, numbers become a tensor, strings stay.
 
     Tuples, lists and dicts are collated entry by entry, all examples having the same entries. Raises ShapeError for
     examples of different shapes.
@@ -46,10 +46,12 @@ def default_collate(batch: Sequence[Any]) -> Any:
                 "batch. Make them equal in the data set, or write a `collate_fn`.",
             )
         return mg.stack(list(batch)) if isinstance(first, Tensor) else mg.asarray(np.stack(batch))
-    if isinstance(first, np.generic | bool | int | float | complex):
+    if isinstance(first, int):  # beside which a float is one of the default dtype
+        return mg.asarray(list(batch))
+    if isinstance(first, np.generic | float | complex):
         return mg.asarray(np.array(batch))
     if isinstance(first, str | bytes):
-        return list(batch)
+        return batch
     if isinstance(first, Mapping):
         return _like(first, {key: default_collate([x[key] for x in batch]) for key in first})
     if isinstance(first, Sequence):

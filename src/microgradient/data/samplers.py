@@ -205,13 +205,16 @@ class DistributedSampler(Sampler):
 
     def __iter__(self) -> Iterator[int]:
         n = len(self.dataset)
-        order = random.Generator(self.seed + self.epoch).permutation(n).tolist() if self.shuffle else list(range(n))
+        order = self._shuffled(n) if self.shuffle else list(range(n))
         if n:
             order = (order * math.ceil(self.total_size / n))[: self.total_size]
         return iter(order[self.rank : self.total_size : self.num_replicas])
 
     def __len__(self) -> int:
         return self.num_samples
+
+    def _shuffled(self, n: int) -> list[int]:
+        return list(random.Generator(self.seed + self.epoch).permutation(n).tolist())
 
     def set_epoch(self, epoch: int) -> None:
         """Decide the order of the next iteration."""

@@ -12,7 +12,6 @@ from ...data import (
     ChainDataset,
     ConcatDataset,
     Dataset,
-    DistributedSampler,
     IterableDataset,
     Sampler,
     SequentialSampler,
@@ -79,6 +78,13 @@ class WeightedRandomSampler(_data.WeightedRandomSampler):
     def __iter__(self) -> Iterator[int]:
         with drawing_from(shared_generator() if _in_loader() else default_generator):
             return super().__iter__()
+
+
+class DistributedSampler(_data.DistributedSampler):
+    """Every `num_replicas`-th number of the order that PyTorch draws for a seed and an epoch."""
+
+    def _shuffled(self, n: int) -> list[int]:
+        return list(Generator().manual_seed(self.seed + self.epoch).permutation(n).tolist())
 
 
 def _in_loader() -> bool:
