@@ -115,10 +115,13 @@ def type_name(value: object) -> str:
 
 def user_frame(frame: FrameType) -> FrameType:
     """The innermost frame at or above `frame` outside this package and NumPy. A recipe is read as a user's program."""
-    while frame.f_back is not None:
-        if is_users(frame.f_code.co_filename):
+    while (back := frame.f_back) is not None:
+        filename = frame.f_code.co_filename
+        if not filename.startswith(LIBRARY) or filename.startswith(
+            _RECIPES
+        ):  # as is_users, in the way of every backward()
             break
-        frame = frame.f_back
+        frame = back
     return frame
 
 

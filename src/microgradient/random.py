@@ -30,9 +30,8 @@ import math
 import operator
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar, Token
 from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
@@ -392,8 +391,7 @@ _default = Generator()
 _shared: ContextVar[Generator] = ContextVar("generator", default=_default)
 
 
-@contextmanager
-def drawing_from(generator: Generator) -> Iterator[None]:
+class drawing_from:  # noqa: N801 (a context)
     """Inside, the functions of this module, and so all layers, draw from `generator`.
 
     >>> from microgradient import random
@@ -402,11 +400,18 @@ def drawing_from(generator: Generator) -> Iterator[None]:
     >>> x.tolist() == random.Generator(7).permutation(100).tolist()
     True
     """
-    token = _shared.set(generator)
-    try:
-        yield
-    finally:
-        _shared.reset(token)
+
+    __slots__ = ("_generator", "_tokens")
+
+    def __init__(self, generator: Generator) -> None:
+        self._generator = generator
+        self._tokens: list[Token[Generator]] = []
+
+    def __enter__(self) -> None:
+        self._tokens.append(_shared.set(self._generator))
+
+    def __exit__(self, *_: object) -> None:
+        _shared.reset(self._tokens.pop())
 
 
 def shared_generator() -> Generator:

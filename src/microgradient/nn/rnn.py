@@ -201,9 +201,9 @@ class _Recurrent(_Gated):
 
     def _run(self, x: Tensor, state: State, suffix: str, running: Tensor | None) -> tuple[Tensor, State]:
         """The loop over time; where `running` (L, N, 1) is false, a sequence has not begun or is over, and its state stays."""
-        weight = getattr(self, f"weight_hh{suffix}").T
+        weight = mg.matrix_transpose(getattr(self, f"weight_hh{suffix}"))
         bias = getattr(self, f"bias_hh{suffix}") if self.bias else None
-        projection = getattr(self, f"weight_hr{suffix}").T if self.proj_size else None
+        projection = mg.matrix_transpose(getattr(self, f"weight_hr{suffix}")) if self.proj_size else None
 
         def step(state: State, x: tuple[State, Tensor | None]) -> tuple[State, Tensor]:
             gates, goes_on = x
@@ -367,7 +367,7 @@ class _Cell(_Gated):
                 given = " and ".join(str(s.shape) for s in state)
                 raise ShapeError("MG160", f"{type(self).__name__} needs a state of shape {wanted}, got {given}.")
             state = state if batched else tuple(mg.expand_dims(s, axis=0) for s in state)
-        state = self._step(self._from_input(x, ""), state, self.weight_hh.T, self.bias_hh)
+        state = self._step(self._from_input(x, ""), state, mg.matrix_transpose(self.weight_hh), self.bias_hh)
         return self._public(state if batched else tuple(mg.squeeze(s, axis=0) for s in state))
 
     def extra_repr(self) -> str:

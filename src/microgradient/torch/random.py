@@ -289,11 +289,9 @@ def _seed(value: Any) -> int:
 default_generator = Generator()
 
 
-@contextmanager
-def sharing() -> Iterator[None]:
+def sharing() -> shared.drawing_from:
     """Inside, layers and functions of Microgradient draw from `default_generator`."""
-    with shared.drawing_from(default_generator):
-        yield
+    return shared.drawing_from(default_generator)
 
 
 def manual_seed(seed: int) -> Generator:

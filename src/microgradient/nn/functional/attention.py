@@ -58,7 +58,7 @@ def attend(
         )
     if scale is None:
         scale = 1.0 / math.sqrt(query.shape[-1]) if query.shape[-1] else 1.0
-    scores = mg.matmul(query * scale, key.mT)
+    scores = mg.matmul(query * scale, mg.matrix_transpose(key))
     if mask is None:
         weights = mg.softmax(scores, axis=-1)
     else:

@@ -90,7 +90,7 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
         axes = [x * x.dtype.type(n - 1) / x.dtype.type(n) for x, n in zip(axes, sizes, strict=True)]
     places = np.stack([*np.meshgrid(*axes, indexing="ij")[::-1], np.ones(sizes)], axis=-1)
     flat = wrap(places.reshape(-1, ndim + 1).astype(theta.dtype), None)
-    return mg.reshape(mg.matmul(flat, theta.mT), (size[0], *sizes, ndim))
+    return mg.reshape(mg.matmul(flat, mg.matrix_transpose(theta)), (size[0], *sizes, ndim))
 
 
 def _at(input: Tensor, places: list[Tensor]) -> Tensor:

@@ -24,10 +24,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     if not shape or shape[-1] != inputs:
         raise _linear_mismatch(input, weight.shape)
     check_float("linear", input, weight)
-    if len(shape) == 2:
-        y = mg.matmul(input, weight.T)
-    else:
-        y = mg.matmul(mg.reshape(input, (math.prod(shape[:-1]), shape[-1])), weight.T)
+    rows = input if len(shape) == 2 else mg.reshape(input, (math.prod(shape[:-1]), shape[-1]))
+    y = mg.matmul(rows, mg.matrix_transpose(weight))
     if bias is not None:
         y = y + bias
     return y if len(shape) == 2 else mg.reshape(y, (*shape[:-1], outputs))
