@@ -63,8 +63,9 @@ def unconnected(loss: Any) -> GradientError:
         trail = f" Lately tensors became numbers by {departed}: use the `mg.` functions on tensors there."
     return GradientError(
         "MG102",
-        f"This tensor is not connected to any leaf that requires a gradient.{trail} Setting `requires_grad` on the loss "
-        "would not help: make the parameters with `requires_grad=True` and compute the loss from them, outside `mg.no_grad()`.",
+        "This tensor is not connected to any leaf that requires a gradient (PyTorch: element 0 of tensors does not require grad "
+        f"and does not have a grad_fn).{trail} Setting `requires_grad` on the loss would not help: make the parameters with "
+        "`requires_grad=True` and compute the loss from them, outside `mg.no_grad()`.",
     )
 
 

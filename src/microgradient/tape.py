@@ -470,7 +470,7 @@ def _unbroadcast(xp: World, g: Any, parent: Node) -> Any:
 def _already_spent(saved: Spent) -> GradientError:
     return GradientError(
         "MG105",
-        f"This graph was already differentiated at {format_location(saved.location)}, and what it had saved was released. "
-        "In a training loop, compute the loss again inside the loop; to differentiate the same graph twice, write "
-        "`loss.backward(retain_graph=True)` the first time.",
+        f"This graph was already differentiated at {format_location(saved.location)}, and what it had saved was released "
+        "(PyTorch: Trying to backward through the graph a second time). In a training loop, compute the loss again inside "
+        "the loop; to differentiate the same graph twice, write `loss.backward(retain_graph=True)` the first time.",
     )

@@ -215,8 +215,9 @@ class Tensor(Protocols):
             if datum.size != 1:
                 raise GradientError(
                     "MG101",
-                    f"This tensor has shape {self.shape}; a gradient needs one number. Write `loss.mean().backward()`, or pass "
-                    f"a weight for each of the {self.raw.size} entries: `loss.backward(weights)`.",
+                    f"This tensor has shape {self.shape}; a gradient needs one number (PyTorch: grad can be implicitly created "
+                    "only for scalar outputs). Write `loss.mean().backward()`, or pass a weight for each of the "
+                    f"{self.raw.size} entries: `loss.backward(weights)`.",
                 )
             if datum.dtype.kind == "c":
                 raise GradientError(
