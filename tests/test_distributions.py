@@ -191,6 +191,10 @@ def test_straight_through_samples_have_the_gradient_of_the_probabilities():
     [
         (lambda: ds.Normal(0.0, -1.0), ValueError, r"parameter `scale` of Normal.* from 0"),
         (lambda: ds.Normal(mg.zeros(3), mg.ones(3)).log_prob(T([0.0, math.nan, 0.0])), ValueError, "value of Normal"),
+        (lambda: ds.HalfNormal(-1.0), ValueError, "parameter `scale` of HalfNormal"),
+        (lambda: ds.Chi2(0.0), ValueError, "parameter `df` of Chi2"),
+        (lambda: ds.Geometric(T([0.5, 0.0])), ValueError, "parameter `probs` of Geometric"),
+        (lambda: ds.Multinomial(-1, T([0.5, 0.5])), ValueError, "total_count"),
         (lambda: ds.Uniform(1.0, 0.0), ValueError, "`low` < `high`"),
         (lambda: ds.Normal(0.0, 1.0).sample(3), TypeError, r"Write `sample\(\(3,\)\)`"),
         (lambda: ds.Bernoulli(), ValueError, "either `probs` or `logits`"),

@@ -28,6 +28,9 @@ NOTES = {  # what means something else, or only accepts what it is told
     "torch.use_deterministic_algorithms": "everything is deterministic", "torch.set_num_threads": "of compiled programs",
     "torch.set_float32_matmul_precision": "products are exact to float32", "torch.Tensor.cuda": "raises: there is none",
     "torch.poisson": "other random numbers",
+    **{f"torch.distributions.{name}": "other random numbers" for name in (
+        "Beta", "Binomial", "Chi2", "Dirichlet", "FisherSnedecor", "Gamma", "InverseGamma", "NegativeBinomial", "Poisson",
+        "StudentT", "VonMises")},
     "torch.as_strided": "a copy", "torch.Tensor.as_strided": "a copy", "torch.Tensor.share_memory_": "other processes get copies",
     "torch.autograd.detect_anomaly": "traces, so that `mg.why` can explain",
     "torch.autograd.gradcheck": "by central differences, in backward mode alone",

@@ -309,3 +309,40 @@ def test_slopes_of_gamma_samples():
 
     ours = np.asarray(_slope(mg.tensor(np.log(z)), mg.tensor(a))) * z
     np.testing.assert_allclose(ours, torch._standard_gamma_grad(torch.tensor(a), torch.tensor(z)), rtol=2e-3)
+
+
+EDGES = [
+    ("Gamma", (1.0, 2.0), (0.3, 0.0)), ("Gamma", (2.0, 2.0), (0.3, 0.0)), ("Beta", (1.0, 1.0), (0.3, 0.0, 1.0)),
+    ("Beta", (1.0, 2.0), (0.3, 0.0, 1.0)), ("Beta", (2.0, 1.0), (0.3, 0.0, 1.0)),
+    ("Dirichlet", ([1.0, 1.0],), ([0.3, 0.7], [0.0, 1.0])),
+    ("Dirichlet", ([1.0, 2.0],), ([0.3, 0.7], [1.0, 0.0])), ("Geometric", (1.0,), (0.0, 1.0)), ("Bernoulli", (0.0,), (0.0, 1.0)),
+    ("HalfNormal", (1.0,), (0.0, 1.0)), ("Exponential", (1.0,), (0.0,)), ("Uniform", (0.0, 1.0), (0.0, 0.5)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "parameters", "values"), EDGES)
+def test_densities_and_their_gradients_at_the_edges(name, parameters, values):
+    """At the ends of the support, and where a power has the exponent 0."""
+    for value in values:
+        found = []
+        for m, given in ((torch.distributions, torch.tensor), (ds, mg.tensor)):
+            tensors = [given(p, requires_grad=True) for p in (*parameters, value)]
+            density = getattr(m, name)(*tensors[:-1], validate_args=False).log_prob(tensors[-1])
+            density.backward()
+            grads = [np.zeros(()) if t.grad is None else np.asarray(t.grad) for t in tensors]
+            found.append([density.detach().numpy(), *grads])
+        for a, b in zip(*found, strict=True):
+            np.testing.assert_allclose(b, a, rtol=1e-5, atol=1e-6)
+
+
+def test_moments_are_tensors_of_the_package():
+    import microgradient.torch as ours
+
+    for name, (parameter,) in {
+        "Categorical": ([0.5, 0.5],),
+        "Exponential": (1.0,),
+        "Geometric": (0.5,),
+        "StudentT": (3.0,),
+    }.items():
+        d = getattr(ours.distributions, name)(ours.tensor(parameter))
+        assert all(type(getattr(d, moment)) is ours.Tensor for moment in ("mean", "mode", "variance", "stddev"))

@@ -17,6 +17,17 @@ DRAWS = {
     "orthogonal": lambda t: t.nn.utils.parametrizations.orthogonal(t.nn.Linear(3, 5)).weight,
     "prune": lambda t: t.nn.utils.prune.random_unstructured(t.nn.Linear(7, 5), "weight", 0.4).weight_mask,
     "sparse_": lambda t: t.nn.init.sparse_(t.empty(30, 10), 0.2),
+    "bernoulli of one": lambda t: t.stack([t.bernoulli(t.tensor(p)) for p in (0.2, 0.4, 0.6, 0.8)]),
+    "bernoulli of shape () for many": lambda t: t.empty(30).bernoulli_(t.tensor(0.4)),
+    "bernoulli of a number": lambda t: t.empty(30).bernoulli_(0.4),
+    **{
+        name: lambda t, name=name: getattr(t.distributions, name)(t.tensor([0.5, 2.0]), t.tensor(1.5)).sample((50,))
+        for name in ("Cauchy", "Weibull", "Pareto", "Kumaraswamy", "Normal", "Laplace", "Gumbel", "LogNormal")
+    },
+    "HalfCauchy": lambda t: t.distributions.HalfCauchy(t.tensor([0.5, 2.0])).rsample((50,)),
+    "Multinomial": lambda t: t.distributions.Multinomial(9, t.tensor([[0.2, 0.5, 0.3], [0.1, 0.2, 0.7]])).sample(
+        (4, 3)
+    ),
     "dropout2d of (N, C)": lambda t: t.nn.Dropout2d(0.4)(t.ones(20, 30)),
     "dropout2d of (N, C, L)": lambda t: t.nn.functional.dropout2d(t.ones(20, 30, 2), 0.4),
     "dropout3d of (C, D, H, W)": lambda t: t.nn.functional.dropout3d(t.ones(20, 3, 2, 2), 0.4),

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import microgradient as mg
 
+from ..errors import ArgumentError
 from . import constraints, draws
 from .chances import WithChances
 from .counts import Binomial
@@ -160,6 +161,8 @@ class Multinomial(WithChances):
         self, total_count: int = 1, probs: Any = None, logits: Any = None, validate_args: bool | None = None
     ) -> None:
         self.total_count = int(total_count)
+        if self.total_count < 0:
+            raise ArgumentError("MG157", f"A Multinomial counts total_count ≥ 0 draws, got {total_count}.")
         chances = self._take_chances(probs, logits)
         shape = tuple(chances.shape)
         super().__init__(shape[:-1], shape[-1:], validate_args)

@@ -71,6 +71,8 @@ class Geometric(WithChances):
     def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
         chances = self._take_chances(probs, logits)
         super().__init__(tuple(chances.shape), validate_args=validate_args)
+        if probs is not None:
+            self._check_parameter("probs", chances, constraints.positive)
 
     @property
     def mean(self) -> Any:

@@ -46,7 +46,7 @@ class Distribution:
             for name, constraint in self.arg_constraints.items():
                 value = self._held(name)
                 if isinstance(value, Tensor) and type(constraint).__name__ != "_Dependent":
-                    _check(constraint, value, f"the parameter `{name}` of {type(self).__name__}")
+                    self._check_parameter(name, value, constraint)
 
     @staticmethod
     def set_default_validate_args(value: bool) -> None:
@@ -174,6 +174,11 @@ class Distribution:
         if self._checks():
             _check(self.support, value, f"a value of {type(self).__name__}")
         return value
+
+    def _check_parameter(self, name: str, value: Any, constraint: Constraint) -> None:
+        """Raise if a parameter that is not kept as it was given is out of its range."""
+        if self._checks():
+            _check(constraint, value, f"the parameter `{name}` of {type(self).__name__}")
 
     def _missing(self, method: str) -> MissingKernelError:
         return MissingKernelError("MG159", f"{type(self).__name__} has no `{method}`.")

@@ -150,6 +150,7 @@ class HalfNormal(TransformedDistribution):
     def __init__(self, scale: Any, validate_args: bool | None = None) -> None:
         (scale,) = broadcast(scale)
         super().__init__(Normal(mg.zeros_like(scale), scale, False), AbsTransform(), validate_args)
+        self._check_parameter("scale", scale, constraints.positive)
 
     @property
     def scale(self) -> Any:

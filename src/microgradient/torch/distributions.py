@@ -15,13 +15,17 @@ from ..distributions import constraint_registry as constraint_registry
 from ..distributions import constraints as constraints
 from ..distributions import transforms as transforms
 from . import random as _random
-from .creation import tensor
+from .creation import arange, tensor
 from .random import sharing
 from .tensor import adopt
 
 
+def _moment(name: str) -> Any:
+    return property(lambda self: adopt(getattr(super(_Drawn, self), name)))
+
+
 class _Drawn:
-    """Draws from PyTorch's generator."""
+    """Draws from PyTorch's generator, and moments that are tensors of this package."""
 
     def sample(self, sample_shape: Any = ()) -> Any:
         """Samples, which are constants."""
@@ -40,6 +44,8 @@ class _Drawn:
     def enumerate_support(self, expand: bool = True) -> Any:
         """All values that a sample can have."""
         return adopt(super().enumerate_support(expand))  # type: ignore[misc]
+
+    mean, mode, variance, stddev = map(_moment, ("mean", "mode", "variance", "stddev"))
 
 
 def _derived(base: type) -> type:
@@ -68,9 +74,50 @@ def _bernoulli(self: Any, sample_shape: Any = ()) -> Any:
     return self.probs.detach().expand(*sample_shape, *self.batch_shape).bernoulli()
 
 
+def _counts(self: Any, sample_shape: Any = ()) -> Any:
+    """How often each category was drawn."""
+    n = self.probs.shape[-1]
+    drawn = _categories(self, (self.total_count, *sample_shape))
+    return (drawn[..., None] == arange(n)).sum(0).to(self.probs.dtype)
+
+
+def _empty(self: Any, like: Any, sample_shape: Any) -> Any:
+    return like.new_empty((*sample_shape, *self.batch_shape))
+
+
+def _cauchy(self: Any, sample_shape: Any = ()) -> Any:
+    """Samples that can be differentiated."""
+    return self.loc + _empty(self, self.scale, sample_shape).cauchy_() * self.scale
+
+
+def _half_cauchy(self: Any, sample_shape: Any = ()) -> Any:
+    """Samples that can be differentiated."""
+    return (_empty(self, self.scale, sample_shape).cauchy_() * self.scale).abs()
+
+
 def _exponential(self: Any, sample_shape: Any = ()) -> Any:
     """Samples that can be differentiated in the rate."""
-    return self.rate.new_empty((*sample_shape, *self.batch_shape)).exponential_() / self.rate
+    return _empty(self, self.rate, sample_shape).exponential_() / self.rate
+
+
+def _weibull(self: Any, sample_shape: Any = ()) -> Any:
+    """Samples that can be differentiated."""
+    return self.scale * _empty(self, self.scale, sample_shape).exponential_() ** (1 / self.concentration)
+
+
+def _pareto(self: Any, sample_shape: Any = ()) -> Any:
+    """Samples that can be differentiated."""
+    return self.scale * (_empty(self, self.alpha, sample_shape).exponential_() / self.alpha).exp()
+
+
+def _kumaraswamy(self: Any, sample_shape: Any = ()) -> Any:
+    """Samples that can be differentiated."""
+    u = _empty(self, self.concentration1, sample_shape).uniform_()
+    return (1 - u ** (1 / self.concentration0)) ** (1 / self.concentration1)
+
+
+def _drawn_by(rsample: Any) -> dict[str, Any]:
+    return {"rsample": rsample, "sample": lambda self, sample_shape=(): rsample(self, sample_shape).detach()}
 
 
 _AS_PYTORCH: dict[str, dict[str, Any]] = {  # what PyTorch draws in ways of its own
@@ -78,10 +125,13 @@ _AS_PYTORCH: dict[str, dict[str, Any]] = {  # what PyTorch draws in ways of its 
     "OneHotCategorical": {"_categories": _categories},
     "OneHotCategoricalStraightThrough": {"_categories": _categories},
     "Bernoulli": {"sample": _bernoulli},
-    "Exponential": {
-        "rsample": _exponential,
-        "sample": lambda self, sample_shape=(): _exponential(self, sample_shape).detach(),
-    },
+    "Multinomial": {"sample": _counts},
+    "Cauchy": _drawn_by(_cauchy),
+    "HalfCauchy": _drawn_by(_half_cauchy),
+    "Exponential": _drawn_by(_exponential),
+    "Weibull": _drawn_by(_weibull),
+    "Pareto": _drawn_by(_pareto),
+    "Kumaraswamy": _drawn_by(_kumaraswamy),
 }
 
 

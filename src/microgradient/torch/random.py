@@ -215,7 +215,8 @@ class Generator(Base):
                 "MG139", f"A probability is between 0 and 1, got p from {chances.min()} to {chances.max()}."
             )
         n = math.prod(places)
-        u = self._units(n, chances.dtype) if chances.ndim and chances.dtype == np.float32 else self.doubles(n)
+        single = not isinstance(p, float | int) and chances.dtype == np.float32
+        u = self._units(n, chances.dtype) if single else self.doubles(n)
         ones = u.reshape(places) < chances
         return wrap(ones.astype(mg.get_default_dtype() if dtype is None else dtype), None)
 
