@@ -62,7 +62,7 @@ class MultiStepLR(LRScheduler):
         return base * self.gamma ** sum(count for milestone, count in self.milestones.items() if milestone <= epoch)
 
     def ratio(self, epoch: int, base: float) -> float:
-        return self.gamma ** self.milestones[epoch]
+        return self.gamma ** self.milestones.get(epoch, 0)  # a file gives it back as a plain dict
 
 
 class ConstantLR(LRScheduler):
