@@ -243,6 +243,11 @@ class Generator:
         ones = self._uniforms(math.prod(shape), np.dtype(np.float32)).reshape(shape) < chances
         return _tensor(ones.astype(get_default_dtype() if dtype is None else dtype), shape)
 
+    def samplers(self) -> Any:
+        """NumPy's generator of everything else, seeded by two numbers of this one."""
+        key = self.integers(0, 1 << 62, (2,)).raw
+        return np.random.Generator(np.random.Philox(key=key.astype(np.uint64)))
+
     # ------------------------------------------------------------------------------------------------------ raw bits
 
     def reserve(self, blocks: int) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.utils.prune
 
 import microgradient.torch as ours
 
@@ -16,6 +17,10 @@ DRAWS = {
     "former spectral_norm": lambda t: t.nn.utils.spectral_norm(t.nn.Linear(3, 5)).weight_u,
     "orthogonal": lambda t: t.nn.utils.parametrizations.orthogonal(t.nn.Linear(3, 5)).weight,
     "prune": lambda t: t.nn.utils.prune.random_unstructured(t.nn.Linear(7, 5), "weight", 0.4).weight_mask,
+    "poisson": lambda t: t.poisson(t.tensor([0.0, 0.5, 3.0, 9.5, 12.0, 80.0]).expand(50, 6)),
+    "binomial": lambda t: t.binomial(
+        t.tensor([0.0, 5.0, 40.0, 60.0, 200.0]).expand(50, 5), t.linspace(0, 1, 50)[:, None].expand(50, 5)
+    ),
     "sparse_": lambda t: t.nn.init.sparse_(t.empty(30, 10), 0.2),
     "bernoulli of one": lambda t: t.stack([t.bernoulli(t.tensor(p)) for p in (0.2, 0.4, 0.6, 0.8)]),
     "bernoulli of shape () for many": lambda t: t.empty(30).bernoulli_(t.tensor(0.4)),
@@ -52,3 +57,22 @@ def test_a_seed_decides_what_it_decides_in_pytorch(name):
         found += [DRAWS[name](t).detach().numpy(), t.rand(5).numpy()]
     for a, b in zip(mine, theirs, strict=True):
         np.testing.assert_allclose(a, b, rtol=2e-5, atol=2e-6)
+
+
+SAMPLES = """
+Gamma(t.tensor([0.2, 1.0, 7.5]), 2.0) | Beta(0.4, 0.4) | Beta(t.tensor([2.0, 0.5]), 3.0) | Dirichlet(t.tensor([0.3, 1.0, 4.0]))
+Chi2(3.0) | StudentT(t.tensor([3.0, 0.7])) | FisherSnedecor(3.0, 4.0) | InverseGamma(3.0, 2.0) | Poisson(t.tensor([4.0, 30.0]))
+Binomial(10, t.tensor([0.3, 0.9])) | Binomial(100, 0.4) | Multinomial(5, t.ones(3)) | NegativeBinomial(3.0, t.tensor(0.4))
+Normal(1.0, 2.0) | Categorical(t.ones(4)) | Exponential(2.0) | Laplace(0.0, 1.0) | Uniform(-1.0, 2.0) | Bernoulli(0.3)
+"""
+
+
+@pytest.mark.parametrize("distribution", SAMPLES.replace("\n", " | ").strip(" |").split(" | "))
+def test_distributions_draw_what_pytorchs_do(distribution):
+    mine, theirs = [], []
+    for t, found in ((ours, mine), (torch, theirs)):
+        t.manual_seed(4)
+        samples = eval(f"d.{distribution}", {"d": t.distributions, "t": t}).sample((40,))
+        found += [samples.numpy(), t.rand(5).numpy()]
+    for a, b in zip(mine, theirs, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)

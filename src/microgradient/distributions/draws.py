@@ -34,8 +34,7 @@ def normal(shape: tuple[int, ...], like: Any) -> Any:
 
 
 def drawn(sampler: Sampler, shape: tuple[int, ...], *parameters: Any) -> Any:
-    """`sampler(generator, *arrays)` with a NumPy generator that four words of the shared one seed, in the first's
-    dtype.
+    """`sampler(generator, *arrays)` with the `samplers` of the shared generator, in the first's dtype.
 
     In a compiled function it is called whenever the program runs.
     """
@@ -43,8 +42,7 @@ def drawn(sampler: Sampler, shape: tuple[int, ...], *parameters: Any) -> Any:
     dtype = parameters[0].dtype
 
     def draw(*arrays: Any) -> Any:
-        key = random.integers(0, 1 << 62, (2,)).raw
-        generator = np.random.Generator(np.random.Philox(key=key.astype(np.uint64)))
+        generator = random.shared_generator().samplers()
         return np.asarray(sampler(generator, *(a.astype(np.float64) for a in arrays)), dtype).reshape(shape)
 
     trace = trace_hooks.current()
@@ -58,7 +56,9 @@ def log_gamma_sample(concentration: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _log_gamma_sampler(generator: Any, a: Any) -> Any:
-    """log(x) + log(u) / a, where x has the distribution for a + 1 (Marsaglia and Tsang 2000)."""
+    """log(x) + log(u) / a, where x has the distribution for a + 1 (Marsaglia and Tsang 2000), or what the generator has."""
+    if hasattr(generator, "log_gamma"):
+        return generator.log_gamma(a)
     return np.log(generator.standard_gamma(a + 1)) + np.log1p(-generator.random(a.shape)) / a
 
 

@@ -169,9 +169,10 @@ class Beta(Distribution):
 
     def rsample(self, sample_shape: Any = ()) -> Any:
         shape = self._extended_shape(sample_shape)
-        a, b = (draws.log_gamma_sample(c, shape) for c in (self.concentration1, self.concentration0))
-        info = mg.finfo(a.dtype)
-        return mg.clip(mg.sigmoid(a - b), float(info.smallest_normal), 1 - float(info.eps) / 2)
+        both = mg.stack([self.concentration1, self.concentration0], axis=-1)
+        y = draws.log_gamma_sample(both, (*shape, 2))
+        info = mg.finfo(y.dtype)
+        return mg.clip(mg.sigmoid(y[..., 0] - y[..., 1]), float(info.smallest_normal), 1 - float(info.eps) / 2)
 
     def log_prob(self, value: Any) -> Any:
         a, b, value = self.concentration1, self.concentration0, self._validate_sample(value)

@@ -191,9 +191,8 @@ def nuclear_norm(input: Any, keepdim: bool = False) -> Any:
 
 @function(method=False)
 def binomial(count: Any, prob: Any, generator: Any = None) -> Any:
-    """Numbers of successes: right in distribution, not PyTorch's numbers."""
-    seed = int((generator or default_generator).words64(1)[0])
-    drawn = np.random.Generator(np.random.PCG64(seed)).binomial(count.raw.astype(np.int64), prob.raw)
+    """Numbers of successes in `count` trials of probability `prob`."""
+    drawn = (generator or default_generator).samplers().binomial(count.raw, prob.raw)
     return mg.asarray(np.asarray(drawn, count.raw.dtype))
 
 

@@ -26,7 +26,7 @@ from ..operators import wrap
 from ..random import Generator as Base
 from ..random import _traced
 from ..tensor import Tensor as BaseTensor
-from . import memory, types
+from . import memory, samplers, types
 from .creation import lengths_of, made
 from .function import function
 from .tensor import Tensor
@@ -219,6 +219,15 @@ class Generator(Base):
         u = self._units(n, chances.dtype) if single else self.doubles(n)
         ones = u.reshape(places) < chances
         return wrap(ones.astype(mg.get_default_dtype() if dtype is None else dtype), None)
+
+    def samplers(self) -> Any:
+        """What draws gamma, Poisson and binomial numbers as PyTorch does."""
+        return samplers.Samplers(self.one_double, self._one_normal, super().samplers)
+
+    def one_double(self) -> float:
+        """A uniform float64 in [0, 1)."""
+        word = self._twister.random_raw
+        return float((word() << 32 | word()) & (2**53 - 1)) * 2.0**-53
 
     def exponential(self, shape: Any, rate: float, dtype: Any) -> Any:
         """Numbers of the exponential distribution."""
@@ -432,12 +441,11 @@ def bernoulli(input: Any, p: Any = None, *, generator: Any = None) -> Any:
 
 @function
 def poisson(input: Any, generator: Any = None) -> Any:
-    """Numbers of the Poisson distribution with the means in `input`: right in distribution, not PyTorch's numbers."""
+    """Numbers of the Poisson distribution with the means in `input`."""
     g = _of(generator)
 
     def draw(rate: Any) -> Any:
-        seeded = np.random.Generator(np.random.PCG64(int(g.words64(1)[0])))
-        return np.asarray(seeded.poisson(rate), input.raw.dtype)
+        return np.asarray(g.samplers().poisson(rate), input.raw.dtype)
 
     return wrap(trace_hooks.on_data(draw, input.raw), None)
 
