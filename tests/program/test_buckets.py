@@ -78,10 +78,7 @@ FIXED: dict[str, tuple[Callable[..., Any], str]] = {
     "backwards": (lambda x: mg.flip(x, axis=0), "`flip` at .* reads along the axis that varies"),
     "rows behind rows": (lambda x: mg.concat([x, x], axis=0), "`concat` at .* reads along the axis that varies"),
     "two axes": (lambda x: x @ x.T, "`matmul` at .* differs by more than a length"),
-    "drawn numbers": (
-        lambda x: x + 0 * mg.random.normal(x.shape, dtype=mg.float64),
-        "`host` at .* differs by more than a length",
-    ),
+    "a permutation": (lambda x: x[mg.random.permutation(len(x))] * 0, "."),
     "a loop that reads by number": (
         lambda x: mg.map(lambda row: ROWS[mg.argmax(row)].sum(), x),
         "`scan_loop` at .* reads",
@@ -245,6 +242,30 @@ def test_padded_programs_are_checked_when_others_are() -> None:
     f(mg.ones(8))
     with pytest.raises(mg.errors.CompileError, match="the result"):
         f(mg.ones(5))
+
+
+@pytest.mark.parametrize("kind", ["mg", "torch"])
+def test_random_numbers_are_those_of_eager_calls(kind: str) -> None:
+    torch = pytest.importorskip("microgradient.torch")
+    if kind == "mg":
+        seed, state, layers = mg.manual_seed, mg.random.get_state, nn
+    else:
+        seed, state, layers = torch.manual_seed, torch.get_rng_state, torch.nn
+    model = layers.Sequential(layers.Linear(4, 3), layers.Dropout(0.3), layers.Dropout1d(0.5), layers.Linear(3, 2))
+
+    def function(x: Any) -> Any:
+        noise = mg.random.normal(x.shape) if kind == "mg" else torch.randn_like(x)
+        return model(x + noise * 0.1).detach()
+
+    f = mg.compile(function)
+    for n in [*LENGTHS[:9], *[14] * 20, 15]:
+        x = mg.ones((n, 4)) if kind == "mg" else torch.ones(n, 4)
+        seed(n)
+        wanted = np.asarray(function(x)), state()
+        seed(n)
+        np.testing.assert_allclose(f(x), wanted[0], rtol=1e-5, atol=1e-6)
+        assert np.array_equal(state(), wanted[1])
+    assert f.stats()["fixed_lengths"] == []
 
 
 def test_nothing_of_a_longer_call_is_left() -> None:

@@ -1,6 +1,6 @@
 """Shapes that change from call to call: what runs eagerly does all that a compiled call does, and what pays is compiled.
 
-Functions here can't have one program for all lengths: they draw numbers, or turn an axis around.
+Functions here can't have one program for all lengths, since they turn an axis around.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Training:
 
     def __call__(self, x: Any) -> Any:
         self.optimizer.zero_grad()
-        loss = mg.mean(self.model(x) ** 2)
+        loss = mg.mean(self.model(mg.flip(x, axis=0)) ** 2)
         loss.backward()
         self.optimizer.step()
         self.seen.data = (self.seen + x.shape[0]).data

@@ -131,8 +131,7 @@ class Check:
             for state in optimizer.state.values():
                 state.update({key: _copied(x) for key, x in state.items()})
         arrays = [(x.array, x.array.copy()) for x in self._traced.sources if isinstance(x, Reference)]
-        draws = [i.params.get("draw") for i in self._traced.program.all_instructions() if i.op == "host"]
-        generators = [(g, g.get_state()) for g in {_default, *(d.generator for d in draws if d is not None)}]
+        generators = [(g, g.get_state()) for g in {_default, *self._traced.program.generators()}]
         contents = self._leaks.contents()
         root = tape._last_root[:]
         for t, data, _ in tensors:

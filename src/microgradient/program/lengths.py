@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import type_name
+from ..random import Drawing
 from .body import Body
 from .capture import Traced
 from .program import Instruction, Program
@@ -241,6 +242,9 @@ def is_one_number(array: Any) -> bool:
 
 
 def _same_parameter(x: Any, y: Any) -> bool:
+    if isinstance(x, Drawing) and isinstance(y, Drawing):
+        others = [[a for k, a in enumerate(d.arguments) if k != d.at] for d in (x, y)]
+        return (x.method, x.at) == (y.method, y.at) and all(map(_equal, *others))
     if isinstance(x, functools.partial) and isinstance(y, functools.partial):
         return x.func is y.func and repr((x.args, x.keywords)) == repr((y.args, y.keywords))
     if callable(x):

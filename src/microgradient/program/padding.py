@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ..primitives import TABLE
+from ..random import Drawing
 from ..rules import INDEX
 from .batching import model_of_index
 from .body import Body
@@ -248,7 +249,9 @@ def _reduction(p: _Padding, i: Instruction, args: Args) -> Args:
 
 
 def _host(p: _Padding, i: Instruction, args: Args) -> Args:
-    """NumPy's functions along axes that leave the others alone."""
+    """NumPy's functions along axes that leave the others alone, and random numbers."""
+    if isinstance(i.params["function"], Drawing):
+        return _draw(p, i)
     call, (a, *others) = i.params["function"], i.args
     axis = call.keywords.get("axis") if isinstance(call, functools.partial) else None
     axes = (axis,) if isinstance(axis, int) else axis
@@ -262,6 +265,25 @@ def _host(p: _Padding, i: Instruction, args: Args) -> Args:
     if i.params["name"] not in _NEUTRAL:
         refuse(i)
     return [p.without_padding(a, _neutral(_NEUTRAL[i.params["name"]], a.dtype))]
+
+
+def _draw(p: _Padding, i: Instruction) -> Args:
+    """As many numbers as a call with this length draws."""
+    drawing, varying = i.params["function"], p.axis(i)
+    if varying is None or drawing.at is None or i.args:
+        refuse(i)
+    drawn = functools.partial(_drawn, drawing, i.shape, varying)
+    p.params[i.number] = {**i.params, "function": drawn, "draw": None}
+    return [p.count(Count(varying.times), np.int64, weak=False)]
+
+
+def _drawn(drawing: Drawing, shape: tuple[int, ...], varying: Varying, n: Any) -> Any:
+    """Random numbers of a shape, of which as many are drawn as n says."""
+    before, after = shape[: varying.axis], shape[varying.axis + 1 :]
+    drawn = drawing.of_shape((*before, int(n), *after))()
+    whole = np.zeros(shape, drawn.dtype)
+    whole[(*(slice(None) for _ in before), slice(int(n)))] = drawn
+    return whole
 
 
 _NEUTRAL = {"argmax": "max", "argmin": "min", "count_nonzero": "sum"}

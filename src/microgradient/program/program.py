@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..random import Drawing
 from .origin import Origin
 
 
@@ -94,6 +95,12 @@ class Program:
             yield i
             for inner in inner_programs(i):
                 yield from inner.all_instructions()
+
+    def generators(self) -> list[Any]:
+        """The generators that it draws random numbers from."""
+        draws = [i.params["function"] for i in self.all_instructions() if i.op == "host"]
+        found = [getattr(d.method, "__self__", None) for d in draws if isinstance(d, Drawing)]
+        return list({id(g): g for g in found if g is not None}.values())
 
     def __str__(self) -> str:
         lines = [_line(i) for i in self.inputs] + [_line(i) for i in self.instructions]

@@ -124,7 +124,7 @@ def shown(leaf: Any) -> str:
     """What matters of an argument, in words."""
     if isinstance(leaf, float | Value):  # their numbers may change
         return type(leaf).__name__
-    return f"shape {leaf.shape}" if isinstance(leaf, Tensor | np.ndarray) else f"{leaf!r:.40}"
+    return f"shape {tuple(leaf.shape)}" if isinstance(leaf, Tensor | np.ndarray) else f"{leaf!r:.40}"
 
 
 def argument_names(function: Callable[..., Any], args: Any, options: Any) -> list[str]:

@@ -45,8 +45,7 @@ class Specialization:
         self._connection: Connection | None = None
         if traced.pullback is not None:
             self._connection = Connection(traced.pullback, backend(traced.pullback.program), again, self._volatile())
-        draws = [i.params.get("draw") for i in program.all_instructions() if i.op == "host"]
-        self._generators = list({id(d.generator): d.generator for d in draws if d is not None}.values())
+        self._generators = traced.program.generators()
 
     def _sort_inputs(self, traced: Traced) -> None:
         """Where the inputs come from: arguments, settings, and arrays that are only read. The others are owned."""

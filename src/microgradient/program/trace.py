@@ -161,7 +161,7 @@ class Trace:
 
         `draw` says what machine code needs to do so by itself; None if it can't.
         """
-        if not any(isinstance(x, Sym) for x in data):
+        if data and not any(isinstance(x, Sym) for x in data):
             function, data = functools.partial(function, *data), ()
         return self.emit(
             "host", data, {"function": function, "name": name, "pure": False, "draw": draw}, shape, np.dtype(dtype)

@@ -23,8 +23,8 @@ from .. import random as shared
 from .. import trace_hooks
 from ..errors import ArgumentError, ArgumentTypeError
 from ..operators import wrap
+from ..random import Drawing, _traced
 from ..random import Generator as Base
-from ..random import _traced
 from ..tensor import Tensor as BaseTensor
 from . import memory, samplers, types
 from .creation import lengths_of, made
@@ -124,6 +124,10 @@ class Generator(Base):
         w = self.words32(2 * n)
         return (w[::2] << np.uint64(32)) | w[1::2]
 
+    def transformed(self, shape: tuple[int, ...], dtype: Any, transform: Callable[[Array], Array]) -> Any:
+        """`transform` of uniform float64 numbers."""
+        return wrap(transform(self.doubles(math.prod(shape))).astype(dtype).reshape(shape), None)
+
     def doubles(self, n: int) -> Array:
         """n uniform float64 in [0, 1)."""
         return np.asarray((self.words64(n) & np.uint64(2**53 - 1)).astype(np.float64) * 2.0**-53)
@@ -137,7 +141,7 @@ class Generator(Base):
         """Numbers spread evenly over [low, high)."""
         shape, kind = _shape(shape), _kind(dtype)
         if trace_hooks.current() is not None:
-            return _traced(self.uniform, (shape, float(low), float(high), kind), shape, kind)
+            return _traced(self.uniform, (shape, float(low), float(high), kind), 0, kind)
         u = self._units(math.prod(shape), kind)
         if low != 0.0 or high != 1.0:
             u = _scaled(u, float(low), float(high))
@@ -149,7 +153,7 @@ class Generator(Base):
         if std < 0:
             raise ArgumentError("MG139", f"normal expects std >= 0.0, but found std {std}.")
         if trace_hooks.current() is not None:
-            return _traced(self.normal, (shape, float(mean), float(std), kind), shape, kind)
+            return _traced(self.normal, (shape, float(mean), float(std), kind), 0, kind)
         n = math.prod(shape)
         z = self._by_sixteen(n, kind) if n >= 16 else np.array([self._one_normal() for _ in range(n)])
         if n < 16:  # as one number each, in float64
@@ -184,7 +188,7 @@ class Generator(Base):
                 "MG139", f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}."
             )
         if trace_hooks.current() is not None:
-            return _traced(self.integers, (low, high, shape), shape, np.dtype(np.int64))
+            return _traced(self.integers, (low, high, shape), 2, np.dtype(np.int64))
         n, span = math.prod(shape), high - low
         words = self.words64(n) if span >= 2**28 else self.words32(n)
         found = (words % np.uint64(span) if span < 2**64 else words).astype(np.uint64) + np.uint64(low % 2**64)
@@ -196,7 +200,7 @@ class Generator(Base):
         if n < 0:
             raise ArgumentError("MG139", f"n must be non-negative, got {n}.")
         if trace_hooks.current() is not None:
-            return _traced(self.permutation, (n,), (n,), np.dtype(np.int64))
+            return _traced(self.permutation, (n,), None, np.dtype(np.int64))
         order = list(range(n))
         jumps = (self.words32(max(n - 1, 0)) % np.arange(n, 1, -1, dtype=np.uint64)).tolist()
         for i, z in enumerate(jumps):
@@ -208,7 +212,7 @@ class Generator(Base):
         places = _shape((p.shape if isinstance(p, BaseTensor) else np.shape(p)) if shape is None else shape)
         if trace_hooks.current() is not None:
             kind = np.dtype(dtype or mg.get_default_dtype())
-            return _traced(self.bernoulli, (p, places, kind), places, kind)
+            return _traced(self.bernoulli, (p, places, kind), 1, kind)
         chances = np.asarray(p.raw if isinstance(p, BaseTensor) else p)
         if chances.size and not (chances.min() >= 0 and chances.max() <= 1):
             raise ArgumentError(
@@ -269,13 +273,10 @@ def _product_error(x: Array, y: float, product: Array) -> Array:
 def _drawn(generator: Any, shape: Any, dtype: Any, transform: Callable[[Array], Array]) -> Any:
     """`transform` of uniform float64 numbers."""
     shape, kind = _shape(shape), _kind(dtype)
-
-    def draw(shape: Any) -> Any:
-        return wrap(transform(generator.doubles(math.prod(shape))).astype(kind).reshape(shape), None)
-
     if (trace := trace_hooks.current()) is not None:
-        return wrap(trace.draw(lambda: draw(shape).raw, "draw", shape, kind, (), None), None)
-    return draw(shape)
+        drawing = Drawing(generator.transformed, (shape, kind, transform), 0)
+        return wrap(trace.draw(drawing, "draw", shape, kind, (), None), None)
+    return generator.transformed(shape, kind, transform)
 
 
 def _shape(shape: Any) -> tuple[int, ...]:
