@@ -36,9 +36,13 @@ check: $(VENV)/installed-test
 	MICROGRADIENT_CHECK=1 $(PYTEST) tests/program tests/native tests/test_train_compiled.py -m "not slow" $(ARGS)
 
 # The compiler's tests as on processors with narrower vectors than this one's
+NARROWER = from microgradient.native.runtime.engine import TARGETS, host; \
+	print(*[target for target, (_, bits) in TARGETS.items() if bits < host().vector_bits])
 widths: $(VENV)/installed-test
-	MICROGRADIENT_TARGET=avx2 $(PYTEST) tests/native tests/program -m "not slow"
-	MICROGRADIENT_TARGET=sse $(PYTEST) tests/native tests/program -m "not slow"
+	@for target in $$($(BIN)/python -c '$(NARROWER)'); do \
+		echo "MICROGRADIENT_TARGET=$$target"; \
+		MICROGRADIENT_TARGET=$$target $(PYTEST) tests/native tests/program -m "not slow" || exit 1; \
+	done
 
 # What may depend on the version of Python, under each that is here   (make pythons PYTHONS=/path/to/python3.13)
 pythons:
