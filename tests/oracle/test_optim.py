@@ -73,6 +73,32 @@ class Pair:
             np.testing.assert_allclose(p.data, q.detach().numpy(), rtol=tolerance, atol=tolerance)
 
 
+OF_COMPLEX = [(name, settings) for name, settings in DEFAULTS if name != "Adafactor"] + [("AdamW", {"amsgrad": True})]
+
+
+@pytest.mark.parametrize(("name", "settings"), OF_COMPLEX)
+def test_complex_parameters_move_as_pytorchs_do(name, settings):
+    """And the states are complex there, too."""
+    rng = np.random.default_rng(0)
+    shapes = [(3, 4), (), (70, 90)]
+    start, *gradients = [[rng.normal(size=s) + 1j * rng.normal(size=s) for s in shapes] for _ in range(11)]
+    ours = [mg.tensor(np.array(x), requires_grad=True) for x in start]
+    theirs = [torch.nn.Parameter(torch.from_numpy(np.array(x))) for x in start]
+    optimizer, oracle = getattr(optim, name)(ours, **settings), getattr(torch.optim, name)(theirs, **settings)
+    for gradient in gradients:
+        for p, q, g in zip(ours, theirs, gradient, strict=True):
+            p.grad, q.grad = mg.tensor(np.array(g)), torch.from_numpy(np.array(g))
+        optimizer.step()
+        oracle.step()
+    for p, q in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(p.data, q.detach().numpy(), rtol=1e-11, atol=1e-11)
+    saved = optimizer.state_dict()["state"]
+    for index, entry in oracle.state_dict()["state"].items():
+        for key, value in entry.items():
+            if value is not None and saved[index][key] is not None:
+                np.testing.assert_allclose(np.asarray(saved[index][key]), np.asarray(value), rtol=1e-6, atol=1e-11)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(("name", "settings"), CASES + DEFAULTS)
 def test_ten_steps_agree(name, settings, dtype):

@@ -18,10 +18,12 @@ from .. import trace_hooks
 from ..array_world import ARRAY
 from ..errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError, warn_once
 from ..nn.parameter import zero_grad
+from ..operators import wrap
 from ..tape import enable_grad
 from ..tensor import Tensor
 from ..tensor_hooks import RemovableHandle
 from .checks import check_parameter, check_settings, listed
+from .complex_parts import joined, joined_state, parts, state_of_parts
 from .state import State as State
 from .state import check_shape, copied, exported, imported, is_array, replace
 
@@ -78,7 +80,7 @@ class Optimizer:
     elementwise = True
     """Whether `update` computes each entry from that entry alone, so that it may be applied to a part of a parameter."""
     takes_complex = False
-    """Whether `update` is right for complex parameters, whose parts should move as two real numbers do."""
+    """Whether `update` is right for complex parameters. If it isn't, but is elementwise, it gets their parts, as real numbers."""
     numbers: tuple[str, ...] = ("step",)
     """Which entries of the state are numbers; the others are arrays."""
     inputs: tuple[str, ...] = ("lr",)
@@ -281,7 +283,7 @@ class Optimizer:
         """What a saved state says about one parameter. Raises if an array doesn't have the shape that it begins with."""
         if not self._has_formula:
             return {name: copied(value, None if name == "step" else p.raw.dtype) for name, value in entry.items()}
-        state, first = {}, self.initial_state(p, group)
+        state, first = {}, self.first_state(p, group)
         for name, value in entry.items():
             new = imported(value, name in self.numbers or (p.ndim > 0 and not getattr(value, "shape", ())), p.dtype)
             check_shape(new, getattr(first.get(name, p), "shape", p.shape), name, index)
@@ -346,10 +348,10 @@ class Optimizer:
     # ------------------------------------------------------------------------------------------------------ one parameter
 
     def _check_dtype(self, p: Any) -> None:
-        if isinstance(p, Tensor) and p.dtype.kind == "c" and not self.takes_complex:
+        if isinstance(p, Tensor) and p.dtype.kind == "c" and not (self.takes_complex or self.elementwise):
             raise DTypeError(
                 "MG142", f"{type(self).__name__} takes real parameters, not {p.dtype} of shape {p.shape}. Train the parts, "
-                "`p = mg.view_as_real(z)`, and compute with `mg.view_as_complex(p)`; or use SGD.",
+                "`p = mg.view_as_real(z)`, and compute with `mg.view_as_complex(p)`; or use Adam.",
             )  # fmt: skip
 
     def _parameters(self) -> list[Tensor]:
@@ -367,17 +369,32 @@ class Optimizer:
             trace.optimizer(self).update(p, g, group)
             return
         states = self.state
-        state = states.get(p) or self.initial_state(p, group)
+        state = states.get(p) or self.first_state(p, group)
         for name in self.numbers:
             if isinstance(state.get(name), np.ndarray | np.generic):  # a compiled step keeps it so
                 state[name] = float(state[name])
-        if data.nbytes <= _BLOCK or not self.elementwise:
-            new = self.update(ARRAY, data, g, state, group)
+        if data.nbytes <= _BLOCK or not self.elementwise or data.dtype.kind == "c":
+            new = self.updated(ARRAY, data, g, state, group)
         else:
             new = self._update_in_blocks(data, g, state, group)
         p.store(np.asarray(new, data.dtype))
         if state:
             states[p] = state
+
+    def first_state(self, p: Tensor, group: Group) -> State:
+        """`initial_state`; of a complex parameter, that of its parts."""
+        if p.dtype.kind != "c" or self.takes_complex:
+            return self.initial_state(p, group)
+        return joined_state(ARRAY, self.initial_state(wrap(parts(ARRAY, p.raw), None), group), p.shape)
+
+    def updated(self, xp: Any, p: Any, g: Any, state: State, group: Group) -> Any:
+        """`update`; of a complex parameter, that of its parts."""
+        if p.dtype.kind != "c" or self.takes_complex:
+            return self.update(xp, p, g, state, group)
+        real = state_of_parts(xp, state)
+        new = self.update(xp, parts(xp, p), parts(xp, g), real, group)
+        state.update(joined_state(xp, real, p.shape))
+        return joined(xp, new)
 
     def _update_in_blocks(self, p: Array, g: Array, state: State, group: Group) -> Array:
         """What `update` does, block by block. Writes into the arrays of `state`, which are the optimiser's own."""

@@ -33,14 +33,14 @@ class OptimizerTrace:
     def update(self, p: Any, g: Any, group: dict[str, Any]) -> None:
         """One parameter's update: `Optimizer._update`, with Syms."""
         state = self._state(p, group)
-        new = self.optimizer.update(TRACED, p.raw, g, state, self._settings(group))
+        new = self.optimizer.updated(TRACED, p.raw, g, state, self._settings(group))
         p.raw = new.astype(p.raw.dtype)
 
     def _state(self, p: Any, group: dict[str, Any]) -> dict[str, Any]:
         if p not in self.now:
             states = self.optimizer.state
             if not states.get(p):
-                first = self.optimizer.initial_state(p, group)
+                first = self.optimizer.first_state(p, group)
                 if first and self.optimizer.made_in == self.trace.start:
                     self.trace.refuse(
                         "Making an optimiser", "Make it outside, or use one without a state inside: `SGD`."
