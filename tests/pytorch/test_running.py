@@ -15,7 +15,9 @@ def run(*words, folder):
     return subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=300)
 
 
-@pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "program", [pytest.param(p, marks=pytest.mark.slow if "_" in p.stem else (), id=p.stem) for p in PROGRAMS]
+)
 def test_programs_run_to_their_end(program, tmp_path):
     found = run(program, folder=tmp_path)
     assert found.returncode == 0, found.stderr
@@ -121,3 +123,30 @@ def test_training_steps_are_compiled_on_request(tmp_path):
     assert compiled.returncode == 0, compiled.stderr
     assert eager.stdout.splitlines()[:-1] == compiled.stdout.splitlines()[:-1]
     assert compiled.stdout.endswith("True\n")
+
+
+# how a step reads or changes Python objects, by which its results change from call to call
+OF_OBJECTS = {
+    "nothing given": ("", "", "    x = memory[-1]\n"),
+    "not enough yet": ("n", "2", "    if len(memory) < 3:\n        return None\n    x = memory[-1]\n"),
+    "a replay buffer": ("n", "1", "    (x,) = replay.sample(n)\n"),
+    "random numbers": ("x", "memory[0]", "    x = x * random.choice([1.0, 2.0, 3.0])\n"),
+    "a counter": ("x", "memory[0]", "    replay.t += 1\n    x = x * replay.t\n"),
+    "a list": ("x", "memory[0]", "    seen.append(x.sum())\n    x = x * len(seen)\n"),
+}
+
+
+@pytest.mark.parametrize("what", OF_OBJECTS)
+def test_steps_that_read_python_objects_are_not_compiled(what, tmp_path):
+    parameter, argument, lines = OF_OBJECTS[what]
+    (tmp_path / "p.py").write_text(
+        "import random, torch\nrandom.seed(0)\nmemory, seen = [], []\nw = torch.nn.Parameter(torch.zeros(3))\n"
+        "opt = torch.optim.SGD([w], lr=0.1)\n"
+        "class Replay:\n    t = 0\n    def sample(self, n):\n        return random.sample(memory, n)\nreplay = Replay()\n"
+        f"def step({parameter}):\n{lines}    opt.zero_grad()\n    loss = ((w - x) ** 2).sum()\n    loss.backward()\n"
+        "    opt.step()\n    return loss\n"
+        f"for i in range(5):\n    memory.append(torch.full((3,), i + 1.0))\n    print(step({argument}))\n"
+    )
+    eager, compiled = run("p.py", folder=tmp_path), run("--compile", "p.py", folder=tmp_path)
+    assert eager.stdout == compiled.stdout
+    assert eager.stdout.count("tensor") >= 3

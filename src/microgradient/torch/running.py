@@ -142,12 +142,40 @@ def _reported(error: Exception, code: CodeType) -> int:
 
 
 class _Compiled(ast.NodeTransformer):
-    """Puts `@torch.compile` on the functions that take a training step: those that call `….backward()` and `….step()`."""
+    """Puts `@torch.compile` on the functions that take a training step: those that call `….backward()` and `….step()`.
+
+    A compiled function doesn't see Python objects change. So its data have to come as arguments, and it may do nothing else.
+    """
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        called = {c.func.attr for c in ast.walk(node) if isinstance(c, ast.Call) and isinstance(c.func, ast.Attribute)}
-        loops = any(isinstance(part, ast.For | ast.While | ast.Yield) for part in ast.walk(node))
-        if {"backward", "step"} <= called and not loops and not called & {"item", "tolist", "numpy"}:
-            compiled = ast.parse("__import__('torch').compile", mode="eval").body
-            node.decorator_list.append(compiled)
+        parts = list(ast.walk(node))
+        calls = [part for part in parts if isinstance(part, ast.Call)]
+        methods = {call.func.attr for call in calls if isinstance(call.func, ast.Attribute)}
+        given = [
+            argument.arg for argument in node.args.posonlyargs + node.args.args if argument.arg not in ("self", "cls")
+        ]
+        if {"backward", "step"} <= methods and given and not any(map(_of_objects, parts)):
+            node.decorator_list.append(ast.parse("__import__('torch').compile", mode="eval").body)
         return node
+
+
+_READING = {"append", "appendleft", "extend", "insert", "item", "numpy", "pop", "popleft", "push", "tolist", "write"}
+
+
+def _of_objects(part: ast.AST) -> bool:
+    """Whether this part of a function reads or changes Python objects, or may do so: numbers drawn, lists, counters, files."""
+    match part:
+        case ast.For() | ast.While() | ast.Yield() | ast.Global() | ast.Nonlocal():
+            return True
+        case ast.If(test=test) | ast.IfExp(test=test):  # `if len(memory) < n: return`
+            return any(isinstance(inner, ast.Call | ast.Attribute) for inner in ast.walk(test))
+        case ast.AugAssign(target=ast.Attribute()):
+            return True
+        case ast.Call(func=ast.Name(id="print" | "next" | "input" | "open")):
+            return True
+        case ast.Call(func=ast.Attribute(attr="sample"), args=[_, *_]):  # of a replay buffer, not of a distribution
+            return True
+        case ast.Call(func=ast.Attribute(attr=attr, value=value)):
+            source = ast.unparse(value)
+            return attr in _READING or source == "random" or source in ("np.random", "numpy.random")
+    return False
