@@ -51,11 +51,21 @@ def test_programs_print_what_they_print_with_pytorch(program, tmp_path, pytorch)
         folder.mkdir()
     pytorch.stdin.write(f"{program}\t{folders[1]}\n")
     pytorch.stdin.flush()
-    command = [sys.executable, "-m", "microgradient", "run", str(program)]
-    found = subprocess.run(command, cwd=folders[0], capture_output=True, text=True, timeout=300, env=ONE_THREAD)
-    assert found.returncode == 0, found.stderr
+    found = [run(program, folder=folders[0]), run("--compile", program, folder=folders[0])]
     assert int(pytorch.stdout.readline()) == 0, (folders[1] / "errors").read_text()
-    ours, theirs = found.stdout.splitlines(), (folders[1] / "printed").read_text().splitlines()
+    theirs = (folders[1] / "printed").read_text().splitlines()
+    for ours in found:
+        agree(ours, theirs)
+
+
+def run(*words, folder):
+    words = [sys.executable, "-m", "microgradient", "run", *map(str, words)]
+    found = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=300, env=ONE_THREAD)
+    assert found.returncode == 0, found.stderr
+    return found.stdout.splitlines()
+
+
+def agree(ours, theirs):
     assert len(ours) == len(theirs)
     for a, b in zip(ours, theirs, strict=True):
         a, b = (re.sub(r", inplace=True|, bias=True(?=, track)| object at 0x\w+", "", line) for line in (a, b))
