@@ -57,6 +57,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.loss import _Loss
 from torch.nn.modules.transformer import _get_activation_fn
 from torch.nn.modules.utils import _ntuple, _pair
+from torch.serialization import add_safe_globals
+from torch.types import Device, Number
+from torch.utils.dlpack import from_dlpack, to_dlpack
+from torch.utils.model_zoo import load_url
 from torch.nn.utils.clip_grad import clip_grad_norm_
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch.nn.parallel import DistributedDataParallel as DDP
@@ -74,6 +78,8 @@ class Ours(DDP):
 
 print(_pair(3), _pair((3, 4)), _ntuple(3)(1.5), isinstance(torch.nn.BatchNorm2d(3), _BatchNorm))
 print(dist.is_initialized(), torch.onnx.is_in_onnx_export(), isinstance(torch.nn.Linear(1, 1), DDP), cudnn.benchmark)
+add_safe_globals([Half])
+print(isinstance(3, Number), from_dlpack(torch.ones(2)).tolist(), type(to_dlpack(torch.ones(2))).__name__)
 print(Half(reduction="sum").reduction, Half()(torch.ones(2)).item(), _get_activation_fn("relu")(-torch.ones(1)))
 with sdpa_kernel(SDPBackend.MATH):
     print(isinstance(AveragedModel(torch.nn.Linear(1, 1)), torch.nn.Module), end=" ")
@@ -88,6 +94,7 @@ def test_what_programs_import_is_there_or_an_error_when_it_is_used(tmp_path):
     assert found.stdout.splitlines() == [
         "(3, 3) (3, 4) (1.5, 1.5, 1.5) True",
         "False False False False",
+        "True [1.0, 1.0] PyCapsule",
         "sum 1.0 tensor([0.])",
         "True True True [0, 1, 2]",
     ], found.stderr

@@ -57,6 +57,13 @@ def save(obj: Any, f: Any, *_: Any, **__: Any) -> None:
         write_atomically(Path(f), buffer.getvalue())
 
 
+def add_safe_globals(safe_globals: Any) -> None:
+    """Accepted: `load` makes nothing of the classes that a file names, whoever calls them safe.
+
+    >>> add_safe_globals([set])
+    """
+
+
 def load(
     f: Any,
     map_location: Any = None,

@@ -224,3 +224,6 @@ _FIELDS = {
 }  # fmt: skip
 return_types = {name: _pair(name, fields) for fields, names in _FIELDS.items() for name in names.split()}
 """The named tuples that functions return, by the names of the functions."""
+
+Number = int | float | bool
+Device = device | str | int | None

@@ -1,5 +1,5 @@
 """`torch.utils`."""
 
-from . import checkpoint, data, tensorboard
+from . import checkpoint, data, dlpack, model_zoo, tensorboard
 
-__all__ = ["checkpoint", "data", "tensorboard"]
+__all__ = ["checkpoint", "data", "dlpack", "model_zoo", "tensorboard"]
