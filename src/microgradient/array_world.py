@@ -140,7 +140,8 @@ def _from_scipy(name: str) -> Callable[..., Any]:
             import scipy.special
 
             loaded.append(getattr(scipy.special, name))
-        return loaded[0](a)
+        y = loaded[0](a)
+        return y.astype(a.dtype) if a.dtype == np.float16 else y  # which SciPy does not know
 
     return kernel
 

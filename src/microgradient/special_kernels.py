@@ -36,7 +36,7 @@ def gammainc(a: Array, x: Array, *, n: int) -> Array:
     import scipy.special
 
     if n == 0:
-        return cast("Array", scipy.special.gammainc(a, x))
+        return cast("Array", scipy.special.gammainc(a, x).astype(np.result_type(a, x), copy=False))
     dtype = np.result_type(a, x)
     a, x = np.broadcast_arrays(np.asarray(a, np.float64), np.asarray(x, np.float64))
     total = np.where(np.isnan(a) | np.isnan(x) | (a <= 0) | (x < 0), np.nan, 0.0)

@@ -33,6 +33,14 @@ def along(f: Callable[..., Any], input: Any, dim: Any, *args: Any, **options: An
     return tuple(mg.reshape(part, ()) for part in y) if isinstance(y, tuple) else mg.reshape(y, ())
 
 
+def total(f: Callable[..., Any], input: Any, dtype: Any, **options: Any) -> Any:
+    """A sum or product `f(input, …)`, of the dtype that was asked for; that of integers and truth values is int64."""
+    y = f(cast(input, dtype), **options)
+    if dtype is None:
+        return mg.astype(y, "int64") if input.raw.dtype.kind in "bui" else y
+    return cast(y, dtype)
+
+
 def cast(input: Any, dtype: Any) -> Any:
     """`input` in the dtype that a function was given."""
     return input if dtype is None else mg.astype(input, types.numpy_dtype(dtype))

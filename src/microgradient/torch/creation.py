@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import operator
 from typing import Any
@@ -12,13 +13,14 @@ import microgradient as mg
 
 from ..errors import ArgumentError, ArgumentTypeError, DTypeError, warn_once
 from ..functions.creation import from_both_ends
+from ..indexing import shape_tuple
 from ..operators import wrap
 from ..tensor import Tensor as Base
-from ..tensor import to_array
+from ..tensor import holds_tensor, to_array
 from ..trace_hooks import Traced
 from . import memory, types
 from .function import function
-from .tensor import Tensor, adopt
+from .tensor import Tensor, adopt, numbers_in, promoted
 
 _IGNORED = {"layout", "pin_memory", "memory_format", "names", "out"}
 
@@ -45,7 +47,7 @@ def lengths_of(size: tuple[Any, ...], options: dict[str, Any]) -> tuple[int, ...
         given = size[0] if len(size) == 1 and not hasattr(size[0], "__index__") else size
         if len(size) == 1 and isinstance(size[0], Base):
             given = size[0].tolist() if size[0].raw.ndim else size
-    shape = tuple(operator.index(n) for n in given)
+    shape = shape_tuple(given)
     if any(n < 0 for n in shape):
         raise NegativeLengthError("MG121", f"Trying to create tensor with negative dimension: {list(shape)}.")
     return shape
@@ -70,11 +72,22 @@ def tensor(
             "MG146", "To copy construct from a tensor, it is recommended to use x.detach().clone() or "
             "x.detach().clone().requires_grad_(True), rather than torch.tensor(x).",
         )  # fmt: skip
-    array = to_array(data, types.numpy_dtype(dtype))
+    kind = types.numpy_dtype(dtype)
+    if isinstance(data, list | tuple) and holds_tensor(data):
+        data = numbers_in(data)
+        kind = _dtype_of(data) if kind is None else kind
+    array = to_array(data, kind)
     out: Tensor = wrap(array, None, None, Tensor)
     if requires_grad:
         out.requires_grad = True
     return out
+
+
+def _dtype_of(data: Any) -> Any:
+    """The dtype to which the numbers and tensors in nested sequences promote."""
+    if isinstance(data, list | tuple):
+        return functools.reduce(promoted, map(_dtype_of, data), np.dtype(bool))
+    return data.raw.dtype if isinstance(data, Base) else to_array(data).dtype
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
@@ -247,6 +260,7 @@ def _spaced(start: Any, end: Any, steps: int, dtype: Any) -> Any:
     if any(isinstance(x, complex) for x in (start, end)) and kind.kind != "c":
         kind = np.result_type(kind, np.complex64)
     a, b = (x.raw.item() if isinstance(x, Base) else x for x in (start, end))
+    steps = operator.index(steps)
     if steps < 0:
         raise NegativeLengthError("MG124", f"number of steps must be non-negative, not {steps}.")
     return np.linspace(a, b, steps).astype(kind) if kind.kind == "c" else from_both_ends(a, b, steps, kind)

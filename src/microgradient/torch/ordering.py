@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import microgradient as mg
 from ..functions.order_statistics import entries_at
 from ..tensor import Tensor as Base
 from ..trace_hooks import whole_value
-from .axes import along, cast
+from .axes import along, total
 from .function import function
 from .types import return_types
 
@@ -115,13 +116,13 @@ def _quantile(f: Callable[..., Any], input: Any, q: Any, dim: int | None, keepdi
 @function(inplace=True)
 def cumsum(input: Any, dim: int, *, dtype: Any = None) -> Any:
     """The running sums along `dim`."""
-    return along(mg.cumulative_sum, cast(input, dtype), dim)
+    return along(partial(total, mg.cumulative_sum, dtype=dtype), input, dim)
 
 
 @function(inplace=True)
 def cumprod(input: Any, dim: int, *, dtype: Any = None) -> Any:
     """The running products along `dim`."""
-    return along(mg.cumulative_prod, cast(input, dtype), dim)
+    return along(partial(total, mg.cumulative_prod, dtype=dtype), input, dim)
 
 
 @function

@@ -22,6 +22,7 @@ import microgradient as mg
 from .. import random as shared
 from .. import trace_hooks
 from ..errors import ArgumentError, ArgumentTypeError
+from ..indexing import shape_tuple
 from ..operators import wrap
 from ..random import Drawing, _traced
 from ..random import Generator as Base
@@ -280,7 +281,7 @@ def _drawn(generator: Any, shape: Any, dtype: Any, transform: Callable[[Array], 
 
 
 def _shape(shape: Any) -> tuple[int, ...]:
-    return (shape,) if isinstance(shape, int) else tuple(operator.index(n) for n in shape)
+    return shape_tuple(shape)
 
 
 def _kind(dtype: Any) -> np.dtype[Any]:

@@ -12,7 +12,7 @@ import microgradient as mg
 from ..errors import DTypeError
 from ..functions.order_statistics import entries_at
 from ..tensor import Tensor as Base
-from .axes import along, cast, dims
+from .axes import along, cast, dims, total
 from .function import FUNCTIONS, function
 from .types import return_types
 
@@ -20,13 +20,13 @@ from .types import return_types
 @function
 def sum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """Σ input over `dim`. Integers are summed as int64."""
-    return mg.sum(cast(input, dtype), axis=dims(dim, input.raw.ndim), keepdims=keepdim)
+    return total(mg.sum, input, dtype, axis=dims(dim, input.raw.ndim), keepdims=keepdim)
 
 
 @function
 def nansum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """Σ input over `dim`, without NaNs."""
-    return mg.nansum(cast(input, dtype), axis=dims(dim, input.raw.ndim), keepdims=keepdim)
+    return total(mg.nansum, input, dtype, axis=dims(dim, input.raw.ndim), keepdims=keepdim)
 
 
 @function
@@ -53,7 +53,7 @@ def _inexact(x: Any, name: str) -> Any:
 @function
 def prod(input: Any, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """The product over `dim`."""
-    return mg.prod(cast(input, dtype), axis=dims(dim, input.raw.ndim), keepdims=keepdim)
+    return total(mg.prod, input, dtype, axis=dims(dim, input.raw.ndim), keepdims=keepdim)
 
 
 def _truth(reduce: Callable[..., Any], input: Any, dim: Any, keepdim: bool) -> Any:

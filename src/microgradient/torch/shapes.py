@@ -14,6 +14,7 @@ import microgradient as mg
 
 from ..errors import ArgumentError, ShapeError
 from ..functions.arguments import axes_of, one_axis
+from ..indexing import shape_tuple
 from ..tensor import Tensor as Base
 from ..trace_hooks import note_lengths_told
 from . import types
@@ -27,8 +28,8 @@ def lengths(given: tuple[Any, ...]) -> tuple[int, ...]:
     if (len(given) == 1 and not hasattr(given[0], "__index__")) or (
         len(given) == 1 and isinstance(given[0], list | tuple)
     ):
-        given = tuple(given[0])
-    return tuple(operator.index(n) for n in given)
+        return shape_tuple(given[0])
+    return shape_tuple(given)
 
 
 def _reshaped(input: Any, shape: tuple[int, ...], what: str) -> Any:

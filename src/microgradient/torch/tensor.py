@@ -7,6 +7,7 @@ attribute can be: `data`, `grad`, hooks, conversions, operators, indexing, print
 from __future__ import annotations
 
 import copy as copying
+import math
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
@@ -19,7 +20,7 @@ from ..operators import binary, derive, unary, wrap
 from ..tape import leave_graph, note_written
 from ..taped_world import TAPED
 from ..tensor import Tensor as Base
-from ..tensor import leaf_node, to_array
+from ..tensor import holds_tensor, leaf_node, to_array
 from ..trace_hooks import Traced, current, note_lengths
 from . import memory, types
 from .graph import backward_node
@@ -52,7 +53,7 @@ class Tensor(Base):
         if all(isinstance(n, int) and not isinstance(n, bool) for n in lengths) and (data or lengths is data):
             self.raw = np.zeros(tuple(lengths) if lengths else (0,), DEFAULT_FLOAT[0])
         elif len(data) == 1:
-            self.raw = to_array(data[0], DEFAULT_FLOAT[0])
+            self.raw = to_array(numbers_in(data[0]), DEFAULT_FLOAT[0])
         else:
             raise ArgumentTypeError("MG125", "torch.Tensor(…) takes lengths, or one array: write `torch.tensor(data)`.")
         self.node = self.cut = None
@@ -109,7 +110,12 @@ class Tensor(Base):
         """The gradient that `backward` has accumulated; it stays where `requires_grad` becomes False."""
         if self.node is None and self._idle is not None:
             return self._idle.grad
-        return cast("Tensor | None", Base.grad.fget(self))  # type: ignore[attr-defined]
+        found = Base.grad.fget(self)  # type: ignore[attr-defined]
+        if found.__class__ is Base and self.node is not None:  # of a tensor that is no leaf
+            found = adopt(found)
+            if current() is None:
+                self.node.stored = found
+        return cast("Tensor | None", found)
 
     @grad.setter
     def grad(self, value: Any) -> None:
@@ -512,6 +518,22 @@ def _power(general: Callable[..., Any]) -> Callable[..., Any]:
 
 _attach_operators(Tensor)
 derive(Tensor)
+
+
+def numbers_in(data: Any) -> Any:
+    """Nested sequences with each tensor in them, which has one entry, as a number."""
+    if not isinstance(data, list | tuple) or not holds_tensor(data):
+        return data
+    return [_number(x) if isinstance(x, Base) else numbers_in(x) for x in data]
+
+
+def _number(x: Any) -> Any:
+    if math.prod(x.shape) != 1:
+        raise ArgumentError(
+            "MG125", f"Only tensors of one entry can be numbers of a tensor; one has the shape {tuple(x.shape)}. Write "
+            "`torch.stack(tensors)`."
+        )  # fmt: skip
+    return x.reshape(()) if x.shape else x
 
 
 def adopt(x: Any) -> Any:

@@ -70,7 +70,7 @@ DTYPES = {
     "float": float32, "double": float64, "cfloat": complex64, "cdouble": complex128,
 }  # fmt: skip
 _BY_NUMPY = {d.dtype: d for d in DTYPES.values() if d is not bfloat16}
-_PYTHON = {bool: bool_, int: int64, float: float32, complex: complex64}
+_PYTHON = {bool: bool_, int: int64, float: float64, complex: complex128}
 
 
 def of(numpy_dtype: Any) -> dtype:
