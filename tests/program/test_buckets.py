@@ -95,7 +95,6 @@ FIXED: dict[str, tuple[Callable[..., Any], str]] = {
         lambda x: (x.sum(), mg.tensor(0.0), f"{x.shape[0]}"),
         "what it returns beside tensors differs",
     ),
-    "at most so many": (at_most_20, "for the length 32 it raises an AssertionError: too long"),
     "as many rows as there are": (lambda x: x + TABLE[: len(x)], "."),
 }
 TOO_SHORT = {"columns": 0, "extremes": 0, "extremes of integers": 0, "their places": 0, "softmax": 0, "mean and variance": 0,
@@ -391,6 +390,23 @@ def test_what_pytorchs_functions_tell_of_lengths() -> None:
         for n in (8, 16, 24, 20, 12, 44, 28, 22, 23, 25, 26, 27):
             x = torch.ones(n, 4)
             assert f(x).item() == n * 4 * (length(x) // 4 % 2 + 1), (name, n)
+
+
+def test_a_length_that_the_function_does_not_take() -> None:
+    f = mg.compile(at_most_20)
+    for n in (17, 18, 19):
+        x = X(n)
+        assert f(x).item() == pytest.approx(x.sum())
+    assert f.stats()["fixed_lengths"] == ["for the length 32 it raises an AssertionError: too long"]
+
+
+def test_a_table_of_positions_may_be_as_long_as_the_capacity() -> None:
+    positions = mg.tensor(RNG.normal(size=(16, 4)))
+    f = mg.compile(lambda x: mg.sum(mg.tanh(x + positions[mg.arange(x.shape[0])]), axis=0))
+    for n in (16, 9, *[12] * 20, *[10] * 20):
+        x = X(n)
+        np.testing.assert_allclose(f(x), np.tanh(x + positions.data[:n]).sum(0), rtol=1e-9)
+    assert f.stats()["fixed_lengths"] == []
 
 
 def test_capacities_are_powers_of_two_or_lie_between_them() -> None:

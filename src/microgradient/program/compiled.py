@@ -404,8 +404,8 @@ class Compiled:
         """A program for all lengths up to the capacity of a bucket. No length but that of the call itself may be seen in what
         Python changes, or raise an error."""
         capacity, witness = bucket.capacity, Witness()
-        with at_another_length(2 * capacity):
-            longer = self._tried(bucket.leaves(own, 2 * capacity), kinds, rebuild)
+        with at_another_length(capacity // 2):
+            shorter = self._tried(bucket.leaves(own, capacity // 2), kinds, rebuild)
         leaves = bucket.leaves(own, capacity)
         leaks = self._leaks(leaves, kinds)
         try:
@@ -415,7 +415,7 @@ class Compiled:
                 guards = self._guards(traced, trace, leaves, kinds)
                 if guards is None:
                     return None
-                lengths = compare(traced, longer[0], (trace, longer[1]), (capacity, 2 * capacity))
+                lengths = compare(shorter[0], traced, (shorter[1], trace), (capacity // 2, capacity))
                 again = self._again(traced, rebuild)
                 made = PaddedSpecialization(traced, lengths, bucket, kinds, native, again, guards)
                 if not made.knows(bucket.length):
