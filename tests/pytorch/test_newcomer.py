@@ -129,6 +129,25 @@ WRONG = {
     "size": (lambda: torch.randint(0, 5, 2), TypeError),
     "state": (lambda: torch.nn.Linear(1, 1).load_state_dict([1]), TypeError),
     "file": (lambda: torch.load("not-there.pt"), FileNotFoundError),
+    "quotient by 0": (lambda: torch.tensor([1]) // 0, RuntimeError),
+    "remainder of 0": (lambda: 5 % torch.tensor([0, 1]), RuntimeError),
+    "truncated": (lambda: torch.div(torch.tensor(5), 0, rounding_mode="trunc"), RuntimeError),
+    "fmod": (lambda: torch.fmod(torch.tensor([5]), torch.tensor(0)), RuntimeError),
+    "to": (lambda: torch.ones(2).to([1]), TypeError),
+    "type": (lambda: torch.ones(2).type("torch.Foo"), ValueError),
+    "windows": (lambda: torch.ones(3).unfold(0, 5, 1), RuntimeError),
+    "no step": (lambda: torch.ones(3).unfold(0, 1, 0), RuntimeError),
+    "one factor": (lambda: torch.linalg.multi_dot([torch.ones(2)]), RuntimeError),
+    "norm": (lambda: torch.linalg.norm(torch.ones(2), ord="foo"), RuntimeError),
+    "order": (lambda: torch.special.polygamma(-1, torch.ones(2)), RuntimeError),
+    "values": (lambda: torch.arange(4.0).__setitem__(torch.tensor([True] * 4), torch.ones(3)), RuntimeError),
+    "no shape": (lambda: torch.zeros(), TypeError),
+    "bool": (lambda: torch.zeros(True), TypeError),
+    "label": (lambda: torch.nn.functional.cross_entropy(torch.ones(1, 3), torch.tensor([5])), IndexError),
+    "schedule": (
+        lambda: torch.optim.lr_scheduler.LambdaLR(torch.optim.SGD([torch.ones(1, requires_grad=True)]), 3),
+        TypeError,
+    ),
 }
 
 
@@ -137,6 +156,11 @@ def test_errors_have_a_code_and_pytorchs_class(name):
     call, kind = WRONG[name]
     with pytest.raises(kind, match=r"\[MG\d+\]$"):
         call()
+
+
+def test_powers_of_booleans_are_whole_numbers():
+    assert (torch.tensor([True, False]) ** 2).dtype == torch.int64
+    assert (torch.tensor([5.0]) // 0).tolist() == [float("inf")]
 
 
 PROGRAMS = {

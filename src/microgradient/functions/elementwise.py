@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import ArgumentError
 from ..taped_world import TAPED as xp
 from ..tensor import Tensor
 from ..trace_hooks import Traced, on_data
@@ -25,6 +26,8 @@ def polygamma(n: int, x: ArrayLike, /) -> Tensor:
     >>> mg.polygamma(1, 1.0)  # π²/6
     tensor(1.644934)
     """
+    if n < 0:
+        raise ArgumentError("MG124", f"polygamma takes n ≥ 0, not {n}.")
     return xp.polygamma(inexact(as_tensor(x)), n=n)
 
 

@@ -42,6 +42,10 @@ def to(self: Tensor, *args: Any, **options: Any) -> Any:
             kind = arg
         elif isinstance(arg, str | types.device | int) and not isinstance(arg, bool):
             device = arg
+        elif arg is not None and not isinstance(arg, bool):
+            raise ArgumentTypeError(
+                "MG125", f"x.to takes a dtype, a device or a tensor, not {arg!r}. Write `x.to(torch.float64)`."
+            )
     if unknown := options.keys() - {"non_blocking", "memory_format"}:
         raise ArgumentTypeError("MG125", f"x.to has no option {', '.join(sorted(unknown))}.")
     types.check_device(device)
@@ -66,7 +70,10 @@ def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
     if dtype is None:
         return f"torch.{LEGACY[self.raw.dtype.name]}"
     if isinstance(dtype, str):
-        return _cast(self, np.dtype({f"torch.{name}": kind for kind, name in LEGACY.items()}[dtype]))
+        kinds = {f"torch.{name}": kind for kind, name in LEGACY.items()}
+        if dtype not in kinds:
+            raise ArgumentError("MG124", f"invalid type: {dtype!r}. These are: {', '.join(kinds)}.")
+        return _cast(self, np.dtype(kinds[dtype]))
     return to(self, getattr(dtype, "kind_of_legacy", dtype))
 
 

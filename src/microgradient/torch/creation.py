@@ -43,10 +43,14 @@ def lengths_of(size: tuple[Any, ...], options: dict[str, Any]) -> tuple[int, ...
     given: Any = options.pop("size", None)
     if given is None:
         given = options.pop("shape", None)
+    if given is None and not size:
+        raise ArgumentTypeError("MG125", "A shape is missing. Write `()` for that of one number: `torch.zeros(())`.")
     if given is None:
         given = size[0] if len(size) == 1 and not hasattr(size[0], "__index__") else size
         if len(size) == 1 and isinstance(size[0], Base):
             given = size[0].tolist() if size[0].raw.ndim else size
+    if isinstance(given, bool) or (isinstance(given, tuple) and any(isinstance(n, bool) for n in given)):
+        raise ArgumentTypeError("MG125", f"A shape is made of whole numbers, not {given}.")
     shape = shape_tuple(given)
     if any(n < 0 for n in shape):
         raise NegativeLengthError("MG121", f"Trying to create tensor with negative dimension: {list(shape)}.")

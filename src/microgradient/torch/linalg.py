@@ -57,7 +57,7 @@ def norm(A: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dty
         )
     axes = dims(dim, A.raw.ndim) if dim is not None else None
     matrix = ord is not None and ((axes is not None and len(axes) == 2) or (axes is None and A.raw.ndim == 2))
-    if matrix or ord in ("fro", "nuc"):
+    if matrix or isinstance(ord, str):
         y = matrix_norm(A, ord, axes if axes is not None else (-2, -1), keepdim, dtype=dtype)
         return y
     return vector_norm(A, 2 if ord is None else ord, dim, keepdim, dtype=dtype)
@@ -219,6 +219,8 @@ def cond(A: Any, p: Any = None) -> Any:
 def multi_dot(tensors: Any) -> Any:
     """The product of matrices (and vectors at the ends), in the order that costs least."""
     parts = list(tensors)
+    if len(parts) < 2:
+        raise ArgumentError("MG124", f"multi_dot(): expected at least 2 tensors but got {len(parts)}.")
     first, last = parts[0].raw.ndim == 1, parts[-1].raw.ndim == 1
     if first:
         parts[0] = mg.expand_dims(parts[0], axis=0)

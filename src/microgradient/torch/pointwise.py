@@ -16,7 +16,7 @@ from ..tensor import Tensor as Base
 from ..trace_hooks import on_data
 from . import types
 from .function import FUNCTIONS, function
-from .tensor import Tensor, promoted, together
+from .tensor import Tensor, check_divisor, promoted, together
 
 _UNARY = {  # by the primitive
     "abs": "abs absolute", "acos": "acos arccos", "acosh": "acosh arccosh", "asin": "asin arcsin", "asinh": "asinh arcsinh",
@@ -66,12 +66,13 @@ _NOT_IN_PLACE = ("maximum", "minimum", "logaddexp")
 
 def binary(primitive: str) -> Callable[[Any, Any], Any]:
     """A primitive of two arguments, with PyTorch's promotion."""
-    kernel = getattr(pointwise, primitive)
+    kernel, divides = getattr(pointwise, primitive), primitive in ("floor_divide", "remainder")
 
     def call(input: Any, other: Any) -> Any:
         if isinstance(input, Base) and isinstance(other, Base) and input.raw.dtype is not other.raw.dtype:
             input, other = together(input, other)
-        return kernel(input, other)
+        y = kernel(input, other)
+        return check_divisor(y, other) if divides else y
 
     call.__name__ = call.__qualname__ = (_BINARY.get(primitive) or primitive).split()[0]
     call.__doc__ = (kernel.__doc__ or "").partition("\n\n")[0]

@@ -322,6 +322,11 @@ def unfold(input: Any, dimension: int, size: int, step: int) -> Any:
     if not input.raw.ndim:
         return mg.reshape(input, (size,)) if size else mg.zeros((0,), dtype=input.raw.dtype)
     i = one_dim(dimension, input.raw.ndim)
+    if not 0 <= size <= input.raw.shape[i] or step < 1:
+        raise ShapeError(
+            "MG136", f"unfold: the axis has {input.raw.shape[i]} entries: windows of {size}, {step} apart, don't fit. `size` is "
+            "at most the length, and `step` at least 1.",
+        )  # fmt: skip
     x = mg.windows(mg.moveaxis(input, i, -1), (size,), stride=(step,))
     return mg.moveaxis(x, -2, i)
 

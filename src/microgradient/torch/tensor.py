@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from ..errors import ArgumentError, ArgumentTypeError, GradientError
+from ..errors import ArgumentError, ArgumentTypeError, GradientError, ShapeError
 from ..indexing import index_error, index_key
 from ..interop import DEFAULT_FLOAT
 from ..operators import binary, derive, unary, wrap
@@ -378,6 +378,10 @@ class Tensor(Base):
             memory.assign(self, pattern, indices, value)
         except IndexError as error:
             raise index_error(error, key, self.raw.shape) from None
+        except ValueError as error:
+            raise ShapeError(
+                "MG120", f"{error}. The tensor has shape {self.raw.shape}, the value {value.raw.shape}."
+            ) from None
 
     __hash__ = object.__hash__
 
@@ -445,6 +449,16 @@ def promoted(a: Any, b: Any) -> Any:
     return np.result_type(a, b)
 
 
+def check_divisor(y: Any, divisor: Any) -> Any:
+    """`y`, a quotient or a remainder. Raises ArgumentError for a whole number divided by zero, for which there is none."""
+    data = divisor.raw if isinstance(divisor, Base) else divisor
+    if y.raw.dtype.kind in "iu" and isinstance(y.raw, np.ndarray) and not isinstance(data, Traced) and not np.all(data):
+        raise ArgumentError(
+            "MG124", "ZeroDivisionError: whole numbers are divided by zero. Divide floats: `x.float()`."
+        )
+    return y
+
+
 def _operator(name: str, reflected: bool = False) -> Callable[..., Any]:
     method = binary(name, reflected)
     shown = {"subtract": "rsub", "divide": "rdiv"}.get(name) if reflected else None
@@ -459,6 +473,8 @@ def _operator(name: str, reflected: bool = False) -> Callable[..., Any]:
         elif other is None:
             return NotImplemented
         y = method(self, other)
+        if name in ("floor_divide", "remainder") and y is not NotImplemented:
+            check_divisor(y, self if reflected else other)
         if shown is not None and y is not NotImplemented and y.node is not None:
             y.node.called = (shown, True, y.node.seq - 1)
         return y
@@ -510,6 +526,8 @@ def _power(general: Callable[..., Any]) -> Callable[..., Any]:
     quick = Base.__pow__
 
     def __pow__(self: Any, other: Any, /) -> Any:  # noqa: N807
+        if self.raw.dtype.kind == "b" and other.__class__ is int:
+            self = TAPED.astype(self, dtype=np.dtype(np.int64))
         number = other.__class__ is float or (other.__class__ is int and (other >= 0 or self.raw.dtype.kind in "fc"))
         return quick(self, other) if number else general(self, other)
 

@@ -206,6 +206,10 @@ def cross_entropy(
     return loss * (1.0 - label_smoothing) + smooth * (label_smoothing / input.shape[axis])
 
 
+class LabelError(ArgumentError, IndexError):
+    """A label that is none of the classes."""
+
+
 def reduce(loss: Tensor, reduction: str) -> Tensor:
     """The mean or sum of all elements, or the elements themselves.
 
@@ -314,9 +318,7 @@ def _labels(input: Tensor, target: Tensor, axis: int, ignore_index: int) -> tupl
             hint = " Labels from 1? `y - 1`."
         else:
             hint = f" Give the model {highest + 1} outputs?" if highest >= classes else ""
-        raise ArgumentError(
-            "MG164", f"{classes} outputs need labels 0–{classes - 1}; {_row(row)} is {labels[row]}.{hint}"
-        )
+        raise LabelError("MG164", f"{classes} outputs need labels 0–{classes - 1}; {_row(row)} is {labels[row]}.{hint}")
     return mg.asarray(labels), mg.asarray(~ignored)
 
 
@@ -327,7 +329,7 @@ def class_labels(input: Tensor, target: Tensor, axis: int | None) -> Tensor:
     classes = input.shape[-1]
     data = target.raw
     if isinstance(data, np.ndarray) and data.size and data.max() >= classes:
-        raise ArgumentError("MG164", f"{classes} outputs need labels 0–{classes - 1}, got {data.max()}.")
+        raise LabelError("MG164", f"{classes} outputs need labels 0–{classes - 1}, got {data.max()}.")
     return from_start(mg.astype(target, mg.int64), classes)
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from ...errors import ArgumentError, ArgumentTypeError
+from ...errors import ArgumentError, ArgumentTypeError, type_name
 from ..optimizer import Optimizer
 from .base import LRScheduler, one_for_each, positive
 
@@ -173,6 +173,11 @@ class LambdaLR(LRScheduler):
 
     def __init__(self, optimizer: Optimizer, lr_lambda: Factor | Sequence[Factor], last_epoch: int = -1) -> None:
         self.lr_lambdas: list[Factor] = one_for_each(lr_lambda, optimizer, "functions")
+        for given in self.lr_lambdas:
+            if not callable(given):
+                raise ArgumentTypeError(
+                    "MG167", f"lr_lambda should be a function of the epoch, but got {type_name(given)}."
+                )
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
