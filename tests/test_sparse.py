@@ -129,3 +129,17 @@ def test_from_dense_and_without_entries():
 def test_what_is_refused(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_coalesced_places_are_there_once_and_in_order():
+    def f(v):
+        return sparse.coo(v, ROWS, COLUMNS, shape=(4, 5)).coalesce()
+
+    found = f(VALUES)
+    close(found.to_dense(), SCIPY.toarray())
+    assert found.nnz == 4
+    assert np.all(np.diff(found.rows.raw * 5 + found.columns.raw) > 0)
+    v = mg.tensor(VALUES, requires_grad=True)
+    mg.check_gradients(lambda v: f(v).values ** 2, v)
+    empty = sparse.coo(np.zeros(0), np.zeros(0, int), np.zeros(0, int), shape=(3, 0)).coalesce()
+    assert (empty.nnz, empty.shape) == (0, (3, 0))

@@ -18,7 +18,7 @@ NAMESPACES = [
     "torch", "torch.Tensor", "torch.autograd", "torch.autograd.functional", "torch.fft", "torch.func", "torch.linalg",
     "torch.nn", "torch.nn.functional", "torch.nn.init", "torch.nn.utils", "torch.nn.utils.rnn", "torch.optim",
     "torch.optim.lr_scheduler", "torch.special", "torch.utils.data", "torch.distributions", "torch.signal.windows",
-    "torch.masked",
+    "torch.masked", "torch.sparse",
 ]  # fmt: skip
 NOTES = {  # what means something else, or only accepts what it is told
     "torch.compile": "`mg.compile`; options are ignored, with a note; what can't be compiled runs eagerly",
@@ -30,6 +30,9 @@ NOTES = {  # what means something else, or only accepts what it is told
     "torch.distributions.VonMises": "other random numbers",
     "torch.as_strided": "a copy", "torch.Tensor.as_strided": "a copy", "torch.Tensor.share_memory_": "other processes get copies",
     "torch.autograd.detect_anomaly": "traces, so that `mg.why` can explain",
+    "torch.sparse_coo_tensor": "a matrix, no `torch.Tensor`; a leaf's gradient is sparse; not in place",
+    "torch.sparse_csr_tensor": "as sparse_coo_tensor; its transpose is CSR, too", "torch.sparse.sum": "of rows, columns: dense",
+    "torch.sparse.mm": "of a sparse and a dense matrix", "torch.Tensor.to_sparse": "of matrices",
     "torch.autograd.gradcheck": "by central differences, in backward mode alone",
 }  # fmt: skip
 

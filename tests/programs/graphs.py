@@ -1,6 +1,7 @@
 """Graph networks on a made-up graph: a normalised adjacency (GCN), edges gathered and scattered (GraphSAGE, attention)."""
 
 import numpy as np
+import scipy.sparse as sp
 import torch.nn.functional as F
 from torch import nn
 from torch.nn.parameter import Parameter
@@ -26,7 +27,7 @@ class GraphConvolution(nn.Module):
             self.bias.data.uniform_(-stdv, stdv)
 
     def forward(self, x, adj):
-        output = torch.mm(adj, torch.mm(x, self.weight))
+        output = torch.spmm(adj, torch.mm(x, self.weight))
         return output if self.bias is None else output + self.bias
 
     def __repr__(self):
@@ -94,13 +95,25 @@ chance = torch.where(same, 0.5, 0.06)
 dense = torch.from_numpy((rng.random((n, n)) < chance.numpy()).astype(np.float32))
 dense = ((dense + dense.t()) > 0).float()
 dense.fill_diagonal_(1)
-rowsum = dense.sum(1)
-d_inv_sqrt = rowsum.pow(-0.5).flatten()
-d_inv_sqrt[torch.isinf(d_inv_sqrt)] = 0.0
-d_mat = torch.diag(d_inv_sqrt)
-normalized = d_mat @ dense @ d_mat
-adj = normalized.where(normalized > 0.02, 0.0)
-print(adj.shape, adj.count_nonzero().item(), torch.allclose(adj, adj.T))
+
+
+def row_normalized(mx):
+    rowsum = np.array(mx.sum(1)).flatten()
+    inverse = np.power(rowsum, -1.0)
+    inverse[np.isinf(inverse)] = 0.0
+    return sp.diags(inverse).dot(mx)
+
+
+def to_torch_sparse(mx):
+    mx = mx.tocoo().astype(np.float32)
+    indices = torch.from_numpy(np.vstack((mx.row, mx.col)).astype(np.int64))
+    values = torch.from_numpy(mx.data)
+    return torch.sparse.FloatTensor(indices, values, torch.Size(mx.shape))
+
+
+adj = to_torch_sparse(row_normalized(sp.coo_matrix(dense.numpy())))
+print(adj.shape, adj.is_sparse, adj._nnz(), f"{torch.sparse.sum(adj):.3f}", torch.allclose(adj.to_dense().sum(1), torch.ones(n)))
+print(adj)
 features = torch.from_numpy(rng.normal(size=(n, 8)).astype(np.float32))
 torch.manual_seed(42)
 model = GCN(8, 12, 3, 0.5)

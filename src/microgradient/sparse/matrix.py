@@ -170,6 +170,21 @@ class COO(_Sparse):
         """The transpose."""
         return COO(self.values, self.columns, self.rows, self.shape[::-1])
 
+    def coalesce(self) -> COO:
+        """The same matrix with one entry for each place, in the order of rows and columns: values of repeated places are added.
+
+        How many entries are left depends on the places, so these must be known: it can't be compiled.
+
+        >>> import microgradient as mg
+        >>> mg.sparse.coo([1.0, 2.0, 3.0], [1, 0, 1], [0, 1, 0], shape=(2, 2)).coalesce().values
+        tensor([2., 4.])
+        """
+        rows, columns = (whole_value(t.raw, "coalesce") for t in (self.rows, self.columns))
+        places, number = np.unique(rows * self.shape[1] + columns, return_inverse=True)
+        values = segment_sum(self.values, constant_tensor(number), num_segments=len(places))
+        rows, columns = np.divmod(places, max(self.shape[1], 1))
+        return COO(values, constant_tensor(rows), constant_tensor(columns), self.shape)
+
 
 class CSR(_Sparse):
     """A sparse matrix by rows: those of row i are entries starts[i] to starts[i + 1]. See `csr`.

@@ -107,9 +107,10 @@ vmap = func.vmap
 
 _LATE_MODULES = (
     "_dynamo", "accelerator", "amp", "backends", "compiler", "cuda", "distributions", "jit", "masked", "mps",
-    "multiprocessing", "nn", "optim", "profiler", "signal", "testing", "utils", "xpu",
+    "multiprocessing", "nn", "optim", "profiler", "signal", "sparse", "testing", "utils", "xpu",
 )  # fmt: skip
 _LATE = {"GradScaler": "amp", "compile": "compiling", "load": "serialization", "save": "serialization"}
+_LATE |= dict.fromkeys(("sparse_coo_tensor", "sparse_csr_tensor"), "sparse")
 _OF_LAYERS = (
     "adaptive_avg_pool1d", "adaptive_max_pool1d", "alpha_dropout", "avg_pool1d", "bilinear",
     "binary_cross_entropy_with_logits", "celu", "channel_shuffle", "conv1d", "conv2d", "conv3d", "conv_transpose1d",

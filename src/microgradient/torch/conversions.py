@@ -210,7 +210,39 @@ def sum_to_size(self: Tensor, *size: Any) -> Any:
     return adopt(mg.reshape(y, shape))
 
 
+def to_sparse(self: Tensor, sparse_dim: int | None = None, *, layout: Any = None) -> Any:
+    """The entries that are not 0 of a matrix, as `torch.sparse_coo`, or in another layout."""
+    from .sparse_tensor import sparse_of
+
+    if sparse_dim not in (None, 2):
+        raise ArgumentError(
+            "MG136", f"Sparse tensors are matrices of numbers here; sparse_dim={sparse_dim} would be others."
+        )
+    return sparse_of(self, layout)
+
+
+def to_sparse_coo(self: Tensor) -> Any:
+    """The entries that are not 0 of a matrix, by rows and columns."""
+    return to_sparse(self)
+
+
+def to_sparse_csr(self: Tensor) -> Any:
+    """The entries that are not 0 of a matrix, by rows."""
+    return to_sparse(self, layout=types.sparse_csr)
+
+
+def to_dense(self: Tensor, dtype: Any = None, *, masked_grad: bool | None = None) -> Any:
+    """`x` itself: it is dense."""
+    return self if dtype is None else to(self, dtype)
+
+
+def sparse_mask(self: Tensor, mask: Any) -> Any:
+    """The entries of `x` at the places of a sparse tensor."""
+    return mask.picked_from(self)
+
+
 for _method in (
+    to_sparse, to_sparse_coo, to_sparse_csr, to_dense, sparse_mask,
     to, cpu, cuda, type_as, copy_, fill_, zero_, fill_diagonal_, set_, resize_, resize_as_, apply_, map_, pin_memory, sum_to_size,
 ):  # fmt: skip
     setattr(Tensor, _method.__name__, _method)

@@ -19,6 +19,7 @@ from ..tensor import Tensor as Base
 from . import memory
 from .graph import note_called
 from .tensor import Tensor, adopt
+from .types import Sparse
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 """Every function of `torch`, by its name."""
@@ -78,7 +79,7 @@ def _with_habits(f: Callable[..., Any], view: bool) -> Callable[..., Any]:
 
     @functools.wraps(f)
     def call(*args: Any, **options: Any) -> Any:
-        out, first = None, next_seq()
+        out, sparse, first = None, None, next_seq()
         if options:
             for theirs in options.keys() & _SPELLINGS.keys():
                 if theirs not in parameters and _SPELLINGS[theirs] in parameters:
@@ -87,12 +88,13 @@ def _with_habits(f: Callable[..., Any], view: bool) -> Callable[..., Any]:
                 out = options.pop("out", None)
         try:
             y = f(*args, **options)
-        except TypeError as error:
-            raise _explained(error, call, args, options) from None
-        except AttributeError as error:
-            if error.name != "raw" or isinstance(error.obj, Base):
-                raise
-            raise _no_tensor(error.obj, call, args, options) from None
+        except (TypeError, AttributeError) as error:
+            sparse = next((x for x in (*args, *options.values()) if isinstance(x, Sparse)), None)
+            if sparse is None:
+                raise _translated(error, call, args, options) from None
+            y = NotImplemented
+        if y is NotImplemented and sparse is not None:
+            return sparse.called(name, args, options)
         y = adopt(y)
         if y.__class__ is Tensor:
             node = y.node
@@ -163,6 +165,15 @@ def _written(out: Any, y: Any) -> Any:
     return memory.write(out, y, "`out=`")
 
 
+def _translated(error: Exception, call: Callable[..., Any], args: Any, options: Any) -> Exception:
+    """The error in terms of the call, if a misfit of its arguments is what it says."""
+    if isinstance(error, TypeError):
+        return _explained(error, call, args, options)
+    if not isinstance(error, AttributeError) or error.name != "raw" or isinstance(error.obj, Base):
+        return error
+    return _no_tensor(error.obj, call, args, options)
+
+
 def _explained(error: TypeError, call: Callable[..., Any], args: Any, options: Any) -> TypeError:
     if isinstance(error, MicrogradientError):
         return error
@@ -183,6 +194,7 @@ def _no_tensor(found: Any, call: Callable[..., Any], args: Any, options: Any) ->
     """What to say where a tensor was expected and `found` given."""
     given = inspect.signature(call).bind(*args, **options).arguments
     which = next((f"argument '{name}'" for name, value in given.items() if value is found), "an argument")
+    instead = "x.to_dense()" if isinstance(found, Sparse) else "torch.tensor(…)"
     return ArgumentTypeError(
-        "MG125", f"{call.__name__}(): {which} must be Tensor, not {type(found).__name__}. Write `torch.tensor(…)`."
+        "MG125", f"{call.__name__}(): {which} must be Tensor, not {type(found).__name__}. Write `{instead}`."
     )

@@ -46,27 +46,47 @@ def shown(x: Any) -> str:
     name = "Parameter containing:\n" if type(x).__name__ == "Parameter" else ""
     if isinstance(array, Traced):
         return f"{name}tensor({array!r})"
-    notes = []
-    if (
-        array.dtype not in (np.bool_, np.int64, DEFAULT_FLOAT[0])
-        and not (array.dtype.kind == "c" and array.dtype == np.result_type(DEFAULT_FLOAT[0], np.complex64))
-    ) or (not array.size and array.dtype != DEFAULT_FLOAT[0]):
-        notes.append(f"dtype={x.dtype!r}")
+    notes = [f"dtype={x.dtype!r}"] if _unusual(array) or (not array.size and array.dtype != DEFAULT_FLOAT[0]) else []
     if not array.size and array.ndim != 1:
         notes.insert(0, f"size={tuple(array.shape)}")
-    if x.grad_fn is not None:
-        notes.append(f"grad_fn=<{type(x.grad_fn).__name__}>")
-    elif x.requires_grad:
-        notes.append("requires_grad=True")
     body = "[]" if not array.size else _body(array, len("tensor("))
-    text = f"tensor({body}"
+    return name + _with_notes(f"tensor({body}", notes + _graph_note(x))
+
+
+def shown_sparse(x: Any, parts: dict[str, Any]) -> str:
+    """The text of a sparse tensor that is stored as these parts: the places of its entries, and their values."""
+    lines = []
+    for name, part in parts.items():
+        start, array = f"{name}=tensor(", part.raw
+        body = _body(array, len("tensor(" + start)) if array.size else f"[], size={tuple(array.shape)}"
+        lines.append(f"{start}{body})")
+    notes = [f"size={tuple(x.shape)}", f"nnz={x._nnz()}"]
+    notes += [f"dtype={x.dtype!r}"] if _unusual(parts["values"].raw) else []
+    notes += [f"layout={x.layout!r}", *_graph_note(x)]
+    return _with_notes("tensor(" + f",\n{' ' * 7}".join(lines), notes, new_line=x.is_sparse)
+
+
+def _unusual(array: Any) -> bool:
+    """Whether the dtype is none of the defaults, so that it is said."""
+    usual = (np.bool_, np.int64, DEFAULT_FLOAT[0], np.result_type(DEFAULT_FLOAT[0], np.complex64))
+    return all(array.dtype != kind for kind in usual)
+
+
+def _graph_note(x: Any) -> list[str]:
+    if x.grad_fn is not None:
+        return [f"grad_fn=<{type(x.grad_fn).__name__}>"]
+    return ["requires_grad=True"] if x.requires_grad else []
+
+
+def _with_notes(text: str, notes: list[str], new_line: bool = False) -> str:
+    """`text` and the notes, on new lines where the last one is full, or for the first if `new_line`."""
     last = len(text.rpartition("\n")[2]) + 2
     for note in notes:
-        if last + len(note) + 2 > OPTIONS["linewidth"]:
-            text, last = f"{text},\n{' ' * 7}{note}", 7 + len(note)
+        if new_line or last + len(note) + 2 > OPTIONS["linewidth"]:
+            text, last, new_line = f"{text},\n{' ' * 7}{note}", 7 + len(note), False
         else:
             text, last = f"{text}, {note}", last + len(note) + 2
-    return f"{name}{text})"
+    return f"{text})"
 
 
 def _body(array: Any, indent: int) -> str:

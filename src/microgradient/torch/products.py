@@ -9,7 +9,7 @@ import microgradient as mg
 from ..errors import DTypeError, ShapeError
 from ..tensor import Tensor as Base
 from .axes import dims, one_dim
-from .function import function
+from .function import FUNCTIONS, function
 from .tensor import Tensor, together
 
 
@@ -54,6 +54,7 @@ def _typed(name: str, ndims: tuple[int, int], doc: str) -> None:
 
 
 _typed("mm", (2, 2), "The product of two matrices.")
+FUNCTIONS |= dict.fromkeys(("spmm", "dsmm"), FUNCTIONS["mm"])
 _typed("bmm", (3, 3), "The products of two stacks of matrices.")
 _typed("mv", (2, 1), "The product of a matrix and a vector.")
 

@@ -104,7 +104,7 @@ def set_warn_always(b: bool) -> None:
 
 def is_tensor(obj: Any) -> bool:
     """Whether it is a tensor."""
-    return isinstance(obj, Base)
+    return isinstance(obj, Base | types.Sparse)
 
 
 def is_storage(obj: Any) -> bool:

@@ -195,6 +195,14 @@ class memory_format(layout):  # noqa: N801 (PyTorch's name)
     """The order of axes in memory: accepted, and of no effect."""
 
 
+class Sparse:
+    """What sparse tensors are of; their class is loaded when the first is made."""
+
+    def called(self, name: str, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        """The result of `torch.name`, one of whose arguments this is."""
+        raise NotImplementedError
+
+
 strided, sparse_coo, sparse_csr = layout("strided"), layout("sparse_coo"), layout("sparse_csr")
 contiguous_format, preserve_format = memory_format("contiguous_format"), memory_format("preserve_format")
 channels_last, channels_last_3d = memory_format("channels_last"), memory_format("channels_last_3d")
