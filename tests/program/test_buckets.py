@@ -52,6 +52,7 @@ SHARED: dict[str, tuple[Callable[..., Any], list[Callable[[int], Any]]]] = {
     "products": (lambda x: (mg.tanh(x @ W), x.T @ mg.exp(x), mg.einsum("nk,nl->kl", x, x)), [X]),
     "what is infinite in the padding": (lambda x: ((1 / x).sum(axis=0), mg.log(abs(x)).T @ (1 / x)), [X]),
     "running sums": (lambda x: (mg.cumulative_sum(x, axis=0), mg.cumulative_sum(x, axis=1)), [X]),
+    "powers of integers": (lambda x, k: (x ** (abs(k) - 1)).sum(), [whole(4), lambda n: RNG.integers(1, 5, n)]),
     "rows by number": (lambda i: ROWS[i], [whole(7)]),
     "a variance of few": (lambda x: 1 / (1 + mg.var(x, axis=0, correction=3)), [X]),
     "entries of rows": (lambda x, i: (mg.take_along_axis(x, i[:, None], axis=1), x[:, 1], x[:, ::-1]), [X, whole(4)]),
@@ -230,6 +231,7 @@ def test_results_are_the_same_bits_in_every_run_and_are_kept() -> None:
         assert a.data.tobytes() == c.data.tobytes()
         assert b.data.tobytes() == d.data.tobytes()
         np.testing.assert_allclose(a.data, np.tanh(x))  # nothing of a later call
+        assert a.data.base is None  # no padding in memory
 
 
 def test_padded_programs_are_checked_when_others_are() -> None:
@@ -265,6 +267,30 @@ def test_random_numbers_are_those_of_eager_calls(kind: str) -> None:
         np.testing.assert_allclose(f(x), wanted[0], rtol=1e-5, atol=1e-6)
         assert np.array_equal(state(), wanted[1])
     assert f.stats()["fixed_lengths"] == []
+
+
+def test_a_leaf_has_the_length_of_its_gradient() -> None:
+    def function(x: Any) -> Any:
+        y = (x * 2).detach()
+        y.requires_grad = True
+        mg.sum(y**2).backward()
+        return y
+
+    f = mg.compile(function)
+    for n in (3, 4, 7, 6):
+        y = f(mg.ones(n))
+        assert y.grad.tolist() == [4.0] * n
+        mg.sum(y).backward()
+        assert y.grad.tolist() == [5.0] * n
+    assert f.stats()["fixed_lengths"] == []
+
+
+def test_a_tensor_that_is_given_twice_stays_one() -> None:
+    f = mg.compile(lambda x, y: x.sum() + (1 if x is y else 2))
+    for n in (3, 4, 7, 6):
+        x = mg.ones(n)
+        assert f(x, x).item() == n + 1
+        assert f(x, mg.ones(n)).item() == n + 2
 
 
 def test_nothing_of_a_longer_call_is_left() -> None:
@@ -383,7 +409,7 @@ def test_what_pytorchs_functions_tell_of_lengths() -> None:
         "numel": lambda x: x.numel(), "size": lambda x: x.size(0), "split": lambda x: len(x.split(2)),
         "chunk": lambda x: len(torch.chunk(x, 1000)), "unbind": lambda x: len(torch.unbind(x)),
         "nbytes": lambda x: x.nbytes, "storage": lambda x: x.untyped_storage().nbytes(),
-        "equal": lambda x: torch.equal(x, x[:1]) + 1,
+        "equal": lambda x: torch.equal(x, x[:1]) + 1, "same size": lambda x: 4 * x.is_same_size(torch.ones(23, 4)),
     }  # fmt: skip
     for name, length in told.items():
         f = mg.compile(lambda x, length=length: x.sum() * (length(x) // 4 % 2 + 1))

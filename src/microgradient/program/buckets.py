@@ -39,9 +39,9 @@ class Bucket(NamedTuple):
     capacity: int
 
     def leaves(self, leaves: Sequence[Any], length: int) -> list[Any]:
-        """Arguments of another length, for a trace."""
-        axes = dict(self.places)
-        return [_of_length(x, axes[k], length) if k in axes else x for k, x in enumerate(leaves)]
+        """Arguments of another length, for a trace. A tensor that is given twice stays one."""
+        found = {id(leaves[k]): _of_length(leaves[k], axis, length) for k, axis in self.places}
+        return [found.get(id(x), x) for x in leaves]
 
 
 class Varying(NamedTuple):
@@ -121,7 +121,8 @@ class PaddedSpecialization(Specialization):
         sources = [*traced.sources, *(CountOf(count, i.dtype) for count, i in zip(counts, numbers, strict=True))]
         super().__init__(traced._replace(program=program, sources=sources), kinds, backend, again, guards)
         self._single = None  # results are to be cut
-        self._axes = [lengths.axes.get(o.number) for o in traced.program.outputs]
+        axes = [lengths.axes.get(o.number) for o in traced.program.outputs]
+        self._varying = [(k, axis) for k, axis in enumerate(axes) if axis is not None]
         self._bucket, self._at_capacity, self._lengths = bucket, traced, lengths
         self._known: set[int] = set()
         self._padded: dict[int, Any] = {}
@@ -155,16 +156,12 @@ class PaddedSpecialization(Specialization):
         self._length = self._filled = n
         return super().prepare([*given, n])
 
-    def _result(self, r: Any, leaves: Any) -> Any:
-        result = super()._result(r, leaves)
-        varying = self._axes[r.output] if r.output >= 0 else None
-        if varying is None:
-            return result
-        cut = (slice(None),) * varying.axis + (slice(varying.times * self._length),)
-        if isinstance(result, np.ndarray):
-            return np.ascontiguousarray(result[cut])
-        result.datum = np.ascontiguousarray(result.datum[cut])
-        return result
+    def _results(self, leaves: Any, before: Any) -> Any:
+        """The results, of arrays that are cut to their length and keep no padding in memory."""
+        for k, varying in self._varying:
+            cut = (slice(None),) * varying.axis + (slice(varying.times * self._length),)
+            self.outputs[k] = self.outputs[k][cut].copy()
+        return super()._results(leaves, before)
 
 
 def _datum(leaf: Any) -> Any:

@@ -158,6 +158,8 @@ def _pointwise(p: _Padding, i: Instruction, args: Args) -> Args:
     for a in i.args:
         if (varying := p.axis(a)) is not None:
             p.expect(i, varying.axis + len(i.shape) - len(a.shape), varying.times)
+    if i.op == "pow" and i.dtype.kind in "iu":  # which raises where an exponent is negative
+        return [args[0], p.without_padding(i.args[1])]
     return args
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import microgradient as mg
 
 from ..tensor import Tensor as Base
-from ..trace_hooks import note_lengths
+from ..trace_hooks import note_lengths_told
 from .creation import arange
 from .function import FUNCTIONS, function
 from .random import default_generator
@@ -137,8 +137,8 @@ def detach(input: Any) -> Any:
 @function
 def is_same_size(input: Any, other: Any) -> bool:
     """Whether the shapes are equal."""
-    note_lengths(input)
-    note_lengths(other)
+    note_lengths_told(input)
+    note_lengths_told(other)
     return tuple(input.shape) == tuple(other.shape)
 
 
