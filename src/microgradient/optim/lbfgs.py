@@ -18,7 +18,7 @@ from .state import imported
 
 class LBFGS(Optimizer):
     """L-BFGS: steps of Newton's method with a Hessian that is estimated from the last gradients. For losses without
-    noise.
+    noise. A complex parameter is the vector of its real and imaginary parts.
 
     With gradient g and, of each of the last `history_size` iterations, the step s and the change y of the gradient:
 
@@ -138,7 +138,7 @@ class LBFGS(Optimizer):
             loss = closure()
         state["func_evals"] += 1
         parts = [p.raw * 0 if p.grad is None else p.grad.raw for p in self._parameters()]
-        return loss, float(loss), np.concatenate([np.reshape(part, -1) for part in parts])
+        return loss, float(loss), np.concatenate([_reals(part) for part in parts])
 
     def _point(self, closure: Callable[[], Any], state: State, x: list[Array], t: float, d: Array) -> Point:
         self._go(x, t, d)
@@ -149,11 +149,18 @@ class LBFGS(Optimizer):
         """Set the parameters to `x` and t times their part of the direction."""
         start = 0
         for p, value in zip(self._parameters(), x, strict=True):
-            p.store(np.asarray(value + t * d[start : start + value.size].reshape(value.shape), value.dtype))
-            start += value.size
+            numbers = _reals(value)
+            moved = np.asarray(numbers + t * d[start : start + numbers.size], numbers.dtype)
+            p.store(moved.view(value.dtype).reshape(value.shape))
+            start += numbers.size
 
     def _imported(self, entry: State, index: Any, p: Tensor, group: Group) -> State:
-        return {k: imported(value, k in self.numbers, p.dtype) for k, value in entry.items() if k != "al"}
+        return {k: imported(value, k in self.numbers, p.raw.real.dtype) for k, value in entry.items() if k != "al"}
+
+
+def _reals(x: Array) -> Array:
+    """All entries as one vector; complex numbers as their two parts."""
+    return np.ravel(x).view(x.real.dtype)
 
 
 def _largest(x: Array) -> float:
