@@ -10,6 +10,8 @@ import microgradient.torch as ours
 DRAWS = {
     "uniform": lambda t: t.empty(3000).uniform_(-0.14002801, 0.3),
     "uniform of float64": lambda t: t.empty(3000, dtype=t.float64).uniform_(-0.14002801, 0.3),
+    "uniform of large numbers": lambda t: t.empty(300, dtype=t.float64).uniform_(-1e305, 1.5e308) * 1e-305,
+    "gamma of 0": lambda t: t.distributions.Gamma(t.zeros(2), 1.0, validate_args=False).sample(),
     "linear": lambda t: t.nn.Linear(51, 7).weight,
     "trunc_normal_": lambda t: t.nn.init.trunc_normal_(t.empty(40, 50), std=0.5, a=-0.6, b=0.9),
     "trunc_normal_ of a tail": lambda t: t.nn.init.trunc_normal_(t.empty(40, 50), std=0.5, a=0.9, b=1.5),
@@ -76,3 +78,22 @@ def test_distributions_draw_what_pytorchs_do(distribution):
         found += [samples.numpy(), t.rand(5).numpy()]
     for a, b in zip(mine, theirs, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("rate", [np.nan, -1.0])
+def test_rates_of_poisson_numbers_are_not_negative(rate):
+    for t in (ours, torch):
+        with pytest.raises(RuntimeError if t is torch else ValueError, match="invalid Poisson rate, expected rate"):
+            t.poisson(t.tensor([1.0, rate]))
+
+
+@pytest.mark.parametrize("ends", [(2, 1), (-3e38, 3e38), (0, np.nan), (-np.inf, 0)])
+def test_intervals_of_uniform_numbers_are_finite(ends):
+    for t in (ours, torch):
+        with pytest.raises(RuntimeError if t is torch else ValueError, match=r"uniform_|bounds"):
+            t.empty(2).uniform_(*ends)
+
+
+def test_binomial_numbers_of_counts_that_are_not_finite():
+    drawn = ours.binomial(ours.tensor([np.nan, np.inf, np.inf]), ours.tensor([0.3, 0.3, 0.0]))
+    np.testing.assert_array_equal(drawn.numpy(), [np.nan, np.inf, 0.0])  # where PyTorch has no end

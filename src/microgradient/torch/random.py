@@ -141,6 +141,12 @@ class Generator(Base):
     def uniform(self, shape: Any = (), low: float = 0.0, high: float = 1.0, dtype: Any = None) -> Any:
         """Numbers spread evenly over [low, high)."""
         shape, kind = _shape(shape), _kind(dtype)
+        most = float(np.finfo(kind).max)
+        if not 0 <= high - low <= most:
+            raise ArgumentError(
+                "MG139",
+                f"uniform_ draws from [from, to), where to - from is between 0 and {most:.5g}; got {low} and {high}.",
+            )
         if trace_hooks.current() is not None:
             return _traced(self.uniform, (shape, float(low), float(high), kind), 0, kind)
         u = self._units(math.prod(shape), kind)
@@ -261,14 +267,15 @@ def _scaled(u: Array, low: float, high: float) -> Array:
     sum_ = product + start
     parts = sum_ - product
     lost = (product - (sum_ - parts)) + (start - parts)  # what the sum lost (Knuth 1969)
-    return np.asarray(sum_ + (lost + _product_error(u, float(width), product)))
+    return np.asarray(sum_ + (lost + _product_error(u, float(width))))
 
 
-def _product_error(x: Array, y: float, product: Array) -> Array:
-    """x y - product, exactly (Dekker 1971)."""
+def _product_error(x: Array, number: float) -> Array:
+    """What rounding makes of x · number, subtracted from that exactly (Dekker 1971)."""
+    y, exponent = math.frexp(number)  # halves of a large number would overflow
     x_high, y_high = (v * 134217729.0 - (v * 134217729.0 - v) for v in (x, np.float64(y)))
     x_low, y_low = x - x_high, y - y_high
-    return np.asarray(((x_high * y_high - product) + x_high * y_low + x_low * y_high) + x_low * y_low)
+    return np.ldexp(((x_high * y_high - x * y) + x_high * y_low + x_low * y_high) + x_low * y_low, exponent)
 
 
 def _drawn(generator: Any, shape: Any, dtype: Any, transform: Callable[[Array], Array]) -> Any:
@@ -447,6 +454,11 @@ def poisson(input: Any, generator: Any = None) -> Any:
     g = _of(generator)
 
     def draw(rate: Any) -> Any:
+        if not ((rate >= 0) & (rate < np.inf)).all():
+            raise ArgumentError(
+                "MG139", f"invalid Poisson rate, expected rate to be non-negative and finite; the least is {rate.min()}, the "
+                f"greatest {rate.max()}.",
+            )  # fmt: skip
         return np.asarray(g.samplers().poisson(rate), input.raw.dtype)
 
     return wrap(trace_hooks.on_data(draw, input.raw), None)

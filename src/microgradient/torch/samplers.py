@@ -47,6 +47,8 @@ def _each(draw: Callable[..., float], *arrays: Any) -> Any:
 
 def log_gamma(a: float, u: Draw, z: Draw) -> float:
     """The logarithm of a number of Gamma(a, 1) (Marsaglia and Tsang, "A simple method for generating gamma variables", 2000)."""
+    if a <= 0:
+        return -math.inf
     boost = 0.0
     if a < 1:
         boost, a = math.log(1 - u()) / a, a + 1
@@ -79,13 +81,13 @@ def poisson(rate: float, u: Draw) -> int:
     while True:
         x, y = u() - 0.5, u()
         edge = 0.5 - abs(x)
-        k = math.floor((2 * a / edge + b) * x + rate + 0.43)
+        k = math.floor((2 * a / edge + b) * x + rate + 0.43) if edge else -1
         if edge >= 0.07 and y <= certain:
             return k
         if k < 0 or (edge < 0.013 and y > edge):
             continue
         density = -rate + k * math.log(rate) - math.lgamma(k + 1)
-        if math.log(y) + math.log(inverse) - math.log(a / (edge * edge) + b) <= density:
+        if y and math.log(y) + math.log(inverse) - math.log(a / (edge * edge) + b) <= density:
             return k
 
 
@@ -95,7 +97,7 @@ def binomial(n: float, p: float, u: Draw) -> float:
         return p
     if n <= 0 or p <= 0:
         return 0
-    if p >= 1:
+    if p >= 1 or not math.isfinite(n):
         return n
     if p > 0.5:
         return n - binomial(n, 1 - p, u)
