@@ -147,7 +147,14 @@ def _from_scipy(name: str) -> Callable[..., Any]:
 
 
 erf, erfc, erfinv = _from_scipy("erf"), _from_scipy("erfc"), _from_scipy("erfinv")
-sigmoid, digamma, _gammaln = _from_scipy("expit"), _from_scipy("psi"), _from_scipy("gammaln")
+_expit, digamma, _gammaln = _from_scipy("expit"), _from_scipy("psi"), _from_scipy("gammaln")
+
+
+def sigmoid(a: Array) -> Array:
+    if np.asarray(a).dtype.kind != "c":
+        return cast("Array", _expit(a))
+    small = np.exp(np.where(a.real < 0, a, -a))  # at most 1, so that it doesn't overflow
+    return cast("Array", np.where(a.real < 0, small, 1) / (1 + small))
 
 
 def lgamma(a: Array) -> Array:

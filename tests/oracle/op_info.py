@@ -164,7 +164,6 @@ EXCEPTIONS = {
     "nn.functional.multilabel_margin_loss": "of numbers of shape ()",
     "nn.functional.normalize": "of numbers of shape ()",
     "nn.functional.rrelu": "other random numbers",
-    "nn.functional.silu.complex": "sigmoid is of real numbers",
     "pca_lowrank": "not here yet",
     "rand_like": "other random numbers in other orders of memory",
     "sparse.mm.reduce": "products of sparse tensors add up",

@@ -13,7 +13,7 @@ R = rng.normal(size=5)
 
 # (ours, PyTorch's, JAX's, arguments)
 POINTWISE = (
-    "exp log log2 log10 log1p expm1 sqrt square sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh "
+    "exp log log2 log10 log1p expm1 sqrt square sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh sigmoid "
     "reciprocal abs angle"
 )
 OTHER = {"sign": "sgn", "conj": "conj", "real": "real", "imag": "imag"}
