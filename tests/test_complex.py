@@ -255,5 +255,7 @@ def test_sigmoid_of_complex_numbers_does_not_overflow():
     z = np.array([1 + 1j, -3 - 0.5j, 0, 0.1j, 2 + 3j])
     for f in (mg.sigmoid, mg.compile(mg.sigmoid)):
         np.testing.assert_allclose(f(mg.tensor(z)).raw, 1 / (1 + np.exp(-z)), rtol=1e-14)
-        np.testing.assert_allclose(f(mg.tensor(np.array([-800 + 2j, 800 - 2j, -700 + 0j]))).raw, [0, 1, np.exp(-700)], rtol=1e-5)
+        np.testing.assert_allclose(
+            f(mg.tensor(np.array([-800 + 2j, 800 - 2j, -700 + 0j]))).raw, [0, 1, np.exp(-700)], rtol=1e-5
+        )
     mg.check_gradients(lambda z: mg.sum(mg.real(mg.nn.functional.silu(z) * (1 + 2j))), z)

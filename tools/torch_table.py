@@ -33,7 +33,7 @@ NOTES = {  # what means something else, or only accepts what it is told
     "torch.sparse_coo_tensor": "a matrix, no `torch.Tensor`; a leaf's gradient is sparse; not in place",
     "torch.sparse_csr_tensor": "as sparse_coo_tensor; its transpose is CSR, too", "torch.sparse.sum": "of rows, columns: dense",
     "torch.sparse.mm": "of a sparse and a dense matrix", "torch.Tensor.to_sparse": "of matrices",
-    "torch.autograd.gradcheck": "by central differences, in backward mode alone",
+    "torch.autograd.gradcheck": "by central differences, with small inputs entry by entry",
 }  # fmt: skip
 
 

@@ -16,11 +16,16 @@ COPIES = [
     "F.pad(x, (0, 0))", "F.avg_pool1d(x[None], 1)", "F.max_pool1d(x[None], 1)", "F.adaptive_avg_pool1d(x[None], 3)",
     "F.unfold(x[None, None], (1, 1))", "F.pixel_shuffle(x[None, None], 1)", "F.channel_shuffle(x[None, :, :, None], 1)",
     "t.nn.MaxPool1d(1)(x[None])", "t.nn.PixelShuffle(1)(x[None, None])", "t.nn.ReLU()(x)",
+    "F.interpolate(x[None], scale_factor=1)", "F.interpolate(x[None, None], size=(2, 3), mode='bilinear')",
+    "t.nn.Upsample(scale_factor=1)(x[None])", "t.nn.ReflectionPad1d(0)(x)", "F.pad(x, (0, 0), mode='replicate')",
+    "t.einsum('ij->i', x)", "t.einsum('ijk->ki', x[None])", "t.einsum('ij,ij->ij', x, x)", "t.einsum('ii', x[:, :2])",
 ]  # fmt: skip
 VIEWS = [
     "x.expand(2, 3)", "x.expand_as(x)", "x[None].expand(1, 2, 3)", "x.unfold(0, 1, 1)", "x.diagonal()", "x.split(2)[0]", "x.T",
-    "x.unbind()[0]", "x.select(0, 1)", "x.narrow(0, 0, 1)", "x.view(3, 2)", "x.reshape(6)", "x.flatten()", "x[None].squeeze()",
-    "x.real",
+    "x.unbind()[0]", "x.select(0, 1)", "x.narrow(0, 0, 1)", "x.view(2, 1, 3)", "x.reshape(6)", "x.flatten()", "x[None].squeeze()",
+    "x.real", "t.einsum('ij->ji', x)", "t.einsum('ij', x)", "t.einsum('ji', x)", "t.einsum('ii->i', x[:, :2])",
+    "t.einsum('...j->j...', x[None])", "t.einsum('...', x)",
+    "t.einsum(x, [0, 1], [1, 0])", "t.broadcast_tensors(x, t.zeros(3))[0]", "t.broadcast_tensors(t.zeros(1), x[0])[1]",
     "x.conj()", "x.conj_physical()",
     "x.detach()", "x.data", "x.contiguous()", "x.float()", "x.to(t.float32)", "x.unflatten(1, (3, 1))",
     "x[:, ::2]", "x[...]", "x[0, 1]", "x.movedim(0, 1)", "t.atleast_3d(x)", "t.from_numpy(x.numpy())", "t.as_tensor(x)",
@@ -28,11 +33,19 @@ VIEWS = [
 ]  # fmt: skip
 
 
+LAYOUTS = {
+    "rows": lambda t: t.arange(6.0).view(2, 3),
+    "columns": lambda t: t.arange(6.0).view(3, 2).T,
+    "part": lambda t: t.arange(20.0).view(4, 5)[::2, 1:4],
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("expression", [*COPIES, *VIEWS])
-def test_writing_to_a_result_changes_what_it_changes_in_pytorch(expression):
+def test_writing_to_a_result_changes_what_it_changes_in_pytorch(expression, layout):
     seen = []
     for t in (ours, torch):
-        x = t.arange(6.0).view(2, 3)
+        x = LAYOUTS[layout](t)
         y = eval(expression, {"t": t, "F": t.nn.functional, "x": x})
         y.add_(1)
         seen.append((x.numpy(), y.numpy()))

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import microgradient as mg
+import microgradient.torch as ours
 from microgradient import nn
 from microgradient.errors import ArgumentError, ShapeError
 
@@ -163,3 +164,24 @@ def test_init_draws_from_a_generator_that_is_given() -> None:
         ]
         assert drawn[0] == drawn[1] != drawn[2]
     assert nn.init.sparse_(mg.zeros((5, 2)), 0.5, generator=mg.random.Generator(1)).shape == (5, 2)
+
+
+def test_pruning_methods_are_among_the_hooks_before_forward():
+    seen = []
+    for library in (torch, ours):
+        layer, prune = library.nn.Linear(3, 2), library.nn.utils.prune
+        layer.register_forward_pre_hook(lambda module, args: None)
+        prune.l1_unstructured(layer, "weight", 0.5)
+        prune.identity(layer, "bias")
+        hooks = [h for h in layer._forward_pre_hooks.values() if isinstance(h, prune.BasePruningMethod)]
+        seen.append([len(layer._forward_pre_hooks), {(type(h).__name__, h._tensor_name) for h in hooks}])
+        prune.remove(layer, "weight")
+        seen[-1].append(len(layer._forward_pre_hooks))
+        assert len(layer._forward_hooks) == 0
+    assert seen[0] == seen[1]
+
+
+def test_a_pruning_method_is_no_hook_to_delete():
+    layer = ours.nn.utils.prune.identity(ours.nn.Linear(3, 2), "weight")
+    with pytest.raises(ValueError, match=r"prune\.remove"):
+        layer._forward_pre_hooks.popitem()

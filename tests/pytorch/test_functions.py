@@ -57,3 +57,29 @@ def test_a_wrong_derivative_is_found():
     assert not torch.autograd.gradcheck(Wrong.apply, x, raise_exception=False)
     with pytest.raises(RuntimeError, match="Jacobian mismatch"):
         torch.autograd.gradcheck(Wrong.apply, x)
+
+
+class Cube(torch.autograd.Function):
+    """Right in backward mode, wrong in forward mode."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x**3
+
+    @staticmethod
+    def backward(ctx, g):
+        return 3 * g * ctx.saved_tensors[0] ** 2
+
+    @staticmethod
+    def jvp(ctx, t):
+        return 2 * t
+
+
+def test_forward_mode_is_checked_where_that_is_asked():
+    x, y = (torch.rand(*shape, dtype=torch.float64, requires_grad=True) for shape in ((3, 2), (2,)))
+    assert torch.autograd.gradcheck(lambda a, b: (a @ b, a.sin() * b), (x, y), check_forward_ad=True)
+    assert torch.autograd.gradcheck(Cube.apply, x)
+    assert not torch.autograd.gradcheck(Cube.apply, x, check_forward_ad=True, raise_exception=False)
+    with pytest.raises(RuntimeError, match="in forward mode"):
+        torch.autograd.gradcheck(Cube.apply, x, check_forward_ad=True)

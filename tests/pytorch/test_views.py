@@ -210,3 +210,23 @@ def test_a_compiled_function_writes_into_what_it_is_given():
         np.testing.assert_array_equal(step(torch.ones(3)).numpy(), [2.0 * k] * 3)
     np.testing.assert_array_equal(table.numpy(), [[0, 0, 0], [3, 3, 3]])
     np.testing.assert_array_equal(total.numpy(), [3, 3, 3])
+
+
+def test_several_entries_of_one_number_are_not_written():
+    x = torch.zeros(3)
+    for repeated in (*torch.broadcast_tensors(x, torch.ones(2, 3))[:1], x.expand(2, 3)):
+        with pytest.raises(RuntimeError, match=r"x\.clone\(\)"):
+            repeated[0, 0] = 5
+    assert x.tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("make", [lambda x: x.T, lambda x: x[:, :2], lambda x: x[::2, 1:]])
+def test_diagonals_of_views_are_written_with_derivatives(make):
+    x = torch.arange(12.0).reshape(4, 3).requires_grad_()
+    y = x * 1
+    make(y).diagonal().mul_(torch.tensor(3.0))
+    (y**2).sum().backward()
+    factor = np.ones((4, 3))
+    np.fill_diagonal(make(factor), 3)
+    np.testing.assert_array_equal(y.detach().numpy(), x.detach().numpy() * factor)
+    np.testing.assert_array_equal(x.grad.numpy(), 2 * x.detach().numpy() * factor**2)

@@ -16,7 +16,7 @@ from ..taped_world import TAPED
 from ..tensor import Tensor as Base
 from . import types
 from .axes import one_dim
-from .function import function
+from .function import FUNCTIONS, function
 from .shapes import lengths
 from .tensor import promoted
 
@@ -115,7 +115,9 @@ def block_diag(*tensors: Any) -> Any:
 @function(method=False)
 def broadcast_tensors(*tensors: Any) -> Any:
     """The tensors, each expanded to the shape they broadcast to."""
-    return mg.broadcast_arrays(*(tensors[0] if len(tensors) == 1 and isinstance(tensors[0], list | tuple) else tensors))
+    given = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], list | tuple) else tensors
+    shape = mg.broadcast_shapes(*(tuple(x.shape) for x in given))
+    return tuple(FUNCTIONS["expand"](x, shape) for x in given)
 
 
 @function(method=False)

@@ -8,9 +8,10 @@ import microgradient as mg
 
 from ..errors import DTypeError, ShapeError
 from ..tensor import Tensor as Base
+from . import memory
 from .axes import dims, one_dim
 from .function import FUNCTIONS, function
-from .tensor import Tensor, together
+from .tensor import Tensor, adopt, together
 
 
 def _check(name: str, input: Any, mat2: Any, ndims: tuple[int, int]) -> None:
@@ -114,18 +115,53 @@ _added("baddbmm", (3, 3), False, "beta · input + alpha · the products of two s
 _added("addbmm", (3, 3), True, "beta · input + alpha · the sum of the products of two stacks of matrices.")
 
 
-@function(method=False)
+@function(method=False, view=True)
 def einsum(equation: str, *operands: Any) -> Any:
-    """Sums of products by Einstein's convention: "ij,jk->ik", or tensors each followed by the numbers of its axes."""
+    """Sums of products by Einstein's convention: "ij,jk->ik", or tensors each followed by the numbers of its axes.
+
+    Of one tensor without a sum it is a view.
+    """
     if not isinstance(equation, str):
         equation, operands = _written(equation, *operands)
     if len(operands) == 1 and isinstance(operands[0], list | tuple):
         operands = tuple(operands[0])
+    if len(operands) == 1 and (view := _rearranged(equation, operands[0])) is not None:
+        return view
+    y = adopt(_contracted(equation, operands))
+    memory.apart(y, operands)
+    return y
+
+
+def _contracted(equation: str, operands: Any) -> Any:
     left, arrow, right = equation.replace(" ", "").partition("->")
     if arrow and "..." in left and "..." not in right:  # PyTorch sums over the axes under the dots
         y = mg.einsum(f"{left}->...{right}", *operands)
         return mg.sum(y, axis=tuple(range(y.raw.ndim - len(right))))
     return mg.einsum(equation, *operands)
+
+
+def _rearranged(equation: str, x: Any) -> Any:
+    """The view of one tensor that an equation without a sum describes: diagonals, and axes in another order. Else None."""
+    left, arrow, right = equation.replace(" ", "").partition("->")
+    free = x.raw.ndim - len(left.replace("...", ""))
+    dots = "".join(map(chr, range(0x2460, 0x2460 + free)))  # letters for the axes under the dots
+    if free < 0 or (free and "..." not in left):
+        return None
+    axes = [*left.replace("...", dots)]
+    if not arrow:
+        right = ("..." if "..." in left else "") + "".join(sorted(k for k in {*left} - {"."} if left.count(k) == 1))
+    wanted = [*right.replace("...", dots)]
+    if {*wanted} != {*axes} or len({*wanted}) < len(wanted):
+        return None
+    for letter in dict.fromkeys(axes):
+        while axes.count(letter) > 1:
+            i = axes.index(letter)
+            j = axes.index(letter, i + 1)
+            if x.shape[i] != x.shape[j]:
+                return None
+            x = FUNCTIONS["diagonal"](x, 0, i, j)
+            axes = [k for n, k in enumerate(axes) if n not in (i, j)] + [letter]
+    return FUNCTIONS["permute"](x, [axes.index(letter) for letter in wanted])
 
 
 def _written(*parts: Any) -> tuple[str, tuple[Any, ...]]:

@@ -17,7 +17,7 @@ from ..functions.arguments import axes_of, one_axis
 from ..indexing import shape_tuple
 from ..tensor import Tensor as Base
 from ..trace_hooks import note_lengths_told
-from . import types
+from . import memory, types
 from .axes import one_dim
 from .function import FUNCTIONS, function
 from .tensor import Tensor
@@ -216,7 +216,11 @@ def select(input: Any, dim: int, index: int) -> Any:
 def diagonal(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
     """The diagonal of two axes, as the last one."""
     i, j = one_dim(dim1, input.raw.ndim), one_dim(dim2, input.raw.ndim)
-    return mg.linalg.diagonal(mg.moveaxis(input, (i, j), (-2, -1)), offset=offset)
+    y = mg.linalg.diagonal(mg.moveaxis(input, (i, j), (-2, -1)), offset=offset)
+    if isinstance(input.raw, np.ndarray) and not memory.shares(y, input):  # rows that don't lie end to end were copied
+        y.raw = np.diagonal(input.raw, offset, i, j)
+        y.raw.flags.writeable = input.raw.flags.writeable
+    return y
 
 
 @function(view=True)

@@ -39,7 +39,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     for axis, (before, after) in enumerate(widths):
         if before or after:
             input = mg.take(input, wrap(_source(input.shape[axis], before, after, mode), None), axis=axis)
-    return input
+    return mg.asarray(input, copy=True)
 
 
 _MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}  # and NumPy's names

@@ -70,7 +70,7 @@ def interpolate(
             x = resampled(x, i + 2, *_cubic(length, n, scale, bool(align_corners)))
         else:
             x = resampled(x, i + 2, *_linear(length, n, scale, bool(align_corners)))
-    return x
+    return mg.asarray(x, copy=True) if x is input else x
 
 
 def upsample(

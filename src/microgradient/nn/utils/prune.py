@@ -6,6 +6,7 @@ The parameter `weight_orig` is trained, the buffer `weight_mask` saved with it. 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -42,6 +43,7 @@ class BasePruningMethod:
 
     PRUNING_TYPE: ClassVar[str] = "global"
     dim: int = -1
+    _tensor_name: str = ""
 
     def compute_mask(self, t: Any, default_mask: Any) -> Any:
         """1 where an entry stays, 0 where it goes."""
@@ -53,6 +55,7 @@ class BasePruningMethod:
     ) -> BasePruningMethod:
         """Prune the parameter `name` of a module by a new object of this class."""
         method = cls(*args, **kwargs)
+        method._tensor_name = name
         pruned = name in computed_names(module)
         weight = getattr(module, f"{name}_orig") if pruned else check_tensor(module, name)
         left = getattr(module, f"{name}_mask").raw if pruned else np.ones(weight.shape, weight.dtype)
@@ -60,8 +63,9 @@ class BasePruningMethod:
         mask = wrap(method.left_of(importance, left).astype(weight.dtype), None)
         if pruned:
             getattr(module, f"{name}_mask").store(mask.raw)
+            vars(type(module))[name].fget.methods.append(method)
             return method
-        add_computed(module, name, lambda m: getattr(m, f"{name}_orig") * getattr(m, f"{name}_mask"))
+        add_computed(module, name, _Masked(name, [method]))
         module.register_parameter(f"{name}_orig", weight)
         module.register_buffer(f"{name}_mask", mask)
         return method
@@ -209,6 +213,23 @@ class CustomFromMask(BasePruningMethod):
 
     def compute_mask(self, t: Any, default_mask: Any) -> Any:
         return _array(default_mask) * _array(self.mask)
+
+
+@dataclass
+class _Masked:
+    """The getter of what is left of a parameter, which knows the methods that it was pruned by."""
+
+    name: str
+    methods: list[BasePruningMethod]
+
+    def __call__(self, module: Any) -> Any:
+        return getattr(module, f"{self.name}_orig") * getattr(module, f"{self.name}_mask")
+
+
+def methods_of(module: Module) -> list[BasePruningMethod]:
+    """The last method that each pruned parameter of a module was pruned by."""
+    getters = [vars(type(module))[name].fget for name in computed_names(module)]
+    return [getter.methods[-1] for getter in getters if isinstance(getter, _Masked)]
 
 
 def identity(module: Module, name: str) -> Module:

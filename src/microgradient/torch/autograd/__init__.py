@@ -143,34 +143,68 @@ def gradcheck(
     atol: float = 1e-5,
     rtol: float = 1e-3,
     raise_exception: bool = True,
+    check_forward_ad: bool = False,
     **_: Any,
 ) -> bool:
-    """Whether gradients agree with central differences, for the inputs that require one; these should be float64."""
+    """Whether gradients agree with central differences, for the inputs that require one; these should be float64.
+
+    `check_forward_ad`: whether derivatives in forward mode do, too.
+    """
     given = _listed(inputs)
     for i, x in enumerate(given):
         if not isinstance(x, Base) or not x.requires_grad or not x.raw.size:
             continue
         slopes = _differences(func, given, i, eps)
-        for k, y in enumerate(_outputs(func, given)):
-            for entry in range(y.raw.size):
-                seed = np.zeros(y.raw.size, y.raw.dtype)
-                seed[entry] = 1
-                (ours,) = grad(
-                    y, x, wrap(seed.reshape(y.raw.shape), None), True, allow_unused=True, materialize_grads=True
-                )
-                theirs = slopes[k][:, entry].reshape(x.raw.shape)
-                if not np.allclose(ours.raw, theirs, rtol, atol):
-                    if not raise_exception:
-                        return False
+        found = {"backward": _pulled(func, given, i)}
+        if check_forward_ad:
+            found["forward"] = _pushed(func, given, i)
+        for mode, columns in found.items():
+            for k, (ours, theirs) in enumerate(zip(columns, slopes, strict=True)):
+                wrong = np.argwhere(~np.isclose(ours, theirs, rtol, atol))
+                if len(wrong) and not raise_exception:
+                    return False
+                if len(wrong):
+                    row, entry = place = tuple(wrong[0])
                     raise GradientError(
-                        "MG118", f"Jacobian mismatch for output {k} with respect to input {i}: entry {entry} has the "
-                        f"gradient {ours.raw.ravel()[:4]} here and {theirs.ravel()[:4]} by differences of {eps}.",
+                        "MG118", f"Jacobian mismatch for output {k} with respect to input {i} in {mode} mode: that of "
+                        f"entry {entry} by entry {row} is {ours[place]} here and {theirs[place]} by differences of {eps}.",
                     )  # fmt: skip
     return True
 
 
 def _outputs(func: Any, given: list[Any]) -> list[Any]:
     return [y for y in _listed(func(*given)) if isinstance(y, Base) and y.requires_grad]
+
+
+def _pulled(func: Any, given: list[Any], i: int) -> list[Any]:
+    """As `_differences`, by a backward pass for each entry of each output."""
+    found = []
+    for y in _outputs(func, given):
+        columns = []
+        for entry in range(y.raw.size):
+            seed = np.zeros(y.raw.size, y.raw.dtype)
+            seed[entry] = 1
+            seed = wrap(seed.reshape(y.raw.shape), None)
+            (g,) = grad(y, given[i], seed, True, allow_unused=True, materialize_grads=True)
+            columns.append(g.raw.reshape(-1))
+        found.append(np.array(columns).reshape(y.raw.size, given[i].raw.size).T)
+    return found
+
+
+def _pushed(func: Any, given: list[Any], i: int) -> list[Any]:
+    """As `_differences`, by a forward pass for each entry of the input."""
+    x, rows = given[i], []
+    for place in range(x.raw.size):
+        seed = np.zeros(x.raw.size, x.raw.dtype)
+        seed[place] = 1
+        with forward_ad.dual_level():
+            moved = forward_ad.make_dual(x, wrap(seed.reshape(x.raw.shape), None, None, Tensor))
+            ends = _outputs(func, [*given[:i], moved, *given[i + 1 :]])
+            tangents = [forward_ad.unpack_dual(y).tangent for y in ends]
+        rows.append(
+            [np.zeros(y.raw.size) if t is None else t.raw.reshape(-1) for y, t in zip(ends, tangents, strict=True)]
+        )
+    return [np.array(column) for column in zip(*rows, strict=True)]
 
 
 def _differences(func: Any, given: list[Any], i: int, eps: float) -> list[Any]:
