@@ -70,7 +70,7 @@ FLOORS = [
     ["program.leaks", "program.meeting_values"], ["program.guards", "program.capture", "program.owned"],
     ["program.lengths"], ["program.padding"], ["program.specialization"], ["program.signature"], ["program.buckets"],
     ["program.retracing", "program.amortization", "program.checking"],
-    ["scalar_jit"], ["program.compiled"],
+    ["scalar_jit"], ["program.compiler"], ["program.compiled"],
 ]  # fmt: skip
 HIGHER = {"native.codegen": "native.plan.kernel"}
 """Of the floor before it, which plans what it writes, code generation knows the descriptions of kernels alone."""

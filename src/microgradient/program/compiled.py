@@ -8,7 +8,6 @@ import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from contextlib import nullcontext
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
@@ -21,23 +20,17 @@ from ..tape import TAPE, recording
 from ..trace_hooks import collection_paused
 from ..tree import flatten
 from .amortization import Amortization
-from .bindings import Reference
-from .buckets import Bucket, PaddedSpecialization
-from .capture import STATIC, TENSOR, VALUE, Traced, trace_function
-from .checking import Check, Witness
-from .guards import Guards
-from .interpret import Interpreter
-from .leaks import Leaks
-from .lengths import FixedLengthError, at_another_length, compare
-from .meeting_values import ValuesMetError, meeting_values
-from .names import Names
+from .buckets import PaddedSpecialization
+from .capture import STATIC
+from .checking import Check
+from .compiler import Compiler
+from .lengths import FixedLengthError
+from .meeting_values import ValuesMetError
 from .profile import Profile, launch_times, timing
-from .program import Program
 from .reentry import give_lock, importing, interrupt, interruptions, running
 from .retracing import Retracing
 from .signature import quick_check, signature
-from .specialization import Specialization, kept_values, native_order, restore
-from .trace import Trace
+from .specialization import native_order
 
 if TYPE_CHECKING:
     from .specialization import AnySpecialization
@@ -117,6 +110,7 @@ class Compiled:
         dynamic: bool = True,
     ) -> None:
         self._function, self._static, self._check, self._debug = function, static, check, debug
+        self._compiler = Compiler(function, bool(check), debug, functools.partial(Compiled, debug=debug))
         self._dynamic = dynamic  # whether a new shape may run eagerly
         self._calls = 0  # counted only if some are checked
         give_lock(self)
@@ -127,8 +121,6 @@ class Compiled:
         self._hits = 0
         self._retracing = Retracing(function)
         self._amortization = Amortization()
-        self._outside: set[int] = set()  # the ids of the tensors or Values that it closes over
-        self._scalar_jit: Any = None  # what traces and runs it, once it turned out to be a function of Values
         functools.update_wrapper(self, function, updated=())
 
     def __call__(self, *args: Any, **options: Any) -> Any:
@@ -205,7 +197,7 @@ class Compiled:
         """
         with launch_times() as times:
             result = self(*args, **options)
-        if self._scalar_jit is not None:
+        if self._compiler.scalar_jit is not None:
             raise ArgumentTypeError(
                 "MG205", "A function of Values is one loop of machine code: it has no launches to time."
             )
@@ -261,13 +253,13 @@ class Compiled:
     def _compiled(self, args: tuple[Any, ...], options: dict[str, Any], repeat: int) -> Any:
         """What a program gives, or EAGERLY where none is to run."""
         static = None if self._static is None else self._static_key()
-        if self._scalar_jit is None:
+        if self._compiler.scalar_jit is None:
             try:
                 return (self._checked if self._check else self._slowly)(args, options, repeat, static)
             except ValuesMetError:
                 with importing:
-                    self._scalar_jit = importlib.import_module("..scalar_jit", __package__)
-        return self._slowly(args, options, repeat, static) if self._scalar_jit.available() else EAGERLY
+                    self._compiler.scalar_jit = importlib.import_module("..scalar_jit", __package__)
+        return self._slowly(args, options, repeat, static) if self._compiler.scalar_jit.available() else EAGERLY
 
     def _run(self, found: AnySpecialization, leaves: Any, repeat: int) -> Any:
         """What a program gives for these arguments; MISMATCH if it isn't what the function would do now."""
@@ -289,7 +281,7 @@ class Compiled:
         if self._calls % self._check or repeat > 1:
             return self._slowly(args, options, repeat, static)
         leaves, rebuild, kinds, _ = self._signed(args, options, static)
-        traced, trace, leaks = self._tried(leaves, kinds, rebuild)
+        traced, trace, leaks = self._compiler.tried(leaves, kinds, rebuild)
         check = Check(self._function, leaves, kinds, rebuild, leaks, traced, trace)
         result = self._slowly(args, options, repeat, static)
         if self._latest is not None and result is not EAGERLY:
@@ -298,7 +290,7 @@ class Compiled:
 
     def _eagerly(self, args: tuple[Any, ...], options: dict[str, Any], times: int) -> Any:
         """What the function gives without a program: arrays among its arguments are tensors of their own, as in a trace."""
-        if self._scalar_jit is None:
+        if self._compiler.scalar_jit is None:
             leaves, rebuild = flatten((args, options))
             if any(map(_is_array, leaves)):
                 args, options = rebuild([wrap(native_order(x).copy(), None) if _is_array(x) else x for x in leaves])
@@ -326,7 +318,7 @@ class Compiled:
                     if not self._check and self._amortization.untraced(key, shown, repeat):
                         self.release()
                         return EAGERLY
-                    found.learn(bucket.length, *self._tried(leaves, kinds, rebuild)[:2])
+                    found.learn(bucket.length, *self._compiler.tried(leaves, kinds, rebuild)[:2])
                 result = self._run(found, leaves, repeat)
                 if result is not MISMATCH:
                     self._hits += 1
@@ -335,7 +327,7 @@ class Compiled:
             changed = several[-1].guards.names.changed() if several else []
             before = interruptions[0]
             with collection_paused():
-                made = self._made(leaves, kinds, rebuild, bucket)
+                made = self._compiler.made(leaves, kinds, rebuild, bucket)
         except FixedLengthError as reason:
             self._amortization.fixed(key, str(reason))
             made = None
@@ -346,7 +338,7 @@ class Compiled:
         self._amortization.compiled(key, bucket, getattr(made.executable, "stats", dict)())
         del several[:-3]
         several.append(made)
-        self._outside = {x for some in self._found.values() for found in some for x in found.guards.outside}
+        self._compiler.outside = {x for some in self._found.values() for found in some for x in found.guards.outside}
         made.statics = [x for x, kind in zip(leaves, kinds, strict=True) if kind == STATIC]  # known by their id
         if interruptions[0] == before:
             made.guards.skip()
@@ -365,7 +357,8 @@ class Compiled:
         """The leaves of the arguments, how to put them together again, their kinds, and the key of their signature."""
         leaves, rebuild = flatten((args, options))
         leaves = [native_order(x) if isinstance(x, np.ndarray) else x for x in leaves]
-        return leaves, rebuild, *signature(leaves, (args, options), self._outside, static, self._scalar_jit is not None)
+        outside, of_values = self._compiler.outside, self._compiler.scalar_jit is not None
+        return leaves, rebuild, *signature(leaves, (args, options), outside, static, of_values)
 
     def _remember(self, found: AnySpecialization, leaves: list[Any], args: Any, options: Any, static: Any) -> None:
         """It ran last: the next call looks whether it is like this one before it does anything else."""
@@ -375,114 +368,6 @@ class Compiled:
         flat = not options and len(leaves) == len(args) and all(a is b for a, b in zip(args, leaves, strict=True))
         check = quick_check(leaves, found, self._static_check()) if flat and not self._check else None
         self._quick = None if check is None else (check, found)
-
-    def _made(
-        self, leaves: list[Any], kinds: list[int], rebuild: Callable[[list[Any]], Any], bucket: Bucket | None
-    ) -> AnySpecialization | None:
-        """A program for these arguments. None if one turned out to be closed over as well: its signature is another one, then.
-        Raises FixedLengthError if they can't have one for a bucket."""
-        if bucket is not None:
-            return self._made_for_lengths(leaves, kinds, rebuild, bucket)
-        witness = Witness()
-        traced, trace = self._traced(leaves, kinds, rebuild, self._leaks(leaves, kinds), witness)
-        guards = self._guards(traced, trace, leaves, kinds)
-        if guards is None:
-            return None
-        made: AnySpecialization
-        if self._scalar_jit is not None:
-            compile = functools.partial(Compiled, debug=self._debug)
-            made = self._scalar_jit.ValueSpecialization(traced, kinds, guards, self._function, rebuild, compile)
-        else:
-            backend = functools.partial(Interpreter, check=True) if self._debug else native
-            made = Specialization(traced, kinds, backend, self._again(traced, rebuild), guards)
-        made.witness = witness
-        return made
-
-    def _made_for_lengths(
-        self, own: list[Any], kinds: list[int], rebuild: Any, bucket: Bucket
-    ) -> PaddedSpecialization | None:
-        """A program for all lengths up to the capacity of a bucket. No length but that of the call itself may be seen in what
-        Python changes, or raise an error."""
-        capacity, witness = bucket.capacity, Witness()
-        with at_another_length(capacity // 2):
-            shorter = self._tried(bucket.leaves(own, capacity // 2), kinds, rebuild)
-        leaves = bucket.leaves(own, capacity)
-        leaks = self._leaks(leaves, kinds)
-        try:
-            with at_another_length(capacity):
-                traced, trace = self._traced(leaves, kinds, rebuild, leaks, witness)
-            try:
-                guards = self._guards(traced, trace, leaves, kinds)
-                if guards is None:
-                    return None
-                lengths = compare(shorter[0], traced, (shorter[1], trace), (capacity // 2, capacity))
-                again = self._again(traced, rebuild)
-                made = PaddedSpecialization(traced, lengths, bucket, kinds, native, again, guards)
-                if not made.knows(bucket.length):
-                    made.learn(bucket.length, *self._tried(own, kinds, rebuild)[:2])
-            except BaseException:
-                trace.undo()
-                raise
-        finally:
-            leaks.put_back()
-        trace.put_back_attributes()
-        made.witness = witness
-        return made
-
-    def _guards(self, traced: Traced, trace: Trace, leaves: list[Any], kinds: list[int]) -> Guards | None:
-        """What must be as it was for a program; None if an argument turned out to be closed over as well."""
-        names = Names(self._function, [x for x, kind in zip(leaves, kinds, strict=True) if kind == STATIC])
-        names.are_inputs(binding.array for binding in traced.sources if isinstance(binding, Reference))
-        guards = Guards(trace, traced.sources, names)
-        if any(kind in (TENSOR, VALUE) and id(x) in guards.outside for x, kind in zip(leaves, kinds, strict=True)):
-            self._outside |= guards.outside
-            return None
-        return guards
-
-    def _leaks(self, leaves: list[Any], kinds: list[int]) -> Leaks:
-        return Leaks(Names(self._function, [x for x, kind in zip(leaves, kinds, strict=True) if kind == STATIC]))
-
-    def _traced(
-        self, leaves: list[Any], kinds: list[int], rebuild: Any, leaks: Leaks, witness: Witness | None
-    ) -> tuple[Traced, Trace]:
-        context = witness.watching() if witness is not None and self._check else nullcontext()
-        if self._scalar_jit is not None:
-            traced, trace = self._scalar_jit.trace_values(self._function, leaves, kinds, rebuild, leaks, self._debug)
-        else:
-            with meeting_values(), context:
-                traced, trace = trace_function(self._function, leaves, kinds, rebuild, leaks)
-        leaks.warn(self._function, trace.modules)
-        return traced, trace
-
-    def _tried(self, leaves: list[Any], kinds: list[int], rebuild: Any) -> tuple[Traced, Trace, Leaks]:
-        """A trace that leaves everything as it was."""
-        leaks = self._leaks(leaves, kinds)
-        try:
-            traced, trace = self._traced(leaves, kinds, rebuild, leaks, None)
-            trace.undo()
-        finally:
-            leaks.put_back()
-        return traced, trace, leaks
-
-    def _again(self, traced: Traced, rebuild: Callable[[list[Any]], Any]) -> Callable[..., Any]:
-        """The function run eagerly, for derivatives of derivatives: on what a call read, without what else it changes."""
-
-        def run(leaves: list[Any], before: Any) -> list[Any]:
-            read, states = before
-            now = [(generator, generator.get_state()) for generator, _ in states]
-            kept = kept_values([*(e.binding for e in traced.effects), *(binding for binding, _ in read)], leaves)
-            args, options = rebuild(leaves)
-            try:
-                restore(read, leaves)
-                for generator, state in states:
-                    generator.set_state(state)
-                return flatten(self._function(*args, **options))[0]
-            finally:
-                restore(kept, leaves)
-                for generator, state in now:
-                    generator.set_state(state)
-
-        return run
 
     def _static_check(self) -> Callable[[], bool] | None:
         return None if self._static is None else lambda: self._static_key() == self._key
@@ -516,17 +401,6 @@ class Method(functools.partial[Any]):
         if name.startswith("_") and name != "__name__":
             raise AttributeError(name)
         return getattr(self.func, name)
-
-
-def native(program: Program) -> Any:
-    """The program as machine code, or run by NumPy where llvmlite does not load."""
-    with importing:  # what is built upon this package
-        engine = importlib.import_module("..native.runtime.engine", __package__)
-        executable = importlib.import_module("..native.runtime.executable", __package__)
-    if engine.available():
-        return executable.Executable(program)
-    engine.warn_of_numpy()
-    return Interpreter(program)
 
 
 MISMATCH: Any = object()
