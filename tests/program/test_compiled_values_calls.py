@@ -468,3 +468,11 @@ def test_values_that_are_no_longer_closed_over_are_let_go() -> None:
         assert compiled(2.0).data == 2 * k
     gc.collect()
     assert [r() is None for r in seen] == [True] * 4 + [False] * 4  # the last four programs are kept
+
+
+def test_arrays_beside_values_may_have_any_length() -> None:
+    w = Value(2.0)
+    compiled = mg.compile(lambda x, k: w * k + len(x))
+    for n in (3, 4, 5, 6, 5):
+        assert compiled(np.ones(n), 2.0).data == 4 + n
+    assert compiled.stats()["fixed_lengths"] == ["it is a function of Values"]

@@ -16,7 +16,7 @@ from .checking import Witness
 from .guards import Guards
 from .interpret import Interpreter
 from .leaks import Leaks
-from .lengths import at_another_length, compare
+from .lengths import FixedLengthError, at_another_length, compare
 from .meeting_values import meeting_values
 from .names import Names
 from .program import Program
@@ -63,6 +63,8 @@ class Compiler:
     ) -> PaddedSpecialization | None:
         """A program for all lengths up to the capacity of a bucket. No length but that of the call itself may be seen in what
         Python changes, or raise an error."""
+        if self.scalar_jit is not None:
+            raise FixedLengthError("it is a function of Values")
         capacity, witness = bucket.capacity, Witness()
         with at_another_length(capacity // 2):
             shorter = self.tried(bucket.leaves(own, capacity // 2), kinds, rebuild)
