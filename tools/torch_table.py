@@ -17,7 +17,8 @@ PAGE = ROOT / "docs" / "differences.md"
 NAMESPACES = [
     "torch", "torch.Tensor", "torch.autograd", "torch.autograd.functional", "torch.fft", "torch.func", "torch.linalg",
     "torch.nn", "torch.nn.functional", "torch.nn.init", "torch.nn.utils", "torch.nn.utils.rnn", "torch.optim",
-    "torch.optim.lr_scheduler", "torch.special", "torch.utils.data", "torch.distributions", "torch.signal.windows",
+    "torch.optim.lr_scheduler", "torch.special", "torch.utils.data", "torch.autograd.graph",
+    "torch.distributions", "torch.signal.windows",
     "torch.masked", "torch.sparse",
 ]  # fmt: skip
 NOTES = {  # what means something else, or only accepts what it is told
@@ -33,6 +34,8 @@ NOTES = {  # what means something else, or only accepts what it is told
     "torch.sparse_coo_tensor": "a matrix, no `torch.Tensor`; a leaf's gradient is sparse; not in place",
     "torch.sparse_csr_tensor": "as sparse_coo_tensor; its transpose is CSR, too", "torch.sparse.sum": "of rows, columns: dense",
     "torch.sparse.mm": "of a sparse and a dense matrix", "torch.Tensor.to_sparse": "of matrices",
+    "torch.autograd.graph.saved_tensors_hooks": "the hooks are not called, and a note says so",
+    "torch.autograd.graph.Node": "`register_hook` of single operations; `metadata` is not there",
     "torch.autograd.gradcheck": "by central differences, with small inputs entry by entry",
 }  # fmt: skip
 

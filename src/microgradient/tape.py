@@ -23,7 +23,7 @@ from . import trace_hooks
 from .errors import GradientError, ShapeError, format_location, user_location, warn_once
 from .primitives import TABLE, Primitive, World
 from .rules import unbroadcast
-from .tensor_hooks import ON_COTANGENT
+from .tensor_hooks import ON_CONTRIBUTIONS, ON_COTANGENT
 from .trace_hooks import looks
 
 
@@ -362,6 +362,8 @@ def backward(
         if WRITTEN:
             _refuse_written(node, op)
         contributions = _contributions(node, op, t, saved, xp, wrap)
+        if ON_CONTRIBUTIONS and node in ON_CONTRIBUTIONS:
+            contributions = _through_hooks(node, t, contributions, xp)
         if spent is not None:
             node.saved = spent
         for i, g in enumerate(contributions):
@@ -447,6 +449,17 @@ def _operands(node: Node, saved: tuple[Any, ...], wrap: Any) -> tuple[Any, list[
 def picked(node: Node, i: int, part: Any, n: int) -> Node:
     """The node of result `i` of `n` of a primitive with several results."""
     return Node(PICK, (node,), (None, None), {"i": i, "n": n}, part.shape, part.dtype)
+
+
+def _through_hooks(node: Node, t: Any, contributions: Sequence[Any], xp: World) -> Sequence[Any]:
+    """What the hooks of a node let pass of what it sends to its parents, in the shapes of these."""
+    found: Sequence[Any] = [
+        g if g is None or p is None or p.shape is None else _unbroadcast(xp, g, p)
+        for g, p in zip(contributions, node.parents, strict=True)
+    ]
+    for hook in ON_CONTRIBUTIONS[node]:
+        found = hook(t, found)
+    return found
 
 
 def _in_dtype(xp: World, g: Any, dtype: Any) -> Any:

@@ -14,6 +14,9 @@ Hooks = tuple[Callable[..., Any], ...]
 ON_COTANGENT: weakref.WeakKeyDictionary[Any, Hooks] = weakref.WeakKeyDictionary()
 """By node: functions of its complete cotangent, each of which returns what goes on instead."""
 
+ON_CONTRIBUTIONS: weakref.WeakKeyDictionary[Any, Hooks] = weakref.WeakKeyDictionary()
+"""By node: functions of its cotangent and of what it sends to its parents, each of which returns what is sent instead."""
+
 AFTER_ACCUMULATION: weakref.WeakKeyDictionary[Any, Hooks] = weakref.WeakKeyDictionary()
 """By leaf: functions without arguments, called when a backward pass has added to its gradient."""
 

@@ -8,10 +8,11 @@ from operator import itemgetter
 from typing import Any
 
 
-def flatten(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any]]:
+def flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> tuple[list[Any], Callable[[list[Any]], Any]]:
     """The leaves of `tree` in order, and the function that builds the same tree around other leaves.
 
-    None is a tree without leaves, as in JAX. Dicts keep their order and class; named tuples keep their type.
+    None is a tree without leaves, as in JAX, unless `is_leaf`, which is asked of each part, says that it is one. Dicts
+    keep their order and class; named tuples keep their type.
 
     >>> leaves, rebuild = flatten({"w": [1, 2], "b": 3})
     >>> leaves, rebuild([10, 20, 30])
@@ -25,24 +26,26 @@ def flatten(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any]]:
         leaves.append(leaf)
         return ...
 
-    hollow = _mapped(take, tree)  # `rebuild` outlives the tree, and so must not hold its leaves
+    hollow = _mapped(take, tree, is_leaf)  # `rebuild` outlives the tree, and so must not hold its leaves
 
     def rebuild(new: list[Any]) -> Any:
         rest = iter(new)
-        return _mapped(lambda _: next(rest), hollow)
+        return _mapped(lambda _: next(rest), hollow)  # an ellipsis stands for each leaf
 
     return leaves, rebuild
 
 
-def _mapped(f: Callable[[Any], Any], tree: Any) -> Any:
+def _mapped(f: Callable[[Any], Any], tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> Any:
     """The same tree with f(leaf) in the place of each leaf."""
+    if is_leaf is not None and is_leaf(tree):
+        return f(tree)
     if isinstance(tree, dict):
         new = tree.copy() if type(tree) is dict else copy.copy(tree)  # a defaultdict stays one
         for key, child in tree.items():
-            new[key] = _mapped(f, child)
+            new[key] = _mapped(f, child, is_leaf)
         return new
     if isinstance(tree, list | tuple):
-        parts = [_mapped(f, child) for child in tree]
+        parts = [_mapped(f, child, is_leaf) for child in tree]
         return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
     return None if tree is None else f(tree)
 

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 import microgradient.torch as torch
+from microgradient.errors import MissingNameError
 from microgradient.torch.utils.checkpoint import checkpoint, checkpoint_sequential
 
 
@@ -189,3 +190,40 @@ def test_what_is_said_to_a_compiler_is_understood():
     dynamo.reset()
     assert torch.compiler.disable(abs) is abs
     assert not torch.compiler.is_compiling()
+
+
+def test_a_timer_counts_its_runs():
+    now = [0.0]
+
+    def clock():
+        now[0] += 0.01
+        return now[0]
+
+    calls = []
+    timer = torch.utils.benchmark.Timer("f(1)", "f(2)", timer=clock, globals={"f": calls.append}, label="appending")
+    found = timer.timeit(5)
+    assert (calls.count(1), found.number_per_run, len(found.times)) == (2 + 5, 5, 1)
+    assert found.mean == found.median == pytest.approx(0.01 / 5)
+    rounds = []
+    found = timer.blocked_autorange(lambda number, seconds: rounds.append(number), min_run_time=0.035)
+    assert rounds == [1] * len(found.times) == [1] * 4
+    assert "appending" in repr(found)
+    assert "10.00 ms" in repr(found)
+
+
+def test_what_is_accepted_says_that_nothing_is_done():
+    with pytest.warns(Warning, match="on_trace_ready is not called"):
+        profiler = torch.profiler.profile(
+            activities=[torch.profiler.ProfilerActivity.CPU],
+            schedule=torch.profiler.schedule(wait=1, warmup=1, active=3),
+            on_trace_ready=torch.profiler.tensorboard_trace_handler("log"),
+        )
+    profiler.start(), profiler.step(), profiler.stop()
+    with (
+        pytest.warns(Warning, match="are not called here"),
+        torch.autograd.graph.saved_tensors_hooks(lambda x: x, lambda x: x),
+    ):
+        pass
+    assert not isinstance(torch.jit.script(torch.nn.Linear(1, 1)), torch.jit.ScriptModule)
+    with pytest.raises(MissingNameError, match="scaled_dot_product_attention"):
+        torch.nn.attention.flex_attention.flex_attention(1, 2, 3)

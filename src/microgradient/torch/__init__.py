@@ -103,7 +103,7 @@ for _name in (
 ):
     globals()[_name] = getattr(types, _name)
 return_types = SimpleNamespace(**types.return_types)
-vmap = func.vmap
+cond, vmap = func.cond, func.vmap
 
 _LATE_MODULES = (
     "_dynamo", "accelerator", "amp", "backends", "compiler", "cuda", "distributions", "jit", "masked", "mps",

@@ -8,6 +8,7 @@ from typing import Any
 
 import microgradient as mg
 
+from ..tensor import Tensor as Base
 from ..tree import flatten
 from .tensor import adopt
 
@@ -104,6 +105,20 @@ def vjp(func: Function, *primals: Any, has_aux: bool = False) -> Any:
         return _adopted(pull(cotangents[0] if len(cotangents) == 1 else cotangents))
 
     return (_adopted(value), vjp_fn, *_adopted(tuple(aux)))
+
+
+def cond(pred: Any, true_fn: Function, false_fn: Function, operands: Any = ()) -> Any:
+    """`torch.cond`: true_fn(*operands) if `pred`, a bool or a tensor of one entry, else false_fn(*operands).
+
+    Only one of them runs, also in a compiled function.
+
+    >>> import microgradient.torch as torch
+    >>> torch.cond(torch.tensor(True), lambda x: x + 1, lambda x: x - 1, (torch.ones(2),))
+    tensor([2., 2.])
+    """
+    if isinstance(pred, Base):
+        pred = mg.reshape(pred, ())
+    return _adopted(mg.cond(pred, _adopting(true_fn), _adopting(false_fn), *operands))
 
 
 def functional_call(

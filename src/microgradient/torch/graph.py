@@ -7,11 +7,17 @@ whether it had more arguments than a tensor, and a number that is below those of
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
+from ..errors import MissingNameError
+from ..operators import wrap
 from ..primitives import TABLE
 from ..rules import INDEX
 from ..tape import PICK, Node
+from ..taped_world import TAPED
+from ..tensor import Tensor as Base
+from ..tensor_hooks import AFTER_ACCUMULATION, ON_CONTRIBUTIONS, ON_COTANGENT, RemovableHandle, add_hook
 
 _NAMES = {
     "AdaptiveAvgPool2D": "adaptive_avg_pool2d",
@@ -145,6 +151,72 @@ class BackwardNode:
             nodes = (nodes[-1], *nodes[:-1])  # addmm(bias, input, weight.t())
         return tuple((None if p is None else backward_node(p), 0) for p in nodes)
 
+    def register_prehook(self, fn: Callable[[tuple[Any, ...]], Any]) -> RemovableHandle:
+        """Call `fn(grad_outputs)` before the derivative is computed; what it returns, unless None, goes in instead."""
+        if self._node.op is None:
+            raise MissingNameError("MG139", "A leaf's node has no register_prehook here. Write `x.register_hook(…)`.")
+        return add_hook(ON_COTANGENT, self._node, self._on_outputs(fn))
+
+    def register_hook(self, fn: Callable[..., Any]) -> RemovableHandle:
+        """Call `fn(grad_inputs, grad_outputs)` after it; what it returns, unless None, goes on as `grad_inputs` instead.
+
+        Of a leaf, after the gradient was added: `fn((), grad_outputs)`. Raises MissingNameError where PyTorch's one operation is
+        several here.
+        """
+        node = self._node
+        if node.op is None:
+            return self._after_accumulation(fn)
+        self._check_one_output()
+        if _inputs(node) != node.parents:
+            raise MissingNameError(
+                "MG139", f"{self.name()} is several operations here, so that it has no register_hook. Write `x.register_hook(…)`."
+            )  # fmt: skip
+
+        def on_contributions(t: Any, contributions: Any) -> Any:
+            given = tuple(
+                None if p is None or g is None else _shown_gradient(g)
+                for p, g in zip(node.parents, contributions, strict=True)
+            )
+            new = fn(given, (_shown_gradient(t),))
+            return (
+                contributions if new is None else [_carried(g, t) for g in (new if isinstance(new, tuple) else (new,))]
+            )
+
+        return add_hook(ON_CONTRIBUTIONS, node, on_contributions)
+
+    def _on_outputs(self, fn: Callable[..., Any]) -> Callable[[Any], Any]:
+        self._check_one_output()
+
+        def on_cotangent(t: Any) -> Any:
+            new = fn((_shown_gradient(t),))
+            return t if new is None else _carried(new[0] if isinstance(new, tuple) else new, t)
+
+        return on_cotangent
+
+    def _check_one_output(self) -> None:
+        if self._node.shape is None or self._node.op is PICK:
+            raise MissingNameError(
+                "MG139", f"{self.name()} has several results: hooks are of one. Write `x.register_hook(…)`."
+            )
+
+    def _after_accumulation(self, fn: Callable[..., Any]) -> RemovableHandle:
+        last: dict[str, Any] = {}
+
+        def called() -> None:
+            if last:
+                fn((), last.pop("grad_outputs"))
+
+        handles = [
+            add_hook(ON_COTANGENT, self._node, self._on_outputs(lambda g: last.update(grad_outputs=g))),
+            add_hook(AFTER_ACCUMULATION, self._node, called),
+        ]
+
+        def remove() -> None:
+            for handle in handles:
+                handle.remove()
+
+        return RemovableHandle(remove)
+
     @property
     def variable(self) -> Any:
         """The leaf itself is not known to the graph."""
@@ -155,6 +227,22 @@ class BackwardNode:
 
     def __hash__(self) -> int:
         return hash(self._node)
+
+
+def _shown_gradient(t: Any) -> Any:
+    """A cotangent as a tensor; the sweep carries the conjugate of a complex one."""
+    from .tensor import Tensor, adopt
+
+    g = adopt(t) if isinstance(t, Base) else wrap(t, None, None, Tensor)
+    return adopt(TAPED.conj(g)) if g.raw.dtype.kind == "c" else g
+
+
+def _carried(g: Any, like: Any) -> Any:
+    """A gradient of the user's as what the sweep carries, which is what `like` is: a tensor or an array."""
+    if g is None:
+        return None
+    g = TAPED.conj(g) if g.raw.dtype.kind == "c" else g
+    return g if isinstance(like, Base) else g.raw
 
 
 def note_called(y: Any, function: str, more: bool, first: int) -> None:

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from .nn.modules import Module
+
+
+class ScriptModule(Module):
+    """A module; those that `script` and `trace` give back are of their own class, and not of this one."""
+
 
 def script(obj: Any = None, *_: Any, **__: Any) -> Any:
     """`obj` itself."""
@@ -15,7 +21,7 @@ def trace(func: Any, *_: Any, **__: Any) -> Any:
     return func
 
 
-ignore = unused = export = script_if_tracing = script
+script_method = ignore = unused = export = script_if_tracing = script
 Final = Any
 
 

@@ -32,10 +32,11 @@ class ProfilerActivity:
 class profile:  # noqa: N801 (PyTorch's name)
     """Accepted, with a note: nothing is measured."""
 
-    def __init__(self, **_: Any) -> None:
+    def __init__(self, *_: Any, **options: Any) -> None:
+        uncalled = ", and on_trace_ready is not called" if options.get("on_trace_ready") is not None else ""
         differs(
-            "MG209", "torch.profiler measures nothing here: `mg.compile(step).profile()` shows where the time goes."
-        )
+            "MG209", f"torch.profiler measures nothing here{uncalled}: `mg.compile(step).profile()` shows where the time goes."
+        )  # fmt: skip
 
     def __enter__(self) -> Self:
         return self
@@ -45,6 +46,8 @@ class profile:  # noqa: N801 (PyTorch's name)
 
     def step(self) -> None:
         """Nothing."""
+
+    start = stop = step
 
     def key_averages(self, **_: Any) -> Any:
         """An empty table."""
@@ -57,11 +60,11 @@ class _Table(list[Any]):
         return ""
 
 
-def schedule(**_: Any) -> Any:
+def schedule(*_: Any, **__: Any) -> Any:
     """A schedule of which steps are looked at: none."""
     return lambda step: None
 
 
-def tensorboard_trace_handler(dir_name: str, **_: Any) -> Any:
+def tensorboard_trace_handler(dir_name: str, *_: Any, **__: Any) -> Any:
     """A handler that writes nothing."""
     return lambda profile: None

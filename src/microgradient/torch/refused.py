@@ -12,6 +12,7 @@ _ONE_PROCESS = "one process computes here, and torch.distributed.is_available() 
 REASONS = {
     "distributed": _ONE_PROCESS,
     "nn.parallel": _ONE_PROCESS,
+    "nn.attention.flex_attention": "write `F.scaled_dot_product_attention(q, k, v, attn_mask=…)`, which takes any mask or bias",
     "fx": "`mg.compile(f).program` is the program of a function",
     "hub": "nothing is fetched from the network",
     "onnx": "there is no export yet",

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from ..refused import refused
+
 
 class SDPBackend(enum.IntEnum):
     """The ways that PyTorch has."""
@@ -27,3 +29,6 @@ def sdpa_kernel(backends: Any, set_priority: bool = False) -> Iterator[None]:
     ...     pass
     """
     yield
+
+
+flex_attention = refused("nn.attention.flex_attention")

@@ -1,5 +1,5 @@
 """`torch.utils`."""
 
-from . import checkpoint, data, dlpack, model_zoo, tensorboard
+from . import _pytree, benchmark, checkpoint, data, dlpack, model_zoo, tensorboard
 
-__all__ = ["checkpoint", "data", "dlpack", "model_zoo", "tensorboard"]
+__all__ = ["_pytree", "benchmark", "checkpoint", "data", "dlpack", "model_zoo", "tensorboard"]
