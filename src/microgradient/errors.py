@@ -117,9 +117,7 @@ def user_frame(frame: FrameType) -> FrameType:
     """The innermost frame at or above `frame` outside this package and NumPy. A recipe is read as a user's program."""
     while (back := frame.f_back) is not None:
         filename = frame.f_code.co_filename
-        if not filename.startswith(LIBRARY) or filename.startswith(
-            _RECIPES
-        ):  # as is_users, in the way of every backward()
+        if not filename.startswith(LIBRARY) or filename.startswith(_RECIPES):  # is_users, without a call for each frame
             break
         frame = back
     return frame

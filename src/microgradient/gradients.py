@@ -34,9 +34,8 @@ def accumulate(leaves: dict[Node, Any], seed: Any) -> None:
                 continue
             node.summed = (1, 0)
             if isinstance(t, Protocols):
-                node.grad = wrap(
-                    t.raw.copy(), t.node, cls=gradient_class(node)
-                )  # a sum gives the same tensor to all of its terms
+                # copied, since a sum gives the same tensor to all of its terms
+                node.grad = wrap(t.raw.copy(), t.node, cls=gradient_class(node))
             else:
                 t = as_datum(t)
                 if t.base is not None or id(t) in given:
@@ -54,6 +53,7 @@ _accumulating = threading.RLock()  # threads that share parameters must not lose
 
 
 def unconnected(loss: Any) -> GradientError:
+    """The error for a loss from which no leaf can be reached, with what cut it off, if that is known."""
     if loss.raw.dtype.kind not in "fc":
         return DTypeError("MG142", no_gradient_for(loss.raw.dtype))  # type: ignore[return-value]
     trail = ""

@@ -73,30 +73,31 @@ SHARED: dict[str, tuple[Callable[..., Any], list[Callable[[int], Any]]]] = {
         slope(lambda x: mg.sum(mg.scan(lambda c, row: (mg.tanh(c + row), c), BEGIN, 1 / x, reverse=True)[0])), [X]),
     "each row": (lambda x: mg.vmap(lambda row: mg.tanh(row @ W).sum())(x), [X]),
 }  # fmt: skip
+BECAME = "[12] operations became [12]"
 FIXED: dict[str, tuple[Callable[..., Any], str]] = {
     "the last row": (lambda x: x[-1], "`index` at .* reads along the axis that varies"),
     "all rows but one": (lambda x: x[1:], "`index` at .* differs by more than a length"),
     "backwards": (lambda x: mg.flip(x, axis=0), "`flip` at .* reads along the axis that varies"),
     "rows behind rows": (lambda x: mg.concat([x, x], axis=0), "`concat` at .* reads along the axis that varies"),
     "two axes": (lambda x: x @ x.T, "`matmul` at .* differs by more than a length"),
-    "a permutation": (lambda x: x[mg.random.permutation(len(x))] * 0, "."),
+    "a permutation": (lambda x: x[mg.random.permutation(len(x))] * 0, "`host` at .* differs by more"),
     "a loop that reads by number": (
         lambda x: mg.map(lambda row: ROWS[mg.argmax(row)].sum(), x),
         "`scan_loop` at .* reads",
     ),
     "row by row": (lambda x: sum(row.sum() * k for k, row in enumerate(x)), "operations became"),
-    "something else for long ones": (lambda x: x.sum() if len(x) > 14 else x.sum() + 1, "."),
-    "something else for some": (lambda x: x.sum() * (len(x) % 3), "."),
-    "something else for NumPy's lengths": (lambda x: x.sum() * (np.shape(x)[0] % 2 + 1), "."),
-    "something else for sizes": (lambda x: x.sum() * (np.size(x, 0) % 2 + 1), "."),
-    "something else for numbers of rows": (lambda x: x.sum() * (len(mg.unstack(x)) % 2 + 1), "."),
+    "something else for long ones": (lambda x: x.sum() if len(x) > 14 else x.sum() + 1, BECAME),
+    "something else for some": (lambda x: x.sum() * (len(x) % 3), BECAME),
+    "something else for NumPy's lengths": (lambda x: x.sum() * (np.shape(x)[0] % 2 + 1), BECAME),
+    "something else for sizes": (lambda x: x.sum() * (np.size(x, 0) % 2 + 1), BECAME),
+    "something else for numbers of rows": (lambda x: x.sum() * (len(mg.unstack(x)) % 2 + 1), BECAME),
     "a length that is returned": (lambda x: (x.sum(), len(x)), "what it returns beside tensors differs"),
     "a length that is a key": (lambda x: {len(x): x.sum()}, "what it returns beside tensors differs"),
     "text of a length": (
         lambda x: (x.sum(), mg.tensor(0.0), f"{x.shape[0]}"),
         "what it returns beside tensors differs",
     ),
-    "as many rows as there are": (lambda x: x + TABLE[: len(x)], "."),
+    "as many rows as there are": (lambda x: x + TABLE[: len(x)], "`index` at .* differs by more"),
 }
 TOO_SHORT = {"columns": 0, "extremes": 0, "extremes of integers": 0, "their places": 0, "softmax": 0, "mean and variance": 0,
              "that of an extreme": 0, "a length that is read": 0, "other shapes": 0, "shapes of a length that is read": 0,
