@@ -29,7 +29,8 @@ VIEWS = [
     "x.conj()", "x.conj_physical()",
     "x.detach()", "x.data", "x.contiguous()", "x.float()", "x.to(t.float32)", "x.unflatten(1, (3, 1))",
     "x[:, ::2]", "x[...]", "x[0, 1]", "x.movedim(0, 1)", "t.atleast_3d(x)", "t.from_numpy(x.numpy())", "t.as_tensor(x)",
-    "F.dropout(x, 0.5, False)", "t.nn.Identity()(x)", "t.nn.Flatten()(x)", "t.nn.Unflatten(1, (3, 1))(x)", "t.positive(x)",
+    "F.dropout(x, 0.5, False)", "t.nn.Identity()(x)", "t.nn.Flatten()(x)", "t.nn.Sequential(t.nn.Flatten(0))(x)",
+    "t.nn.Unflatten(1, (3, 1))(x)", "t.positive(x)",
 ]  # fmt: skip
 
 

@@ -1,5 +1,7 @@
 """`torch.nn.utils` of this package does to modules what PyTorch's does, with the same random numbers."""
 
+from collections import OrderedDict
+
 import pytest
 import torch
 import torch.nn.utils.prune
@@ -56,7 +58,13 @@ def test_dictionaries_of_hooks():
         for key in list(layer._backward_hooks):
             del layer._backward_hooks[key]
         layer(module.ones(1, 2, requires_grad=True)).sum().backward()
-        return sizes, calls, len(layer._forward_hooks), str(layer._forward_pre_hooks)
+        sizes += [len(layer._forward_hooks), str(layer._forward_pre_hooks)]
+        layer._forward_hooks = layer._forward_hooks
+        layer._backward_hooks = {7: lambda *_: calls.append("another")}
+        layer(module.ones(1, 2, requires_grad=True)).sum().backward()
+        layer._forward_hooks = OrderedDict()
+        layer(module.ones(1, 2))
+        return sizes, calls
 
     theirs, own = both(seen)
     assert own == theirs

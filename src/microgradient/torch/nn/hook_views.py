@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 from ...errors import ArgumentError
@@ -62,3 +62,11 @@ class HookView(MutableMapping[int, Callable[..., Any]]):
 
     def __repr__(self) -> str:
         return repr(OrderedDict(self))
+
+
+def replace_hooks(module: Any, functions: Mapping[int, Callable[..., Any]], kind: str) -> None:
+    """Give a module these hooks in the place of those that it has: `module._forward_hooks = OrderedDict()`."""
+    given = dict(functions)  # which may be the view itself
+    view = HookView(module, kind)
+    view.clear()
+    view.update(given)

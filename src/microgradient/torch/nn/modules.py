@@ -27,7 +27,7 @@ from ..graph import note_called
 from ..random import sharing
 from ..strict import differs
 from ..tensor import Tensor, adopt
-from .hook_views import KINDS, HookView
+from .hook_views import KINDS, HookView, replace_hooks
 from .parameter import Parameter, as_parameter
 from .reprs import functions, shown
 
@@ -149,7 +149,7 @@ class Module(Base):
 
 
 for _attribute, _kind in KINDS.items():
-    setattr(Module, _attribute, property(partial(HookView, kind=_kind)))
+    setattr(Module, _attribute, property(partial(HookView, kind=_kind), partial(replace_hooks, kind=_kind)))
 
 
 class _IncompatibleKeys(LoadResult):
@@ -184,6 +184,7 @@ class _Layer(Module):
     _function: str | None = None
     """The function of `torch.nn.functional` that this is, by name."""
     _is_view = False
+    """Whether the result may share the memory of the argument."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         types.check_device(options.pop("device", None))
@@ -253,7 +254,7 @@ def layer(base: type[Base]) -> type[Module]:
             "__module__": "microgradient.torch.nn",
             "__doc__": (base.__doc__ or "").partition("\n\n")[0],
             "_function": _function_of(base.__name__),
-            "_is_view": base in (_nn.Flatten, _nn.Unflatten),
+            "_is_view": base in (_nn.Flatten, _nn.Unflatten, _nn.Sequential),
         },
     )
     for name, value in vars(base).items():
