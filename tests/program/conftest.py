@@ -9,7 +9,7 @@ import os
 
 import pytest
 
-from microgradient.program import compiled
+from microgradient.program import compiler
 from microgradient.program.interpret import Interpreter
 
 ON_BOTH = {"test_functions", "test_derivatives"}
@@ -23,4 +23,4 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(autouse=True)
 def _backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if "interpreter" in (getattr(request, "param", ""), os.environ.get("MICROGRADIENT_TEST_BACKEND", "")):
-        monkeypatch.setattr(compiled, "native", Interpreter)
+        monkeypatch.setattr(compiler, "native", Interpreter)
