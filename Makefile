@@ -41,7 +41,7 @@ NARROWER = from microgradient.native.runtime.engine import TARGETS, host; \
 widths: $(VENV)/installed-test
 	@for target in $$($(BIN)/python -c '$(NARROWER)'); do \
 		echo "MICROGRADIENT_TARGET=$$target"; \
-		MICROGRADIENT_TARGET=$$target $(PYTEST) tests/native tests/program -m "not slow" || exit 1; \
+		MICROGRADIENT_TARGET=$$target $(PYTEST) tests/native tests/program tests/test_train_compiled.py -m "not slow" || exit 1; \
 	done
 
 # What may depend on the version of Python, under each that is here   (make pythons PYTHONS=/path/to/python3.13)

@@ -23,6 +23,7 @@ from .names import Names, same
 _FAR = 3  # containers in containers that are looked into
 _LONG = 64  # entries of a container that are looked into
 _ATTRIBUTE = "{}"
+_BETWEEN_THREADS = ("threading", "queue", "concurrent.futures._base")
 _GENERATORS = (random.Random, np.random.Generator, np.random.RandomState)
 
 
@@ -109,6 +110,8 @@ class Leaks:
     def _keep(self, x: Any, far: int, called: str = "") -> None:
         if isinstance(x, _GENERATORS) and not isinstance(x, random.SystemRandom):  # which has no state
             self._generators.append(x)
+        if type(x).__module__ in _BETWEEN_THREADS:  # others wait there, whom a copy put back would forget
+            return
         space = x if isinstance(x, list | dict | deque) else _attributes(x)
         if space is not None and id(space) not in self._kept:
             self._kept[id(space)] = space, space.copy(), called + "[{!r}]" if space is x else _ATTRIBUTE
