@@ -19,7 +19,6 @@ from .lengths import FixedLengthError, Lengths, compare
 from .padding import padded
 from .signature import ENTRIES
 from .specialization import Specialization
-from .trace import Trace
 
 LEAST = 8
 """The smallest capacity."""
@@ -135,10 +134,9 @@ class PaddedSpecialization(Specialization):
         """
         return not self._lengths.asked or n in self._known or n == self._bucket.capacity
 
-    def learn(self, n: int, traced: Traced, trace: Trace) -> None:
+    def learn(self, n: int, traced: Traced) -> None:
         """It was traced at the length n. Raises FixedLengthError if that is another program."""
-        found = compare(traced, self._at_capacity, (trace, trace), (n, self._bucket.capacity))
-        if not self._lengths.hold(found._replace(asked=True), n):
+        if not self._lengths.hold(compare(traced, self._at_capacity, (n, self._bucket.capacity)), n):
             raise FixedLengthError(f"it does something else for the length {n}")
         self._known.add(n)
 

@@ -318,7 +318,7 @@ class Compiled:
                     if not self._check and self._amortization.untraced(key, shown, repeat):
                         self.release()
                         return EAGERLY
-                    found.learn(bucket.length, *self._compiler.tried(leaves, kinds, rebuild)[:2])
+                    found.learn(bucket.length, self._compiler.tried(leaves, kinds, rebuild)[0])
                 result = self._run(found, leaves, repeat)
                 if result is not MISMATCH:
                     self._hits += 1
@@ -330,6 +330,7 @@ class Compiled:
                 made = self._compiler.made(leaves, kinds, rebuild, bucket)
         except FixedLengthError as reason:
             self._amortization.fixed(key, str(reason))
+            self._found.pop(slot, None)  # no call comes there any more
             made = None
         if made is None:
             return self._slowly(args, options, repeat, static)

@@ -67,7 +67,7 @@ class Compiler:
             raise FixedLengthError("it is a function of Values")
         capacity, witness = bucket.capacity, Witness()
         with at_another_length(capacity // 2):
-            shorter = self.tried(bucket.leaves(own, capacity // 2), kinds, rebuild)
+            shorter, shorter_trace, _ = self.tried(bucket.leaves(own, capacity // 2), kinds, rebuild)
         leaves = bucket.leaves(own, capacity)
         leaks = self._leaks(leaves, kinds)
         try:
@@ -76,12 +76,14 @@ class Compiler:
             try:
                 guards = self._guards(traced, trace, leaves, kinds)
                 if guards is None:
+                    trace.undo()
                     return None
-                lengths = compare(shorter[0], traced, (shorter[1], trace), (capacity // 2, capacity))
+                lengths = compare(shorter, traced, (capacity // 2, capacity))
+                lengths = lengths._replace(asked=shorter_trace.lengths_read != trace.lengths_read)
                 again = self._again(traced, rebuild)
                 made = PaddedSpecialization(traced, lengths, bucket, kinds, native, again, guards)
                 if not made.knows(bucket.length):
-                    made.learn(bucket.length, *self.tried(own, kinds, rebuild)[:2])
+                    made.learn(bucket.length, self.tried(own, kinds, rebuild)[0])
             except BaseException:
                 trace.undo()
                 raise

@@ -20,7 +20,6 @@ from ..random import Drawing
 from .body import Body
 from .capture import Traced
 from .program import Instruction, Program
-from .trace import Trace
 
 POWERS = 1, -1, 0.5, -0.5
 """Of counts: that of a mean is n, that of a standard deviation √n."""
@@ -80,19 +79,17 @@ class Lengths(NamedTuple):
         return all(math.isclose(found.counts[k].at(n), c.at(n), rel_tol=1e-6) for k, c in self.counts.items())
 
 
-def compare(first: Traced, second: Traced, traces: tuple[Trace, Trace], lengths: tuple[int, int]) -> Lengths:
+def compare(first: Traced, second: Traced, lengths: tuple[int, int]) -> Lengths:
     """What follows from the length in the first of two programs, traced at these lengths, of which the second is greater.
 
     Raises FixedLengthError."""
-    reads = [trace.lengths_read for trace in traces]
     if first.pullback is not None:
         raise FixedLengthError("its results are differentiated outside")
     if _form(first) != _form(second):
         raise FixedLengthError("what it changes or returns differs")
     if not _same_containers(first, second):
         raise FixedLengthError("what it returns beside tensors differs")
-    found = _Comparison(lengths).of(first.program, second.program)
-    return found._replace(asked=reads[0] != reads[1])
+    return _Comparison(lengths).of(first.program, second.program)
 
 
 def _form(traced: Traced) -> Any:

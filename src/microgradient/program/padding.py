@@ -163,10 +163,6 @@ def _pointwise(p: _Padding, i: Instruction, args: Args) -> Args:
     return args
 
 
-def _broadcast_to(p: _Padding, i: Instruction, args: Args) -> Args:
-    return _pointwise(p, i, args)
-
-
 def _constant(p: _Padding, i: Instruction, args: Args) -> Args:
     return args
 
@@ -482,7 +478,7 @@ def _along_axis(p: _Padding, i: Instruction, args: Args) -> Args:
 
 
 RULES: dict[str, Rule] = {
-    "constant": _constant, "broadcast_to": _broadcast_to, "reshape": _reshape, "permute_dims": _permute_dims, "pad": _pad,
+    "constant": _constant, "broadcast_to": _pointwise, "reshape": _reshape, "permute_dims": _permute_dims, "pad": _pad,
     **dict.fromkeys(("astype", "conj", "real", "imag", "complex"), _pointwise),
     **dict.fromkeys(("flip", "roll", "fft", "concat", "rfft", "rfft_transpose"), _along_others),
     **dict.fromkeys(("cumulative_sum", "cumulative_prod", "recurrence"), _from_the_start),
