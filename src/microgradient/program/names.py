@@ -139,6 +139,7 @@ def _values(name: Name) -> tuple[Any, ...]:
     return (name.value,) if not isinstance(name.home, FunctionType) else name.value[0] or ()
 
 
+@functools.lru_cache(maxsize=1024)
 def _names(code: CodeType) -> tuple[set[str], set[str]]:
     """The variables of its file and the attributes that code reads, with those of the functions written in it."""
     variables, attributes = set(), set()

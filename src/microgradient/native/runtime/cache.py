@@ -77,7 +77,15 @@ def store(name: str, code: bytes) -> None:
         except OSError:
             os.unlink(temporary)
         else:
-            _shrink(where)
+            _since[where] = _since.get(where, LIMIT) + len(code)
+            if _since[where] > LIMIT // 16:
+                _since[where] = 0
+                _shrink(where)
+
+
+_since: dict[
+    Path, int
+] = {}  # bytes stored by this process since it last looked at all files of a folder, which takes time
 
 
 def _shrink(where: Path) -> None:
