@@ -28,8 +28,8 @@ def accumulate(leaves: dict[Node, Any], seed: Any) -> None:
                 t = TAPED.conj(t) if isinstance(t, Protocols) else world().conj(t)
             if before is not None:
                 count, used = getattr(node, "summed", (1, 0))
-                if isinstance(before.raw, np.ndarray):
-                    node.summed = (count + 1, used) if before.raw.any() else (1, 0)
+                if isinstance(before.raw, np.ndarray):  # zeros that were used before are a new beginning
+                    node.summed = (1, 0) if used and not before.raw.any() else (count + 1, used)
                 node.grad = before + (t if isinstance(t, Protocols) else wrap(t, None))
                 continue
             node.summed = (1, 0)

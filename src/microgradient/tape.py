@@ -23,7 +23,7 @@ from . import trace_hooks
 from .errors import GradientError, ShapeError, format_location, user_location, warn_once
 from .primitives import TABLE, Primitive, World
 from .rules import unbroadcast
-from .tensor_hooks import ON_CONTRIBUTIONS, ON_COTANGENT
+from .tensor_hooks import ON_CONTRIBUTIONS, ON_COTANGENT, added
 from .trace_hooks import looks
 
 
@@ -342,7 +342,7 @@ def backward(
     grads = dict(cotangents)
     leaves: dict[Node, Any] = {}
     members = set(order)
-    hooked = bool(ON_COTANGENT)
+    hooked, intercepted = (bool(ON_COTANGENT), bool(ON_CONTRIBUTIONS)) if added[0] else (False, False)
     for node in order:
         t = grads.pop(node, None)
         if t is None:
@@ -362,7 +362,7 @@ def backward(
         if WRITTEN:
             _refuse_written(node, op)
         contributions = _contributions(node, op, t, saved, xp, wrap)
-        if ON_CONTRIBUTIONS and node in ON_CONTRIBUTIONS:
+        if intercepted and node in ON_CONTRIBUTIONS:
             contributions = _through_hooks(node, t, contributions, xp)
         if spent is not None:
             node.saved = spent

@@ -45,7 +45,7 @@ from .tape import (
     warn_if_nan,
 )
 from .taped_world import TAPED
-from .tensor_hooks import AFTER_ACCUMULATION, ON_COTANGENT, RemovableHandle, add_hook
+from .tensor_hooks import AFTER_ACCUMULATION, ON_COTANGENT, RemovableHandle, add_hook, added
 from .trace_hooks import Traced
 
 _recorder = recording.get
@@ -148,10 +148,12 @@ class Tensor(Protocols):
     @property
     def grad(self) -> Tensor | None:
         """The gradient accumulated by `backward`: for leaves, and after :meth:`keep_grad` for any tensor."""
-        trace_hooks.note_node(self)
-        if self.node is None:
+        if trace_hooks.hook is not None:
+            trace_hooks.note_node(self)
+        node = self.node
+        if node is None:
             return None
-        found = self.node.grad
+        found: Any = node.grad
         if found is NOT_STORED:
             warn_once(
                 "MG107",
@@ -160,8 +162,8 @@ class Tensor(Protocols):
             )
             return None
         if found is None and DEPARTED:
-            warn_if_departed(self.node)
-        return cast("Tensor | None", found)
+            warn_if_departed(node)
+        return found
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
@@ -204,7 +206,7 @@ class Tensor(Protocols):
         if gradient is None and datum.__class__ is np.ndarray:
             warn_if_nan(datum.item(), leaves)
         accumulate(leaves, t)
-        if AFTER_ACCUMULATION:
+        if added[0] and AFTER_ACCUMULATION:
             for hook in [hook for node in leaves for hook in AFTER_ACCUMULATION.get(node, ())]:
                 hook()
         note_backward(self.node)

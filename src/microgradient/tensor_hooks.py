@@ -21,6 +21,10 @@ AFTER_ACCUMULATION: weakref.WeakKeyDictionary[Any, Hooks] = weakref.WeakKeyDicti
 """By leaf: functions without arguments, called when a backward pass has added to its gradient."""
 
 
+added = [False]
+"""Whether there ever was a hook. A weak dictionary takes longer than an operation to say that it is empty."""
+
+
 class RemovableHandle:
     """What registering a hook gives: `remove()` takes it away again, and so does the end of a `with` block.
 
@@ -48,6 +52,7 @@ class RemovableHandle:
 
 def add_hook(hooks: MutableMapping[Any, Hooks], node: Any, hook: Callable[..., Any]) -> RemovableHandle:
     """Register a hook of a node, after those that it has."""
+    added[0] = True
     hooks[node] = (*hooks.get(node, ()), hook)
     held = weakref.ref(node)
 

@@ -31,6 +31,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Hook = Callable[..., Any]
 Group = dict[str, Any]  # "params", and a value for every setting
 
+_ARRAYS = (np.ndarray, np.generic)
 _BLOCK = 1 << 16  # bytes of a large parameter updated at once, so that intermediate results stay in the cache
 _TELLING = ("betas", "momentum", "rho", "alpha", "etas", "lr_decay", "beta2_decay", "max_iter", "r")
 """Settings by which a saved state is told to be another optimiser's; others come and go with versions."""
@@ -129,6 +130,8 @@ class Optimizer:
 
         Warns when there is no gradient at all, and, after ten steps, about parameters that never got one.
         """
+        if not self._hooks:
+            return self._take_step(closure)
         args: tuple[Any, ...] = () if closure is None else (closure,)
         options: dict[str, Any] = {}
         for hook in self._hooks_of("step_pre"):
@@ -144,7 +147,8 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        updated, missing, stale, trace = 0, set[tuple[int, int]](), (0, 0), trace_hooks.current()
+        updated, missing, stale = 0, set[tuple[int, int]](), (0, 0)
+        states, trace = self.state, trace_hooks.current()
         with np.errstate(all="ignore"):
             for number, group in enumerate(self.param_groups):
                 for i, p in enumerate(group["params"]):
@@ -156,9 +160,10 @@ class Optimizer:
                     node = p.node
                     if trace is None and node is not None and hasattr(node, "summed"):
                         count, used = node.summed
-                        stale = max(stale, (used, count)) if used < count else stale
-                        node.summed = (count, count)
-                    self._update(p, grad.raw, group, trace)
+                        if used < count:
+                            stale = max(stale, (used, count))
+                            node.summed = (count, count)
+                    self._update(p, grad.raw, group, states, trace)
                     updated += 1
         if stale[0]:
             warn_once(
@@ -357,7 +362,7 @@ class Optimizer:
     def _parameters(self) -> list[Tensor]:
         return [p for group in self.param_groups for p in group["params"]]
 
-    def _update(self, p: Tensor, g: Array, group: Group, trace: Any) -> None:
+    def _update(self, p: Tensor, g: Array, group: Group, states: dict[Tensor, State], trace: Any) -> None:
         data = p.raw
         if g.shape != data.shape:
             raise ShapeError(
@@ -368,13 +373,14 @@ class Optimizer:
         if trace is not None:
             trace.optimizer(self).update(p, g, group)
             return
-        states = self.state
         state = states.get(p) or self.first_state(p, group)
         for name in self.numbers:
-            if isinstance(state.get(name), np.ndarray | np.generic):  # a compiled step keeps it so
+            if isinstance(state.get(name), _ARRAYS):  # a compiled step keeps it so
                 state[name] = float(state[name])
-        if data.nbytes <= _BLOCK or not self.elementwise or data.dtype.kind == "c":
+        if data.dtype.kind == "c":
             new = self.updated(ARRAY, data, g, state, group)
+        elif data.nbytes <= _BLOCK or not self.elementwise:
+            new = self.update(ARRAY, data, g, state, group)
         else:
             new = self._update_in_blocks(data, g, state, group)
         p.store(np.asarray(new, data.dtype))
