@@ -40,6 +40,7 @@ np.testing.assert_allclose(g, special.softmax(a), rtol=1e-9)
 """
 
 
+@pytest.mark.slow
 def test_scipy_and_scikit_learn_compute_with_tensors():
     pytest.importorskip("sklearn")
     environment = os.environ | {"SCIPY_ARRAY_API": "1", "OMP_NUM_THREADS": "1"}

@@ -256,6 +256,7 @@ def test_damaged_files_get_one_sentence(run, name):
     refused(run("train", "two-layer", "--out", "a", "--resume", "--epochs", "5"), f"{name}.*MG185")
 
 
+@pytest.mark.slow
 def test_a_run_json_changed_anywhere_is_resumed_or_refused_in_one_sentence(run):
     assert run(*QUICK, "--out", "a")[0] == 0
     whole = {path.name: path.read_bytes() for path in Path("a").iterdir()}
@@ -400,6 +401,7 @@ def test_a_program_that_imports_the_library_keeps_its_ctrl_c(tmp_path):
     assert done.stdout == "True\n"
 
 
+@pytest.mark.slow
 def test_two_runs_begun_at_once_get_folders_of_their_own(tmp_path):
     runs = [start(*QUICK, cwd=tmp_path) for _ in range(3)]
     assert [process.communicate(timeout=60)[1] for process in runs] == [""] * 3

@@ -199,6 +199,7 @@ def test_data_changed_since():
     assert "the data have changed" in repr(mg.why(a))
 
 
+@pytest.mark.slow
 def test_a_long_chain_needs_no_recursion():
     a = Value(1.0)
     x = a

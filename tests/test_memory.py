@@ -48,6 +48,7 @@ def chain(y: Any, x: Any, n: int) -> Any:
     return y
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("leaf", LEAVES)
 def test_a_chain_of_a_million_operations(leaf):
     with only_reference_counts():
@@ -137,6 +138,7 @@ def scalar_training() -> Callable[[], Any]:
     return step
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("training", "steps"),
     [

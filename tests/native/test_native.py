@@ -323,6 +323,7 @@ def varied(dtype: str = "f4") -> tuple[Book, dict[str, Recorded]]:
     return b, found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 def test_narrower_processors(dtype: str) -> None:
     for target in engine.targets():
@@ -375,6 +376,7 @@ def test_programs_run_in_several_python_threads_at_once() -> None:
     assert not wrong
 
 
+@pytest.mark.slow
 def test_long_chains_become_several_kernels() -> None:
     """One kernel of everything would take minutes to compile."""
 

@@ -97,6 +97,7 @@ def test_exact_primitives_have_the_bits_of_numpy(dtype):
     assert len(cases) > 40
 
 
+@pytest.mark.slow
 def test_arguments_of_different_dtypes():
     cases = []
     dtypes = ["f4", "f8", "i8", "i4", "u8", "u1", "b1"]

@@ -161,6 +161,7 @@ def _mapped_arrays(arrays: list[Any], choice: tuple[bool, ...], n: int = 3) -> l
     return [np.stack([np.roll(a, k) for k in range(n)]) if m else a for a, m in zip(arrays, choice, strict=True)]
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(case=indexing(), data=st.data())
 def test_indexing_puts_axes_where_numpy_does(case: Any, data: Any) -> None:

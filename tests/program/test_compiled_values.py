@@ -157,6 +157,7 @@ def test_random_expressions_and_their_gradients_agree_bit_for_bit(lines, numbers
     assert same(eager, compiled)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(expressions([*KINDS, "relu"]), NUMBERS)
 def test_random_expressions_with_relu_agree_but_for_the_sign_of_zero(lines, numbers):

@@ -337,6 +337,7 @@ def chain(n):
     return fn
 
 
+@pytest.mark.slow
 def test_long_chains():
     fn = chain(20_000)
     a, b = Value(1.0), Value(1.0)

@@ -240,6 +240,7 @@ def test_second_derivatives_of_a_function_that_changes_gradients_or_arguments() 
     assert found[:2] == found[2:]
 
 
+@pytest.mark.slow
 def test_the_way_back_through_many_operations_that_are_done_again() -> None:
     w = mg.tensor([1.0, 2.0], requires_grad=True)
 

@@ -126,6 +126,7 @@ def numbers(twin: Twin) -> list[Any]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("adam", [True, False])
 @settings(max_examples=40, deadline=None)
 @given(actions=st.lists(st.sampled_from(sorted(ACTIONS)), max_size=8))

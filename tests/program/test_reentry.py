@@ -74,6 +74,7 @@ def run(code: str, seconds: float = 60) -> str:
     return found.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no timers here")
 def test_signal_handlers_that_call() -> None:
     out = run(

@@ -26,10 +26,8 @@ def assert_machine_code(f: Any, *args: Any, rtol: float = 0) -> None:
 def test_searches(dtype: str, shape: tuple[int, ...]) -> None:
     x = mg.asarray(rng.integers(-3, 4, shape).astype(dtype))  # many are equal
     for axis in (None, *range(len(shape)), -1):
-        for keepdims in (False, True):
-            options: Any = {"axis": axis, "keepdims": keepdims}
-            for f in (mg.argmax, mg.argmin, mg.count_nonzero):
-                assert_machine_code(lambda x, f=f, options=options: f(x, **options), x)
+        calls = [(f, keepdims) for f in (mg.argmax, mg.argmin, mg.count_nonzero) for keepdims in (False, True)]
+        assert_machine_code(lambda x, axis=axis, calls=calls: tuple(f(x, axis=axis, keepdims=k) for f, k in calls), x)
 
 
 def test_searches_for_every_example() -> None:
