@@ -15,8 +15,8 @@ from microgradient.errors import NonFiniteError, TraceError
 from microgradient.recipes import RECIPES, TableRecipe
 from microgradient.train import progress, safetensors
 from microgradient.train.loop import InterruptedRunError
+from microgradient.train.options import Options
 from microgradient.train.progress import show_progress
-from microgradient.train.recipe import Options
 from microgradient.train.run_folder import METRICS, MODEL, OPTIMIZER, RUN, RunFolder
 from microgradient.train.step import Step
 from test_train_loop import Noisy, begin, content, quiet, resume
@@ -55,8 +55,8 @@ def steps(make, options: Options, count: int):
 
 def agree(make, defaults: Options, **given) -> None:
     chosen = {**defaults.as_dict(), **given}
-    compiled = steps(make, Options(**{**chosen, "compile": True}), 4)
-    eager = steps(make, Options(**{**chosen, "compile": False}), 4)
+    compiled = steps(make, type(defaults)(**{**chosen, "compile": True}), 4)
+    eager = steps(make, type(defaults)(**{**chosen, "compile": False}), 4)
     np.testing.assert_allclose(compiled[0], eager[0], rtol=1e-5)
     for name, value in eager[1].items():
         np.testing.assert_allclose(compiled[1][name], value, rtol=1e-3, atol=1e-4 * np.abs(value).max(), err_msg=name)

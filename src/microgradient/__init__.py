@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .program.compiled import compile
     from .program.control_flow import cond, fori_loop, map, scan, while_loop
     from .program.vmap import vmap
+    from .recipes.use import load
     from .scalar import Value
 
 __version__ = "0.2.0"
@@ -33,7 +34,7 @@ __version__ = "0.2.0"
 __all__ = [
     "Tensor", "Value", "bernoulli", "check_gradients", "checkpoint", "compile", "cond", "custom_rule", "enable_grad",
     "fori_loop", "get_default_dtype", "get_num_threads", "grad", "hessian", "hvp", "is_grad_enabled", "jacobian", "jvp",
-    "manual_seed", "map", "no_grad", "rand", "randint", "randn", "random", "randperm", "scan", "set_default_dtype",
+    "load", "manual_seed", "map", "no_grad", "rand", "randint", "randn", "random", "randperm", "scan", "set_default_dtype",
     "set_num_threads", "tensor", "trace", "value_and_grad", "vjp", "vmap", "while_loop", "why",
 ]  # fmt: skip
 __all__ += functions.__all__
@@ -47,6 +48,7 @@ _AUTOGRAD = (
 _LATE = {  # loaded when first used
     "compile": "program.compiled",
     **dict.fromkeys(("cond", "fori_loop", "map", "scan", "while_loop"), "program.control_flow"),
+    "load": "recipes.use",
     "trace": "explain",
     "vmap": "program.vmap",
     "why": "explain",

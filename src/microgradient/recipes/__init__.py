@@ -11,6 +11,18 @@ from .text import Text
 from .two_layer import TwoLayer
 
 RECIPES: dict[str, type[Recipe]] = {recipe.name: recipe for recipe in (TwoLayer, Moons, Digits, Names, Text)}
-"""By name, the smallest first. A CSV file is trained by `TableRecipe`."""
+"""By name, by field, the smallest of each first. A CSV file is trained by `TableRecipe`."""
 
-__all__ = ["RECIPES", "Digits", "Moons", "Names", "TableRecipe", "Text", "TwoLayer"]
+FIELDS = (
+    "first steps",
+    "tables",
+    "pictures",
+    "language",
+    "sound",
+    "series",
+    "recommendation",
+    "reinforcement learning",
+)
+"""In the order in which `microgradient recipes` lists them."""
+
+__all__ = ["FIELDS", "RECIPES", "Digits", "Moons", "Names", "TableRecipe", "Text", "TwoLayer"]

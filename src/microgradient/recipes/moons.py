@@ -3,18 +3,42 @@
 from __future__ import annotations
 
 import random as python_random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..data.datasets import make_moons
+from ..data.points import read_points
 from ..scalar import MLP, Value
-from ..train.recipe import Metric, Options, Recipe
+from ..train.options import Options
+from ..train.predictor import Predictor
+from ..train.recipe import Metric, Recipe
 
 _PENALTY = 1e-4
 _DECAY_STEPS = 100
+
+
+class MoonsPredictor(Predictor):
+    """Points (points, 2) to scores (points,), above 0 on one moon and below on the other."""
+
+    takes: ClassVar[str] = "a CSV file of two numbers a line"
+
+    def __init__(self, details: Mapping[str, Any]) -> None:
+        super().__init__(details)
+        self.model = ScalarModel(seed=0)
+
+    def predict(self, inputs: Any) -> NDArray[np.float64]:
+        return self.model.scores(np.asarray(inputs, np.float64))
+
+    def read(self, names: Sequence[str]) -> NDArray[np.float64]:
+        return read_points(names)
+
+    def rows(self, inputs: Any, predicted: Any) -> tuple[list[str], list[list[Any]]]:
+        return ["x", "y", "moon", "score"], [
+            [*point, int(score > 0), f"{score:.4f}"] for point, score in zip(inputs.tolist(), predicted, strict=True)
+        ]
 
 
 class Moons(Recipe):
@@ -31,6 +55,7 @@ class Moons(Recipe):
     worked_examples: ClassVar[int] = 2
     optimizers: ClassVar[tuple[str, ...]] = ("sgd",)
     loss_unit: str = "hinge"
+    predictor_class: ClassVar[type[Predictor]] = MoonsPredictor
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)
@@ -39,7 +64,8 @@ class Moons(Recipe):
         self.x_test, self.y_test = points[100:], 2 * moons[100:] - 1
         self.train_size = len(self.x)
         self.data = (self.x, self.y, self.x_test, self.y_test)
-        self.model = ScalarModel(options.seed)
+        self.predictor = MoonsPredictor({})
+        self.predictor.model = self.model = ScalarModel(options.seed)
 
     def batch(self, examples: NDArray[np.int64]) -> tuple[list[list[float]], list[float]]:
         return self.x[examples].tolist(), self.y[examples].astype(float).tolist()
@@ -50,7 +76,7 @@ class Moons(Recipe):
         return sum(hinges, Value(0.0)) * (1.0 / len(hinges)) + penalty * _PENALTY
 
     def evaluate(self) -> list[Metric]:
-        scores = self.model.scores(self.x_test)
+        scores = self.predictor.predict(self.x_test)
         return [Metric("test accuracy", float(((scores > 0) == (self.y_test > 0)).mean()), "%"),
                 Metric("test loss", float(np.maximum(0, 1 - self.y_test * scores).mean()), "hinge")]  # fmt: skip
 
@@ -119,7 +145,7 @@ class ScalarModel:
                 for i, weight in enumerate(neuron.w):
                     weight.data = float(state[f"layers.{k}.weight"][j, i])
 
-    def train(self) -> None: ...
+    def train(self, mode: bool = True) -> None: ...
     def eval(self) -> None: ...
 
     def _layers(self) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:

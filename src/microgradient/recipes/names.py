@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import nn, random
+from .. import nn
 from ..data.bigram import bigram_loss
 from ..data.datasets import load_names
 from ..data.split import split
+from ..data.texts import read_texts
 from ..nn.functional import cross_entropy
 from ..tensor import Tensor
-from ..train.recipe import Metric, Options, Recipe
+from ..train.options import Options
+from ..train.predictor import Predictor
+from ..train.recipe import Metric, Recipe
 
 END = 0  # stands before the first letter and after the last; the letters are 1 to 26
 _IGNORED = -100  # the target of positions after the end, which cross_entropy leaves out
@@ -34,6 +38,39 @@ class NameModel(nn.Module):
         return self.head(hidden), state
 
 
+class NamesPredictor(Predictor):
+    """Beginnings of names, also empty ones, to names that begin so."""
+
+    takes: ClassVar[str] = "beginnings of names"
+
+    def __init__(self, details: Mapping[str, Any]) -> None:
+        super().__init__(details)
+        self.model = NameModel()
+
+    def predict(self, inputs: Any, longest: int = 16, seed: int = 0) -> list[str]:
+        """A name for each beginning, drawn letter by letter from the probabilities that the network gives."""
+        beginnings = [[ord(letter) - 96 for letter in text.lower() if "a" <= letter <= "z"] for text in inputs]
+        draw, names = np.random.default_rng(seed), [list(beginning) for beginning in beginnings]
+        letters, state = np.full((len(names), 1), END, np.int64), None
+        with self.inference():
+            for place in range(longest):
+                logits, state = self.model(Tensor(letters), state)
+                drawn = (logits.data[:, -1] + draw.gumbel(size=(len(names), 27))).argmax(axis=1)  # from softmax(logits)
+                letters = np.array(
+                    [[b[place] if place < len(b) else d] for b, d in zip(beginnings, drawn, strict=True)]
+                )
+                for name, letter in zip(names, letters[:, 0], strict=True):
+                    if len(name) <= place:
+                        name.append(int(letter))
+        return ["".join(chr(96 + letter) for letter in name).split(chr(96))[0] for name in names]
+
+    def read(self, names: Sequence[str]) -> list[str]:
+        return read_texts(names)
+
+    def rows(self, inputs: Any, predicted: Any) -> tuple[list[str], list[list[Any]]]:
+        return ["beginning", "name"], [[text, name.capitalize()] for text, name in zip(inputs, predicted, strict=True)]
+
+
 class Names(Recipe):
     """A tenth of the names is held out. The loss is the surprise at the next letter, in nats per letter.
 
@@ -41,12 +78,14 @@ class Names(Recipe):
     """
 
     name: ClassVar[str] = "names"
+    field: ClassVar[str] = "language"
     summary: ClassVar[str] = "an LSTM that makes up first names"
     defaults: ClassVar[Options] = Options(epochs=12, batch_size=64, lr=3e-3, optimizer="adam", model="lstm")
     models: ClassVar[tuple[str, ...]] = ("lstm",)
     loss_unit: str = "nats/char"
     lr_decay: ClassVar[float] = 0.2
     clip_norm: ClassVar[float | None] = 1.0
+    predictor_class: ClassVar[type[Predictor]] = NamesPredictor
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)
@@ -55,7 +94,8 @@ class Names(Recipe):
         self.inputs, self.targets = self.data = _encode(self.names)
         self.training, self.test = training, test
         self.train_size = len(training)
-        self.model = NameModel()
+        self.predictor = NamesPredictor({})
+        self.model = self.predictor.model
         self.held_out_loss = self.compiled(self.batch_loss)
 
     def batch(self, examples: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
@@ -78,25 +118,13 @@ class Names(Recipe):
         return [f"{self.train_size:,} names to learn from, {len(self.test):,} held out"]
 
     def report(self) -> list[str]:
-        made_up = self.make_up(200)
+        made_up = self.predictor.predict([""] * 200)
         new = [name for name in made_up if name and name not in set(self.names)]
         bigram = bigram_loss(self._pairs(self.training), self._pairs(self.test), 27)
         return [
             f"a bigram model's test loss is {bigram:.4f} nats/char",
             f"made up, not among the {len(self.names):,} names: {', '.join(name.capitalize() for name in new[:12])}",
         ]
-
-    def make_up(self, count: int, longest: int = 16) -> list[str]:
-        """Draw names letter by letter, each from the probabilities that the network gives."""
-        letters = np.full((count, 1), END, np.int64)
-        state, drawn = None, []
-        for _ in range(longest):
-            logits, state = self.model(Tensor(letters), state)
-            noise = random.uniform((count, 27)).data
-            # argmax(logits + Gumbel noise) is a draw from softmax(logits)
-            letters = (logits.data[:, -1] - np.log(-np.log(noise + 1e-12) + 1e-12)).argmax(axis=1)[:, None]
-            drawn.append(letters[:, 0])
-        return ["".join(chr(96 + letter) for letter in row).split(chr(96))[0] for row in np.stack(drawn, axis=1)]
 
     def _encoded(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         """Inputs and targets of these names, cut to the longest of them or one letter later: few lengths are few programs."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,7 +13,15 @@ from .. import nn
 from ..data.table import read_table
 from ..nn.functional import cross_entropy, mse_loss
 from ..tensor import Tensor
-from ..train.recipe import Metric, Options, Recipe
+from ..train.options import Options, option
+from ..train.recipe import Metric, Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableOptions(Options):
+    """What may be asked of a CSV file beyond what all recipes may be."""
+
+    target: str | None = option(None, "The column to predict.  [default: the last]", metavar="COLUMN")
 
 
 class TableRecipe(Recipe):
@@ -23,14 +32,14 @@ class TableRecipe(Recipe):
     """
 
     name: ClassVar[str] = "table"
+    field: ClassVar[str] = "tables"
     summary: ClassVar[str] = "any CSV file: predict one column from the others (--target COLUMN, --model mlp|linear)"
-    defaults: ClassVar[Options] = Options(epochs=40, batch_size=32, lr=5e-3, optimizer="adamw", model="mlp")
+    defaults: ClassVar[TableOptions] = TableOptions(epochs=40, batch_size=32, lr=5e-3, optimizer="adamw", model="mlp")
     models: ClassVar[tuple[str, ...]] = ("mlp", "linear")
     worked_examples: ClassVar[int] = 4
     lr_decay: ClassVar[float] = 0.1
-    takes_target: ClassVar[bool] = True
 
-    def __init__(self, options: Options, path: Path) -> None:
+    def __init__(self, options: TableOptions, path: Path) -> None:
         super().__init__(options)
         self.table = table = read_table(path, options.target, options.seed)
         self.train_size = len(table.training)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,13 +12,23 @@ from numpy.typing import NDArray
 from .. import nn, random
 from ..data.bigram import bigram_loss
 from ..data.datasets import load_text
+from ..data.texts import read_texts
 from ..errors import DataError
 from ..nn.functional import cross_entropy
 from ..tensor import Tensor
-from ..train.recipe import Metric, Options, Recipe
+from ..train.options import Options, option
+from ..train.predictor import Predictor
+from ..train.recipe import Metric, Recipe
 
 CONTEXT, WIDTH, HEADS, BLOCKS = 64, 96, 4, 2
 _HELD_OUT = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextOptions(Options):
+    """What the recipe `text` may be asked beyond what all are."""
+
+    text: str | None = option(None, "A text file to learn.  [default: Python's help pages]", metavar="FILE")
 
 
 class Block(nn.Module):
@@ -57,6 +69,38 @@ class GPT(nn.Module):
         return self.head(self.norm(x))
 
 
+class TextPredictor(Predictor):
+    """Texts to what the network writes after them, drawing each character from its probabilities."""
+
+    takes: ClassVar[str] = "the beginning of a text, or a text file"
+
+    def __init__(self, details: Mapping[str, Any]) -> None:
+        super().__init__(details)
+        self.alphabet = details["alphabet"]
+        self.model = GPT(len(self.alphabet))
+
+    def predict(self, inputs: Any, count: int = 300, temperature: float = 0.8, seed: int = 0) -> list[str]:
+        """What comes after each of the texts: `count` characters, from probabilities sharpened by `temperature` below 1."""
+        return [self.write(text, count, temperature, seed) for text in inputs]
+
+    def write(self, text: str, count: int, temperature: float = 0.8, seed: int = 0) -> str:
+        """What comes after `text`; characters that no training text had are left out of it."""
+        place = {character: code for code, character in enumerate(self.alphabet)}
+        codes = [place[character] for character in text if character in place] or [0]
+        length, draw = len(codes), np.random.default_rng(seed)
+        with self.inference():
+            for _ in range(count):
+                logits = self.model(Tensor(np.array([codes[-CONTEXT:]]))).data[0, -1] / temperature
+                codes.append(int((logits + draw.gumbel(size=len(logits))).argmax()))  # a draw from softmax(logits)
+        return "".join(self.alphabet[code] for code in codes[length:])
+
+    def read(self, names: Sequence[str]) -> list[str]:
+        return read_texts(names)
+
+    def rows(self, inputs: Any, predicted: Any) -> tuple[list[str], list[list[Any]]]:
+        return ["text", "continuation"], [list(pair) for pair in zip(inputs, predicted, strict=True)]
+
+
 class Text(Recipe):
     """The last tenth of the text is held out. An epoch shows each stretch of CONTEXT characters once, from a random
     place within it. The loss is the surprise at the next character, in nats.
@@ -65,15 +109,16 @@ class Text(Recipe):
     """
 
     name: ClassVar[str] = "text"
+    field: ClassVar[str] = "language"
     summary: ClassVar[str] = "a small GPT on the characters of Python's help pages, or of --text FILE"
-    defaults: ClassVar[Options] = Options(epochs=5, batch_size=32, lr=2e-3, optimizer="adamw", model="gpt")
+    defaults: ClassVar[TextOptions] = TextOptions(epochs=5, batch_size=32, lr=2e-3, optimizer="adamw", model="gpt")
     models: ClassVar[tuple[str, ...]] = ("gpt",)
     loss_unit: str = "nats/char"
     lr_decay: ClassVar[float] = 0.3
     clip_norm: ClassVar[float | None] = 1.0
-    takes_text: ClassVar[bool] = True
+    predictor_class: ClassVar[type[Predictor]] = TextPredictor
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: TextOptions) -> None:
         super().__init__(options)
         text = load_text(options.text)
         self.alphabet = sorted(set(text))
@@ -87,7 +132,8 @@ class Text(Recipe):
             raise DataError("MG183", f"The text has {len(text):,} characters; at least {least:,} are needed.")
         self.train_size = (len(self.training) - 1) // CONTEXT
         self.bigram = bigram_loss(_pairs(self.training), _pairs(self.test), len(self.alphabet))
-        self.model = GPT(len(self.alphabet))
+        self.predictor = TextPredictor(self.details())
+        self.model = self.predictor.model
         self.held_out_loss = self.compiled(self.batch_loss)
 
     def batch(self, examples: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
@@ -121,14 +167,12 @@ class Text(Recipe):
             *("  " + line for line in self.write(300).splitlines()),
         ]
 
-    def write(self, count: int, temperature: float = 0.8) -> str:
-        """Go on from the first held-out characters, drawing each from the probabilities that the network gives."""
-        codes = self.test[:CONTEXT].tolist()
-        for _ in range(count):
-            logits = self.model(Tensor(np.array([codes[-CONTEXT:]]))).data[0, -1] / temperature
-            noise = random.uniform((len(self.alphabet),)).data
-            codes.append(int((logits - np.log(-np.log(noise + 1e-12) + 1e-12)).argmax()))
-        return "".join(self.alphabet[code] for code in codes[CONTEXT:])
+    def details(self) -> dict[str, Any]:
+        return {"alphabet": "".join(self.alphabet)}
+
+    def write(self, count: int) -> str:
+        """Go on from the first held-out characters."""
+        return self.predictor.write("".join(self.alphabet[code] for code in self.test[:CONTEXT]), count)
 
 
 def _stretches(codes: NDArray[np.int64], starts: NDArray[np.int64]) -> tuple[Tensor, Tensor]:

@@ -19,20 +19,49 @@ gradients by hand, put right, are in the tests, beside the engine's.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import nn
+from ..data.points import read_points
 from ..nn.functional import mse_loss
 from ..tensor import Tensor
-from ..train.recipe import Metric, Options, Recipe
+from ..train.options import Options
+from ..train.predictor import Predictor
+from ..train.recipe import Metric, Recipe
 
 X = np.array([[0.1, 0.2], [0.3, 0.4], [0.5, 0.6], [0.7, 0.8]], np.float32)
 Y = np.array([[0], [1], [1], [1]], np.float32)
 X_TEST = np.array([[0.2, 0.4], [0.6, 0.8], [0.9, 1.1]], np.float32)
 Y_TEST = np.array([[0], [1], [1]], np.float32)
+
+
+class TwoLayerPredictor(Predictor):
+    """Points (points, 2) to numbers (points, 1), above a half for those of class 1."""
+
+    takes: ClassVar[str] = "a CSV file of two numbers a line"
+
+    def __init__(self, details: Mapping[str, Any]) -> None:
+        super().__init__(details)
+        hidden = nn.Linear(2, 2)
+        while not (hidden(Tensor(X)).data > 0).all():
+            hidden = nn.Linear(2, 2)
+        self.model = nn.Sequential(hidden, nn.ReLU(), nn.Linear(2, 1), nn.Sigmoid())
+
+    def predict(self, inputs: Any) -> NDArray[np.float32]:
+        with self.inference():
+            return np.asarray(self.model(Tensor(np.asarray(inputs, np.float32))).data)
+
+    def read(self, names: Sequence[str]) -> NDArray[np.float64]:
+        return read_points(names)
+
+    def rows(self, inputs: Any, predicted: Any) -> tuple[list[str], list[list[Any]]]:
+        return ["x", "y", "class", "output"], [
+            [*point, int(p > 0.5), f"{p:.4f}"] for point, p in zip(inputs.tolist(), predicted[:, 0], strict=True)
+        ]
 
 
 class TwoLayer(Recipe):
@@ -47,15 +76,14 @@ class TwoLayer(Recipe):
     models: ClassVar[tuple[str, ...]] = ("mlp",)
     worked_examples: ClassVar[int] = 4
     loss_unit: str = "MSE"
+    predictor_class: ClassVar[type[Predictor]] = TwoLayerPredictor
     train_size = len(X)
     data = (X, Y, X_TEST, Y_TEST)
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)
-        hidden = nn.Linear(2, 2)
-        while not (hidden(Tensor(X)).data > 0).all():
-            hidden = nn.Linear(2, 2)
-        self.model = nn.Sequential(hidden, nn.ReLU(), nn.Linear(2, 1), nn.Sigmoid())
+        self.predictor = TwoLayerPredictor({})
+        self.model = self.predictor.model
 
     def batch(self, examples: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         return Tensor(X[examples]), Tensor(Y[examples])
@@ -64,7 +92,7 @@ class TwoLayer(Recipe):
         return mse_loss(self.model(points), targets)
 
     def evaluate(self) -> list[Metric]:
-        predicted = self.model(Tensor(X_TEST)).data
+        predicted = self.predictor.predict(X_TEST)
         right = (predicted > 0.5) == (Y_TEST > 0.5)
         return [Metric("test accuracy", float(right.mean()), "%"),
                 Metric("test loss", float(np.mean((predicted - Y_TEST) ** 2)), "MSE")]  # fmt: skip

@@ -1,5 +1,7 @@
 """Training: the loop, the run folder it writes, the file format of the weights, the progress it shows."""
 
-from .recipe import Metric, Options, Recipe
+from .options import Options, option
+from .predictor import Predictor
+from .recipe import Metric, Recipe
 
-__all__ = ["Metric", "Options", "Recipe"]
+__all__ = ["Metric", "Options", "Predictor", "Recipe", "option"]

@@ -25,7 +25,6 @@ from .non_finite import bad_parameter
 from .progress import Progress, show_progress
 from .recipe import Metric, Recipe
 from .run_folder import Position, RunFolder
-from .step import Step
 
 _SAVE_SECONDS = 10.0
 _IMPATIENT_SECONDS = 2.0
@@ -42,7 +41,7 @@ def train(recipe: Recipe, folder: RunFolder, optimizer: Any) -> list[Metric]:
     The folder then holds the last good state.
     """
     position, options = folder.run.position, recipe.options
-    batches = batch_count(recipe)
+    batches = recipe.steps_per_epoch
     random.set_state(position.rng)
     metrics: list[Metric] = []
     first = position.epoch * batches + position.batch
@@ -51,9 +50,9 @@ def train(recipe: Recipe, folder: RunFolder, optimizer: Any) -> list[Metric]:
         _stop_signals() as stopped,
         show_progress(options.epochs, options.epochs * batches, first, recipe.loss_unit) as progress,
     ):
-        step = Step(recipe, optimizer, progress)
+        step = recipe.make_step(optimizer, progress)
         begun = time.monotonic() - position.seconds
-        while position.epoch < options.epochs:
+        while position.epoch < options.epochs and not _patience_lost(recipe, position):
             for _ in _epoch(recipe, optimizer, position, step, progress):
                 position.seconds = time.monotonic() - begun
                 if stopped() or time.monotonic() - last_save > _SAVE_SECONDS:
@@ -66,17 +65,19 @@ def train(recipe: Recipe, folder: RunFolder, optimizer: Any) -> list[Metric]:
     return metrics
 
 
-def batch_count(recipe: Recipe) -> int:
-    """How many steps an epoch has; the last batch may be a small one."""
-    return -(-recipe.train_size // recipe.options.batch_size)
-
-
 def save(recipe: Recipe, folder: RunFolder, optimizer: Any) -> None:
     """Write the run's state. Raises `NonFiniteError` if a parameter is not finite: the state before is kept."""
     if said := bad_parameter(recipe):
         raise NonFiniteError("MG170", f"After step {folder.run.position.step:,}, {said}")
     folder.run.position.rng = random.get_state()
+    folder.extra = recipe.extra_state()
     folder.save(recipe.model.state_dict(), optimizer.state_dict())
+
+
+def use_best(recipe: Recipe, folder: RunFolder) -> None:
+    """Give the model the weights of the best epoch, where a validation part chooses it."""
+    if folder.best:
+        recipe.model.load_state_dict(folder.best)
 
 
 def evaluate(recipe: Recipe) -> list[Metric]:
@@ -88,14 +89,13 @@ def evaluate(recipe: Recipe) -> list[Metric]:
     return metrics
 
 
-def _epoch(recipe: Recipe, optimizer: Any, position: Position, step: Step, progress: Progress) -> Iterator[None]:
+def _epoch(
+    recipe: Recipe, optimizer: Any, position: Position, step: Callable[..., float], progress: Progress
+) -> Iterator[None]:
     """Run what is left of an epoch, pausing after each step with `position` up to date."""
-    order = np.random.default_rng([recipe.options.seed, position.epoch]).permutation(recipe.train_size)
-    size = recipe.options.batch_size
     recipe.set_learning_rate(optimizer, recipe.learning_rate(position.epoch))
     recipe.model.train()
-    while position.batch * size < recipe.train_size:
-        examples = order[position.batch * size : (position.batch + 1) * size]
+    for examples in recipe.batches(position.epoch)[position.batch :]:
         loss = step(examples, position.step + 1)
         position.batch += 1
         position.step += 1
@@ -109,14 +109,37 @@ def _close_epoch(recipe: Recipe, folder: RunFolder, progress: Progress) -> list[
     position = folder.run.position
     metrics = evaluate(recipe)
     loss = position.loss_sum / position.examples
-    line = {"epoch": position.epoch + 1, "step": position.step, "lr": recipe.learning_rate(position.epoch)}
+    line: dict[str, Any] = {
+        "epoch": position.epoch + 1,
+        "step": position.step,
+        "lr": recipe.learning_rate(position.epoch),
+    }
     values = {metric.key: metric.value if math.isfinite(metric.value) else None for metric in metrics}
+    score = _validated(recipe)
+    if score is not None:
+        line["validation"] = score if math.isfinite(score) else None
     folder.append_metrics({**line, "train_loss": loss, **values})
     position.epoch += 1
     position.batch, position.loss_sum, position.examples = 0, 0.0, 0
-    folder.run.result = values
+    if score is None:
+        folder.run.result = values
+    elif math.isfinite(score) and (position.best is None or score < position.best):
+        position.best, position.best_epoch, folder.run.result = score, position.epoch, values
+        folder.best = {name: np.array(value) for name, value in recipe.model.state_dict().items()}
     progress.epoch(position.epoch, loss, str(metrics[0]) if metrics else "")
     return metrics
+
+
+def _validated(recipe: Recipe) -> float | None:
+    recipe.model.eval()
+    with no_grad():
+        score = recipe.validation()
+    recipe.model.train()
+    return score
+
+
+def _patience_lost(recipe: Recipe, position: Position) -> bool:
+    return bool(recipe.patience and position.best_epoch and position.epoch - position.best_epoch >= recipe.patience)
 
 
 @contextmanager

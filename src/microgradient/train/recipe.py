@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 import hashlib
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,29 +15,8 @@ from numpy.typing import NDArray
 import microgradient
 
 from ..errors import ArgumentError
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a run was asked to do. Everything a result depends on is here, in the recipe's code, or in the data.
-
-    >>> Options(epochs=3, batch_size=32, lr=0.01, optimizer="adam", model="mlp").as_dict()["seed"]
-    0
-    """
-
-    epochs: int
-    batch_size: int
-    lr: float
-    optimizer: str
-    model: str
-    seed: int = 0
-    target: str | None = None
-    text: str | None = None
-    compile: bool = True
-
-    def as_dict(self) -> dict[str, Any]:
-        """The options as a table that JSON can hold."""
-        return asdict(self)
+from .options import Options, flag
+from .predictor import Predictor
 
 
 @dataclass(frozen=True)
@@ -80,15 +59,16 @@ class Recipe:
     """
 
     name: ClassVar[str]
+    field: ClassVar[str] = "first steps"
     summary: ClassVar[str]
     defaults: ClassVar[Options]
+    predictor_class: ClassVar[type[Predictor] | None] = None  # what `microgradient predict` makes of a run folder
     models: ClassVar[tuple[str, ...]]
     optimizers: ClassVar[tuple[str, ...] | None] = None  # None: all of microgradient.optim
     loss_unit: str = "nats"
     lr_decay: ClassVar[float] = 0.0
     clip_norm: ClassVar[float | None] = None
-    takes_target: ClassVar[bool] = False
-    takes_text: ClassVar[bool] = False
+    patience: int = 0  # epochs without a better `validation` after which training ends; 0: all epochs are trained
     worked_examples: ClassVar[int] = 0  # how many training examples the gradient shown at the end is of; 0: none shown
 
     model: Any
@@ -124,6 +104,42 @@ class Recipe:
     def evaluate(self) -> list[Metric]:
         """Held-out numbers, the most telling first. Called with the model in `eval()` and recording off."""
         raise NotImplementedError
+
+    def validation(self) -> float | None:
+        """A number that tells how good the model is, less being better, from examples that are neither trained nor tested on.
+        The epoch where it is least is the one that is reported and used. None: the last epoch is.
+        """
+        return None
+
+    def pictures(self) -> Mapping[str, Callable[[Any], None]]:
+        """What to draw at the end: by name, functions of a `matplotlib.figure.Figure`. Saved as PNG in the run folder."""
+        return {}
+
+    # -- what a step is, for a recipe that isn't trained on epochs of examples
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """How many steps an epoch has; the last batch of examples may be a small one."""
+        return -(-self.train_size // self.options.batch_size)
+
+    def batches(self, epoch: int) -> Sequence[NDArray[np.int64]]:
+        """The examples of each step of an epoch: all of them once, in an order drawn from the seed and the epoch alone."""
+        order = np.random.default_rng([self.options.seed, epoch]).permutation(self.train_size)
+        size = self.options.batch_size
+        return [order[start : start + size] for start in range(0, self.train_size, size)]
+
+    def make_step(self, optimizer: Any, progress: Any) -> Callable[[NDArray[np.int64], int], float]:
+        """A function of a step's examples and its number, from 1, that changes the model and returns the loss before."""
+        from .step import Step
+
+        return Step(self, optimizer, progress)
+
+    def extra_state(self) -> dict[str, Any]:
+        """What else has to be saved for a resumed run to compute the same: arrays, and what JSON can hold."""
+        return {}
+
+    def load_extra_state(self, state: Mapping[str, Any]) -> None:
+        """Continue from what `extra_state` gave."""
 
     def data_arrays(self) -> Iterator[NDArray[Any]]:
         """The data, for the fingerprint in `run.json`: by default what the recipe keeps as `data`."""
@@ -166,24 +182,25 @@ class Recipe:
 
 
 def check_options(options: Options, recipe: type[Recipe]) -> None:
-    """Raise `ArgumentError` (MG188) for an option that makes no sense, or that the recipe has no use for."""
-    for flag, number in (("--epochs", options.epochs), ("--batch-size", options.batch_size)):
-        if number < 1:
-            raise ArgumentError("MG188", f"{flag} must be at least 1, not {number}.")
+    """Raise `ArgumentError` (MG188) for an option that makes no sense, or that the recipe doesn't know."""
+    for name in ("epochs", "batch_size"):
+        if getattr(options, name) < 1:
+            raise ArgumentError("MG188", f"{flag(name)} must be at least 1, not {getattr(options, name)}.")
     if not (math.isfinite(options.lr) and options.lr > 0):
         raise ArgumentError("MG188", f"--lr must be a positive number, not {options.lr}.")
     if not 0 <= options.seed < 2**63:
         raise ArgumentError("MG188", f"--seed must be between 0 and 2^63 - 1, not {options.seed}.")
-    known = recipe.optimizers or tuple(optimizers())
-    for flag, word, choices in (("--model", options.model, recipe.models), ("--optimizer", options.optimizer, known)):
+    known = {f.name: f.metadata["choices"] for f in fields(options) if f.metadata["choices"]}
+    for name, choices in {
+        "model": recipe.models,
+        "optimizer": recipe.optimizers or tuple(optimizers()),
+        **known,
+    }.items():
+        word = getattr(options, name)
         if word not in choices:
-            close = difflib.get_close_matches(word, choices, 1)
+            close = difflib.get_close_matches(str(word), choices, 1)
             hint = f"did you mean {close[0]}?" if close else f"choose from {', '.join(choices)}."
-            raise ArgumentError("MG188", f"{recipe.name} has no {flag} {word!r}: {hint}")
-    if options.target is not None and not recipe.takes_target:
-        raise ArgumentError("MG188", f"--target is for CSV files; {recipe.name} has no columns to choose from.")
-    if options.text is not None and not recipe.takes_text:
-        raise ArgumentError("MG188", f"--text is for the recipe text; {recipe.name} reads no text file.")
+            raise ArgumentError("MG188", f"{recipe.name} has no {flag(name)} {word!r}: {hint}")
 
 
 def optimizers() -> dict[str, Any]:

@@ -5,9 +5,11 @@
 | `run.json` | recipe, options, versions, data fingerprint; where the run stands, the random generator's state |
 | `model.safetensors` | the model's `state_dict` |
 | `optimizer.safetensors` | the optimiser's `state_dict`: its arrays, and its numbers as JSON in the metadata |
+| `best.safetensors` | the model's `state_dict` of the best epoch, where a validation part chooses it |
+| `state.safetensors` | what else the recipe needs to go on, where it needs anything |
 | `metrics.jsonl` | one line of JSON for each finished epoch |
 
-All carry the run's id, the first three the number of steps done, and `run.json` the others' SHA-256. They are replaced
+All carry the run's id, all but the last the number of steps done, and `run.json` the others' SHA-256. They are replaced
 together: all are written as `NAME.TOKEN.new`, then renamed, the optimiser first and `run.json` last. A crash between two
 renames is noticed by the step and finished when the folder is opened again. A step's state is the same however often it is
 saved, or the run interrupted. While a `RunFolder` lives, `run.lock` keeps other processes out.
@@ -18,15 +20,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-from ..errors import ArgumentError, DataError
+from ..errors import ArgumentError, DataError, MicrogradientError
 from . import safetensors
 from .atomic import (
     PENDING,
@@ -37,16 +39,21 @@ from .atomic import (
     write_all_atomically,
     write_atomically,
 )
+from .event_file import PREFIX, EventFile
 from .lock import Lock, lock
-from .recipe import Options
+from .options import Options
 
 MODEL, OPTIMIZER, RUN, METRICS = "model.safetensors", "optimizer.safetensors", "run.json", "metrics.jsonl"
-_COMMITTED = (OPTIMIZER, MODEL, RUN)
+BEST, STATE = "best.safetensors", "state.safetensors"
+_COMMITTED = (OPTIMIZER, MODEL, BEST, STATE, RUN)
 
 
 @dataclass
 class Position:
-    """Where a run stands: after `epoch` whole epochs and `batch` batches of the next one."""
+    """Where a run stands: after `epoch` whole epochs and `batch` batches of the next one.
+
+    `best` is the least validation score so far, after `best_epoch` epochs; None and 0 where nothing is validated.
+    """
 
     epoch: int = 0
     batch: int = 0
@@ -54,6 +61,8 @@ class Position:
     loss_sum: float = 0.0
     examples: int = 0
     seconds: float = 0.0
+    best: float | None = None
+    best_epoch: int = 0
     rng: dict[str, Any] = field(default_factory=dict)
 
 
@@ -82,10 +91,13 @@ class Run:
 class RunFolder:
     """A run folder on the disk. Make one with `create` or `open`."""
 
-    def __init__(self, path: Path, run: Run, held: Lock) -> None:
+    def __init__(self, path: Path, run: Run, held: Lock | None) -> None:
         self.path = path
         self.run = run
-        self._held: Lock | None = held
+        self.best: Mapping[str, Any] = {}  # the model's state_dict of the best epoch
+        self.extra: Mapping[str, Any] = {}  # what else the recipe needs to go on: arrays, and what JSON can hold
+        self._held = held
+        self._events: EventFile | None = None
 
     @classmethod
     def create(cls, path: Path, run: Run) -> RunFolder:
@@ -114,36 +126,72 @@ class RunFolder:
         _finish_interrupted_save(path)
         return cls(path, _read_run(path / RUN), held)
 
+    @classmethod
+    def peek(cls, path: Path) -> RunFolder:
+        """Open a folder to look at what was saved last, also while another process trains in it.
+
+        Raises `DataError` (MG180) if it holds no run.
+        """
+        if not any(file.is_file() for file in (path / RUN, *_pending(path, RUN))):
+            raise DataError(
+                "MG180", f"There is no run in {path}: it has no {RUN}. `microgradient train NAME` makes one."
+            )
+        try:
+            found = cls.open(path)
+        except MicrogradientError:  # in use, or it can't be written
+            return cls(path, _read_run(path / RUN), None)
+        found.release()
+        return found
+
     def release(self) -> None:
         """Let other processes use the folder: this one has written all it has to write."""
+        if self._events is not None:
+            self._events.close()
+            self._events = None
         self._held = None
 
     def save(self, model: Mapping[str, Any], optimizer: Mapping[str, Any]) -> None:
-        """Write model, optimiser and `run.json` as one: after a crash the folder holds all of a save or none."""
+        """Write model, optimiser, `best`, `extra` and `run.json` as one: after a crash the folder holds all of a save or none."""
         sync(self.path / METRICS)
         stamp = {"recipe": self.run.recipe, "step": str(self.run.position.step), **self.run.stamp}
         files = {OPTIMIZER: _optimizer_to_bytes(optimizer, stamp), MODEL: safetensors.to_bytes(model, stamp)}
+        if self.best:
+            files[BEST] = safetensors.to_bytes(self.best, stamp)
+        if self.extra:
+            files[STATE] = _state_to_bytes(self.extra, stamp)
         self.run.sha256 = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
         files[RUN] = json.dumps(asdict(self.run), indent=2, ensure_ascii=False).encode()
         write_all_atomically(self.path, files)
 
     def load(self) -> tuple[safetensors.Arrays, dict[str, Any]]:
-        """The saved model's and the saved optimiser's `state_dict`, if they are what was saved with `run.json`."""
-        files = {name: read_plain(self.path / name) for name in (MODEL, OPTIMIZER)}
-        model, model_stamp = safetensors.from_bytes(files[MODEL], str(self.path / MODEL))
-        optimizer, optimizer_stamp = _read_optimizer(files[OPTIMIZER], str(self.path / OPTIMIZER))
-        for name, stamp in ((MODEL, model_stamp), (OPTIMIZER, optimizer_stamp)):
-            for what, expected in {"step": str(self.run.position.step), **self.run.stamp}.items():
-                if stamp.get(what) != expected:
-                    raise DataError(
-                        "MG185", f"{self.path / name} is of {what} {stamp.get(what)}, and {RUN} of {what} {expected}: "
-                        "they do not belong together. Restore the folder from a copy."
-                    )  # fmt: skip
-            digest = hashlib.sha256(files[name]).hexdigest()
-            if self.run.sha256.get(name, digest) != digest:
-                raise DataError("MG185", f"{self.path / name} is damaged: it is not what the run saved, by its SHA-256 in "
-                                         f"{RUN}. Restore it from a copy.")  # fmt: skip
+        """The saved model's and optimiser's `state_dict`, if they are of this run. Sets `best` and `extra`."""
+        model, _ = self._arrays(MODEL)
+        optimizer = _optimizer_state(*self._arrays(OPTIMIZER), str(self.path / OPTIMIZER))
+        if BEST in self.run.sha256:
+            self.best, _ = self._arrays(BEST)
+        if STATE in self.run.sha256:
+            self.extra = _extra_state(*self._arrays(STATE), str(self.path / STATE))
         return model, optimizer
+
+    def weights(self) -> safetensors.Arrays:
+        """The model's `state_dict` to use: that of the best epoch, if there is one."""
+        return self._arrays(BEST if BEST in self.run.sha256 else MODEL)[0]
+
+    def _arrays(self, name: str) -> tuple[safetensors.Arrays, dict[str, str]]:
+        """Arrays and metadata of a file of the run, if it is what was saved with `run.json`."""
+        content = read_plain(self.path / name)
+        arrays, stamp = safetensors.from_bytes(content, str(self.path / name))
+        for what, expected in {"step": str(self.run.position.step), **self.run.stamp}.items():
+            if stamp.get(what) != expected:
+                raise DataError(
+                    "MG185", f"{self.path / name} is of {what} {stamp.get(what)}, and {RUN} of {what} {expected}: "
+                    "they do not belong together. Restore the folder from a copy."
+                )  # fmt: skip
+        digest = hashlib.sha256(content).hexdigest()
+        if self.run.sha256.get(name, digest) != digest:
+            raise DataError("MG185", f"{self.path / name} is damaged: it is not what the run saved, by its SHA-256 in "
+                                     f"{RUN}. Restore it from a copy.")  # fmt: skip
+        return arrays, stamp
 
     def append_metrics(self, line: Mapping[str, Any]) -> None:
         """Add one epoch's line to `metrics.jsonl`."""
@@ -151,8 +199,24 @@ class RunFolder:
             descriptor = open_plain(self.path / METRICS, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
             with open(descriptor, "a", encoding="utf-8") as file:
                 file.write(json.dumps({**line, **self.run.stamp}, ensure_ascii=False) + "\n")
+            self._write_events([line])
         except OSError as error:
             raise DataError("MG186", f"Can't write {self.path / METRICS}: {reason(error)}.") from error
+
+    def begin_events(self) -> None:
+        """Write what is in `metrics.jsonl`, and what comes, into an event file for TensorBoard, in the place of earlier ones."""
+        for old in self.path.glob(f"{PREFIX}*"):
+            old.unlink()
+        self._events = EventFile(self.path)
+        self._write_events(self.metrics())
+
+    def _write_events(self, lines: Iterable[Mapping[str, Any]]) -> None:
+        if self._events is not None:
+            for line in lines:
+                for name in line.keys() - {"epoch", "step", "run"}:
+                    if line[name] is not None:
+                        self._events.scalar(name, line[name], line["step"])
+            self._events.flush()
 
     def metrics(self) -> list[dict[str, Any]]:
         """The whole lines of `metrics.jsonl` that belong to the saved state, which may be older than the file."""
@@ -217,6 +281,17 @@ def _read_run(path: Path) -> Run:
     return run
 
 
+def run_options(kind: type[Options], run: Run, path: Path) -> Options:
+    """The options of a run. What it doesn't say has its default, and what was unset and is unknown now is left out."""
+    known = {field.name for field in fields(kind)}
+    try:
+        options = kind(**{name: value for name, value in run.options.items() if name in known or value is not None})
+        check_types(options)
+    except TypeError as error:
+        raise DataError("MG185", f"{path / RUN} is damaged: {error}. Restore it from a copy.") from error
+    return options
+
+
 def check_types(record: Run | Position | Options) -> None:
     """Raise `TypeError` for a field that has not its type. JSON may have a whole number for a float."""
     for name, hint in get_type_hints(type(record)).items():
@@ -250,6 +325,20 @@ def _finish_interrupted_save(path: Path) -> None:
         raise DataError("MG186", f"Can't write in {path}: {reason(error)}.") from error
 
 
+def _state_to_bytes(state: Mapping[str, Any], stamp: dict[str, str]) -> bytes:
+    """Arrays as they are, all else as JSON."""
+    arrays = {name: value for name, value in state.items() if isinstance(value, np.ndarray)}
+    rest = {name: value for name, value in state.items() if name not in arrays}
+    return safetensors.to_bytes(arrays, {**stamp, "values": json.dumps(rest)})
+
+
+def _extra_state(arrays: safetensors.Arrays, metadata: dict[str, str], path: str) -> dict[str, Any]:
+    try:
+        return {**json.loads(metadata["values"]), **arrays}
+    except (KeyError, ValueError, TypeError, RecursionError) as error:
+        raise DataError("MG185", f"{path} does not hold a recipe's state ({error!r}).") from error
+
+
 def _optimizer_to_bytes(state: Mapping[str, Any], stamp: dict[str, str]) -> bytes:
     """`{"state": {0: {"step": 5, "exp_avg": Tensor}}, "param_groups": […]}` as arrays `0.exp_avg` and JSON."""
     arrays: dict[str, Any] = {}
@@ -265,8 +354,7 @@ def _optimizer_to_bytes(state: Mapping[str, Any], stamp: dict[str, str]) -> byte
     return safetensors.to_bytes(arrays, {**stamp, "numbers": text})
 
 
-def _read_optimizer(content: bytes, path: str) -> tuple[dict[str, Any], dict[str, str]]:
-    arrays, metadata = safetensors.from_bytes(content, path)
+def _optimizer_state(arrays: safetensors.Arrays, metadata: dict[str, str], path: str) -> dict[str, Any]:
     try:
         numbers = json.loads(metadata["numbers"])
         state = {int(index): dict(entries) for index, entries in numbers["state"].items()}
@@ -279,4 +367,4 @@ def _read_optimizer(content: bytes, path: str) -> tuple[dict[str, Any], dict[str
         ]
     except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise DataError("MG185", f"{path} does not hold an optimiser's state ({error!r}).") from error
-    return {"state": state, "param_groups": groups}, metadata
+    return {"state": state, "param_groups": groups}

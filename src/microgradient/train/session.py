@@ -7,7 +7,7 @@ import json
 import platform
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,11 @@ import microgradient
 from .. import random
 from ..errors import ArgumentError, DataError, MicrogradientError, TraceError
 from ..native.runtime import blas
-from .loop import batch_count, evaluate, save, train
-from .recipe import Metric, Options, Recipe, check_options
-from .run_folder import METRICS, MODEL, RUN, Position, Run, RunFolder, check_types, free_folder, latest_folder
+from .loop import evaluate, save, train, use_best
+from .options import Options, flag
+from .pictures import save_pictures
+from .recipe import Metric, Recipe, check_options
+from .run_folder import METRICS, MODEL, RUN, Position, Run, RunFolder, free_folder, latest_folder, run_options
 from .worked_gradient import worked_gradient
 
 Make = Callable[[Options], Recipe]
@@ -77,7 +79,7 @@ class Session:
             raise ArgumentError("MG187", f"{folder.path} holds a run of {run.recipe}, not of {kind.name}: "
                                          "name another folder with --out.")  # fmt: skip
         run.options.setdefault("compile", False)  # a run from before there was anything to say was not
-        options = _same_options(run, given, folder.path)
+        options = _same_options(kind.defaults, run, given, folder.path)
         changed = options.compile != run.options["compile"]
         check_options(options, kind)
         random.manual_seed(options.seed)
@@ -111,7 +113,7 @@ class Session:
         for line in recipe.description():
             say(line)
         count = sum(int(np.size(parameter.data)) for parameter in recipe.model.parameters())
-        length = f"{_counted(options.epochs, 'epoch')} of {_counted(batch_count(recipe), 'step')}"
+        length = f"{_counted(options.epochs, 'epoch')} of {_counted(recipe.steps_per_epoch, 'step')}"
         say(f"model {options.model} with {count:,} parameters; {options.optimizer}, learning rate {options.lr:g}, "
             f"{length}, seed {options.seed}")  # fmt: skip
         if position.step:
@@ -119,7 +121,10 @@ class Session:
         if self.changed:
             now = "compiled" if options.compile else "not compiled"
             say(f"from here on {now}, unlike before: the numbers are the same to rounding")
-        metrics = train(recipe, self.folder, self.optimizer) or evaluate(recipe)
+        metrics = train(recipe, self.folder, self.optimizer)
+        if position.best_epoch or not metrics:
+            use_best(recipe, self.folder)
+            metrics = evaluate(recipe)
         self._tell_result(say, metrics)
 
     def resume_command(self) -> str:
@@ -129,25 +134,40 @@ class Session:
     def _tell_result(self, say: Say, metrics: list[Metric]) -> None:
         position = self.folder.run.position
         say("")
-        say(f"{', '.join(map(str, metrics))} after {_counted(position.epoch, 'epoch')}, "
+        chosen = (
+            f", chosen by the validation part of {_counted(position.epoch, 'epoch')}" if position.best_epoch else ""
+        )
+        say(f"{', '.join(map(str, metrics))} after {_counted(position.best_epoch or position.epoch, 'epoch')}{chosen}, "
             f"{position.step:,} steps in {position.seconds:.1f} s")  # fmt: skip
         self.recipe.model.eval()
         with microgradient.no_grad():
             for line in self.recipe.report():
                 say(line)
-        say(f"run folder: {self.folder.path} ({MODEL}, {METRICS}, {RUN})")
+            pictures = save_pictures(self.recipe, self.folder.path)
+        say(f"run folder: {self.folder.path} ({', '.join([MODEL, METRICS, RUN, *pictures])})")
         for line in worked_gradient(self.recipe):
             say(line)
 
 
 def _load(recipe: Recipe, folder: RunFolder, optimizer: Any) -> None:
     """Put the saved state into model and optimiser, once it is clear that it fits."""
-    at, batches = folder.run.position, batch_count(recipe)
-    shown = min(at.batch * recipe.options.batch_size, recipe.train_size)
+    at, batches = folder.run.position, recipe.steps_per_epoch
+    shown = sum(map(len, recipe.batches(at.epoch)[: at.batch]))
     if at.batch > batches or at.step != at.epoch * batches + at.batch or at.examples != shown:
         raise DataError("MG185", f"{folder.path / RUN} is damaged: {at.epoch} epochs of {batches} steps and {at.batch} more "
                                  f"are not {at.step} steps and {at.examples} examples. Restore it from a copy.")  # fmt: skip
     arrays, optimizer_state = folder.load()
+    _check_fit(recipe, arrays, folder)
+    try:
+        recipe.model.load_state_dict(arrays)
+        optimizer.load_state_dict(optimizer_state)
+        recipe.load_extra_state(folder.extra)
+        random.set_state(folder.run.position.rng)
+    except (MicrogradientError, KeyError, ValueError, TypeError) as error:
+        raise DataError("MG185", f"The state saved in {folder.path} does not fit: {error}") from error
+
+
+def _check_fit(recipe: Recipe, arrays: Mapping[str, Any], folder: RunFolder) -> None:
     expected = {name: np.shape(value) for name, value in recipe.model.state_dict().items()}
     found = {name: array.shape for name, array in arrays.items()}
     if found != expected:
@@ -155,27 +175,16 @@ def _load(recipe: Recipe, folder: RunFolder, optimizer: Any) -> None:
         raise DataError("MG185", f"{folder.path / MODEL} does not fit the model: `{name}` has the shape "
                                  f"{found.get(name, 'none (it is missing)')}, expected "
                                  f"{expected.get(name, 'no such entry')}.")  # fmt: skip
-    try:
-        recipe.model.load_state_dict(arrays)
-        optimizer.load_state_dict(optimizer_state)
-        random.set_state(folder.run.position.rng)
-    except (MicrogradientError, KeyError, ValueError, TypeError) as error:
-        raise DataError("MG185", f"The state saved in {folder.path} does not fit: {error}") from error
 
 
-def _same_options(run: Run, given: Mapping[str, Any], path: Path) -> Options:
+def _same_options(defaults: Options, run: Run, given: Mapping[str, Any], path: Path) -> Options:
     """The run's options, with the new number of epochs if one is given and nothing else changed."""
-    try:
-        options = Options(**run.options)
-        check_types(options)
-    except TypeError as error:
-        raise DataError("MG185", f"{path / RUN} is damaged: {error}. Restore it from a copy.") from error
+    options = run_options(type(defaults), run, path)
     for name, value in given.items():
         before = getattr(options, name)
         if name not in ("epochs", "compile") and value != before:
-            flag = "--" + name.replace("_", "-")
-            raise ArgumentError("MG187", f"The run in {path} has {flag} {before}, and can't be resumed with {flag} {value}: "
-                                         "leave it out, or start a new run with another --out.")  # fmt: skip
+            raise ArgumentError("MG187", f"The run in {path} has {flag(name)} {before}, and can't be resumed with {flag(name)} "
+                                         f"{value}: leave it out, or start a new run with another --out.")  # fmt: skip
     epochs = given.get("epochs", options.epochs)
     if epochs < run.position.epoch + (run.position.batch > 0):
         raise ArgumentError("MG187", f"The run in {path} has already trained {_counted(run.position.epoch, 'epoch')}"
@@ -184,12 +193,12 @@ def _same_options(run: Run, given: Mapping[str, Any], path: Path) -> Options:
 
 
 def _command(source: str, options: Options) -> str:
-    words = ["microgradient", "train", source]
+    words, known = ["microgradient", "train", source], {field.name: field.default for field in fields(options)}
     for name, value in options.as_dict().items():
-        if name == "compile":
-            words += [] if value else ["--no-compile"]
+        if isinstance(value, bool):
+            words += [] if value == known[name] else [flag(name) if value else "--no-" + flag(name)[2:]]
         elif value is not None:
-            words += ["--" + name.replace("_", "-"), str(value)]
+            words += [flag(name), str(value)]
     return shlex.join(words)
 
 

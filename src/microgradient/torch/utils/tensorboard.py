@@ -1,16 +1,9 @@
-"""`torch.utils.tensorboard`: a writer of TensorBoard's event files, which needs no other library.
-
-A file is a sequence of records: length, masked CRC-32C of it, bytes, masked CRC-32C of these. Each is an `Event` in the protocol
-buffer format. https://github.com/tensorflow/tensorboard/tree/master/tensorboard/compat/proto
-"""
+"""`torch.utils.tensorboard`: a writer of TensorBoard's event files, which needs no other library."""
 
 from __future__ import annotations
 
-import os
 import socket
-import struct
 import time
-import zlib
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,6 +11,7 @@ import numpy as np
 
 from ...errors import ArgumentError
 from ...tensor import Tensor as Base
+from ...train.event_file import EventFile, bytes_field, double_field, float_field, png, whole_field
 from ..strict import differs
 
 
@@ -37,26 +31,14 @@ class SummaryWriter:
             log_dir or Path("runs") / f"{time.strftime('%b%d_%H-%M-%S')}_{socket.gethostname()}{comment}"
         )
         Path(self.log_dir).mkdir(parents=True, exist_ok=True)
-        name = f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}.{os.getpid()}.{time.monotonic_ns()}"
-        self._file = open(Path(self.log_dir) / f"{name}{filename_suffix}", "wb")  # noqa: SIM115 (closed by `close`)
-        self._event(_bytes(3, b"brain.Event:2"), None, None)
-
-    def _event(self, content: bytes, step: Any, walltime: float | None) -> None:
-        event = _double(1, time.time() if walltime is None else walltime)
-        event += b"" if step is None else _whole(2, int(step))
-        event += content
-        length = struct.pack("<Q", len(event))
-        self._file.write(length + struct.pack("<I", _masked(length)) + event + struct.pack("<I", _masked(event)))
-
-    def _value(self, tag: str, value: bytes, step: Any, walltime: float | None) -> None:
-        self._event(_bytes(5, _bytes(1, _bytes(1, tag.encode()) + value)), step, walltime)
+        self._file = EventFile(Path(self.log_dir), filename_suffix)
 
     def add_scalar(
         self, tag: str, scalar_value: Any, global_step: Any = None, walltime: float | None = None, new_style: bool = False,
         double_precision: bool = False,
     ) -> None:  # fmt: skip
         """A number at a step."""
-        self._value(tag, _float(2, float(_array(scalar_value).reshape(()))), global_step, walltime)
+        self._file.value(tag, float_field(2, float(_array(scalar_value).reshape(()))), global_step, walltime)
 
     def add_scalars(
         self, main_tag: str, tag_scalar_dict: dict[str, Any], global_step: Any = None, walltime: float | None = None
@@ -80,20 +62,22 @@ class SummaryWriter:
             raise ArgumentError("MG124", f"add_histogram({tag!r}): there are no values.")
         counts, edges = np.histogram(x, bins="auto" if bins in ("auto", "tensorflow", "fd") else bins)
         content = (
-            _double(1, x.min())
-            + _double(2, x.max())
-            + _double(3, x.size)
-            + _double(4, x.sum())
-            + _double(5, (x * x).sum())
+            double_field(1, x.min())
+            + double_field(2, x.max())
+            + double_field(3, x.size)
+            + double_field(4, x.sum())
+            + double_field(5, (x * x).sum())
         )
-        content += _bytes(6, edges[1:].astype("<f8").tobytes()) + _bytes(7, counts.astype("<f8").tobytes())
-        self._value(tag, _bytes(5, content), global_step, walltime)
+        content += bytes_field(6, edges[1:].astype("<f8").tobytes()) + bytes_field(7, counts.astype("<f8").tobytes())
+        self._file.value(tag, bytes_field(5, content), global_step, walltime)
 
     def add_text(self, tag: str, text_string: str, global_step: Any = None, walltime: float | None = None) -> None:
         """A text, in Markdown."""
-        kind = _bytes(9, _bytes(1, _bytes(1, b"text")))
-        tensor = _whole(1, 7) + _bytes(2, _bytes(2, _whole(1, 1))) + _bytes(8, text_string.encode())
-        self._value(f"{tag}/text_summary", kind + _bytes(8, tensor), global_step, walltime)
+        kind = bytes_field(9, bytes_field(1, bytes_field(1, b"text")))
+        tensor = (
+            whole_field(1, 7) + bytes_field(2, bytes_field(2, whole_field(1, 1))) + bytes_field(8, text_string.encode())
+        )
+        self._file.value(f"{tag}/text_summary", kind + bytes_field(8, tensor), global_step, walltime)
 
     def add_image(
         self,
@@ -110,8 +94,10 @@ class SummaryWriter:
         x = x[..., None] if x.ndim == 2 else x
         pixels = x if x.dtype == np.uint8 else (np.clip(x, 0, 1) * 255).astype(np.uint8)
         height, width, channels = pixels.shape
-        content = _whole(1, height) + _whole(2, width) + _whole(3, channels) + _bytes(4, _png(pixels))
-        self._value(tag, _bytes(4, content), global_step, walltime)
+        content = (
+            whole_field(1, height) + whole_field(2, width) + whole_field(3, channels) + bytes_field(4, png(pixels))
+        )
+        self._file.value(tag, bytes_field(4, content), global_step, walltime)
 
     def add_images(
         self,
@@ -156,63 +142,3 @@ class SummaryWriter:
 
 def _array(x: Any) -> Any:
     return np.asarray(x.raw if isinstance(x, Base) else x)
-
-
-# ------------------------------------------------------------------------------------------------- protocol buffers, PNG
-
-
-def _varint(n: int) -> bytes:
-    out, n = bytearray(), n & (2**64 - 1)
-    while n > 127:
-        out.append(n & 127 | 128)
-        n >>= 7
-    return bytes([*out, n])
-
-
-def _whole(field: int, n: int) -> bytes:
-    return _varint(field << 3) + _varint(n)
-
-
-def _bytes(field: int, content: bytes) -> bytes:
-    return _varint(field << 3 | 2) + _varint(len(content)) + content
-
-
-def _double(field: int, x: float) -> bytes:
-    return _varint(field << 3 | 1) + struct.pack("<d", x)
-
-
-def _float(field: int, x: float) -> bytes:
-    return _varint(field << 3 | 5) + struct.pack("<f", x)
-
-
-def _table() -> list[int]:
-    entries = []
-    for n in range(256):
-        for _ in range(8):
-            n = n >> 1 ^ (0x82F63B78 if n & 1 else 0)
-        entries.append(n)
-    return entries
-
-
-_CRC = _table()
-
-
-def _masked(content: bytes) -> int:
-    """The CRC-32C (Castagnoli) of the bytes, turned and shifted as the format wants it."""
-    crc = 0xFFFFFFFF
-    for byte in content:
-        crc = _CRC[(crc ^ byte) & 255] ^ crc >> 8
-    crc ^= 0xFFFFFFFF
-    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
-
-
-def _png(pixels: Any) -> bytes:
-    height, width, channels = pixels.shape
-    rows = b"".join(b"\0" + row.tobytes() for row in np.ascontiguousarray(pixels))
-    color = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
-
-    def chunk(name: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
-
-    head = struct.pack(">IIBBBBB", width, height, 8, color, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")

@@ -1,0 +1,26 @@
+"""Texts as the command line names them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from .datasets import load_text
+
+
+def read_texts(names: Sequence[str], by_line: bool = False) -> list[str]:
+    """Each word as a text, or, where a file of this name is there, its content, or each line of it.
+
+    Raises `DataError` (MG180) for a file that is empty or not UTF-8 text.
+
+    >>> read_texts(["To be", ""])
+    ['To be', '']
+    """
+    texts: list[str] = []
+    for name in names:
+        if name and len(name) < 256 and Path(name).is_file():
+            content = load_text(name)
+            texts += content.splitlines() if by_line else [content]
+        else:
+            texts.append(name)
+    return texts

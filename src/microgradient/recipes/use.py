@@ -1,0 +1,125 @@
+"""What a run folder is good for afterwards: predictions, scores, and a summary of the run."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import random
+from ..errors import DataError
+from ..train.loop import evaluate
+from ..train.predictor import Predictor
+from ..train.recipe import Metric, Recipe
+from ..train.run_folder import RUN, RunFolder, run_options
+from . import RECIPES
+from .table import TableRecipe
+
+_BLOCKS = "▁▂▃▄▅▆▇█"
+_CURVE = 40  # characters
+
+
+def load(run: str | os.PathLike[str]) -> Predictor:
+    """The trained model in a run folder, ready to predict. See `microgradient.train.Predictor`.
+
+    >>> import os, tempfile
+    >>> import microgradient as mg
+    >>> from microgradient.cli import main
+    >>> folder = os.path.join(tempfile.mkdtemp(), "run")
+    >>> main(["train", "two-layer", "--epochs", "2", "--out", folder])  # doctest: +ELLIPSIS
+    4 points to learn from, 3 held out
+    ...
+    0
+    >>> mg.load(folder).predict([[0.1, 0.2], [0.7, 0.8]]).shape
+    (2, 1)
+
+    Nothing but the folder is needed, and nothing in it is executed. Raises `DataError` (MG180, MG185) if it holds no run,
+    or a damaged one.
+    """
+    folder = RunFolder.peek(Path(run))
+    kind = _recipe(folder)
+    if kind.predictor_class is None:
+        raise DataError("MG188", f"{kind.name} makes no predictions: use its model in Python.")
+    try:
+        predictor = kind.predictor_class(folder.run.details)
+        predictor.model.load_state_dict(folder.weights())
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            "MG185", f"The details in {folder.path / RUN} don't make a model of {kind.name} ({error!r})."
+        ) from error
+    predictor.model.eval()
+    return predictor
+
+
+def scores(run: str | os.PathLike[str]) -> list[Metric]:
+    """The scores on what was held out, computed again from the data that the run was trained on."""
+    folder = RunFolder.peek(Path(run))
+    kind = _recipe(folder)
+    options = run_options(type(kind.defaults), folder.run, folder.path)
+    random.manual_seed(options.seed)
+    make: Any = kind if kind is not TableRecipe else partial(TableRecipe, path=Path(folder.run.source))
+    recipe: Recipe = make(options)
+    if recipe.fingerprint() != folder.run.fingerprint:
+        raise DataError(
+            "MG187", f"The data of {folder.run.source} are not those that the run in {folder.path} began with."
+        )
+    recipe.model.load_state_dict(folder.weights())
+    return evaluate(recipe)
+
+
+def summary(run: str | os.PathLike[str]) -> list[str]:
+    """Lines that tell what was trained, on what, how well, by which command, and how the numbers went."""
+    folder = RunFolder.peek(Path(run))
+    found, position = folder.run, folder.run.position
+    metrics = folder.metrics()
+    epochs = found.options.get("epochs", position.epoch)
+    lines = [
+        f"{found.recipe}: {_summary_of(found.recipe)}",
+        f"command    {found.command}",
+        f"data       {found.source}, SHA-256 {found.fingerprint[:16]}…",
+        f"trained    {position.epoch:,} of {epochs:,} epochs, {position.step:,} steps in {position.seconds:.1f} s"
+        + (
+            f"; the {_ordinal(position.best_epoch)} is used, best on the validation part" if position.best_epoch else ""
+        ),
+        *(f"result     {name.replace('_', ' ')} {_number(value)}" for name, value in found.result.items()),
+        f"made with  {', '.join(f'{name} {version}' for name, version in found.versions.items())}",
+    ]
+    names = [name for name in (metrics[-1] if metrics else {}) if name not in ("epoch", "step", "lr", "run")]
+    width = max((len(name) for name in names), default=0)
+    for name in names:
+        values = [line[name] for line in metrics if isinstance(line.get(name), int | float)]
+        if values:
+            ends = f"{_number(values[0])} → {_number(values[-1])}"
+            lines.append(f"{name.replace('_', ' '):<{width}}  {_curve(values)}  {ends}")
+    return lines
+
+
+def _recipe(folder: RunFolder) -> type[Recipe]:
+    kinds: dict[str, type[Recipe]] = {**RECIPES, TableRecipe.name: TableRecipe}
+    if folder.run.recipe not in kinds:
+        raise DataError("MG185", f"{folder.path} holds a run of {folder.run.recipe!r}, a recipe that isn't here.")
+    return kinds[folder.run.recipe]
+
+
+def _summary_of(name: str) -> str:
+    kinds: dict[str, type[Recipe]] = {**RECIPES, TableRecipe.name: TableRecipe}
+    return kinds[name].summary if name in kinds else "a recipe that isn't here"
+
+
+def _curve(values: list[float]) -> str:
+    """A line of blocks, the mean of as many epochs as fall on each."""
+    parts = np.array([part.mean() for part in np.array_split(np.array(values), min(_CURVE, len(values)))])
+    low, high = parts.min(), parts.max()
+    places = np.zeros(len(parts)) if high == low else (parts - low) / (high - low) * (len(_BLOCKS) - 1)
+    return "".join(_BLOCKS[round(place)] for place in places)
+
+
+def _number(value: float | None) -> str:
+    return "not finite" if value is None else f"{value:.4g}"
+
+
+def _ordinal(n: int) -> str:
+    return f"{n:,}{'th' if 10 <= n % 100 <= 20 else {1: 'st', 2: 'nd', 3: 'rd'}.get(n % 10, 'th')}"

@@ -1,0 +1,49 @@
+"""Options: what a run was asked to do. A recipe with options of its own derives a class, and the command line follows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import MISSING, asdict, dataclass, field
+from typing import Any
+
+
+def option(default: Any = MISSING, help: str = "", *, choices: Sequence[str] = (), metavar: str = "") -> Any:
+    """A field of `Options`: its default, and what `microgradient train NAME --help` says of it.
+
+    With `choices`, nothing else is accepted. A `metavar` of FILE or FOLDER makes a path of it, which is kept absolute.
+    """
+    return field(default=default, metadata={"help": help, "choices": tuple(choices), "metavar": metavar})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What every run has. Everything a result depends on is here, in the recipe's code, or in the data.
+
+    >>> Options(epochs=3, batch_size=32, lr=0.01, optimizer="adam", model="mlp").as_dict()["seed"]
+    0
+
+    A recipe with more of them:
+
+    >>> @dataclass(frozen=True, kw_only=True)
+    ... class CoinOptions(Options):
+    ...     bias: float = option(0.5, "How often heads come up.")
+    >>> CoinOptions(epochs=3, batch_size=32, lr=0.01, optimizer="adam", model="mlp").bias
+    0.5
+    """
+
+    epochs: int = option(help="How many times each training example is shown.")
+    batch_size: int = option(help="Examples per step.")
+    lr: float = option(help="Learning rate.")
+    optimizer: str = option(help="sgd, adam, adamw, …")
+    model: str = option(help="Which of the recipe's models.")
+    seed: int = option(0, "Decides all that is random: split, first weights, order.")
+    compile: bool = option(True, "Run each step as machine code.")
+
+    def as_dict(self) -> dict[str, Any]:
+        """The options as a table that JSON can hold."""
+        return asdict(self)
+
+
+def flag(name: str) -> str:
+    """The name of an option on the command line."""
+    return "--" + name.replace("_", "-")
