@@ -1,0 +1,177 @@
+"""What a run folder is good for afterwards: predict, evaluate, show, `mg.load`, and TensorBoard."""
+
+import csv
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import microgradient as mg
+from microgradient.cli import main
+from microgradient.data.datasets import load_digits
+from microgradient.errors import DataError
+from microgradient.recipes import RECIPES
+from microgradient.train.run_folder import METRICS, MODEL, RUN, RunFolder
+
+QUICK = {
+    "two-layer": ["--epochs", "3"],
+    "moons": ["--epochs", "1"],
+    "digits": ["--epochs", "1", "--batch-size", "256"],
+    "names": ["--epochs", "1", "--batch-size", "2048"],
+    "text": ["--epochs", "1", "--text", "t.txt"],
+}
+INPUTS = {"two-layer": "points.csv", "moons": "points.csv", "digits": "digits.npy", "names": "gr", "text": "To be"}
+CASES = [pytest.param(name, marks=pytest.mark.slow) if name in ("moons", "names", "text") else name for name in QUICK]
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """Run a command in a folder with some files; gives its exit code, standard output and standard error."""
+    monkeypatch.chdir(tmp_path)
+    Path("points.csv").write_text("x,y\n0.1,0.2\n1.5,-0.5\n")
+    Path("t.txt").write_text("to be or not to be, that is the question. " * 60)
+    np.save("digits.npy", (load_digits()[0][:7] * 16).astype(np.uint8))
+
+    def call(*words: str):
+        code = main([str(word) for word in words])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+def refused(result, pattern: str, code: int = 1) -> None:
+    exit_code, _, error = result
+    assert exit_code == code
+    assert re.search(pattern, error), error
+    assert error.startswith("Error: ")
+    assert error.count("\n") == 1, error
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_run_folder_predicts_and_is_scored_as_at_its_end(run, name):
+    assert run("train", name, *QUICK[name], "--out", "r")[0] == 0
+    folder = RunFolder.peek(Path("r"))
+    code, table, _ = run("predict", "r", INPUTS[name])
+    assert code == 0
+    again, *_ = run("predict", "r", INPUTS[name], "--out", "p.csv")
+    assert again == 0
+    assert Path("p.csv").read_text() == table
+    rows = list(csv.reader(io.StringIO(table)))
+    assert len(rows) == 1 + {"digits": 7, "two-layer": 2, "moons": 2}.get(name, 1)
+    code, said, _ = run("evaluate", "r")
+    assert code == 0
+    assert [line.rsplit(" ", 2)[0].replace(" ", "_") for line in said.splitlines()] == [*folder.run.result]
+    code, shown, _ = run("show", "r")
+    assert code == 0
+    assert folder.run.command in shown
+    assert "train loss" in shown
+
+
+def test_predictions_are_those_that_were_scored_bit_for_bit(run):
+    run("train", "digits", *QUICK["digits"], "--out", "r")
+    kind = RECIPES["digits"]
+    recipe = kind(kind.defaults)
+    recipe.model.load_state_dict(RunFolder.peek(Path("r")).weights())
+    pictures, digits = (array[recipe.test] for array in recipe.data)
+    found = mg.load("r").predict(pictures)
+    assert (found["probabilities"] == recipe.predictor.predict(pictures)["probabilities"]).all()
+    accuracy = RunFolder.peek(Path("r")).run.result["test_accuracy"]
+    assert (found["digit"] == digits).mean() == accuracy
+
+
+def test_a_run_can_be_used_while_another_process_holds_its_folder(run):
+    run("train", "two-layer", "--epochs", "2", "--out", "r")
+    held = RunFolder.open(Path("r"))
+    assert run("show", "r")[0] == 0
+    assert mg.load("r").predict([[0.1, 0.2]]).shape == (1, 1)
+    held.release()
+
+
+@pytest.mark.filterwarnings("default")
+def test_pictures_of_other_sizes_polarity_and_kinds(run, tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    run("train", "digits", *QUICK["digits"], "--out", "r")
+    eight = load_digits()[0][3]
+    grey = np.kron(1 - eight, np.ones((5, 5)))
+    Path("some").mkdir()
+    image.fromarray((grey * 255).round().astype(np.uint8)).save("some/a.png")
+    image.fromarray((eight * 255).round().astype(np.uint8)).save("some/b.png")
+    code, table, error = run("predict", "r", "some")
+    assert code == 0
+    assert "negative" in error
+    rows = [line.split(",") for line in table.splitlines()]
+    assert rows[1][1] == rows[2][1]
+    refused(run("predict", "r", "none.png"), "There is no file none.png")
+    refused(run("predict", "r", "points.csv"), "not a picture that Pillow knows")
+    np.save("bad.npy", np.zeros((2, 2, 2, 2)))
+    refused(run("predict", "r", "bad.npy"), "shape \\(2, 2, 2, 2\\)")
+    np.save("nan.npy", np.full((8, 8), np.nan))
+    refused(run("predict", "r", "nan.npy"), "finite")
+
+
+def test_scores_on_other_data(run):
+    run("train", "digits", *QUICK["digits"], "--out", "r")
+    pictures, digits = load_digits()
+    np.savez("more.npz", x=pictures[:100], y=digits[:100])
+    code, said, _ = run("evaluate", "r", "more.npz")
+    assert code == 0
+    right = float((mg.load("r").predict(pictures[:100])["digit"] == digits[:100]).mean())
+    assert said.startswith(f"test accuracy {100 * right:.2f} %")
+    refused(run("evaluate", "r", "points.csv"), "neither an .npz file nor a folder")
+    np.savez("bad.npz", x=pictures[:3], y=digits[:4])
+    refused(run("evaluate", "r", "bad.npz"), "they are float32")
+    run("train", "two-layer", "--epochs", "1", "--out", "t")
+    refused(run("evaluate", "t", "points.csv"), "no way to be scored on other data")
+
+
+@pytest.mark.parametrize(
+    ("words", "pattern"),
+    [
+        (["predict", "none", "x"], "There is no run in none"),
+        (["evaluate", "none"], "There is no run in none"),
+        (["show", "."], "There is no run in \\."),
+        (["predict", "r", "none.csv"], "There is no file none.csv"),
+        (["predict", "r", "letters.csv"], "'a' is not a number"),
+        (["predict", "r", "wide.csv"], "has 3 columns; a point is 2 numbers"),
+    ],
+)
+def test_bad_words_get_one_sentence(run, words, pattern):
+    run("train", "two-layer", "--epochs", "1", "--out", "r")
+    Path("letters.csv").write_text("x,y\na,1\nb,2\n")
+    Path("wide.csv").write_text("x,y,z\n1,2,3\n")
+    refused(run(*words), pattern)
+
+
+def test_a_damaged_folder_is_refused_in_one_sentence(run):
+    run("train", "digits", *QUICK["digits"], "--out", "r")
+    text = Path("r", RUN).read_text()
+    Path("r", RUN).write_text(text.replace('"model": "mlp"\n', '"modle": "mlp"\n'))
+    refused(run("predict", "r", "digits.npy"), "details .* don't make a model of digits")
+    Path("r", RUN).write_text(text.replace('"recipe": "digits"', '"recipe": "dogs"'))
+    assert "dogs: a recipe that isn't here" in run("show", "r")[1]
+    refused(run("predict", "r", "digits.npy"), "holds a run of 'dogs', a recipe that isn't here")
+    Path("r", RUN).write_text(text)
+    content = bytearray(Path("r", MODEL).read_bytes())
+    content[-1] ^= 1
+    Path("r", MODEL).write_bytes(content)
+    refused(run("predict", "r", "digits.npy"), "is damaged")
+    with pytest.raises(DataError, match="MG185"):
+        mg.load("r")
+
+
+def test_tensorboard_reads_what_metrics_jsonl_holds(run):
+    reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    run("train", "two-layer", "--epochs", "3", "--out", "r", "--tensorboard")
+    run("train", "two-layer", "--epochs", "5", "--out", "r", "--resume", "--tensorboard")
+    events = reader.EventAccumulator("r").Reload()
+    lines = RunFolder.peek(Path("r")).metrics()
+    assert len(lines) == 5
+    assert Path("r", METRICS).exists()
+    assert sorted(events.Tags()["scalars"]) == sorted(lines[0].keys() - {"epoch", "step", "run"})
+    for name in events.Tags()["scalars"]:
+        found = events.Scalars(name)
+        assert [point.step for point in found] == [line["step"] for line in lines]
+        np.testing.assert_allclose([point.value for point in found], [line[name] for line in lines], rtol=1e-6)
