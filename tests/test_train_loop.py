@@ -59,6 +59,16 @@ class Noisy(Recipe):
         yield from (self.x, self.y)
 
 
+class Spiky(Noisy):
+    """Noisy, with a step whose gradients are a thousand times too large."""
+
+    name = "spiky"
+
+    def batch(self, examples):
+        x, y = super().batch(examples)
+        return x, y * (1000.0 if self.calls == 15 else 1.0)
+
+
 def quiet(_line: str) -> None: ...
 
 
@@ -88,6 +98,27 @@ def test_fewer_epochs_resumed_to_four_are_four(unbroken, tmp_path, epochs):
     random.manual_seed(999)  # another process would not have our generator's state either
     resume(tmp_path / "r", epochs=4).run(quiet)
     assert content(tmp_path / "r") == expected
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_gradients_are_clipped_at_a_measured_norm_and_a_resumed_run_at_the_same(tmp_path, compiled):
+    begin(tmp_path / "whole", clip="auto", compile=compiled, epochs=5).run(quiet)
+    stopped = begin(tmp_path / "r", clip="auto", compile=compiled, epochs=5)
+    stopped.recipe.stop_at = 14
+    with pytest.raises(InterruptedRunError):
+        stopped.run(quiet)
+    resume(tmp_path / "r").run(quiet)
+    assert content(tmp_path / "r") == content(tmp_path / "whole")
+    norms = RunFolder.open(tmp_path / "r").run.position.norms
+    assert len(norms) == 25
+
+    def weights(name, clip, epochs):
+        begin(tmp_path / name, Spiky, clip=clip, compile=compiled, epochs=epochs).run(quiet)
+        return RunFolder.peek(tmp_path / name).weights()["0.weight"]
+
+    two = weights("none-2", "none", 2), weights("auto-2", "auto", 2)  # no norm is known in the first ten steps
+    np.testing.assert_allclose(*two, rtol=1e-5)
+    assert not np.allclose(weights("none-4", "none", 4), weights("auto-4", "auto", 4), rtol=1e-3)
 
 
 @pytest.mark.parametrize("step", [1, 4, 5, 6, 12, 19])  # five steps an epoch
@@ -330,6 +361,8 @@ def test_a_last_step_that_overflows_is_no_result(tmp_path):
             "no --optimizer 'qqq': choose from adadelta, adafactor, adagrad, adam, adamax, adamw",
         ),
         ({"model": "cnn"}, "no --model 'cnn': choose from mlp"),
+        ({"clip": "-1"}, "--clip is a positive number, none or auto, not '-1'"),
+        ({"clip": "much"}, "--clip is a positive number, none or auto"),
     ],
 )
 def test_options_that_make_no_sense_are_refused_before_anything_is_written(tmp_path, change, why):

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from test_train_loop import Noisy, begin, quiet, resume
 
 from microgradient import random
 from microgradient.train.loop import InterruptedRunError
 from microgradient.train.run_folder import BEST, MODEL, OPTIMIZER, STATE, RunFolder
 from microgradient.train.safetensors import load
+from test_train_loop import Noisy, begin, quiet, resume
 
 
 class Validated(Noisy):

@@ -53,6 +53,7 @@ class Moons(Recipe):
     defaults: ClassVar[Options] = Options(epochs=100, batch_size=100, lr=1.0, optimizer="sgd", model="mlp")
     models: ClassVar[tuple[str, ...]] = ("mlp",)
     worked_examples: ClassVar[int] = 2
+    clips: ClassVar[bool] = False
     optimizers: ClassVar[tuple[str, ...]] = ("sgd",)
     loss_unit: str = "hinge"
     predictor_class: ClassVar[type[Predictor]] = MoonsPredictor

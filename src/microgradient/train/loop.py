@@ -70,6 +70,7 @@ def save(recipe: Recipe, folder: RunFolder, optimizer: Any) -> None:
     if said := bad_parameter(recipe):
         raise NonFiniteError("MG170", f"After step {folder.run.position.step:,}, {said}")
     folder.run.position.rng = random.get_state()
+    folder.run.position.norms = recipe.norms
     folder.extra = recipe.extra_state()
     folder.save(recipe.model.state_dict(), optimizer.state_dict())
 

@@ -36,6 +36,10 @@ class Options:
     lr: float = option(help="Learning rate.")
     optimizer: str = option(help="sgd, adam, adamw, …")
     model: str = option(help="Which of the recipe's models.")
+    clip: str | None = option(
+        None,
+        "The largest norm of all gradients as one vector: a number, none, or auto for the 90th percentile of the norms so far.",
+    )
     seed: int = option(0, "Decides all that is random: split, first weights, order.")
     compile: bool = option(True, "Run each step as machine code.")
 

@@ -67,7 +67,8 @@ class Recipe:
     optimizers: ClassVar[tuple[str, ...] | None] = None  # None: all of microgradient.optim
     loss_unit: str = "nats"
     lr_decay: ClassVar[float] = 0.0
-    clip_norm: ClassVar[float | None] = None
+    clip_norm: ClassVar[float | None] = None  # the largest norm of the gradients, unless --clip says another
+    clips: ClassVar[bool] = True  # whether gradients can be clipped
     patience: int = 0  # epochs without a better `validation` after which training ends; 0: all epochs are trained
     worked_examples: ClassVar[int] = 0  # how many training examples the gradient shown at the end is of; 0: none shown
 
@@ -77,6 +78,7 @@ class Recipe:
 
     def __init__(self, options: Options) -> None:
         self.options = options
+        self.norms: list[float] = []  # of the gradients in the last steps, where `--clip auto` needs them
 
     def batch(self, examples: NDArray[np.int64]) -> tuple[Any, ...]:
         """These training examples as arguments of `batch_loss`: tensors, or arrays for a network of `Value`s. Each new
@@ -190,6 +192,10 @@ def check_options(options: Options, recipe: type[Recipe]) -> None:
         raise ArgumentError("MG188", f"--lr must be a positive number, not {options.lr}.")
     if not 0 <= options.seed < 2**63:
         raise ArgumentError("MG188", f"--seed must be between 0 and 2^63 - 1, not {options.seed}.")
+    if options.clip is not None and not recipe.clips:
+        raise ArgumentError("MG188", f"{recipe.name} clips no gradients: leave out --clip.")
+    if options.clip not in (None, "none", "auto") and not _positive(options.clip):
+        raise ArgumentError("MG188", f"--clip is a positive number, none or auto, not {options.clip!r}.")
     known = {f.name: f.metadata["choices"] for f in fields(options) if f.metadata["choices"]}
     for name, choices in {
         "model": recipe.models,
@@ -201,6 +207,13 @@ def check_options(options: Options, recipe: type[Recipe]) -> None:
             close = difflib.get_close_matches(str(word), choices, 1)
             hint = f"did you mean {close[0]}?" if close else f"choose from {', '.join(choices)}."
             raise ArgumentError("MG188", f"{recipe.name} has no {flag(name)} {word!r}: {hint}")
+
+
+def _positive(text: str) -> bool:
+    try:
+        return 0 < float(text) < math.inf
+    except ValueError:
+        return False
 
 
 def optimizers() -> dict[str, Any]:

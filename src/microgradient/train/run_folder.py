@@ -63,6 +63,7 @@ class Position:
     seconds: float = 0.0
     best: float | None = None
     best_epoch: int = 0
+    norms: list[float] = field(default_factory=list)  # of the gradients in the last steps
     rng: dict[str, Any] = field(default_factory=dict)
 
 

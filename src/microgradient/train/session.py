@@ -162,6 +162,7 @@ def _load(recipe: Recipe, folder: RunFolder, optimizer: Any) -> None:
         recipe.model.load_state_dict(arrays)
         optimizer.load_state_dict(optimizer_state)
         recipe.load_extra_state(folder.extra)
+        recipe.norms = list(folder.run.position.norms)
         random.set_state(folder.run.position.rng)
     except (MicrogradientError, KeyError, ValueError, TypeError) as error:
         raise DataError("MG185", f"The state saved in {folder.path} does not fit: {error}") from error

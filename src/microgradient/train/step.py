@@ -15,9 +15,12 @@ from .. import random
 from ..errors import NonFiniteError
 from ..nn import Module
 from ..nn.utils import clip_grad_norm_
+from ..tensor import tensor
 from .non_finite import blame
 from .progress import Progress
 from .recipe import Recipe
+
+_PERCENTILE, _REMEMBERED, _FEWEST = 90, 100, 10  # steps
 
 
 class Step:
@@ -29,6 +32,9 @@ class Step:
         self.changed = [*recipe.model.parameters(), *buffers]
         self.compiled = recipe.options.compile
         self.descend = recipe.compiled(_descent(recipe, optimizer))
+        clip = recipe.options.clip
+        self.measured = clip == "auto"
+        self.limit = recipe.clip_norm if clip is None else None if clip in ("none", "auto") else float(clip)
         self.shapes: set[Any] = set()  # of the batches that there are programs for
 
     def __call__(self, examples: NDArray[np.int64], number: int) -> float:
@@ -36,34 +42,43 @@ class Step:
         rng = random.get_state()
         batch = self.recipe.batch(examples)
         before = [copy(x.data) for x in self.changed]
-        loss = float(self._run(batch))
+        limit = tensor(self._measured_limit()) if self.measured else self.limit
+        loss, norm = self._run(limit, batch)
         if math.isfinite(loss):
+            if self.measured and math.isfinite(norm):
+                self.recipe.norms = [*self.recipe.norms[1 - _REMEMBERED :], norm]
             return loss
         for x, data in zip(self.changed, before, strict=True):
             x.data = data
         random.set_state(rng)
         raise NonFiniteError("MG170", f"The loss became {loss} at step {number:,}: {blame(self.recipe, examples)}")
 
-    def _run(self, batch: tuple[Any, ...]) -> Any:
+    def _measured_limit(self) -> float:
+        """The 90th percentile of the last norms. Seetharaman, Wichern, Pardo and Le Roux 2020 ("AutoClip")."""
+        norms = self.recipe.norms
+        return float(np.percentile(norms, _PERCENTILE)) if len(norms) >= _FEWEST else float(np.finfo(np.float32).max)
+
+    def _run(self, limit: Any, batch: tuple[Any, ...]) -> tuple[float, float]:
+        """Loss and norm of the gradients; 0 where they are not clipped."""
         if not self.compiled:
-            return self.descend(*batch)
+            return tuple(map(float, self.descend(limit, *batch)))  # type: ignore[return-value]
         shapes = tuple(getattr(part, "shape", ()) for part in batch)
         new = shapes not in self.shapes
         self.shapes.add(shapes)
         with self.progress.compiling() if new else nullcontext():
-            return self.descend(*batch)
+            return tuple(map(float, self.descend(limit, *batch)))  # type: ignore[return-value]
 
 
 def _descent(recipe: Recipe, optimizer: Any) -> Callable[..., Any]:
-    """Forward, backward, clipping and the optimiser's update, as a function of a batch that returns the loss."""
+    """Forward, backward, clipping and the optimiser's update, as a function of the largest norm and a batch, that returns the
+    loss and the norm of the gradients."""
 
-    def descend(*batch: Any) -> Any:
+    def descend(limit: Any, *batch: Any) -> Any:
         optimizer.zero_grad()
         loss = recipe.batch_loss(*batch)
         loss.backward()
-        if recipe.clip_norm is not None:
-            clip_grad_norm_(recipe.model.parameters(), recipe.clip_norm)
+        norm = 0.0 if limit is None else clip_grad_norm_(recipe.model.parameters(), limit).data
         optimizer.step()
-        return loss.data
+        return loss.data, norm
 
     return descend
