@@ -9,8 +9,9 @@ from .names import Names
 from .table import TableRecipe
 from .text import Text
 from .two_layer import TwoLayer
+from .yeast import Yeast
 
-RECIPES: dict[str, type[Recipe]] = {recipe.name: recipe for recipe in (TwoLayer, Moons, Digits, Names, Text)}
+RECIPES: dict[str, type[Recipe]] = {recipe.name: recipe for recipe in (TwoLayer, Moons, Digits, Names, Text, Yeast)}
 """By name, by field, the smallest of each first. A CSV file is trained by `TableRecipe`."""
 
 FIELDS = (
@@ -25,4 +26,4 @@ FIELDS = (
 )
 """In the order in which `microgradient recipes` lists them."""
 
-__all__ = ["FIELDS", "RECIPES", "Digits", "Moons", "Names", "TableRecipe", "Text", "TwoLayer"]
+__all__ = ["FIELDS", "RECIPES", "Digits", "Moons", "Names", "TableRecipe", "Text", "TwoLayer", "Yeast"]

@@ -1,0 +1,48 @@
+"""The translations of Django's messages: the same messages in many languages."""
+
+from __future__ import annotations
+
+import gettext
+import re
+
+from .installed import installed_path
+
+LANGUAGES = re.findall(
+    r"\w+",
+    "af ar az be bg ca ckb cs da de dsb el en eo es et eu fa fi fr ga gd gl he hsb hu id it ja ko ky lt lv mn ms nb nl "
+    "nn pl pt ro ru sk sq sr sv tr ug uk zh_Hans",
+)
+"""The fifty languages, regional forms aside, that have the most messages."""
+
+_MARKUP = re.compile(r"%\([^)]*\)[a-z]|%[a-z]|\{[^}]*\}|<[^>]*>|&\w+;|https?://\S+")
+
+
+def load_catalogue(recipe: str, language: str) -> dict[str, str]:
+    """Django's English messages and what they are in `language`, by its code; of plural forms the first.
+
+    Django's translators, in its package, under the BSD licence. English is each message itself, French's.
+
+    >>> load_catalogue("language", "fr")["Enter a whole number."]
+    'Saisissez un nombre entier.'
+    """
+    if language == "en":
+        return {message: message for message in load_catalogue(recipe, "fr")}
+    found: dict[str, str] = {}
+    for path in sorted(installed_path(recipe, "django").glob(f"**/locale/{language}/LC_MESSAGES/django.mo")):
+        with path.open("rb") as file:
+            entries = vars(gettext.GNUTranslations(file))["_catalog"]
+        for key, text in entries.items():
+            message, form = key if isinstance(key, tuple) else (key, 0)
+            message = message.split("\x04")[-1]  # what stands before it says where it is used
+            if form == 0 and message and text:
+                found.setdefault(message, text)
+    return found
+
+
+def without_markup(text: str) -> str:
+    """A message without placeholders, tags and addresses, its spaces single.
+
+    >>> without_markup("Please enter <b>%(count)d</b> values.")
+    'Please enter values.'
+    """
+    return " ".join(_MARKUP.sub(" ", text).split())
