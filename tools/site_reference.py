@@ -41,6 +41,7 @@ CHAPTERS = {
     "microgradient.data.transforms": "data.transforms",
     "microgradient.explain": "explain",
     "microgradient.train": "train",
+    "microgradient.rl": "rl",
     "microgradient.recipes": "recipes",
 }
 """The public modules, and how users write them."""

@@ -69,6 +69,7 @@ _LATE_MODULES = (
     "nn",
     "optim",
     "recipes",
+    "rl",
     "scalar",
     "train",
 )

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from ..train.recipe import Recipe
+from .acrobot import Acrobot
+from .cartpole import CartPole
 from .digits import Digits
+from .gridworld import GridWorld
 from .moons import Moons
+from .mountaincar import MountainCar
 from .names import Names
+from .pendulum import Pendulum
 from .table import TableRecipe
 from .text import Text
 from .two_layer import TwoLayer
 from .yeast import Yeast
 
-RECIPES: dict[str, type[Recipe]] = {recipe.name: recipe for recipe in (TwoLayer, Moons, Digits, Names, Text, Yeast)}
+RECIPES: dict[str, type[Recipe]] = {
+    recipe.name: recipe
+    for recipe in (
+        *(TwoLayer, Moons, Digits, Names, Text, Yeast),
+        *(GridWorld, CartPole, Acrobot, Pendulum, MountainCar),
+    )
+}
 """By name, by field, the smallest of each first. A CSV file is trained by `TableRecipe`."""
 
 FIELDS = (
@@ -26,4 +37,19 @@ FIELDS = (
 )
 """In the order in which `microgradient recipes` lists them."""
 
-__all__ = ["FIELDS", "RECIPES", "Digits", "Moons", "Names", "TableRecipe", "Text", "TwoLayer", "Yeast"]
+__all__ = [
+    "FIELDS",
+    "RECIPES",
+    "Acrobot",
+    "CartPole",
+    "Digits",
+    "GridWorld",
+    "Moons",
+    "MountainCar",
+    "Names",
+    "Pendulum",
+    "TableRecipe",
+    "Text",
+    "TwoLayer",
+    "Yeast",
+]

@@ -186,9 +186,9 @@ class Recipe:
 def check_options(options: Options, recipe: type[Recipe]) -> None:
     """Raise `ArgumentError` (MG188) for an option that makes no sense, or that the recipe doesn't know."""
     for name in ("epochs", "batch_size"):
-        if getattr(options, name) < 1:
+        if getattr(options, name) is not None and getattr(options, name) < 1:
             raise ArgumentError("MG188", f"{flag(name)} must be at least 1, not {getattr(options, name)}.")
-    if not (math.isfinite(options.lr) and options.lr > 0):
+    if options.lr is not None and not (math.isfinite(options.lr) and options.lr > 0):
         raise ArgumentError("MG188", f"--lr must be a positive number, not {options.lr}.")
     if not 0 <= options.seed < 2**63:
         raise ArgumentError("MG188", f"--seed must be between 0 and 2^63 - 1, not {options.seed}.")

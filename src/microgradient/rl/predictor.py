@@ -1,0 +1,95 @@
+"""A trained policy: observations in, actions out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DataError
+from ..tensor import Tensor
+from ..train.predictor import Predictor
+from ..train.recipe import Metric
+from .environments import Spaces
+from .evaluation import episode_returns, episode_states
+from .film import save_film
+
+Array = NDArray[Any]
+
+
+class PolicyPredictor(Predictor):
+    """Observations (observations, features) to the action for each, and its value: V(s) of reinforce, a2c and ppo, the smaller
+    of the critics' Q(s, a) of sac and td3, all actions' Q(s, ·) of dqn.
+
+    >>> cartpole = {"environment": "CartPole-v1", "algorithm": "dqn", "hidden": [8], "dueling": False,
+    ...             "spaces": {"features": 4, "actions": 2, "discrete": True}}
+    >>> found = PolicyPredictor(cartpole).predict(np.zeros((3, 4)))
+    >>> found["action"].shape, found["value"].shape
+    ((3,), (3, 2))
+    """
+
+    takes: ClassVar[str] = "observations (.npy, or CSV files without a header)"
+
+    def __init__(self, details: Mapping[str, Any]) -> None:
+        from . import AGENTS
+
+        super().__init__(details)
+        found = details["spaces"]
+        bounds = {name: tuple(found[name]) for name in ("low", "high") if name in found}
+        self.spaces = Spaces(**{**found, **bounds})
+        self.environment = details["environment"]
+        self.model = AGENTS[details["algorithm"]].networks(self.spaces, details["hidden"], details["dueling"])
+
+    def predict(self, inputs: Any) -> dict[str, Array]:
+        """The best action for each observation, and the values."""
+        with self.inference():
+            actions, values = self.model.act(Tensor(np.asarray(inputs, np.float32)))
+            return {"action": np.asarray(actions.data), "value": np.asarray(values.data)}
+
+    def policy(self, observations: Array) -> Array:
+        """The best action for each observation."""
+        return self.predict(observations)["action"]
+
+    def read(self, names: Sequence[str]) -> Array:
+        return np.concatenate([_read(Path(name), self.spaces.features) for name in names])
+
+    def rows(self, inputs: Any, predicted: Any) -> tuple[list[str], list[list[Any]]]:
+        columns = {"action": predicted["action"], "value": predicted["value"]}
+        flat = {name: values.reshape(len(values), -1) for name, values in columns.items()}
+        header = [name if v.shape[1] == 1 else f"{name} {i}" for name, v in flat.items() for i in range(v.shape[1])]
+        return header, [
+            [x if isinstance(x, int) else f"{x:.6g}" for x in row]
+            for row in ([*a.tolist(), *v.tolist()] for a, v in zip(*flat.values(), strict=True))
+        ]
+
+    def returns(self, episodes: int, seed: int) -> Array:
+        """The returns of episodes with the seeds `seed`, `seed` + 1, …"""
+        return episode_returns(self.policy, self.environment, episodes, seed)
+
+    def evaluate(self, path: str) -> list[Metric]:
+        """Scores of 100 new episodes; `path` is the seed of the first."""
+        if not path.isdecimal():
+            raise DataError(
+                "MG180", f"A policy is scored on episodes: say the first one's seed, a number, not {path!r}."
+            )
+        returns = self.returns(100, int(path))
+        return [Metric("mean return", float(returns.mean())), Metric("worst return", float(returns.min()))]
+
+    def film(self, path: str | Path, seed: int = 0) -> None:
+        """Write one episode as an animated GIF."""
+        save_film(self.environment, episode_states(self.policy, self.environment, seed), path)
+
+
+def _read(path: Path, features: int) -> Array:
+    try:
+        found = np.load(path) if path.suffix == ".npy" else np.loadtxt(path, delimiter=",", ndmin=2)
+        observations = np.atleast_2d(np.asarray(found, np.float32))
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError("MG180", f"Can't read observations from {path}: {error}.") from error
+    if observations.ndim != 2 or observations.shape[1] != features:
+        raise DataError("MG182", f"{path} has the shape {observations.shape}, and an observation here is {features} numbers: "
+                                 f"(observations, {features}).")  # fmt: skip
+    return observations

@@ -1,0 +1,160 @@
+"""Replay buffers, rollouts and environments."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from microgradient.errors import ArgumentError, DataError
+from microgradient.rl import (
+    Environments,
+    PrioritizedReplayBuffer,
+    ReplayBuffer,
+    Rollout,
+    SumTree,
+    episode_returns,
+    gae,
+)
+
+NAMES = ["CartPole-v1", "Acrobot-v1", "Pendulum-v1", "MountainCarContinuous-v0"]
+
+
+def numbered(first, count):
+    """Transitions that can be told apart."""
+    n = np.arange(first, first + count, dtype=np.float32)
+    return n[:, None], n, n, n[:, None] + 1, n % 2
+
+
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=12), st.integers(4, 9))
+def test_a_ring_keeps_the_last_transitions(counts, capacity):
+    memory, total = ReplayBuffer(capacity, (1,)), 0
+    for count in counts:
+        memory.add(*numbered(total, count))
+        total += count
+    kept = np.sort(memory.stored.rewards[: len(memory)])
+    np.testing.assert_array_equal(kept, np.arange(max(0, total - capacity), total))
+    drawn = memory.sample(np.random.default_rng(0), (3, 50))
+    np.testing.assert_array_equal(drawn.next_observations[..., 0], drawn.rewards + 1)
+    np.testing.assert_array_equal(drawn.terminated, drawn.rewards % 2)
+
+
+@given(st.lists(st.floats(0, 10), min_size=1, max_size=33), st.randoms(use_true_random=False))
+def test_a_sum_tree_finds_what_a_running_sum_does(values, random):
+    values = np.array(values)
+    tree = SumTree(len(values))
+    order = np.array(random.sample(range(len(values)), len(values)))
+    tree.set(order, values[order])
+    assert tree.total == pytest.approx(values.sum())
+    np.testing.assert_array_equal(tree.get(np.arange(len(values))), values)
+    if tree.total > 0:
+        sums = np.array([random.random() for _ in range(20)]) * tree.total
+        found = tree.find(sums)
+        assert (values[found] > 0).all()
+        ends = np.cumsum(values)
+        assert (sums <= ends[found] * (1 + 1e-9) + 1e-9).all()
+        assert (sums >= (ends - values)[found] * (1 - 1e-9) - 1e-9).all()
+
+
+def test_priorities_decide_how_often_and_weights_undo_it():
+    memory = PrioritizedReplayBuffer(8, (1,), alpha=0.5)
+    rows = memory.add(*numbered(0, 4))
+    errors = np.array([1.0, -4.0, 9.0, 16.0])
+    memory.update(rows, errors)
+    chances = np.sqrt(np.abs(errors)) / np.sqrt(np.abs(errors)).sum()
+    drawn, weights = memory.draw(np.random.default_rng(0), 10_000, beta=1.0)
+    np.testing.assert_allclose(np.bincount(drawn) / 10_000, chances, atol=2e-4)  # stratified: almost no chance in it
+    np.testing.assert_allclose(weights, chances.min() / chances[drawn], rtol=1e-5)
+    new = memory.add(*numbered(4, 1))  # gets the highest priority so far
+    assert memory.tree.get(new)[0] == pytest.approx(4.0, rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", [ReplayBuffer, PrioritizedReplayBuffer])
+def test_a_memory_goes_on_from_its_state(kind):
+    memory, other = kind(5, (1,)), kind(5, (1,))
+    memory.add(*numbered(0, 7)[:5])
+    if kind is PrioritizedReplayBuffer:
+        memory.update(np.arange(3), np.array([5.0, 1.0, 2.0]))
+    other.load_state_dict(memory.state_dict())
+    for m in (memory, other):
+        m.add(*numbered(7, 1))
+    for a, b in zip(memory.stored, other.stored, strict=True):
+        np.testing.assert_array_equal(a, b)
+    if kind is PrioritizedReplayBuffer:
+        draws = [m.draw(np.random.default_rng(0), 9, 0.5) for m in (memory, other)]
+        np.testing.assert_array_equal(*(rows for rows, _ in draws))
+    with pytest.raises(DataError, match="of shape"):
+        kind(3, (1,)).load_state_dict(memory.state_dict())
+
+
+@given(st.integers(1, 6), st.integers(1, 3), st.floats(0, 1), st.floats(0, 1), st.integers(0, 2**31), st.booleans())
+def test_gae_is_its_definition(steps, count, gamma, lam, seed, any_end):
+    r = np.random.default_rng(seed)
+    rewards, values, following = r.normal(size=(3, steps, count))
+    terminated = (r.random((steps, count)) < 0.2) & any_end
+    ended = terminated | ((r.random((steps, count)) < 0.2) & any_end)
+    rollout = Rollout(rewards, rewards, rewards, rewards, terminated, ended)
+    found = gae(rollout, values, following, gamma, lam)
+    for n in range(count):
+        for t in range(steps):
+            expected, weight = 0.0, 1.0
+            for k in range(t, steps):
+                future = 0.0 if terminated[k, n] else gamma * following[k, n]
+                expected += weight * (rewards[k, n] + future - values[k, n])
+                weight *= gamma * lam
+                if ended[k, n]:
+                    break
+            assert found[t, n] == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_last_observation_of_a_truncated_episode_is_its_own():
+    two = Environments("Pendulum-v1", 2, seed=3)
+    for _ in range(199):
+        two.step(np.zeros((2, 1), np.float32))
+    before = two.observations
+    met = two.step(np.zeros((2, 1), np.float32))
+    assert met.truncated.all()
+    assert not met.terminated.any()
+    assert len(two.returns) == 2
+    assert np.abs(met.observations - before).max() < 0.5  # it has moved on by a step,
+    assert np.abs(two.observations - met.observations).max() > 0.1  # and a new episode has begun elsewhere
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_environments_go_on_from_their_state(name):
+    def act(around, count):
+        rng = np.random.default_rng(0)
+        shape = (count, around.count) if around.spaces.discrete else (count, around.count, around.spaces.actions)
+        actions = rng.integers(0, around.spaces.actions, shape) if around.spaces.discrete else rng.uniform(-1, 1, shape)
+        return [around.step(a) for a in actions]
+
+    around = Environments(name, 2, seed=1)
+    act(around, 30)
+    saved = around.state_dict()
+    saved = {key: x.copy() if isinstance(x, np.ndarray) else json.loads(json.dumps(x)) for key, x in saved.items()}
+    other = Environments(name, 2, seed=9)
+    other.load_state_dict(saved)
+    for a, b in zip(act(around, 230), act(other, 230), strict=True):
+        for mine, yours in zip(a, b, strict=True):
+            np.testing.assert_array_equal(mine, yours)
+    np.testing.assert_array_equal(around.observations, other.observations)
+    assert around.returns == other.returns
+    with pytest.raises(DataError, match="3 × "):
+        Environments(name, 3).load_state_dict(saved)
+
+
+def test_episodes_have_seeds_of_their_own():
+    returns = episode_returns(lambda seen: (seen[:, 2] > 0).astype(np.int64), "CartPole-v1", 6, seed=4)
+    alone = [
+        episode_returns(lambda seen: (seen[:, 2] > 0).astype(np.int64), "CartPole-v1", 1, seed=4 + i)[0]
+        for i in range(6)
+    ]
+    np.testing.assert_array_equal(returns, alone)
+
+
+def test_an_environment_that_there_is_not():
+    with pytest.raises(ArgumentError, match="NoSuch"):
+        Environments("NoSuch-v1")

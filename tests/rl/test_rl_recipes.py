@@ -1,0 +1,152 @@
+"""The recipes of reinforcement learning, as the command line runs them."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import microgradient as mg
+from microgradient.cli import main
+from microgradient.errors import DataError
+from microgradient.recipes import RECIPES, gridworld
+from microgradient.recipes.cartpole import CartPole
+from microgradient.rl import recipe as shared
+from microgradient.rl.recipe import DiscreteOptions
+from microgradient.train.run_folder import METRICS
+from microgradient.train.session import Session
+
+CONTROL = ["cartpole", "acrobot", "pendulum", "mountaincar"]
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """Runs of a few iterations, scored by a few episodes."""
+    monkeypatch.setattr(shared, "_EPISODES", 2)
+    monkeypatch.setattr(shared, "_VALIDATION_EPISODES", 1)
+    small = {
+        "ppo": {"n_envs": 2, "steps": 200, "n_steps": 10, "batch_size": 10, "n_epochs": 2, "learning_rate": 1e-3},
+        "dqn": {"n_envs": 1, "steps": 400, "learning_starts": 10, "batch_size": 8, "exploration_steps": 40},
+    }
+    monkeypatch.setattr(CartPole, "settings", {**CartPole.settings, **small})
+
+
+def run(path, **given):
+    said: list[str] = []
+    session = Session.begin("cartpole", CartPole, CartPole, given, path)
+    session.run(said.append)
+    return session, said
+
+
+@pytest.mark.parametrize("given", [{}, {"algorithm": "dqn", "prioritized": True, "dueling": True}])
+def test_a_resumed_run_is_the_same(short, tmp_path, given):
+    whole, _ = run(tmp_path / "whole", epochs=4, **given)
+    part, _ = run(tmp_path / "part", epochs=2, **given)
+    again = Session.resume("cartpole", CartPole, CartPole, {"epochs": 4}, part.folder.path)
+    again.run(lambda _: None)
+    for name, tensor in whole.recipe.model.state_dict().items():
+        np.testing.assert_array_equal(tensor.data, again.recipe.model.state_dict()[name].data)
+    lines = [[json.loads(line) for line in (s.folder.path / METRICS).read_text().splitlines()] for s in (whole, again)]
+    assert lines[0] == lines[1]
+
+
+def test_a_run_folder_acts_as_the_recipe_did(short, tmp_path, capsys):
+    session, said = run(tmp_path / "run", epochs=2)
+    assert any(line.startswith("mean return") for line in said)
+    predictor = mg.load(session.folder.path)
+    seen = np.random.default_rng(0).normal(size=(5, 4))
+    for name, values in session.recipe.predictor.predict(seen).items():
+        np.testing.assert_array_equal(predictor.predict(seen)[name], values)
+    np.testing.assert_array_equal(predictor.returns(2, 10**6), session.recipe.predictor.returns(2, 10**6))
+    np.save(tmp_path / "seen.npy", seen)
+    np.savetxt(tmp_path / "seen.csv", seen, delimiter=",")
+    tables = []
+    capsys.readouterr()
+    for file in ("seen.npy", "seen.csv"):
+        assert main(["predict", str(session.folder.path), str(tmp_path / file)]) == 0
+        tables.append(capsys.readouterr().out)
+    assert tables[0] == tables[1]
+    assert tables[0].splitlines()[0] == "action,value"
+    assert len(tables[0].splitlines()) == 6
+    predictor.film(tmp_path / "episode.gif")
+    assert (tmp_path / "episode.gif").read_bytes().startswith(b"GIF89a")
+
+
+@pytest.mark.parametrize("words", [
+    ["--algorithm", "sac"], ["--dueling"], ["--algorithm", "a2c", "--batch-size", "32"], ["--lr", "-1"], ["--optimizer", "adam"],
+])  # fmt: skip
+def test_bad_options_get_one_sentence(words, tmp_path, capsys):
+    assert main(["train", "cartpole", *words, "--out", str(tmp_path / "run")]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("Error: ")
+    assert len(error.splitlines()) == 1
+    assert words[-1].strip("-").split()[0] in error or "batch-size" in error
+
+
+def test_bad_observations_get_one_sentence(short, tmp_path):
+    session, _ = run(tmp_path / "run", epochs=1)
+    predictor = mg.load(session.folder.path)
+    np.save(tmp_path / "wide.npy", np.zeros((2, 5)))
+    (tmp_path / "words.csv").write_text("a,b\n")
+    for name, said in (("wide.npy", r"\(2, 5\)"), ("words.csv", "words.csv"), ("none.npy", "none.npy")):
+        with pytest.raises(DataError, match=said):
+            predictor.read([str(tmp_path / name)])
+    with pytest.raises(DataError, match="seed"):
+        predictor.evaluate("data.csv")
+
+
+@pytest.mark.parametrize("name", CONTROL)
+def test_every_algorithm_of_the_tables_can_be_made(name):
+    kind = RECIPES[name]
+    for algorithm in kind.settings:
+        recipe = kind(type(kind.defaults)(algorithm=algorithm))
+        assert recipe.options.lr == recipe.agent.optimizer.param_groups[0]["lr"]
+        assert recipe.agent.name == algorithm
+        assert recipe.steps_per_epoch > 0
+        assert recipe.extra_state()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("algorithm", ["ppo", "reinforce"])
+def test_cartpole_is_balanced(algorithm, tmp_path):
+    session = Session.begin("cartpole", CartPole, CartPole, {"algorithm": algorithm}, tmp_path / "run")
+    session.run(lambda _: None)
+    assert session.folder.run.result["mean_return"] >= 475
+
+
+def test_the_options_say_what_is_the_algorithms_own():
+    recipe = CartPole(DiscreteOptions(algorithm="ppo", lr=0.5, batch_size=32))
+    assert recipe.agent.batch_size == 32
+    assert recipe.agent.optimizer.param_groups[0]["lr"] == 0.5
+
+
+# ------------------------------------------------------------------------------------------------------------- gridworld
+
+
+def test_the_gradient_by_hand_is_the_engines():
+    rng = np.random.default_rng(0)
+    logits, values = rng.normal(size=(len(gridworld.NEXT), 4)), rng.normal(size=len(gridworld.NEXT))
+    cells, moves, returns = gridworld.walk(logits, rng.integers(0, len(values), 20), rng)
+    x = mg.tensor(logits, requires_grad=True)
+    logs = mg.nn.functional.log_softmax(x, -1)[mg.tensor(cells), mg.tensor(moves)]
+    advantages = np.where(cells == gridworld.GOAL, 0.0, returns - values[cells])
+    (-mg.sum(logs * advantages) / 20).backward()
+    np.testing.assert_allclose(
+        gridworld.policy_gradient(logits, values, cells, moves, returns), x.grad.data, atol=1e-12
+    )
+
+
+def test_gridworld_finds_the_shortest_ways(tmp_path, capsys):
+    folder = str(tmp_path / "run")
+    assert main(["train", "gridworld", "--seed", "3", "--out", folder]) == 0
+    assert "cells with a shortest way 100.00 %" in capsys.readouterr().out
+    far = gridworld.distances()
+    at = 0
+    for left in reversed(range(far[0])):  # what it learnt leads from the corner to the goal, a step nearer each time
+        at = gridworld.NEXT[at, mg.load(folder).moves()[at]]
+        assert far[at] == left
+    assert main(["predict", folder, "3,5", "0,0"]) == 0
+    assert capsys.readouterr().out.splitlines()[1] == "3,5,↓"
+    assert main(["predict", folder, "9,9"]) == 1
+    assert "'9,9'" in capsys.readouterr().err
