@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import gymnasium
 import numpy as np
 import pytest
 from hypothesis import given
@@ -144,6 +145,46 @@ def test_environments_go_on_from_their_state(name):
     assert around.returns == other.returns
     with pytest.raises(DataError, match="3 × "):
         Environments(name, 3).load_state_dict(saved)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_environments_move_as_gymnasiums_do(name):
+    """From each state that is met, a step of gymnasium's leads to the same."""
+    around, rng = Environments(name, 3, seed=2), np.random.default_rng(0)
+    theirs = gymnasium.make(name).unwrapped
+    theirs.reset()
+    ends = 0
+    for step in range(300):
+        if around.spaces.discrete:
+            actions = rng.integers(0, around.spaces.actions, 3)
+        else:  # also beyond the bounds; and, half of the time, such that a car gets up the hill
+            actions = np.where(step % 2, 3 * rng.normal(size=(3, 1)), 1.2 * np.sign(around.states[:, 1:] + 1e-9))
+            actions = actions.astype(np.float32)
+        before = around.states.copy()
+        met = around.step(actions)
+        ends += met.terminated.sum()
+        for i in range(3):
+            theirs.state = before[i]
+            if name == "CartPole-v1":
+                theirs.steps_beyond_terminated = None
+            seen, reward, terminated, *_ = theirs.step(actions[i])
+            np.testing.assert_allclose(met.observations[i], seen, rtol=1e-5, atol=1e-5)
+            assert met.rewards[i] == pytest.approx(reward, rel=1e-5, abs=1e-6)
+            assert met.terminated[i] == terminated
+    assert ends > 0 or name in ("Pendulum-v1", "Acrobot-v1")
+    if name == "Acrobot-v1":  # what random torques don't reach
+        *_, up = around.motion.step(np.array([[np.pi, 0.1, 0.0, 0.0], [0.0, 0.1, 0.0, 0.0]]), np.array([1, 1]))
+        assert up.tolist() == [True, False]
+
+
+def test_environments_without_equations_are_stepped_by_gymnasium():
+    around = Environments("MountainCar-v0", 2, seed=0)
+    outcomes = [around.step(np.array([0, 2])) for _ in range(200)]
+    assert outcomes[-1].truncated.all()
+    assert not np.array_equal(outcomes[-1].observations, around.observations)
+    assert list(around.returns) == [-200.0, -200.0]
+    with pytest.raises(DataError, match="MountainCar-v0"):
+        around.state_dict()
 
 
 def test_episodes_have_seeds_of_their_own():

@@ -17,7 +17,7 @@ class Acrobot(ControlRecipe):
 
     name: ClassVar[str] = "acrobot"
     summary: ClassVar[str] = "swing up a double pendulum, by REINFORCE, A2C, PPO or DQN (--algorithm)"
-    defaults: ClassVar[Options] = DiscreteOptions(epochs=10)
+    defaults: ClassVar[Options] = DiscreteOptions()
     environment: ClassVar[str] = "Acrobot-v1"
     settings: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "reinforce": {"n_envs": 16, "steps": 400_000, "learning_rate": 3e-3, "ent_coef": 0.01},

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ArgumentError, DataError
+from .motion import MOTIONS
 
 Array = NDArray[Any]
 _REMEMBERED = 100  # episodes whose returns are kept
@@ -55,7 +56,8 @@ class Environments:
 
     `observations` (count, …), float32, are what to act upon next: an environment that has ended has begun anew. Actions are
     numbers 0 … n - 1 where the environment's are discrete, and else arrays (count, dimensions); see `spaces`.
-    `returns` holds the sums of rewards of the last 100 episodes that ended.
+    `returns` holds the sums of rewards of the last 100 episodes that ended. Classic control moves all at once (`motion.py`),
+    others are stepped by gymnasium's `SyncVectorEnv`.
 
     >>> two = Environments("CartPole-v1", count=2, seed=0)
     >>> two.observations.shape, two.spaces.actions, two.spaces.discrete
@@ -73,12 +75,13 @@ class Environments:
             )
         except gymnasium.error.Error as error:
             raise ArgumentError("MG188", f"gymnasium can't make the environment {name!r}: {error}") from error
-        self.name, self.count = name, count
+        self.name, self.count, self.motion = name, count, MOTIONS.get(name)
         space, features = self.vector.single_action_space, int(np.prod(self.vector.single_observation_space.shape))
         if hasattr(space, "n"):
             self.spaces = Spaces(features, int(space.n), True)
         else:
-            self.spaces = Spaces(features, len(space.low), False, tuple(space.low.tolist()), tuple(space.high.tolist()))
+            bounds = tuple(space.low.tolist()), tuple(space.high.tolist())
+            self.spaces = Spaces(features, len(space.low), False, *bounds)
         self.longest = int(self.vector.envs[0].spec.max_episode_steps or 0)
         self.returns: deque[float] = deque(maxlen=_REMEMBERED)
         self.restart(seed)
@@ -86,53 +89,75 @@ class Environments:
     def restart(self, seed: int | None = None) -> None:
         """Begin new episodes everywhere, with new seeds if one is given."""
         self.observations = self.vector.reset(seed=seed)[0].astype(np.float32)
-        self._sums = np.zeros(self.count)
+        self._sums, self._elapsed = np.zeros(self.count), np.zeros(self.count, np.int64)
+        if self.motion:
+            self.states = np.array([env.unwrapped.state for env in self.vector.envs], np.float64)
 
     def step(self, actions: Array) -> Outcome:
         """Act once in each environment."""
-        now, rewards, terminated, truncated, infos = self.vector.step(actions)
+        reached, rewards, terminated, truncated = (self._move if self.motion else self._step)(actions)
         self._sums += rewards
-        self.observations = now.astype(np.float32)
-        reached = self.observations
+        ended = np.flatnonzero(terminated | truncated)
+        if len(ended):
+            self.returns.extend(self._sums[ended].tolist())
+            self._sums[ended] = 0.0
+        return Outcome(reached, rewards.astype(np.float32), terminated, truncated)
+
+    def _move(self, actions: Array) -> tuple[Array, Array, Array, Array]:
+        """A step by the equations of motion; new episodes begin where gymnasium has them begin."""
+        assert self.motion
+        self.states, rewards, terminated = self.motion.step(self.states, actions)
+        self._elapsed += 1
+        truncated = self._elapsed >= self.longest
+        self.observations = reached = self.motion.observe(self.states)
+        ended = np.flatnonzero(terminated | truncated)
+        if len(ended):
+            for i in ended:
+                environment = self.vector.envs[i].unwrapped
+                environment.reset()
+                self.states[i] = environment.state
+            self._elapsed[ended] = 0
+            self.observations = self.motion.observe(self.states)
+        return reached, rewards, terminated, truncated
+
+    def _step(self, actions: Array) -> tuple[Array, Array, Array, Array]:
+        """A step by gymnasium."""
+        now, rewards, terminated, truncated, infos = self.vector.step(actions)
+        self.observations = reached = now.astype(np.float32)
         ended = np.flatnonzero(terminated | truncated)
         if len(ended):
             reached = reached.copy()
             for i in ended:
                 reached[i] = infos["final_obs"][i]
-            self.returns.extend(self._sums[ended].tolist())
-            self._sums[ended] = 0.0
-        return Outcome(reached, rewards.astype(np.float32), terminated, truncated)
+        return reached, rewards, terminated, truncated
 
     def state_dict(self) -> dict[str, Any]:
-        """All that the next steps depend on, as arrays and JSON. For environments that keep what they are in `state`, as
-        gymnasium's classic control does.
+        """All that the next steps depend on, as arrays and JSON. Raises DataError (MG188) for environments of which
+        `MOTIONS` does not know it.
         """
+        if not self.motion:
+            raise DataError("MG188", f"What {self.name} keeps in itself isn't known, so a run in it can't be saved; this is "
+                                     f"possible for {', '.join(MOTIONS)}.")  # fmt: skip
         return {
             "observations": self.observations,
-            "sums": self._sums,
-            "states": np.array([env.unwrapped.state for env in self.vector.envs], np.float64),
-            "dtypes": [np.asarray(env.unwrapped.state).dtype.str for env in self.vector.envs],  # of some, they change
-            "elapsed": [_limit(env)._elapsed_steps for env in self.vector.envs],
+            "sums": self._sums.copy(),
+            "states": self.states,
+            "elapsed": self._elapsed.copy(),
             "generators": [env.unwrapped.np_random.bit_generator.state for env in self.vector.envs],
             "returns": list(self.returns),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Put back what `state_dict` gave. Raises DataError (MG185) if it is of other environments."""
-        shape = (self.count, *np.shape(self.vector.envs[0].unwrapped.state))
-        if np.shape(state["states"]) != shape:
+        if np.shape(state["states"]) != self.states.shape:
             raise DataError("MG185", f"The saved environments have states of shape {np.shape(state['states'])}, and "
-                                     f"{self.count} × {self.name} have {shape}. Restore the run from a copy.")  # fmt: skip
+                                     f"{self.count} × {self.name} have {self.states.shape}. Restore the run from a copy."
+                            )  # fmt: skip
         self.observations = np.array(state["observations"], np.float32)
-        self._sums = np.array(state["sums"], np.float64)
-        self.returns = deque(state["returns"], _REMEMBERED)
-        per_environment = (state[name] for name in ("states", "dtypes", "elapsed", "generators"))
-        for env, numbers, dtype, elapsed, generator in zip(self.vector.envs, *per_environment, strict=True):
-            env.unwrapped.state = np.array(numbers, dtype)
-            env.unwrapped.np_random.bit_generator.state = generator
-            _limit(env)._elapsed_steps = int(elapsed)
-            if hasattr(env.unwrapped, "steps_beyond_terminated"):
-                env.unwrapped.steps_beyond_terminated = None
+        self.states, self._sums = np.array(state["states"], np.float64), np.array(state["sums"], np.float64)
+        self._elapsed, self.returns = np.array(state["elapsed"], np.int64), deque(state["returns"], _REMEMBERED)
+        for environment, generator in zip(self.vector.envs, state["generators"], strict=True):
+            environment.unwrapped.np_random.bit_generator.state = generator
 
 
 def load_gymnasium() -> ModuleType:
@@ -143,10 +168,3 @@ def load_gymnasium() -> ModuleType:
         raise DataError("MG184", "Reinforcement learning takes its environments from gymnasium, which is missing: "
                                  "pip install 'microgradient[rl]'.") from error  # fmt: skip
     return gymnasium
-
-
-def _limit(env: Any) -> Any:
-    """The wrapper that counts an episode's steps."""
-    while not hasattr(env, "_elapsed_steps"):
-        env = env.env
-    return env

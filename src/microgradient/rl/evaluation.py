@@ -24,30 +24,24 @@ def episode_returns(policy: Policy, name: str, episodes: int = 100, seed: int = 
     ((10,), True)
     """
     environments = Environments(name, episodes, seed)
-    seen, returns = environments.observations, np.zeros(episodes)
-    running = set(range(episodes))
-    while running:
-        actions = policy(seen)
-        for i in sorted(running):
-            seen[i], reward, terminated, truncated, _ = environments.vector.envs[i].step(actions[i])
-            returns[i] += reward
-            if terminated or truncated:
-                running.discard(i)
+    returns, running = np.zeros(episodes), np.ones(episodes, bool)
+    while running.any():
+        met = environments.step(policy(environments.observations))
+        returns += met.rewards * running
+        running &= ~met.ended
     return returns
 
 
 def episode_states(policy: Policy, name: str, seed: int = 0) -> Array:
-    """The environment's inner states in one episode, (steps + 1, numbers): what there is to draw.
+    """The environment's inner states in one episode, (steps, numbers): what there is to draw.
 
     >>> states = episode_states(lambda observations: np.ones(1, np.int64), "CartPole-v1")
-    >>> states.shape[1], bool(abs(states[-1, 2]) > 0.2)
+    >>> states.shape[1], bool(abs(states[-1, 2]) > 0.15)
     (4, True)
     """
     environments = Environments(name, 1, seed)
-    environment, seen, over = environments.vector.envs[0], environments.observations, False
-    states = [np.array(environment.unwrapped.state)]
+    states, over = [], False
     while not over:
-        seen[0], _, terminated, truncated, _ = environment.step(policy(seen)[0])
-        states.append(np.array(environment.unwrapped.state))
-        over = terminated or truncated
+        states.append(environments.states[0])
+        over = bool(environments.step(policy(environments.observations)).ended[0])
     return np.stack(states)

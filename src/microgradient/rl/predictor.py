@@ -46,12 +46,12 @@ class PolicyPredictor(Predictor):
     def predict(self, inputs: Any) -> dict[str, Array]:
         """The best action for each observation, and the values."""
         with self.inference():
-            actions, values = self.model.act(Tensor(np.asarray(inputs, np.float32)))
-            return {"action": np.asarray(actions.data), "value": np.asarray(values.data)}
+            actions, values = self._act(np.asarray(inputs, np.float32))
+        return {"action": actions, "value": values}
 
-    def policy(self, observations: Array) -> Array:
-        """The best action for each observation."""
-        return self.predict(observations)["action"]
+    def _act(self, observations: Array) -> tuple[Array, Array]:
+        actions, values = self.model.act(Tensor(observations))
+        return np.asarray(actions.data), np.asarray(values.data)
 
     def read(self, names: Sequence[str]) -> Array:
         return np.concatenate([_read(Path(name), self.spaces.features) for name in names])
@@ -67,7 +67,13 @@ class PolicyPredictor(Predictor):
 
     def returns(self, episodes: int, seed: int) -> Array:
         """The returns of episodes with the seeds `seed`, `seed` + 1, …"""
-        return episode_returns(self.policy, self.environment, episodes, seed)
+        with self.inference():
+            return episode_returns(lambda seen: self._act(seen)[0], self.environment, episodes, seed)
+
+    def states(self, seed: int) -> Array:
+        """The environment's inner states in the episode with this seed."""
+        with self.inference():
+            return episode_states(lambda seen: self._act(seen)[0], self.environment, seed)
 
     def evaluate(self, path: str) -> list[Metric]:
         """Scores of 100 new episodes; `path` is the seed of the first."""
@@ -80,7 +86,7 @@ class PolicyPredictor(Predictor):
 
     def film(self, path: str | Path, seed: int = 0) -> None:
         """Write one episode as an animated GIF."""
-        save_film(self.environment, episode_states(self.policy, self.environment, seed), path)
+        save_film(self.environment, self.states(seed), path)
 
 
 def _read(path: Path, features: int) -> Array:

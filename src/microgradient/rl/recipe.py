@@ -17,7 +17,7 @@ from ..train.predictor import Predictor
 from ..train.recipe import Metric, Recipe
 from . import AGENTS
 from .environments import Environments
-from .evaluation import episode_returns, episode_states
+from .evaluation import episode_returns
 from .film import VIEWS, draw_episode
 from .predictor import PolicyPredictor
 
@@ -30,7 +30,7 @@ class ControlOptions(Options):
     """Where a number is None, the algorithm's own from the recipe's table counts."""
 
     epochs: int = option(
-        20, "Parts of the training; each ends with 100 episodes for the score and 20 others to choose by."
+        10, "Parts of the training; each ends with 100 episodes for the score and 20 others to choose by."
     )
     batch_size: int | None = option(None, "Steps per minibatch.  [default: the algorithm's]")  # type: ignore[assignment]
     lr: float | None = option(None, "Learning rate.  [default: the algorithm's]")  # type: ignore[assignment]
@@ -180,7 +180,7 @@ class ControlRecipe(Recipe):
         return {"episode": self._draw_episode} if self.environment in VIEWS else {}
 
     def _draw_episode(self, figure: Any) -> None:
-        draw_episode(figure, self.environment, episode_states(self.predictor.policy, self.environment, 10**6))
+        draw_episode(figure, self.environment, self.predictor.states(10**6))
 
 
 def _flat(state: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
