@@ -1,0 +1,219 @@
+"""Reinforcement learning beside stable-baselines3 and single-file PyTorch: time for the same steps, and returns against time.
+
+    python benchmarks/rl.py [--only "cartpole ppo"] [--seeds N] [--part 0.25] [--threads 1] [--json FILE] [--plot FILE.svg]
+
+Each library trains in a process of its own, on the recipe's settings and number of environment steps, and they take turns;
+figures are medians over seeds. Time is wall time of training, from the first step, with our compilation (the cache is empty),
+without imports. Returns are those of the last 20 training episodes, exploration included. PyTorch gets one thread by default:
+on networks of this size two are slower.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+LIBRARIES = ("microgradient", "stable-baselines3", "PyTorch")
+TASKS = (
+    *(f"{name} {algorithm}" for name in ("cartpole", "acrobot") for algorithm in ("reinforce", "a2c", "ppo", "dqn")),
+    *(f"{name} {algorithm}" for name in ("pendulum", "mountaincar") for algorithm in ("sac", "td3", "ppo")),
+)
+Note = Callable[[int, Iterable[float]], None]  # told steps so far and returns of the last episodes
+Run = Callable[[Note], None]
+MUST = 0.5  # of the other's time
+console = Console()
+
+
+@click.command(help=__doc__.splitlines()[0])
+@click.option("--only", multiple=True, type=click.Choice(TASKS), help="A recipe and an algorithm; may be repeated.")
+@click.option("--seeds", default=3, type=click.IntRange(1), show_default=True, help="Runs of each.")
+@click.option("--part", default=1.0, type=click.FloatRange(0, 1, min_open=True), show_default=True,
+              help="Which part of the recipe's steps to take.")  # fmt: skip
+@click.option("--threads", default=1, type=click.IntRange(1), show_default=True, help="Threads that each library gets.")
+@click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write all figures here, too.")
+@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw returns against time (matplotlib).")
+def main(only: tuple[str, ...], seeds: int, part: float, threads: int, file: Path | None, plot: Path | None) -> None:
+    """Measure, print a table, draw."""
+    results: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    table = Table(title=f"{threads} thread(s) each, medians of {seeds} seed(s), {part:.0%} of the steps")
+    for column in (
+        "",
+        "steps",
+        *(f"{library}, s" for library in LIBRARIES),
+        "of sb3's",
+        "of PyTorch's",
+        "return at the end",
+    ):
+        table.add_column(column, justify="left" if not column else "right")
+    reached = True
+    for task in only or TASKS:
+        results[task] = {library: [] for library in LIBRARIES if not (library == LIBRARIES[1] and "reinforce" in task)}
+        for seed in range(seeds):
+            for library, runs in results[task].items():
+                runs.append(race(task, library, seed, part, threads))
+        seconds = {
+            library: statistics.median(run["seconds"] for run in runs) for library, runs in results[task].items()
+        }
+        ours = seconds[LIBRARIES[0]]
+        ratios = [ours / seconds[library] if library in seconds else None for library in LIBRARIES[1:]]
+        reached &= all(ratio is None or ratio <= MUST for ratio in ratios)
+        ends = (statistics.median(run["curve"][-1][2] for run in runs) for runs in results[task].values())
+        table.add_row(task, f"{results[task][LIBRARIES[0]][0]['steps']:,}",
+                      *(f"{seconds[library]:.1f}" if library in seconds else "–" for library in LIBRARIES),
+                      *("–" if r is None else f"[{'green' if r <= MUST else 'red'}]{r:.2f}[/]" for r in ratios),
+                      " / ".join(f"{end:.0f}" for end in ends))  # fmt: skip
+        console.print(f"{task}: " + ", ".join(f"{name} {value:.2f} s" for name, value in seconds.items()))
+    console.print(table)
+    if file is not None:
+        file.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    if plot is not None:
+        draw(results, plot)
+    sys.exit(not reached)
+
+
+def race(task: str, library: str, seed: int, part: float, threads: int) -> dict[str, Any]:
+    """One run in a process of its own."""
+    with tempfile.TemporaryDirectory() as cache:
+        environment = {**os.environ, "MICROGRADIENT_CACHE": cache, "OMP_NUM_THREADS": str(threads)}
+        command = [sys.executable, __file__, "--worker", task, library, str(seed), str(part), str(threads)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise click.ClickException(f"{library} failed at {task}:\n{done.stderr[-2000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def worker(task: str, library: str, seed: int, part: float, threads: int) -> dict[str, Any]:
+    """Train, and note time and returns on the way."""
+    from microgradient.recipes import RECIPES
+
+    name, algorithm = task.split()
+    settings = dict(RECIPES[name].settings[algorithm])
+    total = max(1, round(part * settings.pop("steps")))
+    make = {"microgradient": ours, "stable-baselines3": sb3, "PyTorch": single_file}[library]
+    run = make(algorithm, RECIPES[name].environment, total, seed, settings, threads)
+    curve: list[tuple[float, int, float]] = []
+    begun, used = time.perf_counter(), time.process_time()
+
+    def note(steps: int, returns: Iterable[float]) -> None:
+        now = time.perf_counter() - begun
+        if not curve or now > curve[-1][0] + 0.2 or steps >= total:
+            curve.append((now, steps, statistics.mean([*returns][-20:] or [0.0])))
+
+    run(note)
+    seconds = time.perf_counter() - begun
+    return {"seconds": seconds, "processor": time.process_time() - used, "steps": curve[-1][1], "curve": curve}
+
+
+def ours(algorithm: str, name: str, total: int, seed: int, settings: dict[str, Any], threads: int) -> Run:
+    """Microgradient."""
+    import microgradient as mg
+    from microgradient.native.runtime import blas
+    from microgradient.rl import AGENTS, Environments
+
+    mg.set_num_threads(threads)
+    mg.manual_seed(seed)
+    agent = AGENTS[algorithm](Environments(name, settings.pop("n_envs"), seed), seed, **settings)
+
+    def run(note: Note) -> None:
+        with blas.one_thread():
+            while agent.steps < total:
+                agent.iterate()
+                note(agent.steps, agent.environments.returns)
+
+    return run
+
+
+def single_file(algorithm: str, name: str, total: int, seed: int, settings: dict[str, Any], threads: int) -> Run:
+    """PyTorch by hand."""
+    import torch
+    from workloads.rl_torch import train
+
+    torch.set_num_threads(threads)
+
+    def run(note: Note) -> None:
+        for steps, returns in train(algorithm, name, total, seed, settings):
+            note(steps, returns[-20:])
+
+    return run
+
+
+def sb3(algorithm: str, name: str, total: int, seed: int, settings: dict[str, Any], threads: int) -> Run:
+    """stable-baselines3, told the same in its own words."""
+    import numpy as np
+    import stable_baselines3
+    import torch
+    from stable_baselines3.common.callbacks import BaseCallback
+    from stable_baselines3.common.env_util import make_vec_env
+    from stable_baselines3.common.noise import NormalActionNoise, OrnsteinUhlenbeckActionNoise
+
+    torch.set_num_threads(threads)
+    envs = make_vec_env(name, settings.pop("n_envs"), seed=seed)
+    if "exploration_steps" in settings:
+        settings["exploration_fraction"] = min(1.0, settings.pop("exploration_steps") / total)
+    if algorithm == "sac" and "ent_coef" not in settings:
+        settings["ent_coef"] = "auto"
+    scale, past = settings.pop("action_noise", 0.0), settings.pop("noise_correlation", 0.0)
+    if scale:
+        mean = np.zeros(envs.action_space.shape)
+        spread = mean + scale * np.sqrt(1 - past**2)
+        white = NormalActionNoise(mean, spread)
+        settings["action_noise"] = OrnsteinUhlenbeckActionNoise(mean, spread, theta=1 - past, dt=1.0) if past else white
+    policy = {"net_arch": [*settings.pop("net_arch")]} if "net_arch" in settings else {}
+    kind = getattr(stable_baselines3, algorithm.upper())
+    agent = kind("MlpPolicy", envs, seed=seed, device="cpu", policy_kwargs=policy, **settings)
+
+    class Callback(BaseCallback):
+        note: Note
+
+        def _on_step(self) -> bool:
+            return True
+
+        def _on_rollout_end(self) -> None:
+            self.note(self.num_timesteps, [info["r"] for info in agent.ep_info_buffer])
+
+    def run(note: Note) -> None:
+        callback = Callback()
+        callback.note = note
+        agent.learn(total, callback=callback)
+
+    return run
+
+
+def draw(results: dict[str, dict[str, list[dict[str, Any]]]], file: Path) -> None:
+    """Returns against time, a panel for each task, a line for each run."""
+    from matplotlib.figure import Figure
+
+    columns = min(4, len(results))
+    rows = -(-len(results) // columns)
+    figure = Figure(figsize=(3.6 * columns, 2.8 * rows), layout="constrained")
+    colours = dict(zip(LIBRARIES, ("#0969da", "#8c959f", "#bc4c00"), strict=True))
+    for axis, (task, runs) in zip(figure.subplots(rows, columns, squeeze=False).flat, results.items(), strict=False):
+        for library, several in runs.items():
+            for number, run in enumerate(several):
+                seconds, _, returns = zip(*run["curve"], strict=True)
+                axis.plot(seconds, returns, color=colours[library], lw=1.2, label=library if number == 0 else None)
+        axis.set_title(task, fontsize=10)
+        axis.set_xlabel("seconds")
+    figure.axes[0].legend(fontsize=8)
+    figure.axes[0].set_ylabel("return, last 20 episodes")
+    figure.savefig(file)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--worker"]:
+        task, library, seed, part, threads = sys.argv[2:]
+        print(json.dumps(worker(task, library, int(seed), float(part), int(threads))))
+    else:
+        main()
