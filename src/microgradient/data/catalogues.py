@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gettext
 import re
+from pathlib import Path
 
 from .installed import installed_path
 
@@ -28,7 +29,7 @@ def load_catalogue(recipe: str, language: str) -> dict[str, str]:
     if language == "en":
         return {message: message for message in load_catalogue(recipe, "fr")}
     found: dict[str, str] = {}
-    for path in sorted(installed_path(recipe, "django").glob(f"**/locale/{language}/LC_MESSAGES/django.mo")):
+    for path in _files(installed_path(recipe, "django"), language):
         with path.open("rb") as file:
             entries = vars(gettext.GNUTranslations(file))["_catalog"]
         for key, text in entries.items():
@@ -37,6 +38,13 @@ def load_catalogue(recipe: str, language: str) -> dict[str, str]:
             if form == 0 and message and text:
                 found.setdefault(message, text)
     return found
+
+
+def _files(root: Path, language: str) -> list[Path]:
+    """The catalogue of Django itself, and those of the applications that come with it."""
+    folders = [root / "conf", *sorted((root / "contrib").iterdir())]
+    files = [folder / "locale" / language / "LC_MESSAGES" / "django.mo" for folder in folders]
+    return [file for file in files if file.is_file()]
 
 
 def without_markup(text: str) -> str:

@@ -7,9 +7,11 @@ from .acrobot import Acrobot
 from .cartpole import CartPole
 from .digits import Digits
 from .gridworld import GridWorld
+from .language import Language
 from .moons import Moons
 from .mountaincar import MountainCar
 from .names import Names
+from .outputs import Outputs
 from .pendulum import Pendulum
 from .table import TableRecipe
 from .text import Text
@@ -20,6 +22,7 @@ RECIPES: dict[str, type[Recipe]] = {
     recipe.name: recipe
     for recipe in (
         *(TwoLayer, Moons, Digits, Names, Text, Yeast),
+        *(Outputs, Language),
         *(GridWorld, CartPole, Acrobot, Pendulum, MountainCar),
     )
 }
@@ -44,9 +47,11 @@ __all__ = [
     "CartPole",
     "Digits",
     "GridWorld",
+    "Language",
     "Moons",
     "MountainCar",
     "Names",
+    "Outputs",
     "Pendulum",
     "TableRecipe",
     "Text",
