@@ -6,6 +6,7 @@ from ..train.recipe import Recipe
 from .acrobot import Acrobot
 from .cartpole import CartPole
 from .digits import Digits
+from .fashion import Fashion
 from .gridworld import GridWorld
 from .language import Language
 from .moons import Moons
@@ -18,15 +19,25 @@ from .text import Text
 from .two_layer import TwoLayer
 from .yeast import Yeast
 
-RECIPES: dict[str, type[Recipe]] = {
-    recipe.name: recipe
-    for recipe in (
-        *(TwoLayer, Moons, Digits, Names, Text, Yeast),
-        *(Outputs, Language),
-        *(GridWorld, CartPole, Acrobot, Pendulum, MountainCar),
-    )
-}
-"""By name, by field, the smallest of each first. A CSV file is trained by `TableRecipe`."""
+_ALL: tuple[type[Recipe], ...] = (
+    TwoLayer,
+    Moons,
+    Digits,
+    Fashion,
+    Outputs,
+    Names,
+    Text,
+    Language,
+    Yeast,
+    GridWorld,
+    CartPole,
+    Acrobot,
+    Pendulum,
+    MountainCar,
+)
+
+RECIPES: dict[str, type[Recipe]] = {recipe.name: recipe for recipe in _ALL}
+"""By name, those of a field beside each other, the smallest first. A CSV file is trained by `TableRecipe`."""
 
 FIELDS = (
     "first steps",
@@ -40,21 +51,4 @@ FIELDS = (
 )
 """In the order in which `microgradient recipes` lists them."""
 
-__all__ = [
-    "FIELDS",
-    "RECIPES",
-    "Acrobot",
-    "CartPole",
-    "Digits",
-    "GridWorld",
-    "Language",
-    "Moons",
-    "MountainCar",
-    "Names",
-    "Outputs",
-    "Pendulum",
-    "TableRecipe",
-    "Text",
-    "TwoLayer",
-    "Yeast",
-]
+__all__ = ["FIELDS", "RECIPES", "TableRecipe", *(recipe.__name__ for recipe in _ALL)]
