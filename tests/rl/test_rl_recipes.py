@@ -26,8 +26,8 @@ def short(monkeypatch):
     monkeypatch.setattr(shared, "_EPISODES", 2)
     monkeypatch.setattr(shared, "_VALIDATION_EPISODES", 1)
     small = {
-        "ppo": {"n_envs": 2, "steps": 200, "n_steps": 10, "batch_size": 10, "n_epochs": 2, "learning_rate": 1e-3},
-        "dqn": {"n_envs": 1, "steps": 400, "learning_starts": 10, "batch_size": 8, "exploration_steps": 40},
+        "ppo": {"n_envs": 2, "steps": 100, "n_steps": 10, "batch_size": 10, "n_epochs": 2, "learning_rate": 1e-3},
+        "dqn": {"n_envs": 1, "steps": 200, "learning_starts": 10, "batch_size": 8, "exploration_steps": 40},
     }
     monkeypatch.setattr(CartPole, "settings", {**CartPole.settings, **small})
 
@@ -40,7 +40,8 @@ def run(path, **given):
 
 
 @pytest.mark.parametrize("given", [{}, {"algorithm": "dqn", "prioritized": True, "dueling": True}])
-def test_a_resumed_run_is_the_same(short, tmp_path, given):
+def test_a_resumed_run_is_the_same(short, tmp_path, given, monkeypatch):
+    monkeypatch.setattr(CartPole, "pictures", lambda self: {})
     whole, _ = run(tmp_path / "whole", epochs=4, **given)
     part, _ = run(tmp_path / "part", epochs=2, **given)
     again = Session.resume("cartpole", CartPole, CartPole, {"epochs": 4}, part.folder.path)
@@ -69,6 +70,7 @@ def test_a_run_folder_acts_as_the_recipe_did(short, tmp_path, capsys):
     assert tables[0] == tables[1]
     assert tables[0].splitlines()[0] == "action,value"
     assert len(tables[0].splitlines()) == 6
+    assert (session.folder.path / "episode.png").exists()
     predictor.film(tmp_path / "episode.gif")
     assert (tmp_path / "episode.gif").read_bytes().startswith(b"GIF89a")
 
