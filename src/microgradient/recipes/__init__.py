@@ -16,6 +16,7 @@ from .outputs import Outputs
 from .pendulum import Pendulum
 from .table import TableRecipe
 from .text import Text
+from .translate import Translate
 from .two_layer import TwoLayer
 from .yeast import Yeast
 
@@ -28,6 +29,7 @@ _ALL: tuple[type[Recipe], ...] = (
     Names,
     Text,
     Language,
+    Translate,
     Yeast,
     GridWorld,
     CartPole,
