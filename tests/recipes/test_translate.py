@@ -90,5 +90,6 @@ def test_translate_resumes_predicts_and_refuses(few, tmp_path):
 
 
 @pytest.mark.slow
-def test_translate_is_nearly_always_right(tmp_path):
-    assert trained("translate", tmp_path / "r").folder.run.result["test_exact"] >= 0.99
+def test_translate_learns(tmp_path):
+    result = trained("translate", tmp_path / "r", epochs=3).folder.run.result
+    assert result["test_exact"] > 0.8 > result["baseline_exact"]

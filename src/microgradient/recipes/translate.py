@@ -96,7 +96,7 @@ class Translate(Recipe):
     name: ClassVar[str] = "translate"
     field: ClassVar[str] = "language"
     summary: ClassVar[str] = "dates and numbers from digits to words and back, by a Transformer with beam search"
-    defaults: ClassVar[Options] = Options(epochs=8, batch_size=64, lr=1e-3, optimizer="adam", model="transformer")
+    defaults: ClassVar[Options] = Options(epochs=12, batch_size=64, lr=1e-3, optimizer="adam", model="transformer")
     models: ClassVar[tuple[str, ...]] = ("transformer",)
     predictor_class: ClassVar[type[Predictor]] = TranslatePredictor
     lr_decay: ClassVar[float] = 0.4
