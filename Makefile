@@ -1,6 +1,6 @@
 # make run    train the digits recipe on real data and show the result   (make run ARGS="--epochs 1 --model cnn")
 # make test   the test suite, without PyTorch and without what is marked slow   (make test ARGS="tests/native -x")
-# make test-all lint oracle check widths pythons docs bench overhead scaling clean   see below
+# make test-all lint oracle check widths pythons docs bench overhead scaling recipes stability clean   see below
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,7 +9,7 @@ ARGS ?=
 PYTHONS ?= python3.11 python3.12 python3.13 python3.14
 PYTEST = $(BIN)/python -m pytest --numprocesses 2
 
-.PHONY: run test test-all lint oracle check widths pythons core docs bench overhead scaling clean
+.PHONY: run test test-all lint oracle check widths pythons core docs bench overhead scaling recipes stability clean
 
 run: $(VENV)/installed-recipes
 	$(BIN)/microgradient train digits $(ARGS)
@@ -72,6 +72,14 @@ overhead: $(VENV)/installed-peers
 # What a compiled step costs against depth and batch; writes the picture and the tables of docs/scaling.md
 scaling: $(VENV)/installed-recipes
 	$(BIN)/python benchmarks/scaling.py $(ARGS)
+
+# Train every recipe with five seeds and write docs/results.md   (make recipes ARGS="--only fashion --seeds 1")
+recipes: $(VENV)/installed-test
+	$(BIN)/python benchmarks/results.py $(ARGS)
+
+# Train fifty layers with each remedy and write docs/stability.md
+stability: $(VENV)/installed-test
+	$(BIN)/python benchmarks/stability.py $(ARGS)
 
 $(VENV)/installed-recipes $(VENV)/installed-test $(VENV)/installed-lint $(VENV)/installed-peers $(VENV)/installed-docs $(VENV)/installed-bench: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

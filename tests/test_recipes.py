@@ -43,7 +43,7 @@ def test_defaults_pass_their_own_checks(kind):
     check_options(kind.defaults, kind)
     assert kind.summary
     with pytest.raises(ArgumentError):
-        check_options(kind.defaults.__class__(**{**kind.defaults.as_dict(), "model": "none"}), kind)
+        check_options(kind.defaults.__class__(**{**kind.defaults.as_dict(), "model": "no such model"}), kind)
 
 
 # ------------------------------------------------------------------------------------------------------------- two-layer

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..train.recipe import Recipe
 from .acrobot import Acrobot
 from .cartpole import CartPole
+from .depth import Depth
 from .digits import Digits
 from .fashion import Fashion
 from .gridworld import GridWorld
@@ -23,6 +24,7 @@ from .yeast import Yeast
 _ALL: tuple[type[Recipe], ...] = (
     TwoLayer,
     Moons,
+    Depth,
     Digits,
     Fashion,
     Outputs,

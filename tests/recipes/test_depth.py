@@ -1,0 +1,57 @@
+"""`depth`: what keeps the gradients of fifty layers in bounds."""
+
+import numpy as np
+import pytest
+from recipe_checks import made, overfitted, run, stopped_and_resumed_is_unbroken
+
+from microgradient.cli import main
+from microgradient.recipes.depth import REMEDIES, Depth
+
+SMALL = {"layers": 12, "width": 32, "epochs": 1, "batch_size": 256}
+
+
+def fall(remedy: str) -> float:
+    """By what factor the gradient of the first of fifty layers is smaller than that of the last, in powers of ten."""
+    norms = made(Depth, model=remedy).first_norms
+    return float(np.log10(norms[-1] / max(norms[0], 1e-300)))
+
+
+@pytest.mark.parametrize(("remedy", "least", "most"), [
+    ("none", 14, 22),  # √6 a layer: 19 powers of ten
+    ("he", -2, 2), ("xavier", -2, 2), ("layernorm", -2, 2), ("residual+layernorm", -2, 2),
+    ("batchnorm", -8, -1),
+])  # fmt: skip
+def test_gradients_before_training(remedy, least, most):
+    assert least < fall(remedy) < most
+
+
+def test_the_size_of_gradients_is_asked_without_a_trace():
+    recipe = made(Depth, model="batchnorm", **SMALL)
+    before = {name: np.array(value) for name, value in recipe.model.state_dict().items()}
+    recipe.gradient_norms()
+    assert all((np.asarray(value) == before[name]).all() for name, value in recipe.model.state_dict().items())
+    assert all(p.grad is None for p in recipe.model.parameters())
+
+
+def test_one_batch_is_overfitted():
+    first, last = overfitted(made(Depth, **{**SMALL, "batch_size": 32}), 60)
+    assert last < 0.2 < first
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["he+adam", "large+clip", "batchnorm"])
+def test_a_stopped_run_goes_on(tmp_path, model):
+    stopped_and_resumed_is_unbroken(Depth, tmp_path, 4, **{**SMALL, "model": model})
+
+
+def test_it_says_how_large_gradients_are_and_draws_them(tmp_path):
+    _, said = run(Depth, tmp_path / "r", **SMALL)
+    assert sum("norms of the gradients" in line for line in said) == 2
+    pytest.importorskip("matplotlib")
+    assert (tmp_path / "r" / "gradients.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_is_no_remedy_is_refused(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "depth", "--model", "prayer"]) == 1
+    assert f"choose from {', '.join(REMEDIES)}" in capsys.readouterr().err
