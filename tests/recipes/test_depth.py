@@ -2,17 +2,17 @@
 
 import numpy as np
 import pytest
-from recipe_checks import made, overfitted, run, stopped_and_resumed_is_unbroken
+from properties import built, check_overfits, check_resumes, trained
 
 from microgradient.cli import main
-from microgradient.recipes.depth import REMEDIES, Depth
+from microgradient.recipes.depth import REMEDIES
 
 SMALL = {"layers": 12, "width": 32, "epochs": 1, "batch_size": 256}
 
 
 def fall(remedy: str) -> float:
     """By what factor the gradient of the first of fifty layers is smaller than that of the last, in powers of ten."""
-    norms = made(Depth, model=remedy).first_norms
+    norms = built("depth", model=remedy).first_norms
     return float(np.log10(norms[-1] / max(norms[0], 1e-300)))
 
 
@@ -26,7 +26,7 @@ def test_gradients_before_training(remedy, least, most):
 
 
 def test_the_size_of_gradients_is_asked_without_a_trace():
-    recipe = made(Depth, model="batchnorm", **SMALL)
+    recipe = built("depth", model="batchnorm", **SMALL)
     before = {name: np.array(value) for name, value in recipe.model.state_dict().items()}
     recipe.gradient_norms()
     assert all((np.asarray(value) == before[name]).all() for name, value in recipe.model.state_dict().items())
@@ -34,19 +34,18 @@ def test_the_size_of_gradients_is_asked_without_a_trace():
 
 
 def test_one_batch_is_overfitted():
-    first, last = overfitted(made(Depth, **{**SMALL, "batch_size": 32}), 60)
-    assert last < 0.2 < first
+    check_overfits(built("depth", **SMALL), np.arange(32), 60, 0.1)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["he+adam", "large+clip", "batchnorm"])
 def test_a_stopped_run_goes_on(tmp_path, model):
-    stopped_and_resumed_is_unbroken(Depth, tmp_path, 4, **{**SMALL, "model": model})
+    check_resumes("depth", tmp_path, **{**SMALL, "model": model})
 
 
 def test_it_says_how_large_gradients_are_and_draws_them(tmp_path):
-    _, said = run(Depth, tmp_path / "r", **SMALL)
-    assert sum("norms of the gradients" in line for line in said) == 2
+    session = trained("depth", tmp_path / "r", **SMALL)
+    assert sum("norms of the gradients" in line for line in session.recipe.report()) == 2
     pytest.importorskip("matplotlib")
     assert (tmp_path / "r" / "gradients.png").read_bytes().startswith(b"\x89PNG")
 

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from recipe_checks import made, overfitted, predicted_from_folder, run, stopped_and_resumed_is_unbroken
+from properties import built, check_missing_package, check_overfits, check_predicts, check_resumes, trained
 
 from microgradient.cli import main
 from microgradient.data.datasets import load_digits
 from microgradient.data.idx import read_idx
-from microgradient.recipes.fashion import Fashion
 
 SMALL = {"width": 4, "batch_size": 32, "epochs": 2}
 
@@ -47,23 +46,23 @@ def test_idx_files_are_read(tmp_path, dtype):
 
 
 def test_one_batch_is_overfitted(folder):
-    recipe = made(Fashion, data=folder, **{**SMALL, "width": 12, "batch_size": 8, "lr": 1e-2})
-    first, last = overfitted(recipe, 120)
-    assert last < 0.8 < first  # with smoothed labels 0.4 is the least, and the pictures are moved
+    recipe = built("fashion", data=folder, **{**SMALL, "width": 8, "lr": 1e-2})
+    check_overfits(recipe, np.arange(16), 60, 0.3)  # with smoothed labels 0.17 of it is the least
 
 
 @pytest.mark.slow
 def test_a_stopped_run_goes_on(folder, tmp_path):
-    stopped_and_resumed_is_unbroken(Fashion, tmp_path, 3, data=folder, **SMALL)
+    check_resumes("fashion", tmp_path, data=folder, **SMALL)
 
 
 def test_it_predicts_what_it_was_scored_by(folder, tmp_path):
-    session, said = run(Fashion, tmp_path / "r", data=folder, **{**SMALL, "width": 8, "lr": 1e-2, "epochs": 20})
-    found = predicted_from_folder(session, session.recipe.test_pictures)
+    session = trained("fashion", tmp_path / "r", data=folder, **{**SMALL, "width": 8, "lr": 1e-2, "epochs": 20})
+    check_predicts(session, session.recipe.test_pictures)
+    found = session.recipe.predictor.predict(session.recipe.test_pictures)
     right = np.mean([int(name) for name in found["class"]] == session.recipe.pictures_data.test_y)
     assert right == session.folder.run.result["test_accuracy"] > 0.3  # of ten classes, from 128 pictures
     np.testing.assert_allclose(found["probabilities"].sum(axis=1), 1, rtol=1e-5)
-    assert any("to beat: logistic regression" in line for line in said)
+    assert any("to beat: logistic regression" in line for line in session.recipe.description())
     figures = session.recipe.pictures()
     assert (tmp_path / "r" / "confusion.png").exists() or not pytest.importorskip("matplotlib")
     assert list(figures) == ["confusion"]
@@ -91,3 +90,10 @@ def test_bad_files_get_one_sentence(folder, tmp_path, monkeypatch, capsys):
             content = file.read_bytes()
             (broken / file.name).write_bytes(change(content) if file.name == name else content)
         refused("broken", pattern)
+
+
+def test_a_missing_package_is_named(monkeypatch):
+    import microgradient.data.idx as idx
+
+    monkeypatch.setattr(idx, "FASHION", Path("/nowhere"))
+    check_missing_package(monkeypatch, "fashion", "mlxtend")
