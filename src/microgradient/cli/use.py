@@ -26,6 +26,8 @@ def predict(run: Path, inputs: tuple[str, ...], out: Path | None) -> None:
     predictor = load(run)
     given = predictor.read(inputs)
     header, rows = predictor.rows(given, predictor.predict(given))
+    for note in predictor.notes:
+        click.echo(f"Note: {note}", err=True)
     table = io.StringIO()
     csv.writer(table, lineterminator="\n").writerows([header, *rows])
     if out is None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import random
 from ..errors import DataError
+from ..native.runtime import blas
 from ..train.loop import evaluate
 from ..train.predictor import Predictor
 from ..train.recipe import Metric, Recipe
@@ -61,13 +62,15 @@ def scores(run: str | os.PathLike[str]) -> list[Metric]:
     options = run_options(type(kind.defaults), folder.run, folder.path)
     random.manual_seed(options.seed)
     make: Any = kind if kind is not TableRecipe else partial(TableRecipe, path=Path(folder.run.source))
-    recipe: Recipe = make(options)
+    with blas.one_thread():
+        recipe: Recipe = make(options)
     if recipe.fingerprint() != folder.run.fingerprint:
         raise DataError(
             "MG187", f"The data of {folder.run.source} are not those that the run in {folder.path} began with."
         )
     recipe.model.load_state_dict(folder.weights())
-    return evaluate(recipe)
+    with blas.one_thread():
+        return evaluate(recipe)
 
 
 def summary(run: str | os.PathLike[str]) -> list[str]:

@@ -108,6 +108,7 @@ def _epoch(
 
 def _close_epoch(recipe: Recipe, folder: RunFolder, progress: Progress) -> list[Metric]:
     position = folder.run.position
+    score = _validated(recipe)  # first, as a recipe may choose then what it predicts by
     metrics = evaluate(recipe)
     loss = position.loss_sum / position.examples
     line: dict[str, Any] = {
@@ -116,7 +117,6 @@ def _close_epoch(recipe: Recipe, folder: RunFolder, progress: Progress) -> list[
         "lr": recipe.learning_rate(position.epoch),
     }
     values = {metric.key: metric.value if math.isfinite(metric.value) else None for metric in metrics}
-    score = _validated(recipe)
     if score is not None:
         line["validation"] = score if math.isfinite(score) else None
     folder.append_metrics({**line, "train_loss": loss, **values})

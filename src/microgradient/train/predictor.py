@@ -44,6 +44,7 @@ class Predictor:
 
     def __init__(self, details: Mapping[str, Any]) -> None:
         self.details = details
+        self.notes: list[str] = []  # what was odd about the latest inputs
 
     def predict(self, inputs: Any) -> Any:
         """What the model says of the inputs, computed under `inference()`."""

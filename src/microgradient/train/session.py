@@ -45,7 +45,7 @@ class Session:
         options = replace(kind.defaults, **given)
         check_options(options, kind)
         random.manual_seed(options.seed)
-        recipe = make(options)
+        recipe = _made(make, options)
         optimizer = recipe.optimizer()
         run = Run(
             recipe=kind.name,
@@ -83,7 +83,7 @@ class Session:
         changed = options.compile != run.options["compile"]
         check_options(options, kind)
         random.manual_seed(options.seed)
-        recipe = make(options)
+        recipe = _made(make, options)
         if recipe.fingerprint() != run.fingerprint:
             raise DataError("MG187", f"The data of {source} are not those that the run in {folder.path} began with.")
         run.options, run.command = options.as_dict(), _command(source, options)
@@ -147,6 +147,12 @@ class Session:
         say(f"run folder: {self.folder.path} ({', '.join([MODEL, METRICS, RUN, *pictures])})")
         for line in worked_gradient(self.recipe):
             say(line)
+
+
+def _made(make: Make, options: Options) -> Recipe:
+    """The recipe. What it solves or fits while it is made has the same bits on any number of cores, as the training has."""
+    with blas.one_thread():
+        return make(options)
 
 
 def _load(recipe: Recipe, folder: RunFolder, optimizer: Any) -> None:
