@@ -118,15 +118,15 @@ def test_a_csv_file_is_learnt_and_compared_with_a_baseline(run, target):
     assert len(re.findall(r"held-out (?:accuracy|RMSE)|baseline (?:accuracy|RMSE)", result)) == 2
     assert "run folder: runs/t (" in out
     details = json.loads(Path("runs/t", RUN).read_text())["details"]
-    assert details["target"] == target
+    assert details["targets"][0]["name"] == target
 
 
 def test_what_was_done_to_a_csv_file_is_said(run):
     rows = [f"{i},,k{i},{'' if i % 4 == 0 else i % 5},{i * 1.5}" for i in range(1, 41)]
     Path("t.csv").write_text("id,empty,key,n,y\n" + "\n".join(rows))
     _, out, _ = run("train", "t.csv", "--epochs", "1")
-    for said in ("predicting the last column, 'y'", "'id' dropped: it only counts", "'empty' dropped: it is empty",
-                 "'key' dropped: 40 different texts", "'n': 10 missing, filled with the median"):  # fmt: skip
+    for said in ("predicting the last column, 'y'", "'id' left out: it only counts", "'empty' left out: it is empty",
+                 "'key' left out: 40 different texts", "'n': 10 missing, filled with the median"):  # fmt: skip
         assert said in out
 
 
@@ -243,7 +243,7 @@ def test_a_run_of_another_recipe_is_refused(run):
 def test_other_options_and_other_data_are_refused_on_resume(run):
     Path("t.csv").write_text(csv_text())
     assert run("train", "t.csv", "--epochs", "1", "--out", "a")[0] == 0
-    refused(run("train", "t.csv", "--out", "a", "--resume", "--lr", "0.5"), r"has --lr 0\.005, and can't .* --lr 0\.5")
+    refused(run("train", "t.csv", "--out", "a", "--resume", "--lr", "0.5"), r"has --lr 0\.002, and can't .* --lr 0\.5")
     refused(run("train", "t.csv", "--out", "a", "--resume", "--target", "size"), "--target")
     Path("t.csv").write_text(csv_text(61))
     refused(

@@ -7,10 +7,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from microgradient.data.columns import learn_encoding, understand
+from microgradient.data.columns import understand
 from microgradient.data.csv_file import read_csv
+from microgradient.data.dates import find_date_format
+from microgradient.data.features import Schema, learn_encodings
+from microgradient.data.numbers import find_number_format
 from microgradient.data.split import split
-from microgradient.data.table import read_table
+from microgradient.data.table import make_table, read_table
 from microgradient.errors import DataError
 
 ROWS = 40
@@ -44,7 +47,7 @@ def test_delimiters_and_unicode_encodings(tmp_path, delimiter, encode):
 def test_latin1_is_read_and_said(tmp_path):
     file = read_csv(written(tmp_path, "town,y\nUlm,1\nKöln,2\n".encode("latin-1")))
     assert file.columns["town"] == ["Ulm", "Köln"]
-    assert file.notes == ["not UTF-8 (byte 0xf6 in line 3): read as Windows-1252"]
+    assert file.notes == ["not UTF-8 (byte 0xf6 in line 3): read as Windows-1252 (if that is wrong, say --encoding)"]
 
 
 def test_quoted_fields_keep_delimiters_and_line_ends(tmp_path):
@@ -100,24 +103,86 @@ def test_missing_file_and_folder(tmp_path):
     ("cells", "kind"),
     [
         (["1", "2.5", "-3e-2", ".5", "7.", "NaN", "?", ""], "number"),
-        (["1_000", "2", "3"], "text"),
-        (["٣", "4", "5"], "text"),
+        (["1_000", "2", "3"], "name"),
+        (["٣", "4", "5"], "name"),
         (["Yes", "no", "YES", "n/a"], "boolean"),
         (["2024-01-31", "2024-02-01", ""], "date"),
         (["2024-01-31T10:30", "2024-02-01 11:45:30"], "date"),
         (["2024-13-31", "2024-13-31", "2024-02-01", "2024-02-01"], "category"),
         (["a", "b", "a", "b"], "category"),
-        (["a", "b", "c", "d"], "text"),
+        (["a", "b", "c", "d"], "name"),
     ],
 )
 def test_column_kinds(cells, kind):
     assert understand("c", cells, ",").kind == kind
 
 
-def test_dates_become_days_since_the_first():
-    assert understand("d", ["2024-03-01", "2024-02-28T12:00", ""], ",").values == pytest.approx(
-        [1.5, 0.0, np.nan], nan_ok=True
+def test_dates_become_days_since_1970():
+    assert understand("d", ["1970-01-03", "1970-01-01T12:00", ""]).values == pytest.approx(
+        [2.0, 0.5, np.nan], nan_ok=True
     )
+
+
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [
+        (["100,000", "2,500"], [100000, 2500]),
+        (["$100,000", "-$1"], [100000, -1]),
+        (["4.321,50", "12,5", "1.234"], [4321.5, 12.5, 1234]),
+        (["12%", "3.5 %"], [12, 3.5]),
+        (["12 kg", "13.5 kg"], [12, 13.5]),
+        (["(1,200)", "3"], [-1200, 3]),
+    ],
+)
+def test_numbers_as_people_write_them(cells, values):
+    form = find_number_format(dict.fromkeys(cells, 1))
+    assert [form.parse(cell) for cell in cells] == values
+
+
+@pytest.mark.parametrize("cells", [["A1", "A2"], ["10-20", "20-30"], ["v1.2", "v1.3"], ["12a", "13b"]])
+def test_what_only_looks_like_a_number(cells):
+    assert find_number_format(dict.fromkeys(cells, 1)) is None
+
+
+@pytest.mark.parametrize(
+    ("cells", "iso"),
+    [
+        (["01/31/2011 05:00 PM", "02/01/2011 12:00 AM"], ["2011-01-31T17:00:00", "2011-02-01T00:00:00"]),
+        (["31/01/2011", "01/02/2011"], ["2011-01-31T00:00:00", "2011-02-01T00:00:00"]),
+        (["31.01.2011", "01.02.2011"], ["2011-01-31T00:00:00", "2011-02-01T00:00:00"]),
+        (["2012/01/01", "2011-01-20 05:00:00"], ["2012-01-01T00:00:00", "2011-01-20T05:00:00"]),
+    ],
+)
+def test_dates_as_people_write_them(cells, iso):
+    form, _ = find_date_format(cells)
+    assert [form.parse(cell).isoformat() for cell in cells] == iso
+
+
+def test_gbk_is_recognised_and_an_encoding_may_be_given(tmp_path):
+    rows = "年龄,城市,是否购买\n" + "31,北京,是\n25,上海,否\n" * 10
+    path = written(tmp_path, rows.encode("gbk"))
+    assert list(read_csv(path).columns) == ["年龄", "城市", "是否购买"]
+    with pytest.raises(DataError, match="is not utf-8: line 1"):
+        read_csv(path, encoding="utf-8")
+
+
+def test_a_bad_cell_is_said_and_taken_as_missing():
+    schema, notes = Schema.learn({"n": [*map(str, range(5, 300)), "oops"]}, np.arange(200))
+    assert "'n': 'oops' in row 296 is no number: taken as missing" in notes
+    assert schema.columns == ["n"]
+
+
+def test_a_time_of_day_becomes_features():
+    cells = [f"2011-01-{1 + i % 28:02} {i % 24:02}:00:00" for i in range(200)]
+    schema, _ = Schema.learn({"when": cells}, np.arange(200))
+    assert [e.part for e in schema.encodings] == ["days", "hour", "hour of the day", "weekday"]
+
+
+@pytest.mark.parametrize("name", ["PassengerId", "rownames", "shop_id", "X"])
+def test_row_counters_and_ids_are_left_out(name):
+    ids = [str(3 * i + 7) for i in range(40)]
+    _, notes = Schema.learn({"a": COLOURS, name: ids}, np.arange(40))
+    assert f"{name!r} left out: it only counts the rows" in notes
 
 
 def test_decimal_commas_in_a_file_with_semicolons():
@@ -136,16 +201,16 @@ def test_infinities_count_as_missing_and_are_said():
 def test_training_features_are_standardised_and_nothing_is_learnt_from_the_rest(values, seed):
     training, rest = split(len(values), 0.25, seed)
     cells = [repr(value) for value in values]
-    encoding, _ = learn_encoding(understand("c", cells, ","), training)
-    if encoding is None:
+    found, _ = learn_encodings(understand("c", cells, ","), training)
+    if not found:
         assert np.ptp(np.array(values)[training]) <= 1e-6
         return
-    features = encoding.apply(understand("c", cells, ","))[training, 0]
+    features = found[0].apply(understand("c", cells, ","))[training, 0]
     assert features.mean() == pytest.approx(0, abs=1e-4)
     assert features.std() == pytest.approx(1, rel=1e-4)
     for row in rest:
         cells[row] = "123456789"
-    assert learn_encoding(understand("c", cells, ","), training)[0] == encoding
+    assert learn_encodings(understand("c", cells, ","), training)[0] == found
 
 
 @given(st.integers(2, 200), st.floats(0.05, 0.5), st.integers(0, 2**63 - 1), st.integers(1, 4))
@@ -162,8 +227,8 @@ def test_missing_values_are_filled_with_the_training_median(tmp_path):
     numbers[3] = numbers[10] = numbers[20] = "NA"
     result = table(tmp_path, {"n": numbers, "y": Y})
     known = [NUMBERS[i] for i in result.training if i not in (3, 10, 20)]
-    (encoding,) = result.encodings
-    assert encoding["median"] == pytest.approx(float(np.median(known)))
+    (encoding,) = result.schema.encodings
+    assert encoding.median == pytest.approx(float(np.median(known)))
     assert f"'n': 3 missing, filled with the median {np.median(known):g}" in result.notes
     assert len({float(result.x[i, 0]) for i in (3, 10, 20)}) == 1
 
@@ -172,7 +237,7 @@ def test_categories_are_one_hot_with_missing_as_their_own(tmp_path):
     colours = [*COLOURS]
     colours[0] = colours[4] = colours[8] = colours[12] = colours[16] = ""
     result = table(tmp_path, {"c": colours, "y": Y})
-    assert result.encodings[0]["levels"] == ["blue", "green", "red"]
+    assert result.schema.encodings[0].levels == ["blue", "green", "red"]
     assert result.x.shape == (ROWS, 4)
     np.testing.assert_array_equal(result.x.sum(axis=1), 1)
     np.testing.assert_array_equal(result.x[[0, 4, 8, 12, 16], 3], 1)
@@ -192,8 +257,8 @@ def test_columns_that_teach_nothing_are_dropped_and_said(tmp_path):
     )
     assert result.x.shape == (ROWS, 1)
     said = " ".join(result.notes)
-    for text in ("'id' dropped: it only counts the rows", "'gone' dropped: it is empty",
-                 "'same' dropped: it has one value only", "'name' dropped: 40 different texts in 40 rows"):  # fmt: skip
+    for text in ("'id' left out: it only counts the rows", "'gone' left out: it is empty",
+                 "'same' left out: it has one value only", "'name' left out: 40 different texts in 40 rows"):  # fmt: skip
         assert text in said
 
 
@@ -205,9 +270,9 @@ def test_targets_decide_between_classification_and_regression(tmp_path):
     assert table(tmp_path, {"n": NUMBERS, "y": COLOURS}).classes == ["blue", "green", "red"]
     assert table(tmp_path, {"n": NUMBERS, "y": [i % 3 for i in range(ROWS)]}).classes == ["0", "1", "2"]
     assert table(tmp_path, {"n": NUMBERS, "y": [i % 2 == 0 for i in range(ROWS)]}).classes == ["false", "true"]
-    assert not table(tmp_path, {"n": NUMBERS, "y": Y}).is_classification
-    assert not table(tmp_path, {"n": NUMBERS, "y": [i % 3 + 0.5 * (i % 5) for i in range(ROWS)]}).is_classification
-    assert not table(tmp_path, {"n": NUMBERS, "y": list(range(ROWS))}).is_classification
+    assert not table(tmp_path, {"n": NUMBERS, "y": Y}).classes
+    assert not table(tmp_path, {"n": NUMBERS, "y": [i % 3 + 0.5 * (i % 5) for i in range(ROWS)]}).classes
+    assert not table(tmp_path, {"n": NUMBERS, "y": list(range(ROWS))}).classes
 
 
 def test_classes_have_one_spelling(tmp_path):
@@ -226,8 +291,8 @@ def test_something_is_held_out_even_of_small_classes(tmp_path):
 def test_a_regression_target_is_standardised_by_the_training_rows(tmp_path):
     result = table(tmp_path, {"n": NUMBERS, "y": Y})
     training = np.array(Y)[result.training]
-    assert result.target_mean == pytest.approx(training.mean())
-    np.testing.assert_allclose(result.y * result.target_deviation + result.target_mean, Y, rtol=1e-5, atol=1e-5)
+    assert result.targets[0].mean == pytest.approx(training.mean())
+    np.testing.assert_allclose(result.targets[0].original(result.y[:, 0]), Y, rtol=1e-5, atol=1e-5)
     assert "regression" in " ".join(result.notes)
 
 
@@ -249,7 +314,7 @@ def test_rows_without_a_target_are_left_out_and_said(tmp_path):
         (
             {"n": [""] * ROWS, "m": [""] * ROWS, "y": Y},
             None,
-            "leaves no column .*'n' dropped: it is empty; 'm' dropped",
+            "leaves no column .*'n' left out: it is empty; 'm' left out",
         ),
         ({"t": [f"t{i}" for i in range(ROWS)], "y": Y}, None, "leaves no column .*40 different texts"),
         ({"n": NUMBERS, "y": [1e300 * i for i in range(1, ROWS + 1)]}, None, "too large"),
@@ -266,14 +331,14 @@ def test_ten_thousand_different_texts_are_no_feature_and_no_target(tmp_path):
     numbers = [i % 97 for i in range(10_000)]
     result = table(tmp_path, {"t": texts, "n": numbers, "y": [i % 89 for i in range(10_000)]})
     assert result.x.shape == (10_000, 1)
-    assert any("'t' dropped: 10,000 different texts" in note for note in result.notes)
+    assert any("'t' left out: 10,000 different texts" in note for note in result.notes)
     with pytest.raises(DataError, match="'t' has 10,000 different texts in 10,000 rows: too many to be classes"):
         table(tmp_path, {"n": numbers, "t": texts})
 
 
 def test_numbers_too_large_to_standardise_are_dropped(tmp_path):
     result = table(tmp_path, {"big": [1e308 * (-1) ** i for i in range(ROWS)], "n": NUMBERS, "y": Y})
-    assert any("'big' dropped: its numbers are too large" in note for note in result.notes)
+    assert any("'big' left out: its numbers are too large" in note for note in result.notes)
 
 
 @given(st.binary(max_size=300))
@@ -299,6 +364,13 @@ def test_any_small_text_is_read_or_refused(tmp_path_factory, text):
 def test_why_a_column_of_numbers_is_dropped():
     rows = np.arange(4)
     for cells, why in ((["7"] * 4, "one value only"), ([str(10**15 + i) for i in range(4)], "differ too little")):
-        encoding, said = learn_encoding(understand("a", cells, ","), rows)
-        assert encoding is None
+        encodings, said = learn_encodings(understand("a", cells, ","), rows)
+        assert encodings == []
         assert why in said
+
+
+def test_numbers_under_the_name_of_a_counter_stay_numbers():
+    table = make_table({"x": [f"{k % 37 / 8}" for k in range(80)], "number": [f"{k % 7}" for k in range(80)],
+                        "shop_id": [f"{100 + k % 5}" for k in range(80)], "y": ["a", "b"] * 40}, ["y"])  # fmt: skip
+    kinds = {encoding.source: encoding.kind for encoding in table.schema.encodings}
+    assert kinds == {"x": "number", "number": "number", "shop_id": "category"}

@@ -42,6 +42,7 @@ CHAPTERS = {
     "microgradient.explain": "explain",
     "microgradient.train": "train",
     "microgradient.rl": "rl",
+    "microgradient.tables": "tables",
     "microgradient.recipes": "recipes",
 }
 """The public modules, and how users write them."""

@@ -1,160 +1,192 @@
-"""What a column of text is (numbers, yes/no, a date, a category, or nothing to learn from), and its numbers."""
+"""What a column of a table is: numbers, yes/no, dates, categories, free text, or names that teach nothing."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .csv_file import NUMBER
+from .dates import DateFormat, days, find_date_format
+from .numbers import ENOUGH, NumberFormat, find_number_format
 
-MISSING = {"", "?", "-", "--", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "missing"}
-MOST_CATEGORIES = 50
+MISSING = {"", "?", "-", "--", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "missing", "nat", "<na>"}
+Numbers = NDArray[np.float64]
+Cells = Sequence[str] | NDArray[Any]
+"""A column as it comes: its cells as text, or numbers with NaN where there is none."""
+
 _BOOLEANS = [("false", "true"), ("no", "yes"), ("n", "y"), ("f", "t"), ("off", "on")]
 _TRUE = {true for _, true in _BOOLEANS}
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?)?Z?")
-_ROW_NUMBER_NAMES = {"id", "index", "idx", "row", "no", "nr", "number", "rownum", "rowid", "row_id", "unnamed: 0"}
-
-Numbers = NDArray[np.float64]
+_FEW_LEVELS, _WORDS_OF_A_TEXT = 50, 3
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 @dataclass
 class Column:
-    """A column understood. `kind` is `number`, `boolean`, `date`, `category` or `text`; `values` holds
-    the numbers of the first three, with NaN where missing; `texts` the cells, with None where missing.
+    """A column understood. `kind` is `number`, `boolean`, `date`, `category`, `text` or `name`; `values` holds the numbers
+    of the first three (dates as days since 1970), with NaN where missing; `texts` the cells, with None where missing.
     """
 
     name: str
     kind: str
     texts: list[str | None]
     values: Numbers
-    levels: list[str]
+    form: NumberFormat | DateFormat | None = None
     note: str = ""
+    bad: list[tuple[int, str]] = field(default_factory=list)  # cells of the wrong kind, taken as missing
+
+    def __len__(self) -> int:
+        return max(len(self.texts), len(self.values))
+
+    @property
+    def is_numeric(self) -> bool:
+        return self.kind in ("number", "boolean", "date")
 
     @property
     def missing(self) -> int:
-        return sum(text is None for text in self.texts) if self.kind in ("category", "text") else int(
-            np.isnan(self.values).sum()
-        )  # fmt: skip
-
-
-def understand(name: str, cells: list[str], delimiter: str) -> Column:
-    """Find out what a column is.
-
-    >>> understand("age", ["31", "", "4e1"], ",").values
-    array([31., nan, 40.])
-    >>> understand("ok", ["yes", "no", "yes"], ",").kind, understand("city", ["Ulm", "Bonn", "Ulm"], ",").levels
-    ('boolean', ['Bonn', 'Ulm'])
-    """
-    texts = [None if cell.lower() in MISSING else cell for cell in cells]
-    found = Counter(text for text in texts if text is not None)
-    levels = sorted(found)
-    if not levels:
-        return Column(name, "text", texts, np.empty(0), levels, "it is empty")
-    if all(NUMBER.fullmatch(level) or level.lower() in _INFINITE for level in levels):
-        return _numbers(name, texts, levels)
-    if delimiter == ";" and all(NUMBER.fullmatch(level.replace(",", ".", 1)) for level in levels):
-        return _numbers(name, [text and text.replace(",", ".", 1) for text in texts], levels, "decimal commas")
-    if {level.lower() for level in levels} in map(set, _BOOLEANS):
-        flags = [np.nan if text is None else float(text.lower() in _TRUE) for text in texts]
-        return Column(name, "boolean", texts, np.array(flags), levels)
-    if all(_DATE.fullmatch(level) for level in levels) and (dates := _days(texts)) is not None:
-        return Column(name, "date", texts, dates, levels, "dates as days since the first")
-    if len(levels) <= MOST_CATEGORIES and len(levels) <= max(2, 0.5 * found.total()):
-        return Column(name, "category", texts, np.empty(0), levels)
-    why = f"{len(levels):,} different texts in {found.total():,} rows are names or free text, not categories"
-    return Column(name, "text", texts, np.empty(0), levels, why)
-
-
-def is_row_number(column: Column) -> bool:
-    """Whether a column only counts the rows: named like it, and growing by one."""
-    name = column.name.lower()
-    counting = name in _ROW_NUMBER_NAMES or re.fullmatch(r"column_[0-9]+", name) is not None
-    return counting and column.kind == "number" and len(column.values) > 2 and bool(np.all(np.diff(column.values) == 1))
-
-
-@dataclass
-class Encoding:
-    """How one column becomes features: learnt from the training rows alone, applied to all. `run.json` keeps it."""
-
-    name: str
-    kind: str
-    median: float = 0.0
-    mean: float = 0.0
-    deviation: float = 1.0
-    levels: list[str] = field(default_factory=list)
-    missing_level: bool = False
+        """How many cells hold nothing, or nothing of the column's kind."""
+        return int(np.isnan(self.values).sum()) if self.is_numeric else sum(text is None for text in self.texts)
 
     @property
-    def width(self) -> int:
-        """How many features it gives."""
-        return len(self.levels) + self.missing_level if self.kind == "category" else 1
+    def levels(self) -> list[str]:
+        """The different texts, sorted."""
+        return sorted({text for text in self.texts if text is not None})
 
-    def apply(self, column: Column) -> Numbers:
-        """The features of all rows, shape (rows, width): standardised numbers, or ones and zeros for a category.
-        A category that no training row had gives zeros only.
-        """
-        if self.kind != "category":
-            filled = np.where(np.isnan(column.values), self.median, column.values)
-            return ((filled - self.mean) / self.deviation)[:, None]
-        features = np.zeros((len(column.texts), self.width))
-        place: dict[str | None, int] = {level: index for index, level in enumerate(self.levels)}
-        if self.missing_level:
-            place[None] = len(self.levels)
-        for row, text in enumerate(column.texts):
-            if text in place:
-                features[row, place[text]] = 1.0
-        return features
+    def take(self, rows: NDArray[np.int64]) -> Self:
+        """The column of these rows alone."""
+        texts = [self.texts[row] for row in rows] if self.texts else []
+        return replace(self, texts=texts, values=self.values[rows] if len(self.values) else self.values)
+
+    def read(self, cells: Cells) -> Column:
+        """Other cells, read as this column was: the same kind, the same way to write numbers and dates."""
+        return read_column(self.name, self.kind, self.form, cells)
 
 
-def learn_encoding(column: Column, training: NDArray[np.int64]) -> tuple[Encoding | None, str]:
-    """The encoding of a column, from its training rows; or None, and why there is nothing to learn from it."""
-    if column.kind == "text":
-        return None, column.note
-    if column.kind == "category":
-        present = {column.texts[row] for row in training}
-        levels = sorted(level for level in present if level is not None)
-        if len(present) < 2:
-            return None, "it has one value only"
-        return Encoding(column.name, "category", levels=levels, missing_level=None in present), ""
-    values = column.values[training]
-    known = values[~np.isnan(values)]
-    if not len(known):
-        return None, "it has no values in the training rows"
-    with np.errstate(over="ignore", invalid="ignore"):
-        median = float(np.median(known))
-        filled = np.where(np.isnan(values), median, values)
-        mean, deviation = float(filled.mean()), float(filled.std())
-    if not np.isfinite([median, mean, deviation]).all():
-        return None, f"its numbers are too large to reckon with (up to {np.abs(known).max():.3g})"
-    if deviation <= max(1e-150, 1e-12 * float(np.abs(known).max())):  # squares of smaller deviations are denormal
-        few = len(np.unique(known)) == 1
-        return None, "it has one value only" if few else "its values differ too little to tell apart"
-    return Encoding(column.name, column.kind, median, mean, deviation), ""
+def understand(name: str, cells: Cells, delimiter: str = ",") -> Column:
+    """Find out what a column is. One where at least 98 % of the cells are numbers, or dates, is one of numbers, or dates; the
+    others are taken as missing and listed in `bad`.
+
+    >>> understand("age", ["31", "", "4e1"]).values
+    array([31., nan, 40.])
+    >>> understand("ok", ["yes", "no", "yes"]).kind, understand("city", ["Ulm", "Bonn", "Ulm", "Ulm"]).levels
+    ('boolean', ['Bonn', 'Ulm'])
+    """
+    if isinstance(cells, np.ndarray) and cells.dtype.kind in "fiu":
+        return read_column(name, "number", None, cells)
+    found = Counter(cell for cell in cells if cell.lower() not in MISSING)
+    if not found:
+        return Column(name, "name", [None] * len(cells), np.empty(0), note="it is empty")
+    if (numbers := find_number_format(found, delimiter)) is not None:
+        column = read_column(name, "number", numbers, cells)
+        infinite = int(np.isinf(column.values).sum())
+        column.values[np.isinf(column.values)] = np.nan
+        said = f"{infinite:,} infinite or too large for a float, taken as missing" if infinite else ""
+        return replace(column, note=", ".join(filter(None, [numbers.note, said])))
+    if {cell.lower() for cell in found} in map(set, _BOOLEANS):
+        return read_column(name, "boolean", None, cells)
+    dates, note = find_date_format(found)
+    if sum(count for cell, count in found.items() if dates.parse(cell)) >= ENOUGH * found.total():
+        return replace(read_column(name, "date", dates, cells), note=note)
+    column = read_column(name, "category", None, cells)
+    words = sum(count * len(cell.split()) for cell, count in found.items()) / found.total()
+    few = len(found) <= max(2, 0.5 * found.total())
+    if few and (len(found) <= _FEW_LEVELS or words < _WORDS_OF_A_TEXT):
+        return column
+    if words >= _WORDS_OF_A_TEXT and found.total() >= _FEW_LEVELS:
+        return replace(column, kind="text")
+    why = f"{len(found):,} different texts in {found.total():,} rows are names, not categories"
+    return replace(column, kind="name", note=why)
 
 
-_INFINITE = {"inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"}
+def read_column(name: str, kind: str, form: NumberFormat | DateFormat | None, cells: Cells) -> Column:
+    """Cells read as a column of a known kind."""
+    if isinstance(cells, np.ndarray) and cells.dtype.kind in "fiu":
+        if kind in ("number", "boolean"):
+            return Column(name, kind, [], np.where(np.isfinite(cells), cells, np.nan).astype(np.float64), form)
+        cells = ["" if np.isnan(value) else f"{value:.15g}" for value in cells]
+    texts: list[str | None] = [None if cell.lower() in MISSING else cell for cell in cells]
+    if kind not in ("number", "boolean", "date"):
+        return Column(name, kind, texts, np.empty(0), form)
+    number = {text: _number(kind, form, text) for text in set(texts) if text is not None}
+    bad = [(row, text) for row, text in enumerate(texts) if text is not None and number[text] is None]
+    values = np.array([np.nan if text is None or number[text] is None else number[text] for text in texts], np.float64)
+    return Column(name, kind, texts, values, form, bad=bad)
 
 
-def _numbers(name: str, texts: list[str | None], levels: list[str], note: str = "") -> Column:
-    values = np.array([np.nan if text is None else float(text) for text in texts])
-    infinite = np.isinf(values)
-    if infinite.any():
-        note = f"{int(infinite.sum()):,} infinite or too large for a float, taken as missing"
-        values[infinite] = np.nan
-    return Column(name, "number", [None if np.isnan(v) else t for t, v in zip(texts, values, strict=True)],
-                  values, levels, note)  # fmt: skip
+def _number(kind: str, form: NumberFormat | DateFormat | None, text: str) -> float | None:
+    if kind == "boolean":
+        return float(text.lower() in _TRUE) if any(text.lower() in pair for pair in _BOOLEANS) else None
+    if isinstance(form, DateFormat):
+        moment = form.parse(text)
+        return None if moment is None else days(moment)
+    return (form or NumberFormat()).parse(text)
 
 
-def _days(texts: list[str | None]) -> Numbers | None:
-    """Days since the earliest, or None if one of them is not in the calendar."""
-    try:
-        moments = [None if text is None else datetime.fromisoformat(text.removesuffix("Z")) for text in texts]
-    except ValueError:
-        return None
-    first = min(moment for moment in moments if moment is not None)
-    return np.array([np.nan if m is None else (m - first).total_seconds() / 86400 for m in moments])
+def date_parts(column: Column) -> Mapping[str, Column]:
+    """What a date can teach: the days since 1970, and as far as they differ the hour, the weekday and the month."""
+    values = column.values
+    known = ~np.isnan(values)
+    whole = np.floor(np.where(known, values, 0))
+    month = whole.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) % 12 + 1
+    hour = np.where(known, np.round(24 * (values - whole), 6), np.nan)
+    # 1970-01-01 was a Thursday
+    weekday = [_WEEKDAYS[int(day + 3) % 7] if here else None for day, here in zip(whole, known, strict=True)]
+    months = [f"{m:02}" if here else None for m, here in zip(month, known, strict=True)]
+    parts = {
+        "days": Column(f"{column.name} (days)", "number", [], values),
+        "hour": Column(f"{column.name} (hour)", "number", [], hour),
+        "hour of the day": Column(f"{column.name} (hour of the day)", "category",
+                                  [f"{int(h):02}" if h == h else None for h in hour], np.empty(0)),
+        "weekday": Column(f"{column.name} (weekday)", "category", weekday, np.empty(0)),
+        "month": Column(f"{column.name} (month)", "category", months, np.empty(0)),
+    }  # fmt: skip
+    return parts
+
+
+_COUNTERS = {"index", "idx", "row", "no", "nr", "number", "rownum", "rownames", "row_names", "unnamed: 0", "x", "obs", "case",
+             "serial", "record", "observation"}  # fmt: skip
+_TIMES = {"time", "t", "year", "month", "day", "week", "hour", "quarter", "period", "date", "age", "step"}
+
+
+def names_things(column: Column) -> bool:
+    """Whether the whole numbers of a column are names: it is called `id`, `PassengerId`, `shop_id`."""
+    values = column.values
+    whole = column.kind == "number" and bool(np.all(np.isnan(values) | (values == np.round(values))))
+    return whole and _is_id(column.name)
+
+
+def _is_id(name: str) -> bool:
+    return (
+        name.lower().strip() == "id" or re.search(r"([_ .-]id|[a-z]I[dD]|[a-z]ID|_no|_nr)$", name.strip()) is not None
+    )
+
+
+def row_counter(column: Column, position: int) -> str:
+    """Why a column of whole numbers only counts the rows, or "": all differ, and it is named like a counter or an id, or
+    grows by one from 0 or 1, or is the first and grows, with gaps, from 0 or 1 to at most twice the number of rows.
+    Names of times (`year`, `week`) are believed.
+    """
+    values = column.values
+    if column.kind != "number" or len(values) < 3 or np.isnan(values).any() or not np.all(values == np.round(values)):
+        return ""
+    with np.errstate(over="ignore"):
+        steps = np.diff(values)
+    lower = column.name.lower()
+    if lower in _TIMES or len(np.unique(values)) < len(values):
+        return ""
+    if (
+        lower.strip() in _COUNTERS
+        or _is_id(column.name)
+        or (re.fullmatch(r"column_[0-9]+", lower) and np.all(steps == 1))
+    ):
+        return "it only counts the rows" if np.all(steps > 0) else "an id: a different number in every row"
+    begins = values[0] in (0, 1)
+    if begins and np.all(steps == 1):
+        return "it only counts the rows"
+    if begins and position == 0 and np.all(steps > 0) and values[-1] <= 2 * len(values):
+        return "it only counts the rows, with gaps"
+    return ""

@@ -5,15 +5,21 @@ from __future__ import annotations
 import csv
 import io
 import re
+import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import DataError
+from .columns import MISSING
+from .numbers import NUMBER, find_number_format
+from .text_encoding import decode
 
-NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+Say = Callable[[str], None]
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _LONGEST_FIELD = 1_000_000
+_QUIET_SECONDS = 2.0
 
 
 @dataclass
@@ -26,32 +32,61 @@ class CsvFile:
     notes: list[str] = field(default_factory=list)
 
 
-def read_csv(path: Path) -> CsvFile:
-    """Read a CSV file whose first row names the columns.
+def read_csv(path: Path, encoding: str | None = None, delimiter: str | None = None, say: Say | None = None) -> CsvFile:
+    """Read a CSV file whose first row names the columns, unless it is a row like the others: then they are called column_1, ….
 
-    UTF-8 (with or without a byte-order mark), UTF-16 with its mark, and otherwise Windows-1252, which is then said;
-    comma, semicolon, tab or bar, whichever splits the rows most evenly. Raises `DataError`: MG180 if the file
-    is missing, empty or not text, MG181 if its rows do not fit its header.
+    `encoding` and `delimiter` are found if they are not given: the one by `decode`'s rule; the other as that of comma, semicolon,
+    tab and bar which splits the rows most evenly. What takes longer than two seconds tells `say` how far it is. Raises
+    `DataError`: MG180 if the file is missing, empty or not text, MG181 if its rows do not fit its header.
     """
-    notes: list[str] = []
-    text = _decode(read_file(path, "a CSV file"), path, notes)
-    delimiter = _find_delimiter(text)
-    rows = _parse(text, delimiter, path)
+    text, note = decode(read_file(path, "a CSV file"), path, encoding)
+    notes = [note] if note else []
+    delimiter = delimiter or _find_delimiter(text)
+    rows = _parse(text, delimiter, path, say)
     if not rows:
         raise DataError("MG180", f"{path} is empty: it has no rows.")
     header, body = rows[0][1], rows[1:]
-    if all(NUMBER.fullmatch(cell) for cell in header):
-        notes.append("the first row holds only numbers: taken as data, the columns are called column_1, column_2, …")
+    if why := _headerless(header, [row for _, row in body[:2000]], delimiter):
+        notes.append(f"{why}: taken as data, the columns are called column_1, column_2, …")
         body, header = rows, [""] * len(header)
+    elif body and all(len(row) == len(header) + 1 for _, row in body):
+        notes.append(
+            "the header has one name fewer than the rows have values: the first column is taken as the rows' names"
+        )
+        header = ["rownames", *header]
     names, duplicates = _column_names(header, notes)
     for line, row in body:
         if len(row) != len(names):
+            by = _DELIMITERS.get(delimiter, repr(delimiter))
             raise DataError("MG181", f"{path}, line {line}: {_count(len(row), 'value')}, but the header names "
-                                     f"{_count(len(names), 'column')} (separated by {_DELIMITERS[delimiter]}).")  # fmt: skip
+                                     f"{_count(len(names), 'column')} (separated by {by}).")  # fmt: skip
     if not body:
         raise DataError("MG180", f"{path} has a header and no rows below it.")
     cells = zip(*(row for _, row in body), strict=True)
     return CsvFile(dict(zip(names, map(list, cells), strict=True)), delimiter, duplicates, notes)
+
+
+def _headerless(first: list[str], rest: list[list[str]], delimiter: str) -> str:
+    """Why the first row is data, or "": all its cells are numbers, and not 0, 1, 2, …; or where the others have numbers it has
+    one, too, and elsewhere what the others have.
+    """
+    if all(NUMBER.fullmatch(cell) for cell in first):
+        counting = len(first) > 2 and first == [str(k) for k in range(len(first))]
+        return "" if counting else "the first row holds only numbers"
+    columns = list(zip(*(row for row in rest if len(row) == len(first)), strict=True))
+    if len(rest) < 10 or not columns:
+        return ""
+    numbers = 0
+    for name, cells in zip(first, columns, strict=True):
+        found = Counter(cell for cell in cells if cell.lower() not in MISSING)
+        form = find_number_format(found, delimiter)
+        if form is not None and found:
+            if form.parse(name) is None or re.fullmatch("(1[89]|20)[0-9]{2}", name):
+                return ""
+            numbers += 1
+        elif name not in found:
+            return ""
+    return "the first row holds what the others do" if numbers else ""
 
 
 def read_file(path: Path, what: str) -> bytes:
@@ -69,36 +104,6 @@ def read_file(path: Path, what: str) -> bytes:
     return content
 
 
-_BINARY = {
-    b"PK\x03\x04": "a spreadsheet or another zip archive", b"\xd0\xcf\x11\xe0": "a spreadsheet of the old kind (.xls)",
-    b"\x1f\x8b": "compressed by gzip", b"PAR1": "a Parquet file", b"\x89PNG": "a picture",
-}  # fmt: skip
-
-
-def _decode(content: bytes, path: Path, notes: list[str]) -> str:
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        try:
-            text = content.decode("utf-16")
-        except UnicodeDecodeError as error:
-            raise DataError("MG180", f"{path} begins as UTF-16 text but is not: {error.reason}.") from error
-        notes.append("read as UTF-16, by its byte-order mark")
-        return text
-    # Text holds tabs and line ends, and no other control characters.
-    if re.search(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]", content[:1_000_000]):
-        kind = next(
-            (kind for start, kind in _BINARY.items() if content.startswith(start)), "something with control bytes"
-        )
-        raise DataError(
-            "MG180", f"{path} is not text but {kind}. Save the table as CSV where it was made, and name that file."
-        )
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        notes.append(f"not UTF-8 (byte 0x{content[error.start]:02x} in line {line}): read as Windows-1252")
-        return content.decode("cp1252", errors="replace")
-
-
 def _find_delimiter(text: str) -> str:
     """The candidate that splits the first rows into the same number of fields most often; then into the most."""
     sample = "".join(text[:200_000].splitlines(keepends=True)[:100])
@@ -114,13 +119,20 @@ def _find_delimiter(text: str) -> str:
     return max(_DELIMITERS, key=evenness)
 
 
-def _parse(text: str, delimiter: str, path: Path) -> list[tuple[int, list[str]]]:
+def _parse(text: str, delimiter: str, path: Path, say: Say | None) -> list[tuple[int, list[str]]]:
     """The rows that are not blank, stripped, each with the number of the line it ends on."""
+    rows: list[tuple[int, list[str]]] = []
+    last = time.monotonic()
     limit = csv.field_size_limit(_LONGEST_FIELD)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
     try:
-        return [(reader.line_num, cells) for row in reader if any(cells := [cell.strip() for cell in row])
-                or len(row) > 1]  # fmt: skip
+        for row in reader:
+            if any(cells := [cell.strip() for cell in row]) or len(row) > 1:
+                rows.append((reader.line_num, cells))
+            if say and not len(rows) % 10_000 and time.monotonic() - last > _QUIET_SECONDS:
+                say(f"reading {path}: {len(rows):,} rows")
+                last = time.monotonic()
+        return rows
     except csv.Error as error:
         why = "a quotation mark is opened and never closed" if "unexpected end" in str(error) else str(error)
         raise DataError("MG181", f"{path}, line {reader.line_num}: {why}.") from error

@@ -1,65 +1,65 @@
-"""A CSV file made ready to learn from: features, target, training and held-out rows, and what was done to them."""
+"""A CSV file made ready to learn from: features, targets, training and held-out rows, and what was done to them."""
 
 from __future__ import annotations
 
 import difflib
-from collections import Counter
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
-from .columns import MISSING, Column, is_row_number, learn_encoding, understand
-from .csv_file import CsvFile, read_csv
+from .columns import Cells
+from .csv_file import CsvFile, Say, read_csv
+from .features import Schema, shown
 from .split import split
+from .targets import Target, answered, find_target
 
-MOST_CLASSES = 100
 _FEWEST_ROWS = 10
-_HELD_OUT = 0.2
-_MOST_NUMBER_CLASSES = 10
+HELD_OUT = 0.2
 
 
 @dataclass
 class Table:
-    """A table of numbers. `x` is (rows, features) float32, standardised; `y` is (rows,) int64 classes for a
-    classification, or (rows,) float32, standardised by `target_mean` and `target_deviation`, for a regression.
+    """A table of numbers. `x` is (rows, features) float32; `y` is (rows, truths) float32, for each target its class numbers,
+    its numbers standardised, or zeros and ones for its labels. `cells` are the columns that `x` was made of.
 
-    >>> from pathlib import Path
-    >>> from tempfile import TemporaryDirectory
-    >>> with TemporaryDirectory() as folder:
-    ...     path = Path(folder, "t.csv")
-    ...     _ = path.write_text("size,kind\\n" + "1.5,small\\n2.5,large\\n" * 30)
-    ...     table = read_table(path, None, seed=0)
-    >>> table.is_classification, table.classes, table.x.shape
-    (True, ['large', 'small'], (60, 1))
+    >>> table = make_table({"size": np.array([1.5, 2.5] * 30), "kind": ["small", "large"] * 30}, ["kind"], np.arange(48))
+    >>> table.targets[0].classes, table.x.shape, table.y.shape
+    (['large', 'small'], (60, 1), (60, 1))
     """
 
     x: NDArray[np.float32]
-    y: NDArray[Any]
+    y: NDArray[np.float32]
     training: NDArray[np.int64]
     held_out: NDArray[np.int64]
-    target: str
-    classes: list[str]
-    target_mean: float
-    target_deviation: float
+    schema: Schema
+    targets: list[Target]
+    cells: dict[str, Cells]
     notes: list[str]
-    encodings: list[dict[str, Any]]
 
     @property
-    def is_classification(self) -> bool:
-        return bool(self.classes)
+    def target(self) -> str:
+        """The first target's name."""
+        return self.targets[0].name
+
+    @property
+    def classes(self) -> list[str]:
+        """The first target's classes; none for a regression."""
+        return self.targets[0].classes
 
 
-def read_table(path: Path, target: str | None, seed: int) -> Table:
-    """Read a CSV file and make it ready; `target` is the column to predict, by default the last.
+def read_table(
+    path: Path, target: str | None = None, seed: int = 0, *, task: str | None = None, drop: Sequence[str] = (),
+    label_separator: str | None = None, encoding: str | None = None, delimiter: str | None = None, say: Say | None = None,
+) -> Table:  # fmt: skip
+    """Read a CSV file and make it ready; `target` is the column to predict, by default the last, or several with commas between.
 
     One fifth of the rows is held out, drawn by `seed` (of each class, in a classification). Whatever is learnt from
     the data (medians, means, categories) is learnt from the other rows. Raises `DataError` (MG180 to MG183).
 
-    >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
     ...     path = Path(folder, "t.csv")
@@ -68,111 +68,99 @@ def read_table(path: Path, target: str | None, seed: int) -> Table:
     >>> table.x.shape, table.target, len(table.held_out)
     ((60, 3), 'price', 12)
     """
-    file = read_csv(path)
-    name = _find_target(file, target, path)
-    cells = file.columns.pop(name)
+    file = read_csv(path, encoding, delimiter, say)
     notes = [f"{path.name}: {note}" for note in file.notes]
+    names = _find_targets(file, target, path)
     if target is None:
-        notes.append(f"predicting the last column, {name!r} (choose another with --target)")
-    kept = [row for row, cell in enumerate(cells) if cell.lower() not in MISSING]
-    if len(kept) < len(cells):
-        notes.append(f"{len(cells) - len(kept):,} of {len(cells):,} rows left out: {name!r} is missing there")
+        notes.append(f"predicting the last column, {names[0]!r} (choose another with --target)")
+    for name in drop:
+        find_column(file, name, path)
+    cells: dict[str, Cells] = {name: column for name, column in file.columns.items() if name not in drop}
+    try:
+        table = make_table(
+            cells, names, None, seed, task=task, label_separator=label_separator, delimiter=file.delimiter
+        )
+    except DataError as error:
+        raise DataError(error.code, f"{path}: {error.message}") from error
+    table.notes[:0] = notes
+    return table
+
+
+def make_table(
+    cells: Mapping[str, Cells], targets: Sequence[str], training: NDArray[np.int64] | None = None, seed: int = 0, *,
+    task: str | None = None, label_separator: str | None = None, delimiter: str = ",",
+) -> Table:  # fmt: skip
+    """The same from columns in memory, each a list of texts or an array of numbers. `training` are the rows to learn from, by
+    default four fifths of them. Rows without an answer are left out (of `training`, too).
+    """
+    count = len(next(iter(cells.values())))
+    kept = np.arange(count)
+    for name in targets:
+        kept = np.intersect1d(kept, answered(cells[name]))
+    notes = []
+    lacking = f"{shown([repr(name) for name in targets])} is missing there"
+    if len(kept) < count:
+        notes.append(f"{count - len(kept):,} of {count:,} rows left out: {lacking}")
     if len(kept) < _FEWEST_ROWS:
-        raise DataError("MG183", f"{path}: {len(kept)} rows with a value of {name!r} are too few to learn from "
-                                 f"and to hold some out; at least {_FEWEST_ROWS} are needed.")  # fmt: skip
-    answer = understand(name, [cells[row] for row in kept], file.delimiter)
-    y, classes, mean, deviation, note = _encode_target(answer, path)
-    notes.append(note)
-    training, held_out = split(len(y), _HELD_OUT, seed, y if classes else None)
-    if not len(held_out):
-        raise DataError("MG183", f"{path}: every value of {name!r} occurs once: there is no class to learn.")
-    if not classes:
-        with np.errstate(over="ignore", invalid="ignore"):
-            mean, deviation = float(y[training].mean()), float(y[training].std())
-        if deviation == 0 or not np.isfinite(deviation):
-            raise DataError("MG183", f"{path}: the target {name!r} hardly varies or is too large: nothing to learn.")
-        y = ((y - mean) / deviation).astype(np.float32)
-    columns = [
-        understand(other, [column[row] for row in kept], file.delimiter) for other, column in file.columns.items()
-    ]
-    x, encodings = _encode_features(columns, training, notes, path)
-    return Table(x, y, training, held_out, name, classes, mean, deviation, notes, encodings)
+        raise DataError("MG183", f"{len(kept)} rows with a value of {shown([repr(name) for name in targets])} are too few to "
+                                 f"learn from and to hold some out; at least {_FEWEST_ROWS} are needed.")  # fmt: skip
+    found = []
+    for name in targets:
+        one, note = find_target(name, take(cells[name], kept), task, label_separator, delimiter)
+        found.append(one)
+        notes.append(note)
+    # a cell of a numeric target that is no number has no answer either
+    valid = ~np.isnan(np.concatenate([one.encode(take(cells[one.name], kept)) for one in found], axis=1)).any(axis=1)
+    if not valid.all():
+        notes.append(
+            f"{int((~valid).sum()):,} rows left out: their {shown([repr(n) for n in targets])} is not a number"
+        )
+        kept = kept[valid]
+    kept_cells = {name: take(column, kept) for name, column in cells.items()}
+    if training is None:
+        classes = found[0].encode(kept_cells[targets[0]])[:, 0] if found[0].task == "classification" else None
+        rows, held_out = split(len(kept), HELD_OUT, seed, classes)
+        if not len(held_out):
+            raise DataError("MG183", f"every value of {targets[0]!r} occurs once: there is no class to learn.")
+    else:
+        rows = np.flatnonzero(np.isin(kept, training))
+        held_out = np.setdiff1d(np.arange(len(kept)), rows)
+    for one in found:
+        one.fit(take(kept_cells[one.name], rows))
+    features = {name: column for name, column in kept_cells.items() if name not in targets}
+    schema, said = Schema.learn(features, rows, delimiter)
+    if not schema.encodings:
+        raise DataError(
+            "MG183", f"the table leaves no column to learn from: {'; '.join(n for n in said if ' left out: ' in n)}."
+        )
+    notes += said
+    y = np.concatenate([one.encode(kept_cells[one.name]) for one in found], axis=1)
+    return Table(schema.encode(features)[0], y, rows, held_out, schema, found, kept_cells, notes)
 
 
-def _find_target(file: CsvFile, target: str | None, path: Path) -> str:
+def take(cells: Cells, rows: NDArray[np.int64]) -> Cells:
+    """The cells of these rows."""
+    return cells[rows] if isinstance(cells, np.ndarray) else [cells[row] for row in rows]
+
+
+def find_column(file: CsvFile, name: str, path: Path) -> str:
+    """`name`, if the file has one such column. Raises `DataError` (MG182) that says which it has."""
+    names = list(file.columns)
+    if name in file.duplicates:
+        raise DataError("MG182", f"{path} has more than one column {name!r}: rename one of them.")
+    if name not in names:
+        close = difflib.get_close_matches(name, names, 1, 0.6) or [n for n in names if n.lower() == name.lower()]
+        hint = f"did you mean {close[0]!r}?" if close else f"it has {shown(names)}."
+        raise DataError("MG182", f"{path} has no column {name!r}: {hint}")
+    return name
+
+
+def _find_targets(file: CsvFile, target: str | None, path: Path) -> list[str]:
     names = list(file.columns)
     if len(names) < 2:
         raise DataError("MG181", f"{path} has one column, {names[0]!r}: a target and at least one column to predict "
-                                 "it from are needed (separated by commas, semicolons, tabs or bars).")  # fmt: skip
+                                 "it from are needed (separated by commas, semicolons, tabs or bars; or say --sep).")  # fmt: skip
     if target is None:
-        return names[-1]
-    if target in file.duplicates:
-        raise DataError("MG182", f"{path} has more than one column {target!r}: rename one of them.")
-    if target not in names:
-        close = difflib.get_close_matches(target, names, 1, 0.6) or [n for n in names if n.lower() == target.lower()]
-        hint = f"did you mean {close[0]!r}?" if close else f"it has {_shown(names)}."
-        raise DataError("MG182", f"{path} has no column {target!r}: {hint}")
-    return target
-
-
-def _encode_target(column: Column, path: Path) -> tuple[NDArray[Any], list[str], float, float, str]:
-    """Numbers, class names, mean, deviation and a sentence on what is predicted."""
-    name = column.name
-    answers = _canonical(column)
-    counts = Counter(answers)
-    whole = column.kind == "number" and bool(np.all(column.values == np.round(column.values)))
-    few = len(counts) <= _MOST_NUMBER_CLASSES and len(counts) <= len(column.texts) / 5
-    if len(counts) == 1:
-        raise DataError("MG183", f"{path}: the target {name!r} is {next(iter(counts))!r} in every row: "
-                                 "there is nothing to learn.")  # fmt: skip
-    if column.kind == "date" or (column.kind == "number" and not (whole and few)):
-        if not np.isfinite(column.values).all():
-            raise DataError("MG183", f"{path}: the target {name!r} has values too large for a float.")
-        return column.values, [], 0.0, 1.0, f"{name!r} has {len(counts):,} different numbers: regression"
-    if column.kind == "text" or len(counts) > MOST_CLASSES:
-        raise DataError("MG183", f"{path}: the target {name!r} has {len(counts):,} different texts in "
-                                 f"{len(column.texts):,} rows: too many to be classes.")  # fmt: skip
-    classes = sorted(counts, key=lambda text: (float(text), text) if column.kind == "number" else (0.0, text))
-    place = {text: index for index, text in enumerate(classes)}
-    y = np.array([place[text] for text in answers], np.int64)
-    kind = "whole numbers" if column.kind == "number" else "values"
-    return y, classes, 0.0, 1.0, f"{name!r} has {len(classes)} different {kind} ({_shown(classes)}): classification"
-
-
-def _canonical(column: Column) -> list[str]:
-    """The answers, with one spelling each: 1 for 1.0, yes for YES."""
-    if column.kind == "number":
-        return [f"{value:.15g}" for value in column.values]
-    return [(text or "").lower() if column.kind == "boolean" else text or "" for text in column.texts]
-
-
-def _encode_features(
-    columns: list[Column], training: NDArray[np.int64], notes: list[str], path: Path
-) -> tuple[NDArray[np.float32], list[dict[str, Any]]]:
-    blocks, encodings = [], []
-    for column in columns:
-        encoding, why = learn_encoding(column, training)
-        if encoding is not None and is_row_number(column):
-            encoding, why = None, "it only counts the rows"
-        if encoding is None:
-            notes.append(f"{column.name!r} dropped: {why}")
-            continue
-        if column.note:
-            notes.append(f"{column.name!r}: {column.note}")
-        if column.missing:
-            done = (
-                "a category of their own" if encoding.missing_level else f"filled with the median {encoding.median:g}"
-            )
-            if encoding.kind == "category" and not encoding.missing_level:
-                done = "all zeros: no training row lacks it"
-            notes.append(f"{column.name!r}: {column.missing:,} missing, {done}")
-        blocks.append(encoding.apply(column))
-        encodings.append(asdict(encoding))
-    if not blocks:
-        said = "; ".join(note for note in notes if " dropped: " in note)
-        raise DataError("MG183", f"{path} leaves no column to learn from: {said}.")
-    return np.ascontiguousarray(np.concatenate(blocks, axis=1), np.float32), encodings
-
-
-def _shown(names: list[str], most: int = 8) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+        return [names[-1]]
+    asked = [target] if target in names else [part.strip() for part in target.split(",")]
+    return list(dict.fromkeys(find_column(file, name, path) for name in asked))

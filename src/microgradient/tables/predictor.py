@@ -1,0 +1,90 @@
+"""A trained table, used on other rows."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..data.columns import Cells
+from ..data.csv_file import read_csv
+from ..data.features import Schema, shown
+from ..data.table import take
+from ..data.targets import Target, answered, parts
+from ..errors import DataError
+from ..tensor import Tensor
+from ..train.predictor import Predictor
+from ..train.recipe import Metric
+from .metrics import table_metrics
+from .network import Plan, TableNetwork
+
+
+class TablePredictor(Predictor):
+    """Columns in, in any order and with others among them; predictions out, by what was learnt from the training rows alone.
+
+    `microgradient train table.csv` trains one, and `mg.load("runs/table").predict({"age": [31, 47], "city": ["Ulm", "Bonn"]})`
+    uses it.
+    """
+
+    takes: ClassVar[str] = "a CSV file with the columns of the training data"
+
+    def __init__(self, details: Mapping[str, Any]) -> None:
+        super().__init__(details)
+        self.schema = Schema.from_details(details["columns"])
+        self.targets = [Target.from_details(target) for target in details["targets"]]
+        plans = [Plan(**{**plan, "hidden": tuple(plan["hidden"])}) for plan in details["networks"]]
+        self.model = TableNetwork(plans, details["members"], self.schema.width, self.schema.knots(), self.targets)
+
+    def predict(self, inputs: Mapping[str, Cells]) -> dict[str, list[Any]]:
+        """For each target its classes, numbers or labels. `inputs` are columns by name: texts, or arrays of numbers."""
+        said = self.probabilities(inputs)
+        return {target.name: target.decode(said[:, place]) for target, place in parts(self.targets)}
+
+    def probabilities(self, inputs: Mapping[str, Cells]) -> NDArray[np.float32]:
+        """(rows, outputs): a column for each class or label, and a standardised one for each number."""
+        lacking = [name for name in self.schema.columns if name not in inputs]
+        if lacking:
+            close = difflib.get_close_matches(lacking[0], list(inputs), 1)
+            hint = f" (did you mean {close[0]!r}?)" if close else ""
+            raise DataError("MG182", f"The columns {shown([repr(n) for n in lacking])}, which the model was trained on, are "
+                                     f"missing: there are {shown(list(inputs))}{hint}.")  # fmt: skip
+        features, self.notes = self.schema.encode(inputs)
+        return self.answer(features)
+
+    def answer(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The same from features that are encoded."""
+        with self.inference():
+            return np.asarray(self.model(Tensor(features)).raw)
+
+    def read(self, names: Sequence[str]) -> dict[str, Cells]:
+        if len(names) != 1:
+            raise DataError("MG180", f"One CSV file is needed, not {len(names)}.")
+        file = read_csv(Path(names[0]), self.details.get("encoding"), self.details.get("sep"))
+        return dict(file.columns)
+
+    def rows(
+        self, inputs: Mapping[str, Cells], predicted: Mapping[str, list[Any]]
+    ) -> tuple[list[str], list[list[Any]]]:
+        return list(predicted), [list(row) for row in zip(*predicted.values(), strict=True)]
+
+    def evaluate(self, path: str) -> list[Metric]:
+        cells = self.read([path])
+        for target in self.targets:
+            if target.name not in cells:
+                raise DataError(
+                    "MG182", f"{path} has no column {target.name!r}: without answers there is nothing to score."
+                )
+            kept = answered(cells[target.name])
+            cells = {name: take(column, kept) for name, column in cells.items()}
+        truth = np.concatenate([target.encode(cells[target.name]) for target in self.targets], axis=1)
+        known = np.flatnonzero(~np.isnan(truth).any(axis=1))
+        if not len(known):
+            raise DataError("MG183", f"{path} has no row with an answer that the model knows.")
+        said = self.probabilities({name: take(column, known) for name, column in cells.items()})
+        return [replace(metric, name=metric.name.replace("held-out ", "")) for metric in
+                table_metrics(said, truth[known], self.targets)]  # fmt: skip

@@ -1,0 +1,141 @@
+"""Tables learnt from CSV files: tasks, targets, weights, resuming, and use on other rows."""
+
+import csv
+import io
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import microgradient as mg
+from microgradient.cli import main
+from microgradient.train.run_folder import BEST, MODEL, OPTIMIZER, RUN, STATE
+
+QUICK = ["--epochs", "2"]
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """Run a command in a folder with a table of 120 rows; gives its exit code, standard output and standard error."""
+    monkeypatch.chdir(tmp_path)
+    draw = np.random.default_rng(0)
+    size, colour = draw.normal(size=120), draw.integers(0, 3, 120)
+    price = 3 * size + 5 * (colour == 1) + 0.1 * draw.normal(size=120)
+    with open("t.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["size", "colour", "grade", "tags", "price"])
+        for s, c, p in zip(size, colour, price, strict=True):
+            tags = ";".join(tag for tag, here in (("cheap", p < 0), ("small", s < 0), ("red", c == 0)) if here)
+            writer.writerow(
+                [f"{s:.4f}", ("red", "green", "blue")[c], "good" if s > 1 else "fair", tags or "none", f"{p:.4f}"]
+            )
+
+    def call(*words: str):
+        code = main([str(word) for word in words])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+def trained(run, *words: str) -> dict:
+    code, out, error = run("train", "t.csv", *QUICK, *words, "--out", "r")
+    assert (code, error) == (0, ""), error
+    return {"said": out, **json.loads(Path("r", RUN).read_text())}
+
+
+def predictions(run, path: str) -> list[dict[str, str]]:
+    code, out, error = run("predict", "r", path)
+    assert code == 0, error
+    return list(csv.DictReader(io.StringIO(out)))
+
+
+def test_a_regression_is_better_than_its_baseline_and_usable(run):
+    found = trained(run, "--target", "price", "--drop", "tags,grade")
+    assert found["result"]["held-out_RMSE"] < 0.2 * found["result"]["baseline_RMSE"]
+    assert re.search("columns that matter most .*size.*colour", found["said"])
+    rows = predictions(run, "t.csv")
+    truth = [float(row["price"]) for row in csv.DictReader(Path("t.csv").read_text().splitlines())]
+    assert np.corrcoef([float(row["price"]) for row in rows], truth)[0, 1] > 0.98
+
+
+def test_classes_labels_and_several_targets(run):
+    found = trained(run, "--target", "grade", "--drop", "tags,price")
+    assert found["result"]["held-out_accuracy"] > found["result"]["baseline_accuracy"]
+    assert "found of each class: " in found["said"]
+    assert {row["grade"] for row in predictions(run, "t.csv")} == {"good", "fair"}
+    run("train", "t.csv", *QUICK, "--target", "tags", "--separator", ";", "--out", "labels")
+    result = json.loads(Path("labels", RUN).read_text())["result"]
+    assert result["held-out_micro-F1"] > result["baseline_micro-F1"]
+    run("train", "t.csv", *QUICK, "--target", "price,grade", "--out", "both")
+    both = mg.load("both").predict({"size": ["2.0", "-2.0"], "colour": ["green", "red"], "tags": ["none", "small"]})
+    assert sorted(both) == ["grade", "price"]
+    assert both["price"][0] > both["price"][1]
+    assert both["grade"] == ["good", "fair"]
+
+
+def test_a_task_may_be_asked_for(run):
+    Path("n.csv").write_text("x,y\n" + "".join(f"{i % 17},{i % 5}\n" for i in range(100)))
+    assert "classification" in run("train", "n.csv", *QUICK, "--out", "a")[1]
+    assert "regression" in run("train", "n.csv", *QUICK, "--out", "b", "--task", "regression")[1]
+    code, _, error = run("train", "t.csv", *QUICK, "--target", "grade", "--task", "regression")
+    assert code == 1
+    assert "'grade' is not a number" in error
+    code, _, error = run("train", "t.csv", *QUICK, "--task", "clasification")
+    assert code == 1
+    assert "did you mean classification" in error
+
+
+def test_rare_classes_count_the_same_on_request(run):
+    draw = np.random.default_rng(1)
+    lines = [f"{draw.normal() + 1.5 * (i % 12 == 0):.4f},{'rare' if i % 12 == 0 else 'usual'}" for i in range(240)]
+    Path("u.csv").write_text("x,y\n" + "\n".join(lines) + "\n")
+
+    def called_rare(*words: str) -> int:
+        run("train", "u.csv", "--epochs", "5", "--out", "-".join(["u", *words]), *words)
+        return (
+            mg.load("-".join(["u", *words])).predict({"x": [f"{x}" for x in np.linspace(-2, 3, 50)]})["y"].count("rare")
+        )
+
+    assert "--class-weight balanced" in run("train", "u.csv", *QUICK, "--out", "hint")[1]
+    assert called_rare("--class-weight", "balanced") > called_rare() + 5
+
+
+def test_a_resumed_run_is_the_same_to_the_bit(run):
+    run("train", "t.csv", "--epochs", "4", "--out", "whole")
+    run("train", "t.csv", "--epochs", "2", "--out", "parts")
+    assert run("train", "t.csv", "--epochs", "4", "--out", "parts", "--resume")[0] == 0
+    for name in (MODEL, OPTIMIZER, BEST, STATE):
+        assert Path("whole", name).read_bytes() == Path("parts", name).read_bytes(), name
+
+
+def test_other_rows_may_be_in_another_order_with_other_columns_and_words(run):
+    trained(run, "--target", "price", "--drop", "tags,grade")
+    Path("a.csv").write_text("size,colour\n1.0,red\n-1.0,green\n")
+    Path("b.csv").write_text("note,colour,size\nx,red,1.0\ny,green,-1.0\n")
+    assert predictions(run, "a.csv") == predictions(run, "b.csv")
+    Path("c.csv").write_text("size,colour\n1.0,purple\n-1.0,green\n")
+    code, _, error = run("predict", "r", "c.csv")
+    assert code == 0
+    assert "purple" in error
+    Path("d.csv").write_text("size,color\n1.0,red\n")
+    code, _, error = run("predict", "r", "d.csv")
+    assert code == 1
+    assert "'colour'" in error
+    assert "missing" in error
+    code, out, _ = run("evaluate", "r", "t.csv")
+    assert code == 0
+    assert out.startswith("RMSE")
+    code, _, error = run("evaluate", "r", "a.csv")
+    assert code == 1
+    assert "no column 'price'" in error
+
+
+def test_predictions_are_those_that_were_scored(run):
+    found = trained(run, "--target", "grade", "--drop", "tags,price")
+    code, out, _ = run("evaluate", "r")
+    assert code == 0
+    said = float(re.search(r"held-out accuracy ([\d.]+) %", out)[1])
+    assert round(100 * found["result"]["held-out_accuracy"], 2) == said
