@@ -24,7 +24,7 @@ Array = NDArray[Any]
 class ContinuousAgent(OffPolicyAgent):
     """What SAC and TD3 share: a replay buffer of continuous actions, and noise added to what is explored: `action_noise`
     times normal numbers, those of following steps in an episode with correlation `noise_correlation`, which is what a discrete
-    Ornstein–Uhlenbeck process is.
+    Ornstein–Uhlenbeck process is. `tau` is the share of the networks in their targets after each update.
     """
 
     loss_of: ClassVar[str] = "MSE"
@@ -36,13 +36,14 @@ class ContinuousAgent(OffPolicyAgent):
         seed: int = 0,
         compiled: bool = True,
         *,
-        buffer_size: int,
-        action_noise: float,
-        noise_correlation: float,
+        buffer_size: int = 50_000,
+        action_noise: float = 0.0,
+        noise_correlation: float = 0.0,
+        tau: float = 0.005,
         **settings: Any,
     ) -> None:
         super().__init__(environments, seed, compiled, **settings)
-        self.action_noise, self.noise_correlation = action_noise, noise_correlation
+        self.action_noise, self.noise_correlation, self.tau = action_noise, noise_correlation, tau
         self.memory = ReplayBuffer(buffer_size, (self.spaces.features,), (self.spaces.actions,))
         self._drift: Array = np.zeros((environments.count, self.spaces.actions), np.float32)
 
@@ -96,22 +97,12 @@ class SAC(ContinuousAgent):
         compiled: bool = True,
         *,
         learning_rate: float = 3e-4,
-        buffer_size: int = 50_000,
-        batch_size: int = 256,
-        learning_starts: int = 100,
-        train_freq: int = 1,
-        gradient_steps: int = 1,
-        gamma: float = 0.99,
-        tau: float = 0.005,
         ent_coef: float = 0.0,
-        action_noise: float = 0.0,
-        noise_correlation: float = 0.0,
         net_arch: Sequence[int] = (256, 256),
+        **settings: Any,
     ) -> None:
-        super().__init__(environments, seed, compiled, buffer_size=buffer_size, batch_size=batch_size,
-                         learning_starts=learning_starts, train_freq=train_freq, gradient_steps=gradient_steps, gamma=gamma,
-                         action_noise=action_noise, noise_correlation=noise_correlation)  # fmt: skip
-        self.tau, self.ent_coef, self.target_entropy = tau, ent_coef, -float(self.spaces.actions)
+        super().__init__(environments, seed, compiled, **settings)
+        self.ent_coef, self.target_entropy = ent_coef, -float(self.spaces.actions)
         self.model = self.networks(self.spaces, net_arch)
         actor, model = self.model.actor, self.model
         self.of_actor, self.of_critic, self.of_alpha = (
@@ -205,24 +196,15 @@ class TD3(ContinuousAgent):
         compiled: bool = True,
         *,
         learning_rate: float = 1e-3,
-        buffer_size: int = 50_000,
-        batch_size: int = 256,
-        learning_starts: int = 100,
-        train_freq: int = 1,
-        gradient_steps: int = 1,
-        gamma: float = 0.99,
-        tau: float = 0.005,
         policy_delay: int = 2,
         target_policy_noise: float = 0.2,
         target_noise_clip: float = 0.5,
         action_noise: float = 0.1,
-        noise_correlation: float = 0.0,
         net_arch: Sequence[int] = (400, 300),
+        **settings: Any,
     ) -> None:
-        super().__init__(environments, seed, compiled, buffer_size=buffer_size, batch_size=batch_size,
-                         learning_starts=learning_starts, train_freq=train_freq, gradient_steps=gradient_steps, gamma=gamma,
-                         action_noise=action_noise, noise_correlation=noise_correlation)  # fmt: skip
-        self.tau, self.policy_delay, self.updates = tau, policy_delay, 0
+        super().__init__(environments, seed, compiled, action_noise=action_noise, **settings)
+        self.policy_delay, self.updates = policy_delay, 0
         self.target_policy_noise, self.target_noise_clip = target_policy_noise, target_noise_clip
         self.model = self.networks(self.spaces, net_arch)
         self.of_actor = optim.Adam(self.model.actor.parameters(), lr=learning_rate)

@@ -99,11 +99,11 @@ class OffPolicyAgent(Agent):
         seed: int = 0,
         compiled: bool = True,
         *,
-        batch_size: int,
-        learning_starts: int,
-        train_freq: int,
-        gradient_steps: int,
-        gamma: float,
+        batch_size: int = 256,
+        learning_starts: int = 100,
+        train_freq: int = 1,
+        gradient_steps: int = 1,
+        gamma: float = 0.99,
     ) -> None:
         super().__init__(environments, seed, compiled)
         self.batch_size, self.learning_starts, self.gamma = batch_size, learning_starts, gamma

@@ -50,10 +50,7 @@ class DQN(OffPolicyAgent):
         learning_rate: float = 1e-4,
         buffer_size: int = 50_000,
         batch_size: int = 32,
-        learning_starts: int = 100,
         train_freq: int = 4,
-        gradient_steps: int = 1,
-        gamma: float = 0.99,
         target_update_interval: int = 10_000,
         exploration_steps: int = 10_000,
         exploration_final_eps: float = 0.05,
@@ -63,9 +60,9 @@ class DQN(OffPolicyAgent):
         dueling: bool = False,
         prioritized: bool = False,
         prioritized_steps: int = 50_000,
+        **settings: Any,
     ) -> None:
-        super().__init__(environments, seed, compiled, batch_size=batch_size, learning_starts=learning_starts,
-                         train_freq=train_freq, gradient_steps=gradient_steps, gamma=gamma)  # fmt: skip
+        super().__init__(environments, seed, compiled, batch_size=batch_size, train_freq=train_freq, **settings)
         self.exploration_steps, self.exploration_final_eps = exploration_steps, exploration_final_eps
         self.target_update_interval, self.max_grad_norm, self.double = target_update_interval, max_grad_norm, double
         self.prioritized, self.prioritized_steps = prioritized, prioritized_steps
