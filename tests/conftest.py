@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from microgradient.native.runtime.executable import Executable
 
 # run by tests of their own: test_added_primitive.py, pytorch/test_running.py, test_numpy_programs.py
 collect_ignore = ["added_primitive.py", "programs", "numpy_programs"]
+
+Outcome = tuple[int, str, str]
 
 # How fast the machine is decides no test; nor does chance, in the gate
 settings.register_profile(
@@ -28,6 +31,21 @@ def _own_machine_code(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MICROGRADIENT_CACHE", str(tmp_path_factory.mktemp("machine_code")))
         yield
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """Run a command in an empty folder; gives its exit code, standard output and standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*words: object) -> Outcome:
+        from microgradient.cli import main
+
+        code = main([str(word) for word in words])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
 
 
 @pytest.fixture(autouse=True)

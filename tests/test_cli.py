@@ -12,36 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from commands import refused
 from microgradient import __version__
-from microgradient.cli import main
 from microgradient.recipes import RECIPES
 from microgradient.train.run_folder import METRICS, MODEL, OPTIMIZER, RUN
 
 PACKAGES = Path(__file__).parents[1] / "src"
 COLOUR = r"\x1b\[(\d+;)*[34]\d(;\d+)*m"
 QUICK = ["train", "two-layer", "--epochs", "3"]
-
-
-@pytest.fixture
-def run(tmp_path, monkeypatch, capsys):
-    """Run a command in an empty folder; gives its exit code, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*words: str):
-        code = main([str(word) for word in words])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
-
-
-def refused(result, pattern: str, code: int = 1) -> None:
-    exit_code, _, error = result
-    assert exit_code == code
-    assert re.search(pattern, error), error
-    assert error.startswith("Error: ")
-    assert error.count("\n") == 1, error
-    assert "Traceback" not in error
 
 
 def csv_text(rows: int = 60, last: str = "") -> str:

@@ -2,14 +2,13 @@
 
 import csv
 import io
-import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import microgradient as mg
-from microgradient.cli import main
+from commands import refused
 from microgradient.data.datasets import load_digits
 from microgradient.errors import DataError
 from microgradient.recipes import RECIPES
@@ -26,28 +25,11 @@ INPUTS = {"two-layer": "points.csv", "moons": "points.csv", "digits": "digits.np
 CASES = [pytest.param(name, marks=pytest.mark.slow) if name in ("moons", "names", "text") else name for name in QUICK]
 
 
-@pytest.fixture
-def run(tmp_path, monkeypatch, capsys):
-    """Run a command in a folder with some files; gives its exit code, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(autouse=True)
+def _files(run):
     Path("points.csv").write_text("x,y\n0.1,0.2\n1.5,-0.5\n")
     Path("t.txt").write_text("to be or not to be, that is the question. " * 60)
     np.save("digits.npy", (load_digits()[0][:7] * 16).astype(np.uint8))
-
-    def call(*words: str):
-        code = main([str(word) for word in words])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
-
-
-def refused(result, pattern: str, code: int = 1) -> None:
-    exit_code, _, error = result
-    assert exit_code == code
-    assert re.search(pattern, error), error
-    assert error.startswith("Error: ")
-    assert error.count("\n") == 1, error
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -79,7 +61,7 @@ def test_predictions_are_those_that_were_scored_bit_for_bit(run):
     found = mg.load("r").predict(pictures)
     assert (found["probabilities"] == recipe.predictor.predict(pictures)["probabilities"]).all()
     accuracy = RunFolder.peek(Path("r")).run.result["test_accuracy"]
-    assert (found["digit"] == digits).mean() == accuracy
+    assert (np.array(found["class"]).astype(int) == digits).mean() == accuracy
 
 
 def test_a_run_can_be_used_while_another_process_holds_its_folder(run):
@@ -118,7 +100,7 @@ def test_scores_on_other_data(run):
     np.savez("more.npz", x=pictures[:100], y=digits[:100])
     code, said, _ = run("evaluate", "r", "more.npz")
     assert code == 0
-    right = float((mg.load("r").predict(pictures[:100])["digit"] == digits[:100]).mean())
+    right = float((np.array(mg.load("r").predict(pictures[:100])["class"]).astype(int) == digits[:100]).mean())
     assert said.startswith(f"test accuracy {100 * right:.2f} %")
     refused(run("evaluate", "r", "points.csv"), "neither an .npz file nor a folder")
     np.savez("bad.npz", x=pictures[:3], y=digits[:4])
@@ -134,7 +116,7 @@ def test_scores_on_other_data(run):
         (["evaluate", "none"], "There is no run in none"),
         (["show", "."], "There is no run in \\."),
         (["predict", "r", "none.csv"], "There is no file none.csv"),
-        (["predict", "r", "letters.csv"], "'a' is not a number"),
+        (["predict", "r", "letters.csv"], "row 1, column 'x': 'a' is not a number"),
         (["predict", "r", "wide.csv"], "has 3 columns; a point is 2 numbers"),
     ],
 )
@@ -148,7 +130,7 @@ def test_bad_words_get_one_sentence(run, words, pattern):
 def test_a_damaged_folder_is_refused_in_one_sentence(run):
     run("train", "digits", *QUICK["digits"], "--out", "r")
     text = Path("r", RUN).read_text()
-    Path("r", RUN).write_text(text.replace('"model": "mlp"\n', '"modle": "mlp"\n'))
+    Path("r", RUN).write_text(text.replace('"classes"', '"clases"'))
     refused(run("predict", "r", "digits.npy"), "details .* don't make a model of digits")
     Path("r", RUN).write_text(text.replace('"recipe": "digits"', '"recipe": "dogs"'))
     assert "dogs: a recipe that isn't here" in run("show", "r")[1]

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import nn, random, softmax
+from .. import nn, random
 from ..data.datasets import load_digits
-from ..data.pictures import read_labelled, read_pictures
 from ..data.split import split
 from ..nn.functional import cross_entropy
 from ..tensor import Tensor
 from ..train.options import Options
-from ..train.pictures import draw_confusion
 from ..train.predictor import Predictor
 from ..train.recipe import Metric, Recipe
+from .picture_classes import PicturePredictor
 
 
 def mlp() -> nn.Sequential:
@@ -44,37 +43,14 @@ def cnn() -> nn.Sequential:
     )
 
 
-class DigitsPredictor(Predictor):
-    """Pictures (pictures, height, width) of 0 … 1 to the digit each shows and the probabilities of the ten."""
+class DigitsPredictor(PicturePredictor):
+    """Pictures of 8 × 8 pixels to the digit each shows."""
 
     takes: ClassVar[str] = "pictures of digits (PNG or .npy)"
 
     def __init__(self, details: Mapping[str, Any]) -> None:
         super().__init__(details)
         self.model = cnn() if details["model"] == "cnn" else mlp()
-
-    def predict(self, inputs: Any) -> dict[str, NDArray[Any]]:
-        """The digits, (pictures,), and their probabilities, (pictures, 10)."""
-        probabilities = np.asarray(softmax(self.logits(inputs), axis=1).data)
-        return {"digit": probabilities.argmax(axis=1), "probabilities": probabilities}
-
-    def logits(self, pictures: Any) -> NDArray[np.float32]:
-        """The model's scores of the ten digits, (pictures, 10)."""
-        with self.inference():
-            return np.asarray(self.model(Tensor(np.asarray(pictures, np.float32)[:, None])).data)
-
-    def read(self, names: Sequence[str]) -> NDArray[np.float32]:
-        return read_pictures(names, (8, 8), white=16)
-
-    def rows(self, inputs: Any, predicted: Any) -> tuple[list[str], list[list[Any]]]:
-        digits, probabilities = predicted["digit"], predicted["probabilities"]
-        return ["picture", "digit", "probability"], [
-            [i, int(digit), f"{p.max():.4f}"] for i, (digit, p) in enumerate(zip(digits, probabilities, strict=True), 1)
-        ]
-
-    def evaluate(self, path: str) -> list[Metric]:
-        pictures, digits = read_labelled(path, (8, 8), white=16)
-        return _scores(self.logits(pictures), digits)
 
 
 class Digits(Recipe):
@@ -110,16 +86,17 @@ class Digits(Recipe):
         return cross_entropy(self.model(images), labels)
 
     def evaluate(self) -> list[Metric]:
-        return _scores(self.predictor.logits(self.images[self.test]), self.labels[self.test])
+        return self.predictor.scores(self.images[self.test], self.labels[self.test])
 
     def details(self) -> dict[str, Any]:
-        return {"model": self.options.model}
+        classes = [str(digit) for digit in range(10)]
+        return {"model": self.options.model, "classes": classes, "shape": [8, 8], "white": 16}
 
     def description(self) -> list[str]:
         return [f"{self.train_size:,} pictures of 8 × 8 pixels to learn from, {len(self.test):,} held out"]
 
     def report(self) -> list[str]:
-        guesses = self.predictor.predict(self.images[self.test])["digit"]
+        guesses = self.predictor.logits(self.images[self.test]).argmax(axis=1)
         truth = self.labels[self.test]
         wrong = Counter(zip(truth[guesses != truth].tolist(), guesses[guesses != truth].tolist(), strict=True))
         lines = [f"{int((guesses == truth).sum())} of {len(truth)} held-out digits right"]
@@ -130,11 +107,8 @@ class Digits(Recipe):
         return lines
 
     def pictures(self) -> Mapping[str, Callable[[Any], None]]:
-        return {"confusion": self._draw_confusion}
-
-    def _draw_confusion(self, figure: Any) -> None:
-        guesses = self.predictor.predict(self.images[self.test])["digit"]
-        draw_confusion(figure, self.labels[self.test], guesses, [str(digit) for digit in range(10)])
+        held_out = self.images[self.test], self.labels[self.test]
+        return {"confusion": lambda figure: self.predictor.draw_confusion(figure, *held_out)}
 
     def _moved(self, examples: NDArray[np.int64]) -> NDArray[np.float32]:
         """Training pictures, some of them moved: windows of the padded pictures."""
@@ -143,9 +117,3 @@ class Digits(Recipe):
         window = np.arange(8)
         rows, columns = corner[0][:, None, None] + window[:, None], corner[1][:, None, None] + window
         return self.padded[examples[:, None, None], rows, columns]
-
-
-def _scores(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> list[Metric]:
-    loss = cross_entropy(Tensor(logits), Tensor(labels))
-    accuracy = float((logits.argmax(axis=1) == labels).mean())
-    return [Metric("test accuracy", accuracy, "%"), Metric("test loss", float(loss.data), "nats")]

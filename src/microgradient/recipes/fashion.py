@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 from .. import nn, random
 from ..data.idx import load_pictures
 from ..data.installed import missing_package
-from ..data.pictures import read_labelled, read_pictures
-from ..functions import mean, softmax
+from ..functions import mean
 from ..nn.functional import cross_entropy, relu
 from ..tensor import Tensor
 from ..train.options import Options, option
-from ..train.pictures import draw_confusion
 from ..train.predictor import Predictor
 from ..train.recipe import Metric, Recipe
+from .picture_classes import PicturePredictor
 
 _MARGIN = 2  # pixels by which a picture is moved at most
 
@@ -72,40 +71,12 @@ class ResNet(nn.Module):
         return self.head(self.dropout(mean(self.blocks(self.stem(x)), axis=(2, 3))))
 
 
-class FashionPredictor(Predictor):
-    """Pictures (pictures, height, width) of 0 … 1, bright on dark, to the class of each and the probabilities of all."""
-
-    takes: ClassVar[str] = "pictures (PNG or .npy)"
+class FashionPredictor(PicturePredictor):
+    """Pictures to the class of each, by a residual network."""
 
     def __init__(self, details: Mapping[str, Any]) -> None:
         super().__init__(details)
-        self.classes: list[str] = details["classes"]
         self.model = ResNet(details["width"], len(self.classes))
-
-    def predict(self, inputs: Any) -> dict[str, Any]:
-        """The classes' names, and their probabilities, (pictures, classes)."""
-        logits = self.logits(np.asarray(inputs, np.float32))
-        probabilities = np.asarray(softmax(Tensor(logits), axis=1).data)
-        return {"class": [self.classes[i] for i in probabilities.argmax(axis=1)], "probabilities": probabilities}
-
-    def logits(self, pictures: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The scores of all classes, (pictures, classes), computed 250 pictures at a time."""
-        with self.inference():
-            parts = [self.model(Tensor(pictures[i : i + 250, None])).data for i in range(0, len(pictures), 250)]
-        return np.concatenate(parts)
-
-    def read(self, names: Sequence[str]) -> NDArray[np.float32]:
-        return read_pictures(names, self.details["shape"])
-
-    def rows(self, inputs: Any, predicted: Any) -> tuple[list[str], list[list[Any]]]:
-        pairs = zip(predicted["class"], predicted["probabilities"], strict=True)
-        return ["picture", "class", "probability"], [
-            [i, name, f"{p.max():.4f}"] for i, (name, p) in enumerate(pairs, 1)
-        ]
-
-    def evaluate(self, path: str) -> list[Metric]:
-        pictures, labels = read_labelled(path, self.details["shape"])
-        return _scores(self.logits(pictures), labels)
 
 
 class Fashion(Recipe):
@@ -145,13 +116,12 @@ class Fashion(Recipe):
         return cross_entropy(self.model(pictures), labels, label_smoothing=0.05)
 
     def evaluate(self) -> list[Metric]:
-        data = self.pictures_data
-        scores = _scores(self.predictor.logits(self.test_pictures), data.test_y)
-        return [scores[0], Metric("baseline accuracy", self.baseline, "%"), scores[1]]
+        accuracy, loss = self.predictor.scores(self.test_pictures, self.pictures_data.test_y)
+        return [accuracy, Metric("baseline accuracy", self.baseline, "%"), loss]
 
     def details(self) -> dict[str, Any]:
         data = self.pictures_data
-        return {"classes": data.classes, "width": self.width, "shape": list(data.train_x.shape[1:])}
+        return {"classes": data.classes, "width": self.width, "shape": list(data.train_x.shape[1:]), "white": 255}
 
     def description(self) -> list[str]:
         data = self.pictures_data
@@ -170,12 +140,8 @@ class Fashion(Recipe):
         return ["hardest: " + ", ".join(f"{data.classes[c]} ({100 * recalls[c]:.1f} % found)" for c in hardest)]
 
     def pictures(self) -> Mapping[str, Callable[[Any], None]]:
-        return {"confusion": self._draw_confusion}
-
-    def _draw_confusion(self, figure: Any) -> None:
-        data = self.pictures_data
-        guesses = self.predictor.logits(self.test_pictures).argmax(axis=1)
-        draw_confusion(figure, data.test_y, guesses, data.classes)
+        held_out = self.test_pictures, self.pictures_data.test_y
+        return {"confusion": lambda figure: self.predictor.draw_confusion(figure, *held_out)}
 
     def _moved(self, examples: NDArray[np.int64]) -> NDArray[np.float32]:
         """Training pictures as they are shown: a window of the padded picture, perhaps in a mirror."""
@@ -187,12 +153,6 @@ class Fashion(Recipe):
             columns = np.where(turned[:, None], columns[:, ::-1], columns)
         rows = corner[0][:, None, None] + np.arange(height)[:, None]
         return self.padded[examples[:, None, None], rows, corner[1][:, None, None] + columns[:, None]] / np.float32(255)
-
-
-def _scores(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> list[Metric]:
-    loss = cross_entropy(Tensor(logits), Tensor(labels))
-    accuracy = float((logits.argmax(axis=1) == labels).mean())
-    return [Metric("test accuracy", accuracy, "%"), Metric("test loss", float(loss.data), "nats")]
 
 
 def _logistic_regression(x: Any, y: Any, test_x: Any, test_y: Any) -> float:
