@@ -1,4 +1,4 @@
-"""Columns of numbers from a CSV file, by name."""
+"""Columns of numbers from CSV files: by name, or all of a file that has nothing else."""
 
 from __future__ import annotations
 
@@ -28,6 +28,20 @@ def read_numbers(path: str | Path, names: Sequence[str]) -> NDArray[np.float64]:
         several = f"{len(missing)} columns, the first of them" if len(missing) > 1 else "a column"
         raise DataError("MG182", f"{path} lacks {several} {missing[0]!r}: its header names {', '.join(columns)[:200]}.")
     return np.stack([_numbers(path, name, columns[name]) for name in names], axis=1)
+
+
+def read_points(names: Sequence[str], columns: int = 2) -> NDArray[np.float64]:
+    """The rows of CSV files of so many columns, (points, columns). Raises `DataError`: MG181 for a file that has others,
+    MG182 for a cell that is no finite number, those of `read_csv`.
+    """
+    return np.concatenate([_points(name, columns) for name in names])
+
+
+def _points(path: str, columns: int) -> NDArray[np.float64]:
+    found = read_csv(Path(path)).columns
+    if len(found) != columns:
+        raise DataError("MG181", f"{path} has {len(found)} columns; a point is {columns} numbers.")
+    return np.stack([_numbers(path, name, cells) for name, cells in found.items()], axis=1)
 
 
 def _numbers(path: str | Path, name: str, cells: list[str]) -> NDArray[np.float64]:

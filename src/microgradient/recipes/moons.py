@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.datasets import make_moons
-from ..data.points import read_points
+from ..data.numeric_csv import read_points
 from ..scalar import MLP, Value
 from ..train.options import Options
 from ..train.predictor import Predictor

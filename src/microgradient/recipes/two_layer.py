@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import nn
-from ..data.points import read_points
+from ..data.numeric_csv import read_points
 from ..nn.functional import mse_loss
 from ..tensor import Tensor
 from ..train.options import Options
