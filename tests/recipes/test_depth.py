@@ -38,6 +38,17 @@ def test_one_batch_is_overfitted():
 
 
 @pytest.mark.slow
+def test_fifty_layers_are_learnt_by_default(tmp_path):
+    session = trained("depth", tmp_path / "r", epochs=5)
+    assert session.folder.run.result["test_accuracy"] > 0.6
+
+
+def test_the_learning_rate_is_the_remedys_unless_another_is_given():
+    assert built("depth", **SMALL, model="he+adam").optimizer().param_groups[0]["lr"] == 3e-4
+    assert built("depth", **SMALL, model="he+adam", lr=0.5).optimizer().param_groups[0]["lr"] == 0.5
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["he+adam", "large+clip", "batchnorm"])
 def test_a_stopped_run_goes_on(tmp_path, model):
     check_resumes("depth", tmp_path, **{**SMALL, "model": model})

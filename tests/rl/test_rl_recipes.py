@@ -77,13 +77,14 @@ def test_a_run_folder_acts_as_the_recipe_did(short, tmp_path, capsys):
 
 @pytest.mark.parametrize("words", [
     ["--algorithm", "sac"], ["--dueling"], ["--algorithm", "a2c", "--batch-size", "32"], ["--lr", "-1"], ["--optimizer", "adam"],
+    ["--clip", "1"],
 ])  # fmt: skip
 def test_bad_options_get_one_sentence(words, tmp_path, capsys):
     assert main(["train", "cartpole", *words, "--out", str(tmp_path / "run")]) == 1
     error = capsys.readouterr().err
     assert error.startswith("Error: ")
     assert len(error.splitlines()) == 1
-    assert words[-1].strip("-").split()[0] in error or "batch-size" in error
+    assert words[-1].strip("-").split()[0] in error or words[-2] in error
 
 
 def test_bad_observations_get_one_sentence(short, tmp_path):

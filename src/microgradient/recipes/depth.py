@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -59,6 +59,8 @@ Each has the best of a few learning rates, by the loss on the training part."""
 class DepthOptions(Options):
     """What the recipe `depth` may be asked beyond what all are."""
 
+    lr: float | None = option(None, "Learning rate.  [default: the remedy's]")  # type: ignore[assignment]
+    optimizer: str = option("own", "The remedy's own.")
     layers: int = option(50, "Hidden layers.")
     width: int = option(64, "Units of each.")
 
@@ -91,21 +93,21 @@ class Depth(Recipe):
     summary: ClassVar[str] = (
         f"fifty layers, with or without a remedy for vanishing gradients (--model {'|'.join(REMEDIES)})"
     )
-    defaults: ClassVar[DepthOptions] = DepthOptions(
-        epochs=10, batch_size=64, lr=0.05, optimizer="sgd", model="residual"
-    )
+    defaults: ClassVar[DepthOptions] = DepthOptions(epochs=10, batch_size=64, model="residual+layernorm")
     models: ClassVar[tuple[str, ...]] = tuple(REMEDIES)
+    optimizers: ClassVar[tuple[str, ...] | None] = ("own",)
 
     def __init__(self, options: DepthOptions) -> None:
-        super().__init__(options)
         self.remedy = REMEDIES[options.model]
+        name = self.remedy.optimizer.__name__.lower()
+        super().__init__(replace(options, lr=options.lr or self.remedy.lr, optimizer=name))
         images, labels = self.data = load_digits()
         self.x, self.y = images.reshape(len(images), -1), labels
         self.training, self.test = split(len(labels), 0.2, options.seed, labels)
         self.train_size = len(self.training)
         layers = [Layer(options.width, self.remedy) for _ in range(options.layers)]
         self.model = nn.Sequential(nn.Linear(64, options.width), *layers, nn.Linear(options.width, 10))
-        self.clip_norm = self.remedy.clip  # type: ignore[misc]
+        self.clip_norm = self.remedy.clip
         self.first_norms = self.gradient_norms()
 
     def batch(self, examples: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
@@ -116,10 +118,7 @@ class Depth(Recipe):
         return cross_entropy(self.model(x), y)
 
     def optimizer(self) -> Any:
-        return self.remedy.optimizer(self.model.parameters(), lr=self.remedy.lr)
-
-    def learning_rate(self, epoch: int) -> float:
-        return self.remedy.lr
+        return self.remedy.optimizer(self.model.parameters(), lr=self.options.lr)
 
     def evaluate(self) -> list[Metric]:
         logits = self.model(Tensor(self.x[self.test]))

@@ -122,6 +122,7 @@ class GridWorld(Recipe):
     defaults: ClassVar[Options] = Options(epochs=20, batch_size=32, lr=3.0, optimizer="sgd", model="table")
     models: ClassVar[tuple[str, ...]] = ("table",)
     predictor_class: ClassVar[type[Predictor]] = MazePredictor
+    clips: ClassVar[bool] = False
     loss_unit: str = "negative return"
     train_size = 32 * 50
 

@@ -84,7 +84,7 @@ class Names(Recipe):
     models: ClassVar[tuple[str, ...]] = ("lstm",)
     loss_unit: str = "nats/char"
     lr_decay: ClassVar[float] = 0.2
-    clip_norm: ClassVar[float | None] = 1.0
+    clip_norm: float | None = 1.0
     predictor_class: ClassVar[type[Predictor]] = NamesPredictor
 
     def __init__(self, options: Options) -> None:

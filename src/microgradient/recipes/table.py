@@ -10,8 +10,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ..data.split import split
 from ..data.table import read_table
 from ..data.targets import TASKS
+from ..errors import ArgumentError
 from ..tables import LINEAR, NETWORKS, TableLearner, TablePredictor
 from ..tables.learner import Effort
 from ..tables.metrics import table_metrics
@@ -32,6 +34,7 @@ class TableOptions(Options):
     separator: str | None = option(None, "What joins the labels of a target that is a set of them.")
     encoding: str | None = option(None, "The file's encoding.  [default: recognised]")
     sep: str | None = option(None, "What separates the columns.  [default: recognised]")
+    valid: float | None = option(None, "Share of the training rows that chooses the epoch.  [default: folds do]")
     weight_decay: float | None = option(None, "Of all networks.  [default: 0.02 and 0.05]")
     class_weight: str | None = option(None, "Each class counts the same, however rare.", choices=("balanced",))
 
@@ -52,6 +55,7 @@ class TableRecipe(Recipe):
     models: ClassVar[tuple[str, ...]] = ("all", "mlp")
     predictor_class: ClassVar[type[TablePredictor]] = TablePredictor
     lr_decay: ClassVar[float] = 0.02
+    options: TableOptions
 
     def __init__(self, options: TableOptions, path: Path) -> None:
         super().__init__(options)
@@ -69,7 +73,7 @@ class TableRecipe(Recipe):
         effort = replace(effort, batch_size=min(effort.batch_size, options.batch_size))
         weights = _balanced(self.y[:, 0]) if options.class_weight == "balanced" and table.classes else None
         self.learner = TableLearner(
-            self.x, self.y, table.targets, table.schema.knots(), options.seed, weights, plans, effort
+            self.x, self.y, table.targets, table.schema.knots(), options.seed, weights, plans, effort, self._valid()
         )
         self.plans, self.patience, self.train_size = plans, effort.patience, self.learner.train_size
         self.options = replace(options, batch_size=self.learner.batch_size)
@@ -77,6 +81,15 @@ class TableRecipe(Recipe):
         self.predictor.model = self.model = self.learner.model
         self.held_out = table.x[table.held_out]
         self.loss_unit = "nats" if table.classes else "σ²"
+
+    def _valid(self) -> NDArray[np.int64] | None:
+        """The training rows that choose, if a share of them was asked for."""
+        share, classes = self.options.valid, self.y[:, 0] if self.table.classes else None
+        if share is None:
+            return None
+        if not 0 < share < 1:
+            raise ArgumentError("MG188", f"--valid is a share between 0 and 1, not {share:g}.")
+        return split(len(self.x), share, self.options.seed, classes)[1]
 
     def batch(self, examples: NDArray[np.int64]) -> tuple[Tensor, ...]:
         return self.learner.batch(examples)
@@ -118,11 +131,12 @@ class TableRecipe(Recipe):
         return Metric("baseline RMSE", float(squared**0.5) * target.deviation)
 
     def description(self) -> list[str]:
-        features, learner = self.table.x.shape[1], self.learner
+        features, folds = self.table.x.shape[1], self.learner.folds
+        chosen_by = f"{len(folds)} folds choose" if self.options.valid is None else f"{len(folds[0]):,} of them choose"
         return [
             *self.table.notes,
             f"{len(self.x):,} rows to learn from, {len(self.held_out):,} held out, {features:,} features; "
-            f"{len(learner.folds)} folds choose the epoch",
+            f"{chosen_by} the epoch",
         ]
 
     def report(self) -> list[str]:
@@ -150,7 +164,7 @@ class TableRecipe(Recipe):
             f"{name} {(guess[truth == k] == k).sum()} of {(truth == k).sum()}" for k, name in enumerate(target.classes)
         ]
         counts = np.bincount(self.y[:, 0].astype(int), minlength=target.width)
-        rare = counts.min() * 10 < counts.max() and self.options.class_weight is None  # type: ignore[attr-defined]
+        rare = counts.min() * 10 < counts.max() and self.options.class_weight is None
         hint = "; the classes are uneven: --class-weight balanced counts them the same" if rare else ""
         return [f"found of each class: {', '.join(said)}{hint}"]
 
@@ -181,8 +195,8 @@ class TableRecipe(Recipe):
             "columns": self.table.schema.details(),
             "networks": [asdict(plan) for plan in self.plans],
             "members": len(self.learner.folds),
-            "encoding": self.options.encoding,  # type: ignore[attr-defined]
-            "sep": self.options.sep,  # type: ignore[attr-defined]
+            "encoding": self.options.encoding,
+            "sep": self.options.sep,
         }
 
 

@@ -115,7 +115,7 @@ class Text(Recipe):
     models: ClassVar[tuple[str, ...]] = ("gpt",)
     loss_unit: str = "nats/char"
     lr_decay: ClassVar[float] = 0.3
-    clip_norm: ClassVar[float | None] = 1.0
+    clip_norm: float | None = 1.0
     predictor_class: ClassVar[type[Predictor]] = TextPredictor
 
     def __init__(self, options: TextOptions) -> None:

@@ -100,7 +100,7 @@ class Translate(Recipe):
     models: ClassVar[tuple[str, ...]] = ("transformer",)
     predictor_class: ClassVar[type[Predictor]] = TranslatePredictor
     lr_decay: ClassVar[float] = 0.4
-    clip_norm: ClassVar[float | None] = 1.0
+    clip_norm: float | None = 1.0
     loss_unit: str = "nats/token"
 
     def __init__(self, options: Options) -> None:

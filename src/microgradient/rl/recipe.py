@@ -69,6 +69,7 @@ class ControlRecipe(Recipe):
     field: ClassVar[str] = "reinforcement learning"
     models: ClassVar[tuple[str, ...]] = ("mlp",)
     optimizers: ClassVar[tuple[str, ...] | None] = ("own",)
+    clips: ClassVar[bool] = False  # the algorithms do, by a norm of their own
     predictor_class: ClassVar[type[Predictor]] = PolicyPredictor
     options: ControlOptions
     environment: ClassVar[str]

@@ -67,8 +67,8 @@ class Recipe:
     optimizers: ClassVar[tuple[str, ...] | None] = None  # None: all of microgradient.optim
     loss_unit: str = "nats"
     lr_decay: ClassVar[float] = 0.0
-    clip_norm: ClassVar[float | None] = None  # the largest norm of the gradients, unless --clip says another
-    clips: ClassVar[bool] = True  # whether gradients can be clipped
+    clip_norm: float | None = None  # the largest norm of the gradients, unless --clip says another
+    clips: ClassVar[bool] = True  # whether --clip is for it
     patience: int = 0  # epochs without a better `validation` after which training ends; 0: all epochs are trained
     worked_examples: ClassVar[int] = 0  # how many training examples the gradient shown at the end is of; 0: none shown
 
