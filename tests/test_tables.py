@@ -10,16 +10,15 @@ import numpy as np
 import pytest
 
 import microgradient as mg
-from microgradient.cli import main
+from commands import refused
 from microgradient.train.run_folder import BEST, MODEL, OPTIMIZER, RUN, STATE
 
 QUICK = ["--epochs", "2"]
 
 
-@pytest.fixture
-def run(tmp_path, monkeypatch, capsys):
-    """Run a command in a folder with a table of 120 rows; gives its exit code, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(autouse=True)
+def _table(run):
+    """A table of 120 rows, `t.csv`."""
     draw = np.random.default_rng(0)
     size, colour = draw.normal(size=120), draw.integers(0, 3, 120)
     price = 3 * size + 5 * (colour == 1) + 0.1 * draw.normal(size=120)
@@ -31,13 +30,6 @@ def run(tmp_path, monkeypatch, capsys):
             writer.writerow(
                 [f"{s:.4f}", ("red", "green", "blue")[c], "good" if s > 1 else "fair", tags or "none", f"{p:.4f}"]
             )
-
-    def call(*words: str):
-        code = main([str(word) for word in words])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
 
 
 def trained(run, *words: str) -> dict:
@@ -80,12 +72,8 @@ def test_a_task_may_be_asked_for(run):
     Path("n.csv").write_text("x,y\n" + "".join(f"{i % 17},{i % 5}\n" for i in range(100)))
     assert "classification" in run("train", "n.csv", *QUICK, "--out", "a")[1]
     assert "regression" in run("train", "n.csv", *QUICK, "--out", "b", "--task", "regression")[1]
-    code, _, error = run("train", "t.csv", *QUICK, "--target", "grade", "--task", "regression")
-    assert code == 1
-    assert "'grade' is not a number" in error
-    code, _, error = run("train", "t.csv", *QUICK, "--task", "clasification")
-    assert code == 1
-    assert "did you mean classification" in error
+    refused(run("train", "t.csv", *QUICK, "--target", "grade", "--task", "regression"), "'grade' is not a number")
+    refused(run("train", "t.csv", *QUICK, "--task", "clasification"), "did you mean classification")
 
 
 def test_rare_classes_count_the_same_on_request(run):
@@ -121,16 +109,11 @@ def test_other_rows_may_be_in_another_order_with_other_columns_and_words(run):
     assert code == 0
     assert "purple" in error
     Path("d.csv").write_text("size,color\n1.0,red\n")
-    code, _, error = run("predict", "r", "d.csv")
-    assert code == 1
-    assert "'colour'" in error
-    assert "missing" in error
+    refused(run("predict", "r", "d.csv"), "'colour'.* missing")
     code, out, _ = run("evaluate", "r", "t.csv")
     assert code == 0
     assert out.startswith("RMSE")
-    code, _, error = run("evaluate", "r", "a.csv")
-    assert code == 1
-    assert "no column 'price'" in error
+    refused(run("evaluate", "r", "a.csv"), "no column 'price'")
 
 
 def test_predictions_are_those_that_were_scored(run):
@@ -139,3 +122,10 @@ def test_predictions_are_those_that_were_scored(run):
     assert code == 0
     said = float(re.search(r"held-out accuracy ([\d.]+) %", out)[1])
     assert round(100 * found["result"]["held-out_accuracy"], 2) == said
+
+
+def test_a_share_of_the_rows_may_choose_the_epoch(run):
+    found = trained(run, "--target", "price", "--drop", "tags,grade", "--valid", "0.25")
+    assert "24 of them choose the epoch" in found["said"]  # of 96
+    assert found["result"]["held-out_RMSE"] < 0.2 * found["result"]["baseline_RMSE"]
+    refused(run("train", "t.csv", "--valid", "1.5"), "--valid is a share between 0 and 1, not 1.5")

@@ -13,6 +13,7 @@ from typing import Any, get_args, get_type_hints
 import click
 
 from ..errors import ArgumentError, DataError
+from ..train.options import flag
 
 _SOURCE = "NAME|FILE.csv"
 
@@ -63,7 +64,11 @@ def _from_file(recipe: Any, path: Path, options: Any) -> Any:
 
 def _first_source(args: list[str]) -> int:
     """The place of the first word that isn't an option or the value of one."""
-    flags = ("--resume", "--compile", "--no-compile", "--tensorboard")
+    from ..recipes import RECIPES
+
+    options = {field for recipe in RECIPES.values() for field in fields(recipe.defaults)}
+    flags = {"--resume", "--tensorboard", *(flag(field.name) for field in options if field.type == "bool")}
+    flags |= {"--no-" + name[2:] for name in flags}
     values = {i + 1 for i, word in enumerate(args) if word.startswith("-") and word not in flags and "=" not in word}
     places = [i for i, word in enumerate(args) if not word.startswith("-") and i not in values]
     if not places:
@@ -97,7 +102,7 @@ def _command_of(name: str, kind: Any, make: Callable[[Any], Any], source: str) -
 
 def _flag(field: Field[Any], hint: Any, default: Any, kind: Any) -> click.Option:
     """The flag of one option. Without it the recipe's default counts, or, when a run is resumed, what it began with."""
-    words = "--" + field.name.replace("_", "-")
+    words = flag(field.name)
     choices = kind.models if field.name == "model" else field.metadata["choices"]
     text = field.metadata["help"]
     if choices:
