@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import microgradient as mg
 from commands import refused
 from microgradient.data.datasets import load_digits
 from microgradient.errors import DataError
 from microgradient.recipes import RECIPES
-from microgradient.train.run_folder import METRICS, MODEL, RUN, RunFolder
+from microgradient.train.run_folder import MODEL, RUN, RunFolder
 
 QUICK = {
     "two-layer": ["--epochs", "3"],
@@ -74,13 +75,12 @@ def test_a_run_can_be_used_while_another_process_holds_its_folder(run):
 
 @pytest.mark.filterwarnings("default")
 def test_pictures_of_other_sizes_polarity_and_kinds(run, tmp_path):
-    image = pytest.importorskip("PIL.Image")
     run("train", "digits", *QUICK["digits"], "--out", "r")
     eight = load_digits()[0][3]
     grey = np.kron(1 - eight, np.ones((5, 5)))
     Path("some").mkdir()
-    image.fromarray((grey * 255).round().astype(np.uint8)).save("some/a.png")
-    image.fromarray((eight * 255).round().astype(np.uint8)).save("some/b.png")
+    Image.fromarray((grey * 255).round().astype(np.uint8)).save("some/a.png")
+    Image.fromarray((eight * 255).round().astype(np.uint8)).save("some/b.png")
     code, table, error = run("predict", "r", "some")
     assert code == 0
     assert "negative" in error
@@ -142,18 +142,3 @@ def test_a_damaged_folder_is_refused_in_one_sentence(run):
     refused(run("predict", "r", "digits.npy"), "is damaged")
     with pytest.raises(DataError, match="MG185"):
         mg.load("r")
-
-
-def test_tensorboard_reads_what_metrics_jsonl_holds(run):
-    reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    run("train", "two-layer", "--epochs", "3", "--out", "r", "--tensorboard")
-    run("train", "two-layer", "--epochs", "5", "--out", "r", "--resume", "--tensorboard")
-    events = reader.EventAccumulator("r").Reload()
-    lines = RunFolder.peek(Path("r")).metrics()
-    assert len(lines) == 5
-    assert Path("r", METRICS).exists()
-    assert sorted(events.Tags()["scalars"]) == sorted(lines[0].keys() - {"epoch", "step", "run"})
-    for name in events.Tags()["scalars"]:
-        found = events.Scalars(name)
-        assert [point.step for point in found] == [line["step"] for line in lines]
-        np.testing.assert_allclose([point.value for point in found], [line[name] for line in lines], rtol=1e-6)
