@@ -222,6 +222,17 @@ def test_a_split_is_a_partition_and_keeps_every_class(count, fraction, seed, cla
     np.testing.assert_array_equal(test, split(count, fraction, seed, labels)[1])
 
 
+def test_outliers_of_a_numeric_target_are_said():
+    wrong = [*Y[:-1], 1e7]
+    notes = make_table({"n": np.array(NUMBERS), "y": np.array(wrong)}, ["y"], np.arange(ROWS)).notes
+    assert any("'y' has an outlier:" in note and "one is 1e+07" in note for note in notes)
+    for fine in (Y, [float(i % 2 * 5) for i in range(ROWS - 1)] + [9.5], [0.0] * (ROWS - 1) + [0.5]):
+        notes = make_table(
+            {"n": np.array(NUMBERS), "y": np.array(fine)}, ["y"], np.arange(ROWS), task="regression"
+        ).notes
+        assert not any("outlier" in note for note in notes)
+
+
 def test_missing_values_are_filled_with_the_training_median(tmp_path):
     numbers = [*map(str, NUMBERS)]
     numbers[3] = numbers[10] = numbers[20] = "NA"

@@ -127,6 +127,7 @@ def make_table(
         held_out = np.setdiff1d(np.arange(len(kept)), rows)
     for one in found:
         one.fit(take(kept_cells[one.name], rows))
+        notes += [note] if (note := one.outliers(take(kept_cells[one.name], rows))) else []
     features = {name: column for name, column in kept_cells.items() if name not in targets}
     schema, said = Schema.learn(features, rows, delimiter)
     if not schema.encodings:

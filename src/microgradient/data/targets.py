@@ -19,6 +19,7 @@ from .numbers import NumberFormat
 
 MOST_CLASSES = 100
 _MOST_NUMBER_CLASSES = 10
+_FAR_OUT = 10.0
 TASKS = ("classification", "regression")
 
 
@@ -115,6 +116,21 @@ class Target:
             raise DataError("MG183", f"The target {self.name!r} hardly varies or is too large: nothing to learn.")
         low, high = float(values.min()), float(values.max())
         self.lowest, self.highest = low - 0.25 * (high - low), high + 0.25 * (high - low)
+
+    def outliers(self, cells: Cells) -> str:
+        """A sentence on the answers further beyond the quartiles than ten times the distance between these, if there are some."""
+        if self.task != "regression":
+            return ""
+        column = self.read(cells)
+        low, high = np.quantile(column.values, [0.25, 0.75])
+        beyond = np.maximum(low - column.values, column.values - high)
+        far = np.flatnonzero(beyond > _FAR_OUT * (high - low))
+        if high == low or not len(far):
+            return ""
+        worst = column.values[far[beyond[far].argmax()]]
+        count = "an outlier" if len(far) == 1 else f"{len(far):,} outliers"
+        return (f"{self.name!r} has {count}: half of the rows lie between {low:g} and {high:g}, one is {worst:g}. What is learnt "
+                "depends on such rows most: correct them, or leave them out, if they are mistakes")  # fmt: skip
 
     def read(self, cells: Cells) -> Column:
         """Cells, as this target understands them."""

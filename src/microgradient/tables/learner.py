@@ -37,7 +37,7 @@ class Effort:
     @classmethod
     def for_rows(cls, rows: int) -> Effort:
         """Fewer members, larger batches and less patience for more rows."""
-        folds = 8 if rows <= 1500 else 5 if rows <= 20_000 else 3
+        folds = 8 if rows <= 1500 else 5 if rows <= 5000 else 4 if rows <= 20_000 else 3
         return cls(
             folds,
             int(np.clip(2 ** round(np.log2(rows / 12)), 16, 256 if rows < 50_000 else 1024)),
