@@ -44,6 +44,7 @@ CHAPTERS = {
     "microgradient.rl": "rl",
     "microgradient.tables": "tables",
     "microgradient.recipes": "recipes",
+    "microgradient.sklearn": "sklearn",
 }
 """The public modules, and how users write them."""
 
