@@ -40,6 +40,7 @@ JOBS = (
     Job("digits", "test_accuracy", None, ""),
     Job("digits --model cnn", "test_accuracy", None, ""),
     Job("fashion", "test_accuracy", "baseline_accuracy", "≥ 92 %"),
+    Job("detect", "mAP@0.5", "baseline_mAP@0.5", "≥ 0.95"),
     Job("yeast", "micro-F1", "baseline_micro-F1", "≥ baseline"),
     Job("outputs", "class_accuracy", None, "≥ twins"),
     Job("language", "test_accuracy", "baseline_accuracy", "> baseline"),

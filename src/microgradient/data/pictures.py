@@ -15,18 +15,24 @@ _ENDINGS = (".png", ".npy", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".
 
 
 def read_pictures(names: Sequence[str], shape: tuple[int, int], white: float = 255) -> NDArray[np.float32]:
-    """Grey pictures (pictures, height, width) of numbers from 0, the background, to 1.
+    """Grey pictures (pictures, height, width) as `read_sizes` reads them, brought to `shape` by the mean of what falls on each
+    pixel. Raises `DataError` (MG180, MG181, MG184).
+    """
+    return np.stack([resized(picture, shape) for picture in read_sizes(names, white)])
+
+
+def read_sizes(names: Sequence[str], white: float = 255) -> list[NDArray[np.float32]]:
+    """Grey pictures (height, width), each of its own size, of numbers from 0, the background, to 1.
 
     A folder stands for the pictures in it, in the order of their names, an `.npy` of three axes for as many. Whole numbers in an
-    `.npy` count up to `white`, others are taken as they are. A picture of another size is brought to `shape` by the mean of what
-    falls on each pixel; one that is dark on a bright border is turned into its negative, and that is said. Raises `DataError`
-    (MG180, MG181, MG184).
+    `.npy` count up to `white`, others are taken as they are. A picture that is dark on a bright border is turned into its
+    negative, and that is said. Raises `DataError` (MG180, MG181, MG184).
     """
     found: list[NDArray[np.float32]] = []
     for path in picture_files(names):
         array = _read_array(path, white) if path.suffix.lower() == ".npy" else _read_picture(path)
         found += list(array) if array.ndim == 3 else [array]
-    return np.stack([_bright_on_dark(_resized(picture, shape)) for picture in found])
+    return [_bright_on_dark(picture) for picture in found]
 
 
 def read_labelled(
@@ -47,7 +53,7 @@ def read_labelled(
             raise DataError("MG181", f"{path}: `x` is (pictures, height, width), `y` (pictures,) whole numbers; they are "
                                      f"{x.dtype} {x.shape} and {y.dtype} {y.shape}.")  # fmt: skip
         x = np.asarray(x if x.dtype.kind == "f" else x / white, np.float32)
-        return np.stack([_resized(picture, shape) for picture in x]), y.astype(np.int64)
+        return np.stack([resized(picture, shape) for picture in x]), y.astype(np.int64)
     folders = sorted(folder for folder in Path(path).iterdir() if folder.name.isdigit()) if Path(path).is_dir() else []
     if not folders:
         raise DataError("MG180", f"{path} is neither an .npz file nor a folder with folders 0, 1, 2, … of pictures.")
@@ -101,11 +107,13 @@ def _read_picture(path: Path) -> NDArray[np.float32]:
         raise DataError("MG181", f"{path} can't be read as a picture: {error}.") from error
 
 
-def _resized(picture: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
-    if picture.shape == shape:
-        return picture
-    rows, columns = _means(picture.shape[0], shape[0]), _means(picture.shape[1], shape[1])
-    return (rows @ picture @ columns.T).astype(np.float32)
+def resized(pictures: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Pictures (..., height, width) at another size: each new pixel is the mean of what falls on it."""
+    height, width = pictures.shape[-2:]
+    if (height, width) == shape:
+        return pictures
+    rows, columns = _means(height, shape[0]), _means(width, shape[1])
+    return (rows @ pictures @ columns.T).astype(np.float32)
 
 
 def _means(old: int, new: int) -> NDArray[np.float64]:

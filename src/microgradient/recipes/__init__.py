@@ -6,6 +6,7 @@ from ..train.recipe import Recipe
 from .acrobot import Acrobot
 from .cartpole import CartPole
 from .depth import Depth
+from .detect import Detect
 from .digits import Digits
 from .fashion import Fashion
 from .gridworld import GridWorld
@@ -27,6 +28,7 @@ _ALL: tuple[type[Recipe], ...] = (
     Depth,
     Digits,
     Fashion,
+    Detect,
     Outputs,
     Names,
     Text,

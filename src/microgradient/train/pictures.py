@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..data.boxes import Boxes
 from .atomic import write_atomically
 from .recipe import Recipe
 
@@ -29,6 +30,18 @@ def draw_confusion(figure: Any, truth: NDArray[Any], guesses: NDArray[Any], name
     axes.set_yticks(range(len(names)), names)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
+
+
+def draw_boxes(figure: Any, pictures: NDArray[np.float32], found: Boxes) -> None:
+    """Twelve pictures with the boxes found in them that have a score above 0.3, and their classes."""
+    for number, axes in enumerate(figure.subplots(3, 4).flat):
+        axes.set_axis_off()
+        height, width = pictures[number].shape
+        axes.imshow(pictures[number], cmap="gray", vmin=0, vmax=1, extent=(0, width, height, 0))
+        for k in np.flatnonzero((found.picture == number) & (found.score > 0.3)):
+            x0, y0, x1, y1 = found.box[k]
+            axes.plot([x0, x1, x1, x0, x0], [y0, y0, y1, y1, y0], color="tab:orange")
+            axes.text(x0, y0, f"{found.label[k]}", color="tab:cyan", va="top", fontsize=9)
 
 
 def save_pictures(recipe: Recipe, folder: Path) -> list[str]:
