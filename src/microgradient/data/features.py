@@ -20,7 +20,7 @@ MOST_LEVELS = 45
 """How many levels of a category have a feature each; the rarer ones share one, `other`."""
 
 TEXT_FEATURES = 128
-_MOST_KNOTS, _MOST_BENDS = 17, 256
+_MOST_KNOTS, _MOST_BENDS = 129, 256
 _LONG_TAIL = 5.0
 
 
@@ -151,7 +151,7 @@ def _learn_number(column: Column, values: Numbers) -> tuple[list[Encoding], str]
         long_tail=bool(np.max(np.abs(known - mean)) > _LONG_TAIL * deviation),
     )  # fmt: skip
     if column.kind == "number":
-        count = min(_MOST_KNOTS, max(2, len(known) // 12))
+        count = min(_MOST_KNOTS, max(2, len(known) // 4))
         knots = np.unique(np.quantile(known, np.linspace(0, 1, count)))
         encoding.knots = [float(f"{knot:.6g}") for knot in knots]
         encoding.knots = sorted(set(encoding.knots)) if len(knots) > 2 else []
