@@ -385,3 +385,24 @@ def test_numbers_under_the_name_of_a_counter_stay_numbers():
                         "shop_id": [f"{100 + k % 5}" for k in range(80)], "y": ["a", "b"] * 40}, ["y"])  # fmt: skip
     kinds = {encoding.source: encoding.kind for encoding in table.schema.encodings}
     assert kinds == {"x": "number", "number": "number", "shop_id": "category"}
+
+
+def test_eight_digits_are_dates_if_all_are_days(tmp_path):
+    import datetime
+
+    days = [datetime.date(2023, 12, 1) + datetime.timedelta(days=3 * k) for k in range(ROWS)]
+    joined, dashed = ([day.strftime(form) for day in days] for form in ("%Y%m%d", "%Y-%m-%d"))
+    a, b = (table(tmp_path, {"on": cells, "y": Y}) for cells in (joined, dashed))
+    np.testing.assert_array_equal(a.x, b.x)
+    assert "'on': eight digits: dates as year, month, day" in a.notes
+    assert {encoding.part for encoding in a.schema.encodings} == {"days", "weekday", "month"}
+    years = [f"{2001 + k}-03-0{1 + k % 9}" for k in range(ROWS)]
+    assert {e.part for e in table(tmp_path, {"on": years, "y": Y}).schema.encodings} == {
+        "days",
+        "weekday",
+        "day of the year",
+    }
+    held = make_table({"on": np.array(joined, np.int64), "y": np.array(Y)}, ["y"], a.training)
+    np.testing.assert_array_equal(held.x, a.x)
+    wrong = [*joined[:-1], "20240231"]
+    assert {encoding.kind for encoding in table(tmp_path, {"on": wrong, "y": Y}).schema.encodings} == {"number"}

@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from .dates import DateFormat, days, find_date_format
+from .dates import DateFormat, days, find_date_format, joined_dates
 from .numbers import ENOUGH, NumberFormat, find_number_format
 
 MISSING = {"", "?", "-", "--", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "missing", "nat", "<na>"}
@@ -76,10 +76,14 @@ def understand(name: str, cells: Cells, delimiter: str = ",") -> Column:
     ('boolean', ['Bonn', 'Ulm'])
     """
     if isinstance(cells, np.ndarray) and cells.dtype.kind in "fiu":
-        return read_column(name, "number", None, cells)
+        known = np.unique(cells[np.isfinite(cells)])
+        joined = len(known) > 1 and joined_dates(f"{value:.15g}" for value in known)
+        return read_column(name, "date", DateFormat(), cells) if joined else read_column(name, "number", None, cells)
     found = Counter(cell for cell in cells if cell.lower() not in MISSING)
     if not found:
         return Column(name, "name", [None] * len(cells), np.empty(0), note="it is empty")
+    if len(found) > 1 and joined_dates(found):
+        return replace(read_column(name, "date", DateFormat(), cells), note="eight digits: dates as year, month, day")
     if (numbers := find_number_format(found, delimiter)) is not None:
         column = read_column(name, "number", numbers, cells)
         infinite = int(np.isinf(column.values).sum())
@@ -127,11 +131,15 @@ def _number(kind: str, form: NumberFormat | DateFormat | None, text: str) -> flo
 
 
 def date_parts(column: Column) -> Mapping[str, Column]:
-    """What a date can teach: the days since 1970, and as far as they differ the hour, the weekday and the month."""
+    """What a date can teach: the days since 1970, and as far as they differ the hour, the weekday and the month; beyond a year
+    also the day of the year.
+    """
     values = column.values
     known = ~np.isnan(values)
     whole = np.floor(np.where(known, values, 0))
-    month = whole.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) % 12 + 1
+    day = whole.astype("datetime64[D]")
+    month = day.astype("datetime64[M]").astype(np.int64) % 12 + 1
+    of_year = np.where(known, (day - day.astype("datetime64[Y]")).astype(np.float64) + 1, np.nan)
     hour = np.where(known, np.round(24 * (values - whole), 6), np.nan)
     # 1970-01-01 was a Thursday
     weekday = [_WEEKDAYS[int(day + 3) % 7] if here else None for day, here in zip(whole, known, strict=True)]
@@ -143,6 +151,7 @@ def date_parts(column: Column) -> Mapping[str, Column]:
                                   [f"{int(h):02}" if h == h else None for h in hour], np.empty(0)),
         "weekday": Column(f"{column.name} (weekday)", "category", weekday, np.empty(0)),
         "month": Column(f"{column.name} (month)", "category", months, np.empty(0)),
+        "day of the year": Column(f"{column.name} (day of the year)", "number", [], of_year),
     }  # fmt: skip
     return parts
 

@@ -13,6 +13,7 @@ _MONTHS = {
 _TIME = r"(?:[T ,]+(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:[.,][0-9]{1,9})?)?" \
         r" ?(?P<half>[AaPp]\.?[Mm]\.?)?)? ?(?:Z|UTC|[+-][0-9]{2}:?[0-9]{2})?"  # fmt: skip
 _YEAR_FIRST = re.compile(r"(?P<y>[0-9]{4})[-/.年](?P<m>[0-9]{1,2})[-/.月](?P<d>[0-9]{1,2})日?" + _TIME)
+_JOINED = re.compile(r"(?P<y>(?:19|20)[0-9]{2})(?P<m>[0-9]{2})(?P<d>[0-9]{2})")
 _YEAR_LAST = re.compile(r"(?P<a>[0-9]{1,2})(?P<sep>[-/.])(?P<b>[0-9]{1,2})(?P=sep)(?P<y>[0-9]{4}|[0-9]{2})" + _TIME)
 _NAMED = re.compile(r"(?:(?P<d>[0-9]{1,2})[ -](?P<name>[A-Za-z]{3})[a-z]*\.?|(?P<name2>[A-Za-z]{3})[a-z]*\.? (?P<d2>[0-9]{1,2}))"
                     r"[ ,-]+(?P<y>[0-9]{4})" + _TIME)  # fmt: skip
@@ -30,7 +31,7 @@ class DateFormat:
 
     def parse(self, cell: str) -> datetime | None:
         """The moment that a cell names, or None. A time zone is left out: it is the local hour that habits follow."""
-        if found := _YEAR_FIRST.fullmatch(cell):
+        if found := _YEAR_FIRST.fullmatch(cell) or _JOINED.fullmatch(cell):
             year, month, day = (int(found[part]) for part in "ymd")
         elif found := _YEAR_LAST.fullmatch(cell):
             first, second, year = int(found["a"]), int(found["b"]), int(found["y"])
@@ -41,9 +42,10 @@ class DateFormat:
             day, year = int(found["d"] or found["d2"]), int(found["y"])
         else:
             return None
-        hour, minute, second = (int(found[part] or 0) for part in ("hour", "minute", "second"))
-        if found["half"]:
-            hour = hour % 12 + (12 if found["half"].lower().startswith("p") else 0)
+        time = found.groupdict()
+        hour, minute, second = (int(time.get(part) or 0) for part in ("hour", "minute", "second"))
+        if half := time.get("half"):
+            hour = hour % 12 + (12 if half.lower().startswith("p") else 0)
         try:
             return datetime(year, month, day, hour, minute, second)
         except ValueError:
@@ -64,6 +66,15 @@ def find_date_format(cells: Iterable[str]) -> tuple[DateFormat, str]:
     if max(max(pair) for pair in pairs) > 12:
         return DateFormat(day_first), f"dates as {'day/month' if day_first else 'month/day'}/year"
     return DateFormat(), "dates read as month/day/year: no number above 12 tells which comes first"
+
+
+def joined_dates(cells: Iterable[str]) -> bool:
+    """Whether numbers are dates: all of them are days from 1900 to 2099 as ISO 8601's basic form writes them.
+
+    >>> joined_dates(["20240229", "19991231"]), joined_dates(["20240230", "19991231"])
+    (True, False)
+    """
+    return all(_JOINED.fullmatch(cell) and DateFormat().parse(cell) for cell in cells)
 
 
 def days(moment: datetime) -> float:

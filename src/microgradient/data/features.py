@@ -111,7 +111,11 @@ def learn_encodings(column: Column, training: NDArray[np.int64]) -> tuple[list[E
         return [], column.note
     if column.kind == "date":
         assert isinstance(column.form, DateFormat)
-        found = [learn_encodings(part, training)[0] for part in date_parts(column).values()]
+        kinds = dict(date_parts(column))
+        seen = column.values[training][~np.isnan(column.values[training])]
+        if not len(seen) or np.ptp(seen) < 366:  # within a year the day tells the same as the days since 1970
+            del kinds["day of the year"]
+        found = [learn_encodings(part, training)[0] for part in kinds.values()]
         parts = [encoding for encodings in found for encoding in encodings]
         for encoding in parts:
             encoding.source, encoding.part = column.name, encoding.source[len(column.name) + 2 : -1]
