@@ -59,7 +59,7 @@ def find(source: str) -> tuple[Any, Callable[[Any], Any], str]:
 def _from_file(recipe: Any, path: Path, options: Any) -> Any:
     if not path.exists():
         raise DataError("MG180", f"There is no file {path}.")
-    return recipe(options, path=path)
+    return recipe(options, path)
 
 
 def _first_source(args: list[str]) -> int:

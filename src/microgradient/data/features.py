@@ -203,7 +203,7 @@ class Schema:
         for position, (name, column_cells) in enumerate(cells.items()):
             column = understand(name, column_cells, delimiter)
             why = row_counter(column, position)
-            if not why and column.texts and names_things(column):
+            if not why and names_things(column):
                 column = read_column(name, "category", None, column_cells)
             learnt, problem = ([], why) if why else learn_encodings(column, training)
             if not learnt:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.split import split
-from ..data.table import read_table
+from ..data.table import Table, read_table
 from ..data.targets import TASKS
 from ..errors import ArgumentError
 from ..tables import LINEAR, NETWORKS, TableLearner, TablePredictor
@@ -57,13 +57,10 @@ class TableRecipe(Recipe):
     lr_decay: ClassVar[float] = 0.02
     options: TableOptions
 
-    def __init__(self, options: TableOptions, path: Path) -> None:
+    def __init__(self, options: TableOptions, source: Path | Table, weights: NDArray[np.float32] | None = None) -> None:
+        """`source` is a CSV file, or a table that is made already; `weights` are those of its training rows."""
         super().__init__(options)
-        drop = [name.strip() for name in options.drop.split(",")] if options.drop else []
-        self.table = table = read_table(
-            path, options.target, options.seed, task=options.task, drop=drop, label_separator=options.separator,
-            encoding=options.encoding, delimiter=options.sep, say=lambda line: print(line, flush=True),
-        )  # fmt: skip
+        self.table = table = _read(source, options) if isinstance(source, Path) else source
         self.data = (table.x, table.y)
         self.x, self.y = table.x[table.training], table.y[table.training]
         plans = _PLANS[options.model]
@@ -71,7 +68,8 @@ class TableRecipe(Recipe):
             plans = tuple(replace(plan, decay=options.weight_decay) for plan in plans)
         effort = Effort.for_rows(len(self.x))
         effort = replace(effort, batch_size=min(effort.batch_size, options.batch_size))
-        weights = _balanced(self.y[:, 0]) if options.class_weight == "balanced" and table.classes else None
+        if options.class_weight == "balanced" and table.classes:
+            weights = _balanced(self.y[:, 0])
         self.learner = TableLearner(
             self.x, self.y, table.targets, table.schema.knots(), options.seed, weights, plans, effort, self._valid()
         )
@@ -115,6 +113,8 @@ class TableRecipe(Recipe):
 
     def evaluate(self) -> list[Metric]:
         table = self.table
+        if not len(table.held_out):
+            return []
         truth = table.y[table.held_out]
         first, *others = table_metrics(self.predictor.answer(self.held_out), truth, table.targets)
         return [first, self._baseline(truth), *others]
@@ -198,6 +198,14 @@ class TableRecipe(Recipe):
             "encoding": self.options.encoding,
             "sep": self.options.sep,
         }
+
+
+def _read(path: Path, options: TableOptions) -> Table:
+    drop = [name.strip() for name in options.drop.split(",")] if options.drop else []
+    return read_table(
+        path, options.target, options.seed, task=options.task, drop=drop, label_separator=options.separator,
+        encoding=options.encoding, delimiter=options.sep, say=lambda line: print(line, flush=True),
+    )  # fmt: skip
 
 
 def _balanced(classes: NDArray[np.float32]) -> NDArray[np.float32]:

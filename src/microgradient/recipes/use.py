@@ -61,7 +61,7 @@ def scores(run: str | os.PathLike[str]) -> list[Metric]:
     kind = _recipe(folder)
     options = run_options(type(kind.defaults), folder.run, folder.path)
     random.manual_seed(options.seed)
-    make: Any = kind if kind is not TableRecipe else partial(TableRecipe, path=Path(folder.run.source))
+    make: Any = kind if kind is not TableRecipe else partial(TableRecipe, source=Path(folder.run.source))
     with blas.one_thread():
         recipe: Recipe = make(options)
     if recipe.fingerprint() != folder.run.fingerprint:

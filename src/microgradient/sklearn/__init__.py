@@ -18,5 +18,6 @@ if find_spec("sklearn") is None:
 from .classifier import MLPClassifier
 from .loading import load
 from .regressor import MLPRegressor
+from .tables import TableClassifier, TableRegressor
 
-__all__ = ["MLPClassifier", "MLPRegressor", "load"]
+__all__ = ["MLPClassifier", "MLPRegressor", "TableClassifier", "TableRegressor", "load"]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 import microgradient as mg
 
-from .. import nn, optim
+from .. import nn, optim, random
 from ..native.runtime import blas
 from ..nn.functional import log_softmax, sigmoid, softmax, softplus
 from ..tape import no_grad
@@ -85,9 +85,11 @@ class Learner:
     ) -> None:
         self.sizes, self.activation, self.output = list(sizes), activation, output
         self.alpha, self.dtype = alpha, np.dtype(dtype)
+        before = random.get_state()  # what the layers draw first is not used
         layers: list[nn.Module] = []
         for inputs, outputs in pairwise(sizes):
             layers += [nn.Linear(inputs, outputs, dtype=self.dtype), HIDDEN[activation]()]
+        random.set_state(before)
         self.network = nn.Sequential(*layers[:-1])
         self.optimizer: Any = None
         self._step: Any = None

@@ -11,8 +11,11 @@ from ..train import safetensors
 from .classifier import MLPClassifier
 from .regressor import MLPRegressor
 from .saving import Saved, restored
+from .tables import TableClassifier, TableRegressor
 
-_KINDS: dict[str, type[Saved]] = {kind.__name__: kind for kind in (MLPClassifier, MLPRegressor)}
+_KINDS: dict[str, type[Saved]] = {
+    kind.__name__: kind for kind in (MLPClassifier, MLPRegressor, TableClassifier, TableRegressor)
+}
 
 
 def load(path: str | os.PathLike[str]) -> Saved:

@@ -34,8 +34,10 @@ class InterruptedRunError(MicrogradientError):
     """The user stopped the run (Ctrl-C, or a termination signal); all of it is saved."""
 
 
-def train(recipe: Recipe, folder: RunFolder, optimizer: Any) -> list[Metric]:
-    """Train from where `folder` stands to the last epoch; returns the last held-out numbers.
+def train(
+    recipe: Recipe, folder: RunFolder, optimizer: Any, show: Callable[[int, int, int, str], Progress] = show_progress
+) -> list[Metric]:
+    """Train from where `folder` stands to the last epoch; returns the last held-out numbers. `show` makes what shows progress.
 
     Raises `NonFiniteError` when the loss is not a finite number, `InterruptedRunError` when the user stops it.
     The folder then holds the last good state.
@@ -48,7 +50,7 @@ def train(recipe: Recipe, folder: RunFolder, optimizer: Any) -> list[Metric]:
     last_save = time.monotonic()
     with (
         _stop_signals() as stopped,
-        show_progress(options.epochs, options.epochs * batches, first, recipe.loss_unit) as progress,
+        show(options.epochs, options.epochs * batches, first, recipe.loss_unit) as progress,
     ):
         step = recipe.make_step(optimizer, progress)
         begun = time.monotonic() - position.seconds

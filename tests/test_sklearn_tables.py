@@ -1,0 +1,220 @@
+"""`TableClassifier` and `TableRegressor`: what the command line learns from a file, learnt from data frames and arrays."""
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pandas
+import polars
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils import estimator_checks
+
+import microgradient as mg
+from microgradient.data.csv_file import read_csv
+from microgradient.data.table import read_table
+from microgradient.errors import ArgumentTypeError, DataError
+from microgradient.sklearn import TableClassifier, TableRegressor, load
+from test_sklearn import passed, theirs
+
+ROWS = 120
+
+
+def mixed_columns():
+    """Columns of every kind, some cells missing, the numbers exact in a few decimals."""
+    draw = np.random.default_rng(0)
+    size = np.round(draw.normal(size=ROWS) * 8) / 8
+    colour = draw.choice(["red", "green", "blue"], ROWS).astype(object)
+    price = np.round(16 * (3 * size + 5 * (colour == "green"))) / 16
+    words = np.array(["slow", "quick", "brown", "lazy", "fox", "dog", "cat"])
+    columns = {
+        "size": np.where(draw.random(ROWS) < 0.1, np.nan, size),
+        "colour": np.where(draw.random(ROWS) < 0.1, None, colour).tolist(),
+        "shop_id": draw.integers(1, 6, ROWS),
+        "new": draw.random(ROWS) < 0.5,
+        "sold": np.datetime64("2020-01-01T00:00:00", "ms") + draw.integers(0, 9000, ROWS).astype("timedelta64[h]"),
+        "note": [" ".join(draw.choice(words, 5)) for _ in range(ROWS)],
+        "count": draw.integers(0, 9, ROWS),
+    }  # fmt: skip
+    return columns, price, np.where(price > 1, "high", np.where(price > -1, "mid", "low"))
+
+
+COLUMNS, PRICE, GRADE = mixed_columns()
+FRAME = pandas.DataFrame(COLUMNS).astype({"colour": "category"})
+QUICK = {"max_iter": 2, "random_state": 3}
+
+
+def as_trained_by_the_command(run, kind, answers, *words):
+    """The probabilities or numbers that a run folder of the same table predicts, and those of the estimator on the same rows."""
+    FRAME.assign(**answers).to_csv("t.csv", index=False)
+    target = ",".join(answers)
+    code, _, error = run(
+        "train", "t.csv", "--epochs", 2, "--seed", 3, "--target", target, "--task", kind.task, "--out", "r", *words
+    )
+    assert code == 0, error
+    table = read_table(Path("t.csv"), target, 3, task=kind.task)
+    loaded = mg.load("r")
+    expected = loaded.probabilities(read_csv(Path("t.csv")).columns)
+    rows = table.training
+    y = pandas.DataFrame(answers) if len(answers) > 1 else next(iter(answers.values()))
+    return expected, rows, (y.iloc[rows] if len(answers) > 1 else y[rows])
+
+
+@pytest.mark.parametrize(
+    ("kind", "answers", "words", "given"),
+    [
+        (TableClassifier, {"grade": GRADE}, ("--class-weight", "balanced"), {"class_weight": "balanced"}),
+        (TableClassifier, {"stars": (PRICE > 0) + 3}, ("--model", "mlp"), {"model": "mlp"}),
+        (TableRegressor, {"price": PRICE}, ("--valid", "0.25"), {"validation_fraction": 0.25}),
+        (TableRegressor, {"price": PRICE, "half": PRICE / 2}, (), {}),
+    ],
+    ids=["classes", "numbers-as-classes", "number", "two-numbers"],
+)
+def test_the_same_bits_as_the_command_line(run, kind, answers, words, given):
+    expected, rows, y = as_trained_by_the_command(run, kind, answers, *words)
+    model = kind(**QUICK, **given).fit(FRAME.iloc[rows], y)
+    said = np.concatenate(model._outputs(FRAME), axis=1)
+    assert said.tobytes() == expected.tobytes()
+    frame = polars.DataFrame(COLUMNS)
+    again = kind(**QUICK, **given).fit(frame[rows], y)
+    assert np.concatenate(again._outputs(frame), axis=1).tobytes() == expected.tobytes()
+
+
+def test_defaults_are_the_commands():
+    options = TableRegressor(random_state=0)._options()
+    from microgradient.recipes import TableRecipe
+
+    assert {**options.as_dict(), "task": None} == {**TableRecipe.defaults.as_dict(), "seed": 0}
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    return TableClassifier(**QUICK).fit(FRAME, GRADE)
+
+
+def test_columns_go_by_name(classifier):
+    expected = classifier.predict_proba(FRAME)
+    backwards = FRAME[FRAME.columns[::-1]].assign(more=1)
+    assert np.array_equal(classifier.predict_proba(backwards), expected)
+    assert list(classifier.feature_names_in_) == list(FRAME.columns)
+    with pytest.raises(DataError, match=r"'colour'.*missing: there are .*did you mean 'color'"):
+        classifier.predict(FRAME.rename(columns={"colour": "color"}))
+    with pytest.raises(DataError, match="more than one column 'size'"):
+        TableClassifier().fit(pandas.concat([FRAME, FRAME[["size"]]], axis=1), GRADE)
+    purple = FRAME.assign(colour="purple")
+    assert np.isfinite(classifier.predict_proba(purple)).all()
+    assert any("'purple'" in note or "purple" in note for note in classifier._predictor.notes)
+    assert any("free text" in note for note in classifier.notes_)
+
+
+def test_arrays_go_by_place(classifier):
+    array = FRAME.to_numpy(dtype=object)
+    model = TableClassifier(**QUICK).fit(array, GRADE)
+    assert np.array_equal(model.predict_proba(array), model.predict_proba(FRAME.set_axis(range(7), axis=1)))
+    assert (model.predict(array) == GRADE).mean() > 0.6
+    with pytest.raises(ValueError, match="X has 6 features, but TableClassifier is expecting 7"):
+        model.predict(array[:, :6])
+    array[0, 1] = {"a": 1}
+    with pytest.raises(ArgumentTypeError, match=r"column 'x1' is a dict.*MG147"):
+        model.predict(array)
+    with pytest.raises(ValueError, match="X contains infinity"):
+        TableRegressor().fit(np.full((20, 2), np.inf), np.arange(20.0))
+
+
+def test_classes_are_what_y_has(classifier):
+    assert classifier.classes_.tolist() == ["high", "low", "mid"]
+    said = classifier.predict_proba(FRAME)
+    np.testing.assert_allclose(said.sum(axis=1), 1, rtol=1e-12)
+    assert np.array_equal(classifier.classes_[said.argmax(axis=1)], classifier.predict(FRAME))
+    for y in (GRADE == "high", np.where(GRADE == "high", "NA", "none"), np.where(GRADE == "high", -1.0, 2.0)):
+        model = TableClassifier(model="mlp", **QUICK).fit(FRAME[["size", "colour"]], y)
+        assert model.predict(FRAME).dtype == y.dtype
+        assert (model.predict(FRAME) == y).mean() > 0.6
+    several = np.stack([GRADE == "high", PRICE > -1], axis=1).astype(int)
+    model = TableClassifier(model="mlp", **QUICK).fit(FRAME[["size", "colour"]], several)
+    assert model.predict(FRAME).shape == several.shape
+    assert [part.shape for part in model.predict_proba(FRAME)] == [(ROWS, 2), (ROWS, 2)]
+    with pytest.raises(ValueError, match="grade has no answer in row 2"):
+        TableClassifier().fit(FRAME, pandas.Series([None if k == 2 else str(k % 3) for k in range(ROWS)], name="grade"))
+    with pytest.raises(ValueError, match="one class"):
+        TableClassifier().fit(FRAME, np.ones(ROWS))
+
+
+def test_weights_count():
+    model = TableClassifier(**QUICK).fit(FRAME, GRADE, sample_weight=np.where(GRADE == "low", 50.0, 1.0))
+    assert (model.predict(FRAME) == "low").sum() > (
+        TableClassifier(**QUICK).fit(FRAME, GRADE).predict(FRAME) == "low"
+    ).sum()
+    kept = np.arange(ROWS) % 4 > 0
+    left_out = TableRegressor(**QUICK).fit(FRAME, PRICE, sample_weight=kept.astype(float))
+    assert np.array_equal(left_out.predict(FRAME), TableRegressor(**QUICK).fit(FRAME[kept], PRICE[kept]).predict(FRAME))
+    with pytest.raises(ValueError, match="zero"):
+        TableRegressor().fit(FRAME, PRICE, sample_weight=np.zeros(ROWS))
+
+
+def test_what_is_read_afterwards(classifier):
+    assert classifier.n_iter_ == len(classifier.loss_curve_) == len(classifier.validation_losses_) == 2
+    assert classifier.best_loss_ == min(classifier.validation_losses_)
+    assert classifier.n_features_in_ == 7
+    state = mg.random.get_state()
+    TableRegressor(max_iter=1).fit(FRAME[["size", "count"]], PRICE)
+    assert mg.random.get_state() == state
+
+
+def test_early_stopping_uses_the_best_epoch():
+    draw = np.random.default_rng(0)
+    X, y = draw.normal(size=(60, 3)), draw.normal(size=60)
+    model = TableRegressor(random_state=0, max_iter=100, learning_rate_init=0.05).fit(X, y)
+    assert model.n_iter_ < 100
+    assert model.best_loss_ == min(model.validation_losses_)
+    assert np.argmin(model.validation_losses_) < model.n_iter_ - 1
+
+
+def test_in_pipelines_and_grids():
+    whole = make_pipeline(FunctionTransformer(lambda frame: frame[["size", "colour"]]), TableRegressor(**QUICK))
+    search = GridSearchCV(whole, {"tableregressor__model": ["all", "mlp"]}, cv=2).fit(FRAME, PRICE)
+    assert search.best_score_ > 0.5
+    assert clone(TableRegressor(**QUICK)).get_params() == TableRegressor(**QUICK).get_params()
+    with pytest.raises(ValueError, match="'max_iter' parameter of TableRegressor must be an int"):
+        TableRegressor(max_iter=0).fit(FRAME, PRICE)
+
+
+def test_saved_without_pickle_and_read_again(classifier, tmp_path):
+    regressor = TableRegressor(**QUICK).fit(FRAME, np.stack([PRICE, -PRICE], axis=1))
+    for model in (classifier, regressor):
+        model.save(tmp_path / "model")
+        for again in (load(tmp_path / "model"), pickle.loads(pickle.dumps(model))):
+            assert np.array_equal(again.predict(FRAME), model.predict(FRAME))
+            assert again.get_params() == model.get_params()
+            assert again.notes_ == model.notes_
+    content = (tmp_path / "model").read_bytes()
+    for old, new in {b"networks": b"net_work", b"members": b"member_", b"'": b'"'}.items():
+        (tmp_path / "bad").write_bytes(content.replace(old, new))
+        with pytest.raises(DataError, match="MG185"):
+            load(tmp_path / "bad")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["Classifier", "Regressor"])
+def test_as_many_checks_pass_as_of_scikit_learns_own(name):
+    """Two that its perceptrons pass can't be: weights don't stand for rows (of dense arrays or of sparse ones) where chance gives
+    each member rows of its own; and NaN is not refused, since cells may be missing. Class weights and several outputs are more.
+    """
+    model = {"Classifier": TableClassifier, "Regressor": TableRegressor}[name](max_iter=2)
+    done = passed(model, {"check_sample_weight_equivalence_on_dense_data": "members learn from rows"})
+    assert (
+        done >= passed(getattr(theirs, f"MLP{name}")()) - 3 + {"Classifier": 2, "Regressor": 1}[name]
+    )  # of the checks above
+
+
+@pytest.mark.parametrize(
+    "check", ["check_no_attributes_set_in_init", "check_parameters_default_constructible", "check_estimators_unfitted",
+              "check_estimator_sparse_tag", "check_fit2d_1sample", "check_complex_data", "check_supervised_y_no_nan",
+              "check_mixin_order", "check_valid_tag_types", "check_n_features_in"],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", [TableClassifier, TableRegressor])
+def test_some_of_scikit_learns_checks(kind, check):
+    getattr(estimator_checks, check)(kind.__name__, kind(max_iter=1, model="mlp"))
