@@ -21,6 +21,7 @@ from sklearn.utils import estimator_checks
 from microgradient import random
 from microgradient import sklearn as ours
 from microgradient.errors import ArgumentTypeError, DataError
+from microgradient.sklearn.learner import Learner
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 X, Y = load_iris(return_X_y=True)
@@ -128,6 +129,24 @@ def test_early_stopping_keeps_the_best_epoch():
         np.testing.assert_allclose(mine.validation_scores_, reference.validation_scores_, rtol=1e-9)
         assert mine.best_validation_score_ == max(mine.validation_scores_)
         np.testing.assert_allclose(mine.coefs_[0], reference.coefs_[0], rtol=1e-9)
+
+
+def test_ctrl_c_keeps_what_was_learnt(monkeypatch, capsys):
+    plain = Learner.step
+
+    def step(self, *batch):
+        if self.optimizer.state_dict()["state"].get(0, {}).get("step") == 3:
+            raise KeyboardInterrupt
+        return plain(self, *batch)
+
+    monkeypatch.setattr(Learner, "step", step)
+    with pytest.warns(UserWarning, match="interrupted"):
+        model = ours.MLPClassifier((3,), random_state=0, verbose=True).fit(X, Y)
+    assert model.n_iter_ == len(model.loss_curve_) == 3
+    assert f"Iteration 3, loss = {model.loss_:.8f}" in capsys.readouterr().out
+    monkeypatch.undo()
+    same = ours.MLPClassifier((3,), random_state=0, max_iter=3).fit(X, Y)
+    assert np.array_equal(same.coefs_[0], model.coefs_[0])
 
 
 def test_penalty_is_half_alpha_of_the_weights_over_the_rows():

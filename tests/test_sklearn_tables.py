@@ -1,6 +1,10 @@
 """`TableClassifier` and `TableRegressor`: what the command line learns from a file, learnt from data frames and arrays."""
 
+import os
 import pickle
+import signal
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +18,13 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import estimator_checks
 
 import microgradient as mg
+from microgradient.data.columns import understand
 from microgradient.data.csv_file import read_csv
+from microgradient.data.frames import frame_columns
 from microgradient.data.table import read_table
 from microgradient.errors import ArgumentTypeError, DataError
 from microgradient.sklearn import TableClassifier, TableRegressor, load
+from microgradient.tables import TableLearner
 from test_sklearn import passed, theirs
 
 ROWS = 120
@@ -171,6 +178,51 @@ def test_early_stopping_uses_the_best_epoch():
     assert model.n_iter_ < 100
     assert model.best_loss_ == min(model.validation_losses_)
     assert np.argmin(model.validation_losses_) < model.n_iter_ - 1
+
+
+def test_ctrl_c_keeps_the_best_epoch(monkeypatch, capsys):
+    plain, epochs = TableLearner.validation, []
+
+    def validation(self):
+        epochs.append(1)
+        if len(epochs) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return plain(self)
+
+    monkeypatch.setattr(TableLearner, "validation", validation)
+    model = TableRegressor(random_state=0, max_iter=9, verbose=True)
+    with pytest.warns(UserWarning, match="interrupted"):
+        model.fit(FRAME[["size", "colour"]], PRICE)
+    assert 2 <= model.n_iter_ <= 3
+    assert "epoch 1/9  loss" in capsys.readouterr().out
+    assert model.score(FRAME, PRICE) > 0.5
+
+
+def test_cells_of_every_kind():
+    whole = pandas.array([1, None, 3], dtype="Int64")
+    found = frame_columns(pandas.DataFrame({
+        "whole": whole,
+        "text": pandas.array([" a ", None, "c"], dtype="string"),
+        "money": [Decimal("1.5"), None, Decimal(2)],
+        "long": pandas.to_timedelta([1.5, None, 3.0], unit="D"),
+        "zone": pandas.to_datetime(["2020-01-01", None, "2020-02-01"], utc=True),
+        "day": [date(2020, 1, 2), None, pandas.NaT],
+        "huge": [10**400, -(10**400), None],
+        "half": np.ones(3, np.float16),
+    }))  # fmt: skip
+    np.testing.assert_array_equal(found["whole"], [1, np.nan, 3])
+    np.testing.assert_array_equal(found["long"], [1.5, np.nan, 3])
+    np.testing.assert_array_equal(found["huge"], [np.inf, -np.inf, np.nan])
+    assert found["text"] == ["a", "", "c"]
+    assert found["money"] == ["1.5", "", "2"]
+    assert found["day"] == ["2020-01-02", "", ""]
+    assert found["zone"] == ["2020-01-01 00:00:00+00:00", "", "2020-02-01 00:00:00+00:00"]
+    assert found["half"].dtype == np.float16
+    read = {name: understand(name, column).kind for name, column in found.items()}
+    assert read == {"whole": "number", "text": "category", "money": "number", "long": "number", "zone": "date", "day": "date",
+                    "huge": "number", "half": "number"}  # fmt: skip
+    model = TableClassifier(max_iter=1, model="mlp").fit(FRAME[["size"]], pandas.Series(whole[[0, 2]].repeat(60)))
+    assert model.classes_.tolist() == [1, 3]
 
 
 def test_in_pipelines_and_grids():

@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas
+import polars
 import pytest
 
 import microgradient as mg
@@ -114,6 +116,17 @@ def test_other_rows_may_be_in_another_order_with_other_columns_and_words(run):
     assert code == 0
     assert out.startswith("RMSE")
     refused(run("evaluate", "r", "a.csv"), "no column 'price'")
+
+
+def test_rows_in_memory_are_as_those_of_a_file(run):
+    trained(run, "--target", "price", "--drop", "tags,grade")
+    Path("a.csv").write_text("size,colour\n1.5,red\n,green\n2,\n")
+    expected = [float(row["price"]) for row in predictions(run, "a.csv")]
+    columns = {"size": [1.5, None, 2], "colour": ["red", "green", None]}
+    for rows in (columns, pandas.DataFrame(columns), polars.DataFrame(columns, strict=False)):
+        assert [float(f"{price:.9g}") for price in mg.load("r").predict(rows)["price"]] == pytest.approx(
+            expected, rel=1e-8
+        )
 
 
 def test_predictions_are_those_that_were_scored(run):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -45,12 +46,14 @@ def cells(column: Any, name: str) -> Cells:
 
     Raises `ArgumentTypeError` (MG147) for a cell that is neither number, text, time nor missing.
     """
+    if isinstance(column, list) and all(type(cell) is str for cell in column):
+        return [cell.strip() for cell in column]
     array = np.asarray(column.to_numpy() if hasattr(column, "to_numpy") else column)
     if array.dtype.kind == "O":
         found = [None if is_missing(value) else value for value in array.tolist()]
         types = {type(value) for value in found if value is not None}
         if types and types <= {int, float}:
-            return np.array([np.nan if value is None else value for value in found], np.float64)
+            return np.array([np.nan if value is None else _float(value) for value in found], np.float64)
         return [_text(value, name) for value in found]
     if array.dtype.kind in "fiu":
         return array.astype(np.float64) if array.dtype.itemsize > 8 else array
@@ -69,6 +72,14 @@ def is_missing(value: Any) -> bool:
         return value is None or bool(value != value)
     except (TypeError, ValueError):
         return type(value).__name__ == "NAType"
+
+
+def _float(value: float) -> float:
+    """A whole number beyond the range of floats is an infinite one."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def _text(value: Any, name: str) -> str:

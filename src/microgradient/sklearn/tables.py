@@ -251,16 +251,18 @@ class TableRegressor(RegressorMixin, TableEstimator):
 
 
 def _target_columns(y: Any) -> dict[str, NDArray[Any]]:
-    """y as columns by name."""
+    """y as columns by name. Raises `ValueError` if a row has no answer."""
     if is_frame(y):
-        arrays = {str(name): np.asarray(y[name]) for name in y.columns}
+        columns = {str(name): y[name] for name in y.columns}
+    elif np.ndim(y) < 2 and not hasattr(y, "toarray"):
+        columns = {str(getattr(y, "name", None) or "y"): y}
     else:
         array = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
-        name = str(getattr(y, "name", None) or "y")
-        arrays = {name: array} if array.ndim < 2 else {f"y{k}": array[:, k] for k in range(array.shape[1])}
-    for name, array in arrays.items():
+        columns = {f"y{k}": column for k, column in enumerate(array.T)}
+    for name, column in columns.items():
+        array = np.asarray(column)
         if array.dtype.kind == "O" and (missing := [row for row, cell in enumerate(array.ravel()) if is_missing(cell)]):
             raise ValueError(
                 f"Input y contains NaN or None: {name} has no answer in row {missing[0]}. Leave out such rows."
             )
-    return {name: check_array(array, ensure_2d=False, dtype=None, input_name="y") for name, array in arrays.items()}
+    return {name: check_array(column, ensure_2d=False, dtype=None, input_name="y") for name, column in columns.items()}

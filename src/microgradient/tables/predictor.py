@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..data.columns import Cells
 from ..data.csv_file import read_csv
 from ..data.features import Schema, shown
+from ..data.frames import frame_columns
 from ..data.table import take
 from ..data.targets import Target, answered, parts
 from ..errors import DataError
@@ -40,9 +41,11 @@ class TablePredictor(Predictor):
         plans = [Plan(**{**plan, "hidden": tuple(plan["hidden"])}) for plan in details["networks"]]
         self.model = TableNetwork(plans, details["members"], self.schema.width, self.schema.knots(), self.targets)
 
-    def predict(self, inputs: Mapping[str, Cells]) -> dict[str, list[Any]]:
-        """For each target its classes, numbers or labels. `inputs` are columns by name: texts, or arrays of numbers."""
-        said = self.probabilities(inputs)
+    def predict(self, inputs: Any) -> dict[str, list[Any]]:
+        """For each target its classes, numbers or labels. `inputs` are columns by name: a data frame, or a mapping to lists or
+        arrays of numbers, texts and times.
+        """
+        said = self.probabilities(frame_columns(inputs))
         return {target.name: target.decode(said[:, place]) for target, place in parts(self.targets)}
 
     def probabilities(self, inputs: Mapping[str, Cells]) -> NDArray[np.float32]:
