@@ -42,6 +42,8 @@ JOBS = (
     Job("fashion", "test_accuracy", "baseline_accuracy", "≥ 92 %"),
     Job("detect", "mAP@0.5", "baseline_mAP@0.5", "≥ 0.95"),
     Job("yeast", "micro-F1", "baseline_micro-F1", "≥ baseline"),
+    Job("forecast", "RMSE", "baseline_RMSE", "< baseline"),
+    Job("forecast --series co2", "RMSE", "baseline_RMSE", "< baseline"),
     Job("outputs", "class_accuracy", None, "≥ twins"),
     Job("language", "test_accuracy", "baseline_accuracy", "> baseline"),
     Job("translate", "test_exact", "baseline_exact", "≥ 99.5 %"),

@@ -9,6 +9,7 @@ from .depth import Depth
 from .detect import Detect
 from .digits import Digits
 from .fashion import Fashion
+from .forecast import Forecast
 from .gridworld import GridWorld
 from .language import Language
 from .moons import Moons
@@ -35,6 +36,7 @@ _ALL: tuple[type[Recipe], ...] = (
     Language,
     Translate,
     Yeast,
+    Forecast,
     GridWorld,
     CartPole,
     Acrobot,

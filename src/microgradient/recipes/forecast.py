@@ -1,0 +1,310 @@
+"""`forecast`: what a time series does next, by autoregression and gated recurrent units, beside ARIMA."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+import microgradient as mg
+
+from .. import nn
+from ..data.numeric_csv import read_numbers
+from ..data.series import Series, load_co2, load_sunspots, seasonal_profile
+from ..errors import ArgumentError, DataError, ShapeError
+from ..tensor import Tensor
+from ..train.options import Options, option
+from ..train.predictor import Predictor
+from ..train.recipe import Metric, Recipe
+from .arima import Arima, arima_forecasts
+
+AHEAD, WINDOW = 12, 24  # steps that are forecast, steps that the recurrent units see
+SEASONS = 8  # of which the profile of a season is the mean
+MEMBERS = 5
+_LARGEST_SEASON = 24
+_SHARE = 0.2  # of the series that is held out
+
+
+class Member(nn.Module):
+    """What eight gated recurrent units add to a linear forecast of the next value: nothing before training."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gru = nn.GRU(1, 8, batch_first=True)
+        self.head = nn.Linear(8, 1)
+        for parameter in self.head.parameters():
+            nn.init.zeros_(parameter)
+
+    def forward(self, window: Tensor) -> Tensor:
+        states, _ = self.gru(mg.expand_dims(window, axis=2))
+        return self.head(states[:, -1])
+
+
+class Forecaster(nn.Module):
+    """The last WINDOW values as each member sees them, (windows, MEMBERS, WINDOW), to the next ones, (windows, MEMBERS).
+
+    y = a · (the last p values) + c + GRU(window): the linear part, found by least squares, is the same for all members and
+    stays as it is (the "highway" of Lai et al. 2018, "LSTNet").
+    """
+
+    def __init__(self, lags: int) -> None:
+        super().__init__()
+        self.linear = nn.Buffer(mg.zeros(lags + 1))
+        self.spread = nn.Buffer(mg.zeros(AHEAD))  # variance of the errors of forecasts of roots
+        self.members = nn.ModuleList([Member() for _ in range(MEMBERS)])
+
+    def forward(self, windows: Tensor) -> Tensor:
+        lags = self.linear.shape[0] - 1
+        linear = mg.matmul(windows[:, :, -lags:], self.linear[:lags]) + self.linear[lags]
+        return linear + mg.concat([member(windows[:, k]) for k, member in enumerate(self.members)], axis=1)
+
+
+class ForecastPredictor(Predictor):
+    """Histories, (histories, steps), to the AHEAD values after each: members go on from their own forecasts; mean of all.
+
+    Of counts the networks see square roots, whose spread does not grow with their mean, and the variance of their errors is
+    added to the squared forecasts, as E[r²] = E[r]² + Var[r]. Of other series they see what one step adds when the profile
+    of the season is taken away.
+    """
+
+    takes: ClassVar[str] = "a CSV file with the series' column"
+
+    def __init__(self, details: Mapping[str, Any]) -> None:
+        super().__init__(details)
+        self.counts, self.season, self.column = bool(details["counts"]), int(details["season"]), details["column"]
+        self.mean, self.deviation = float(details["mean"]), float(details["deviation"])
+        self.length = WINDOW if self.counts else max(WINDOW + 1, self.season * (SEASONS + 1))
+        self.model = Forecaster(details["lags"])
+
+    def windows(self, histories: Series) -> tuple[NDArray[np.float32], Series]:
+        """What the networks see of histories, (histories, WINDOW), and what the AHEAD values after each are counted from."""
+        if self.counts:
+            return self._standardized(np.sqrt(np.maximum(histories[:, -WINDOW:], 0))), np.zeros((len(histories), AHEAD))
+        profile = seasonal_profile(histories[:, -self.length :], self.season)
+        places = np.arange(-WINDOW - 1, AHEAD) % self.season
+        level = histories[:, -WINDOW - 1 :] - profile[:, places[: WINDOW + 1]]
+        return self._standardized(np.diff(level)), level[:, -1:] + profile[:, places[WINDOW + 1 :]]
+
+    def _standardized(self, x: Series) -> NDArray[np.float32]:
+        return ((x - self.mean) / self.deviation).astype(np.float32)
+
+    def ahead(self, windows: NDArray[np.float32]) -> Series:
+        """The next AHEAD standardised values after each window, (windows, AHEAD)."""
+        with self.inference():
+            seen = np.repeat(windows[:, None], MEMBERS, axis=1)
+            for _ in range(AHEAD):
+                following = self.model(Tensor(seen[:, :, -WINDOW:])).data
+                seen = np.concatenate([seen, following[:, :, None]], axis=2)
+        return seen[:, :, WINDOW:].mean(axis=1, dtype=np.float64) * self.deviation + self.mean
+
+    def predict(self, inputs: Any) -> Series:
+        histories = np.atleast_2d(np.asarray(inputs, np.float64))
+        if histories.ndim != 2 or histories.shape[1] < self.length:
+            raise ShapeError("MG161", f"A forecast needs {self.length} values or more, got {histories.shape}.")
+        windows, base = self.windows(histories)
+        ahead = self.ahead(windows)
+        if self.counts:
+            return np.maximum(ahead, 0) ** 2 + self.model.spread.data
+        return np.cumsum(ahead, axis=1) + base
+
+    def read(self, names: Sequence[str]) -> Series:
+        return _long_enough(read_numbers(names[0], [self.column])[:, 0], self.length, names[0])[None]
+
+    def rows(self, inputs: Any, predicted: Any) -> tuple[list[str], list[list[Any]]]:
+        return ["step", self.column], [[step, f"{value:.6g}"] for step, value in enumerate(predicted[0], 1)]
+
+    def evaluate(self, path: str) -> list[Metric]:
+        series = _long_enough(read_numbers(path, [self.column])[:, 0], self.length + AHEAD, path)
+        histories, truth = rolling(series, self.length, self.length)
+        return rmse("", self.predict(histories), truth)
+
+
+def rolling(series: Series, start: int, length: int, ahead: int = AHEAD) -> tuple[Series, Series]:
+    """From each place from `start` on: the `length` values before it, and the `ahead` values from it on."""
+    parts = sliding_window_view(series[start - length :], length + ahead)
+    return parts[:, :length], parts[:, length:]
+
+
+def rmse(whose: str, forecasts: Series, truth: Series) -> list[Metric]:
+    """√ of the mean squared error over all steps ahead, and of the first step."""
+    squares = (forecasts - truth) ** 2
+    return [Metric(f"{whose}RMSE", float(squares.mean() ** 0.5)),
+            Metric(f"{whose}1-step RMSE", float(squares[:, 0].mean() ** 0.5))]  # fmt: skip
+
+
+def _long_enough(series: Series, least: int, path: str) -> Series:
+    if len(series) < least:
+        raise DataError("MG181", f"{path} has {len(series)} rows; this needs {least} or more.")
+    return series
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForecastOptions(Options):
+    series: str = option("sunspots", "The series: sunspots a year, or CO₂ a month.", choices=("sunspots", "co2"))
+    data: str | None = option(None, "A CSV file of your own, one row a step, the oldest first.", metavar="FILE")
+    column: str | None = option(None, "The column of --data that is forecast.")
+    season: int | None = option(
+        None, "After how many steps --data repeats itself, to 24; 1, the default, if it doesn't."
+    )
+
+
+class Forecast(Recipe):
+    """The last fifth of a series is held out. From each place in it the next 12 values are forecast from all that came
+    before, by networks, by ARIMA as statsmodels fits it, and by the last season over again. Nothing is fitted to the held-out
+    part, nor are parameters refitted in it. Each of five members learns from four fifths of the other windows, one step
+    ahead, and the epoch is chosen by the errors of each on the fifth, a block of time. The number of lags and ARIMA's order
+    have the least AIC before the held-out part. All else was chosen on earlier parts of both series.
+
+    Run it by `microgradient train forecast --series co2`.
+    """
+
+    name: ClassVar[str] = "forecast"
+    field: ClassVar[str] = "series"
+    summary: ClassVar[str] = "sunspots, CO₂ or your own series, 12 steps ahead, by a GRU beside ARIMA"
+    defaults: ClassVar[ForecastOptions] = ForecastOptions(
+        epochs=20, batch_size=16, lr=1e-3, optimizer="adamw", model="gru"
+    )
+    models: ClassVar[tuple[str, ...]] = ("gru",)
+    predictor_class: ClassVar[type[Predictor]] = ForecastPredictor
+    loss_unit: str = "σ²"
+    patience: int = 8
+
+    def __init__(self, options: ForecastOptions) -> None:
+        super().__init__(options)
+        self.series, self.season, self.counts, self.column = _chosen(options)
+        self.data = (self.series,)
+        self.start = len(self.series) - round(_SHARE * len(self.series))
+        self.mean, self.deviation, self.lags = 0.0, 1.0, 1
+        length = ForecastPredictor(self.details()).length
+        _long_enough(self.series, round(2 * (length + 4 * WINDOW)), options.data or options.series)
+        histories, truth = rolling(self.series[: self.start], length, length, ahead=1)
+        seen, _ = self._seen(histories, truth)
+        self.mean, self.deviation = float(seen.mean()), float(seen.std()) or 1.0
+        self.windows, self.targets = self._seen(histories, truth)
+        self.lags, linear = _autoregression(self.windows, self.targets)
+        self.predictor = ForecastPredictor(self.details())
+        self.model = self.predictor.model
+        self.model.linear.data = linear
+        self.train_size = len(self.windows)
+        blocks = np.arange(self.train_size) * MEMBERS // self.train_size
+        self.taught = (blocks[:, None] != np.arange(MEMBERS)).astype(np.float32)  # which members learn from a window
+
+    def _seen(self, histories: Series, truth: Series) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The windows, and the value after each as the networks see it."""
+        predictor = ForecastPredictor(self.details())
+        windows, base = predictor.windows(histories)
+        after = np.sqrt(np.maximum(truth[:, 0], 0)) if self.counts else truth[:, 0] - base[:, 0]
+        return windows, predictor._standardized(after)
+
+    def batch(self, examples: NDArray[np.int64]) -> tuple[Tensor, ...]:
+        seen = np.repeat(self.windows[examples][:, None], MEMBERS, axis=1)
+        return Tensor(seen), Tensor(self.targets[examples]), Tensor(self.taught[examples])
+
+    def batch_loss(self, windows: Tensor, targets: Tensor, taught: Tensor) -> Tensor:
+        errors = self.model(windows) - targets[:, None]
+        return mg.sum(taught * errors * errors) / mg.sum(taught)
+
+    def optimizer(self) -> Any:
+        optimizer = super().optimizer()
+        for group in optimizer.param_groups:
+            group["weight_decay"] = 0.1
+        return optimizer
+
+    def validation(self) -> float:
+        if self.counts:
+            histories, truth = rolling(self.series[: self.start], self.predictor.length, self.predictor.length)
+            errors = np.sqrt(truth) - self.predictor.ahead(self.predictor.windows(histories)[0])
+            self.model.spread.data = (errors**2).mean(axis=0).astype(np.float32)
+        with self.predictor.inference():
+            windows, targets, taught = self.batch(np.arange(self.train_size))
+            errors = self.model(windows).data - targets.data[:, None]
+        return float((errors**2)[taught.data == 0].mean())
+
+    def evaluate(self) -> list[Metric]:
+        histories, truth = rolling(self.series, self.start, self.predictor.length)
+        ours = rmse("", self.predictor.predict(histories), truth)
+        baselines = {f"{name} ": forecasts for name, forecasts in self.baselines.items()}
+        scores = [rmse(whose, forecasts, truth) for whose, forecasts in baselines.items()]
+        return [both[k] for k in (0, 1) for both in (ours, *scores)]
+
+    @cached_property
+    def arima(self) -> list[Arima]:
+        """ARIMA's forecasts from each held-out place; the model with the least AIC first."""
+        return arima_forecasts(self.series, self.start, AHEAD, self.season, self.counts)
+
+    @cached_property
+    def baselines(self) -> dict[str, Series]:
+        """Forecasts from each held-out place: ARIMA's, and the last season over again."""
+        histories, _ = rolling(self.series, self.start, self.season)
+        naive = np.tile(histories, -(-AHEAD // self.season))[:, :AHEAD]
+        return {"baseline": self.arima[0].forecasts, "seasonal-naive": naive}
+
+    def details(self) -> dict[str, Any]:
+        return {"counts": self.counts, "season": self.season, "column": self.column, "lags": self.lags,
+                "mean": self.mean, "deviation": self.deviation}  # fmt: skip
+
+    def description(self) -> list[str]:
+        return [f"{self.start} values to learn from, {len(self.series) - self.start} held out; forecasts of {AHEAD} from the "
+                f"last {WINDOW}, the linear ones from {self.lags} of them, as AIC chose"]  # fmt: skip
+
+    def report(self) -> list[str]:
+        """How ARIMA was chosen, and what the one that was not chosen would have reached."""
+        _, truth = rolling(self.series, self.start, self.season)
+        of = {True: "square roots", False: "the values"}
+        best, *others = ((f"ARIMA {a.order} of {of[a.roots]}", rmse("", a.forecasts, truth)[0]) for a in self.arima)
+        return [
+            f"the baseline is {best[0]}, by AIC",
+            *(f"not chosen by AIC: {name}, {error}" for name, error in others),
+        ]
+
+    def pictures(self) -> Mapping[str, Callable[[Any], None]]:
+        return {"forecast": self._draw_forecasts}
+
+    def _draw_forecasts(self, figure: Any) -> None:
+        """The held-out part, and every twelfth forecast from it."""
+        histories, _ = rolling(self.series, self.start, self.predictor.length)
+        lines = {"network": self.predictor.predict(histories), "ARIMA": self.arima[0].forecasts}
+        axes = figure.subplots()
+        first = self.start - 2 * AHEAD
+        axes.plot(range(first, len(self.series)), self.series[first:], color="black", label="measured")
+        for (name, forecasts), colour in zip(lines.items(), ("tab:blue", "tab:orange"), strict=True):
+            for k in range(0, len(forecasts), AHEAD):
+                steps = range(self.start + k, self.start + k + AHEAD)
+                axes.plot(steps, forecasts[k], color=colour, label="" if k else name)
+        axes.set(xlabel="step", ylabel=self.column)
+        axes.legend()
+
+
+def _chosen(options: Any) -> tuple[Series, int, bool, str]:
+    """The series that the options name, its season, whether it is of counts, and what it is called."""
+    if options.data is None:
+        if options.column is not None or options.season is not None:
+            raise ArgumentError(
+                "MG188", "--column and --season are for a series of your own: name its file with --data."
+            )
+        if options.series == "sunspots":
+            return load_sunspots(), 11, True, "sunspots"
+        return load_co2(), 12, False, "co2"
+    season = 1 if options.season is None else options.season
+    if options.column is None:
+        raise ArgumentError("MG188", f"Which column of {options.data} is to be forecast? Name it with --column.")
+    if not 1 <= season <= _LARGEST_SEASON:
+        raise ArgumentError("MG188", f"--season must be between 1 and {_LARGEST_SEASON}, not {season}.")
+    return read_numbers(options.data, [options.column])[:, 0], season, False, options.column
+
+
+def _autoregression(windows: NDArray[np.float32], targets: NDArray[np.float32]) -> tuple[int, NDArray[np.float32]]:
+    """The number of lags with the least AIC, to half of WINDOW, and the coefficients by least squares, the constant last."""
+    found = []
+    for lags in range(1, WINDOW // 2 + 1):
+        x = np.concatenate([windows[:, -lags:], np.ones((len(windows), 1))], axis=1, dtype=np.float64)
+        coefficients = np.linalg.lstsq(x, targets, rcond=None)[0]
+        error = float(((x @ coefficients - targets) ** 2).mean())
+        found.append((len(x) * np.log(max(error, 1e-12)) + 2 * lags, lags, coefficients))
+    _, lags, coefficients = min(found, key=lambda way: way[0])
+    return lags, coefficients.astype(np.float32)
