@@ -8,7 +8,6 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
-from sklearn.metrics import accuracy_score
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target, unique_labels
@@ -90,8 +89,9 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         return bool(self.n_outputs_ == 1)
 
     def _score_of(self, y: Floats, said: Floats, weights: Floats | None) -> float:
-        truth, guess = map(self._binarizer.inverse_transform, (y, said))
-        return float(accuracy_score(truth, guess, sample_weight=weights))
+        several = self.out_activation_ == "softmax"
+        right = said.argmax(axis=1) == y.argmax(axis=1) if several else ((said > 0.5) == (y > 0.5)).all(axis=1)
+        return float(np.average(right, weights=weights))
 
     def _simplified(self, learnt: dict[str, Any]) -> dict[str, Any]:
         labels = self._binarizer.y_type_.startswith("multilabel")

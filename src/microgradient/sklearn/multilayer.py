@@ -127,7 +127,7 @@ class MultilayerPerceptron(Saved):
             validation = None
             if self.early_stopping:
                 X, y, weights, validation = self._hold_out(X, y, weights, draw, sample_weight is not None)
-            done = fit_epochs(self, learner, X, y, weights, draw, validation, 1 if partial else self.max_iter)
+            done = fit_epochs(self, learner, X, y, weights, draw, validation, partial)
             if not done and not partial:
                 why = f"Stopped after max_iter={self.max_iter} epochs, while the loss still fell: raise max_iter."
                 warnings.warn(why, ConvergenceWarning, stacklevel=3)

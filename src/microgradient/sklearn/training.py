@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import gen_batches, shuffle
 
 from ..native.runtime import blas
 from .learner import Floats, Learner
@@ -20,22 +19,25 @@ _SMALLEST_RATE = 1e-6
 
 def fit_epochs(
     estimator: Any, learner: Learner, x: Any, y: Floats, weights: Floats, draw: np.random.RandomState,
-    validation: Callable[[], float] | None, epochs: int,
+    validation: Callable[[], float] | None, partial: bool,
 ) -> bool:  # fmt: skip
-    """Train until the loss, or with a `validation` its score, becomes no better, for at most so many epochs; then restore the
-    weights of the best score. Whether it ended before the last of them. Ctrl-C ends it, too, and keeps what was learnt.
+    """Train until the loss, or with a `validation` its score, becomes no better, for at most `max_iter` epochs, one if `partial`;
+    then restore the weights of the best score. Whether it ended before the last epoch. Ctrl-C ends it, too, and keeps
+    what was learnt.
     """
     estimator.n_iter_ = 0
     best = learner.vector()
-    size = min(200, len(y)) if estimator.batch_size == "auto" else min(estimator.batch_size, len(y))
+    most = 200 if estimator.batch_size == "auto" else int(estimator.batch_size)
+    there = 1 << (len(y) - 1).bit_length() if partial else len(y)  # calls of any length share a few programs
+    size = min(most, there)
     if estimator.batch_size != "auto" and estimator.batch_size > len(y):
         warnings.warn(f"batch_size is {estimator.batch_size}, and there are {len(y)} rows: clipped.", stacklevel=4)
     order = np.arange(len(y))
     done = False
     try:
         with blas.one_thread(), np.errstate(all="ignore"):
-            for _ in range(epochs):
-                order = shuffle(order, random_state=draw) if estimator.shuffle else order
+            for _ in range(1 if partial else estimator.max_iter):
+                order = order[draw.permutation(len(y))] if estimator.shuffle else order
                 estimator.loss_ = _epoch(learner, x, y, weights, order, size)
                 estimator.n_iter_ += 1
                 estimator.t_ += len(y)
@@ -58,12 +60,19 @@ def fit_epochs(
 
 
 def _epoch(learner: Learner, x: Any, y: Floats, weights: Floats, order: NDArray[np.int64], size: int) -> float:
-    """Each row once; the mean loss. A batch without weight has nothing to teach."""
+    """Each row once; the mean loss. A batch without weight has nothing to teach. The last one is filled up by rows without
+    weight, so that all have one length and one program.
+    """
     total = 0.0
-    for place in gen_batches(len(order), size):
-        rows = order[place]
-        if weights[rows].any():
-            total += learner.step(dense(x[rows]), y[rows], weights[rows]) * len(rows)
+    for start in range(0, len(order), size):
+        rows = order[start : start + size]
+        w = weights[rows]
+        if not w.any():
+            continue
+        filled = rows
+        if len(rows) < size:
+            filled, w = np.resize(rows, size), np.concatenate([w, np.zeros(size - len(rows), w.dtype)])
+        total += learner.step(dense(x[filled]), y[filled], w) * len(rows)
     return total / len(order)
 
 
