@@ -1,5 +1,6 @@
 """`microgradient.sklearn`'s multilayer perceptrons: scikit-learn's numbers, its rules, and files without pickle."""
 
+import json
 import pickle
 import subprocess
 import sys
@@ -8,6 +9,9 @@ import warnings
 import numpy as np
 import pandas
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays as numpy_arrays
 from scipy import sparse
 from sklearn import neural_network as theirs
 from sklearn.base import clone
@@ -22,6 +26,7 @@ from microgradient import random
 from microgradient import sklearn as ours
 from microgradient.errors import ArgumentTypeError, DataError
 from microgradient.sklearn.learner import Learner
+from microgradient.sklearn.saving import plain, restored
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 X, Y = load_iris(return_X_y=True)
@@ -275,6 +280,27 @@ def test_saved_without_pickle_and_read_again(tmp_path):
         for a, b, c in zip(model.coefs_, again.coefs_, pickled.coefs_, strict=True):
             assert np.array_equal(a, b)
             assert np.array_equal(a, c)
+
+
+PLAIN = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text()
+    | numpy_arrays(st.sampled_from(["f8", "i4", "?"]), (2,)),
+    lambda inner: st.lists(inner) | st.tuples(inner, inner) | st.dictionaries(st.integers() | st.text(), inner),
+    max_leaves=8,
+)
+
+
+@given(PLAIN)
+@example({1: np.ones(1), "1": np.zeros(1), "a.b": np.ones(2), "a": {"b": np.zeros(2)}})
+def test_what_is_made_plain_is_made_again(value):
+    arrays = {}
+    again = restored(json.loads(json.dumps(plain({"": value}, "x", arrays))), arrays)[""]
+    assert len(arrays) == repr(value).count("array(")
+    assert repr(again) == repr(value)
 
 
 def test_files_that_hold_no_estimator_are_refused_in_a_sentence(tmp_path):

@@ -22,7 +22,7 @@ from microgradient.data.columns import understand
 from microgradient.data.csv_file import read_csv
 from microgradient.data.frames import frame_columns
 from microgradient.data.table import read_table
-from microgradient.errors import ArgumentTypeError, DataError
+from microgradient.errors import ArgumentTypeError, DataError, MicrogradientWarning
 from microgradient.sklearn import TableClassifier, TableRegressor, load
 from microgradient.tables import TableLearner
 from test_sklearn import passed, theirs
@@ -112,8 +112,10 @@ def test_columns_go_by_name(classifier):
     with pytest.raises(DataError, match="more than one column 'size'"):
         TableClassifier().fit(pandas.concat([FRAME, FRAME[["size"]]], axis=1), GRADE)
     purple = FRAME.assign(colour="purple")
-    assert np.isfinite(classifier.predict_proba(purple)).all()
-    assert any("'purple'" in note or "purple" in note for note in classifier._predictor.notes)
+    with pytest.warns(MicrogradientWarning, match="'colour': purple not among the training rows, all zeros"):
+        assert np.isfinite(classifier.predict_proba(purple)).all()
+    with pytest.warns(MicrogradientWarning, match="'size': 'big' in row 1, .* is no number: taken as missing"):
+        classifier.predict(FRAME.astype({"size": object}).replace({"size": {FRAME["size"][0]: "big"}}))
     assert any("free text" in note for note in classifier.notes_)
 
 

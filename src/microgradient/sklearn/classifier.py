@@ -64,7 +64,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
 
     def _validated(self, X: Any, y: Any, first: bool, partial: bool) -> tuple[Any, Floats]:
         X, y = validate_data(
-            self, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=(np.float64, np.float32), reset=first
+            self, X, y, accept_sparse="csr", multi_output=True, dtype=(np.float64, np.float32), reset=first
         )
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)

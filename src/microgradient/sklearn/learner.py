@@ -19,6 +19,7 @@ from ..tape import no_grad
 from ..tensor import Tensor
 
 Floats = NDArray[np.floating[Any]]
+_ROWS_AT_ONCE = 1024
 
 HIDDEN: dict[str, type[nn.Module]] = {"identity": nn.Identity, "logistic": nn.Sigmoid, "tanh": nn.Tanh, "relu": nn.ReLU}
 
@@ -203,7 +204,12 @@ class Learner:
         return self.sizes[-1] if self.output == "identity" else 1
 
     def predict(self, x: Any) -> Floats:
-        """What the network says, (rows, outputs). Matrix products run on one thread, as in training: the same bits each time."""
+        """What the network says, (rows, outputs). Matrix products run on one thread, as in training: the same bits each time.
+        Rows of a sparse matrix are made dense some at a time.
+        """
+        if hasattr(x, "toarray"):
+            starts = range(0, x.shape[0], _ROWS_AT_ONCE)
+            return np.concatenate([self.predict(x[start : start + _ROWS_AT_ONCE].toarray()) for start in starts])
         with no_grad(), blas.one_thread(), np.errstate(all="ignore"):
             return np.asarray(OUTPUTS[self.output].link(self.network(Tensor(x))).raw)
 

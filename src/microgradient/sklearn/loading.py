@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from ..errors import DataError
 from ..train import safetensors
@@ -18,7 +19,7 @@ _KINDS: dict[str, type[Saved]] = {
 }
 
 
-def load(path: str | os.PathLike[str]) -> Saved:
+def load(path: str | os.PathLike[str]) -> Any:
     """The estimator in a file that `save` wrote. Nothing in it is executed.
 
     >>> import os, tempfile

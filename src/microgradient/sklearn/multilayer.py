@@ -16,7 +16,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from .learner import HIDDEN, Floats, Learner
 from .saving import Saved
-from .training import dense, fit_epochs, fit_lbfgs
+from .training import fit_epochs, fit_lbfgs
 
 _Real, _Whole = numbers.Real, numbers.Integral
 
@@ -171,10 +171,10 @@ class MultilayerPerceptron(Saved):
             raise ValueError(
                 "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
             )
-        x_rest, learner = dense(X_rest), self._learner
+        learner = self._learner
 
         def validation() -> float:
-            said = learner.predict(x_rest)
+            said = learner.predict(X_rest)
             return self._score_of(y_rest, said, w_rest if weighted else None) if np.isfinite(said).all() else np.nan
 
         return X, y, weights, validation
@@ -182,8 +182,8 @@ class MultilayerPerceptron(Saved):
     def _said(self, X: Any) -> Floats:
         """What the network says of these rows, (n_samples, n_outputs)."""
         check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
-        return self._learner.predict(dense(X).astype(self._learner.dtype, copy=False))
+        X = validate_data(self, X, accept_sparse="csr", reset=False)
+        return self._learner.predict(X.astype(self._learner.dtype, copy=False))
 
     # -- what a subclass says
 

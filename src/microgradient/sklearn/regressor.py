@@ -50,7 +50,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
 
     def _validated(self, X: Any, y: Any, first: bool, partial: bool) -> tuple[Any, Floats]:
         X, y = validate_data(
-            self, X, y, accept_sparse=["csr", "csc"], multi_output=True, y_numeric=True,
+            self, X, y, accept_sparse="csr", multi_output=True, y_numeric=True,
             dtype=(np.float64, np.float32), reset=first,
         )  # fmt: skip
         if y.ndim == 2 and y.shape[1] == 1:

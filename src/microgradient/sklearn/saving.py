@@ -68,6 +68,8 @@ def plain(value: Any, name: str, arrays: dict[str, Any]) -> Any:
         items = [plain(v, f"{name}.{k}", arrays) for k, v in enumerate(value)]
         return {"tuple": items} if isinstance(value, tuple) else items
     if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
+        while name in arrays:
+            name += "'"
         arrays[name] = value
         return {"array": name}
     if isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind in "UOT":

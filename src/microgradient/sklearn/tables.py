@@ -19,6 +19,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from ..data.columns import Cells
 from ..data.frames import array_columns, frame_columns, is_frame, is_missing
 from ..data.table import make_table, take
+from ..errors import warn_once
 from ..recipes import TableRecipe
 from ..recipes.table import TableOptions
 from ..tables import TablePredictor
@@ -117,10 +118,12 @@ class TableEstimator(Saved):
         return dict(zip(getattr(self, "feature_names_in_", columns), columns.values(), strict=True))
 
     def _outputs(self, X: Any) -> list[NDArray[np.float32]]:
-        """For each target what the model says of these rows, (rows, width)."""
+        """For each target what the model says of these rows, (rows, width). Warns of cells unlike those learnt from."""
         check_is_fitted(self)
         columns = self._columns(X, first=False)
         said = self._predictor.probabilities(columns)
+        if notes := self._predictor.notes:
+            warn_once("MG182", "; ".join(notes))
         ends = np.cumsum([target.width for target in self._predictor.targets])[:-1]
         return np.split(said, ends, axis=1)
 
