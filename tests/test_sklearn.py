@@ -197,7 +197,7 @@ def test_partial_fit_is_scikit_learns():
     for model in (mine, reference):
         model.partial_fit(X[:50], Y[:50], classes=[0, 1, 2])
         for part in (slice(50, 100), slice(100, 150)):
-            model.partial_fit(X[part], Y[part])
+            model.set_params(alpha=2.0).partial_fit(X[part], Y[part])  # a compiled step must not keep the old one
     np.testing.assert_allclose(mine.predict_proba(X), reference.predict_proba(X), rtol=1e-9)
     with pytest.raises(ValueError, match="y has"):
         mine.partial_fit(X, Y + 1)

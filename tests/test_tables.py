@@ -118,6 +118,17 @@ def test_other_rows_may_be_in_another_order_with_other_columns_and_words(run):
     refused(run("evaluate", "r", "a.csv"), "no column 'price'")
 
 
+def test_a_rows_prediction_does_not_depend_on_those_beside_it(run):
+    trained(run, "--target", "price", "--drop", "tags,grade")
+    predictor = mg.load("r")
+    features = np.random.default_rng(0).normal(size=(300, predictor.schema.width)).astype(np.float32)
+    together = predictor.answer(features)
+    alone = np.concatenate([predictor.answer(features[k : k + 1]) for k in range(300)])
+    assert np.mean(together != alone) < 0.02  # a sum that lies between two float32 is rounded either way
+    np.testing.assert_allclose(together, alone, rtol=2e-7)
+    assert predictor.answer(features[:0]).shape == (0, 1)
+
+
 def test_rows_in_memory_are_as_those_of_a_file(run):
     trained(run, "--target", "price", "--drop", "tags,grade")
     Path("a.csv").write_text("size,colour\n1.5,red\n,green\n2,\n")

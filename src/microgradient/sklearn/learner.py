@@ -128,6 +128,11 @@ class Learner:
             made.optimizer.load_state_dict(details["optimizer"]["state"])
         return made
 
+    def set_alpha(self, alpha: float) -> None:
+        """Another penalty. It is a constant of the compiled step."""
+        if alpha != self.alpha:
+            self.alpha, self._step = alpha, None
+
     def use_adam(self, rate: float, beta_1: float, beta_2: float, epsilon: float) -> None:
         """Minimise by Adam from here on."""
         self.optimizer = Adam(self.network.parameters(), lr=rate, betas=(beta_1, beta_2), eps=epsilon)
@@ -174,7 +179,8 @@ class Learner:
 
         def objective() -> Tensor:
             self.network.zero_grad()
-            loss = sum(self._objective(*data), mg.zeros(()))
+            rows, penalty = self._objective(*data)
+            loss = rows + penalty
             loss.backward()
             return loss
 

@@ -115,7 +115,7 @@ class MultilayerPerceptron(Saved):
             raise ValueError(f"The layers have the sizes {self._learner.sizes} and are {self._learner.activation}; {sizes} and "
                              f"{self.activation} are asked for: training can't go on. Set warm_start=False.")  # fmt: skip
         learner = self._learner
-        learner.alpha = self.alpha
+        learner.set_alpha(self.alpha)
         y = y.astype(learner.dtype, copy=False)
         X, weights = X.astype(learner.dtype, copy=False), weights.astype(learner.dtype, copy=False)
         if self.solver == "lbfgs":

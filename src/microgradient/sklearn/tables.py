@@ -257,11 +257,10 @@ def _target_columns(y: Any) -> dict[str, NDArray[Any]]:
     """y as columns by name. Raises `ValueError` if a row has no answer."""
     if is_frame(y):
         columns = {str(name): y[name] for name in y.columns}
-    elif np.ndim(y) < 2 and not hasattr(y, "toarray"):
-        columns = {str(getattr(y, "name", None) or "y"): y}
     else:
         array = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
-        columns = {f"y{k}": column for k, column in enumerate(array.T)}
+        several = array.ndim > 1
+        columns = {f"y{k}": c for k, c in enumerate(array.T)} if several else {str(getattr(y, "name", None) or "y"): y}
     for name, column in columns.items():
         array = np.asarray(column)
         if array.dtype.kind == "O" and (missing := [row for row, cell in enumerate(array.ravel()) if is_missing(cell)]):

@@ -22,8 +22,8 @@ def fit_epochs(
     validation: Callable[[], float] | None, partial: bool,
 ) -> bool:  # fmt: skip
     """Train until the loss, or with a `validation` its score, becomes no better, for at most `max_iter` epochs, one if `partial`;
-    then restore the weights of the best score. Whether it ended before the last epoch. Ctrl-C ends it, too, and keeps
-    what was learnt.
+    then restore the weights of the best score. Returns whether it ended before the last epoch. Ctrl-C ends it, too, and
+    keeps what was learnt.
     """
     estimator.n_iter_ = 0
     best = learner.vector()
@@ -89,8 +89,8 @@ def _note_progress(estimator: Any, validation: Callable[[], float] | None) -> bo
             print(f"Validation score: {score:.6f}")
         better = not score < estimator.best_validation_score_ + estimator.tol
         best = score > estimator.best_validation_score_
-        estimator.best_validation_score_ = max(estimator.best_validation_score_, score) if best else (
-            estimator.best_validation_score_)  # fmt: skip
+        if best:
+            estimator.best_validation_score_ = score
     estimator._no_improvement_count = 0 if better else estimator._no_improvement_count + 1
     return best
 

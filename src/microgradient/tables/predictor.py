@@ -24,6 +24,8 @@ from ..train.recipe import Metric
 from .metrics import table_metrics
 from .network import Plan, TableNetwork
 
+_ROWS_AT_ONCE = 4096
+
 
 class TablePredictor(Predictor):
     """Columns in, in any order and with others among them; predictions out, by what was learnt from the training rows alone.
@@ -60,9 +62,13 @@ class TablePredictor(Predictor):
         return self.answer(features)
 
     def answer(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The same from features that are encoded."""
+        """The same from features that are encoded. Computed in float64 and rounded, since the last bit of a product depends on
+        where in a matrix a row stands: a row's answer does not depend on those beside it.
+        """
+        starts = range(0, max(1, len(features)), _ROWS_AT_ONCE)
         with self.inference():
-            return np.asarray(self.model(Tensor(features)).raw)
+            parts = [self.model(Tensor(features[k : k + _ROWS_AT_ONCE].astype(np.float64))) for k in starts]
+            return np.concatenate([np.asarray(part.raw, np.float32) for part in parts])
 
     def read(self, names: Sequence[str]) -> dict[str, Cells]:
         if len(names) != 1:
