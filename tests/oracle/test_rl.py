@@ -20,13 +20,19 @@ from microgradient import rl  # noqa: E402
 from microgradient.rl.updates import Optimizers  # noqa: E402
 
 RATE, BATCH = 0.1, 32
-R = np.random.default_rng(0)
 
 
-def transitions(features, action):
-    f = lambda *shape: R.normal(size=shape).astype(np.float32)
-    actions = R.integers(0, action, (BATCH, 1)) if isinstance(action, int) else np.tanh(f(BATCH, *action))
-    return f(BATCH, features), actions, f(BATCH), f(BATCH, features), (R.random(BATCH) < 0.3).astype(np.float32)
+@pytest.fixture
+def rng():
+    """Each test's own random numbers, first weights among them."""
+    mg.manual_seed(0)
+    return np.random.default_rng(0)
+
+
+def transitions(rng, features, action):
+    f = lambda *shape: rng.normal(size=shape).astype(np.float32)
+    actions = rng.integers(0, action, (BATCH, 1)) if isinstance(action, int) else np.tanh(f(BATCH, *action))
+    return f(BATCH, features), actions, f(BATCH), f(BATCH, features), (rng.random(BATCH) < 0.3).astype(np.float32)
 
 
 def theirs(algorithm, name, kwargs, **policy):
@@ -62,7 +68,7 @@ def descending(*groups):
 
 
 @pytest.mark.parametrize("compiled", [False, True])
-def test_dqn(compiled):
+def test_dqn(rng, compiled):
     them = theirs(sb3.DQN, "CartPole-v1", {"gamma": 0.9})
     us = rl.DQN(rl.Environments("CartPole-v1"), compiled=compiled, gamma=0.9, net_arch=(16, 16))
     pairs = [(them.q_net, us.model.online), (them.q_net_target, us.model.target)]
@@ -70,7 +76,7 @@ def test_dqn(compiled):
     for source, target in pairs:
         copy(source.parameters(), target.parameters())
     us.optimizer = descending(us.parameters)[0]
-    batch = transitions(4, 2)
+    batch = transitions(rng, 4, 2)
     feed(them, batch)
     them.train(1, BATCH)
     loss = us.update(*(x[None] for x in (batch[0], batch[1][:, 0], *batch[2:])))
@@ -79,12 +85,12 @@ def test_dqn(compiled):
         assert_same(source.parameters(), target.parameters())
 
 
-def test_double_dqn_is_its_papers_formula():
+def test_double_dqn_is_its_papers_formula(rng):
     us = rl.DQN(rl.Environments("CartPole-v1"), gamma=0.9, net_arch=(16,), double=True, dueling=True)
     for p in us.model.target.parameters():
-        p.data = p.data + R.normal(size=p.shape).astype(np.float32)
-    batch = transitions(4, 2)
-    weights = R.random(BATCH).astype(np.float32)
+        p.data = p.data + rng.normal(size=p.shape).astype(np.float32)
+    batch = transitions(rng, 4, 2)
+    weights = rng.random(BATCH).astype(np.float32)
     state = {name: torch.tensor(np.array(x.data)) for name, x in us.model.state_dict().items()}
 
     def q(which, x):
@@ -112,7 +118,7 @@ def test_double_dqn_is_its_papers_formula():
 
 @pytest.mark.parametrize("name", ["CartPole-v1", "Pendulum-v1"])
 @pytest.mark.parametrize("algorithm", ["ppo", "a2c"])
-def test_ppo_and_a2c(algorithm, name):
+def test_ppo_and_a2c(rng, algorithm, name):
     settings = {"ent_coef": 0.01, "vf_coef": 0.3, "max_grad_norm": 0.05, "n_steps": BATCH}
     more = {"batch_size": BATCH, "n_epochs": 1} if algorithm == "ppo" else {"use_rms_prop": False}
     them = theirs({"ppo": sb3.PPO, "a2c": sb3.A2C}[algorithm], name, {**settings, **more})
@@ -130,8 +136,8 @@ def test_ppo_and_a2c(algorithm, name):
     for source, target in pairs:
         copy(source, target)
     us.optimizer = descending(us.parameters)[0]
-    seen, actions, *_ = transitions(us.spaces.features, 2 if us.spaces.discrete else (1,))
-    old, advantages, returns = (R.normal(size=BATCH).astype(np.float32) for _ in range(3))
+    seen, actions, *_ = transitions(rng, us.spaces.features, 2 if us.spaces.discrete else (1,))
+    old, advantages, returns = (rng.normal(size=BATCH).astype(np.float32) for _ in range(3))
     old = 0.3 * old - 1
     buffer = them.rollout_buffer
     assert isinstance(buffer, RolloutBuffer)
@@ -152,9 +158,11 @@ def test_ppo_and_a2c(algorithm, name):
 
 
 @pytest.mark.parametrize("learned", [True, False])
-def test_sac(learned):
+def test_sac(rng, learned):
     them = theirs(sb3.SAC, "Pendulum-v1", {"gamma": 0.9, "tau": 0.2, **({} if learned else {"ent_coef": 0.3})})
-    us = rl.SAC(rl.Environments("Pendulum-v1"), gamma=0.9, tau=0.2, net_arch=(16, 16), ent_coef=0.0 if learned else 0.3)
+    us = rl.SAC(
+        rl.Environments("Pendulum-v1"), gamma=0.9, tau=0.2, net_arch=(16, 16), ent_coef=None if learned else 0.3
+    )
     model, actor = us.model, them.actor
     theirs_ = [*actor.latent_pi.parameters(), *actor.mu.parameters(), *actor.log_std.parameters()]
     pairs = [(theirs_, [*model.actor.parameters()]),
@@ -170,7 +178,7 @@ def test_sac(learned):
     )
     us.optimizer = Optimizers(us.of_actor, us.of_critic, us.of_alpha)
     for turn in range(2):  # the second from what the first changed
-        batch = transitions(3, (1,))
+        batch = transitions(rng, 3, (1,))
         feed(them, batch)
         torch.manual_seed(turn)
         noise = np.stack([torch.normal(torch.zeros(BATCH, 1), torch.ones(BATCH, 1)).numpy() for _ in range(2)])
@@ -182,7 +190,7 @@ def test_sac(learned):
             assert_same(source, target)
 
 
-def test_td3():
+def test_td3(rng):
     them = theirs(sb3.TD3, "Pendulum-v1", {"gamma": 0.9, "tau": 0.2})
     us = rl.TD3(rl.Environments("Pendulum-v1"), gamma=0.9, tau=0.2, net_arch=(16, 16))
     model = us.model
@@ -193,7 +201,7 @@ def test_td3():
         copy(source, target)
     us.of_actor, us.of_critic = descending(model.actor.parameters(), model.critic.parameters())
     for turn in range(4):
-        batch = transitions(3, (1,))
+        batch = transitions(rng, 3, (1,))
         feed(them, batch)
         torch.manual_seed(turn)
         noise = torch.empty(BATCH, 1).normal_(0, 0.2).numpy() / np.float32(0.2)

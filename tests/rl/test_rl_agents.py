@@ -10,6 +10,7 @@ import pytest
 import microgradient as mg
 from microgradient import rl
 from microgradient.errors import ArgumentError
+from microgradient.rl.agent import OffPolicyAgent
 from microgradient.rl.recipe import _flat, _nested
 
 OFF = {"learning_starts": 20, "batch_size": 8, "train_freq": 2}
@@ -35,10 +36,27 @@ def weights(agent):
     return {name: np.array(x.data) for name, x in agent.model.state_dict().items()}
 
 
+def learnt(agent):
+    """What the agent says and draws where it is, and its losses while it learns from steps that do not depend on it."""
+    rng, (actions, features) = np.random.default_rng(0), (agent.spaces.actions, agent.spaces.features)
+    seen, reached = rng.normal(size=(2, 8, 2, features)).astype(np.float32)
+    done = rng.integers(0, actions, (8, 2)) if agent.spaces.discrete else rng.uniform(-1, 1, (8, 2, actions))
+    rewards, returns, old = rng.normal(size=(3, 8, 2)).astype(np.float32)
+    if isinstance(agent, OffPolicyAgent):
+        said = [agent.policy(seen[0]), agent.explore(seen[0])]
+        for steps in zip(seen, done, rewards, reached, rng.random((8, 2)) < 0.2, strict=True):
+            agent.memory.add(*steps)
+        return said, [agent.learn() for _ in range(4)]
+    said = [agent.policy(seen[0]), agent.draw(seen[0]), *(x.data for x in agent._look(seen, reached, done))]
+    return said, [agent.learn(seen, done, old - 1, rewards, returns) for _ in range(4)]
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_compiled_is_eager(case):
     agents = made(case), made(case, compiled=False)
-    losses = [[agent.iterate() for _ in range(8)] for agent in agents]
+    said, losses = zip(*map(learnt, agents), strict=True)
+    for first, second in zip(*said, strict=True):
+        np.testing.assert_allclose(first, second, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(*losses, rtol=1e-3, atol=1e-4)
     first, second = map(weights, agents)
     for name in first:
@@ -76,7 +94,7 @@ def test_critics_overfit_one_batch(case):
             p.data = p.data * 0
     agent.tau = 0.0
     if case == "sac":
-        agent.ent_coef = 1e-6
+        agent.ent_coef = 0.0
     for group in agent.optimizer.param_groups:
         group["lr"] = 0.01
     losses = [agent.learn() for _ in range(400)]
@@ -95,6 +113,15 @@ def test_a_policy_gradient_makes_better_actions_likelier():
     np.testing.assert_array_equal(agent.policy(seen[0]), 1)
 
 
+def test_a_minibatch_of_one_step():
+    """It has no deviation to be divided by: its advantage is taken as it is."""
+    agent = rl.PPO(rl.Environments("CartPole-v1"), n_steps=3, batch_size=1, n_epochs=2, net_arch=(8,))
+    before = weights(agent)
+    assert np.isfinite(agent.iterate())
+    assert all(np.isfinite(x).all() for x in weights(agent).values())
+    assert any((x != before[name]).any() for name, x in weights(agent).items() if name.startswith("policy"))
+
+
 def test_an_unfinished_episode_has_no_say_in_reinforce():
     agent = made("reinforce")
     ended = np.array([[False, False], [True, False], [False, False]])
@@ -111,3 +138,23 @@ def test_an_algorithm_for_other_actions():
         rl.SAC(rl.Environments("CartPole-v1"))
     with pytest.raises(ArgumentError, match="continuous"):
         rl.DQN(rl.Environments("Pendulum-v1"))
+
+
+def test_no_entropy_is_not_a_learned_one():
+    """`ent_coef` is α where it is given, 0 as well, and learned where it isn't."""
+    for given, learned in ((None, True), (0.0, False), (0.3, False)):
+        agent = rl.SAC(rl.Environments("Pendulum-v1"), net_arch=(8,), ent_coef=given, batch_size=4, learning_starts=4)
+        for _ in range(8):
+            agent.iterate()
+        assert (agent.model.log_alpha.item() != 0) == learned
+        assert float(agent.alpha()) == pytest.approx(np.exp(agent.model.log_alpha.item()) if learned else given)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_networks_are_made_again_from_their_architecture(case):
+    agent = made(case)
+    again = type(agent).networks(agent.spaces, **json.loads(json.dumps(agent.architecture)))
+    again.load_state_dict(agent.model.state_dict())
+    seen = mg.tensor(agent.environments.observations)
+    for mine, theirs in zip(agent.model.act(seen), again.act(seen), strict=True):
+        np.testing.assert_array_equal(mine.data, theirs.data)

@@ -7,19 +7,23 @@ import json
 import gymnasium
 import numpy as np
 import pytest
+from gymnasium import spaces
 from hypothesis import given
 from hypothesis import strategies as st
 
-from microgradient.errors import ArgumentError, DataError
+from microgradient.errors import ArgumentError, DataError, NonFiniteError
 from microgradient.rl import (
     Environments,
     PrioritizedReplayBuffer,
+    Reinforce,
     ReplayBuffer,
     Rollout,
     SumTree,
     episode_returns,
     gae,
 )
+from microgradient.rl.environments import Spaces
+from microgradient.rl.evaluation import episode_states
 
 NAMES = ["CartPole-v1", "Acrobot-v1", "Pendulum-v1", "MountainCarContinuous-v0"]
 
@@ -177,6 +181,23 @@ def test_environments_move_as_gymnasiums_do(name):
         assert up.tolist() == [True, False]
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_without_motion_gymnasium_steps(name):
+    ours, theirs = Environments(name, 2, seed=4), Environments(name, 2, seed=4, motion=False)
+    rng, ended = np.random.default_rng(0), 0
+    for _ in range(60):
+        n = ours.spaces.actions
+        actions = rng.integers(0, n, 2) if ours.spaces.discrete else rng.uniform(-1, 1, (2, n)).astype(np.float32)
+        mine, yours = ours.step(actions), theirs.step(actions)
+        for a, b in zip(mine, yours, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3)
+        ended += mine.ended.sum()
+        np.testing.assert_allclose(ours.observations, theirs.observations, rtol=1e-3, atol=1e-3)
+    assert ended > 0 or name != "CartPole-v1"
+    with pytest.raises(DataError, match=name):
+        theirs.state_dict()
+
+
 def test_environments_without_equations_are_stepped_by_gymnasium():
     around = Environments("MountainCar-v0", 2, seed=0)
     outcomes = [around.step(np.array([0, 2])) for _ in range(200)]
@@ -185,6 +206,88 @@ def test_environments_without_equations_are_stepped_by_gymnasium():
     assert list(around.returns) == [-200.0, -200.0]
     with pytest.raises(DataError, match="MountainCar-v0"):
         around.state_dict()
+
+
+class Anything(gymnasium.Env):
+    """An environment with any spaces, whose episodes never end."""
+
+    def __init__(self, seen, done, **_):
+        self.observation_space, self.action_space = seen, done
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return self.observation_space.sample(), {}
+
+    def step(self, action):
+        assert self.action_space.contains(action)
+        return self.observation_space.sample(), 1.0, False, False, {}
+
+
+@pytest.fixture
+def registered():
+    """Registers `Anything` with these spaces."""
+    names = []
+
+    def register(seen, done, **more):
+        names.append(f"Anything{len(names)}-v0")
+        gymnasium.register(names[-1], Anything, kwargs={"seen": seen, "done": done}, **more)
+        return names[-1]
+
+    yield register
+    for name in names:
+        del gymnasium.registry[name]
+
+
+BOX, TWO = spaces.Box(-1, 1, (3,)), spaces.Discrete(2)
+
+
+@pytest.mark.parametrize(("seen", "done"), [
+    (BOX, spaces.Box(-np.inf, np.inf, (1,))), (BOX, spaces.Box(0, np.inf, (2,))), (BOX, spaces.Box(-1, 1, (2, 2))),
+    (BOX, spaces.Box(0, 9, (2,), np.int64)), (BOX, spaces.MultiBinary(3)), (BOX, spaces.MultiDiscrete([2, 3])),
+    (BOX, spaces.Discrete(2, start=5)), (BOX, spaces.Dict(a=TWO)), (BOX, spaces.Tuple([TWO, TWO])),
+    (spaces.Box(0, 1, (2, 2)), TWO), (spaces.Box(0, 1, ()), TWO), (spaces.Discrete(4), TWO), (spaces.Dict(a=BOX), TWO),
+    (spaces.MultiBinary(4), TWO),
+], ids=str)  # fmt: skip
+def test_spaces_that_are_not_understood(registered, seen, done):
+    kind = type(done if seen is BOX else seen).__name__
+    with pytest.raises(ArgumentError, match=rf"An (action|observation) of Anything0-v0 is {kind}.*wrapper") as caught:
+        Environments(registered(seen, done), 2)
+    assert caught.value.code == "MG188"
+
+
+def test_spaces_that_are_understood(registered):
+    uneven = spaces.Box(np.array([-2, 0]), np.array([4, 1]), dtype=np.float64)
+    found = [Environments(registered(BOX, done), 2).spaces for done in (spaces.Discrete(3), uneven)]
+    assert found == [Spaces(3, 3, True), Spaces(3, 2, False, (-2.0, 0.0), (4.0, 1.0))]
+
+
+@pytest.mark.parametrize("name", [*NAMES, "MountainCar-v0"])
+def test_what_is_no_action(name):
+    around = Environments(name, 2, seed=0)
+    if around.spaces.discrete:
+        wrong = [[0, around.spaces.actions], [-1, 0], [0], [[0], [1]], [0.0, 1.0], [np.nan, 0.0]]
+    else:
+        wrong = [[0.0, 0.0], [[0.0]], [[0.0], [np.nan]], [[0.0], [np.inf]]]
+    for actions in wrong:
+        with pytest.raises((ArgumentError, NonFiniteError), match=r"^(Actions are|There are the actions 0 to)"):
+            around.step(actions)
+    np.testing.assert_array_equal(around.observations, Environments(name, 2, seed=0).observations)
+
+
+def test_what_has_no_time_limit(registered):
+    name = registered(BOX, TWO)
+    for of in (lambda: episode_returns(lambda seen: np.zeros(len(seen), np.int64), name, 2),
+               lambda: Reinforce(Environments(name))):  # fmt: skip
+        with pytest.raises(ArgumentError, match=f"{name} has no time limit"):
+            of()
+    assert Reinforce(Environments(name), n_steps=4).n_steps == 4
+    limited = registered(BOX, TWO, max_episode_steps=7)
+    np.testing.assert_array_equal(episode_returns(lambda seen: np.zeros(len(seen), np.int64), limited, 2), [7, 7])
+
+
+def test_states_that_are_not_known():
+    with pytest.raises(DataError, match="What MountainCar-v0 keeps in itself isn't known"):
+        episode_states(lambda seen: np.zeros(1, np.int64), "MountainCar-v0")
 
 
 def test_episodes_have_seeds_of_their_own():

@@ -10,7 +10,7 @@ import pytest
 import microgradient as mg
 from microgradient.cli import main
 from microgradient.errors import DataError
-from microgradient.recipes import RECIPES, gridworld
+from microgradient.recipes import RECIPES
 from microgradient.recipes.cartpole import CartPole
 from microgradient.rl import recipe as shared
 from microgradient.rl.recipe import DiscreteOptions
@@ -92,9 +92,19 @@ def test_bad_observations_get_one_sentence(short, tmp_path):
     predictor = mg.load(session.folder.path)
     np.save(tmp_path / "wide.npy", np.zeros((2, 5)))
     (tmp_path / "words.csv").write_text("a,b\n")
-    for name, said in (("wide.npy", r"\(2, 5\)"), ("words.csv", "words.csv"), ("none.npy", "none.npy")):
+    np.save(tmp_path / "nan.npy", [[0.0, 0, 0, 0], [0, 0, np.nan, 0]])
+    np.save(tmp_path / "huge.npy", [[0.0, 1e300, 0, 0]])
+    np.save(tmp_path / "text.npy", np.full((1, 4), "a"))
+    (tmp_path / "nan.csv").write_text("a,b,c,d\n1,2,3,4\n1,inf,3,4\n")
+    (tmp_path / "narrow.csv").write_text("1,2,3\n4,5,6\n")
+    for name, said in (("wide.npy", r"\(2, 5\)"), ("words.csv", "words.csv"), ("none.npy", "none.npy"),
+                       ("nan.npy", "nan.npy, row 2, number 3: nan"), ("huge.npy", "row 1, number 2"), ("text.npy", "dtype"),
+                       ("nan.csv", "nan.csv, row 2, column 'b': 'inf'"), ("narrow.csv", "3 columns.*4 numbers")):  # fmt: skip
         with pytest.raises(DataError, match=said):
             predictor.read([str(tmp_path / name)])
+    with pytest.raises(DataError, match="The array, row 1, number 1: nan"):
+        predictor.predict(np.full(4, np.nan))
+    assert predictor.predict(np.zeros(4))["action"].shape == (1,)
     with pytest.raises(DataError, match="seed"):
         predictor.evaluate("data.csv")
 
@@ -122,34 +132,3 @@ def test_the_options_say_what_is_the_algorithms_own():
     recipe = CartPole(DiscreteOptions(algorithm="ppo", lr=0.5, batch_size=32))
     assert recipe.agent.batch_size == 32
     assert recipe.agent.optimizer.param_groups[0]["lr"] == 0.5
-
-
-# ------------------------------------------------------------------------------------------------------------- gridworld
-
-
-def test_the_gradient_by_hand_is_the_engines():
-    rng = np.random.default_rng(0)
-    logits, values = rng.normal(size=(len(gridworld.NEXT), 4)), rng.normal(size=len(gridworld.NEXT))
-    cells, moves, returns = gridworld.walk(logits, rng.integers(0, len(values), 20), rng)
-    x = mg.tensor(logits, requires_grad=True)
-    logs = mg.nn.functional.log_softmax(x, -1)[mg.tensor(cells), mg.tensor(moves)]
-    advantages = np.where(cells == gridworld.GOAL, 0.0, returns - values[cells])
-    (-mg.sum(logs * advantages) / 20).backward()
-    np.testing.assert_allclose(
-        gridworld.policy_gradient(logits, values, cells, moves, returns), x.grad.data, atol=1e-12
-    )
-
-
-def test_gridworld_finds_the_shortest_ways(tmp_path, capsys):
-    folder = str(tmp_path / "run")
-    assert main(["train", "gridworld", "--seed", "3", "--out", folder]) == 0
-    assert "cells with a shortest way 100.00 %" in capsys.readouterr().out
-    far = gridworld.distances()
-    at = 0
-    for left in reversed(range(far[0])):  # what it learnt leads from the corner to the goal, a step nearer each time
-        at = gridworld.NEXT[at, mg.load(folder).moves()[at]]
-        assert far[at] == left
-    assert main(["predict", folder, "3,5", "0,0"]) == 0
-    assert capsys.readouterr().out.splitlines()[1] == "3,5,↓"
-    assert main(["predict", folder, "9,9"]) == 1
-    assert "'9,9'" in capsys.readouterr().err

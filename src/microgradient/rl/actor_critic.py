@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,8 +13,8 @@ import microgradient as mg
 from .. import nn, optim
 from ..tensor import Tensor
 from .agent import OffPolicyAgent
-from .environments import Environments, Spaces
-from .networks import SquashedGaussian, TwinCritic, copy_parameters, mlp, polyak_update
+from .environments import Environments
+from .networks import SACNetworks, TD3Networks, polyak_update
 from .replay import ReplayBuffer
 from .updates import Optimizers, Update
 
@@ -73,13 +73,13 @@ class ContinuousAgent(OffPolicyAgent):
 class SAC(ContinuousAgent):
     """Soft actor-critic (Haarnoja et al. 2018, https://arxiv.org/abs/1812.05905). Each update, in this order:
 
-    1. α: - log α · mean(log π(ã|s) + H̄), H̄ = -dimensions of the action, ã drawn from the policy (`ent_coef` = 0: learned, the
-       default; else it is α and stays);
+    1. α: - log α · mean(log π(ã|s) + H̄), H̄ = -dimensions of the action, ã drawn from the policy (unless `ent_coef` is given:
+       it is α, and stays);
     2. critics: ½ Σ mean (Q_i(s, a) - y)², y = r + γ (min Q'_i(s', ã') - α log π(ã'|s'));
     3. actor: mean(α log π(ã|s) - min Q_i(s, ã));
     4. targets: θ' ← (1 - τ) θ' + τ θ.
 
-    Names and defaults are stable-baselines3's.
+    Names and defaults are stable-baselines3's, but for `buffer_size` (there 1,000,000) and None for a learned α (there "auto").
 
     >>> agent = SAC(Environments("Pendulum-v1"), learning_starts=16, batch_size=8, net_arch=(8,))
     >>> losses = [agent.iterate() for _ in range(20)]
@@ -88,6 +88,7 @@ class SAC(ContinuousAgent):
     """
 
     name: ClassVar[str] = "sac"
+    networks: ClassVar[Callable[..., nn.Module]] = SACNetworks
     model: SACNetworks
 
     def __init__(
@@ -97,13 +98,13 @@ class SAC(ContinuousAgent):
         compiled: bool = True,
         *,
         learning_rate: float = 3e-4,
-        ent_coef: float = 0.0,
+        ent_coef: float | None = None,
         net_arch: Sequence[int] = (256, 256),
         **settings: Any,
     ) -> None:
         super().__init__(environments, seed, compiled, **settings)
         self.ent_coef, self.target_entropy = ent_coef, -float(self.spaces.actions)
-        self.model = self.networks(self.spaces, net_arch)
+        self.model = self.make_model(hidden=[*net_arch])
         actor, model = self.model.actor, self.model
         self.of_actor, self.of_critic, self.of_alpha = (
             optim.Adam(parameters, lr=learning_rate)
@@ -112,10 +113,6 @@ class SAC(ContinuousAgent):
         self.optimizer = Optimizers(self.of_actor, self.of_critic, self.of_alpha)
         self.update = Update(lambda *batch: self.descend(*batch), compiled)
         self._draw = self.program(lambda seen, noise: actor.sample(seen, noise)[0])
-
-    @staticmethod
-    def networks(spaces: Spaces, hidden: Sequence[int], dueling: bool = False) -> SACNetworks:
-        return SACNetworks(spaces, hidden)
 
     def act(self, observations: Array) -> Array:
         with mg.no_grad():
@@ -131,7 +128,7 @@ class SAC(ContinuousAgent):
         """One update by a minibatch; returns the critics' loss."""
         drawn, log_prob = self.model.actor.sample(observations, noise)
         alpha = self.alpha()
-        if not self.ent_coef:
+        if self.ent_coef is None:
             self.of_alpha.zero_grad()
             self.alpha_loss(log_prob).backward()
             self.of_alpha.step()
@@ -149,7 +146,7 @@ class SAC(ContinuousAgent):
 
     def alpha(self) -> Tensor | float:
         """The temperature, a constant to the losses."""
-        return self.ent_coef or mg.exp(self.model.log_alpha.detach())
+        return mg.exp(self.model.log_alpha.detach()) if self.ent_coef is None else self.ent_coef
 
     def alpha_loss(self, log_prob: Tensor) -> Tensor:
         """Of log α: it rises while the entropy is below its target."""
@@ -178,7 +175,8 @@ class TD3(ContinuousAgent):
     """Twin delayed DDPG (Fujimoto et al. 2018, https://arxiv.org/abs/1802.09477). Each update: the critics descend on
     Σ mean (Q_i(s, a) - y)², y = r + γ min Q'_i(s', clip(π'(s') + clip(ε, ±target_noise_clip), ±1)), ε normal with standard
     deviation `target_policy_noise`; every `policy_delay`-th time the actor descends on - mean Q_1(s, π(s)), and the targets
-    move on by τ. Names and defaults are stable-baselines3's.
+    move on by τ. Names and defaults are stable-baselines3's, but for `buffer_size` (there 1,000,000) and `action_noise` (there
+    none, here 0.1, as in the paper).
 
     >>> agent = TD3(Environments("Pendulum-v1"), learning_starts=16, batch_size=8, net_arch=(8,))
     >>> losses = [agent.iterate() for _ in range(20)]
@@ -187,6 +185,7 @@ class TD3(ContinuousAgent):
     """
 
     name: ClassVar[str] = "td3"
+    networks: ClassVar[Callable[..., nn.Module]] = TD3Networks
     model: TD3Networks
 
     def __init__(
@@ -206,16 +205,12 @@ class TD3(ContinuousAgent):
         super().__init__(environments, seed, compiled, action_noise=action_noise, **settings)
         self.policy_delay, self.updates = policy_delay, 0
         self.target_policy_noise, self.target_noise_clip = target_policy_noise, target_noise_clip
-        self.model = self.networks(self.spaces, net_arch)
+        self.model = self.make_model(hidden=[*net_arch])
         self.of_actor = optim.Adam(self.model.actor.parameters(), lr=learning_rate)
         self.of_critic = optim.Adam(self.model.critic.parameters(), lr=learning_rate)
         self.optimizer = Optimizers(self.of_actor, self.of_critic)
         self.update = self.program(self.descend)
         self._choose = self.program(lambda seen: self.model.actor(seen))
-
-    @staticmethod
-    def networks(spaces: Spaces, hidden: Sequence[int], dueling: bool = False) -> TD3Networks:
-        return TD3Networks(spaces, hidden)
 
     def act(self, observations: Array) -> Array:
         with mg.no_grad():
@@ -271,44 +266,3 @@ class TD3(ContinuousAgent):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         super().load_state_dict(state)
         self.updates = int(state["updates"])
-
-
-class Actors(nn.Module):
-    """Networks with an actor and twin critics."""
-
-    spaces: Spaces
-    actor: nn.Module
-    critic: TwinCritic
-
-    def act(self, observations: Tensor) -> tuple[Tensor, Tensor]:
-        """The actor's actions, as the environment takes them, and the smaller of what the critics say of them."""
-        actions = self.actor(observations)
-        return self.spaces.scaled(actions), mg.minimum(*self.critic(observations, actions))
-
-
-class SACNetworks(Actors):
-    """Actor, critics, the critics' targets, and log α."""
-
-    actor: SquashedGaussian
-
-    def __init__(self, spaces: Spaces, hidden: Sequence[int]) -> None:
-        super().__init__()
-        self.spaces, features, actions = spaces, spaces.features, spaces.actions
-        self.actor = SquashedGaussian(features, actions, hidden)
-        self.critic, self.target = (TwinCritic(features, actions, hidden) for _ in range(2))
-        self.log_alpha = nn.Parameter(mg.zeros(1))
-        copy_parameters(self.critic, self.target)
-        self.target.requires_grad_(False)
-
-
-class TD3Networks(Actors):
-    """Actor and critics, and their targets."""
-
-    def __init__(self, spaces: Spaces, hidden: Sequence[int]) -> None:
-        super().__init__()
-        self.spaces, features, actions = spaces, spaces.features, spaces.actions
-        self.actor, self.actor_target = (mlp((features, *hidden, actions), last=nn.Tanh) for _ in range(2))
-        self.critic, self.critic_target = (TwinCritic(features, actions, hidden) for _ in range(2))
-        for source, target in ((self.actor, self.actor_target), (self.critic, self.critic_target)):
-            copy_parameters(source, target)
-            target.requires_grad_(False)

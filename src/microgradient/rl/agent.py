@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import nn
 from ..errors import ArgumentError
 from ..tape import no_grad
-from .environments import Environments, Spaces
+from .environments import Environments
 from .replay import ReplayBuffer
 from .updates import program
 
@@ -33,6 +34,10 @@ class Agent:
     name: ClassVar[str]
     loss_of: ClassVar[str]  # what `iterate` gives
     discrete: ClassVar[bool | None] = None  # which actions it is for; None: both
+    networks: ClassVar[Callable[..., nn.Module]]
+    """What it trains, as one module made from `Spaces` and, by name, its architecture. Its method `act` gives, for observations,
+    the actions held to be best, as the environment takes them, and their values.
+    """
 
     model: Any
     optimizer: Any
@@ -46,12 +51,10 @@ class Agent:
         self.steps = 0  # of environments
         self._act = self.program(lambda seen: self.model.act(seen)[0])
 
-    @staticmethod
-    def networks(spaces: Spaces, hidden: Sequence[int], dueling: bool = False) -> Any:
-        """The networks that this algorithm trains, as one module. Its method `act` gives, for observations, the actions held
-        to be best, as the environment takes them, and their values.
-        """
-        raise NotImplementedError
+    def make_model(self, **architecture: Any) -> Any:
+        """The networks of this architecture, which is kept: with it they can be made again from a run folder."""
+        self.architecture = architecture
+        return self.networks(self.spaces, **architecture)
 
     @property
     def steps_per_iteration(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,8 +13,8 @@ import microgradient as mg
 from .. import nn, optim
 from ..tensor import Tensor
 from .agent import OffPolicyAgent
-from .environments import Environments, Spaces
-from .networks import QNetwork, copy_parameters
+from .environments import Environments
+from .networks import DQNetworks, copy_parameters
 from .replay import PrioritizedReplayBuffer, ReplayBuffer
 from .updates import Update
 
@@ -28,7 +28,8 @@ class DQN(OffPolicyAgent):
 
     `double`: the best action is Q's, its value Q'’s (van Hasselt et al. 2016, https://arxiv.org/abs/1509.06461). `dueling`:
     see `QNetwork`. `prioritized`: transitions are drawn by TD error, with β rising from 0.4 to 1 in `prioritized_steps`
-    steps, see `PrioritizedReplayBuffer`. The other names are stable-baselines3's.
+    steps, see `PrioritizedReplayBuffer`. The other names and defaults are stable-baselines3's, but for `buffer_size` (there
+    1,000,000) and `exploration_steps` (there `exploration_fraction`, 0.1 of the training).
 
     >>> agent = DQN(Environments("CartPole-v1", count=2), learning_starts=16, batch_size=8, double=True, prioritized=True)
     >>> losses = [agent.iterate() for _ in range(10)]
@@ -39,6 +40,7 @@ class DQN(OffPolicyAgent):
     name: ClassVar[str] = "dqn"
     loss_of: ClassVar[str] = "Huber"
     discrete: ClassVar[bool | None] = True
+    networks: ClassVar[Callable[..., nn.Module]] = DQNetworks
     model: DQNetworks
 
     def __init__(
@@ -68,15 +70,11 @@ class DQN(OffPolicyAgent):
         self.prioritized, self.prioritized_steps = prioritized, prioritized_steps
         kind = PrioritizedReplayBuffer if prioritized else ReplayBuffer
         self.memory = kind(buffer_size, (self.spaces.features,), (), np.int64)
-        self.model = self.networks(self.spaces, net_arch, dueling)
+        self.model = self.make_model(hidden=[*net_arch], dueling=dueling)
         self.parameters = [*self.model.online.parameters()]
         self.optimizer = optim.Adam(self.parameters, lr=learning_rate)
         self.update = Update(lambda *batch: self.descend(*batch)[0], compiled)
         self._weighted = self.program(self.descend)
-
-    @staticmethod
-    def networks(spaces: Spaces, hidden: Sequence[int], dueling: bool = False) -> DQNetworks:
-        return DQNetworks(spaces, hidden, dueling)
 
     @property
     def epsilon(self) -> float:
@@ -129,18 +127,3 @@ class DQN(OffPolicyAgent):
             target = rewards + (1.0 - terminated) * self.gamma * value
         chosen = mg.take_along_axis(self.model.online(observations), actions[..., None], axis=-1)[..., 0]
         return mg.mean(weights * nn.functional.smooth_l1_loss(chosen, target, reduction="none")), chosen - target
-
-
-class DQNetworks(nn.Module):
-    """The network that learns, and its copy that the targets are of."""
-
-    def __init__(self, spaces: Spaces, hidden: Sequence[int], dueling: bool) -> None:
-        super().__init__()
-        self.online, self.target = (QNetwork(spaces.features, spaces.actions, hidden, dueling) for _ in range(2))
-        copy_parameters(self.online, self.target)
-        self.target.requires_grad_(False)
-
-    def act(self, observations: Tensor) -> tuple[Tensor, Tensor]:
-        """The best actions, and the values of all."""
-        values = self.online(observations)
-        return mg.argmax(values, axis=-1), values

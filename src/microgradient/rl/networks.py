@@ -143,6 +143,62 @@ class TwinCritic(nn.Module):
         return self.first(x)[..., 0], self.second(x)[..., 0]
 
 
+class DQNetworks(nn.Module):
+    """The network that learns, and its copy that the targets are of."""
+
+    def __init__(self, spaces: Spaces, hidden: Sequence[int], dueling: bool = False) -> None:
+        super().__init__()
+        self.online, self.target = (QNetwork(spaces.features, spaces.actions, hidden, dueling) for _ in range(2))
+        copy_parameters(self.online, self.target)
+        self.target.requires_grad_(False)
+
+    def act(self, observations: Tensor) -> tuple[Tensor, Tensor]:
+        """The best actions, and the values of all."""
+        values = self.online(observations)
+        return mg.argmax(values, axis=-1), values
+
+
+class Actors(nn.Module):
+    """Networks with an actor and twin critics."""
+
+    spaces: Spaces
+    actor: nn.Module
+    critic: TwinCritic
+
+    def act(self, observations: Tensor) -> tuple[Tensor, Tensor]:
+        """The actor's actions, as the environment takes them, and the smaller of what the critics say of them."""
+        actions = self.actor(observations)
+        return self.spaces.scaled(actions), mg.minimum(*self.critic(observations, actions))
+
+
+class SACNetworks(Actors):
+    """Actor, critics, the critics' targets, and log α."""
+
+    actor: SquashedGaussian
+
+    def __init__(self, spaces: Spaces, hidden: Sequence[int]) -> None:
+        super().__init__()
+        self.spaces, features, actions = spaces, spaces.features, spaces.actions
+        self.actor = SquashedGaussian(features, actions, hidden)
+        self.critic, self.target = (TwinCritic(features, actions, hidden) for _ in range(2))
+        self.log_alpha = nn.Parameter(mg.zeros(1))
+        copy_parameters(self.critic, self.target)
+        self.target.requires_grad_(False)
+
+
+class TD3Networks(Actors):
+    """Actor and critics, and their targets."""
+
+    def __init__(self, spaces: Spaces, hidden: Sequence[int]) -> None:
+        super().__init__()
+        self.spaces, features, actions = spaces, spaces.features, spaces.actions
+        self.actor, self.actor_target = (mlp((features, *hidden, actions), last=nn.Tanh) for _ in range(2))
+        self.critic, self.critic_target = (TwinCritic(features, actions, hidden) for _ in range(2))
+        for source, target in ((self.actor, self.actor_target), (self.critic, self.critic_target)):
+            copy_parameters(source, target)
+            target.requires_grad_(False)
+
+
 def copy_parameters(source: nn.Module, target: nn.Module) -> None:
     """The hard update of a target network: θ' ← θ."""
     for p, q in zip(target.parameters(), source.parameters(), strict=True):

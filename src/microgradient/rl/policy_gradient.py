@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,7 +13,7 @@ import microgradient as mg
 from .. import nn, optim
 from ..tensor import Tensor
 from .agent import Agent
-from .environments import Environments, Spaces
+from .environments import Environments
 from .networks import ActorCritic
 from .rollout import Rollout, gae, roll
 from .updates import Update
@@ -37,6 +37,7 @@ class A2C(Agent):
 
     name: ClassVar[str] = "a2c"
     loss_of: ClassVar[str] = "surrogate"
+    networks: ClassVar[Callable[..., nn.Module]] = ActorCritic
     model: ActorCritic
 
     def __init__(
@@ -57,7 +58,7 @@ class A2C(Agent):
         super().__init__(environments, seed, compiled)
         self.n_steps, self.gamma, self.gae_lambda = n_steps, gamma, gae_lambda
         self.ent_coef, self.vf_coef, self.max_grad_norm = ent_coef, vf_coef, max_grad_norm
-        self.model = model = self.networks(self.spaces, net_arch)
+        self.model = model = self.make_model(hidden=[*net_arch])
         self.parameters = [*model.parameters()]
         self.optimizer = self.make_optimizer(learning_rate)
         self.update = Update(self.descend, compiled)
@@ -68,10 +69,6 @@ class A2C(Agent):
             return values, model(reached)[1], model.log_prob(said, actions)
 
         self._look = self.program(look)
-
-    @staticmethod
-    def networks(spaces: Spaces, hidden: Sequence[int], dueling: bool = False) -> ActorCritic:
-        return ActorCritic(spaces, hidden)
 
     @property
     def steps_per_iteration(self) -> int:
@@ -136,8 +133,9 @@ class A2C(Agent):
 
 class PPO(A2C):
     """Proximal policy optimisation (Schulman et al. 2017, https://arxiv.org/abs/1707.06347): `n_epochs` passes over a
-    rollout in minibatches, with the loss - mean min(ρÂ, clip(ρ, 1 - ε, 1 + ε)Â) in place of A2C's first term;
-    ρ = π(a|s)/π_old(a|s), ε = clip_range, Â normalised within each minibatch. Names and defaults are stable-baselines3's.
+    rollout in minibatches, with the loss - mean min(ρÂ, clip(ρ, 1 - ε, 1 + ε)Â) in place of A2C's first term,
+    ρ = π(a|s)/π_old(a|s), ε = clip_range. Â is normalised within each minibatch, unless that is a single step; what doesn't
+    fill a minibatch is left out, another part in each epoch. Names and defaults are stable-baselines3's.
 
     >>> agent = PPO(Environments("Pendulum-v1", count=2), n_steps=16, batch_size=8, n_epochs=2)
     >>> loss = agent.iterate()
@@ -177,7 +175,8 @@ class PPO(A2C):
         return self.update(*(x.reshape(size, *x.shape[2:])[rows] for x in steps))
 
     def policy_loss(self, new: Tensor, old: Tensor, advantages: Tensor) -> Tensor:
-        advantages = (advantages - mg.mean(advantages)) / (mg.std(advantages, correction=1) + 1e-8)
+        if advantages.shape[0] > 1:  # of one number there is no deviation
+            advantages = (advantages - mg.mean(advantages)) / (mg.std(advantages, correction=1) + 1e-8)
         ratio = mg.exp(new - old)
         clipped = mg.clip(ratio, 1 - self.clip_range, 1 + self.clip_range)
         return -mg.mean(mg.minimum(advantages * ratio, advantages * clipped))
@@ -188,7 +187,7 @@ class Reinforce(A2C):
     gradient of - mean Â log π(a|s), Â = Σ γ^k r_{t+k} - V(s_t), normalised. The time limit counts as the end.
 
     All environments begin together and run for `n_steps` steps, by default the time limit; what is unfinished then has no
-    say.
+    say but in the entropy, if `ent_coef` is not 0.
 
     >>> agent = Reinforce(Environments("CartPole-v1", count=2), n_steps=40)
     >>> loss = agent.iterate()
@@ -200,6 +199,8 @@ class Reinforce(A2C):
 
     def __init__(self, environments: Environments, seed: int = 0, compiled: bool = True, *, learning_rate: float = 1e-2,
                  n_steps: int = 0, **settings: Any) -> None:  # fmt: skip
+        if not n_steps:
+            environments.check_limit()
         super().__init__(environments, seed, compiled, learning_rate=learning_rate, n_steps=n_steps or environments.longest,
                          **settings)  # fmt: skip
 
@@ -215,7 +216,7 @@ class Reinforce(A2C):
         finished = np.logical_or.accumulate(rollout.ended[::-1])[::-1]
         errors = gae(rollout, values, np.where(rollout.ended, 0.0, next_values), self.gamma, 1.0)
         count, found = max(int(finished.sum()), 1), errors[finished]
-        normal = (errors - found.mean()) / (found.std() + 1e-8) if found.size else errors
+        normal = (errors - found.mean()) / (found.std() + 1e-8) if found.size > 1 else errors
         # the means are over all steps: those that count make up for those that don't
         advantages = np.where(finished, normal * (finished.size / count), 0.0).astype(np.float32)
         return advantages, np.where(finished, values + errors, values).astype(np.float32)

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ..data.numeric_csv import read_points
 from ..errors import DataError
 from ..tensor import Tensor
 from ..train.predictor import Predictor
@@ -24,16 +25,16 @@ class PolicyPredictor(Predictor):
     """Observations (observations, features) to the action for each, and its value: V(s) of reinforce, a2c and ppo, the smaller
     of the critics' Q(s, a) of sac and td3, all actions' Q(s, ·) of dqn.
 
-    >>> cartpole = {"environment": "CartPole-v1", "algorithm": "dqn", "hidden": [8], "dueling": False,
+    >>> cartpole = {"environment": "CartPole-v1", "algorithm": "dqn", "networks": {"hidden": [8]},
     ...             "spaces": {"features": 4, "actions": 2, "discrete": True}}
     >>> found = PolicyPredictor(cartpole).predict(np.zeros((3, 4)))
     >>> found["action"].shape, found["value"].shape
     ((3,), (3, 2))
     """
 
-    takes: ClassVar[str] = "observations (.npy, or CSV files without a header)"
+    takes: ClassVar[str] = "observations (.npy or CSV files)"
 
-    def __init__(self, details: Mapping[str, Any]) -> None:
+    def __init__(self, details: Mapping[str, Any], model: Any = None) -> None:
         from . import AGENTS
 
         super().__init__(details)
@@ -41,12 +42,14 @@ class PolicyPredictor(Predictor):
         bounds = {name: tuple(found[name]) for name in ("low", "high") if name in found}
         self.spaces = Spaces(**{**found, **bounds})
         self.environment = details["environment"]
-        self.model = AGENTS[details["algorithm"]].networks(self.spaces, details["hidden"], details["dueling"])
+        networks = AGENTS[details["algorithm"]].networks
+        self.model: Any = networks(self.spaces, **details["networks"]) if model is None else model
 
     def predict(self, inputs: Any) -> dict[str, Array]:
-        """The best action for each observation, and the values."""
+        """The best action for each observation, and the values. Raises DataError (MG182) for what is no observation."""
+        observations = self._checked(inputs, "The array")
         with self.inference():
-            actions, values = self._act(np.asarray(inputs, np.float32))
+            actions, values = self._act(observations)
         return {"action": actions, "value": values}
 
     def _act(self, observations: Array) -> tuple[Array, Array]:
@@ -54,7 +57,26 @@ class PolicyPredictor(Predictor):
         return np.asarray(actions.data), np.asarray(values.data)
 
     def read(self, names: Sequence[str]) -> Array:
-        return np.concatenate([_read(Path(name), self.spaces.features) for name in names])
+        return np.concatenate([self._checked(_read(name, self.spaces.features), name) for name in names])
+
+    def _checked(self, found: Any, name: str) -> Array:
+        """Observations (observations, features), float32; a single one may lack the first axis."""
+        observations = np.atleast_2d(np.asarray(found))
+        if (
+            observations.ndim != 2
+            or observations.shape[1] != self.spaces.features
+            or observations.dtype.kind not in "fiub"
+        ):
+            raise DataError("MG182", f"{name} has the shape {observations.shape} and the dtype {observations.dtype}, and an "
+                                     f"observation here is {self.spaces.features} numbers: (observations, "
+                                     f"{self.spaces.features}).")  # fmt: skip
+        with np.errstate(over="ignore"):
+            observations = observations.astype(np.float32)
+        if not np.isfinite(observations).all():
+            row, column = np.argwhere(~np.isfinite(observations))[0]
+            raise DataError("MG182", f"{name}, row {row + 1}, number {column + 1}: {observations[row, column]} is not finite, or "
+                                     "too large for float32.")  # fmt: skip
+        return observations
 
     def rows(self, inputs: Any, predicted: Any) -> tuple[list[str], list[list[Any]]]:
         columns = {"action": predicted["action"], "value": predicted["value"]}
@@ -89,13 +111,10 @@ class PolicyPredictor(Predictor):
         save_film(self.environment, self.states(seed), path)
 
 
-def _read(path: Path, features: int) -> Array:
+def _read(name: str, features: int) -> Array:
+    if Path(name).suffix != ".npy":
+        return read_points([name], features)
     try:
-        found = np.load(path) if path.suffix == ".npy" else np.loadtxt(path, delimiter=",", ndmin=2)
-        observations = np.atleast_2d(np.asarray(found, np.float32))
+        return np.asarray(np.load(name))
     except (OSError, ValueError, EOFError) as error:
-        raise DataError("MG180", f"Can't read observations from {path}: {error}.") from error
-    if observations.ndim != 2 or observations.shape[1] != features:
-        raise DataError("MG182", f"{path} has the shape {observations.shape}, and an observation here is {features} numbers: "
-                                 f"(observations, {features}).")  # fmt: skip
-    return observations
+        raise DataError("MG180", f"Can't read observations from {name}: {error}.") from error

@@ -98,17 +98,15 @@ class ControlRecipe(Recipe):
         super().__init__(replace(options, lr=self.rate, batch_size=told.get("batch_size", self.agent.steps_per_iteration),
                                  optimizer=options.algorithm))  # fmt: skip
         self.loss_unit = self.agent.loss_of
-        self.predictor = PolicyPredictor(self.details())
-        self.model = self.predictor.model = self.agent.model
+        self.model = self.agent.model
+        self.predictor = PolicyPredictor(self.details(), self.model)
 
     def details(self) -> dict[str, Any]:
-        told, options = self.settings[self.options.algorithm], self.options
         return {
             "environment": self.environment,
             "algorithm": self.options.algorithm,
             "spaces": self.agent.spaces._asdict(),
-            "hidden": list(told.get("net_arch", (64, 64))),
-            "dueling": getattr(options, "dueling", False),
+            "networks": self.agent.architecture,
         }
 
     def optimizer(self) -> Any:
