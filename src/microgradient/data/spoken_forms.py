@@ -44,8 +44,8 @@ def date_in_words(year: int, month: int, day: int) -> str:
 
 
 def spoken_forms(count: int, seed: int) -> list[tuple[str, str]]:
-    """So many different numbers and dates, half of each, as pairs (digits, words), drawn by a seed. Numbers of each length
-    come equally often, as far as there are so many.
+    """So many different numbers and dates, half of each, as pairs (digits, words), drawn by a seed. Each number is drawn
+    below one of 10, 100, …, 1,000,000, which have equal chances.
 
     >>> len(set(spoken_forms(200, seed=0)))
     200

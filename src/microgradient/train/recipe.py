@@ -1,4 +1,4 @@
-"""What the training loop asks of a recipe. Each file in `microgradient/recipes/` answers it once."""
+"""What the training loop asks of a recipe. Each recipe in `microgradient/recipes/` answers it once."""
 
 from __future__ import annotations
 
