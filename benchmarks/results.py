@@ -47,6 +47,9 @@ JOBS = (
     Job("outputs", "class_accuracy", None, "≥ twins"),
     Job("language", "test_accuracy", "baseline_accuracy", "> baseline"),
     Job("translate", "test_exact", "baseline_exact", "≥ 99.5 %"),
+    Job("translate --pair en-fr", "test_chrF", "baseline_chrF", "> baseline"),
+    Job("translate --pair en-zh_Hans", "test_chrF", "baseline_chrF", "> baseline"),
+    Job("summarise", "test_ROUGE-L", "baseline_ROUGE-L", "> baseline"),
     Job("depth", "test_accuracy", None, ""),
     *(
         Job(f"{task} --algorithm {name}", "mean_return", "baseline_random_return", goal)

@@ -70,7 +70,7 @@ def assert_same(a, b) -> None:
         assert a == b
 
 
-def check_missing_package(monkeypatch, name: str, package: str) -> None:
+def check_missing_package(monkeypatch, name: str, package: str, **given) -> None:
     """Without the package that ships its data, a recipe says in one sentence what to install."""
     import microgradient.data.installed as installed
     from microgradient.errors import DataError
@@ -78,4 +78,4 @@ def check_missing_package(monkeypatch, name: str, package: str) -> None:
     real = installed.find_spec
     monkeypatch.setattr(installed, "find_spec", lambda found: None if found == package else real(found))
     with pytest.raises(DataError, match=rf"{name} takes its data from {package}.*pip install"):
-        built(name)
+        built(name, **given)

@@ -15,6 +15,8 @@ LANGUAGES = re.findall(
 )
 """The fifty languages, regional forms aside, that have the most messages."""
 
+_FIELD = re.compile(r"%\([^)]*\)[a-z]|%[a-z]|\{[^}]*\}|</?\w[^>]*>")
+_FIELD_CODES = 0xE000  # private characters, one for each placeholder of a message
 _MARKUP = re.compile(r"%\([^)]*\)[a-z]|%[a-z]|\{[^}]*\}|<[^>]*>|&\w+;|https?://\S+")
 
 
@@ -54,3 +56,34 @@ def without_markup(text: str) -> str:
     'Please enter values.'
     """
     return " ".join(_MARKUP.sub(" ", text).split())
+
+
+def fields(message: str) -> list[str]:
+    """The different placeholders and tags of a message.
+
+    >>> fields("%(name)s and %(name)s of <b>{user}</b>")
+    ['%(name)s', '<b>', '{user}', '</b>']
+    """
+    return list(dict.fromkeys(_FIELD.findall(message)))
+
+
+def without_fields(text: str, fields: list[str]) -> str:
+    """A text with a private character for each placeholder that is one of `fields`: what messages that differ in the names of
+    their placeholders have in common.
+
+    >>> [hex(ord(character)) for character in without_fields("%s{n}", ["{n}", "%s"])]
+    ['0xe001', '0xe000']
+    """
+    return _FIELD.sub(
+        lambda found: chr(_FIELD_CODES + fields.index(found[0])) if found[0] in fields else found[0], text
+    )
+
+
+def with_fields(text: str, fields: list[str]) -> str:
+    """The placeholders in their places again; those that there are none for are left out.
+
+    >>> with_fields(without_fields("%s of {n}", ["%s", "{n}"]), ["%d", "{m}"])
+    '%d of {m}'
+    """
+    named = dict(enumerate(fields, _FIELD_CODES))
+    return "".join(named.get(ord(c), "") if _FIELD_CODES <= ord(c) < 0xE100 else c for c in text)

@@ -17,6 +17,7 @@ from .mountaincar import MountainCar
 from .names import Names
 from .outputs import Outputs
 from .pendulum import Pendulum
+from .summarise import Summarise
 from .table import TableRecipe
 from .text import Text
 from .translate import Translate
@@ -35,6 +36,7 @@ _ALL: tuple[type[Recipe], ...] = (
     Text,
     Language,
     Translate,
+    Summarise,
     Yeast,
     Forecast,
     GridWorld,
