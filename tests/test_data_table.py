@@ -14,7 +14,7 @@ from microgradient.data.features import Schema, learn_encodings
 from microgradient.data.numbers import find_number_format
 from microgradient.data.split import split
 from microgradient.data.table import make_table, read_table
-from microgradient.errors import DataError
+from microgradient.errors import ArgumentError, DataError
 
 ROWS = 40
 
@@ -114,7 +114,7 @@ def test_missing_file_and_folder(tmp_path):
     ],
 )
 def test_column_kinds(cells, kind):
-    assert understand("c", cells, ",").kind == kind
+    assert understand("c", cells).kind == kind
 
 
 def test_dates_become_days_since_1970():
@@ -178,7 +178,7 @@ def test_a_time_of_day_becomes_features():
     assert [e.part for e in schema.encodings] == ["days", "hour", "hour of the day", "weekday"]
 
 
-@pytest.mark.parametrize("name", ["PassengerId", "rownames", "shop_id", "X"])
+@pytest.mark.parametrize("name", ["PassengerId", "rownames", "shop_id"])
 def test_row_counters_and_ids_are_left_out(name):
     ids = [str(3 * i + 7) for i in range(40)]
     _, notes = Schema.learn({"a": COLOURS, name: ids}, np.arange(40))
@@ -186,13 +186,13 @@ def test_row_counters_and_ids_are_left_out(name):
 
 
 def test_decimal_commas_in_a_file_with_semicolons():
-    column = understand("c", ["3,5", "4", "-0,25"], ";")
+    column = understand("c", ["3,5", "4", "-0,25"], ",")
     np.testing.assert_array_equal(column.values, [3.5, 4.0, -0.25])
-    assert column.note == "decimal commas"
+    assert column.note == "decimal commas, points between thousands"
 
 
 def test_infinities_count_as_missing_and_are_said():
-    column = understand("c", ["1", "inf", "1e999", "2"], ",")
+    column = understand("c", ["1", "inf", "1e999", "2"])
     assert (column.missing, column.note) == (2, "2 infinite or too large for a float, taken as missing")
 
 
@@ -201,16 +201,16 @@ def test_infinities_count_as_missing_and_are_said():
 def test_training_features_are_standardised_and_nothing_is_learnt_from_the_rest(values, seed):
     training, rest = split(len(values), 0.25, seed)
     cells = [repr(value) for value in values]
-    found, _ = learn_encodings(understand("c", cells, ","), training)
+    found, _ = learn_encodings(understand("c", cells), training)
     if not found:
         assert np.ptp(np.array(values)[training]) <= 1e-6
         return
-    features = found[0].apply(understand("c", cells, ","))[training, 0]
+    features = found[0].apply(understand("c", cells))[training, 0]
     assert features.mean() == pytest.approx(0, abs=1e-4)
     assert features.std() == pytest.approx(1, rel=1e-4)
     for row in rest:
         cells[row] = "123456789"
-    assert learn_encodings(understand("c", cells, ","), training)[0] == found
+    assert learn_encodings(understand("c", cells), training)[0] == found
 
 
 @given(st.integers(2, 200), st.floats(0.05, 0.5), st.integers(0, 2**63 - 1), st.integers(1, 4))
@@ -280,7 +280,7 @@ def test_a_year_that_grows_by_one_is_kept(tmp_path):
 def test_targets_decide_between_classification_and_regression(tmp_path):
     assert table(tmp_path, {"n": NUMBERS, "y": COLOURS}).classes == ["blue", "green", "red"]
     assert table(tmp_path, {"n": NUMBERS, "y": [i % 3 for i in range(ROWS)]}).classes == ["0", "1", "2"]
-    assert table(tmp_path, {"n": NUMBERS, "y": [i % 2 == 0 for i in range(ROWS)]}).classes == ["false", "true"]
+    assert table(tmp_path, {"n": NUMBERS, "y": [i % 2 == 0 for i in range(ROWS)]}).classes == ["False", "True"]
     assert not table(tmp_path, {"n": NUMBERS, "y": Y}).classes
     assert not table(tmp_path, {"n": NUMBERS, "y": [i % 3 + 0.5 * (i % 5) for i in range(ROWS)]}).classes
     assert not table(tmp_path, {"n": NUMBERS, "y": list(range(ROWS))}).classes
@@ -288,9 +288,9 @@ def test_targets_decide_between_classification_and_regression(tmp_path):
 
 def test_classes_have_one_spelling(tmp_path):
     assert table(tmp_path, {"n": NUMBERS, "y": [("1", "1.0", "2")[i % 3] for i in range(ROWS)]}).classes == ["1", "2"]
-    assert table(tmp_path, {"n": NUMBERS, "y": [("Yes", "YES", "no")[i % 3] for i in range(ROWS)]}).classes == [
+    assert table(tmp_path, {"n": NUMBERS, "y": [("Yes", "YES", "no", "Yes")[i % 4] for i in range(ROWS)]}).classes == [
         "no",
-        "yes",
+        "Yes",
     ]
 
 
@@ -375,7 +375,7 @@ def test_any_small_text_is_read_or_refused(tmp_path_factory, text):
 def test_why_a_column_of_numbers_is_dropped():
     rows = np.arange(4)
     for cells, why in ((["7"] * 4, "one value only"), ([str(10**15 + i) for i in range(4)], "differ too little")):
-        encodings, said = learn_encodings(understand("a", cells, ","), rows)
+        encodings, said = learn_encodings(understand("a", cells), rows)
         assert encodings == []
         assert why in said
 
@@ -406,3 +406,65 @@ def test_eight_digits_are_dates_if_all_are_days(tmp_path):
     np.testing.assert_array_equal(held.x, a.x)
     wrong = [*joined[:-1], "20240231"]
     assert {encoding.kind for encoding in table(tmp_path, {"on": wrong, "y": Y}).schema.encodings} == {"number"}
+
+
+def test_points_group_thousands_where_the_file_has_decimal_commas(tmp_path):
+    rows = [f"{k % 9 + 1}.{k % 10}00;{k},5;{k}" for k in range(ROWS)]
+    file = read_csv(written(tmp_path, "\n".join(["preis;groesse;y", *rows])))
+    assert file.decimal == ","
+    column = understand("preis", file.columns["preis"], file.decimal)
+    assert column.values[:2].tolist() == [1000, 2100]
+    assert column.note == "decimal commas, points between thousands"
+    points = [f"{k % 9 + 1}.{k % 10}00;{k}.5;{k}" for k in range(ROWS)]
+    file = read_csv(written(tmp_path, "\n".join(["price;size;y", *points])))
+    assert (file.decimal, understand("price", file.columns["price"], file.decimal).values[1]) == (".", 2.1)
+
+
+def test_only_the_only_column_is_kept_whatever_it_is_called(tmp_path):
+    for name in ("x", "number", "id"):
+        result = table(tmp_path, {name: list(range(ROWS)), "y": Y}, "y")
+        assert result.schema.columns == [name]
+
+
+def test_sets_of_labels_may_be_empty_and_stand_beside_other_targets(tmp_path):
+    tags = [("a;b", "a", "", "none")[i % 4] for i in range(ROWS)]
+    cells = {"n": np.array(NUMBERS), "tags": tags, "price": np.array(Y)}
+    made = make_table(cells, ["tags", "price"], label_separator=";")
+    assert [target.task for target in made.targets] == ["labels", "regression"]
+    assert len(made.x) == ROWS
+    assert made.y[:4, :2].tolist() == [[1, 1], [1, 0], [0, 0], [0, 0]]
+    with pytest.raises(DataError, match="No cell of 'price' holds ';'"):
+        make_table(cells, ["price"], label_separator=";")
+
+
+def test_dates_are_predicted_as_dates(tmp_path):
+    days = [f"2024-{1 + k // 28:02}-{1 + k % 28:02}" for k in range(ROWS)]
+    (target,) = table(tmp_path, {"n": NUMBERS, "when": days}, "when").targets
+    assert target.decode(target.encode(["2024-02-03", "2024-01-10"])) == ["2024-02-03", "2024-01-10"]
+    timed = [f"{day} 12:30" for day in days]
+    (target,) = table(tmp_path, {"n": NUMBERS, "when": timed}, "when").targets
+    (found,) = target.decode(target.encode(["2024-02-03 12:30"]))
+    assert abs(np.datetime64(found) - np.datetime64("2024-02-03T12:30:00")) < np.timedelta64(1, "m")
+
+
+def test_numbers_held_at_the_bound_are_said(tmp_path):
+    (target,) = table(tmp_path, {"n": NUMBERS, "y": Y}, "y").targets
+    assert target.bounded(np.array([[0.0], [1.0]])) == ""
+    assert "'y': 1 predictions are held within" in target.bounded(np.array([[0.0], [99.0]]))
+
+
+@pytest.mark.parametrize("sep", ["ab", '"', "\n"])
+def test_what_separates_columns_is_one_character(tmp_path, sep):
+    path = written(tmp_path, "a\tb\n1\t2\n")
+    assert read_csv(path, None, "\\t").columns == read_csv(path).columns
+    with pytest.raises(ArgumentError, match="is one character"):
+        read_csv(path, None, sep)
+
+
+def test_a_column_is_not_both_predicted_and_dropped(tmp_path):
+    lines = ["a,b,y", *(f"{k},{k % 7},{k * 1.5}" for k in range(ROWS))]
+    path = written(tmp_path, "\n".join(lines))
+    with pytest.raises(ArgumentError, match="'y' is to be predicted and to be dropped"):
+        read_table(path, "y", drop=["y"])
+    with pytest.raises(DataError, match=r"no column to learn from\. "):
+        read_table(path, "y", drop=["a", "b"])

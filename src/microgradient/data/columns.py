@@ -66,7 +66,7 @@ class Column:
         return read_column(self.name, self.kind, self.form, cells)
 
 
-def understand(name: str, cells: Cells, delimiter: str = ",") -> Column:
+def understand(name: str, cells: Cells, decimal: str = ".") -> Column:
     """Find out what a column is. One where at least 98 % of the cells are numbers, or dates, is one of numbers, or dates; the
     others are taken as missing and listed in `bad`.
 
@@ -84,7 +84,7 @@ def understand(name: str, cells: Cells, delimiter: str = ",") -> Column:
         return Column(name, "name", [None] * len(cells), np.empty(0), note="it is empty")
     if len(found) > 1 and joined_dates(found):
         return replace(read_column(name, "date", DateFormat(), cells), note="eight digits: dates as year, month, day")
-    if (numbers := find_number_format(found, delimiter)) is not None:
+    if (numbers := find_number_format(found, decimal)) is not None:
         column = read_column(name, "number", numbers, cells)
         infinite = int(np.isinf(column.values).sum())
         column.values[np.isinf(column.values)] = np.nan
@@ -156,8 +156,7 @@ def date_parts(column: Column) -> Mapping[str, Column]:
     return parts
 
 
-_COUNTERS = {"index", "idx", "row", "no", "nr", "number", "rownum", "rownames", "row_names", "unnamed: 0", "x", "obs", "case",
-             "serial", "record", "observation"}  # fmt: skip
+_COUNTERS = {"index", "idx", "row", "no", "nr", "rownum", "rownames", "row_names", "unnamed: 0", "obs", "serial"}
 _TIMES = {"time", "t", "year", "month", "day", "week", "hour", "quarter", "period", "date", "age", "step"}
 
 
@@ -169,9 +168,7 @@ def names_things(column: Column) -> bool:
 
 
 def _is_id(name: str) -> bool:
-    return (
-        name.lower().strip() == "id" or re.search(r"([_ .-]id|[a-z]I[dD]|[a-z]ID|_no|_nr)$", name.strip()) is not None
-    )
+    return name.lower().strip() == "id" or re.search(r"([_ .-]id|[a-z]I[dD]|_no|_nr)$", name.strip()) is not None
 
 
 def row_counter(column: Column, position: int) -> str:

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import DataError
+from ..errors import ArgumentError, DataError
 from .columns import MISSING
-from .numbers import NUMBER, find_number_format
+from .numbers import NUMBER, decimal_mark, find_number_format
 from .text_encoding import decode
 
 Say = Callable[[str], None]
@@ -28,6 +28,7 @@ class CsvFile:
 
     columns: dict[str, list[str]]
     delimiter: str
+    decimal: str = "."
     duplicates: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
 
@@ -41,12 +42,13 @@ def read_csv(path: Path, encoding: str | None = None, delimiter: str | None = No
     """
     text, note = decode(read_file(path, "a CSV file"), path, encoding)
     notes = [note] if note else []
-    delimiter = delimiter or _find_delimiter(text)
+    delimiter = _one_character(delimiter) if delimiter else _find_delimiter(text)
     rows = _parse(text, delimiter, path, say)
     if not rows:
         raise DataError("MG180", f"{path} is empty: it has no rows.")
     header, body = rows[0][1], rows[1:]
-    if why := _headerless(header, [row for _, row in body[:2000]], delimiter):
+    decimal = decimal_mark(cell for _, row in rows[:10_000] for cell in row) if delimiter == ";" else "."
+    if why := _headerless(header, [row for _, row in body[:2000]], decimal):
         notes.append(f"{why}: taken as data, the columns are called column_1, column_2, …")
         body, header = rows, [""] * len(header)
     elif body and all(len(row) == len(header) + 1 for _, row in body):
@@ -63,10 +65,20 @@ def read_csv(path: Path, encoding: str | None = None, delimiter: str | None = No
     if not body:
         raise DataError("MG180", f"{path} has a header and no rows below it.")
     cells = zip(*(row for _, row in body), strict=True)
-    return CsvFile(dict(zip(names, map(list, cells), strict=True)), delimiter, duplicates, notes)
+    return CsvFile(dict(zip(names, map(list, cells), strict=True)), delimiter, decimal, duplicates, notes)
 
 
-def _headerless(first: list[str], rest: list[list[str]], delimiter: str) -> str:
+def _one_character(delimiter: str) -> str:
+    """What `--sep` says: a character, or a tab as `\\t`."""
+    found = "\t" if delimiter == "\\t" else delimiter
+    if len(found) != 1 or found in '"\r\n ':
+        raise ArgumentError(
+            "MG188", f"What separates the columns is one character, such as ; or \\t, not {delimiter!r}."
+        )
+    return found
+
+
+def _headerless(first: list[str], rest: list[list[str]], decimal: str) -> str:
     """Why the first row is data, or "": all its cells are numbers, and not 0, 1, 2, …; or where the others have numbers it has
     one, too, and elsewhere what the others have.
     """
@@ -79,7 +91,7 @@ def _headerless(first: list[str], rest: list[list[str]], delimiter: str) -> str:
     numbers = 0
     for name, cells in zip(first, columns, strict=True):
         found = Counter(cell for cell in cells if cell.lower() not in MISSING)
-        form = find_number_format(found, delimiter)
+        form = find_number_format(found, decimal)
         if form is not None and found:
             if form.parse(name) is None or re.fullmatch("(1[89]|20)[0-9]{2}", name):
                 return ""

@@ -195,14 +195,14 @@ class Schema:
 
     @classmethod
     def learn(
-        cls, cells: Mapping[str, Cells], training: NDArray[np.int64], delimiter: str = ","
+        cls, cells: Mapping[str, Cells], training: NDArray[np.int64], decimal: str = "."
     ) -> tuple[Schema, list[str]]:
         """The encodings of all columns, by these rows; and what a reader should know about them."""
         encodings: list[Encoding] = []
         notes: list[str] = []
         for position, (name, column_cells) in enumerate(cells.items()):
-            column = understand(name, column_cells, delimiter)
-            why = row_counter(column, position)
+            column = understand(name, column_cells, decimal)
+            why = row_counter(column, position) if len(cells) > 1 else ""
             if not why and names_things(column):
                 column = read_column(name, "category", None, column_cells)
             learnt, problem = ([], why) if why else learn_encodings(column, training)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -14,6 +14,8 @@ ENOUGH = 0.98
 _INFINITE = {"inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"}
 _ENGLISH = re.compile(r"([0-9]{1,3}([, '][0-9]{3})+|[0-9]+)?(\.[0-9]*)?")
 _CONTINENTAL = re.compile(r"([0-9]{1,3}([. '][0-9]{3})+|[0-9]+)(,[0-9]+)?")
+_GROUPED = re.compile(r"[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+")
+_WITH_COMMA = re.compile(r"[+-]?([0-9]{1,3}(\.[0-9]{3})+|[0-9]+),[0-9]{1,2}")
 _CURRENCY = r"(?:[A-Z]{2})?[$€£¥₹₩₽₺]|USD|EUR|GBP|CHF|CNY|JPY|Rs\.?|RMB|kr\.?"
 _PARTS = re.compile(
     rf"(?P<open>\()?(?P<sign>[+-]?) ?(?P<before>{_CURRENCY})? ?(?P<inner>[+-]?)"
@@ -48,7 +50,7 @@ class NumberFormat:
     @property
     def note(self) -> str:
         """What a reader should know about it."""
-        said = ["decimal commas"] if self.decimal == "," else []
+        said = ["decimal commas, points between thousands"] if self.decimal == "," else []
         said += [f"numbers written with {self.unit!r}"] if self.unit else []
         return ", ".join(said) or ("thousands separators" if self.grouped else "")
 
@@ -56,11 +58,11 @@ class NumberFormat:
 PLAIN = NumberFormat(grouped=False)
 
 
-def find_number_format(counts: Mapping[str, int], delimiter: str = ",") -> NumberFormat | None:
+def find_number_format(counts: Mapping[str, int], decimal: str = ".") -> NumberFormat | None:
     """The format in which (nearly) all these cells are numbers, or None. `counts` has each text and how often it occurs.
 
-    Nearly all: at least 98 % of the cells, or all but one of at least 20. `1,234` alone has two readings; it is a decimal
-    comma in a file that is separated by semicolons, and a thousands separator otherwise.
+    Nearly all: at least 98 % of the cells, or all but one of at least 20. `1,234` and `1.234` alone have two readings each:
+    `decimal` is the mark that the file writes before decimals, the other one groups thousands.
 
     >>> find_number_format({"$100,000": 3, "$2,500.50": 1})
     NumberFormat(decimal='.', unit='$', grouped=True)
@@ -71,7 +73,7 @@ def find_number_format(counts: Mapping[str, int], delimiter: str = ",") -> Numbe
     def wrong(form: NumberFormat) -> int:
         return sum(count for cell, count in counts.items() if form.parse(cell) is None)
 
-    if not counts or (wrong(PLAIN) <= allowed and not _is_grouped(counts)):
+    if not counts or (wrong(PLAIN) <= allowed and not _is_grouped(counts, decimal)):
         return PLAIN if counts else None
     units = Counter[str]()
     for cell, count in counts.items():
@@ -80,16 +82,36 @@ def find_number_format(counts: Mapping[str, int], delimiter: str = ",") -> Numbe
     if not units:
         return None
     unit = units.most_common(1)[0][0]
-    order = (",", ".") if delimiter == ";" else (".", ",")
+    order = (",", ".") if decimal == "," else (".", ",")
     forms = [NumberFormat(decimal, unit) for decimal in order]
     misses = {form: wrong(form) for form in forms}
     best = min(forms, key=misses.__getitem__)
     return best if misses[best] <= allowed else None
 
 
-def _is_grouped(counts: Mapping[str, int]) -> bool:
-    """Whether the cells that are no plain numbers are ones with commas: then the plain ones follow their rule."""
-    return any("," in cell and _split(cell) is not None for cell in counts if not NUMBER.fullmatch(cell))
+def decimal_mark(cells: Iterable[str]) -> str:
+    """What the numbers among the cells of a file separated by semicolons have before their decimals: a comma, unless some can
+    only be read with a point, and none with a comma.
+
+    >>> decimal_mark(["1.234", "0,5"]), decimal_mark(["1.234", "0.5"]), decimal_mark(["1.234"])
+    (',', '.', ',')
+    """
+    points = False
+    for cell in cells:
+        if _WITH_COMMA.fullmatch(cell):
+            return ","
+        points = points or bool(NUMBER.fullmatch(cell) and "." in cell and not _GROUPED.fullmatch(cell))
+    return "." if points else ","
+
+
+def _is_grouped(counts: Mapping[str, int], decimal: str) -> bool:
+    """Whether the cells that are no plain numbers are ones with commas, or, where commas stand before decimals, points group
+    thousands in all cells that have them: then the plain ones follow their rule.
+    """
+    if any("," in cell and _split(cell) is not None for cell in counts if not NUMBER.fullmatch(cell)):
+        return True
+    with_points = [cell for cell in counts if "." in cell]
+    return decimal == "," and bool(with_points) and all(_GROUPED.fullmatch(cell) for cell in with_points)
 
 
 def _split(cell: str) -> tuple[str, str] | None:

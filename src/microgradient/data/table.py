@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DataError
+from ..errors import ArgumentError, DataError
 from .columns import Cells
 from .csv_file import CsvFile, Say, read_csv
 from .features import Schema, shown
 from .split import split
-from .targets import Target, answered, find_target
+from .targets import Target, answered, find_target, holds
 
 _FEWEST_ROWS = 10
 HELD_OUT = 0.2
@@ -74,12 +74,13 @@ def read_table(
     if target is None:
         notes.append(f"predicting the last column, {names[0]!r} (choose another with --target)")
     for name in drop:
-        find_column(file, name, path)
+        if find_column(file, name, path) in names:
+            raise ArgumentError(
+                "MG188", f"{name!r} is to be predicted and to be dropped: leave it out of --drop or of --target."
+            )
     cells: dict[str, Cells] = {name: column for name, column in file.columns.items() if name not in drop}
     try:
-        table = make_table(
-            cells, names, None, seed, task=task, label_separator=label_separator, delimiter=file.delimiter
-        )
+        table = make_table(cells, names, None, seed, task=task, label_separator=label_separator, decimal=file.decimal)
     except DataError as error:
         raise DataError(error.code, f"{path}: {error.message}") from error
     table.notes[:0] = notes
@@ -88,15 +89,19 @@ def read_table(
 
 def make_table(
     cells: Mapping[str, Cells], targets: Sequence[str], training: NDArray[np.int64] | None = None, seed: int = 0, *,
-    task: str | None = None, label_separator: str | None = None, delimiter: str = ",",
+    task: str | None = None, label_separator: str | None = None, decimal: str = ".",
 ) -> Table:  # fmt: skip
     """The same from columns in memory, each a list of texts or an array of numbers. `training` are the rows to learn from, by
     default four fifths of them. Rows without an answer are left out (of `training`, too).
     """
     count = len(next(iter(cells.values())))
     kept = np.arange(count)
+    between = {name: label_separator if holds(cells[name], label_separator) else None for name in targets}
+    if label_separator is not None and not any(between.values()):
+        raise DataError("MG183", f"No cell of {shown([repr(name) for name in targets])} holds {label_separator!r}: what stands "
+                                 "between the labels of a set? Say it by --separator, or leave that out.")  # fmt: skip
     for name in targets:
-        kept = np.intersect1d(kept, answered(cells[name]))
+        kept = np.intersect1d(kept, answered(cells[name], between[name]))
     notes = []
     lacking = f"{shown([repr(name) for name in targets])} is missing there"
     if len(kept) < count:
@@ -106,7 +111,7 @@ def make_table(
                                  f"learn from and to hold some out; at least {_FEWEST_ROWS} are needed.")  # fmt: skip
     found = []
     for name in targets:
-        one, note = find_target(name, take(cells[name], kept), task, label_separator, delimiter)
+        one, note = find_target(name, take(cells[name], kept), task, between[name], decimal)
         found.append(one)
         notes.append(note)
     # a cell of a numeric target that is no number has no answer either
@@ -129,10 +134,13 @@ def make_table(
         one.fit(take(kept_cells[one.name], rows))
         notes += [note] if (note := one.outliers(take(kept_cells[one.name], rows))) else []
     features = {name: column for name, column in kept_cells.items() if name not in targets}
-    schema, said = Schema.learn(features, rows, delimiter)
+    schema, said = Schema.learn(features, rows, decimal)
     if not schema.encodings:
         raise DataError(
-            "MG183", f"the table leaves no column to learn from: {'; '.join(n for n in said if ' left out: ' in n)}."
+            "MG183",
+            "the table leaves no column to learn from"
+            + "".join(f"; {note}" for note in said if " left out: " in note)
+            + ".",
         )
     notes += said
     y = np.concatenate([one.encode(kept_cells[one.name]) for one in found], axis=1)

@@ -26,8 +26,8 @@ TASKS = ("classification", "regression")
 @dataclass
 class Target:
     """A column to predict. Its `task` is `classification` (`classes` in order; learnt as their numbers), `regression` (learnt
-    standardised by `mean` and `deviation`) or `labels` (each cell is a set of `classes`, joined by `separator`; learnt as
-    zeros and ones).
+    standardised by `mean` and `deviation`; a date as days since 1970, `timed` if there are hours) or `labels` (each cell is a
+    set of `classes`, joined by `separator`; learnt as zeros and ones).
 
     >>> target, _ = Target.find(understand("y", ["a", "b", "a", "b", "b"]))
     >>> target.task, target.encode(["b", "a"])[:, 0], target.decode(np.array([[0.2, 0.8]]))
@@ -42,6 +42,7 @@ class Target:
     decimal: str = "."
     unit: str = ""
     day_first: bool = False
+    timed: bool = False
     mean: float = 0.0
     deviation: float = 1.0
     lowest: float = -np.inf
@@ -84,6 +85,11 @@ class Target:
         ordered = column.kind in ("number", "date")
         target.task = "classification"
         target.classes = sorted(counts, key=lambda text: (float(text), text) if ordered else (0.0, text))
+        if column.kind == "boolean":  # as the file spells them most often
+            spellings = Counter(text for text in column.texts if text)
+            target.classes = [
+                max((s for s in spellings if s.lower() == c), key=spellings.__getitem__) for c in target.classes
+            ]
         kind = "whole numbers" if column.kind == "number" else "values"
         hint = " (for a number: --task regression)" if column.kind == "number" and task is None else ""
         return target, f"{name!r} has {len(counts)} different {kind} ({shown(target.classes)}): classification{hint}"
@@ -114,6 +120,7 @@ class Target:
             self.mean, self.deviation = float(values.mean()), float(values.std())
         if not np.isfinite(self.deviation) or self.deviation <= 1e-14 * abs(self.mean):
             raise DataError("MG183", f"The target {self.name!r} hardly varies or is too large: nothing to learn.")
+        self.timed = self.kind == "date" and bool(np.any(values != np.round(values)))
         low, high = float(values.min()), float(values.max())
         self.lowest, self.highest = low - 0.25 * (high - low), high + 0.25 * (high - low)
 
@@ -148,7 +155,7 @@ class Target:
         if self.task == "regression":
             with np.errstate(over="ignore"):
                 return ((column.values - self.mean) / self.deviation).astype(np.float32)[:, None]
-        place = {text: index for index, text in enumerate(self.classes)}
+        place = {c.lower() if self.kind == "boolean" else c: index for index, c in enumerate(self.classes)}
         return np.array([[place.get(text, np.nan)] for text in self.spell(column)], np.float32).reshape(-1, 1)
 
     def decode(self, probabilities: NDArray[Any]) -> list[Any]:
@@ -160,7 +167,23 @@ class Target:
                 self.separator.join(c for c, p in zip(self.classes, row, strict=True) if p > 0.5)
                 for row in probabilities
             ]
-        return self.original(probabilities[:, 0]).tolist()
+        found = self.original(probabilities[:, 0])
+        if self.kind == "date":
+            unit = "s" if self.timed else "D"
+            seconds = np.round(found * 86400 if self.timed else found).astype(np.int64)
+            return np.datetime_as_string(seconds.astype(f"datetime64[{unit}]")).tolist()
+        return found.tolist()
+
+    def bounded(self, probabilities: NDArray[Any]) -> str:
+        """A sentence on the numbers that are held at a bound of `original`, or ""."""
+        if self.task != "regression":
+            return ""
+        said = probabilities[:, 0].astype(np.float64) * self.deviation + self.mean
+        held = int(((said < self.lowest) | (said > self.highest)).sum())
+        if not held:
+            return ""
+        return (f"{self.name!r}: {held:,} predictions are held within {self.lowest:g} and {self.highest:g}, a quarter of the "
+                "training rows' range beyond it: the model has seen nothing like these rows")  # fmt: skip
 
     def original(self, standardised: NDArray[Any]) -> NDArray[np.float64]:
         """A regression's numbers in the column's own unit, no further out of the training rows' range than a quarter of it."""
@@ -177,9 +200,9 @@ class Target:
         return cls(**details)
 
 
-def find_target(name: str, cells: Cells, task: str | None, separator: str | None, delimiter: str) -> tuple[Target, str]:
+def find_target(name: str, cells: Cells, task: str | None, separator: str | None, decimal: str) -> tuple[Target, str]:
     """The target that the cells of a column are, as `Target.find` has it."""
-    column = understand(name, cells, delimiter) if separator is None else read_column(name, "category", None, cells)
+    column = understand(name, cells, decimal) if separator is None else read_column(name, "category", None, cells)
     if task == "classification" and column.kind == "text":
         column = read_column(name, "category", None, cells)
     return Target.find(column, task, separator)
@@ -191,13 +214,20 @@ def parts(targets: Sequence[Target]) -> list[tuple[Target, slice]]:
     return [(target, slice(int(a), int(b))) for target, (a, b) in zip(targets, pairwise(ends), strict=True)]
 
 
-def answered(cells: Cells) -> NDArray[np.int64]:
-    """The rows that have an answer."""
+def answered(cells: Cells, separator: str | None = None) -> NDArray[np.int64]:
+    """The rows that have an answer: all of them if it is a set of labels, joined by a separator, as sets may be empty."""
+    if separator:
+        return np.arange(len(cells))
     if isinstance(cells, np.ndarray) and cells.dtype.kind == "f":
         return np.flatnonzero(np.isfinite(cells))
     if isinstance(cells, np.ndarray) and cells.dtype.kind in "iu":
         return np.arange(len(cells))
     return np.array([row for row, cell in enumerate(cells) if cell.lower() not in MISSING], np.int64)
+
+
+def holds(cells: Cells, separator: str | None) -> bool:
+    """Whether any cell holds the separator, if there is one."""
+    return bool(separator) and not isinstance(cells, np.ndarray) and any(str(separator) in cell for cell in cells)
 
 
 def _labels(text: str | None, separator: str) -> Sequence[str]:
