@@ -64,7 +64,7 @@ def test_the_best_epoch_is_kept_reported_and_used(tmp_path):
     assert all((best[name] == latest[name]).all() for name in best)
     assert all((np.asarray(session.recipe.model.state_dict()[name]) == best[name]).all() for name in best)
     assert run.result == RunFolder.open(tmp_path / "s").run.result
-    assert any("after 3 epochs, chosen by the validation part of 5 epochs" in line for line in said)
+    assert any("after 3 epochs, chosen by validation of 5 epochs" in line for line in said)
     used = RunFolder.peek(tmp_path / "r").weights()
     assert all((used[name] == best[name]).all() for name in best)
 

@@ -44,7 +44,14 @@ def evaluate(run: Path, data: str | None) -> None:
     """Score a trained model, on DATA of the form it was trained on, or on what was held out."""
     from ..recipes.use import load, scores
 
-    for metric in load(run).evaluate(data) if data is not None else scores(run):
+    if data is None:
+        metrics = scores(run)
+    else:
+        predictor = load(run)
+        metrics = predictor.evaluate(data)
+        for note in predictor.notes:
+            click.echo(f"Note: {note}", err=True)
+    for metric in metrics:
         click.echo(str(metric))
 
 

@@ -21,6 +21,11 @@ from ..tensor import Tensor
 from ..train.options import Options, option
 from ..train.recipe import Metric, Recipe, optimizers
 
+_BASELINES = {
+    "classification": "the most frequent class",
+    "regression": "the mean",
+    "labels": "the labels that more than half of the rows have",
+}
 _PLANS = {"all": (*LINEAR, *NETWORKS), "mlp": NETWORKS}
 
 
@@ -28,6 +33,7 @@ _PLANS = {"all": (*LINEAR, *NETWORKS), "mlp": NETWORKS}
 class TableOptions(Options):
     """What may be asked of a CSV file beyond what all recipes may be."""
 
+    batch_size: int | None = option(None, "Rows per step.  [default: 16 to 1024, by how many there are]")  # type: ignore[assignment]
     target: str | None = option(None, "The column to predict, or several: a,b.  [default: the last]", metavar="COLUMN")
     task: str | None = option(None, "What is learnt.  [default: as the target looks]", choices=TASKS)
     drop: str | None = option(None, "Columns to leave out: a,b.", metavar="COLUMNS")
@@ -51,7 +57,7 @@ class TableRecipe(Recipe):
     name: ClassVar[str] = "table"
     field: ClassVar[str] = "tables"
     summary: ClassVar[str] = "any CSV file: predict one column from the others (--target COLUMN, --model all|mlp)"
-    defaults: ClassVar[TableOptions] = TableOptions(epochs=100, batch_size=256, lr=2e-3, optimizer="adamw", model="all")
+    defaults: ClassVar[TableOptions] = TableOptions(epochs=100, lr=2e-3, optimizer="adamw", model="all")
     models: ClassVar[tuple[str, ...]] = ("all", "mlp")
     predictor_class: ClassVar[type[TablePredictor]] = TablePredictor
     lr_decay: ClassVar[float] = 0.02
@@ -67,16 +73,17 @@ class TableRecipe(Recipe):
         if options.weight_decay is not None:
             plans = tuple(replace(plan, decay=options.weight_decay) for plan in plans)
         effort = Effort.for_rows(len(self.x))
-        effort = replace(effort, batch_size=min(effort.batch_size, options.batch_size))
-        if options.class_weight == "balanced" and table.classes:
-            weights = _balanced(self.y[:, 0])
+        effort = replace(effort, batch_size=options.batch_size or effort.batch_size)
+        if options.class_weight == "balanced":
+            weights = self._balanced()
         self.learner = TableLearner(
             self.x, self.y, table.targets, table.schema.knots(), options.seed, weights, plans, effort, self._valid()
         )
-        self.plans, self.patience, self.train_size = plans, effort.patience, self.learner.train_size
+        self.patience, self.train_size = effort.patience, self.learner.train_size
         self.options = replace(options, batch_size=self.learner.batch_size)
+        self.model = self.learner.model
         self.predictor = TablePredictor(self.details())
-        self.predictor.model = self.model = self.learner.model
+        self.predictor.model = self.model
         self.held_out = table.x[table.held_out]
         self.loss_unit = "nats" if table.classes else "σ²"
 
@@ -88,6 +95,13 @@ class TableRecipe(Recipe):
         if not 0 < share < 1:
             raise ArgumentError("MG188", f"--valid is a share between 0 and 1, not {share:g}.")
         return split(len(self.x), share, self.options.seed, classes)[1]
+
+    def _balanced(self) -> NDArray[np.float32]:
+        """Weights of the training rows by which each class counts the same."""
+        if [target.task for target in self.table.targets] != ["classification"]:
+            raise ArgumentError("MG188", "--class-weight balanced is for one target of classes: leave it out.")
+        _, inverse, counts = np.unique(self.y[:, 0], return_inverse=True, return_counts=True)
+        return (len(self.y) / (len(counts) * counts))[inverse].astype(np.float32)
 
     def batch(self, examples: NDArray[np.int64]) -> tuple[Tensor, ...]:
         return self.learner.batch(examples)
@@ -105,11 +119,11 @@ class TableRecipe(Recipe):
         return self.learner.validation()
 
     def extra_state(self) -> dict[str, Any]:
-        return {"best": self.learner.best, "said": self.learner.said, "loss": np.array([self.learner.loss])}
+        return {"best": np.array([*self.learner.best, self.learner.loss])}
 
     def load_extra_state(self, state: Mapping[str, Any]) -> None:
-        self.learner.best, self.learner.said = np.array(state["best"]), np.array(state["said"])
-        self.learner.loss = float(state["loss"][0])
+        *best, loss = np.array(state["best"]).tolist()
+        self.learner.restore(best, loss)
 
     def evaluate(self) -> list[Metric]:
         table = self.table
@@ -142,16 +156,11 @@ class TableRecipe(Recipe):
     def report(self) -> list[str]:
         score, baseline = self.evaluate()[:2]
         target = self.table.targets[0]
-        lines = []
-        if target.task == "regression":
-            how = "better" if score.value < baseline.value else "no better"
-            lines.append(f"{how} than the baseline, which always says the mean; RMSE in the units of {target.name!r}")
-        else:
-            how = "better" if score.value > baseline.value else "no better"
-            lines.append(
-                f"{how} than the baseline, which always says the most frequent {'class' if target.classes else ''}"
-            )
-        return [*lines, *self._recalls(), *self._importance()]
+        numbers = target.task == "regression"
+        how = "better" if (score.value < baseline.value) == numbers and score.value != baseline.value else "no better"
+        line = f"{how} than the baseline, which always says {_BASELINES[target.task]}"
+        line += f"; RMSE in {'days' if target.kind == 'date' else f'the units of {target.name!r}'}" if numbers else ""
+        return [line, *self._recalls(), *self._importance()]
 
     def _recalls(self) -> list[str]:
         """How many of each class are found, where classes are few."""
@@ -184,16 +193,16 @@ class TableRecipe(Recipe):
             moved[:, columns] = moved[order][:, columns]
             after = table_metrics(self.predictor.answer(moved), truth, table.targets)[0]
             losses[name] = sign * (before.value - after.value)
-        most = sorted(losses, key=lambda name: -losses[name])[:5]
+        most = sorted((name for name in losses if losses[name] > 0), key=lambda name: -losses[name])[:5]
         unit = 100 if before.unit == "%" else 1
-        said = ", ".join(f"{name} {unit * losses[name]:.3g}" for name in most)
+        said = ", ".join(f"{name} {unit * losses[name]:.3g}" for name in most) or "none by itself"
         return [f"columns that matter most ({before.name.replace('held-out ', '')} lost when shuffled): {said}"]
 
     def details(self) -> dict[str, Any]:
         return {
             "targets": [target.details() for target in self.table.targets],
             "columns": self.table.schema.details(),
-            "networks": [asdict(plan) for plan in self.plans],
+            "networks": [asdict(plan) for plan in self.model.plans],
             "members": len(self.learner.folds),
             "encoding": self.options.encoding,
             "sep": self.options.sep,
@@ -206,8 +215,3 @@ def _read(path: Path, options: TableOptions) -> Table:
         path, options.target, options.seed, task=options.task, drop=drop, label_separator=options.separator,
         encoding=options.encoding, delimiter=options.sep, say=lambda line: print(line, flush=True),
     )  # fmt: skip
-
-
-def _balanced(classes: NDArray[np.float32]) -> NDArray[np.float32]:
-    _, inverse, counts = np.unique(classes, return_inverse=True, return_counts=True)
-    return (len(classes) / (len(counts) * counts))[inverse].astype(np.float32)

@@ -84,9 +84,7 @@ def summary(run: str | os.PathLike[str]) -> list[str]:
         f"command    {found.command}",
         f"data       {found.source}, SHA-256 {found.fingerprint[:16]}…",
         f"trained    {position.epoch:,} of {epochs:,} epochs, {position.step:,} steps in {position.seconds:.1f} s"
-        + (
-            f"; the {_ordinal(position.best_epoch)} is used, best on the validation part" if position.best_epoch else ""
-        ),
+        + (f"; the {_ordinal(position.best_epoch)} is used, best by validation" if position.best_epoch else ""),
         *(f"result     {name.replace('_', ' ')} {_number(value)}" for name, value in found.result.items()),
         f"made with  {', '.join(f'{name} {version}' for name, version in found.versions.items())}",
     ]

@@ -36,7 +36,7 @@ class TableEstimator(Saved):
 
     model: str = "all"
     max_iter: int = 100
-    batch_size: int = 256
+    batch_size: int | None = None
     learning_rate_init: float = 2e-3
     weight_decay: float | None = None
     validation_fraction: float | None = None
@@ -47,7 +47,7 @@ class TableEstimator(Saved):
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "model": [StrOptions(set(TableRecipe.models))],
         "max_iter": [Interval(_Whole, 1, None, closed="left")],
-        "batch_size": [Interval(_Whole, 1, None, closed="left")],
+        "batch_size": [None, Interval(_Whole, 1, None, closed="left")],
         "learning_rate_init": [Interval(_Real, 0, None, closed="neither")],
         "weight_decay": [None, Interval(_Real, 0, None, closed="left")],
         "validation_fraction": [None, Interval(_Real, 0, 1, closed="neither")],

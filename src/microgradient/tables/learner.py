@@ -53,6 +53,8 @@ class TableLearner:
 
     >>> x = np.linspace(-1, 1, 64, dtype=np.float32)[:, None]
     >>> learner = TableLearner(x, x * x, [Target("y", "regression", "number")], [(0, [-1.0, -0.5, 0.0, 0.5, 1.0])], seed=0)
+    >>> learner.validation() < 1
+    True
     >>> bool(learner.best[1] < 0.1 * learner.best[0])  # of the models that need no training the one that bends fits x²
     True
     """
@@ -63,6 +65,8 @@ class TableLearner:
         effort: Effort | None = None, valid: NDArray[np.int64] | None = None,
     ) -> None:  # fmt: skip
         self.effort = effort or Effort.for_rows(len(x))
+        if not knots:  # nothing bends: the additive model is the linear one
+            plans = [plan for plan in plans if plan.hidden or not plan.bends]
         self.x, self.targets, self.seed = x, list(targets), seed
         self.truth = dense_truth(y, targets)
         self.weights = np.ones(len(x), np.float32) if weights is None else weights.astype(np.float32)
@@ -76,9 +80,6 @@ class TableLearner:
         self.seen = np.unique(np.concatenate(self.folds))  # the rows that choose
         self.said = np.zeros((len(plans), *self.truth.shape))
         self._make_lists()
-        self._solve_linear()
-        if not any(plan.hidden for plan in plans):
-            self._mix()
 
     def _make_lists(self) -> None:
         """Each member's rows, in an order of its own, repeated to fill the last batch."""
@@ -119,8 +120,12 @@ class TableLearner:
             group["lr"] = rate * self._networks()[k // 2].rate
 
     def validation(self) -> float:
-        """After an epoch: keep the groups that were never better, mix them anew, and return the mixture's loss on unseen rows."""
-        changed = False
+        """After an epoch: keep the groups that were never better, mix them anew, and return the mixture's loss on unseen rows.
+        The first time the linear models are solved.
+        """
+        changed = not np.isfinite(self.best).any()
+        if changed:
+            self._solve_linear()
         places = [k for k, plan in enumerate(self.model.plans) if plan.hidden]
         was = self.model.training
         self.model.eval()
@@ -132,9 +137,16 @@ class TableLearner:
                     self.best[place], self.said[place], changed = loss, said, True
                     self.model.kept[place].load_state_dict(stack.state_dict())
         self.model.train(was)
-        if changed or not np.isfinite(self.loss):
+        if changed:
             self.loss = self._mix()
         return self.loss
+
+    def restore(self, best: Sequence[float], loss: float) -> None:
+        """Go on where a learner stood that had these losses, with the weights that `model` has by now."""
+        self.best, self.loss = np.array(best), loss
+        with no_grad():
+            for place in np.flatnonzero(np.isfinite(self.best)):
+                self.said[place] = self._unseen(int(place), self.model.kept[int(place)])
 
     def _networks(self) -> list[Plan]:
         return [plan for plan in self.model.plans if plan.hidden]
@@ -198,7 +210,7 @@ class TableLearner:
             total += self.said[k]
             loss = losses[k]
         self.model.mix = Tensor((counts / counts.sum()).astype(np.float32))
-        return min(loss, self.loss)
+        return loss
 
 
 def fold(count: int, folds: int, seed: int, classes: NDArray[Any] | None = None) -> list[NDArray[np.int64]]:

@@ -48,6 +48,7 @@ class TablePredictor(Predictor):
         arrays of numbers, texts and times.
         """
         said = self.probabilities(frame_columns(inputs))
+        self.notes += [note for target, place in parts(self.targets) if (note := target.bounded(said[:, place]))]
         return {target.name: target.decode(said[:, place]) for target, place in parts(self.targets)}
 
     def probabilities(self, inputs: Mapping[str, Cells]) -> NDArray[np.float32]:
@@ -58,6 +59,11 @@ class TablePredictor(Predictor):
             hint = f" (did you mean {close[0]!r}?)" if close else ""
             raise DataError("MG182", f"The columns {shown([repr(n) for n in lacking])}, which the model was trained on, are "
                                      f"missing: there are {shown(list(inputs))}{hint}.")  # fmt: skip
+        lengths = {name: len(inputs[name]) for name in self.schema.columns}
+        if len(set(lengths.values())) > 1:
+            raise DataError(
+                "MG181", f"The columns have different lengths: {shown([f'{k} {n:,}' for k, n in lengths.items()])}."
+            )
         features, self.notes = self.schema.encode(inputs)
         return self.answer(features)
 
@@ -88,12 +94,22 @@ class TablePredictor(Predictor):
                 raise DataError(
                     "MG182", f"{path} has no column {target.name!r}: without answers there is nothing to score."
                 )
-            kept = answered(cells[target.name])
+            kept = answered(cells[target.name], target.separator)
             cells = {name: take(column, kept) for name, column in cells.items()}
         truth = np.concatenate([target.encode(cells[target.name]) for target in self.targets], axis=1)
         known = np.flatnonzero(~np.isnan(truth).any(axis=1))
         if not len(known):
             raise DataError("MG183", f"{path} has no row with an answer that the model knows.")
         said = self.probabilities({name: take(column, known) for name, column in cells.items()})
+        self.notes += self._unknown_classes(cells, len(truth) - len(known))
         return [replace(metric, name=metric.name.replace("held-out ", "")) for metric in
                 table_metrics(said, truth[known], self.targets)]  # fmt: skip
+
+    def _unknown_classes(self, cells: Mapping[str, Cells], count: int) -> list[str]:
+        """A sentence on the rows that are not scored."""
+        classed = [target for target in self.targets if target.task == "classification"]
+        words = {text for target in classed for text in target.spell(target.read(cells[target.name]))}
+        known = {target.spell(target.read([c]))[0] for target in classed for c in target.classes}
+        new = [repr(word) for word in sorted(words - known)]
+        unknown = f": the model knows no {shown(new)}, and would be wrong there" if new else ""
+        return [f"{count:,} of {len(next(iter(cells.values()))):,} rows are not scored{unknown}"] if count else []

@@ -112,7 +112,8 @@ class Session:
         recipe, options, position = self.recipe, self.recipe.options, self.folder.run.position
         for line in recipe.description():
             say(line)
-        count = sum(int(np.size(parameter.data)) for parameter in recipe.model.parameters())
+        trained = [p for p in recipe.model.parameters() if getattr(p, "requires_grad", True)]
+        count = sum(int(np.size(parameter.data)) for parameter in trained)
         length = f"{_counted(options.epochs, 'epoch')} of {_counted(recipe.steps_per_epoch, 'step')}"
         say(f"model {options.model} with {count:,} parameters; {options.optimizer}, learning rate {options.lr:g}, "
             f"{length}, seed {options.seed}")  # fmt: skip
@@ -134,9 +135,7 @@ class Session:
     def _tell_result(self, say: Say, metrics: list[Metric]) -> None:
         position = self.folder.run.position
         say("")
-        chosen = (
-            f", chosen by the validation part of {_counted(position.epoch, 'epoch')}" if position.best_epoch else ""
-        )
+        chosen = f", chosen by validation of {_counted(position.epoch, 'epoch')}" if position.best_epoch else ""
         say(f"{', '.join(map(str, metrics))} after {_counted(position.best_epoch or position.epoch, 'epoch')}{chosen}, "
             f"{position.step:,} steps in {position.seconds:.1f} s")  # fmt: skip
         self.recipe.model.eval()
