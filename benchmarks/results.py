@@ -44,6 +44,7 @@ JOBS = (
     Job("yeast", "micro-F1", "baseline_micro-F1", "≥ baseline"),
     Job("forecast", "RMSE", "baseline_RMSE", "< baseline"),
     Job("forecast --series co2", "RMSE", "baseline_RMSE", "< baseline"),
+    Job("recommend", "RMSE", "baseline_RMSE", "< baseline"),
     Job("outputs", "class_accuracy", None, "≥ twins"),
     Job("language", "test_accuracy", "baseline_accuracy", "> baseline"),
     Job("translate", "test_exact", "baseline_exact", "≥ 99.5 %"),

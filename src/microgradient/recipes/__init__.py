@@ -18,6 +18,7 @@ from .names import Names
 from .outputs import Outputs
 from .pendulum import Pendulum
 from .summarise import Summarise
+from .recommend import Recommend
 from .table import TableRecipe
 from .text import Text
 from .translate import Translate
@@ -39,6 +40,7 @@ _ALL: tuple[type[Recipe], ...] = (
     Summarise,
     Yeast,
     Forecast,
+    Recommend,
     GridWorld,
     CartPole,
     Acrobot,

@@ -1,0 +1,190 @@
+"""Ratings of items by users, with what is known of both: files in MovieLens' forms, and made ones."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DataError
+from .csv_file import read_csv, read_file
+from .text_encoding import decode
+
+_DECILES = 10
+_RARE = 3  # a value that fewer have is left out
+
+
+@dataclass
+class Side:
+    """Users or items: their ids, and which `names` hold for each, (ids, names), as 0 and 1."""
+
+    ids: list[str]
+    names: list[str]
+    features: NDArray[np.float32]
+
+
+@dataclass
+class Ratings:
+    """Who rated what, as places in `users.ids` and `items.ids`, and how."""
+
+    users: Side
+    items: Side
+    user: NDArray[np.int64]
+    item: NDArray[np.int64]
+    rating: NDArray[np.float32]
+
+
+def read_ratings(path: str, users: str | None = None, items: str | None = None) -> Ratings:
+    """The ratings in a file whose columns are a user, an item and a rating, and files on the users and the items, if there are.
+
+    MovieLens' forms are known: tabs without a header (`u.data`), a header (`ratings.csv`), fields between `::`
+    (`ratings.dat`), names with a type (`user_id:token`). Of two ratings of one item by one user the later one counts. Raises
+    `DataError` (MG180 to MG182) for a file without them.
+    """
+    who, what, given = rating_columns(path)
+    latest = {pair: row for row, pair in enumerate(zip(who, what, strict=True))}
+    rows = np.array(sorted(latest.values()))
+    sides = [_read_side(users, [who[row] for row in rows]), _read_side(items, [what[row] for row in rows])]
+    places = [{name: place for place, name in enumerate(side.ids)} for side in sides]
+    return Ratings(
+        users=sides[0],
+        items=sides[1],
+        user=np.array([places[0][who[row]] for row in rows]),
+        item=np.array([places[1][what[row]] for row in rows]),
+        rating=given[rows],
+    )
+
+
+def rating_columns(path: str) -> tuple[list[str], list[str], NDArray[np.float32]]:
+    """Users, items and ratings of a file, row by row. Raises `DataError`."""
+    table = _read_table(path)
+    chosen = [_column(table, "user", 0), _column(table, "item", 1), _column(table, "rating", 2)]
+    if None in chosen or len(set(chosen)) < 3:
+        raise DataError("MG181", f"{path} needs the columns user, item and rating; it has {', '.join(table)[:200]}.")
+    who, what, given = (table[str(name)] for name in chosen)
+    ratings = np.empty(len(given), np.float32)
+    for row, cell in enumerate(given):
+        try:
+            ratings[row] = float(cell)
+        except ValueError:
+            ratings[row] = np.nan
+        if not np.isfinite(ratings[row]):
+            raise DataError("MG182", f"{path}, row {row + 1}: the rating {cell!r} is not a number.")
+    return who, what, ratings
+
+
+def pair_columns(path: str) -> tuple[list[str], list[str] | None]:
+    """Users, and items if there is such a column, of a file. Raises `DataError`."""
+    table = _read_table(path)
+    user, item = _column(table, "user", 0), _column(table, "item", 1)
+    return table[str(user)], None if item is None else table[item]
+
+
+def _read_table(path: str) -> dict[str, list[str]]:
+    """Columns by name, their types (`user_id:token`) taken away."""
+    content = read_file(Path(path), "a file of ratings")
+    if b"::" in content.split(b"\n", 1)[0]:
+        rows = [line.split("::") for line in decode(content, Path(path))[0].splitlines() if line]
+        if uneven := next((k for k, row in enumerate(rows, 1) if len(row) != len(rows[0])), None):
+            raise DataError("MG181", f"{path}, line {uneven}: it has not {len(rows[0])} fields, as the first line has.")
+        return {f"column_{k}": list(cells) for k, cells in enumerate(zip(*rows, strict=True), 1)}
+    columns = read_csv(Path(path)).columns
+    return {name.split(":")[0]: cells for name, cells in columns.items()}
+
+
+def _column(table: dict[str, list[str]], what: str, place: int) -> str | None:
+    """The column that is named so, or, where columns have no names, the one that stands there."""
+    aliases = {"item": ("item", "movie"), "user": ("user",), "rating": ("rating", "score", "stars")}[what]
+    named = (name for alias in aliases for name in table if name.lower().replace("_", "") in (alias, f"{alias}id"))
+    if found := next(named, None):
+        return found
+    names = list(table)
+    return names[place] if names[0].startswith("column_") and place < len(names) else None
+
+
+def _read_side(path: str | None, rated: Iterable[str]) -> Side:
+    """The ids in the ratings and in the file, sorted, and what the file, whose first column are the ids, says of them."""
+    table = {} if path is None else _read_table(path)
+    names, *columns = table.values() or [[]]
+    ids = sorted({*rated, *names}, key=lambda name: (len(name), name))
+    place = {name: k for k, name in enumerate(ids)}
+    rows = np.array([place[name] for name in names], np.int64)
+    found: dict[str, NDArray[np.float32]] = {}
+    for header, cells in zip(list(table)[1:], columns, strict=True):
+        for value, there in _values(cells).items():
+            found[f"{header} {value}"] = np.zeros(len(ids), np.float32)
+            found[f"{header} {value}"][rows] = there
+    features = np.stack(list(found.values()), axis=1) if found else np.zeros((len(ids), 0), np.float32)
+    return Side(ids, list(found), features)
+
+
+def _values(cells: list[str]) -> dict[str, NDArray[np.bool_]]:
+    """Which cells hold each value: tenths of a column of many numbers, else categories, of which a cell may have several
+    between bars, or words if as many differ as in a title. What nearly every cell has to itself is left out.
+    """
+    numbers = np.array([_number(cell) for cell in cells])
+    if np.isnan(numbers).mean() < 0.1 and len(set(cells)) > 2 * _DECILES:
+        edges = np.nanquantile(numbers, np.arange(1, _DECILES) / _DECILES)
+        tenth = np.digitize(numbers, edges)
+        return {f"tenth {k + 1}": (tenth == k) & ~np.isnan(numbers) for k in range(_DECILES)}
+    several = len(set(cells)) > 30
+    sets = [set(cell.split("|") if "|" in cell or not several else cell.split()) for cell in cells]
+    counts = Counter(value for values in sets for value in values if value)
+    common = sorted(value for value, count in counts.items() if count >= _RARE)
+    if len(common) > max(50, len(cells) // 10):
+        return {}
+    return {value: np.array([value in values for values in sets]) for value in common}
+
+
+def _number(cell: str) -> float:
+    try:
+        return float(cell)
+    except ValueError:
+        return float("nan")
+
+
+def make_ratings(seed: int, users: int = 1200, items: int = 1500, count: int = 40_000) -> Ratings:
+    """Made ratings, 1 to 5. Users are of one of eight jobs and of one of five ages, items of one or two of twelve kinds and
+    of one of six decades; tastes, (8,) each, and means come to two thirds from these and to a third from each user or item alone.
+
+    Few items have most of the ratings: that an item is chosen falls with its rank as 1 / rank^1.1, and rises as e^(taste of the
+    user · the item's); how many a user rates is log-normal. A rating is 3.4 + both means + taste · the item's + noise of 0.7,
+    rounded. Hundreds of items have fewer than five ratings to learn from.
+
+    >>> made = make_ratings(0, 50, 40, 600)
+    >>> made.rating.shape, made.users.features.shape, float(made.rating.min()) >= 1
+    ((600,), (50, 13), True)
+    """
+    draw = np.random.default_rng([seed, 7])
+    jobs, ages = draw.integers(0, 8, users), draw.integers(0, 5, users)
+    kinds, second, decades = draw.integers(0, 12, items), draw.integers(0, 24, items), draw.integers(0, 6, items)
+    known = np.concatenate([np.eye(8)[jobs], np.eye(5)[ages]], axis=1)
+    about = np.concatenate([np.minimum(np.eye(12)[kinds] + np.eye(24)[second][:, :12], 1), np.eye(6)[decades]], axis=1)
+
+    def tastes(features: NDArray[np.float64]) -> NDArray[np.float64]:
+        shared = features @ draw.normal(size=(features.shape[1], 9)) / np.sqrt(features.sum(axis=1, keepdims=True))
+        return np.sqrt(2 / 3) * shared + np.sqrt(1 / 3) * draw.normal(size=(len(features), 9))
+
+    p, q = tastes(known), tastes(about)
+    affinity = 0.3 * (p[:, :8] @ q[:, :8].T)
+    popular = -1.1 * np.log(draw.permutation(items) + 1.0)
+    active = draw.lognormal(sigma=1.1, size=(users, 1))
+    # the `count` pairs that come first, where each comes after a time of this rate (Efraimidis and Spirakis 2006)
+    keys = draw.exponential(size=(users, items)) / (active * np.exp(popular + affinity))
+    chosen = np.sort(np.argpartition(keys, count, axis=None)[:count])
+    user, item = np.unravel_index(chosen, keys.shape)
+    means = 0.35 * p[user, 8] + 0.35 * q[item, 8]
+    rating = np.clip(np.rint(3.4 + means + affinity[user, item] + draw.normal(scale=0.7, size=count)), 1, 5)
+    names = [f"job {k}" for k in range(8)] + [f"age {k}" for k in range(5)]
+    kinds_of = [f"kind {k}" for k in range(12)] + [f"decade {k}" for k in range(6)]
+    return Ratings(
+        users=Side([f"u{k}" for k in range(users)], names, known.astype(np.float32)),
+        items=Side([f"i{k}" for k in range(items)], kinds_of, about.astype(np.float32)),
+        user=user.astype(np.int64),
+        item=item.astype(np.int64),
+        rating=rating.astype(np.float32),
+    )
