@@ -17,8 +17,8 @@ from .mountaincar import MountainCar
 from .names import Names
 from .outputs import Outputs
 from .pendulum import Pendulum
-from .summarise import Summarise
 from .recommend import Recommend
+from .summarise import Summarise
 from .table import TableRecipe
 from .text import Text
 from .translate import Translate
