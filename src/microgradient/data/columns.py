@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 from .dates import DateFormat, days, find_date_format, joined_dates
 from .numbers import ENOUGH, NumberFormat, find_number_format
 
-MISSING = {"", "?", "-", "--", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "missing", "nat", "<na>"}
+MISSING_TEXTS = {"", "?", "na", "n/a", "#n/a", "nan", "null", "missing", "nat", "<na>"}
+MISSING = MISSING_TEXTS | {"-", "--", "none", "nil"}
+"""What stands for a missing number or date; the last four may well be categories."""
+
 Numbers = NDArray[np.float64]
 Cells = Sequence[str] | NDArray[Any]
 """A column as it comes: its cells as text, or numbers with NaN where there is none."""
@@ -22,6 +25,7 @@ Cells = Sequence[str] | NDArray[Any]
 _BOOLEANS = [("false", "true"), ("no", "yes"), ("n", "y"), ("f", "t"), ("off", "on")]
 _TRUE = {true for _, true in _BOOLEANS}
 _FEW_LEVELS, _WORDS_OF_A_TEXT = 50, 3
+_MARKS, _MANY_NUMBERS, _LARGEST = 3, 10, 1e37
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
@@ -68,7 +72,8 @@ class Column:
 
 def understand(name: str, cells: Cells, decimal: str = ".") -> Column:
     """Find out what a column is. One where at least 98 % of the cells are numbers, or dates, is one of numbers, or dates; the
-    others are taken as missing and listed in `bad`.
+    others are taken as missing and listed in `bad`. So are up to three different words, such as "unknown" or ".", beside more
+    than ten different numbers that are at least half of the cells. Numbers of eight digits that are all days are dates.
 
     >>> understand("age", ["31", "", "4e1"]).values
     array([31., nan, 40.])
@@ -84,13 +89,9 @@ def understand(name: str, cells: Cells, decimal: str = ".") -> Column:
         return Column(name, "name", [None] * len(cells), np.empty(0), note="it is empty")
     if len(found) > 1 and joined_dates(found):
         return replace(read_column(name, "date", DateFormat(), cells), note="eight digits: dates as year, month, day")
-    if (numbers := find_number_format(found, decimal)) is not None:
-        column = read_column(name, "number", numbers, cells)
-        infinite = int(np.isinf(column.values).sum())
-        column.values[np.isinf(column.values)] = np.nan
-        said = f"{infinite:,} infinite or too large for a float, taken as missing" if infinite else ""
-        return replace(column, note=", ".join(filter(None, [numbers.note, said])))
-    if {cell.lower() for cell in found} in map(set, _BOOLEANS):
+    if (numbers := find_number_format(_without_marks(found), decimal)) is not None:
+        return replace(read_column(name, "number", numbers, cells), note=numbers.note)
+    if {cell.lower() for cell in cells if cell.lower() not in MISSING_TEXTS} in map(set, _BOOLEANS):
         return read_column(name, "boolean", None, cells)
     dates, note = find_date_format(found)
     if sum(count for cell, count in found.items() if dates.parse(cell)) >= ENOUGH * found.total():
@@ -103,6 +104,9 @@ def understand(name: str, cells: Cells, decimal: str = ".") -> Column:
     if words >= _WORDS_OF_A_TEXT and found.total() >= _FEW_LEVELS:
         return replace(column, kind="text")
     why = f"{len(found):,} different texts in {found.total():,} rows are names, not categories"
+    words_only = [cell for cell in found if find_number_format({cell: 1}, decimal) is None]
+    if len(words_only) < len(found) / 2:
+        why = f"most of its cells are numbers, but {shown([repr(cell) for cell in words_only], 4)} are not: leave those empty"
     return replace(column, kind="name", note=why)
 
 
@@ -110,10 +114,13 @@ def read_column(name: str, kind: str, form: NumberFormat | DateFormat | None, ce
     """Cells read as a column of a known kind."""
     if isinstance(cells, np.ndarray) and cells.dtype.kind in "fiu":
         if kind in ("number", "boolean"):
-            return Column(name, kind, [], np.where(np.isfinite(cells), cells, np.nan).astype(np.float64), form)
+            values = cells.astype(np.float64)
+            return Column(name, kind, [], np.where(np.abs(values) < _LARGEST, values, np.nan), form)
         cells = ["" if np.isnan(value) else f"{value:.15g}" for value in cells]
-    texts: list[str | None] = [None if cell.lower() in MISSING else cell for cell in cells]
-    if kind not in ("number", "boolean", "date"):
+    numeric = kind in ("number", "boolean", "date")
+    missing = MISSING if numeric else MISSING_TEXTS
+    texts: list[str | None] = [None if cell.lower() in missing else cell for cell in cells]
+    if not numeric:
         return Column(name, kind, texts, np.empty(0), form)
     number = {text: _number(kind, form, text) for text in set(texts) if text is not None}
     bad = [(row, text) for row, text in enumerate(texts) if text is not None and number[text] is None]
@@ -127,7 +134,22 @@ def _number(kind: str, form: NumberFormat | DateFormat | None, text: str) -> flo
     if isinstance(form, DateFormat):
         moment = form.parse(text)
         return None if moment is None else days(moment)
-    return (form or NumberFormat()).parse(text)
+    value = (form or NumberFormat()).parse(text)
+    return value if value is not None and abs(value) < _LARGEST else None
+
+
+def _without_marks(found: Counter[str]) -> Counter[str]:
+    """The texts but for those that stand for missing numbers."""
+    words = [cell for cell in found if not re.search("[0-9]", cell)]
+    count = sum(found[word] for word in words)
+    if len(words) <= _MARKS and len(found) - len(words) > _MANY_NUMBERS and 2 * count <= found.total():
+        return Counter({cell: times for cell, times in found.items() if cell not in words})
+    return found
+
+
+def shown(names: Sequence[str], most: int = 8) -> str:
+    """The first names, and how many more there are."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def date_parts(column: Column) -> Mapping[str, Column]:

@@ -42,6 +42,8 @@ def read_csv(path: Path, encoding: str | None = None, delimiter: str | None = No
     """
     text, note = decode(read_file(path, "a CSV file"), path, encoding)
     notes = [note] if note else []
+    if found := re.match("sep=(.)\r?\n", text):  # a line by which spreadsheets say it
+        text, delimiter = text[found.end() :], delimiter or found[1]
     delimiter = _one_character(delimiter) if delimiter else _find_delimiter(text)
     rows = _parse(text, delimiter, path, say)
     if not rows:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .columns import Cells, Column, Numbers, date_parts, names_things, read_column, row_counter, understand
+from .columns import Cells, Column, Numbers, date_parts, names_things, read_column, row_counter, shown, understand
 from .dates import DateFormat
 from .numbers import NumberFormat
 
@@ -21,7 +21,7 @@ MOST_LEVELS = 45
 
 TEXT_FEATURES = 128
 _MOST_KNOTS, _MOST_BENDS = 129, 256
-_LONG_TAIL = 5.0
+_LONG_TAIL, _FARTHEST = 5.0, 1e6
 
 
 @dataclass
@@ -82,7 +82,7 @@ class Encoding:
             return self._one_hot(column.texts)
         gone = np.isnan(column.values)
         filled = np.where(gone, self.median, column.values)
-        features = [(filled - self.mean) / self.deviation]
+        features = [np.clip((filled - self.mean) / self.deviation, -_FARTHEST, _FARTHEST)]
         if self.long_tail:
             z = (filled - self.median) / self.spread
             features.append(z / np.sqrt(1 + (z / 3) ** 2))
@@ -136,7 +136,7 @@ def learn_encodings(column: Column, training: NDArray[np.int64]) -> tuple[list[E
 def _learn_number(column: Column, values: Numbers) -> tuple[list[Encoding], str]:
     known = values[~np.isnan(values)]
     if not len(known):
-        return [], "it has no values in the training rows"
+        return [], f"it has no number{' that is not too large' if column.bad else ''} in the training rows"
     with np.errstate(over="ignore", invalid="ignore"):
         median = float(np.median(known))
         filled = np.where(np.isnan(values), median, values)
@@ -255,7 +255,7 @@ class Schema:
             column = read.get(encoding.source)
             if column is None:
                 column = read[encoding.source] = encoding.read(cells[encoding.source])
-                notes += _bad_cells(column)
+                notes += [*_bad_cells(column), *_missing_cells(column, encoding)]
             if new := encoding.unseen(column):
                 where = "all zeros" if not encoding.other else "taken as other"
                 notes.append(f"{encoding.source!r}: {shown(new)} not among the training rows, {where}")
@@ -276,11 +276,7 @@ def _notes(column: Column, encodings: list[Encoding]) -> list[str]:
     if first.other:
         notes.append(f"{name!r}: {len(column.levels):,} categories, of which the {len(first.levels)} most frequent are "
                      "told apart; the rest are other")  # fmt: skip
-    if column.missing and column.kind not in ("date", "text"):
-        done = "a category of their own" if column.kind == "category" else f"filled with the median {first.median:g}"
-        if not first.missing and column.kind == "category":
-            done = "all zeros: no training row lacks it"
-        notes.append(f"{name!r}: {column.missing:,} missing, {done}")
+    notes += _missing_cells(column, first)
     if first.long_tail:
         notes.append(
             f"{name!r}: a long tail (beyond {_LONG_TAIL:g} standard deviations), so also in a form that tames outliers"
@@ -288,15 +284,19 @@ def _notes(column: Column, encodings: list[Encoding]) -> list[str]:
     return notes
 
 
+def _missing_cells(column: Column, encoding: Encoding) -> list[str]:
+    if not column.missing or column.kind in ("date", "text"):
+        return []
+    done = f"filled with the median {encoding.median:g}"
+    if column.kind == "category":
+        done = "a category of their own" if encoding.missing else "all zeros: no training row lacks it"
+    return [f"{column.name!r}: {column.missing:,} missing, {done}"]
+
+
 def _bad_cells(column: Column) -> list[str]:
     if not column.bad:
         return []
-    what = {"number": "number", "date": "date", "boolean": "yes or no"}[column.kind]
+    what = {"number": "finite number", "date": "date", "boolean": "yes or no"}[column.kind]
     said = ", ".join(f"{text!r} in row {row + 1}" for row, text in column.bad[:3])
     more = f" and {len(column.bad) - 3:,} more" if len(column.bad) > 3 else ""
     return [f"{column.name!r}: {said}{more} is no {what}: taken as missing"]
-
-
-def shown(names: Sequence[str], most: int = 8) -> str:
-    """The first names, and how many more there are."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ArgumentError, DataError
-from .columns import Cells
+from .columns import Cells, shown
 from .csv_file import CsvFile, Say, read_csv
-from .features import Schema, shown
+from .features import Schema
 from .split import split
 from .targets import Target, answered, find_target, holds
 
@@ -118,7 +118,7 @@ def make_table(
     valid = ~np.isnan(np.concatenate([one.encode(take(cells[one.name], kept)) for one in found], axis=1)).any(axis=1)
     if not valid.all():
         notes.append(
-            f"{int((~valid).sum()):,} rows left out: their {shown([repr(n) for n in targets])} is not a number"
+            f"{int((~valid).sum()):,} rows left out: their {shown([repr(n) for n in targets])} is no number, or too large"
         )
         kept = kept[valid]
     kept_cells = {name: take(column, kept) for name, column in cells.items()}

@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
-from .columns import MISSING, Cells, Column, read_column, understand
+from .columns import MISSING_TEXTS, Cells, Column, read_column, shown, understand
 from .dates import DateFormat
-from .features import shown
 from .numbers import NumberFormat
 
 MOST_CLASSES = 100
@@ -65,9 +64,13 @@ class Target:
             written = {"day_first": form.day_first}
         target = cls(name, "regression", column.kind, **written)
         answers = target.spell(column)
-        counts = Counter(answers)
+        counts = Counter(answer for answer in answers if answer)
+        if not counts:
+            raise DataError("MG183", f"The target {name!r} has no value that can be learnt: its numbers are too large.")
         if len(counts) == 1:
-            raise DataError("MG183", f"The target {name!r} is {answers[0]!r} in every row: there is nothing to learn.")
+            raise DataError(
+                "MG183", f"The target {name!r} is {next(iter(counts))!r} in every row: there is nothing to learn."
+            )
         whole = column.kind == "number" and bool(np.all(column.values == np.round(column.values)))
         few = len(counts) <= _MOST_NUMBER_CLASSES and len(counts) <= len(column) / 5
         numeric = column.kind == "date" or (column.kind == "number" and not (whole and few))
@@ -75,8 +78,6 @@ class Target:
             raise DataError("MG183", f"The target {name!r} is not a number ({shown(column.levels, 3)}): no regression. "
                                      "Leave out --task regression.")  # fmt: skip
         if task == "regression" or (numeric and task is None):
-            if not np.isfinite(column.values).all():
-                raise DataError("MG183", f"The target {name!r} has values too large for a float.")
             hint = "" if len(counts) > MOST_CLASSES or task else " (for classes: --task classification)"
             return target, f"{name!r} has {len(counts):,} different numbers: regression{hint}"
         if len(counts) > MOST_CLASSES or (column.kind in ("name", "text") and len(counts) > len(column) / 2):
@@ -119,7 +120,7 @@ class Target:
         with np.errstate(over="ignore", invalid="ignore"):
             self.mean, self.deviation = float(values.mean()), float(values.std())
         if not np.isfinite(self.deviation) or self.deviation <= 1e-14 * abs(self.mean):
-            raise DataError("MG183", f"The target {self.name!r} hardly varies or is too large: nothing to learn.")
+            raise DataError("MG183", f"The target {self.name!r} hardly varies: nothing to learn.")
         self.timed = self.kind == "date" and bool(np.any(values != np.round(values)))
         low, high = float(values.min()), float(values.max())
         self.lowest, self.highest = low - 0.25 * (high - low), high + 0.25 * (high - low)
@@ -222,7 +223,7 @@ def answered(cells: Cells, separator: str | None = None) -> NDArray[np.int64]:
         return np.flatnonzero(np.isfinite(cells))
     if isinstance(cells, np.ndarray) and cells.dtype.kind in "iu":
         return np.arange(len(cells))
-    return np.array([row for row, cell in enumerate(cells) if cell.lower() not in MISSING], np.int64)
+    return np.array([row for row, cell in enumerate(cells) if cell.lower() not in MISSING_TEXTS], np.int64)
 
 
 def holds(cells: Cells, separator: str | None) -> bool:

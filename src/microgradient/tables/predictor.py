@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.columns import Cells
+from ..data.columns import Cells, shown
 from ..data.csv_file import read_csv
-from ..data.features import Schema, shown
+from ..data.features import Schema
 from ..data.frames import frame_columns
 from ..data.table import take
 from ..data.targets import Target, answered, parts
@@ -38,6 +38,7 @@ class TablePredictor(Predictor):
 
     def __init__(self, details: Mapping[str, Any]) -> None:
         super().__init__(details)
+        self.file_notes: list[str] = []  # on how the file was read that comes next
         self.schema = Schema.from_details(details["columns"])
         self.targets = [Target.from_details(target) for target in details["targets"]]
         plans = [Plan(**{**plan, "hidden": tuple(plan["hidden"])}) for plan in details["networks"]]
@@ -64,7 +65,8 @@ class TablePredictor(Predictor):
             raise DataError(
                 "MG181", f"The columns have different lengths: {shown([f'{k} {n:,}' for k, n in lengths.items()])}."
             )
-        features, self.notes = self.schema.encode(inputs)
+        features, notes = self.schema.encode(inputs)
+        self.notes, self.file_notes = [*self.file_notes, *notes], []
         return self.answer(features)
 
     def answer(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -80,12 +82,19 @@ class TablePredictor(Predictor):
         if len(names) != 1:
             raise DataError("MG180", f"One CSV file is needed, not {len(names)}.")
         file = read_csv(Path(names[0]), self.details.get("encoding"), self.details.get("sep"))
+        self.file_notes = [f"{names[0]}: {note}" for note in file.notes]
         return dict(file.columns)
 
     def rows(
         self, inputs: Mapping[str, Cells], predicted: Mapping[str, list[Any]]
     ) -> tuple[list[str], list[list[Any]]]:
-        return list(predicted), [list(row) for row in zip(*predicted.values(), strict=True)]
+        columns = dict(predicted)
+        notes, said = self.notes, self.probabilities(inputs)
+        self.notes = notes
+        for target, place in parts(self.targets):
+            if target.task == "classification":
+                columns[f"{target.name} probability"] = said[:, place].max(axis=1).tolist()
+        return list(columns), [list(row) for row in zip(*columns.values(), strict=True)]
 
     def evaluate(self, path: str) -> list[Metric]:
         cells = self.read([path])
