@@ -193,3 +193,22 @@ def test_pools_report_where_the_largest_is_though_there_are_ties_padding_and_nan
 def test_what_is_wrong_is_said(call: Callable[[], Any], error: type[MicrogradientError], text: str) -> None:
     with pytest.raises(error, match=text):
         call()
+
+
+def test_ctc_loss_of_lengths_that_a_compiled_function_is_given():
+    """One program for all lengths, targets that are empty and inputs that are; eager calls check them, which it does not."""
+    draw = np.random.default_rng(0)
+    scores, targets = mg.tensor(draw.normal(size=(7, 4, 3))), mg.tensor(draw.integers(1, 3, (4, 3)))
+
+    def loss(scores, targets, inputs, lengths):
+        return F.ctc_loss(mg.log_softmax(scores, axis=2), targets, inputs, lengths, zero_infinity=True)
+
+    compiled = mg.compile(mg.value_and_grad(loss), dynamic=False)
+    for inputs, lengths in (([7, 6, 7, 5], [3, 2, 1, 1]), ([7, 0, 0, 6], [0, 0, 2, 3]), ([2, 7, 7, 7], [2, 3, 3, 0])):
+        given = scores, targets, mg.tensor(inputs), mg.tensor(lengths)
+        for ours, eager in zip(compiled(*given), mg.value_and_grad(loss)(*given), strict=True):
+            np.testing.assert_allclose(ours.data, eager.data, rtol=1e-9, atol=1e-12)
+    assert compiled.stats()["programs"] == 1
+    assert not compiled.stats()["host_calls"]
+    with pytest.raises(ShapeError, match="target_lengths are 4 whole numbers"):
+        compiled(scores, targets, mg.tensor([7] * 4), mg.tensor([1] * 3))

@@ -11,7 +11,7 @@ from scipy.ndimage import affine_transform
 from .boxes import Boxes, iou
 
 SIDE = 64  # pixels of a scene
-_SMALLEST, _LARGEST = 12, 30  # pixels of a digit's longer side
+_SMALLEST, _LARGEST = 16, 32  # pixels of a digit's longer side
 _CANVAS = 48  # room for a digit that was turned and scaled
 _INK = 0.25  # above which a pixel belongs to a digit
 
@@ -21,7 +21,7 @@ def compose(
 ) -> tuple[NDArray[np.float32], Boxes]:
     """`count` pictures (count, 64, 64) of numbers from 0 to 1, each with 1 to 4 of the `digits` (n, height, width), and boxes.
 
-    Digits are scaled to between 12 and 30 pixels, stretched, turned by up to 15°, and are more or less bright; their boxes hardly
+    Digits are scaled to between 16 and 32 pixels, stretched, turned by up to 15°, and are more or less bright; their boxes hardly
     overlap. Behind them are a slope of brightness, lines, rings, small fragments of digits, and noise.
 
     >>> from microgradient.data.datasets import load_digits

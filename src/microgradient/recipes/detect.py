@@ -43,20 +43,20 @@ class Detector(nn.Module):
     resolution is joined with what it saw at a quarter (Lin et al. 2017, "Feature pyramid networks").
     """
 
-    def __init__(self, width: int = 24) -> None:
+    def __init__(self, width: int = 32) -> None:
         super().__init__()
         self.stem = nn.Sequential(
-            nn.Conv2d(1, width, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()
+            nn.Conv2d(1, width // 2, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(width // 2), nn.ReLU()
         )
-        self.quarter = Residual(width, 2 * width, 2)
-        self.eighth = nn.Sequential(Residual(2 * width, 4 * width, 2), Residual(4 * width, 4 * width, 1))
-        self.down = nn.Conv2d(4 * width, 2 * width, 1)
+        self.fine, self.quarter = Residual(width // 2, width // 2, 1), Residual(width // 2, 2 * width, 2)
+        self.eighth = nn.Sequential(Residual(2 * width, 3 * width, 2), Residual(3 * width, 3 * width, 1))
+        self.down = nn.Conv2d(3 * width, 2 * width, 1)
         self.joined = Residual(2 * width, 2 * width, 1)
         self.classes = nn.Conv2d(2 * width, CLASSES, 3, padding=1)
         self.distances = nn.Conv2d(2 * width, 4, 3, padding=1)
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        near = self.quarter(self.stem(pictures))
+        near = self.quarter(self.fine(self.stem(pictures)))
         far = interpolate(self.down(self.eighth(near)), scale_factor=2)
         h = self.joined(relu(near + far))
         return RARE + self.classes(h), UNIT * nn.functional.softplus(self.distances(h))
@@ -128,10 +128,10 @@ class Detect(Recipe):
     summary: ClassVar[str] = (
         "where handwritten digits are in cluttered pictures, and which: boxes by a one-stage detector"
     )
-    defaults: ClassVar[Options] = Options(epochs=12, batch_size=32, lr=2e-3, optimizer="adamw", model="fcos")
+    defaults: ClassVar[Options] = Options(epochs=10, batch_size=16, lr=2e-3, optimizer="adamw", model="fcos")
     models: ClassVar[tuple[str, ...]] = ("fcos",)
     predictor_class: ClassVar[type[Predictor]] = DetectPredictor
-    lr_decay: ClassVar[float] = 0.5
+    lr_decay: ClassVar[float] = 0.3
     clip_norm: float | None = 10.0
 
     def __init__(self, options: Options) -> None:
@@ -161,7 +161,7 @@ class Detect(Recipe):
         answering = mg.astype(labels >= 0, np.float32)
         boxes = giou_loss(box_edges(distances), edges) * answering
         classes = focal_loss(logits, mg.astype(targets, np.float32))
-        return (mg.sum(classes) + mg.sum(boxes)) / mg.maximum(mg.sum(answering), 1)
+        return (mg.sum(classes) + mg.sum(boxes) / 4) / mg.maximum(mg.sum(answering), 1)
 
     def validation(self) -> float:
         return 1 - float(np.mean(self._precisions(*self.validating)))

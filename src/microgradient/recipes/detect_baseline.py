@@ -10,7 +10,7 @@ from ..data.boxes import Boxes, iou, nms
 from ..data.installed import missing_package
 from ..data.pictures import resized
 
-_SIDES, _STEP, _PIXELS = (12, 15, 19, 24, 30), 3, 12
+_SIDES, _STEP, _PIXELS = (16, 19, 22, 26, 31), 3, 12
 _BACKGROUND = 4  # windows of each picture to learn from that hold no digit
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,7 +12,7 @@ import microgradient as mg
 from ...errors import ArgumentError, ShapeError
 from ...operators import wrap
 from ...tensor import Tensor
-from ...trace_hooks import whole_value
+from ...trace_hooks import Traced, whole_value
 from .loss import reduce
 
 Lengths = Any
@@ -33,7 +32,8 @@ def ctc_loss(
     `log_probs` (T, N, C) or (T, C): logarithms of probabilities; `targets` (N, S), or all of them one after the other; the
     lengths (N,), or numbers without a batch. "mean" divides each loss by its target's length (1 if that is 0), then averages.
     A target that is too long for its input has the loss ∞ (0 with `zero_infinity`) and no derivative. The derivative is that of
-    the loss as a function of `log_probs`; PyTorch's differs by exp(log_probs), which the softmax before it cancels.
+    the loss as a function of `log_probs`; PyTorch's differs by exp(log_probs), which the softmax before it cancels. In a compiled
+    function the lengths may be arguments, where targets are (N, S); they are not checked then.
 
     >>> even = mg.log(mg.full((2, 1, 2), 0.5))
     >>> round(ctc_loss(even, mg.tensor([[1]]), [2], [1]).item(), 4)  # three of four paths: -log(3/4)
@@ -45,7 +45,7 @@ def ctc_loss(
     x = log_probs if batched else mg.expand_dims(log_probs, axis=1)
     steps, n, classes = x.shape
     inputs, lengths = _lengths(input_lengths, n, "input_lengths"), _lengths(target_lengths, n, "target_lengths")
-    _check(steps, classes, blank, inputs, lengths)
+    _check(steps, classes, blank, inputs.known, lengths.known)
     extended, repeats = _with_blanks(targets, lengths, blank, classes)
     # α (N, 2S+1): log of the probability of all prefixes of alignments that end in each label or the blanks around it
     impossible = wrap(np.array(-math.inf, x.dtype), None)
@@ -62,51 +62,72 @@ def ctc_loss(
         alpha = mg.logsumexp(ways, axis=0) + emitted
         return alpha, alpha
 
-    _, later = mg.scan(step, alpha, emitted[1 : max(int(inputs.max(initial=0)), 1)])
+    _, later = mg.scan(step, alpha, emitted[1 : max(inputs.longest(steps), 1)])
     history = mg.concat([mg.expand_dims(alpha, axis=0), later], axis=0)
-    ends = history[np.maximum(inputs - 1, 0), np.arange(n)]
-    last = wrap(np.stack([2 * lengths, np.maximum(2 * lengths - 1, 0)], axis=1), None)
-    finals = mg.take_along_axis(ends, last, axis=1)
-    second = wrap(np.stack([np.ones(n, bool), lengths > 0], axis=1), None)
-    loss = -mg.logsumexp(mg.where(second, finals, impossible), axis=1)
-    if not inputs.all():  # nothing was read: certain for an empty target, else impossible
-        loss = mg.where(wrap(inputs > 0, None), loss, wrap(np.where(lengths > 0, math.inf, 0.0).astype(x.dtype), None))
+    final = mg.broadcast_to(mg.reshape(mg.maximum(inputs.values - 1, 0), (1, n, 1)), (1, *alpha.shape))
+    ends = mg.take_along_axis(history, final, axis=0)[0]
+    blanks = 2 * lengths.values  # the last blank, and the label before it
+    finals = mg.take_along_axis(ends, mg.stack([blanks, mg.maximum(blanks - 1, 0)], axis=1), axis=1)
+    labels = mg.stack([mg.ones(n, dtype=mg.bool), lengths.values > 0], axis=1)
+    loss = -mg.logsumexp(mg.where(labels, finals, impossible), axis=1)
+    if inputs.known is None or not inputs.known.all():  # nothing was read: certain for an empty target, else impossible
+        unread = mg.where(
+            lengths.values > 0, wrap(np.array(math.inf, x.dtype), None), wrap(np.zeros((), x.dtype), None)
+        )
+        loss = mg.where(inputs.values > 0, loss, unread)
     if zero_infinity:
         loss = mg.where(loss == math.inf, 0.0, loss)
     if reduction == "mean":
-        return mg.mean(loss / wrap(np.maximum(lengths, 1).astype(x.dtype), None))
+        return mg.mean(loss / mg.astype(mg.maximum(lengths.values, 1), x.dtype))
     return reduce(loss if batched else mg.squeeze(loss, axis=0), reduction)
 
 
-def _lengths(given: Lengths, n: int, name: str) -> np.ndarray:
-    values = (
-        given if isinstance(given, Sequence | int) else whole_value(getattr(given, "raw", given), f"ctc_loss ({name})")
-    )
-    lengths = np.atleast_1d(np.asarray(values))
+class _Lengths(NamedTuple):
+    """Of sequences: as a tensor, and as an array unless they are an argument of a function that is being compiled."""
+
+    values: Tensor
+    known: np.ndarray | None
+
+    def longest(self, most: int) -> int:
+        return most if self.known is None else int(self.known.max(initial=0))
+
+
+def _lengths(given: Lengths, n: int, name: str) -> _Lengths:
+    raw = getattr(given, "raw", given)
+    if isinstance(raw, Traced) and getattr(raw, "value", None) is None:
+        _check_lengths(raw, n, name)
+        return _Lengths(mg.astype(given, mg.int64), None)
+    known = np.atleast_1d(np.asarray(whole_value(raw, f"ctc_loss ({name})")))
+    _check_lengths(known, n, name)
+    return _Lengths(wrap(known.astype(np.int64), None), known.astype(np.int64))
+
+
+def _check_lengths(lengths: np.ndarray | Traced, n: int, name: str) -> None:
     if lengths.shape != (n,) or lengths.dtype.kind not in "iu":
         raise ShapeError(
             "MG163", f"ctc_loss: {name} are {n} whole numbers, got {lengths.dtype} of shape {lengths.shape}."
         )
-    return lengths.astype(np.int64)
 
 
-def _check(steps: int, classes: int, blank: int, inputs: np.ndarray, lengths: np.ndarray) -> None:
+def _check(steps: int, classes: int, blank: int, inputs: np.ndarray | None, lengths: np.ndarray | None) -> None:
     if not 0 <= blank < classes:
         raise ArgumentError("MG157", f"ctc_loss: blank={blank} is none of {classes} classes.")
+    inputs, lengths = (np.zeros(0, np.int64) if known is None else known for known in (inputs, lengths))
     if inputs.min(initial=0) < 0 or inputs.max(initial=0) > steps or lengths.min(initial=0) < 0:
         raise ArgumentError(
             "MG157", f"ctc_loss: input_lengths lie between 0 and {steps}, target_lengths are at least 0."
         )
 
 
-def _with_blanks(targets: Tensor, lengths: np.ndarray, blank: int, classes: int) -> tuple[Tensor, Tensor]:
+def _with_blanks(targets: Tensor, lengths: _Lengths, blank: int, classes: int) -> tuple[Tensor, Tensor]:
     """(N, 2S+1): the labels with a blank before, between and after; and where the label two places before may not be left out."""
-    n, longest = len(lengths), int(lengths.max(initial=0))
-    total = int(lengths.sum())
+    n = lengths.values.shape[0]
+    longest = lengths.longest(targets.shape[-1])
+    total = 0 if lengths.known is None else int(lengths.known.sum())
     if targets.ndim == 2 and targets.shape[0] == n and targets.shape[1] >= longest:
         labels = targets[:, :longest]
-    elif targets.ndim == 1 and targets.shape[0] >= total:
-        begins = np.cumsum(lengths) - lengths
+    elif targets.ndim == 1 and targets.shape[0] >= total and lengths.known is not None:
+        begins = np.cumsum(lengths.known) - lengths.known
         places = np.minimum(begins[:, None] + np.arange(longest), max(targets.shape[0] - 1, 0))
         labels = (
             mg.reshape(mg.take(targets, wrap(places.ravel(), None), axis=0), places.shape)
@@ -118,13 +139,13 @@ def _with_blanks(targets: Tensor, lengths: np.ndarray, blank: int, classes: int)
             "MG163",
             f"ctc_loss takes targets (N, S) with S ≥ {longest}, or {total} in a row; got shape {targets.shape} for N = {n}.",
         )
-    inside = np.arange(longest) < lengths[:, None]
-    data = labels.raw
-    if isinstance(data, np.ndarray) and (outside := (data[inside] < 0) | (data[inside] >= classes)).any():
-        raise ArgumentError(
-            "MG164", f"ctc_loss: {classes} classes need labels 0–{classes - 1}, got {data[inside][outside][0]}."
-        )
-    labels = mg.astype(mg.where(wrap(inside, None), labels, blank), mg.int64)
+    inside = wrap(np.arange(longest), None) < mg.expand_dims(lengths.values, axis=1)
+    data, there = labels.raw, inside.raw
+    if isinstance(data, np.ndarray) and isinstance(there, np.ndarray):
+        wrong = data[there][(data[there] < 0) | (data[there] >= classes)]
+        if len(wrong):
+            raise ArgumentError("MG164", f"ctc_loss: {classes} classes need labels 0–{classes - 1}, got {wrong[0]}.")
+    labels = mg.astype(mg.where(inside, labels, blank), mg.int64)
     blanks = mg.full((n, longest), blank, dtype=mg.int64)
     pairs = mg.reshape(mg.stack([blanks, labels], axis=2), (n, 2 * longest))
     extended = mg.concat([pairs, mg.full((n, 1), blank, dtype=mg.int64)], axis=1)
