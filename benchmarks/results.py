@@ -41,6 +41,7 @@ JOBS = (
     Job("digits --model cnn", "test_accuracy", None, ""),
     Job("fashion", "test_accuracy", "baseline_accuracy", "≥ 92 %"),
     Job("detect", "mAP@0.5", "baseline_mAP@0.5", "≥ 0.95"),
+    Job("speech", "word_error", "baseline_word_error", "≤ 5 %"),
     Job("yeast", "micro-F1", "baseline_micro-F1", "≥ baseline"),
     Job("forecast", "RMSE", "baseline_RMSE", "< baseline"),
     Job("forecast --series co2", "RMSE", "baseline_RMSE", "< baseline"),

@@ -86,7 +86,7 @@ def test_the_baseline_finds_digits_it_has_seen():
 
 @pytest.mark.slow
 def test_detect_overfits_resumes_predicts_and_refuses(few, tmp_path, monkeypatch):
-    recipe = built("detect", lr=1e-2)
+    recipe = built("detect")
     for _ in range(30):  # until the batch norms know what to expect
         recipe.model(recipe.batch(np.arange(8))[0])
     check_overfits(recipe, np.arange(4), 100, 0.3)

@@ -18,6 +18,7 @@ from .names import Names
 from .outputs import Outputs
 from .pendulum import Pendulum
 from .recommend import Recommend
+from .speech import Speech
 from .summarise import Summarise
 from .table import TableRecipe
 from .text import Text
@@ -38,6 +39,7 @@ _ALL: tuple[type[Recipe], ...] = (
     Language,
     Translate,
     Summarise,
+    Speech,
     Yeast,
     Forecast,
     Recommend,
