@@ -153,3 +153,60 @@ def test_a_share_of_the_rows_may_choose_the_epoch(run):
     assert "24 of them choose the epoch" in found["said"]  # of 96
     assert found["result"]["held-out_RMSE"] < 0.2 * found["result"]["baseline_RMSE"]
     refused(run("train", "t.csv", "--valid", "1.5"), "--valid is a share between 0 and 1, not 1.5")
+
+
+def test_what_is_left_out_of_a_score_is_said(run):
+    trained(run, "--target", "grade", "--drop", "tags,price")
+    lines = Path("t.csv").read_text().splitlines()
+    Path("new.csv").write_text(
+        "\n".join([*lines[:41], *(line.replace("fair", "bad").replace("good", "bad") for line in lines[41:])])
+    )
+    code, _, error = run("evaluate", "r", "new.csv")
+    assert (code, "80 of 120 rows are not scored: the model knows no 'bad'" in error) == (0, True)
+    Path("new.csv").write_text("\n".join(line.replace("red", "violet") for line in lines))
+    assert "'colour': violet not among the training rows" in run("evaluate", "r", "new.csv")[2]
+
+
+def test_what_is_filled_in_and_how_the_file_was_read_is_said(run):
+    trained(run, "--target", "grade", "--drop", "tags,price")
+    Path("new.csv").write_bytes("size,colour\n,red\n1.5,gr\xfcn\n".encode("latin-1"))
+    code, out, error = run("predict", "r", "new.csv")
+    assert code == 0
+    assert out.startswith("grade,grade probability\n")
+    assert "1 missing, filled with the median" in error
+    assert "read as Windows-1252" in error
+
+
+def test_predictions_beyond_what_was_seen_are_said(run):
+    trained(run, "--target", "price", "--drop", "tags,grade")
+    Path("new.csv").write_text("size,colour\n1e9,red\n0.1,red\n")
+    assert "'price': 1 predictions are held within" in run("predict", "r", "new.csv")[2]
+
+
+@pytest.mark.parametrize(
+    "words", [("--target", "price"), ("--target", "tags", "--separator", ";"), ("--target", "grade,colour")]
+)
+def test_classes_are_balanced_where_there_is_one_target_of_them(run, words):
+    refused(run("train", "t.csv", *words, "--class-weight", "balanced"), "is for one target of classes")
+
+
+def test_a_batch_has_as_many_rows_as_asked_for(run):
+    assert "of 1 step," in trained(run, "--target", "price", "--batch-size", "4096")["said"]
+
+
+def test_columns_that_do_not_matter_are_not_said_to(run):
+    draw = np.random.default_rng(1)
+    Path("t.csv").write_text(
+        "a,b,y\n" + "\n".join(f"{x:.3f},{y:.3f},{z:.3f}" for x, y, z in draw.normal(size=(120, 3)))
+    )
+    said = re.search(r"columns that matter most \(.*?\): (.*)", trained(run, "--target", "y")["said"])[1]
+    assert "-" not in said
+
+
+def test_a_learning_curve_is_said_and_drawn(run):
+    found = trained(run, "--target", "price", "--drop", "tags,grade", "--learning-curve")
+    (line,) = [line for line in found["said"].splitlines() if line.startswith("learning curve")]
+    assert [int(n) for n in re.findall(r"from (\d+)", line)] == [12, 24, 48, 96]
+    *_, last = (float(value) for value in re.findall(r"([\d.]+) from", line))
+    assert last == pytest.approx(found["result"]["held-out_RMSE"], rel=1e-3)
+    assert Path("r/learning_curve.png").read_bytes().startswith(b"\x89PNG")

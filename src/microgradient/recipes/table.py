@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,6 +20,7 @@ from ..tables.metrics import table_metrics
 from ..tensor import Tensor
 from ..train.options import Options, option
 from ..train.recipe import Metric, Recipe, optimizers
+from ..train.unsaved import train_unsaved
 
 _BASELINES = {
     "classification": "the most frequent class",
@@ -43,6 +44,7 @@ class TableOptions(Options):
     valid: float | None = option(None, "Share of the training rows that chooses the epoch.  [default: folds do]")
     weight_decay: float | None = option(None, "Of all networks.  [default: 0.02 and 0.05]")
     class_weight: str | None = option(None, "Each class counts the same, however rare.", choices=("balanced",))
+    learning_curve: bool = option(False, "Say how good an eighth, a quarter and half of the rows would have been, too.")
 
 
 class TableRecipe(Recipe):
@@ -66,6 +68,8 @@ class TableRecipe(Recipe):
     def __init__(self, options: TableOptions, source: Path | Table, weights: NDArray[np.float32] | None = None) -> None:
         """`source` is a CSV file, or a table that is made already; `weights` are those of its training rows."""
         super().__init__(options)
+        self.asked = options
+        self.curve: list[tuple[int, float]] = []  # rows to learn from, and the first score
         self.table = table = _read(source, options) if isinstance(source, Path) else source
         self.data = (table.x, table.y)
         self.x, self.y = table.x[table.training], table.y[table.training]
@@ -160,7 +164,7 @@ class TableRecipe(Recipe):
         how = "better" if (score.value < baseline.value) == numbers and score.value != baseline.value else "no better"
         line = f"{how} than the baseline, which always says {_BASELINES[target.task]}"
         line += f"; RMSE in {'days' if target.kind == 'date' else f'the units of {target.name!r}'}" if numbers else ""
-        return [line, *self._recalls(), *self._importance()]
+        return [line, *self._recalls(), *self._importance(), *self._learning_curve(score)]
 
     def _recalls(self) -> list[str]:
         """How many of each class are found, where classes are few."""
@@ -197,6 +201,32 @@ class TableRecipe(Recipe):
         unit = 100 if before.unit == "%" else 1
         said = ", ".join(f"{name} {unit * losses[name]:.3g}" for name in most) or "none by itself"
         return [f"columns that matter most ({before.name.replace('held-out ', '')} lost when shuffled): {said}"]
+
+    def _learning_curve(self, score: Metric) -> list[str]:
+        """The same score after training on parts of the rows: whether more of them would help."""
+        if not self.options.learning_curve:
+            return []
+        rows = np.random.default_rng(self.options.seed).permutation(self.table.training)
+        for parts in (8, 4, 2):
+            table = replace(self.table, training=np.sort(rows[: len(rows) // parts]))
+            smaller, _ = train_unsaved(lambda: TableRecipe(self.asked, table), self.options.seed, verbose=True)  # noqa: B023
+            self.curve.append((len(table.training), smaller.evaluate()[0].value))
+        self.curve.append((len(rows), score.value))
+        said = ", ".join(
+            f"{replace(score, name='', value=value)!s} from {count:,}".strip() for count, value in self.curve
+        )
+        return [f"learning curve, {score.name} by rows: {said}"]
+
+    def pictures(self) -> Mapping[str, Callable[[Any], None]]:
+        return {"learning_curve": self._draw_curve} if self.curve else {}
+
+    def _draw_curve(self, figure: Any) -> None:
+        counts, values = zip(*self.curve, strict=True)
+        axes = figure.subplots()
+        axes.plot(counts, values, marker="o")
+        axes.set_xscale("log", base=2)
+        axes.set_xlabel("rows to learn from")
+        axes.set_ylabel(self.evaluate()[0].name)
 
     def details(self) -> dict[str, Any]:
         return {

@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import random
 from ..native.runtime import blas
+from ..tape import enable_grad
 from .loop import InterruptedRunError, train, use_best
 from .progress import Progress, show_progress
 from .recipe import Recipe
@@ -59,7 +60,7 @@ def train_unsaved(make: Callable[[], AnyRecipe], seed: int, verbose: bool = Fals
 
 
 def _trained(make: Callable[[], AnyRecipe], verbose: bool) -> tuple[AnyRecipe, UnsavedRun]:
-    with blas.one_thread(), np.errstate(all="ignore"):
+    with blas.one_thread(), np.errstate(all="ignore"), enable_grad():
         recipe = make()
         optimizer = recipe.optimizer()
         run = UnsavedRun()
