@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from microgradient.errors import ArgumentError, DataError
+from microgradient.train import run_folder
 from microgradient.train.lock import LOCK
 from microgradient.train.run_folder import (
     METRICS,
@@ -130,6 +131,12 @@ def test_a_damaged_file_is_named(tmp_path, name, damage):
         {"position": {"unknown": 1}},
         {"recipe": 3},
         {"options": None},
+        {"options": {"epochs": "x"}},
+        {"result": {"test_accuracy": "x"}},
+        {"result": {"test_accuracy": 10**400}},
+        {"versions": {"numpy": 2}},
+        {"sha256": {"model.safetensors": None}},
+        {"position": {"norms": [1.0, "x"]}},
         {"unknown": 1},
     ],
 )
@@ -196,6 +203,55 @@ def test_files_of_different_steps_are_refused(tmp_path):
     (folder.path / MODEL).write_bytes(old)
     with pytest.raises(DataError, match=r"of step 1, and run\.json of step 2"):
         RunFolder.open(folder.path).load()
+
+
+def test_what_is_saved_while_a_folder_is_looked_at_is_what_is_used(tmp_path, monkeypatch):
+    folder = new_folder(tmp_path / "r")
+    folder.run.id = "one"
+    save_step(folder, 1)
+    looked = RunFolder.peek(folder.path)
+    looked._held = None  # as if the other process had the lock
+    save_step(folder, 2)
+    assert looked.weights()["count"] == 2
+    assert looked.run.position.step == 2
+
+    old = (folder.path / RUN).read_bytes()  # between the renames of a save, which it ends while we wait
+    save_step(folder, 3)
+    new = (folder.path / RUN).read_bytes()
+    (folder.path / RUN).write_bytes(old)
+    monkeypatch.setattr(run_folder.time, "sleep", lambda _: (folder.path / RUN).write_bytes(new))
+    assert looked.weights()["count"] == 3
+
+    monkeypatch.undo()
+    (folder.path / RUN).write_bytes(old)
+    with pytest.raises(DataError, match=r"is of step 3, and run\.json of step 2"):
+        RunFolder(
+            folder.path, looked.run.__class__(**{**vars(looked.run), "position": Position(step=2)}), None
+        ).weights()
+    folder.run.id = "two"
+    save_step(folder, 4)
+    with pytest.raises(DataError, match="do not belong together"):  # another run
+        RunFolder(folder.path, looked.run, None).weights()
+
+
+def test_lines_of_metrics_that_are_none_are_left_out(tmp_path):
+    folder = new_folder(tmp_path / "r")
+    save_step(folder, 1)
+    (folder.path / METRICS).write_text('{"epoch": "x"}\n{"epoch": null}\n[1]\n{"epoch": 0, "test_loss": 1}\n{}\n')
+    assert folder.metrics() == [{"epoch": 0, "test_loss": 1}]
+
+
+def test_event_files_have_the_order_of_the_metrics(tmp_path):
+    """And not that of a set, which Python's hash seed decides."""
+    folder, names = new_folder(tmp_path / "r"), [f"metric {i}" for i in range(30)]
+    folder.begin_events()
+    folder.append_metrics({"epoch": 1, "step": 1, **dict.fromkeys(names, 0.5), "none": None})
+    folder.release()
+    (file,) = folder.path.glob("events*")
+    content = file.read_bytes()
+    places = [content.index(name.encode() + b"\x15") for name in names]  # a tag, then a float's field
+    assert places == sorted(places)
+    assert b"none" not in content
 
 
 def test_metrics_lose_a_cut_line_and_what_came_after_the_save(tmp_path):

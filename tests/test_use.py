@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ from commands import refused
 from microgradient.data.datasets import load_digits
 from microgradient.errors import DataError
 from microgradient.recipes import RECIPES
-from microgradient.train.run_folder import MODEL, RUN, RunFolder
+from microgradient.recipes.use import scores
+from microgradient.train.run_folder import METRICS, MODEL, RUN, RunFolder
 
 QUICK = {
     "two-layer": ["--epochs", "3"],
@@ -125,6 +127,90 @@ def test_bad_words_get_one_sentence(run, words, pattern):
     Path("letters.csv").write_text("x,y\na,1\nb,2\n")
     Path("wide.csv").write_text("x,y,z\n1,2,3\n")
     refused(run(*words), pattern)
+
+
+@pytest.mark.parametrize("faults", [
+    (MemoryError("a lot"), "MemoryError"), (ZeroDivisionError("0"), "ZeroDivisionError"), (IndexError("0"), "IndexError"),
+    (AttributeError("x"), "AttributeError"), (RecursionError("deep"), "RecursionError"), (OverflowError("big"), "OverflowError"),
+])  # fmt: skip
+def test_whatever_details_come_to_is_one_sentence(run, monkeypatch, faults):
+    run("train", "two-layer", "--epochs", "1", "--out", "r")
+    error, name = faults
+
+    def made(details):
+        raise error
+
+    monkeypatch.setattr(RECIPES["two-layer"], "predictor_class", made)
+    refused(run("predict", "r", "points.csv"), f"details .* don't make a model of two-layer .{name}")
+
+
+POLICY = {"environment": "CartPole-v1", "algorithm": "ppo", "networks": {"hidden": [64, 64]},
+          "spaces": {"features": 4, "actions": 2, "discrete": True}}  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "why"), [
+    ({"networks": {"hidden": [10**14]}}, "MemoryError|ValueError"),
+    ({"networks": {"hidden": [2000, 2000]}}, "numbers were saved"),
+    ({"networks": []}, "TypeError"), ({"algorithm": "none"}, "KeyError"), ({"spaces": {}}, "TypeError"),
+])  # fmt: skip
+def test_foreign_details_of_a_policy(run, change, why):
+    run("train", "two-layer", "--epochs", "1", "--out", "r")
+    changed = {**json.loads(Path("r", RUN).read_text()), "recipe": "cartpole", "details": {**POLICY, **change}}
+    Path("r", RUN).write_text(json.dumps(changed))
+    refused(run("predict", "r", "points.csv"), f"details .* don't make a model of cartpole .*({why})")
+
+
+def test_a_foreign_folder_is_shown_and_not_obeyed(run):
+    run("train", "two-layer", "--epochs", "2", "--out", "r")
+    found = json.loads(Path("r", RUN).read_text())
+    found["command"] = "x\x1b[2J\nresult     test accuracy 1\u202e"
+    found["result"]["\r\x07"] = 0.5
+    Path("r", RUN).write_text(json.dumps(found))
+    lines = Path("r", METRICS).read_text().splitlines()
+    odd = [{"epoch": 1, "train_loss": x, "\x1b]0;": x} for x in (float("nan"), 1e308, -1e308, 10**400, "x", True)]
+    Path("r", METRICS).write_text("\n".join([*lines, *map(json.dumps, odd)]))
+    code, shown, _ = run("show", "r")
+    assert code == 0
+    assert all(c.isprintable() for c in shown.replace("\n", ""))
+    assert "command    x\\x1b[2J\\nresult     test accuracy 1\\u202e\n" in shown
+    found["recipe"] = "two\x1b[2J"
+    Path("r", RUN).write_text(json.dumps(found))
+    for words in (("show", "r"), ("predict", "r", "points.csv"), ("evaluate", "r")):
+        assert "\x1b" not in "".join(run(*words)[1:])
+
+
+def test_options_that_make_no_sense_are_refused_by_evaluate(run):
+    run("train", "two-layer", "--epochs", "1", "--out", "r")
+    found = json.loads(Path("r", RUN).read_text())
+    found["options"]["model"] = "none"
+    Path("r", RUN).write_text(json.dumps(found))
+    refused(run("evaluate", "r"), "two-layer has no --model 'none'")
+
+
+def test_using_a_run_draws_no_random_numbers_of_ours(run):
+    run("train", "digits", *QUICK["digits"], "--out", "r")
+    mg.manual_seed(3)
+    mg.random.uniform((5,))
+    before = mg.random.get_state()
+    mg.load("r")
+    scores("r")
+    assert mg.random.get_state() == before
+
+
+def test_a_prediction_that_fails_leaves_the_mode_as_it_was(run):
+    run("train", "digits", *QUICK["digits"], "--out", "r")
+    predictor = mg.load("r")
+
+    def fail():
+        with predictor.inference():
+            assert not predictor.model.training
+            raise ZeroDivisionError
+
+    for training in (True, False):
+        predictor.model.train(training)
+        with pytest.raises(ZeroDivisionError):
+            fail()
+        assert predictor.model.training is training
 
 
 def test_a_damaged_folder_is_refused_in_one_sentence(run):

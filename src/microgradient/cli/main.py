@@ -13,6 +13,7 @@ import click
 
 from .. import __version__
 from ..errors import DataError, MicrogradientError
+from .terminal import printable
 from .train import train
 from .use import evaluate, predict, show
 
@@ -91,9 +92,9 @@ def _run(script: Path, arguments: tuple[str, ...], compile: bool) -> None:
 
 def _warn(message: Warning | str, *_where: Any, **_named: Any) -> None:
     """Say a warning on standard error, in one line; the place in the code is ours and tells the user nothing."""
-    click.echo(f"Warning: {' '.join(str(message).split())}", err=True)
+    click.echo(f"Warning: {printable(' '.join(str(message).split()))}", err=True)
 
 
 def _fail(sentence: str, code: int) -> int:
-    click.echo(f"Error: {' '.join(sentence.split())}", err=True)
+    click.echo(f"Error: {printable(' '.join(sentence.split()))}", err=True)
     return code

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
+
+from .terminal import printable
 
 RUN_FOLDER = click.Path(path_type=Path, readable=False)
 
@@ -26,8 +29,7 @@ def predict(run: Path, inputs: tuple[str, ...], out: Path | None) -> None:
     predictor = load(run)
     given = predictor.read(inputs)
     header, rows = predictor.rows(given, predictor.predict(given))
-    for note in predictor.notes:
-        click.echo(f"Note: {note}", err=True)
+    _tell(predictor.notes)
     table = io.StringIO()
     csv.writer(table, lineterminator="\n").writerows([header, *rows])
     if out is None:
@@ -49,10 +51,9 @@ def evaluate(run: Path, data: str | None) -> None:
     else:
         predictor = load(run)
         metrics = predictor.evaluate(data)
-        for note in predictor.notes:
-            click.echo(f"Note: {note}", err=True)
+        _tell(predictor.notes)
     for metric in metrics:
-        click.echo(str(metric))
+        click.echo(printable(str(metric)))
 
 
 @click.command("show")
@@ -62,4 +63,9 @@ def show(run: Path) -> None:
     from ..recipes.use import summary
 
     for line in summary(run):
-        click.echo(line)
+        click.echo(printable(line))
+
+
+def _tell(notes: Sequence[str]) -> None:
+    for note in notes:
+        click.echo(f"Note: {printable(note)}", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from functools import partial
 from pathlib import Path
@@ -12,15 +13,19 @@ import numpy as np
 from .. import random
 from ..errors import DataError
 from ..native.runtime import blas
+from ..tensor import Tensor
 from ..train.loop import evaluate
 from ..train.predictor import Predictor
-from ..train.recipe import Metric, Recipe
-from ..train.run_folder import RUN, RunFolder, run_options
+from ..train.recipe import Metric, Recipe, check_options
+from ..train.run_folder import RUN, RunFolder, is_finite, run_options
 from . import RECIPES
 from .table import TableRecipe
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _CURVE = 40  # characters
+_KINDS: dict[str, type[Recipe]] = {**RECIPES, TableRecipe.name: TableRecipe}
+# what details may come to that are not what the run wrote: sizes that are none or too large, names and entries that are missing
+_NO_MODEL = (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
 
 
 def load(run: str | os.PathLike[str]) -> Predictor:
@@ -38,16 +43,20 @@ def load(run: str | os.PathLike[str]) -> Predictor:
     (2, 1)
 
     Nothing but the folder is needed, and nothing in it is executed. Raises `DataError` (MG180, MG185) if it holds no run,
-    or a damaged one.
+    or a damaged one. The state of `mg.random` stays as it is.
     """
     folder = RunFolder.peek(Path(run))
     kind = _recipe(folder)
     if kind.predictor_class is None:
         raise DataError("MG188", f"{kind.name} makes no predictions: use its model in Python.")
+    weights = folder.weights()
     try:
-        predictor = kind.predictor_class(folder.run.details)
-        predictor.model.load_state_dict(folder.weights())
-    except (KeyError, TypeError, ValueError) as error:
+        with random.drawing_from(_FirstWeights(sum(x.size for x in weights.values()))):
+            predictor = kind.predictor_class(folder.run.details)
+            predictor.model.load_state_dict(weights)
+    except _NO_MODEL as error:
+        if isinstance(error, DataError) and error.code == "MG184":  # a package is missing
+            raise
         raise DataError(
             "MG185", f"The details in {folder.path / RUN} don't make a model of {kind.name} ({error!r})."
         ) from error
@@ -60,9 +69,9 @@ def scores(run: str | os.PathLike[str]) -> list[Metric]:
     folder = RunFolder.peek(Path(run))
     kind = _recipe(folder)
     options = run_options(type(kind.defaults), folder.run, folder.path)
-    random.manual_seed(options.seed)
+    check_options(options, kind)
     make: Any = kind if kind is not TableRecipe else partial(TableRecipe, source=Path(folder.run.source))
-    with blas.one_thread():
+    with blas.one_thread(), random.drawing_from(random.Generator(options.seed)):
         recipe: Recipe = make(options)
     if recipe.fingerprint() != folder.run.fingerprint:
         raise DataError(
@@ -91,28 +100,49 @@ def summary(run: str | os.PathLike[str]) -> list[str]:
     names = [name for name in (metrics[-1] if metrics else {}) if name not in ("epoch", "step", "lr", "run")]
     width = max((len(name) for name in names), default=0)
     for name in names:
-        values = [line[name] for line in metrics if isinstance(line.get(name), int | float)]
+        values = [line[name] for line in metrics if is_finite(line.get(name))]
         if values:
             ends = f"{_number(values[0])} → {_number(values[-1])}"
             lines.append(f"{name.replace('_', ' '):<{width}}  {_curve(values)}  {ends}")
     return lines
 
 
+class _FirstWeights(random.Generator):
+    """Draws what a model begins with, for as many parameters as a file has numbers, and a little more: sizes in `run.json` that
+    are not those of the file are found out before memory is full.
+    """
+
+    def __init__(self, stored: int) -> None:
+        super().__init__(0)
+        self.stored, self.drawn = stored, 0
+
+    def uniform(self, shape: Any = (), *rest: Any, **more: Any) -> Tensor:
+        return super().uniform(self._counted(shape), *rest, **more)
+
+    def normal(self, shape: Any = (), *rest: Any, **more: Any) -> Tensor:
+        return super().normal(self._counted(shape), *rest, **more)
+
+    def _counted(self, shape: Any) -> Any:
+        self.drawn += math.prod(shape) if isinstance(shape, tuple) else shape
+        if self.drawn > 2 * self.stored + 1_000_000:
+            raise ValueError(f"they ask for {self.drawn:,} parameters or more, and {self.stored:,} numbers were saved")
+        return shape
+
+
 def _recipe(folder: RunFolder) -> type[Recipe]:
-    kinds: dict[str, type[Recipe]] = {**RECIPES, TableRecipe.name: TableRecipe}
-    if folder.run.recipe not in kinds:
+    if folder.run.recipe not in _KINDS:
         raise DataError("MG185", f"{folder.path} holds a run of {folder.run.recipe!r}, a recipe that isn't here.")
-    return kinds[folder.run.recipe]
+    return _KINDS[folder.run.recipe]
 
 
 def _summary_of(name: str) -> str:
-    kinds: dict[str, type[Recipe]] = {**RECIPES, TableRecipe.name: TableRecipe}
-    return kinds[name].summary if name in kinds else "a recipe that isn't here"
+    return _KINDS[name].summary if name in _KINDS else "a recipe that isn't here"
 
 
 def _curve(values: list[float]) -> str:
     """A line of blocks, the mean of as many epochs as fall on each."""
-    parts = np.array([part.mean() for part in np.array_split(np.array(values), min(_CURVE, len(values)))])
+    numbers = np.array(values, np.float64) / max(1.0, *map(abs, values))  # no sum or difference overflows
+    parts = np.array([part.mean() for part in np.array_split(numbers, min(_CURVE, len(values)))])
     low, high = parts.min(), parts.max()
     places = np.zeros(len(parts)) if high == low else (parts - low) / (high - low) * (len(_BLOCKS) - 1)
     return "".join(_BLOCKS[round(place)] for place in places)

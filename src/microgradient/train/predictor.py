@@ -55,9 +55,11 @@ class Predictor:
         """The model in `eval()`, nothing recorded, matrix products on one thread as in training: the same bits each time."""
         training = getattr(self.model, "training", False)
         self.model.eval()
-        with no_grad(), blas.one_thread(), np.errstate(all="ignore"):
-            yield
-        self.model.train(training)
+        try:
+            with no_grad(), blas.one_thread(), np.errstate(all="ignore"):
+                yield
+        finally:
+            self.model.train(training)
 
     def read(self, names: Sequence[str]) -> Any:
         """The inputs that the words behind `microgradient predict RUN` name, mostly files. Raises `DataError`."""

@@ -19,7 +19,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -46,6 +48,7 @@ from .options import Options
 MODEL, OPTIMIZER, RUN, METRICS = "model.safetensors", "optimizer.safetensors", "run.json", "metrics.jsonl"
 BEST, STATE = "best.safetensors", "state.safetensors"
 _COMMITTED = (OPTIMIZER, MODEL, BEST, STATE, RUN)
+_RENAMES = 0.1  # s, far more than the renames of a save take
 
 
 @dataclass
@@ -175,7 +178,22 @@ class RunFolder:
         return model, optimizer
 
     def weights(self) -> safetensors.Arrays:
-        """The model's `state_dict` to use: that of the best epoch, if there is one."""
+        """The model's `state_dict` to use: that of the best epoch, if there is one. If another process has saved the run since
+        the folder was looked at, or is about to, what it saved counts.
+        """
+        try:
+            return self._weights()
+        except DataError:
+            if self._held is not None:
+                raise
+            time.sleep(_RENAMES)
+            found = _read_run(self.path / RUN)
+            if found.id != self.run.id or found.position.step == self.run.position.step:
+                raise
+            self.run = found
+        return self._weights()
+
+    def _weights(self) -> safetensors.Arrays:
         return self._arrays(BEST if BEST in self.run.sha256 else MODEL)[0]
 
     def _arrays(self, name: str) -> tuple[safetensors.Arrays, dict[str, str]]:
@@ -214,9 +232,9 @@ class RunFolder:
     def _write_events(self, lines: Iterable[Mapping[str, Any]]) -> None:
         if self._events is not None:
             for line in lines:
-                for name in line.keys() - {"epoch", "step", "run"}:
-                    if line[name] is not None:
-                        self._events.scalar(name, line[name], line["step"])
+                for name, value in line.items():
+                    if value is not None and name not in ("epoch", "step", "run"):
+                        self._events.scalar(name, value, line["step"])
             self._events.flush()
 
     def metrics(self) -> list[dict[str, Any]]:
@@ -234,7 +252,8 @@ class RunFolder:
                     "MG185", f"{self.path / METRICS}, line {number}, is of run {line['run']}, and {RUN} of run {self.run.id}: "
                     "they do not belong together. Restore the folder from a copy."
                 )  # fmt: skip
-            if isinstance(line, dict) and line.get("epoch", np.inf) <= self.run.position.epoch:
+            epoch = line.get("epoch") if isinstance(line, dict) else None
+            if type(epoch) is int and epoch <= self.run.position.epoch:
                 lines.append(line)
         return lines
 
@@ -275,6 +294,8 @@ def _read_run(path: Path) -> Run:
         run = Run(**{**content, "position": Position(**content["position"])})
         check_types(run)
         check_types(run.position)
+        if not _fits(run.options.get("epochs", 0), int):
+            raise TypeError(f"its epochs are {run.options['epochs']!r:.80}")
         if min(run.position.epoch, run.position.batch, run.position.step, run.position.examples) < 0:
             raise ValueError("its position is negative")
     except (ValueError, TypeError, KeyError, RecursionError) as error:
@@ -296,10 +317,29 @@ def run_options(kind: type[Options], run: Run, path: Path) -> Options:
 def check_types(record: Run | Position | Options) -> None:
     """Raise `TypeError` for a field that has not its type. JSON may have a whole number for a float."""
     for name, hint in get_type_hints(type(record)).items():
-        kinds = [get_origin(kind) or kind for kind in (get_args(hint) if isinstance(hint, UnionType) else (hint,))]
         value = getattr(record, name)
-        if type(value) not in kinds and not (type(value) is int and float in kinds):
+        if not _fits(value, hint):
             raise TypeError(f"its {name} is {value!r:.80}")
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value that JSON can hold has a type, the entries of a list or table as well."""
+    if isinstance(hint, UnionType):
+        return any(_fits(value, kind) for kind in get_args(hint))
+    kind, entries = get_origin(hint) or hint, get_args(hint)
+    if kind in (list, dict) and type(value) is kind:
+        return entries[-1:] in ((), (Any,)) or all(
+            _fits(x, entries[-1]) for x in (value.values() if kind is dict else value)
+        )
+    return type(value) is kind or (kind is float and is_finite(value))
+
+
+def is_finite(value: Any) -> bool:
+    """Whether this is a number that a float can hold, and neither infinite nor NaN."""
+    try:
+        return type(value) in (int, float) and math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def _pending(path: Path, name: str) -> list[Path]:
