@@ -1,5 +1,7 @@
 """CSV files: what is read out of them, what is said about them, and which are refused."""
 
+import contextlib
+import encodings.aliases
 from pathlib import Path
 
 import numpy as np
@@ -164,6 +166,37 @@ def test_gbk_is_recognised_and_an_encoding_may_be_given(tmp_path):
     assert list(read_csv(path).columns) == ["年龄", "城市", "是否购买"]
     with pytest.raises(DataError, match="is not utf-8: line 1"):
         read_csv(path, encoding="utf-8")
+
+
+@pytest.mark.parametrize("text", ["größe,y\n1.5,naïve\n", "年龄,一\n三十一,丁\n二十五,一\n", "a,b\r\n1,2\r\n\x1a"])
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be", "utf-32"])
+def test_wide_encodings_are_recognised_without_a_mark(tmp_path, text, encoding):
+    file = read_csv(written(tmp_path, text.encode(encoding)))
+    assert file.columns == read_csv(written(tmp_path, text.encode("utf-8"))).columns
+    assert f"read as {encoding.upper()}" in file.notes[0]
+
+
+def test_ctrl_z_ends_a_file(tmp_path):
+    for content in (b"a,b\r\n1,2\r\n\x1a", b"a,b\n1,2\x1a", b"a,b\n1,2\n" + 9 * b"\x1a"):
+        assert read_csv(written(tmp_path, content)).columns == {"a": ["1"], "b": ["2"]}
+        assert read_csv(written(tmp_path, content), encoding="ascii").columns == {"a": ["1"], "b": ["2"]}
+    with pytest.raises(DataError, match="control bytes"):
+        read_csv(written(tmp_path, b"a,b\n1,\x1a2\n"))
+
+
+def test_only_encodings_of_text_are_encodings(tmp_path):
+    path = written(tmp_path, "größe,y\n1,2\n")
+    for name in sorted({*encodings.aliases.aliases, "undefined", "idna", "punycode", "unicode_escape", "x\0"}):
+        with contextlib.suppress(DataError):  # and nothing else is raised
+            assert read_csv(path, encoding=name).columns
+    with pytest.raises(DataError, match=r"'rot_13': (?!did you mean rot)"):
+        read_csv(path, encoding="rot_13")
+    for name in ("hex", "rot13", "base64"):
+        with pytest.raises(DataError, match=f"There is no encoding of text '{name}'"):
+            read_csv(path, encoding=name)
+    for name in ("undefined", "punycode"):
+        with pytest.raises(DataError, match=f"is not {name}: .*Leave --encoding out"):
+            read_csv(path, encoding=name)
 
 
 def test_a_bad_cell_is_said_and_taken_as_missing():
