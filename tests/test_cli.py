@@ -8,13 +8,17 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 
 from commands import refused
 from microgradient import __version__
-from microgradient.recipes import RECIPES
+from microgradient.errors import ArgumentError
+from microgradient.recipes import RECIPES, TableRecipe
+from microgradient.train.recipe import check_options
 from microgradient.train.run_folder import METRICS, MODEL, OPTIMIZER, RUN
 
 PACKAGES = Path(__file__).parents[1] / "src"
@@ -141,6 +145,12 @@ def test_text_learns_a_file(run):
         ([*QUICK, "--model", "cnn"], "two-layer has no --model 'cnn'"),
         (["train", "moons", "--optimizer", "adam"], "moons has no --optimizer 'adam': choose from sgd"),
         (["train", "text", "--text", "none.txt"], r"There is no file .*none\.txt"),
+        (["train", "fashion", "--width", "0"], "--width must be at least 1, not 0"),
+        (["train", "fashion", "--width", "-3"], "--width must be at least 1, not -3"),
+        (["train", "depth", "--layers", "0"], "--layers must be at least 1, not 0"),
+        (["train", "depth", "--layers", "-3"], "--layers must be at least 1, not -3"),
+        (["train", "depth", "--width", "0"], "--width must be at least 1, not 0"),
+        (["train", "forecast", "--season", "0"], "--season must be at least 1, not 0"),
         ([*QUICK, "--resume"], "no run of two-layer to resume in runs/"),
         ([*QUICK, "--resume", "--out", "none"], "no run to resume in none"),
     ],
@@ -161,10 +171,22 @@ def test_bad_words_get_one_sentence(run, words, pattern):
         ([*QUICK, "--target", "y"], "No such option.*--target"),
         (["train", "--epochs", "3"], "Missing argument 'NAME|FILE.csv'"),
         ([*QUICK, "more"], "unexpected extra argument"),
+        ([*QUICK, "--out", ""], "'--out': an empty name is neither a file nor a folder"),
+        (["predict", "", "x"], "'RUN': an empty name"),
+        (["predict", "r", "x", "--out", ""], "'--out': an empty name"),
     ],
 )
 def test_words_that_are_no_command_get_one_sentence(run, words, pattern):
     refused(run(*words), pattern.replace("|", r"\|"), 2)
+    assert not list(Path().iterdir())
+
+
+def test_every_whole_number_of_a_recipe_has_a_least_value():
+    for kind in [*RECIPES.values(), TableRecipe]:
+        for name, value in get_type_hints(type(kind.defaults)).items():
+            if int in (value, *get_args(value)) and name != "seed":
+                with pytest.raises(ArgumentError, match=f"--{name.replace('_', '-')} must be at least 1, not 0"):
+                    check_options(replace(kind.defaults, **{name: 0}), kind)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from microgradient.errors import DataError
 from microgradient.recipes import RECIPES
 from microgradient.recipes.use import scores
 from microgradient.train.run_folder import METRICS, MODEL, RUN, RunFolder
+from microgradient.train.session import Session
 
 QUICK = {
     "two-layer": ["--epochs", "3"],
@@ -67,12 +69,39 @@ def test_predictions_are_those_that_were_scored_bit_for_bit(run):
     assert (np.array(found["class"]).astype(int) == digits).mean() == accuracy
 
 
+def test_a_model_that_has_not_been_trained_predicts_nothing(run):
+    kind = RECIPES["two-layer"]
+    Session.begin("two-layer", kind, kind, {"epochs": 2}, Path("r")).folder.release()  # killed before its first step
+    pattern = "r holds a model that has not been trained: go on with (microgradient .* --resume --out r)\\."
+    refused(run("evaluate", "r"), pattern)
+    outcome = run("predict", "r", "points.csv")
+    refused(outcome, pattern)
+    assert run("show", "r")[0] == 0
+    assert run(*re.search(pattern, outcome[2])[1].split()[1:])[0] == 0
+    assert run("predict", "r", "points.csv")[0] == 0
+
+
 def test_a_run_can_be_used_while_another_process_holds_its_folder(run):
     run("train", "two-layer", "--epochs", "2", "--out", "r")
     held = RunFolder.open(Path("r"))
     assert run("show", "r")[0] == 0
     assert mg.load("r").predict([[0.1, 0.2]]).shape == (1, 1)
     held.release()
+
+
+def test_a_table_is_not_written_over_what_it_is_made_from(run):
+    run("train", "two-layer", "--epochs", "1", "--out", "r")
+    Path("link.csv").symlink_to("points.csv")
+    for name, pattern in (("points.csv", "--out points.csv would overwrite points.csv, an input"),
+                          ("link.csv", "--out link.csv would overwrite points.csv, an input"),
+                          (f"r/{MODEL}", f"would overwrite r/{MODEL}, a file of the run"),
+                          (f"r/{RUN}", f"would overwrite r/{RUN}, a file of the run")):  # fmt: skip
+        before = Path(name).read_bytes()
+        refused(run("predict", "r", "points.csv", "--out", name), pattern)
+        assert Path(name).read_bytes() == before
+    for _ in range(2):  # an earlier table may be overwritten, and an input may be longer than a file's name
+        assert run("predict", "r", "points.csv", "--out", "r/table.csv")[0] == 0
+    refused(run("predict", "r", "x" * 300, "--out", "r/table.csv"), "name too long")
 
 
 @pytest.mark.filterwarnings("default")

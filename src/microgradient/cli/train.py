@@ -14,6 +14,7 @@ import click
 
 from ..errors import ArgumentError, DataError
 from ..train.options import flag
+from .paths import NamedPath
 
 _SOURCE = "NAME|FILE.csv"
 
@@ -85,7 +86,7 @@ def _command_of(name: str, kind: Any, make: Callable[[Any], Any], source: str) -
     options += [
         click.Option(
             ["--out"],
-            type=click.Path(path_type=Path, readable=False),
+            type=NamedPath(),
             help=f"The run folder.  [default: runs/{Path(name).stem}]",
         ),
         click.Option(["--resume"], is_flag=True, help="Go on with the run in --out, or the latest of this name."),

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from ..errors import ArgumentError
+from .paths import NamedPath
 from .terminal import printable
-
-RUN_FOLDER = click.Path(path_type=Path, readable=False)
 
 
 @click.command("predict")
-@click.argument("run", type=RUN_FOLDER)
+@click.argument("run", type=NamedPath())
 @click.argument("inputs", metavar="INPUT…", nargs=-1, required=True)
-@click.option("--out", type=click.Path(path_type=Path), help="Write the table into this file.  [default: print it]")
+@click.option("--out", type=NamedPath(), help="Write the table into this file.  [default: print it]")
 def predict(run: Path, inputs: tuple[str, ...], out: Path | None) -> None:
     """Predict by a trained model, as a table in CSV.
 
@@ -26,6 +27,8 @@ def predict(run: Path, inputs: tuple[str, ...], out: Path | None) -> None:
     from ..recipes.use import load
     from ..train.atomic import write_atomically
 
+    if out is not None:
+        _check_apart(out, run, inputs)
     predictor = load(run)
     given = predictor.read(inputs)
     header, rows = predictor.rows(given, predictor.predict(given))
@@ -40,7 +43,7 @@ def predict(run: Path, inputs: tuple[str, ...], out: Path | None) -> None:
 
 
 @click.command("evaluate")
-@click.argument("run", type=RUN_FOLDER)
+@click.argument("run", type=NamedPath())
 @click.argument("data", required=False)
 def evaluate(run: Path, data: str | None) -> None:
     """Score a trained model, on DATA of the form it was trained on, or on what was held out."""
@@ -57,7 +60,7 @@ def evaluate(run: Path, data: str | None) -> None:
 
 
 @click.command("show")
-@click.argument("run", type=RUN_FOLDER)
+@click.argument("run", type=NamedPath())
 def show(run: Path) -> None:
     """Show a run: what was trained, on what, how well, by which command, and its curves."""
     from ..recipes.use import summary
@@ -69,3 +72,16 @@ def show(run: Path) -> None:
 def _tell(notes: Sequence[str]) -> None:
     for note in notes:
         click.echo(f"Note: {printable(note)}", err=True)
+
+
+def _check_apart(out: Path, run: Path, inputs: Sequence[str]) -> None:
+    """Raise `ArgumentError` (MG188) if the table would be written over an input or over a file that the run needs."""
+    from ..train.run_folder import BEST, METRICS, MODEL, OPTIMIZER, RUN, STATE
+
+    kept = [str(run / name) for name in (MODEL, OPTIMIZER, BEST, STATE, RUN, METRICS)]
+    for path in (*inputs, *kept):
+        if os.path.exists(path) and out.exists() and out.samefile(path):
+            whose = "a file of the run" if path in kept else "an input"
+            raise ArgumentError(
+                "MG188", f"--out {out} would overwrite {path}, {whose}: choose another name for the table."
+            )

@@ -61,8 +61,8 @@ class DepthOptions(Options):
 
     lr: float | None = option(None, "Learning rate.  [default: the remedy's]")  # type: ignore[assignment]
     optimizer: str = option("own", "The remedy's own.")
-    layers: int = option(50, "Hidden layers.")
-    width: int = option(64, "Units of each.")
+    layers: int = option(50, "Hidden layers.", least=1)
+    width: int = option(64, "Units of each.", least=1)
 
 
 class Layer(nn.Module):

@@ -31,7 +31,7 @@ class FashionOptions(Options):
     data: str | None = option(
         None, "Four IDX files as MNIST's.  [default: Debian's Fashion-MNIST, else digits of MNIST]", metavar="FOLDER"
     )
-    width: int = option(24, "Channels of the first layers; the others have twice and four times as many.")
+    width: int = option(24, "Channels of the first layers; the others have twice and four times as many.", least=1)
 
 
 class Residual(nn.Module):

@@ -149,7 +149,7 @@ class ForecastOptions(Options):
     data: str | None = option(None, "A CSV file of your own, one row a step, the oldest first.", metavar="FILE")
     column: str | None = option(None, "The column of --data that is forecast.")
     season: int | None = option(
-        None, "After how many steps --data repeats itself, to 24; 1, the default, if it doesn't."
+        None, "After how many steps --data repeats itself, to 24; 1, the default, if it doesn't.", least=1
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shlex
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -43,9 +44,9 @@ def load(run: str | os.PathLike[str]) -> Predictor:
     (2, 1)
 
     Nothing but the folder is needed, and nothing in it is executed. Raises `DataError` (MG180, MG185) if it holds no run,
-    or a damaged one. The state of `mg.random` stays as it is.
+    one that was not trained, or a damaged one. The state of `mg.random` stays as it is.
     """
-    folder = RunFolder.peek(Path(run))
+    folder = _trained(run)
     kind = _recipe(folder)
     if kind.predictor_class is None:
         raise DataError("MG188", f"{kind.name} makes no predictions: use its model in Python.")
@@ -66,7 +67,7 @@ def load(run: str | os.PathLike[str]) -> Predictor:
 
 def scores(run: str | os.PathLike[str]) -> list[Metric]:
     """The scores on what was held out, computed again from the data that the run was trained on."""
-    folder = RunFolder.peek(Path(run))
+    folder = _trained(run)
     kind = _recipe(folder)
     options = run_options(type(kind.defaults), folder.run, folder.path)
     check_options(options, kind)
@@ -105,6 +106,15 @@ def summary(run: str | os.PathLike[str]) -> list[str]:
             ends = f"{_number(values[0])} → {_number(values[-1])}"
             lines.append(f"{name.replace('_', ' '):<{width}}  {_curve(values)}  {ends}")
     return lines
+
+
+def _trained(run: str | os.PathLike[str]) -> RunFolder:
+    """The folder of a run that has taken at least one step."""
+    folder = RunFolder.peek(Path(run))
+    if not folder.run.position.step:
+        go_on = f"microgradient train {shlex.quote(folder.run.source)} --resume --out {shlex.quote(str(folder.path))}"
+        raise DataError("MG185", f"{folder.path} holds a model that has not been trained: go on with {go_on}.")
+    return folder
 
 
 class _FirstWeights(random.Generator):

@@ -7,12 +7,16 @@ from dataclasses import MISSING, asdict, dataclass, field
 from typing import Any
 
 
-def option(default: Any = MISSING, help: str = "", *, choices: Sequence[str] = (), metavar: str = "") -> Any:
+def option(
+    default: Any = MISSING, help: str = "", *, choices: Sequence[str] = (), metavar: str = "", least: int | None = None
+) -> Any:
     """A field of `Options`: its default, and what `microgradient train NAME --help` says of it.
 
-    With `choices`, nothing else is accepted. A `metavar` of FILE or FOLDER makes a path of it, which is kept absolute.
+    With `choices`, nothing else is accepted, and with `least` no number below it. A `metavar` of FILE or FOLDER makes a path of
+    it, which is kept absolute.
     """
-    return field(default=default, metadata={"help": help, "choices": tuple(choices), "metavar": metavar})
+    metadata = {"help": help, "choices": tuple(choices), "metavar": metavar, "least": least}
+    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True, kw_only=True)

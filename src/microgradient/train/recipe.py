@@ -185,9 +185,10 @@ class Recipe:
 
 def check_options(options: Options, recipe: type[Recipe]) -> None:
     """Raise `ArgumentError` (MG188) for an option that makes no sense, or that the recipe doesn't know."""
-    for name in ("epochs", "batch_size"):
-        if getattr(options, name) is not None and getattr(options, name) < 1:
-            raise ArgumentError("MG188", f"{flag(name)} must be at least 1, not {getattr(options, name)}.")
+    bounds = {f.name: f.metadata["least"] for f in fields(options) if f.metadata.get("least") is not None}
+    for name, least in {"epochs": 1, "batch_size": 1, **bounds}.items():
+        if (number := getattr(options, name)) is not None and number < least:
+            raise ArgumentError("MG188", f"{flag(name)} must be at least {least}, not {number}.")
     if options.lr is not None and not (math.isfinite(options.lr) and options.lr > 0):
         raise ArgumentError("MG188", f"--lr must be a positive number, not {options.lr}.")
     if not 0 <= options.seed < 2**63:
