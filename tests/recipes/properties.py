@@ -77,5 +77,5 @@ def check_missing_package(monkeypatch, name: str, package: str, **given) -> None
 
     real = installed.find_spec
     monkeypatch.setattr(installed, "find_spec", lambda found: None if found == package else real(found))
-    with pytest.raises(DataError, match=rf"{name} takes its data from {package}.*pip install"):
+    with pytest.raises(DataError, match=rf"{name} needs {package}.*pip install"):
         built(name, **given)

@@ -8,7 +8,8 @@ from sklearn.metrics import f1_score
 import microgradient as mg
 from microgradient.data.installed import load_yeast
 from microgradient.errors import DataError, ShapeError
-from microgradient.recipes.yeast import best_threshold, micro_f1
+from microgradient.recipes.yeast import best_threshold
+from microgradient.tables.metrics import micro_f1
 
 
 def test_micro_f1_is_scikit_learns():

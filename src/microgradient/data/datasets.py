@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from .csv_file import read_file
+from .installed import missing_package
 
 
 def load_digits() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -24,7 +25,7 @@ def load_digits() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     try:
         from sklearn.datasets import load_digits as load
     except ImportError as error:
-        raise _missing_extra("digits", "scikit-learn") from error
+        raise missing_package("digits", "scikit-learn") from error
     data: Any = load()
     return np.ascontiguousarray(data.images / 16, np.float32), data.target.astype(np.int64)
 
@@ -38,16 +39,9 @@ def load_names() -> list[str]:
     try:
         from faker.providers.person.en import Provider
     except ImportError as error:
-        raise _missing_extra("names", "faker") from error
+        raise missing_package("names", "faker") from error
     names = {name.lower() for name in Provider.first_names}
     return sorted(name for name in names if name.isascii() and name.isalpha())
-
-
-def _missing_extra(recipe: str, package: str) -> DataError:
-    return DataError(
-        "MG184",
-        f"The recipe {recipe} takes its data from {package}, which is missing: pip install 'microgradient[recipes]'.",
-    )
 
 
 def load_text(path: str | None) -> str:

@@ -32,7 +32,7 @@ def installed_path(recipe: str, package: str, path: str = "", install: str = "")
 def missing_package(recipe: str, package: str, install: str = "") -> DataError:
     """The error (MG184) of a recipe whose data, or whose baseline, come from a package that isn't installed."""
     how = install or "pip install 'microgradient[recipes]'"
-    return DataError("MG184", f"The recipe {recipe} takes its data from {package}, which is missing: {how}.")
+    return DataError("MG184", f"The recipe {recipe} needs {package}, which is missing: {how}.")
 
 
 def load_yeast() -> tuple[NDArray[np.float32], NDArray[np.int64], list[str], list[str]]:

@@ -15,22 +15,13 @@ from ..data.numeric_csv import read_numbers
 from ..data.split import split
 from ..errors import ShapeError
 from ..nn.functional import binary_cross_entropy_with_logits
+from ..tables.metrics import micro_f1
 from ..tensor import Tensor
 from ..train.options import Options
 from ..train.predictor import Predictor
 from ..train.recipe import Metric, Recipe
 
 _THRESHOLDS = np.linspace(0.1, 0.7, 61)
-
-
-def micro_f1(truth: NDArray[Any], predicted: NDArray[Any]) -> float:
-    """2 · true positives / (2 · true positives + false positives + false negatives), all labels counted together.
-
-    >>> micro_f1(np.array([[1, 0], [1, 1]]), np.array([[1, 1], [1, 0]]))
-    0.6666666666666666
-    """
-    both = int(truth.sum() + predicted.sum())
-    return 2 * int((truth * predicted).sum()) / both if both else 1.0
 
 
 def best_threshold(truth: NDArray[Any], probabilities: NDArray[Any]) -> float:

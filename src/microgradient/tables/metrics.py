@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,9 +27,7 @@ def table_metrics(said: NDArray[np.float32], y: NDArray[np.float32], targets: Se
             if target.width == 2 and 0 < classes.sum() < len(classes):
                 found.append(Metric(f"held-out AUC{of}", auc(p[:, 1], classes)))
         elif target.task == "labels":
-            chosen = p > 0.5
-            hits = float((chosen & (t > 0.5)).sum())
-            found.append(Metric(f"held-out micro-F1{of}", 2 * hits / max(1.0, float(chosen.sum() + t.sum())), "%"))
+            found.append(Metric(f"held-out micro-F1{of}", micro_f1(t > 0.5, p > 0.5), "%"))
         else:
             guess, truth = target.original(p[:, 0]), t[:, 0] * target.deviation + target.mean
             squared = float(np.mean((guess - truth) ** 2))
@@ -36,6 +35,17 @@ def table_metrics(said: NDArray[np.float32], y: NDArray[np.float32], targets: Se
             found.append(Metric(f"held-out RMSE{of}", squared**0.5))
             found.append(Metric(f"held-out R²{of}", 1 - squared / variance if variance else 0.0))
     return found
+
+
+def micro_f1(truth: NDArray[Any], predicted: NDArray[Any]) -> float:
+    """2 · true positives / (2 · true positives + false positives + false negatives), all labels counted together; 1
+    where there are none, and none are said.
+
+    >>> micro_f1(np.array([[1, 0], [1, 1]]), np.array([[1, 1], [1, 0]]))
+    0.6666666666666666
+    """
+    both = int(truth.sum() + predicted.sum())
+    return 2 * int((truth * predicted).sum()) / both if both else 1.0
 
 
 def auc(scores: NDArray[np.float64], positive: NDArray[np.int64]) -> float:
