@@ -46,6 +46,8 @@ def _beside_baseline(*names: str, goal: str = "") -> tuple[Score, ...]:
     return tuple(Score(name, f"baseline_{name.removeprefix('test_')}", goal) for name in names)
 
 
+_FORECAST = (*_beside_baseline("RMSE", goal="< baseline"), Score("RMSE", "seasonal-naive_RMSE", "< baseline"))
+
 JOBS = (
     Job("moons", (Score("test_accuracy"),)),
     Job("depth", (Score("test_accuracy"),)),
@@ -64,8 +66,8 @@ JOBS = (
     Job("translate --pair en-zh_Hans", _beside_baseline("test_chrF", goal="> baseline")),
     Job("summarise", _beside_baseline("test_ROUGE-L", goal="> baseline")),
     Job("yeast", _beside_baseline("micro-F1", goal="≥ baseline")),
-    Job("forecast", (*_beside_baseline("RMSE", goal="< baseline"), Score("RMSE", "seasonal-naive_RMSE", "< baseline"))),
-    Job("forecast --series co2", (*_beside_baseline("RMSE", goal="< baseline"), Score("RMSE", "seasonal-naive_RMSE", "< baseline"))),
+    Job("forecast", _FORECAST),
+    Job("forecast --series co2", _FORECAST),
     Job("recommend", (*_beside_baseline("RMSE", goal="< baseline"), Score("recall@10", "popularity_recall@10", "> baseline"))),
     Job("gridworld", (Score("cells_with_a_shortest_way", "baseline_random_moves", "≥ 100 %"),)),
     *(
