@@ -1,5 +1,7 @@
 """`summarise`: docstrings of installed packages, each file in one part; ROUGE-L."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -62,6 +64,14 @@ def test_docstrings_are_read_without_importing(tmp_path, monkeypatch):
     assert found == ("some_package/__init__.py", "f", ("a", "b", "c"), "Do it.", "At length.")
 
 
+@pytest.mark.parametrize("package", ["no_such_package", ".numpy", "numpy.linalg", "a/b"])
+def test_a_package_that_is_not_there_is_said(package):
+    with pytest.raises(
+        DataError, match=rf"summarise takes its data from {re.escape(package)}, which is missing: pip install"
+    ):
+        load_docstrings("summarise", package)
+
+
 def test_headings_and_leads():
     assert heading("HTTPServer", ["_private", "aList"]) == "httpserver (private, a list)"
     assert heading("f", []) == "f ()"
@@ -75,6 +85,10 @@ def test_no_file_is_in_two_parts_and_a_batch_is_learnt_by_heart(few):
     assert held_out
     assert not learnt & held_out
     assert not {text.summary for text in recipe.training} & {text.summary for text in recipe.test}
+    plain, typed = (
+        recipe.predictor.parts(f"{text}\nBody.") for text in ("f(a, bc)", "def f(a: int, *bc: str = 2) -> x:")
+    )
+    assert plain == typed
     check_overfits(recipe, np.arange(16), 60, 0.3)
 
 

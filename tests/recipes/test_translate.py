@@ -1,12 +1,13 @@
 """`translate`: made forms and messages of programs, each text in one part."""
 
+import numpy as np
 import pytest
 from properties import built, check_missing_package, check_overfits, check_predicts, check_resumes, trained
 
 import microgradient as mg
 from microgradient.data.catalogues import fields, load_catalogue, with_fields, without_fields
 from microgradient.data.pieces import Pieces
-from microgradient.data.spoken_forms import date_in_words, number_in_words
+from microgradient.data.spoken_forms import date_in_words, number_in_words, spoken_forms
 from microgradient.errors import DataError
 from microgradient.recipes import translate
 from microgradient.recipes.memory import Memory
@@ -28,6 +29,10 @@ def test_numbers_and_dates_are_said_as_in_english():
         assert number_in_words(number) == words
     assert date_in_words(2000, 2, 30) == "the thirtieth of February twenty hundred"
     assert len({number_in_words(n) for n in range(20_000)}) == 20_000
+    forms = spoken_forms(6000, 5)
+    places = [k for k, (digits, _) in enumerate(forms) if len(digits) <= 2]  # all there are, and not in one part
+    assert len(places) == 100
+    assert 2000 < np.mean(places) < 4000
 
 
 def test_a_memory_finds_the_text_that_shares_most_and_not_itself():

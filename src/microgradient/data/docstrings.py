@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from .installed import installed_path
+from .installed import installed_path, missing_package
 
 _TESTS = re.compile(r"(^|/)(tests?|testing|site-packages|dist-packages|conftest\.py|test_\w+\.py)(/|$)")
 
@@ -33,6 +33,8 @@ def load_docstrings(recipe: str, package: str = "") -> list[Docstring]:
     >>> next(text.summary for text in found if text.name == "dumps")
     'Serialize ``obj`` to a JSON formatted ``str``.'
     """
+    if package and not package.isidentifier():
+        raise missing_package(recipe, package)
     root = installed_path(recipe, package) if package else Path(sysconfig.get_path("stdlib"))
     return [found for path in sorted(root.rglob("*.py")) for found in _of_file(root, path)]
 

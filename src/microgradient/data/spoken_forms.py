@@ -45,7 +45,7 @@ def date_in_words(year: int, month: int, day: int) -> str:
 
 def spoken_forms(count: int, seed: int) -> list[tuple[str, str]]:
     """So many different numbers and dates, half of each, as pairs (digits, words), drawn by a seed. Each number is drawn
-    below one of 10, 100, …, 1,000,000, which have equal chances.
+    below one of 10, 100, …, 1,000,000, which have equal chances; the order is drawn too.
 
     >>> len(set(spoken_forms(200, seed=0)))
     200
@@ -58,4 +58,5 @@ def spoken_forms(count: int, seed: int) -> list[tuple[str, str]]:
         else:
             year, month, day = (int(draw.integers(*span)) for span in ((1100, 2100), (1, 13), (1, 29)))
             found[f"{year}-{month:02}-{day:02}"] = date_in_words(year, month, day)
-    return list(found.items())
+    pairs = list(found.items())  # the shortest numbers, which are few, have all come early
+    return [pairs[k] for k in draw.permutation(count)]

@@ -24,7 +24,7 @@ from .seq2seq import END
 from .writer import Codes, Writer, WriterRecipe
 
 _MERGES, _READ = 1500, 160  # merges of pieces; characters of a body that are looked at
-_SIGNATURE = re.compile(r"\s*(\w+)\(([\w, *]*)\):?[ \t]*(?:\n|$)")
+_SIGNATURE = re.compile(r"\s*(?:def )?(\w+)\(([^()\n]*)\)[^\n]*(?:\n|$)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +66,7 @@ class SummarisePredictor(Writer):
     def parts(self, text: str) -> list[Codes]:
         """The name and the arguments in words, and the beginning of what follows."""
         found = _SIGNATURE.match(text)
-        name = heading(found[1], re.findall(r"\w+", found[2])) if found else ""
+        name = heading(found[1], re.findall(r"(?:^|,)[\s*]*(\w+)", found[2])) if found else ""
         body = " ".join(text[found.end() if found else 0 :].split())
         return [[*self.pieces.encode(name), END, *self.pieces.encode(body[:_READ]), END]]
 
@@ -91,8 +91,8 @@ class Summarise(WriterRecipe):
     """Docstrings with a first line and a body after a blank line, of the standard library and of installed packages. Those of
     a file are in one part: a tenth of the files is held out, a twentieth chooses the epoch. Of docstrings with the same first
     line or the same body one is kept. The model reads the name, the arguments and the beginning of the body, and may copy from
-    them. There are two baselines: the first sentence of the body, and the name in words. Sizes and rates were chosen on other
-    seeds.
+    them. There are two baselines: the first sentence of the body, and the name in words. Sizes and rates were chosen with
+    other seeds.
 
     Run it by `microgradient train summarise`.
     """
@@ -126,7 +126,7 @@ class Summarise(WriterRecipe):
         return self.predictor.parts(_input(text)), [*self.predictor.pieces.encode(text.summary), END]
 
     def evaluate(self) -> list[Metric]:
-        found = self.predictor.predict([_input(text) for text in self.test], beam=2)
+        found = self.predictor.predict([_input(text) for text in self.test])
         score = mean_rouge(found, [text.summary for text in self.test])
         return [Metric("test ROUGE-L", score, "%"), Metric("baseline ROUGE-L", self.baselines[0], "%"),
                 Metric("baseline name ROUGE-L", self.baselines[1], "%")]  # fmt: skip
