@@ -128,7 +128,7 @@ class Detect(Recipe):
     summary: ClassVar[str] = (
         "where handwritten digits are in cluttered pictures, and which: boxes by a one-stage detector"
     )
-    defaults: ClassVar[Options] = Options(epochs=10, batch_size=16, lr=2e-3, optimizer="adamw", model="fcos")
+    defaults: ClassVar[Options] = Options(epochs=14, batch_size=16, lr=2e-3, optimizer="adamw", model="fcos")
     models: ClassVar[tuple[str, ...]] = ("fcos",)
     predictor_class: ClassVar[type[Predictor]] = DetectPredictor
     lr_decay: ClassVar[float] = 0.3
