@@ -76,7 +76,7 @@ def hashed(text: str) -> NDArray[np.int64]:
     """For each character of a text in lower case, between two spaces, the rows of the 1 to GRAMS characters that end there.
 
     >>> hashed("Hi").shape
-    (4, 4)
+    (4, 5)
     """
     codes = np.array([ord(character) for character in f" {text.lower()} "], np.uint64)
     rows, sums = np.empty((len(codes), GRAMS), np.int64), np.zeros(len(codes), np.uint64)
