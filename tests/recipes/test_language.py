@@ -34,6 +34,8 @@ def test_no_message_is_in_two_parts(few):
     assert not parts[0] & parts[1]
     assert not parts[2] & (parts[0] | parts[1])
     assert set(np.unique(recipe.labels)) == set(range(50))
+    alike = [(recipe.labels[row], text.lower().rstrip(".:")) for row, text in enumerate(recipe.texts)]
+    assert len(set(alike)) == len(alike)
     check_overfits(recipe, np.arange(32), 60, 0.3)
 
 

@@ -234,7 +234,9 @@ class Language(Recipe):
 
 
 def _messages(recipe: str) -> tuple[list[str], NDArray[np.int64], NDArray[np.int64]]:
-    """Texts, the number of the language of each, and of the message that it translates; what was left in English is left out."""
+    """Texts, the number of the language of each, and of the message that it translates. What was left in English is left out, and
+    so is what a language has already, but for case and the marks at its ends.
+    """
     catalogues = [load_catalogue(recipe, language) for language in LANGUAGES]
     number = {message: k for k, message in enumerate(sorted({m for catalogue in catalogues for m in catalogue}))}
     found = [
@@ -243,5 +245,7 @@ def _messages(recipe: str) -> tuple[list[str], NDArray[np.int64], NDArray[np.int
         for message, text in catalogue.items()
         if text != message or LANGUAGES[k] == "en"
     ]
-    texts, languages, messages = zip(*(row for row in found if sum(map(str.isalpha, row[0])) > 1), strict=True)
+    first = {(k, text.lower().strip(" .:…!?")): (text, k, message) for text, k, message in reversed(found)}
+    rows = [row for row in reversed(first.values()) if sum(map(str.isalpha, row[0])) > 1]
+    texts, languages, messages = zip(*rows, strict=True)
     return list(texts), np.array(languages), np.array(messages)
