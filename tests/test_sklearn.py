@@ -329,4 +329,4 @@ def test_without_scikit_learn_the_extra_is_named():
     code = "import sys; sys.modules['sklearn'] = None\nimport microgradient\ntry: import microgradient.sklearn\n" \
            "except ModuleNotFoundError as error: print(error)"  # fmt: skip
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert "pip install 'microgradient[sklearn]'" in out.stdout + out.stderr
+    assert "pip install 'microgradient[sklearn]'" in out.stdout
