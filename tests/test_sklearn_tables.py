@@ -123,7 +123,7 @@ def test_columns_go_by_name(classifier):
     purple = FRAME.assign(colour="purple")
     with pytest.warns(MicrogradientWarning, match="'colour': purple not among the training rows, all zeros"):
         assert np.isfinite(classifier.predict_proba(purple)).all()
-    with pytest.warns(MicrogradientWarning, match="'size': 'big' in row 1, .* is no number: taken as missing"):
+    with pytest.warns(MicrogradientWarning, match="'size': 'big' in row 1, .* is no finite number: taken as missing"):
         classifier.predict(FRAME.astype({"size": object}).replace({"size": {FRAME["size"][0]: "big"}}))
     assert any("free text" in note for note in classifier.notes_)
 

@@ -255,7 +255,10 @@ class Schema:
             column = read.get(encoding.source)
             if column is None:
                 column = read[encoding.source] = encoding.read(cells[encoding.source])
-                notes += [*_bad_cells(column), *_missing_cells(column, encoding)]
+                notes += _bad_cells(column)
+                notes += (
+                    [] if encoding.missing else _missing_cells(column, encoding)
+                )  # odd where no training row lacks it
             if new := encoding.unseen(column):
                 where = "all zeros" if not encoding.other else "taken as other"
                 notes.append(f"{encoding.source!r}: {shown(new)} not among the training rows, {where}")
