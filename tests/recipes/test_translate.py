@@ -35,13 +35,13 @@ def test_numbers_and_dates_are_said_as_in_english():
     assert 2000 < np.mean(places) < 4000
 
 
-def test_a_memory_finds_the_text_that_shares_most_and_not_itself():
+def test_a_memory_finds_the_text_that_shares_most():
     texts = ["Enter a valid date.", "Enter a valid time.", "No file was sent.", "Log out"]
     memory = Memory(texts, Pieces.learnt(texts, 100))
     assert memory.nearest(texts)[:, 0].tolist() == [0, 1, 2, 3]
-    others = memory.nearest(texts, itself=False)
-    assert others[:2, 0].tolist() == [1, 0]
-    assert others[:, -1].tolist() == [0, 1, 2, 3]
+    assert memory.nearest(texts, 2)[:2].tolist() == [[0, 1], [1, 0]]
+    assert memory.nearest(texts * 60, 4).shape == (240, 4)
+    assert memory.nearest([]).shape == (0, 1)
     assert memory.nearest(["LOG in"])[0, 0] == 3
 
 

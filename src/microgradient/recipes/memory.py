@@ -15,7 +15,7 @@ class Memory:
     more (Jaccard's index, weighted by log((1 + texts) / (1 + texts with the piece)) + 1).
 
     >>> texts = ["a red car", "a blue car", "two boats"]
-    >>> Memory(texts, Pieces.learnt(texts * 2, 50)).nearest(["a blue boat"]).tolist()
+    >>> Memory(texts, Pieces.learnt(texts * 2, 50)).nearest(["a blue boat"], 3).tolist()
     [[1, 0, 2]]
     """
 
@@ -25,16 +25,16 @@ class Memory:
         self.weights = np.log((1 + len(texts)) / (1 + known.sum(axis=0))) + 1
         self.known = known * self.weights
 
-    def nearest(self, texts: Sequence[str], itself: bool = True) -> NDArray[np.int64]:
-        """The numbers of the known texts, the nearest first: (texts, known). With `itself` false, text k is known text k,
-        which comes last."""
+    def nearest(self, texts: Sequence[str], count: int = 1) -> NDArray[np.int64]:
+        """The numbers of so many known texts, the nearest first: (texts, count)."""
+        found = [self._nearest(texts[start : start + 100], count) for start in range(0, len(texts), 100)]
+        return np.concatenate(found) if found else np.empty((0, count), np.int64)
+
+    def _nearest(self, texts: Sequence[str], count: int) -> NDArray[np.int64]:
         found = self._found(texts)
         both = found @ self.known.T
         either = (found @ self.weights)[:, None] + self.known.sum(axis=1) - both
-        likeness = both / np.maximum(either, 1e-12)
-        if not itself:
-            np.fill_diagonal(likeness, -1)
-        return np.argsort(-likeness, axis=1, kind="stable")
+        return np.argsort(-both / np.maximum(either, 1e-12), axis=1, kind="stable")[:, :count]
 
     def _found(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """1 where a piece is in a text, case aside: (texts, pieces)."""

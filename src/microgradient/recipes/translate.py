@@ -154,9 +154,9 @@ class Translate(WriterRecipe):
     def _beside_others(self, language: str, pairs: Sequence[tuple[str, str]]) -> Iterator[Example]:
         """Each message beside each of the three others that are nearest, in a language."""
         texts = [text for text, _ in pairs]
-        nearest = Memory(texts, self.predictor.pieces).nearest(texts, itself=False)[:, :3]
-        for (text, right), others in zip(pairs, nearest, strict=True):
-            for other in others:
+        nearest = Memory(texts, self.predictor.pieces).nearest(texts, 4)
+        for number, ((text, right), others) in enumerate(zip(pairs, nearest, strict=True)):
+            for other in [other for other in others if other != number][:3]:
                 yield self.predictor.beside(text, pairs[other], language), [*self.predictor.pieces.encode(right), END]
 
     def learning_rate(self, epoch: int) -> float:
