@@ -42,7 +42,7 @@ class Options:
     model: str = option(help="Which of the recipe's models.")
     clip: str | None = option(
         None,
-        "The largest norm of all gradients as one vector: a number, none, or auto for the 90th percentile of the norms so far.",
+        "The largest norm of all gradients as one vector: a number, none, or auto for the 90th percentile of the last 100 norms.",
     )
     seed: int = option(0, "Decides all that is random: split, first weights, order.")
     compile: bool = option(True, "Run each step as machine code.")
