@@ -1,13 +1,14 @@
 """The algorithms of `microgradient.rl` in PyTorch, as they are written by hand in a single file: a peer of benchmarks/rl.py.
 
-Every function yields (environment steps so far, returns of the episodes that ended) after each iteration.
+`train` makes all and yields (environment steps so far, returns of the episodes that ended) after each iteration.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import gymnasium as gym
@@ -22,7 +23,9 @@ class Envs:
 
     def __init__(self, name: str, count: int, seed: int) -> None:
         same_step = gym.vector.AutoresetMode.SAME_STEP
-        self.envs = gym.vector.SyncVectorEnv([lambda: gym.make(name)] * count, autoreset_mode=same_step)
+        self.envs = gym.vector.SyncVectorEnv(
+            [lambda: gym.make(name, disable_env_checker=True)] * count, autoreset_mode=same_step
+        )
         self.obs, _ = self.envs.reset(seed=seed)
         self.sums, self.returns, self.count = np.zeros(count), [], count
         space = self.envs.single_action_space
@@ -30,6 +33,7 @@ class Envs:
         self.features = int(np.prod(self.envs.single_observation_space.shape))
         self.actions = int(space.n) if self.discrete else int(np.prod(space.shape))
         self.space = space
+        self.space.seed(seed)
 
     def step(self, actions):
         obs, reward, terminated, truncated, infos = self.envs.step(actions)
@@ -84,80 +88,102 @@ class Agent(nn.Module):
         return action, dist.log_prob(action).sum(1), dist.entropy().sum(1), self.get_value(x)
 
 
-def on_policy(
-    algorithm, envs, total, *, learning_rate, n_steps=0, batch_size=0, n_epochs=1, gamma=0.99, gae_lambda=1.0, ent_coef=0.0,
-    vf_coef=0.5, max_grad_norm=0.5, clip_range=0.2, net_arch=(64, 64),
-) -> Iterator[tuple[int, list[float]]]:  # fmt: skip
-    agent = Agent(envs, net_arch)
-    if algorithm == "a2c":
-        optimizer: Any = optim.RMSprop(agent.parameters(), lr=learning_rate, alpha=0.99, eps=1e-5)
-    else:
-        optimizer = optim.Adam(agent.parameters(), lr=learning_rate, eps=1e-5)
-    n_steps = n_steps or envs.envs.envs[0].spec.max_episode_steps
-    shape = (n_steps, envs.count)
-    obs = torch.zeros((*shape, envs.features))
-    actions = torch.zeros(shape if envs.discrete else (*shape, envs.actions))
-    logprobs, rewards, dones, values, next_values = (torch.zeros(shape) for _ in range(5))
-    steps = 0
-    while steps < total:
-        if algorithm == "reinforce":
-            envs.obs, _ = envs.envs.reset()
-            envs.sums[:] = 0.0
-        for t in range(n_steps):
-            steps += envs.count
-            obs[t] = torch.as_tensor(envs.obs)
-            with torch.no_grad():
-                action, logprob, _, value = agent.get_action_and_value(obs[t])
-            actions[t], logprobs[t], values[t] = action, logprob, value
-            a = action.numpy()
-            _, following, reward, terminated, done = envs.step(
-                a if envs.discrete else np.clip(a, envs.space.low, envs.space.high)
-            )
-            rewards[t], dones[t] = torch.as_tensor(reward), torch.as_tensor(done)
-            with torch.no_grad():
-                next_values[t] = agent.get_value(torch.as_tensor(following)) * torch.as_tensor(~terminated)
-        weights = torch.ones(shape)
-        if algorithm == "reinforce":
-            weights = dones.flip(0).cumsum(0).flip(0).clamp(max=1)
-            next_values *= 1 - dones
-        advantages, last = torch.zeros(shape), torch.zeros(envs.count)
-        for t in reversed(range(n_steps)):
-            delta = rewards[t] + gamma * next_values[t] - values[t]
-            advantages[t] = last = (
-                delta + gamma * (1.0 if algorithm == "reinforce" else gae_lambda) * (1 - dones[t]) * last
-            )
-        flat = [x.flatten(0, 1) for x in (obs, actions, logprobs, advantages, advantages + values, weights)]
-        size = n_steps * envs.count
-        for _ in range(n_epochs):
+@dataclass(kw_only=True)
+class OnPolicy:
+    """REINFORCE, A2C and PPO."""
+
+    algorithm: str
+    envs: Envs
+    learning_rate: float
+    n_steps: int = 0
+    batch_size: int = 0
+    n_epochs: int = 1
+    gamma: float = 0.99
+    gae_lambda: float = 1.0
+    ent_coef: float = 0.0
+    vf_coef: float = 0.5
+    max_grad_norm: float = 0.5
+    clip_range: float = 0.2
+    net_arch: Sequence[int] = (64, 64)
+    steps: int = 0
+
+    def __post_init__(self) -> None:
+        envs, self.agent = self.envs, Agent(self.envs, self.net_arch)
+        if self.algorithm == "a2c":
+            self.optimizer: Any = optim.RMSprop(self.agent.parameters(), lr=self.learning_rate, alpha=0.99, eps=1e-5)
+        else:
+            self.optimizer = optim.Adam(self.agent.parameters(), lr=self.learning_rate, eps=1e-5)
+        self.n_steps = self.n_steps or envs.envs.envs[0].spec.max_episode_steps
+        self.shape = shape = (self.n_steps, envs.count)
+        self.obs, self.next_obs = torch.zeros((2, *shape, envs.features))
+        self.actions = torch.zeros(shape if envs.discrete else (*shape, envs.actions))
+        self.logprobs, self.rewards, self.terminated, self.dones, self.values = torch.zeros((5, *shape))
+
+    def iterate(self) -> None:
+        """A rollout, and what is learnt from it."""
+        if self.algorithm == "reinforce":
+            self.envs.obs, _ = self.envs.envs.reset()
+            self.envs.sums[:] = 0.0
+        for t in range(self.n_steps):
+            self.act(t)
+        advantages, weights = self.advantages()
+        parts = (self.obs, self.actions, self.logprobs, advantages, advantages + self.values, weights)
+        flat = [x.flatten(0, 1) for x in parts]
+        size = len(flat[0])
+        for _ in range(self.n_epochs):
             order = torch.randperm(size)
-            for start in range(0, size, batch_size or size):
-                b_obs, b_actions, b_logprobs, b_adv, b_returns, b_w = (
-                    x[order[start : start + (batch_size or size)]] for x in flat
-                )
-                _, new, entropy, value = agent.get_action_and_value(b_obs, b_actions)
-                if algorithm == "ppo":
-                    b_adv = (b_adv - b_adv.mean()) / (b_adv.std() + 1e-8)
-                    ratio = (new - b_logprobs).exp()
-                    pg_loss = torch.max(-b_adv * ratio, -b_adv * ratio.clamp(1 - clip_range, 1 + clip_range)).mean()
-                else:
-                    if algorithm == "reinforce":
-                        count = b_w.sum().clamp(min=1)
-                        mean = (b_adv * b_w).sum() / count
-                        b_adv = (
-                            (b_adv - mean)
-                            / (((b_adv - mean) ** 2 * b_w).sum() / count).sqrt().add(1e-8)
-                            * b_w
-                            * size
-                            / count
-                        )
-                    pg_loss = -(b_adv * new).mean()
-                v_loss = (b_w * (value - b_returns) ** 2).mean()
-                loss = pg_loss + vf_coef * v_loss - ent_coef * entropy.mean()
-                optimizer.zero_grad()
-                loss.backward()
-                nn.utils.clip_grad_norm_(agent.parameters(), max_grad_norm)
-                optimizer.step()
-        yield steps, envs.returns
+            for start in range(0, size, self.batch_size or size):
+                self.descend(*(x[order[start : start + (self.batch_size or size)]] for x in flat))
+
+    def act(self, t: int) -> None:
+        """Step t of a rollout."""
+        envs = self.envs
+        self.steps += envs.count
+        self.obs[t] = torch.as_tensor(envs.obs)
+        with torch.no_grad():
+            action, self.logprobs[t], _, self.values[t] = self.agent.get_action_and_value(self.obs[t])
+        self.actions[t], a = action, action.numpy()
+        a = a if envs.discrete else np.clip(a, envs.space.low, envs.space.high)
+        _, following, reward, terminated, done = envs.step(a)
+        self.next_obs[t], self.rewards[t] = torch.as_tensor(following), torch.as_tensor(reward)
+        self.terminated[t], self.dones[t] = torch.as_tensor(terminated), torch.as_tensor(done)
+
+    def advantages(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Generalised advantage estimates, and which steps count. The values of what was reached are of one batch."""
+        weights, reinforce = torch.ones(self.shape), self.algorithm == "reinforce"
+        with torch.no_grad():
+            next_values = self.agent.get_value(self.next_obs.flatten(0, 1)).view(self.shape) * (1 - self.terminated)
+        if reinforce:
+            weights = self.dones.flip(0).cumsum(0).flip(0).clamp(max=1)
+            next_values *= 1 - self.dones
+        advantages, last = torch.zeros(self.shape), torch.zeros(self.envs.count)
+        decay = self.gamma * (1.0 if reinforce else self.gae_lambda) * (1 - self.dones)
+        deltas = self.rewards + self.gamma * next_values - self.values
+        for t in reversed(range(self.n_steps)):
+            advantages[t] = last = deltas[t] + decay[t] * last
+        return advantages, weights
+
+    def descend(self, obs, actions, logprobs, advantages, returns, weights) -> None:
+        """One update by a minibatch."""
+        _, new, entropy, value = self.agent.get_action_and_value(obs, actions)
+        if self.algorithm == "ppo":
+            advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
+            ratio = (new - logprobs).exp()
+            clipped = ratio.clamp(1 - self.clip_range, 1 + self.clip_range)
+            pg_loss = torch.max(-advantages * ratio, -advantages * clipped).mean()
+        else:
+            if self.algorithm == "reinforce":
+                count = weights.sum().clamp(min=1)
+                advantages = advantages - (advantages * weights).sum() / count
+                std = ((advantages**2 * weights).sum() / count).sqrt()
+                advantages = advantages / (std + 1e-8) * weights * len(weights) / count
+            pg_loss = -(advantages * new).mean()
+        v_loss = (weights * (value - returns) ** 2).mean()
+        loss = pg_loss + self.vf_coef * v_loss - self.ent_coef * entropy.mean()
+        self.optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.agent.parameters(), self.max_grad_norm)
+        self.optimizer.step()
 
 
 class ReplayBuffer:
@@ -180,39 +206,64 @@ class ReplayBuffer:
         return [torch.as_tensor(x[i]) for x in (self.obs, self.next_obs, self.actions, self.rewards, self.dones)]
 
 
-def dqn(
-    envs, total, *, learning_rate, buffer_size=50_000, batch_size=32, learning_starts=100, train_freq=4, gradient_steps=1,
-    gamma=0.99, target_update_interval=10_000, exploration_steps=10_000, exploration_final_eps=0.05, net_arch=(64, 64),
-) -> Iterator[tuple[int, list[float]]]:  # fmt: skip
-    q_network, target_network = (mlp(envs.features, *net_arch, envs.actions) for _ in range(2))
-    optimizer = optim.Adam(q_network.parameters(), lr=learning_rate)
-    target_network.load_state_dict(q_network.state_dict())
-    rb, steps = ReplayBuffer(buffer_size, envs), 0
-    while steps < total:
-        for _ in range(train_freq):
-            epsilon = max(1 - (1 - exploration_final_eps) * steps / exploration_steps, exploration_final_eps)
-            if steps < learning_starts or np.random.random() < epsilon:
-                actions = np.array([envs.space.sample() for _ in range(envs.count)])
-            else:
-                with torch.no_grad():
-                    actions = q_network(torch.as_tensor(envs.obs)).argmax(dim=1).numpy()
-            obs, following, reward, terminated, _ = envs.step(actions)
-            rb.add(obs, following, actions, reward, terminated)
-            steps += envs.count
-            if steps % target_update_interval == 0:
-                target_network.load_state_dict(q_network.state_dict())
-        if steps > learning_starts:
-            for _ in range(gradient_steps):
-                obs, next_obs, actions, rewards, dones = rb.sample(batch_size)
-                with torch.no_grad():
-                    td_target = rewards + gamma * target_network(next_obs).max(dim=1)[0] * (1 - dones)
-                old_val = q_network(obs).gather(1, actions).squeeze(1)
-                loss = nn.functional.smooth_l1_loss(old_val, td_target)
-                optimizer.zero_grad()
-                loss.backward()
-                nn.utils.clip_grad_norm_(q_network.parameters(), 10.0)
-                optimizer.step()
-        yield steps, envs.returns
+@dataclass(kw_only=True)
+class DQN:
+    """Deep Q-learning."""
+
+    envs: Envs
+    learning_rate: float
+    buffer_size: int = 50_000
+    batch_size: int = 32
+    learning_starts: int = 100
+    train_freq: int = 4
+    gradient_steps: int = 1
+    gamma: float = 0.99
+    target_update_interval: int = 10_000
+    exploration_steps: int = 10_000
+    exploration_final_eps: float = 0.05
+    net_arch: Sequence[int] = (64, 64)
+    steps: int = 0
+
+    def __post_init__(self) -> None:
+        envs = self.envs
+        self.q_network, self.target_network = (mlp(envs.features, *self.net_arch, envs.actions) for _ in range(2))
+        self.optimizer = optim.Adam(self.q_network.parameters(), lr=self.learning_rate)
+        self.target_network.load_state_dict(self.q_network.state_dict())
+        self.rb = ReplayBuffer(self.buffer_size, envs)
+
+    def iterate(self) -> None:
+        """`train_freq` steps, then `gradient_steps` minibatches."""
+        for _ in range(self.train_freq):
+            self.act()
+        if self.steps > self.learning_starts:
+            for _ in range(self.gradient_steps):
+                self.descend(*self.rb.sample(self.batch_size))
+
+    def act(self) -> None:
+        """A step in the environments."""
+        envs, last = self.envs, self.exploration_final_eps
+        epsilon = max(1 - (1 - last) * self.steps / self.exploration_steps, last)
+        if self.steps < self.learning_starts or np.random.random() < epsilon:
+            actions = np.array([envs.space.sample() for _ in range(envs.count)])
+        else:
+            with torch.no_grad():
+                actions = self.q_network(torch.as_tensor(envs.obs)).argmax(dim=1).numpy()
+        obs, following, reward, terminated, _ = envs.step(actions)
+        self.rb.add(obs, following, actions, reward, terminated)
+        self.steps += envs.count
+        if self.steps % self.target_update_interval == 0:
+            self.target_network.load_state_dict(self.q_network.state_dict())
+
+    def descend(self, obs, next_obs, actions, rewards, dones) -> None:
+        """One update by a minibatch."""
+        with torch.no_grad():
+            td_target = rewards + self.gamma * self.target_network(next_obs).max(dim=1)[0] * (1 - dones)
+        old_val = self.q_network(obs).gather(1, actions).squeeze(1)
+        loss = nn.functional.smooth_l1_loss(old_val, td_target)
+        self.optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.q_network.parameters(), 10.0)
+        self.optimizer.step()
 
 
 class SoftQNetwork(nn.Module):
@@ -244,98 +295,161 @@ class Noise:
     def __init__(self, scale, correlation, shape) -> None:
         self.scale, self.correlation, self.state = scale, correlation, np.zeros(shape)
 
-    def add(self, actions, done):
+    def add(self, actions):
         c = self.correlation
         self.state = c * self.state + math.sqrt(1 - c * c) * np.random.normal(size=self.state.shape)
         return np.clip(actions + self.scale * self.state, -1, 1).astype(np.float32)
 
 
-def actor_critic(
-    algorithm, envs, total, *, learning_rate, buffer_size=50_000, batch_size=256, learning_starts=100, train_freq=1,
-    gradient_steps=1, gamma=0.99, tau=0.005, ent_coef=0.0, action_noise=0.0, noise_correlation=0.0, policy_delay=2,
-    target_policy_noise=0.2, target_noise_clip=0.5, net_arch=(256, 256),
-) -> Iterator[tuple[int, list[float]]]:  # fmt: skip
-    sac = algorithm == "sac"
+@dataclass(kw_only=True)
+class ActorCritic:
+    """What SAC and TD3 share."""
 
-    def make_actor():
-        return Actor(envs, net_arch) if sac else nn.Sequential(*mlp(envs.features, *net_arch, envs.actions), nn.Tanh())
+    envs: Envs
+    learning_rate: float
+    buffer_size: int = 50_000
+    batch_size: int = 256
+    learning_starts: int = 100
+    train_freq: int = 1
+    gradient_steps: int = 1
+    gamma: float = 0.99
+    tau: float = 0.005
+    action_noise: float = 0.0
+    noise_correlation: float = 0.0
+    net_arch: Sequence[int] = (256, 256)
+    steps: int = 0
+    updates: int = 0
 
-    actor, target_actor = make_actor(), make_actor()
-    qf1, qf2, qf1_target, qf2_target = (SoftQNetwork(envs, net_arch) for _ in range(4))
-    pairs = [(qf1, qf1_target), (qf2, qf2_target), *([] if sac else [(actor, target_actor)])]
-    for source, target in pairs:
-        target.load_state_dict(source.state_dict())
-    q_optimizer = optim.Adam([*qf1.parameters(), *qf2.parameters()], lr=learning_rate)
-    actor_optimizer = optim.Adam(actor.parameters(), lr=learning_rate)
-    log_alpha = torch.zeros(1, requires_grad=True)
-    a_optimizer = optim.Adam([log_alpha], lr=learning_rate)
-    rb, noise = ReplayBuffer(buffer_size, envs), Noise(action_noise, noise_correlation, (envs.count, envs.actions))
-    scale, bias = (envs.space.high - envs.space.low) / 2, (envs.space.high + envs.space.low) / 2
-    steps, updates = 0, 0
-    while steps < total:
-        for _ in range(train_freq):
-            if steps < learning_starts:
-                actions = np.random.uniform(-1, 1, (envs.count, envs.actions)).astype(np.float32)
-            else:
-                with torch.no_grad():
-                    x = torch.as_tensor(envs.obs)
-                    actions = (actor.get_action(x)[0] if sac else actor(x)).numpy()
-                actions = noise.add(actions, None) if action_noise else actions
-            obs, following, reward, terminated, done = envs.step(actions * scale + bias)
-            noise.state[done] = 0.0
-            rb.add(obs, following, actions, reward, terminated)
-            steps += envs.count
-        if steps > learning_starts:
-            for _ in range(gradient_steps):
-                updates += 1
-                obs, next_obs, actions, rewards, dones = rb.sample(batch_size)
-                alpha = ent_coef or log_alpha.exp().item()
-                with torch.no_grad():
-                    if sac:
-                        next_actions, next_log_pi = actor.get_action(next_obs)
-                    else:
-                        clipped = (torch.randn_like(actions) * target_policy_noise).clamp(
-                            -target_noise_clip, target_noise_clip
-                        )
-                        next_actions, next_log_pi = (target_actor(next_obs) + clipped).clamp(-1, 1), 0.0
-                    smaller = torch.min(qf1_target(next_obs, next_actions), qf2_target(next_obs, next_actions))
-                    next_q = rewards + (1 - dones) * gamma * (smaller - alpha * next_log_pi if sac else smaller)
-                qf_loss = nn.functional.mse_loss(qf1(obs, actions), next_q) + nn.functional.mse_loss(
-                    qf2(obs, actions), next_q
-                )
-                q_optimizer.zero_grad()
-                qf_loss.backward()
-                q_optimizer.step()
-                if not sac and updates % policy_delay:
-                    continue
-                if sac:
-                    pi, log_pi = actor.get_action(obs)
-                    actor_loss = (alpha * log_pi - torch.min(qf1(obs, pi), qf2(obs, pi))).mean()
-                else:
-                    actor_loss = -qf1(obs, actor(obs)).mean()
-                actor_optimizer.zero_grad()
-                actor_loss.backward()
-                actor_optimizer.step()
-                if sac and not ent_coef:
-                    alpha_loss = -(log_alpha.exp() * (log_pi.detach() - envs.actions)).mean()
-                    a_optimizer.zero_grad()
-                    alpha_loss.backward()
-                    a_optimizer.step()
-                for source, target in pairs:
-                    for p, q in zip(source.parameters(), target.parameters(), strict=True):
-                        q.data.copy_(tau * p.data + (1 - tau) * q.data)
-        yield steps, envs.returns
+    def __post_init__(self) -> None:
+        envs = self.envs
+        self.qf1, self.qf2, self.qf1_target, self.qf2_target = (SoftQNetwork(envs, self.net_arch) for _ in range(4))
+        self.pairs = [(self.qf1, self.qf1_target), (self.qf2, self.qf2_target)]
+        self.make_actor()
+        for source, target in self.pairs:
+            target.load_state_dict(source.state_dict())
+        self.q_optimizer = optim.Adam([*self.qf1.parameters(), *self.qf2.parameters()], lr=self.learning_rate)
+        self.actor_optimizer = optim.Adam(self.actor.parameters(), lr=self.learning_rate)
+        self.rb = ReplayBuffer(self.buffer_size, envs)
+        self.noise = Noise(self.action_noise, self.noise_correlation, (envs.count, envs.actions))
+        self.scale, self.bias = (envs.space.high - envs.space.low) / 2, (envs.space.high + envs.space.low) / 2
+
+    def iterate(self) -> None:
+        """`train_freq` steps, then `gradient_steps` minibatches."""
+        for _ in range(self.train_freq):
+            self.act()
+        if self.steps > self.learning_starts:
+            for _ in range(self.gradient_steps):
+                self.updates += 1
+                self.descend(*self.rb.sample(self.batch_size))
+
+    def act(self) -> None:
+        """A step in the environments."""
+        envs = self.envs
+        if self.steps < self.learning_starts:
+            actions = np.random.uniform(-1, 1, (envs.count, envs.actions)).astype(np.float32)
+        else:
+            with torch.no_grad():
+                actions = self.choose(torch.as_tensor(envs.obs)).numpy()
+            actions = self.noise.add(actions) if self.action_noise else actions
+        obs, following, reward, terminated, done = envs.step(actions * self.scale + self.bias)
+        self.noise.state[done] = 0.0
+        self.rb.add(obs, following, actions, reward, terminated)
+        self.steps += envs.count
+
+    def descend_critics(self, obs, actions, target) -> None:
+        """One update of both critics."""
+        first, second = self.qf1(obs, actions), self.qf2(obs, actions)
+        qf_loss = nn.functional.mse_loss(first, target) + nn.functional.mse_loss(second, target)
+        self.q_optimizer.zero_grad()
+        qf_loss.backward()
+        self.q_optimizer.step()
+
+    def descend_actor(self, actor_loss) -> None:
+        """One update of the actor."""
+        self.actor_optimizer.zero_grad()
+        actor_loss.backward()
+        self.actor_optimizer.step()
+
+    def move_targets(self) -> None:
+        """Towards their networks."""
+        for source, target in self.pairs:
+            for p, q in zip(source.parameters(), target.parameters(), strict=True):
+                q.data.copy_(self.tau * p.data + (1 - self.tau) * q.data)
+
+
+@dataclass(kw_only=True)
+class SAC(ActorCritic):
+    """Soft actor-critic; `ent_coef` None is learned."""
+
+    ent_coef: float | None = None
+
+    def make_actor(self) -> None:
+        self.actor = Actor(self.envs, self.net_arch)
+        self.log_alpha = torch.zeros(1, requires_grad=True)
+        self.a_optimizer = optim.Adam([self.log_alpha], lr=self.learning_rate)
+
+    def choose(self, obs):
+        return self.actor.get_action(obs)[0]
+
+    def descend(self, obs, next_obs, actions, rewards, dones) -> None:
+        alpha = self.log_alpha.exp().item() if self.ent_coef is None else self.ent_coef
+        with torch.no_grad():
+            next_actions, next_log_pi = self.actor.get_action(next_obs)
+            smaller = torch.min(self.qf1_target(next_obs, next_actions), self.qf2_target(next_obs, next_actions))
+            target = rewards + (1 - dones) * self.gamma * (smaller - alpha * next_log_pi)
+        self.descend_critics(obs, actions, target)
+        pi, log_pi = self.actor.get_action(obs)
+        self.descend_actor((alpha * log_pi - torch.min(self.qf1(obs, pi), self.qf2(obs, pi))).mean())
+        if self.ent_coef is None:
+            alpha_loss = -(self.log_alpha.exp() * (log_pi.detach() - self.envs.actions)).mean()
+            self.a_optimizer.zero_grad()
+            alpha_loss.backward()
+            self.a_optimizer.step()
+        self.move_targets()
+
+
+@dataclass(kw_only=True)
+class TD3(ActorCritic):
+    """Twin delayed DDPG."""
+
+    policy_delay: int = 2
+    target_policy_noise: float = 0.2
+    target_noise_clip: float = 0.5
+
+    def make_actor(self) -> None:
+        sizes = self.envs.features, *self.net_arch, self.envs.actions
+        self.actor, self.target_actor = (nn.Sequential(*mlp(*sizes), nn.Tanh()) for _ in range(2))
+        self.pairs.append((self.actor, self.target_actor))
+
+    def choose(self, obs):
+        return self.actor(obs)
+
+    def descend(self, obs, next_obs, actions, rewards, dones) -> None:
+        with torch.no_grad():
+            noise = torch.randn_like(actions) * self.target_policy_noise
+            noise = noise.clamp(-self.target_noise_clip, self.target_noise_clip)
+            next_actions = (self.target_actor(next_obs) + noise).clamp(-1, 1)
+            smaller = torch.min(self.qf1_target(next_obs, next_actions), self.qf2_target(next_obs, next_actions))
+            target = rewards + (1 - dones) * self.gamma * smaller
+        self.descend_critics(obs, actions, target)
+        if self.updates % self.policy_delay == 0:
+            self.descend_actor(-self.qf1(obs, self.actor(obs)).mean())
+            self.move_targets()
 
 
 def train(
     algorithm: str, name: str, total: int, seed: int, settings: dict[str, Any]
 ) -> Iterator[tuple[int, list[float]]]:
-    """The algorithm at work."""
+    """The algorithm at work: environments and networks are made at once, all else when it is asked for."""
     np.random.seed(seed)
     torch.manual_seed(seed)
     envs = Envs(name, settings.pop("n_envs"), seed)
-    if algorithm == "dqn":
-        return dqn(envs, total, **settings)
-    if algorithm in ("sac", "td3"):
-        return actor_critic(algorithm, envs, total, **settings)
-    return on_policy(algorithm, envs, total, **settings)
+    kind = {"dqn": DQN, "sac": SAC, "td3": TD3}.get(algorithm)
+    learner = kind(envs=envs, **settings) if kind else OnPolicy(algorithm=algorithm, envs=envs, **settings)
+
+    def iterations() -> Iterator[tuple[int, list[float]]]:
+        while learner.steps < total:
+            learner.iterate()
+            yield learner.steps, envs.returns
+
+    return iterations()
