@@ -9,7 +9,7 @@ from microgradient.data.series import load_co2, seasonal_profile
 from microgradient.errors import ArgumentError, DataError, ShapeError
 from microgradient.recipes import arima
 from microgradient.recipes.arima import arima_forecasts
-from microgradient.recipes.forecast import AHEAD, WINDOW, rolling
+from microgradient.recipes.forecaster import AHEAD, WINDOW, rolling
 
 
 @pytest.fixture

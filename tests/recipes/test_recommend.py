@@ -150,6 +150,9 @@ def test_recommend_resumes_predicts_and_refuses(tmp_path, files):
     for name, words in (("few", "has 2 ratings"), ("words", "row 1: the rating 'good'"), ("two", "needs the columns")):
         with pytest.raises(DataError, match=words):
             built("recommend", ratings=str(tmp_path / f"{name}.csv"))
+    (tmp_path / "who.csv").write_text("who,what\na,b\n")
+    with pytest.raises(DataError, match="lacks a column user: its header names who, what"):
+        predictor.read([str(tmp_path / "who.csv")])
     with pytest.raises(DataError, match="line 2: it has not 3 fields"):
         built("recommend", ratings=str(tmp_path / "uneven.dat"))
     with pytest.raises(ArgumentError, match="name it with --ratings"):

@@ -78,10 +78,12 @@ def rating_columns(path: str) -> tuple[list[str], list[str], NDArray[np.float32]
 
 
 def pair_columns(path: str) -> tuple[list[str], list[str] | None]:
-    """Users, and items if there is such a column, of a file. Raises `DataError`."""
+    """Users, and items if there is such a column, of a file. Raises `DataError` (MG180 to MG182)."""
     table = _read_table(path)
     user, item = _column(table, "user", 0), _column(table, "item", 1)
-    return table[str(user)], None if item is None else table[item]
+    if user is None:
+        raise DataError("MG182", f"{path} lacks a column user: its header names {', '.join(table)[:200]}.")
+    return table[user], None if item is None else table[item]
 
 
 def _read_table(path: str) -> dict[str, list[str]]:
@@ -151,9 +153,9 @@ def make_ratings(seed: int, users: int = 1200, items: int = 1500, count: int = 4
     """Made ratings, 1 to 5. Users are of one of eight jobs and of one of five ages, items of one or two of twelve kinds and
     of one of six decades; tastes, (8,) each, and means come to two thirds from these and to a third from each user or item alone.
 
-    Few items have most of the ratings: that an item is chosen falls with its rank as 1 / rank^1.1, and rises as e^(taste of the
-    user · the item's); how many a user rates is log-normal. A rating is 3.4 + both means + taste · the item's + noise of 0.7,
-    rounded. Hundreds of items have fewer than five ratings to learn from.
+    Few items have most of the ratings: that a user chooses an item rises as e^2a, where a is 0.3 times the product of their
+    tastes, and falls with the item's rank as 1 / rank^1.1; how many a user rates is log-normal. A rating is 3.4 + 0.35 times
+    both means + a + noise of 0.7, rounded. Hundreds of items have fewer than five ratings to learn from.
 
     >>> made = make_ratings(0, 50, 40, 600)
     >>> made.rating.shape, made.users.features.shape, float(made.rating.min()) >= 1
@@ -174,7 +176,7 @@ def make_ratings(seed: int, users: int = 1200, items: int = 1500, count: int = 4
     popular = -1.1 * np.log(draw.permutation(items) + 1.0)
     active = draw.lognormal(sigma=1.1, size=(users, 1))
     # the `count` pairs that come first, where each comes after a time of this rate (Efraimidis and Spirakis 2006)
-    keys = draw.exponential(size=(users, items)) / (active * np.exp(popular + affinity))
+    keys = draw.exponential(size=(users, items)) / (active * np.exp(popular + 2 * affinity))
     chosen = np.sort(np.argpartition(keys, count, axis=None)[:count])
     user, item = np.unravel_index(chosen, keys.shape)
     means = 0.35 * p[user, 8] + 0.35 * q[item, 8]
