@@ -117,6 +117,10 @@ def test_pictures_of_other_sizes_polarity_and_kinds(run, tmp_path):
     assert "negative" in error
     rows = [line.split(",") for line in table.splitlines()]
     assert rows[1][1] == rows[2][1]
+    assert [row[0] for row in rows[1:]] == ["some/a.png", "some/b.png"]
+    assert [line.split(",")[0] for line in run("predict", "r", "digits.npy")[1].splitlines()[1:]] == [
+        f"digits.npy[{k}]" for k in range(7)
+    ]
     refused(run("predict", "r", "none.png"), "There is no file none.png")
     refused(run("predict", "r", "points.csv"), "not a picture that Pillow knows")
     np.save("bad.npy", np.zeros((2, 2, 2, 2)))
@@ -125,6 +129,7 @@ def test_pictures_of_other_sizes_polarity_and_kinds(run, tmp_path):
     refused(run("predict", "r", "nan.npy"), "finite")
 
 
+@pytest.mark.filterwarnings("default")
 def test_scores_on_other_data(run):
     run("train", "digits", *QUICK["digits"], "--out", "r")
     pictures, digits = load_digits()
@@ -135,7 +140,13 @@ def test_scores_on_other_data(run):
     assert said.startswith(f"test accuracy {100 * right:.2f} %")
     refused(run("evaluate", "r", "points.csv"), "neither an .npz file nor a folder")
     np.savez("bad.npz", x=pictures[:3], y=digits[:4])
-    refused(run("evaluate", "r", "bad.npz"), "they are float32")
+    refused(run("evaluate", "r", "bad.npz"), "a whole number for each of 3 pictures")
+    np.savez("bad.npz", x=pictures[:3], y=np.array([0, 10, 1]))
+    refused(run("evaluate", "r", "bad.npz"), "a picture of class 10; the classes are 0 to 9")
+    np.savez("dark.npz", x=1 - pictures[:100], y=digits[:100])
+    code, dark, warning = run("evaluate", "r", "dark.npz")
+    assert (code, dark.splitlines()[0]) == (0, said.splitlines()[0])
+    assert "negative" in warning
     run("train", "two-layer", "--epochs", "1", "--out", "t")
     refused(run("evaluate", "t", "points.csv"), "no way to be scored on other data")
 

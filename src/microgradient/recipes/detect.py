@@ -99,18 +99,20 @@ class DetectPredictor(Predictor):
         return Boxes(*map(np.concatenate, zip(*parts, strict=True)))
 
     def read(self, names: Sequence[str]) -> list[NDArray[np.float32]]:
-        return read_sizes(names)
+        found = read_sizes(names)
+        self.names = [picture.name for picture in found]
+        return [picture.pixels for picture in found]
 
     def rows(self, inputs: Any, predicted: Any) -> tuple[list[str], list[list[Any]]]:
         columns = zip(predicted["picture"], predicted["label"], predicted["score"], predicted["box"], strict=True)
         return ["picture", "class", "score", "x0", "y0", "x1", "y1"], [
-            [int(k) + 1, int(label), f"{score:.4f}", *(f"{edge:.1f}" for edge in box)]
+            [self.name_of(int(k)), int(label), f"{score:.4f}", *(f"{edge:.1f}" for edge in box)]
             for k, label, score, box in columns
         ]
 
     def evaluate(self, path: str) -> list[Metric]:
         names, truth = read_boxes(Path(path))
-        inputs = [read_sizes([str(name)])[0] for name in names]
+        inputs = [read_sizes([str(name)])[0].pixels for name in names]
         return scores(truth, Boxes(**self.predict(inputs)))
 
 

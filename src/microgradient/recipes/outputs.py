@@ -103,16 +103,20 @@ class OutputsPredictor(Predictor):
         ]
 
     def read(self, names: Sequence[str]) -> NDArray[np.float32]:
-        return _paired(read_pictures(names, (8, 8), white=16))
+        self.names, pictures = read_pictures(names, (8, 8), white=16)
+        return _paired(pictures)
 
     def rows(self, inputs: Any, predicted: Any) -> tuple[list[str], list[list[Any]]]:
         nearest = ((predicted["picture"].reshape(-1, 1, 64) - self.means) ** 2).sum(axis=2).argmin(axis=1)
         columns = zip(predicted["class"], predicted["number"], nearest, strict=True)
-        header = ["pair", "larger digit", "product", "the picture is most like a"]
-        return header, [[i, int(c), f"{n:.2f}", int(p)] for i, (c, n, p) in enumerate(columns, 1)]
+        header = ["first picture", "second picture", "larger digit", "product", "the picture is most like a"]
+        return header, [
+            [self.name_of(2 * k), self.name_of(2 * k + 1), int(c), f"{n:.2f}", int(p)]
+            for k, (c, n, p) in enumerate(columns)
+        ]
 
     def evaluate(self, path: str) -> list[Metric]:
-        pictures, digits = read_labelled(path, (8, 8), white=16)
+        pictures, digits = read_labelled(path, (8, 8), HEADS["class"], white=16)
         return self.scores(self.predict(_paired(pictures)), _paired(digits))
 
 

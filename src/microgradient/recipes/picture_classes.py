@@ -45,16 +45,17 @@ class PicturePredictor(Predictor):
             return np.concatenate([self.model(Tensor(x[i : i + _AT_ONCE])).data for i in range(0, len(x), _AT_ONCE)])
 
     def read(self, names: Sequence[str]) -> NDArray[np.float32]:
-        return read_pictures(names, self.shape, self.details["white"])
+        self.names, pictures = read_pictures(names, self.shape, self.details["white"])
+        return pictures
 
     def rows(self, inputs: Any, predicted: Any) -> tuple[list[str], list[list[Any]]]:
         pairs = zip(predicted["class"], predicted["probabilities"], strict=True)
         return ["picture", "class", "probability"], [
-            [i, name, f"{p.max():.4f}"] for i, (name, p) in enumerate(pairs, 1)
+            [self.name_of(k), name, f"{p.max():.4f}"] for k, (name, p) in enumerate(pairs)
         ]
 
     def evaluate(self, path: str) -> list[Metric]:
-        return self.scores(*read_labelled(path, self.shape, self.details["white"]))
+        return self.scores(*read_labelled(path, self.shape, len(self.classes), self.details["white"]))
 
     def scores(self, pictures: Any, labels: NDArray[np.int64]) -> list[Metric]:
         """Accuracy and loss, where the classes' numbers are known."""

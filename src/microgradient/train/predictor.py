@@ -45,6 +45,7 @@ class Predictor:
     def __init__(self, details: Mapping[str, Any]) -> None:
         self.details = details
         self.notes: list[str] = []  # what was odd about the latest inputs
+        self.names: list[str] = []  # of the latest inputs that were read, where each has one
 
     def predict(self, inputs: Any) -> Any:
         """What the model says of the inputs, computed under `inference()`."""
@@ -64,6 +65,10 @@ class Predictor:
     def read(self, names: Sequence[str]) -> Any:
         """The inputs that the words behind `microgradient predict RUN` name, mostly files. Raises `DataError`."""
         raise NotImplementedError
+
+    def name_of(self, k: int) -> str | int:
+        """The name of the `k`-th of the latest inputs that were read, or, where it has none, its number from 1."""
+        return self.names[k] if k < len(self.names) else k + 1
 
     def rows(self, inputs: Any, predicted: Any) -> tuple[list[str], list[list[Any]]]:
         """Header and rows of the table that `microgradient predict` writes."""
