@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,11 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
+from .columns import MISSING
 from .csv_file import read_csv
+from .numbers import PLAIN, find_number_format
 
 
 def read_numbers(path: str | Path, names: Sequence[str]) -> NDArray[np.float64]:
     """The named columns of a CSV file (rows, columns), in the order of `names`; the file may have others, in any order.
+    Numbers are read as `microgradient train FILE.csv` reads them: with decimal commas, thousands and units.
 
     Raises `DataError`: MG182 for a column that is missing or a cell that is no finite number, those of `read_csv`.
 
@@ -23,11 +27,12 @@ def read_numbers(path: str | Path, names: Sequence[str]) -> NDArray[np.float64]:
     ...     read_numbers(Path(folder, "a.csv"), ["a", "b"]).tolist()
     [[2.0, 1.0], [4.0, 3.0]]
     """
-    columns = read_csv(Path(path)).columns
+    file = read_csv(Path(path))
+    columns = file.columns
     if missing := [name for name in names if name not in columns]:
         several = f"{len(missing)} columns, the first of them" if len(missing) > 1 else "a column"
         raise DataError("MG182", f"{path} lacks {several} {missing[0]!r}: its header names {', '.join(columns)[:200]}.")
-    return np.stack([_numbers(path, name, columns[name]) for name in names], axis=1)
+    return np.stack([_numbers(path, name, columns[name], file.decimal) for name in names], axis=1)
 
 
 def read_points(names: Sequence[str], columns: int = 2) -> NDArray[np.float64]:
@@ -38,19 +43,22 @@ def read_points(names: Sequence[str], columns: int = 2) -> NDArray[np.float64]:
 
 
 def _points(path: str, columns: int) -> NDArray[np.float64]:
-    found = read_csv(Path(path)).columns
+    file = read_csv(Path(path))
+    found = file.columns
     if len(found) != columns:
         raise DataError("MG181", f"{path} has {len(found)} columns; a point is {columns} numbers.")
-    return np.stack([_numbers(path, name, cells) for name, cells in found.items()], axis=1)
+    return np.stack([_numbers(path, name, cells, file.decimal) for name, cells in found.items()], axis=1)
 
 
-def _numbers(path: str | Path, name: str, cells: list[str]) -> NDArray[np.float64]:
+def _numbers(path: str | Path, name: str, cells: list[str], decimal: str) -> NDArray[np.float64]:
+    form = find_number_format(Counter(cell for cell in cells if cell.lower() not in MISSING), decimal) or PLAIN
     numbers = np.empty(len(cells))
     for row, cell in enumerate(cells):
-        try:
-            numbers[row] = float(cell)
-        except ValueError:
-            numbers[row] = np.nan
-        if not np.isfinite(numbers[row]):
-            raise DataError("MG182", f"{path}, row {row + 1}, column {name!r}: {cell!r} is not a number.")
+        number = form.parse(cell)
+        if number is None or not np.isfinite(number):
+            why = "is not a number"
+            if cell.lower() in MISSING:
+                why = "is missing, and there is no model of what is: fill it in, or leave the row out"
+            raise DataError("MG182", f"{path}, row {row + 1}, column {name!r}: {cell!r} {why}.")
+        numbers[row] = number
     return numbers

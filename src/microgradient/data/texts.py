@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from .datasets import load_text
@@ -24,3 +24,14 @@ def read_texts(names: Sequence[str], by_line: bool = False) -> list[str]:
         else:
             texts.append(name)
     return texts
+
+
+def unknown_characters(texts: Iterable[str], known: Callable[[str], bool], done: str) -> list[str]:
+    """A note that names the characters of texts that are not known and says what was done with them; no note if all are.
+
+    >>> unknown_characters(["Zoë", "Anna"], str.isascii, "left out")
+    ["left out, as nothing that was learnt from has them: 'ë'"]
+    """
+    found = sorted({character for text in texts for character in text if not known(character)})
+    some = ", ".join(map(repr, found[:10])) + (", …" if len(found) > 10 else "")
+    return [f"{done}, as nothing that was learnt from has them: {some}"] if found else []

@@ -110,7 +110,11 @@ class LanguagePredictor(Predictor):
 
     def predict(self, inputs: Any) -> dict[str, Any]:
         """`language`, a code for each text, and `probabilities`, (texts, languages)."""
-        chances = softmax(self.logits([hashed(without_markup(text)) for text in inputs]), axis=1).data
+        texts = [without_markup(text) for text in inputs]
+        longer = sum(len(text) >= _READ for text in texts)  # a space comes before each
+        said = f"of {longer:,} longer text{'s' * (longer > 1)} the first {_READ - 1} characters are looked at"
+        self.notes = [said] if longer else []
+        chances = softmax(self.logits([hashed(text) for text in texts]), axis=1).data
         return {"language": [self.languages[k] for k in chances.argmax(axis=1)], "probabilities": chances}
 
     def logits(self, texts: Sequence[NDArray[np.int64]]) -> NDArray[np.float32]:
@@ -124,11 +128,13 @@ class LanguagePredictor(Predictor):
         return found
 
     def read(self, names: Sequence[str]) -> list[str]:
-        return [text for text in read_texts(names, by_line=True) if text.strip()]
+        return read_texts(names, by_line=True)
 
     def rows(self, inputs: Any, predicted: Any) -> tuple[list[str], list[list[Any]]]:
         columns = zip(inputs, predicted["language"], predicted["probabilities"].max(axis=1), strict=True)
-        return ["text", "language", "probability"], [[text, code, f"{p:.4f}"] for text, code, p in columns]
+        return ["text", "language", "probability"], [
+            [text, code, f"{p:.4f}"] if text.strip() else [text, "", ""] for text, code, p in columns
+        ]
 
     def evaluate(self, path: str) -> list[Metric]:
         columns = read_csv(Path(path)).columns

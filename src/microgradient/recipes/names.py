@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from string import ascii_lowercase
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,7 +13,7 @@ from .. import nn
 from ..data.bigram import bigram_loss
 from ..data.datasets import load_names
 from ..data.split import split
-from ..data.texts import read_texts
+from ..data.texts import read_texts, unknown_characters
 from ..nn.functional import cross_entropy
 from ..tensor import Tensor
 from ..train.options import Options
@@ -20,6 +21,7 @@ from ..train.predictor import Predictor
 from ..train.recipe import Metric, Recipe
 
 END = 0  # stands before the first letter and after the last; the letters are 1 to 26
+_LETTERS = frozenset(ascii_lowercase)
 _IGNORED = -100  # the target of positions after the end, which cross_entropy leaves out
 
 
@@ -49,7 +51,8 @@ class NamesPredictor(Predictor):
 
     def predict(self, inputs: Any, longest: int = 16, seed: int = 0) -> list[str]:
         """A name for each beginning, drawn letter by letter from the probabilities that the network gives."""
-        beginnings = [[ord(letter) - 96 for letter in text.lower() if "a" <= letter <= "z"] for text in inputs]
+        beginnings = [[ord(letter) - 96 for letter in text.lower() if letter in _LETTERS] for text in inputs]
+        self.notes = unknown_characters(inputs, lambda letter: letter.lower() in _LETTERS, "left out")
         draw, names = np.random.default_rng(seed), [list(beginning) for beginning in beginnings]
         letters, state = np.full((len(names), 1), END, np.int64), None
         with self.inference():

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .. import nn, random
 from ..data.bigram import bigram_loss
 from ..data.datasets import load_text
-from ..data.texts import read_texts
+from ..data.texts import read_texts, unknown_characters
 from ..errors import DataError
 from ..nn.functional import cross_entropy
 from ..tensor import Tensor
@@ -81,6 +81,11 @@ class TextPredictor(Predictor):
 
     def predict(self, inputs: Any, count: int = 300, temperature: float = 0.8, seed: int = 0) -> list[str]:
         """What comes after each of the texts: `count` characters, from probabilities sharpened by `temperature` below 1."""
+        self.notes = unknown_characters(inputs, lambda character: character in self.alphabet, "left out")
+        if longer := sum(len(text) > CONTEXT for text in inputs):
+            self.notes.append(
+                f"of {longer:,} longer text{'s' * (longer > 1)} the last {CONTEXT} characters are looked at"
+            )
         return [self.write(text, count, temperature, seed) for text in inputs]
 
     def write(self, text: str, count: int, temperature: float = 0.8, seed: int = 0) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.pieces import Pieces
-from ..data.texts import read_texts
+from ..data.texts import read_texts, unknown_characters
 from ..tensor import Tensor
 from ..train.predictor import Predictor
 from ..train.recipe import Recipe
@@ -45,10 +45,11 @@ class Writer(Predictor):
     def predict(self, inputs: Any, beam: int = 4) -> list[str]:
         sources = [self.parts(text) for text in inputs]
         shapes = [self.shape(source) for source in sources]
+        self.notes = self._notes(inputs, [source[0] for source in sources])
         found = [""] * len(sources)
         with self.inference():
             for shape in self.shapes:
-                rows = [row for row, its in enumerate(shapes) if its == shape]
+                rows = [row for row, its in enumerate(shapes) if its == shape and inputs[row].strip()]
                 for start in range(0, len(rows), 100):
                     part = rows[start : start + 100]
                     codes = beam_search(
@@ -57,6 +58,16 @@ class Writer(Predictor):
                     for row, written in zip(part, codes, strict=True):
                         found[row] = self.text(written, inputs[row])
         return found
+
+    def _notes(self, texts: Sequence[str], read: Sequence[Codes]) -> list[str]:
+        odd = [text for text, codes in zip(texts, read, strict=True) if UNKNOWN in codes]
+        notes = unknown_characters(
+            odd, lambda character: UNKNOWN not in self.pieces.encode(character), "not understood"
+        )
+        longest = self.shapes[-1][0]
+        if longer := sum(len(codes) > longest for codes in read):
+            notes.append(f"of {longer:,} longer text{'s' * (longer > 1)} the first {longest} pieces are looked at")
+        return notes
 
     def copied_from(self, text: str) -> tuple[list[str], list[str], NDArray[np.float32]]:
         """The pieces read and those written, and from where each of the latter was copied as far as it was, (written, read)."""
@@ -78,7 +89,7 @@ class Writer(Predictor):
         )
 
     def read(self, names: Sequence[str]) -> list[str]:
-        return [text for text in read_texts(names, by_line=True) if text.strip()]
+        return read_texts(names, by_line=True)
 
 
 def side_by_side(sources: Sequence[Sequence[Codes]], length: int) -> NDArray[np.int64]:
