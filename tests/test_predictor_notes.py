@@ -26,7 +26,10 @@ def translator() -> TranslatePredictor:
     ("make", "plain", "odd", "notes"),
     [
         (lambda: NamesPredictor({}), "Ann", "Zoë 2", ["left out, .*: ' ', '2', 'ë'"]),
-        (lambda: TextPredictor({"alphabet": "abc "}), "a cab", "dab" * CONTEXT, ["left out, .*: 'd'", "the last 64"]),
+        pytest.param(
+            lambda: TextPredictor({"alphabet": "abc "}), "a cab", "dab" * CONTEXT, ["left out, .*: 'd'", "the last 64"],
+            marks=pytest.mark.slow,
+        ),
         (lambda: LanguagePredictor({"languages": LANGUAGES}), "x" * 63, "x" * 64, ["of 1 longer text the first 63 characters"]),
         (translator, "One two", "two § ® one two three 1 2 3 1 2 3", ["not understood, .*: '§', '®'", "the first 8"]),
     ],

@@ -74,8 +74,12 @@ def as_trained_by_the_command(run, kind, answers, *words):
     ("kind", "answers", "words", "given"),
     [
         (TableClassifier, {"grade": GRADE}, ("--class-weight", "balanced"), {"class_weight": "balanced"}),
-        (TableClassifier, {"stars": (PRICE > 0) + 3}, ("--model", "mlp"), {"model": "mlp"}),
-        (TableRegressor, {"price": PRICE}, ("--valid", "0.25"), {"validation_fraction": 0.25}),
+        pytest.param(
+            TableClassifier, {"stars": (PRICE > 0) + 3}, ("--model", "mlp"), {"model": "mlp"}, marks=pytest.mark.slow
+        ),
+        pytest.param(
+            TableRegressor, {"price": PRICE}, ("--valid", "0.25"), {"validation_fraction": 0.25}, marks=pytest.mark.slow
+        ),
         (TableRegressor, {"price": PRICE, "half": PRICE / 2}, (), {}),
     ],
     ids=["classes", "numbers-as-classes", "number", "two-numbers"],

@@ -16,7 +16,7 @@ SOURCE = minimax.TABLES.read_text(encoding="utf-8")
 
 
 def _case(declared):
-    slow = isinstance(declared, minimax.Table) and max(fit.terms for fit in declared.fits.values()) > 10
+    slow = isinstance(declared, minimax.Table) and max(fit.terms for fit in declared.fits.values()) > 6
     return pytest.param(declared, id=declared.name, marks=[pytest.mark.slow] if slow else [])
 
 

@@ -258,7 +258,7 @@ VIEWS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("dtype", ["f4", pytest.param("f8", marks=pytest.mark.slow)])
 def test_odd_sizes(dtype: str, layout: str) -> None:
     b = Book()
     found = {}

@@ -51,7 +51,7 @@ def test_placeholders_come_back():
     assert with_fields("\ue000 \ue005.", ["%s"]) == "%s ."
 
 
-@pytest.mark.parametrize("pair", ["forms", "en-fr"])
+@pytest.mark.parametrize("pair", ["forms", pytest.param("en-fr", marks=pytest.mark.slow)])
 def test_no_text_is_in_two_parts_and_a_batch_is_learnt_by_heart(few, pair):
     recipe = built("translate", pair=pair)
     learnt = {text for text, _ in recipe.training}
