@@ -7,7 +7,7 @@ import io
 import re
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -68,6 +68,16 @@ def read_csv(path: Path, encoding: str | None = None, delimiter: str | None = No
         raise DataError("MG180", f"{path} has a header and no rows below it.")
     cells = zip(*(row for _, row in body), strict=True)
     return CsvFile(dict(zip(names, map(list, cells), strict=True)), delimiter, decimal, duplicates, notes)
+
+
+def read_named(path: Path, names: Sequence[str]) -> CsvFile:
+    """Read a CSV file that has the columns `names`, among others, in any order. Raises `DataError` (MG182) if it lacks one."""
+    file = read_csv(path)
+    if missing := [name for name in names if name not in file.columns]:
+        several = f"{len(missing)} columns, the first of them" if len(missing) > 1 else "a column"
+        header = ", ".join(file.columns)[:200]
+        raise DataError("MG182", f"{path} lacks {several} {missing[0]!r}: its header names {header}.")
+    return file
 
 
 def _one_character(delimiter: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import gzip
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -33,6 +35,15 @@ def missing_package(recipe: str, package: str, install: str = "") -> DataError:
     """The error (MG184) of a recipe whose data, or whose baseline, come from a package that isn't installed."""
     how = install or "pip install 'microgradient[recipes]'"
     return DataError("MG184", f"The recipe {recipe} needs {package}, which is missing: {how}.")
+
+
+@contextmanager
+def needing(recipe: str, package: str) -> Iterator[None]:
+    """For imports: if one fails, the error is that of `missing_package`."""
+    try:
+        yield
+    except ImportError as error:
+        raise missing_package(recipe, package) from error
 
 
 def load_yeast() -> tuple[NDArray[np.float32], NDArray[np.int64], list[str], list[str]]:

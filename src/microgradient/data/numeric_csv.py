@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from .columns import MISSING
-from .csv_file import read_csv
+from .csv_file import read_csv, read_named
 from .numbers import PLAIN, find_number_format
 
 
@@ -27,12 +27,8 @@ def read_numbers(path: str | Path, names: Sequence[str]) -> NDArray[np.float64]:
     ...     read_numbers(Path(folder, "a.csv"), ["a", "b"]).tolist()
     [[2.0, 1.0], [4.0, 3.0]]
     """
-    file = read_csv(Path(path))
-    columns = file.columns
-    if missing := [name for name in names if name not in columns]:
-        several = f"{len(missing)} columns, the first of them" if len(missing) > 1 else "a column"
-        raise DataError("MG182", f"{path} lacks {several} {missing[0]!r}: its header names {', '.join(columns)[:200]}.")
-    return np.stack([_numbers(path, name, columns[name], file.decimal) for name in names], axis=1)
+    file = read_named(Path(path), names)
+    return np.stack([_numbers(path, name, file.columns[name], file.decimal) for name in names], axis=1)
 
 
 def read_points(names: Sequence[str], columns: int = 2) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..data.installed import missing_package
+from ..data.installed import needing
 from ..data.series import Series
 
 
@@ -27,11 +27,9 @@ def arima_forecasts(series: Series, start: int, ahead: int, season: int, counts:
     to 1 for counts; else (p, 1, q) with p and q to 2, times (0, 1, 1) if there is a season, or with a drift. Forecasts of roots
     are squared and their variance added, which makes them forecasts of the mean.
     """
-    try:
+    with needing("forecast", "statsmodels"):
         from statsmodels.tsa.statespace.sarimax import SARIMAX
         from threadpoolctl import threadpool_limits
-    except ImportError as error:
-        raise missing_package("forecast", "statsmodels") from error
     found = []
     with warnings.catch_warnings(), threadpool_limits(1):  # for its many small products more are slower
         warnings.simplefilter("ignore")  # of where its search starts

@@ -5,11 +5,13 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+Beam = dict[
+    tuple[int, ...], tuple[float, float]
+]  # of each prefix the log-probability that it ends in a blank, and that it doesn't
 _RANGE = 12.0  # labels less likely by more than this many nats than a frame's likeliest are not looked at
 
 
@@ -24,26 +26,24 @@ def beam_search(log_probs: NDArray[np.floating], width: int = 8, blank: int = 0)
     >>> labels, round(math.exp(log_probability), 2)
     ((1,), 0.64)
     """
-    impossible = -math.inf
-    # of each prefix the probability that it ends in a blank, and that it does not
-    beam: dict[tuple[int, ...], tuple[float, float]] = {(): (0.0, impossible)}
+    beam: Beam = {(): (0.0, -math.inf)}
     for frame in np.asarray(log_probs, float):
-        grown: dict[tuple[int, ...], tuple[float, float]] = {}
+        grown: Beam = {}
         likely = [int(k) for k in np.flatnonzero(frame > frame.max() - _RANGE) if k != blank]
-
-        def add(prefix: tuple[int, ...], silent: float, spoken: float, grown: Any = grown) -> None:
-            before = grown.get(prefix, (impossible, impossible))
-            grown[prefix] = _sum(before[0], silent), _sum(before[1], spoken)
-
         for prefix, (silent, spoken) in beam.items():
             both = _sum(silent, spoken)
-            add(prefix, both + frame[blank], spoken + frame[prefix[-1]] if prefix else impossible)
+            _add(grown, prefix, both + frame[blank], spoken + frame[prefix[-1]] if prefix else -math.inf)
             for label in likely:
                 repeated = bool(prefix) and prefix[-1] == label  # a label twice has a blank between
-                add((*prefix, label), impossible, (silent if repeated else both) + frame[label])
+                _add(grown, (*prefix, label), -math.inf, (silent if repeated else both) + frame[label])
         beam = dict(heapq.nlargest(width, grown.items(), key=lambda item: _sum(*item[1])))
     labels, found = max(beam.items(), key=lambda item: _sum(*item[1]))
     return labels, _sum(*found)
+
+
+def _add(beam: Beam, prefix: tuple[int, ...], silent: float, spoken: float) -> None:
+    before = beam.get(prefix, (-math.inf, -math.inf))
+    beam[prefix] = _sum(before[0], silent), _sum(before[1], spoken)
 
 
 def _sum(a: float, b: float) -> float:

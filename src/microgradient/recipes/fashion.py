@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .. import nn, random
 from ..data.idx import load_pictures
-from ..data.installed import missing_package
+from ..data.installed import needing
 from ..functions import mean
 from ..nn.functional import cross_entropy, relu
 from ..tensor import Tensor
@@ -159,10 +159,8 @@ class Fashion(Recipe):
 
 def _logistic_regression(x: Any, y: Any, test_x: Any, test_y: Any) -> float:
     """Accuracy of logistic regression on the pixels of the first pictures."""
-    try:
+    with needing("fashion", "scikit-learn"):
         from sklearn.linear_model import LogisticRegression
-    except ImportError as error:
-        raise missing_package("fashion", "scikit-learn") from error
     model = LogisticRegression(C=0.1, max_iter=100, tol=1e-3)
     x, y = x[:_BASELINE], y[:_BASELINE]
     model.fit(x.reshape(len(x), -1) / 255, y)

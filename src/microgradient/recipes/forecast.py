@@ -28,6 +28,8 @@ _SHARE = 0.2  # of the series that is held out
 
 @dataclass(frozen=True, kw_only=True)
 class ForecastOptions(Options):
+    """Which series."""
+
     series: str = option("sunspots", "The series: sunspots a year, or CO₂ a month.", choices=("sunspots", "co2"))
     data: str | None = option(None, "A CSV file of your own, one row a step, the oldest first.", metavar="FILE")
     column: str | None = option(None, "The column of --data that is forecast.")
@@ -57,6 +59,7 @@ class Forecast(Recipe):
     models: ClassVar[tuple[str, ...]] = ("gru",)
     predictor_class: ClassVar[type[Predictor]] = ForecastPredictor
     loss_unit: str = "σ²"
+    weight_decay: ClassVar[float | None] = 0.1
     patience: int = 8
 
     def __init__(self, options: ForecastOptions) -> None:
@@ -93,12 +96,6 @@ class Forecast(Recipe):
     def batch_loss(self, windows: Tensor, targets: Tensor, taught: Tensor) -> Tensor:
         errors = self.model(windows) - targets[:, None]
         return mg.sum(taught * errors * errors) / mg.sum(taught)
-
-    def optimizer(self) -> Any:
-        optimizer = super().optimizer()
-        for group in optimizer.param_groups:
-            group["weight_decay"] = 0.1
-        return optimizer
 
     def validation(self) -> float:
         if self.counts:

@@ -14,10 +14,9 @@ import microgradient as mg
 
 from .. import log_softmax, nn, random, softmax
 from ..data.catalogues import LANGUAGES, load_catalogue, without_markup
-from ..data.csv_file import read_csv
-from ..data.installed import missing_package
+from ..data.csv_file import read_named
+from ..data.installed import needing
 from ..data.texts import read_texts
-from ..errors import DataError
 from ..nn.functional import cross_entropy
 from ..tensor import Tensor
 from ..train.options import Options
@@ -137,9 +136,7 @@ class LanguagePredictor(Predictor):
         ]
 
     def evaluate(self, path: str) -> list[Metric]:
-        columns = read_csv(Path(path)).columns
-        if not {"text", "language"} <= columns.keys():
-            raise DataError("MG182", f"{path} needs the columns text and language; it has {', '.join(columns)[:200]}.")
+        columns = read_named(Path(path), ["text", "language"]).columns
         found = self.predict(columns["text"])["language"]
         right = [a == b for a, b in zip(found, columns["language"], strict=True)]
         return [Metric("accuracy", float(np.mean(right)), "%")]
@@ -204,11 +201,9 @@ class Language(Recipe):
     @cached_property
     def baseline(self) -> float:
         """The accuracy of logistic regression on sequences of characters, fitted on the training part."""
-        try:
+        with needing(self.name, "scikit-learn"):
             from sklearn.feature_extraction.text import TfidfVectorizer
             from sklearn.linear_model import LogisticRegression
-        except ImportError as error:
-            raise missing_package(self.name, "scikit-learn") from error
         vectors = TfidfVectorizer(
             analyzer="char_wb", ngram_range=(1, 4), max_features=60_000, sublinear_tf=True, dtype=np.float32
         )

@@ -25,6 +25,8 @@ _CHOICE = 0.1  # the weight of the second loss
 
 @dataclass(frozen=True, kw_only=True)
 class RecommendOptions(Options):
+    """Whose ratings."""
+
     ratings: str | None = option(
         None, "Ratings: user, item and rating in each row, as MovieLens has them.", metavar="FILE"
     )
@@ -51,6 +53,7 @@ class Recommend(Recipe):
     models: ClassVar[tuple[str, ...]] = ("factors",)
     predictor_class: ClassVar[type[Predictor]] = RecommendPredictor
     lr_decay: ClassVar[float] = 0.3
+    weight_decay: ClassVar[float | None] = 0.5
     loss_unit: str = ""
     patience: int = 4
 
@@ -77,12 +80,6 @@ class Recommend(Recipe):
     def batch_loss(self, users: Tensor, items: Tensor, ratings: Tensor) -> Tensor:
         said, scores = self.model(users, items)
         return mse_loss(said, ratings) + _CHOICE * cross_entropy(scores, items)
-
-    def optimizer(self) -> Any:
-        optimizer = super().optimizer()
-        for group in optimizer.param_groups:
-            group["weight_decay"] = 0.5
-        return optimizer
 
     def _score(self, rows: NDArray[np.int64]) -> Metric:
         return rating_error(

@@ -136,7 +136,7 @@ def beam_search(
         before = Tensor(written[going, :, : step + 1].reshape(len(going) * beam, -1))
         logs = np.full((batch, beam, model.tokens.weight.shape[0]), -np.inf)
         scores = model.decode(seen, read, before, last=True).data[:, -1].astype(np.float64)
-        logs[going] = _log_softmax(scores).reshape(len(going), beam, -1)
+        logs[going] = mg.log_softmax(Tensor(scores), axis=-1).data.reshape(len(going), beam, -1)
         logs[:, :, [PAD, BEGIN]] = -np.inf
         logs[ended] = -np.inf
         logs[ended, PAD] = 0.0  # what has ended stays as it is
@@ -151,8 +151,3 @@ def beam_search(
         ended = ended[rows, parents] | (chosen == END)
     order = (sums / ((5 + lengths) / 6) ** penalty).argmax(axis=1)
     return [[int(t) for t in row[1:] if t not in (PAD, END)] for row in written[np.arange(batch), order]]
-
-
-def _log_softmax(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    shifted = x - x.max(axis=-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))

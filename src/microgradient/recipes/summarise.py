@@ -6,17 +6,14 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from ..data.csv_file import read_csv
 from ..data.docstrings import Docstring, load_docstrings
 from ..data.pieces import CAPITAL, Pieces
 from ..data.rouge import rouge_l
 from ..data.texts import read_texts
-from ..errors import DataError
 from ..train.options import Options, option
 from ..train.predictor import Predictor
 from ..train.recipe import Metric
@@ -62,6 +59,7 @@ class SummarisePredictor(Writer):
     """Texts that may begin with a signature, `name(arguments)`, to a line that says what they are about."""
 
     takes: ClassVar[str] = "texts or text files, with a signature, name(arguments), in the first line"
+    written: ClassVar[str] = "summary"
 
     def parts(self, text: str) -> list[Codes]:
         """The name and the arguments in words, and the beginning of what follows."""
@@ -73,17 +71,12 @@ class SummarisePredictor(Writer):
     def read(self, names: Sequence[str]) -> list[str]:
         return [text for text in read_texts(names) if text.strip()]
 
-    def rows(self, inputs: Any, predicted: Any) -> tuple[list[str], list[list[Any]]]:
-        return ["text", "summary"], [list(pair) for pair in zip(inputs, predicted, strict=True)]
-
-    def evaluate(self, path: str) -> list[Metric]:
-        columns = read_csv(Path(path)).columns
-        if not {"text", "summary"} <= columns.keys():
-            raise DataError("MG182", f"{path} needs the columns text and summary; it has {', '.join(columns)[:200]}.")
-        return [Metric("ROUGE-L", mean_rouge(self.predict(columns["text"]), columns["summary"]), "%")]
+    def scores(self, found: Sequence[str], right: Sequence[str]) -> list[Metric]:
+        return [Metric("ROUGE-L", mean_rouge(found, right), "%")]
 
 
 def mean_rouge(texts: Sequence[str], references: Sequence[str]) -> float:
+    """The mean of `rouge_l`."""
     return float(np.mean([rouge_l(text, reference) for text, reference in zip(texts, references, strict=True)]))
 
 

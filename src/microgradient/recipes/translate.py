@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
 from ..data.catalogues import fields, load_catalogue, with_fields, without_fields
-from ..data.csv_file import read_csv
-from ..data.installed import missing_package
+from ..data.installed import needing
 from ..data.pieces import Pieces
 from ..data.spoken_forms import spoken_forms
-from ..errors import DataError
 from ..train.options import Options, option
 from ..train.predictor import Predictor
 from ..train.recipe import Metric
@@ -49,6 +46,7 @@ class TranslatePredictor(Writer):
     """
 
     takes: ClassVar[str] = "texts like those learnt from, or text files with one in each line"
+    written: ClassVar[str] = "translation"
 
     def __init__(self, details: Mapping[str, Any]) -> None:
         super().__init__(details)
@@ -69,17 +67,6 @@ class TranslatePredictor(Writer):
 
     def text(self, codes: Codes, source: str) -> str:
         return with_fields(super().text(codes, source), fields(source))
-
-    def rows(self, inputs: Any, predicted: Any) -> tuple[list[str], list[list[Any]]]:
-        return ["text", "translation"], [list(pair) for pair in zip(inputs, predicted, strict=True)]
-
-    def evaluate(self, path: str) -> list[Metric]:
-        columns = read_csv(Path(path)).columns
-        if not {"text", "translation"} <= columns.keys():
-            raise DataError(
-                "MG182", f"{path} needs the columns text and translation; it has {', '.join(columns)[:200]}."
-            )
-        return self.scores(self.predict(columns["text"]), columns["translation"])
 
     def scores(self, found: Sequence[str], right: Sequence[str]) -> list[Metric]:
         """How many texts are translated without a fault; of messages before it chrF, how many sequences of one to six
@@ -197,8 +184,6 @@ def _template(message: str, translation: str) -> tuple[str, str]:
 
 
 def _chrf(found: Sequence[str], right: Sequence[str]) -> Metric:
-    try:
+    with needing("translate", "sacrebleu"):
         from sacrebleu import corpus_chrf
-    except ImportError as error:
-        raise missing_package("translate", "sacrebleu") from error
     return Metric("chrF", float(corpus_chrf(list(found), [list(right)]).score))

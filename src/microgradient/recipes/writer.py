@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..data.csv_file import read_named
 from ..data.pieces import Pieces
 from ..data.texts import read_texts, unknown_characters
 from ..tensor import Tensor
 from ..train.predictor import Predictor
-from ..train.recipe import Recipe
+from ..train.recipe import Metric, Recipe
 from .seq2seq import BEGIN, END, SPECIAL, UNKNOWN, Seq2Seq, beam_search, next_token_loss, padded
 
 Codes = list[int]
@@ -25,6 +27,9 @@ class Writer(Predictor):
 
     A subclass says what the model reads of an input (`parts`), and what the pieces that it wrote mean (`text`).
     """
+
+    written: ClassVar[str]
+    """What it writes, as a column is called."""
 
     def __init__(self, details: Mapping[str, Any]) -> None:
         super().__init__(details)
@@ -90,6 +95,17 @@ class Writer(Predictor):
 
     def read(self, names: Sequence[str]) -> list[str]:
         return read_texts(names, by_line=True)
+
+    def rows(self, inputs: Any, predicted: Any) -> tuple[list[str], list[list[Any]]]:
+        return ["text", self.written], [list(pair) for pair in zip(inputs, predicted, strict=True)]
+
+    def evaluate(self, path: str) -> list[Metric]:
+        columns = read_named(Path(path), ["text", self.written]).columns
+        return self.scores(self.predict(columns["text"]), columns[self.written])
+
+    def scores(self, found: Sequence[str], right: Sequence[str]) -> list[Metric]:
+        """How good texts are, beside those that are right."""
+        raise NotImplementedError
 
 
 def side_by_side(sources: Sequence[Sequence[Codes]], length: int) -> NDArray[np.int64]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import nn
-from ..data.installed import load_yeast, missing_package
+from ..data.installed import load_yeast, needing
 from ..data.numeric_csv import read_numbers
 from ..data.split import split
 from ..errors import ShapeError
@@ -144,11 +144,9 @@ class Yeast(Recipe):
     @cached_property
     def baselines(self) -> tuple[float, float]:
         """Micro-F1 of chained logistic regressions: as they are, and with the threshold chosen on the validation rows."""
-        try:
+        with needing(self.name, "scikit-learn"):
             from sklearn.linear_model import LogisticRegression
             from sklearn.multioutput import ClassifierChain
-        except ImportError as error:
-            raise missing_package(self.name, "scikit-learn") from error
         x = (self.x - self.model.mean.data) / self.model.deviation.data
 
         def chain(rows: NDArray[np.int64]) -> Any:

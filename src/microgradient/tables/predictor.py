@@ -89,8 +89,7 @@ class TablePredictor(Predictor):
         self, inputs: Mapping[str, Cells], predicted: Mapping[str, list[Any]]
     ) -> tuple[list[str], list[list[Any]]]:
         columns = dict(predicted)
-        notes, said = self.notes, self.probabilities(inputs)
-        self.notes = notes
+        said = self.answer(self.schema.encode(inputs)[0])
         for target, place in parts(self.targets):
             if target.task == "classification":
                 columns[f"{target.name} probability"] = said[:, place].max(axis=1).tolist()

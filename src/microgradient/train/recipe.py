@@ -67,6 +67,7 @@ class Recipe:
     optimizers: ClassVar[tuple[str, ...] | None] = None  # None: all of microgradient.optim
     loss_unit: str = "nats"
     lr_decay: ClassVar[float] = 0.0
+    weight_decay: ClassVar[float | None] = None  # that of the optimiser, where it has one
     clip_norm: float | None = None  # the largest norm of the gradients, unless --clip says another
     clips: ClassVar[bool] = True  # whether --clip is for it
     patience: int = 0  # epochs without a better `validation` after which training ends; 0: all epochs are trained
@@ -161,7 +162,11 @@ class Recipe:
 
     def optimizer(self) -> Any:
         """The optimiser over the model's parameters, found by name in `microgradient.optim`."""
-        return optimizers()[self.options.optimizer](self.model.parameters(), lr=self.options.lr)
+        optimizer = optimizers()[self.options.optimizer](self.model.parameters(), lr=self.options.lr)
+        for group in optimizer.param_groups:
+            if self.weight_decay is not None and "weight_decay" in group:
+                group["weight_decay"] = self.weight_decay
+        return optimizer
 
     def learning_rate(self, epoch: int) -> float:
         """The learning rate of an epoch (from 0). It may not depend on how many epochs there will be: a run that is
