@@ -1,6 +1,7 @@
 """How well tables are learnt: ours at its defaults beside scikit-learn's gradient boosting, linear model and MLP.
 
     python benchmarks/tables.py [NAME ...] [--seeds 0,1,2] [--ours-only]
+    python benchmarks/tables.py --large            # how long 10,000 rows of made tables take, a regression and a classification
 
 The tables are those that installed packages ship (scikit-learn, statsmodels, river, mlxtend); none is downloaded. All learn from
 the same four fifths of the rows and see the same columns: ours by its own encoding, theirs one-hot and standardised, medians
@@ -106,8 +107,11 @@ SOURCES = [
 @click.argument("names", nargs=-1)
 @click.option("--seeds", default="0,1,2", show_default=True, help="With commas between.")
 @click.option("--ours-only", is_flag=True, help="Without scikit-learn's models.")
-def main(names: tuple[str, ...], seeds: str, ours_only: bool) -> None:
+@click.option("--large", is_flag=True, help="Only time two made tables of 10,000 rows.")
+def main(names: tuple[str, ...], seeds: str, ours_only: bool, large: bool) -> None:
     """Print a line for each table, and what share of them is learnt best."""
+    if large:
+        return time_large()
     losses: dict[str, dict[str, list[float]]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for source in SOURCES:
@@ -146,6 +150,24 @@ def ours(source: Source, path: Path, seed: int) -> tuple[Any, np.ndarray, float]
         session.run(lambda _line: None)
     recipe: Any = session.recipe
     return recipe.table, recipe.predictor.answer(recipe.held_out), time.perf_counter() - begun
+
+
+def time_large() -> None:
+    """10,000 rows of ten numbers and two categories, read, learnt and scored."""
+    draw = np.random.default_rng(0)
+    x, words = draw.normal(size=(10_000, 10)), draw.choice(list("abcdefgh"), (10_000, 2))
+    y = x[:, 0] * x[:, 1] + np.sin(2 * x[:, 2]) + 2 * (words[:, 0] == "a") + 0.3 * draw.normal(size=10_000)
+    with tempfile.TemporaryDirectory() as folder:
+        for task, answers in (("regression", y.round(4)), ("classification", np.where(y > 0.5, "high", "low"))):
+            path = Path(folder, f"{task}.csv")
+            with path.open("w", newline="") as file:
+                writer = csv.writer(file)
+                writer.writerow([*(f"n{k}" for k in range(10)), "a", "b", "y"])
+                writer.writerows(
+                    [*row.round(4), *both, answer] for row, both, answer in zip(x, words, answers, strict=True)
+                )
+            table, predicted, seconds = ours(Source(task, "", "", "y", task), path, 0)
+            click.echo(f"{task}: {seconds:.1f} s, loss {scores(table, predicted)['loss']:.4f}")
 
 
 def summarise(losses: dict[str, dict[str, list[float]]]) -> None:

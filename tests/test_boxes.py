@@ -10,7 +10,7 @@ import microgradient as mg
 from microgradient.check import check_gradients
 from microgradient.data.boxes import COCO_THRESHOLDS, Boxes, iou, mean_average_precision, nms, read_boxes
 from microgradient.errors import DataError
-from microgradient.recipes.one_stage import assigned, box_edges, focal_loss, giou_loss
+from microgradient.recipes.detect_boxes import assigned, box_edges, focal_loss, giou_loss
 
 corners = st.tuples(*[st.integers(0, 11)] * 2, *[st.integers(1, 6)] * 2).map(
     lambda b: (*b[:2], b[0] + b[2], b[1] + b[3])

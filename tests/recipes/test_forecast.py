@@ -7,9 +7,9 @@ from properties import built, check_missing_package, check_overfits, check_predi
 import microgradient as mg
 from microgradient.data.series import load_co2, seasonal_profile
 from microgradient.errors import ArgumentError, DataError, ShapeError
-from microgradient.recipes import arima
-from microgradient.recipes.arima import arima_forecasts
-from microgradient.recipes.forecaster import AHEAD, WINDOW, rolling
+from microgradient.recipes import forecast_baseline
+from microgradient.recipes.forecast_baseline import arima_forecasts
+from microgradient.recipes.forecast_model import AHEAD, WINDOW, rolling
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def own(tmp_path):
 def quick(monkeypatch):
     """Without ARIMA, which takes seconds."""
     from microgradient.recipes import forecast
-    from microgradient.recipes.arima import Arima
+    from microgradient.recipes.forecast_baseline import Arima
 
     def zeros(series, start, ahead, season, counts):
         return [Arima("none", False, np.zeros((len(series) - start - ahead + 1, ahead)))]
@@ -68,7 +68,7 @@ def test_nothing_held_out_is_learnt_from(series, monkeypatch):
 
 
 def test_arima_sees_what_came_before_alone(monkeypatch):
-    monkeypatch.setattr(arima, "_candidates", lambda season, counts: [{"order": (1, 1, 0)}])
+    monkeypatch.setattr(forecast_baseline, "_candidates", lambda season, counts: [{"order": (1, 1, 0)}])
     series = np.cumsum(np.random.default_rng(3).normal(size=80))
     changed = series.copy()
     changed[70:] += 100

@@ -7,7 +7,7 @@ from properties import built, check_overfits, check_predicts, check_resumes, tra
 import microgradient as mg
 from microgradient.data.ratings import Ratings, Side, make_ratings, read_ratings
 from microgradient.errors import ArgumentError, DataError
-from microgradient.recipes.factorization import factorize, recall_at
+from microgradient.recipes.recommend_baseline import factorize, recall_at
 
 HEADERS = {
     "u.data": ("", "\t"),

@@ -15,11 +15,11 @@ from microgradient.data.log_mels import BANDS, RATE, log_mels
 from microgradient.data.wav import read_wav, write_wav
 from microgradient.errors import DataError
 from microgradient.nn.functional import ctc_loss
-from microgradient.recipes import spoken_digits
-from microgradient.recipes.ctc import beam_search, edit_distance
+from microgradient.recipes import speech_data
 from microgradient.recipes.speech import Speech
 from microgradient.recipes.speech_baseline import equal_parts
-from microgradient.recipes.spoken_digits import Spoken
+from microgradient.recipes.speech_data import Spoken
+from microgradient.recipes.speech_decoding import beam_search, edit_distance
 
 TONES = dict(zip("1234567890", itertools.product((697, 770, 852, 941), (1209, 1336, 1477)), strict=False))
 
@@ -158,21 +158,21 @@ def test_speech_overfits_resumes_and_predicts(tmp_path, tones, monkeypatch):
 @pytest.mark.slow
 def test_speech_is_made_once_and_kept(tmp_path, monkeypatch):
     monkeypatch.setenv("MICROGRADIENT_CACHE", str(tmp_path))
-    monkeypatch.setattr(spoken_digits, "VOICES", ("f1", "m3"))
-    first = spoken_digits.load_spoken_digits("speech")
+    monkeypatch.setattr(speech_data, "VOICES", ("f1", "m3"))
+    first = speech_data.load_spoken_digits("speech")
     assert len(first.sounds) == len(first.digits) == 64
     assert set(map(len, first.digits)) == {1, 2, 3, 4, 5}
     lengths = [len(sound) / RATE / len(digits) for sound, digits in zip(first.sounds, first.digits, strict=True)]
     assert 0.15 < np.mean(lengths) < 0.6
-    again = spoken_digits.load_spoken_digits("speech")
+    again = speech_data.load_spoken_digits("speech")
     assert again.digits == first.digits
     assert all((a == b).all() for a, b in zip(first.sounds, again.sounds, strict=True))
     (kept,) = tmp_path.glob("spoken-digits-*.npz")
     kept.write_bytes(kept.read_bytes()[:1000])
-    assert spoken_digits.load_spoken_digits("speech").digits == first.digits
+    assert speech_data.load_spoken_digits("speech").digits == first.digits
     assert kept.stat().st_size > 1000
     with pytest.raises(DataError, match="no voice"):
-        spoken_digits.Espeak("speech").say("no-such-voice", "one")
-    monkeypatch.setattr(spoken_digits, "VOICES", ("f2",))
+        speech_data.Espeak("speech").say("no-such-voice", "one")
+    monkeypatch.setattr(speech_data, "VOICES", ("f2",))
     check_missing_package(monkeypatch, "speech", "espeakng_loader")
     assert Speech.field == "sound"

@@ -27,8 +27,8 @@ from ..train.pictures import draw_boxes
 from ..train.predictor import Predictor
 from ..train.recipe import Metric, Recipe
 from .detect_baseline import sliding_windows
+from .detect_boxes import STRIDE, assigned, box_edges, focal_loss, giou_loss, kept
 from .fashion import Residual
-from .one_stage import STRIDE, assigned, box_edges, focal_loss, giou_loss, kept
 
 CLASSES = 10
 RARE = -math.log(99)  # what is added to logits: at first one cell in a hundred is thought to be of a class

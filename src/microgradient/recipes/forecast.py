@@ -19,8 +19,8 @@ from ..tensor import Tensor
 from ..train.options import Options, option
 from ..train.predictor import Predictor
 from ..train.recipe import Metric, Recipe
-from .arima import Arima, arima_forecasts
-from .forecaster import AHEAD, MEMBERS, WINDOW, ForecastPredictor, long_enough, rmse, rolling
+from .forecast_baseline import Arima, arima_forecasts
+from .forecast_model import AHEAD, MEMBERS, WINDOW, ForecastPredictor, long_enough, rmse, rolling
 
 _LARGEST_SEASON = 24
 _SHARE = 0.2  # of the series that is held out

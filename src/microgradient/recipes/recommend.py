@@ -16,8 +16,8 @@ from ..tensor import Tensor
 from ..train.options import Options, option
 from ..train.predictor import Predictor
 from ..train.recipe import Metric, Recipe
-from .factorization import best_factorization, recall_at
-from .recommender import TOP, RecommendPredictor, rating_error
+from .recommend_baseline import best_factorization, recall_at
+from .recommend_model import TOP, RecommendPredictor, rating_error
 
 _LARGEST = 50_000_000  # users × items
 _CHOICE = 0.1  # the weight of the second loss

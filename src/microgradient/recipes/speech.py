@@ -22,9 +22,9 @@ from ..tensor import Tensor
 from ..train.options import Options, option
 from ..train.predictor import Predictor
 from ..train.recipe import Metric, Recipe
-from .ctc import beam_search, word_error
 from .speech_baseline import equal_parts
-from .spoken_digits import LONGEST, VOICES, load_spoken_digits
+from .speech_data import LONGEST, VOICES, load_spoken_digits
+from .speech_decoding import beam_search, word_error
 
 STEP = 4  # frames of a step
 FRAMES = 320  # of a recording to learn from, 3.2 s

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-Beam = dict[
-    tuple[int, ...], tuple[float, float]
-]  # of each prefix the log-probability that it ends in a blank, and that it doesn't
+Beam = dict[tuple[int, ...], tuple[float, float]]
+"""Of each prefix the logarithms of the probabilities that it ends in a blank, and that it does not."""
+
 _RANGE = 12.0  # labels less likely by more than this many nats than a frame's likeliest are not looked at
 
 
