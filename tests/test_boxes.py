@@ -141,7 +141,7 @@ def test_files_of_boxes_are_read_or_refused(tmp_path):
     assert found.label.tolist() == [3, 4, 0]
     assert found.box[2].tolist() == [5, 5, 6, 7.5]
     for text, said in (
-        ("class,x0,y0,x1,y1\n3,0,1,2,3\n", "needs the column picture"),
+        ("class,x0,y0,x1,y1\n3,0,1,2,3\n", "lacks a column 'picture'"),
         ("picture,class,x0,y0,x1\na.png,3,0,1,2\n", "lacks a column 'y1'"),
         ("picture,class,x0,y0,x1,y1\na.png,3,5,1,2,3\n", "x0 < x1"),
         ("picture,class,x0,y0,x1,y1\na.png,3.5,1,1,2,3\n", "whole numbers"),

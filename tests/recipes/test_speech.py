@@ -12,7 +12,7 @@ import microgradient as mg
 import microgradient.recipes.speech as module
 from microgradient.cli import main
 from microgradient.data.log_mels import BANDS, RATE, log_mels
-from microgradient.data.wav import read_wav, write_wav
+from microgradient.data.wav import read_wav
 from microgradient.errors import DataError
 from microgradient.nn.functional import ctc_loss
 from microgradient.recipes import speech_data
@@ -22,6 +22,15 @@ from microgradient.recipes.speech_data import Spoken
 from microgradient.recipes.speech_decoding import beam_search, edit_distance
 
 TONES = dict(zip("1234567890", itertools.product((697, 770, 852, 941), (1209, 1336, 1477)), strict=False))
+
+
+def write_wav(path, samples, rate):
+    """Samples (n,) from -1 to 1 as a WAV file of 16-bit PCM."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
 
 
 def dialled(digits, pitch: float = 1.0) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
-from .csv_file import read_csv
+from .csv_file import read_named
 from .numeric_csv import read_numbers
 
 COCO_THRESHOLDS = tuple(round(0.5 + 0.05 * k, 2) for k in range(10))
@@ -100,10 +100,8 @@ def read_boxes(path: Path) -> tuple[list[Path], Boxes]:
     """The pictures that a CSV file names in its column `picture`, found beside it, and the boxes around what they show: the
     columns `class`, a whole number from 0, `x0`, `y0`, `x1` and `y1`. Raises `DataError` (MG180 to MG183).
     """
-    names = read_csv(path).columns.get("picture", [])
+    names = read_named(path, ["picture"]).columns["picture"]
     numbers = read_numbers(path, ["class", "x0", "y0", "x1", "y1"])
-    if len(names) != len(numbers):
-        raise DataError("MG182", f"{path} needs the column picture, with the names of picture files.")
     files = list(dict.fromkeys(names))
     picture = np.array([files.index(name) for name in names], np.int64)
     label, box = numbers[:, 0].astype(np.int64), numbers[:, 1:]

@@ -28,7 +28,7 @@ def read_numbers(path: str | Path, names: Sequence[str]) -> NDArray[np.float64]:
     [[2.0, 1.0], [4.0, 3.0]]
     """
     file = read_named(Path(path), names)
-    return np.stack([_numbers(path, name, file.columns[name], file.decimal) for name in names], axis=1)
+    return np.stack([numbers_of(path, name, file.columns[name], file.decimal) for name in names], axis=1)
 
 
 def read_points(names: Sequence[str], columns: int = 2) -> NDArray[np.float64]:
@@ -43,10 +43,11 @@ def _points(path: str, columns: int) -> NDArray[np.float64]:
     found = file.columns
     if len(found) != columns:
         raise DataError("MG181", f"{path} has {len(found)} columns; a point is {columns} numbers.")
-    return np.stack([_numbers(path, name, cells, file.decimal) for name, cells in found.items()], axis=1)
+    return np.stack([numbers_of(path, name, cells, file.decimal) for name, cells in found.items()], axis=1)
 
 
-def _numbers(path: str | Path, name: str, cells: list[str], decimal: str) -> NDArray[np.float64]:
+def numbers_of(path: str | Path, name: str, cells: list[str], decimal: str = ".") -> NDArray[np.float64]:
+    """The numbers in a column's cells, which all have one. Raises `DataError` (MG182) that names the file and the row."""
     form = find_number_format(Counter(cell for cell in cells if cell.lower() not in MISSING), decimal) or PLAIN
     numbers = np.empty(len(cells))
     for row, cell in enumerate(cells):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from .csv_file import read_csv, read_file
+from .numeric_csv import numbers_of
 from .text_encoding import decode
 
 _DECILES = 10
@@ -65,16 +66,8 @@ def rating_columns(path: str) -> tuple[list[str], list[str], NDArray[np.float32]
     chosen = [_column(table, "user", 0), _column(table, "item", 1), _column(table, "rating", 2)]
     if None in chosen or len(set(chosen)) < 3:
         raise DataError("MG181", f"{path} needs the columns user, item and rating; it has {', '.join(table)[:200]}.")
-    who, what, given = (table[str(name)] for name in chosen)
-    ratings = np.empty(len(given), np.float32)
-    for row, cell in enumerate(given):
-        try:
-            ratings[row] = float(cell)
-        except ValueError:
-            ratings[row] = np.nan
-        if not np.isfinite(ratings[row]):
-            raise DataError("MG182", f"{path}, row {row + 1}: the rating {cell!r} is not a number.")
-    return who, what, ratings
+    user, item, rating = map(str, chosen)
+    return table[user], table[item], numbers_of(path, rating, table[rating]).astype(np.float32)
 
 
 def pair_columns(path: str) -> tuple[list[str], list[str] | None]:

@@ -20,7 +20,9 @@ def read_wav(path: Path, rate: int) -> NDArray[np.float32]:
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
-    ...     write_wav(Path(folder, "a.wav"), np.zeros(441), 44100)
+    ...     with wave.open(f"{folder}/a.wav", "wb") as file:
+    ...         file.setparams((1, 2, 44100, 441, "NONE", ""))
+    ...         file.writeframes(bytes(882))
     ...     read_wav(Path(folder, "a.wav"), 8000).shape
     (80,)
     """
@@ -50,15 +52,6 @@ def resampled(samples: NDArray[np.float32], old: int, new: int) -> NDArray[np.fl
 
     common = math.gcd(old, new)
     return np.asarray(resample_poly(samples, new // common, old // common), np.float32)
-
-
-def write_wav(path: Path, samples: NDArray[np.floating], rate: int) -> None:
-    """Samples (n,) from -1 to 1 as a WAV file of 16-bit PCM."""
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
 
 
 def wav_files(names: Sequence[str]) -> list[Path]:
