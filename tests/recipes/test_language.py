@@ -61,7 +61,7 @@ def test_language_resumes_predicts_and_refuses(few, tmp_path, monkeypatch):
     recipe = session.recipe
     file = tmp_path / "new.csv"
     file.write_text("label,text\nx,y\n")
-    with pytest.raises(DataError, match="needs the columns text and language; it has label, text"):
+    with pytest.raises(DataError, match="lacks a column 'language': its header names label, text"):
         predictor.evaluate(str(file))
     rows = [(recipe.texts[k], LANGUAGES[recipe.labels[k]]) for k in recipe.test[:40] if '"' not in recipe.texts[k]]
     file.write_text("language,text\n" + "".join(f'{code},"{text}"\n' for text, code in rows), encoding="utf-8")

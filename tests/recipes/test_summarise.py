@@ -101,7 +101,7 @@ def test_summarise_resumes_predicts_and_refuses(few, tmp_path, monkeypatch):
     assert shares.shape == (len(written), len(read))
     file = tmp_path / "new.csv"
     file.write_text("text,title\n1,one\n")
-    with pytest.raises(DataError, match="needs the columns text and summary; it has text, title"):
+    with pytest.raises(DataError, match="lacks a column 'summary': its header names text, title"):
         predictor.evaluate(str(file))
     monkeypatch.undo()
     check_missing_package(monkeypatch, "summarise", "scipy")

@@ -72,7 +72,7 @@ def test_translate_resumes_predicts_and_refuses(few, tmp_path, pair):
     assert predictor.predict(texts) == [predictor.predict([text])[0] for text in texts]
     file = tmp_path / "new.csv"
     file.write_text("text,meaning\n1,one\n")
-    with pytest.raises(DataError, match="needs the columns text and translation; it has text, meaning"):
+    with pytest.raises(DataError, match="lacks a column 'translation': its header names text, meaning"):
         predictor.evaluate(str(file))
     answer = predictor.predict(["42"])[0].replace('"', "")
     file.write_text(f'text,translation\n42,"{answer}"\n43,no such thing\n')
