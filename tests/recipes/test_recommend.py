@@ -147,7 +147,11 @@ def test_recommend_resumes_predicts_and_refuses(tmp_path, files):
     (tmp_path / "words.csv").write_text("user,item,rating\na,b,good\n")
     (tmp_path / "two.csv").write_text("user,item\na,b\n")
     (tmp_path / "uneven.dat").write_text("1::2::3\n1::2\n")
-    for name, words in (("few", "has 2 ratings"), ("words", "row 1, column 'rating': 'good'"), ("two", "needs the columns")):
+    for name, words in (
+        ("few", "has 2 ratings"),
+        ("words", "row 1, column 'rating': 'good'"),
+        ("two", "needs the columns"),
+    ):
         with pytest.raises(DataError, match=words):
             built("recommend", ratings=str(tmp_path / f"{name}.csv"))
     (tmp_path / "who.csv").write_text("who,what\na,b\n")
