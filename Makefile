@@ -73,7 +73,7 @@ overhead: $(VENV)/installed-peers
 scaling: $(VENV)/installed-recipes
 	$(BIN)/python benchmarks/scaling.py $(ARGS)
 
-# Train every recipe with five seeds and write docs/results.md   (make recipes ARGS="--only fashion --seeds 1")
+# Train every recipe with five seeds and write docs/results.md   (make recipes ARGS="--only fashion --seed 0")
 recipes: $(VENV)/installed-test
 	$(BIN)/python benchmarks/results.py $(ARGS)
 

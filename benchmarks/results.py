@@ -1,8 +1,9 @@
 """What the recipes reach: score, baseline, time and memory of each over several seeds, written to docs/results.md.
 
-    python benchmarks/results.py [--only NAME ...] [--seeds N]
+    python benchmarks/results.py [--only NAME ...] [--seed N ...] [--side-by-side N]
 
-Every run is the command that the table shows, in a process of its own. Rows of recipes that are not run stay as they are.
+Every run is the command that the table shows, in a process of its own. What it reached is kept in results.json beside this
+file, from which the page is written; runs that are not asked for stay as they are.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +25,10 @@ import click
 import numpy as np
 from rich.console import Console
 
+from microgradient.train.atomic import write_atomically
+
 PAGE = Path(__file__).parents[1] / "docs" / "results.md"
+RUNS = Path(__file__).with_suffix(".json")
 MARK = "<!-- measured -->"
 
 
@@ -94,38 +99,68 @@ class Run(NamedTuple):
 
 @click.command(help=__doc__.splitlines()[0])
 @click.option("--only", multiple=True, help="Rows whose command begins so; may be repeated.")
-@click.option("--seeds", default=5, show_default=True, type=click.IntRange(1))
-def main(only: tuple[str, ...], seeds: int) -> None:
+@click.option("--seed", "seeds", multiple=True, type=click.IntRange(0), help="0 to 4 if not given; may be repeated.")
+@click.option(
+    "--side-by-side",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Runs at a time, a thread each if several. The scores are the same; a run alone is faster.",
+)
+def main(only: tuple[str, ...], seeds: tuple[int, ...], side_by_side: int) -> None:
     """Run, and rewrite the rows."""
     console = Console(stderr=True)
-    head, table, tail = PAGE.read_text().split(MARK)
-    rows = {line.split("`")[1]: line for line in table.splitlines() if line.startswith("| `")}
-    for job in JOBS:
-        if only and not job.words.startswith(only):
-            continue
-        runs = []
-        for seed in range(seeds):
-            console.print(f"{job.words}, seed {seed} of {seeds}")
-            runs.append(train(job, seed))
-        rows[f"microgradient train {job.words}"] = row(job, runs)
-        lines = [
-            "| command | score | median (worst) | baseline | goal | seconds | MB |",
-            "| --- | --- | ---: | ---: | --- | ---: | ---: |",
-        ]
-        order = [f"microgradient train {job.words}" for job in JOBS]
-        lines += [rows[command] for command in order if command in rows]
-        PAGE.write_text(
-            f"{head}{MARK}\n{_machine()}\n\n" + "\n".join(lines) + f"\n{MARK}{tail}"
-        )  # after each: a stopped run keeps the others
-    console.print(f"{PAGE}: {_machine()}")
+    failed = False
+    wanted = [job for job in JOBS if not only or job.words.startswith(only)]
+    with ThreadPoolExecutor(side_by_side) as pool:
+        threads = 1 if side_by_side > 1 else None
+        runs = {pool.submit(train, job, seed, threads): (job, seed) for job in wanted for seed in seeds or range(5)}
+        for done in as_completed(runs):
+            job, seed = runs[done]
+            if failure := done.exception():
+                failed = True
+                console.print(f"{job.words}, seed {seed}: {failure}")
+                continue
+            keep(job, seed, done.result())  # after each: a stopped run keeps the others
+            write_page()
+            console.print(f"{job.words}, seed {seed}: {done.result().seconds:.0f} s")
+    sys.exit(failed)
 
 
-def train(job: Job, seed: int) -> Run:
+def keep(job: Job, seed: int, run: Run) -> None:
+    """Write a run into results.json."""
+    kept = json.loads(RUNS.read_text()) if RUNS.exists() else {}
+    kept.setdefault(job.words, {})[str(seed)] = run._asdict()
+    ordered = {job.words: dict(sorted(kept[job.words].items())) for job in JOBS if job.words in kept}
+    write_atomically(RUNS, (json.dumps(ordered, indent=1) + "\n").encode())
+
+
+def write_page() -> None:
+    """The table of docs/results.md from results.json."""
+    kept = json.loads(RUNS.read_text())
+    head, _, tail = PAGE.read_text().split(MARK)
+    lines = [
+        _machine(),
+        "",
+        "| command | score | median (worst) | baseline | goal | seeds | seconds | MB |",
+        "| --- | --- | ---: | ---: | --- | ---: | ---: | ---: |",
+        *(row(job, [Run(**run) for run in kept[job.words].values()]) for job in JOBS if job.words in kept),
+    ]
+    write_atomically(PAGE, (f"{head}{MARK}\n" + "\n".join(lines) + f"\n{MARK}{tail}").encode())
+
+
+def train(job: Job, seed: int, threads: int | None) -> Run:
     """One run in a process of its own. Raises if it fails."""
+    environment = os.environ | ({} if threads is None else {"MICROGRADIENT_NUM_THREADS": str(threads)})
     with tempfile.TemporaryDirectory() as folder:
         words = ["train", *shlex.split(job.words), "--seed", str(seed), "--out", f"{folder}/run"]
         begun = time.monotonic()
-        process = subprocess.Popen([sys.executable, "-m", "microgradient", *words], stdout=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "microgradient", *words],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+        )
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.monotonic() - begun
         if status:
@@ -140,8 +175,8 @@ def row(job: Job, runs: list[Run]) -> str:
     """A line of the table: medians, and the worst scores in brackets; where several scores belong to a row, one above another."""
     cells = [cells_of(score, [run.result for run in runs]) for score in job.scores]
     columns = [" <br> ".join(column) for column in zip(*cells, strict=True)]
-    seconds, memory = (np.median([getattr(run, name) for run in runs]) for name in ("seconds", "megabytes"))
-    return f"| `microgradient train {job.words}` | {' | '.join(columns)} | {seconds:.0f} | {memory:.0f} |"
+    seconds, memory = min(run.seconds for run in runs), max(run.megabytes for run in runs)
+    return f"| `microgradient train {job.words}` | {' | '.join(columns)} | {len(runs)} | {seconds:.0f} | {memory:.0f} |"
 
 
 def cells_of(score: Score, results: list[dict[str, float]]) -> tuple[str, str, str, str]:
