@@ -19,6 +19,7 @@ from .transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 if TYPE_CHECKING:
     from . import data, distributions, fft, nn, optim, recipes, scalar, sparse, special, train  # noqa: F401
+    from .explain.largest_paths import paths
     from .explain.trace import trace
     from .explain.why import why
     from .functions.composite import *  # noqa: F403 (mypy does not add lists up)
@@ -34,8 +35,8 @@ __version__ = "0.2.0"
 __all__ = [
     "Tensor", "Value", "bernoulli", "check_gradients", "checkpoint", "compile", "cond", "custom_rule", "enable_grad",
     "fori_loop", "get_default_dtype", "get_num_threads", "grad", "hessian", "hvp", "is_grad_enabled", "jacobian", "jvp",
-    "load", "manual_seed", "map", "no_grad", "rand", "randint", "randn", "random", "randperm", "scan", "set_default_dtype",
-    "set_num_threads", "tensor", "trace", "value_and_grad", "vjp", "vmap", "while_loop", "why",
+    "load", "manual_seed", "map", "no_grad", "paths", "rand", "randint", "randn", "random", "randperm", "scan",
+    "set_default_dtype", "set_num_threads", "tensor", "trace", "value_and_grad", "vjp", "vmap", "while_loop", "why",
 ]  # fmt: skip
 __all__ += functions.__all__
 
@@ -49,9 +50,8 @@ _LATE = {  # loaded when first used
     "compile": "program.compiled",
     **dict.fromkeys(("cond", "fori_loop", "map", "scan", "while_loop"), "program.control_flow"),
     "load": "recipes.use",
-    "trace": "explain",
+    **dict.fromkeys(("paths", "trace", "why"), "explain"),
     "vmap": "program.vmap",
-    "why": "explain",
     "Value": "scalar",
     **dict.fromkeys(_AUTOGRAD, "numpy.transforms"),
     "get_num_threads": "native.runtime.threads",

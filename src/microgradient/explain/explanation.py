@@ -11,7 +11,22 @@ import numpy as np
 
 from ..errors import GradientError
 from .differences import Check
-from .render import Line, base, columns, largest, latex_name, latex_number, norm, number, plain, rich_text, short, shown
+from .render import (
+    Line,
+    base,
+    columns,
+    fraction,
+    largest,
+    latex_name,
+    latex_number,
+    mark,
+    norm,
+    number,
+    plain,
+    rich_text,
+    short,
+    shown,
+)
 
 
 @dataclass(frozen=True)
@@ -43,6 +58,7 @@ class Edge:
     layer: str = ""
     argument: int = 0
     explain: Callable[[], Why] | None = field(default=None, repr=False, compare=False)
+    node: Any = field(default=None, repr=False, compare=False)  # or Value: what was computed from x
 
     def why(self) -> Why:
         """The explanation of the upstream gradient, ∂of/∂via."""
@@ -132,8 +148,8 @@ def _lines(why: Why) -> list[Line]:
     for edge, cells in zip(why.edges, columns(rows, right=() if whole else (2, 4, 6)), strict=True):
         line: Line = [("  ", "")]
         line += zip(cells, ("bold", "dim", "cyan", "dim", "cyan", "", ""), strict=True)
-        mark = _mark(edge.contribution)
-        line.append((f"  {mark}", {"▲": "green", "▼": "red"}.get(mark, "dim")))
+        sign = mark(edge.contribution)
+        line.append((f"  {sign}", {"▲": "green", "▼": "red"}.get(sign, "dim")))
         argument = f"as argument {edge.argument + 1}" if vias[edge.via] > 1 else ""
         notes = filter(None, ["" if layer else edge.layer, "" if where else edge.where, argument])
         found.append([*line, ("   " + " ".join(notes), "dim")])
@@ -204,19 +220,12 @@ def _numbered(name: str) -> bool:
     return name[0] == "v" and name[1:].partition("[")[0].isdigit()
 
 
-def _mark(contribution: Any) -> str:
-    """▲ for what raises the gradient, ▼ for what lowers it; none for arrays, which do both."""
-    if np.ndim(contribution):
-        return ""
-    return "▲" if contribution > 0 else "▼" if contribution < 0 else "·"
-
-
 # ------------------------------------------------------------------------------------------------------------ as LaTeX
 
 
 def _latex_rows(why: Why) -> list[str]:
     of, x = latex_name(why.of), latex_name(why.name)
-    left = _fraction(of, x)
+    left = fraction(of, x)
     if np.ndim(why.value):
         terms = [_pulled_back(of, x, e) for e in why.edges]
         size = rf"\left\lVert {left} \right\rVert &= {latex_number(norm(why.gradient))}"
@@ -224,7 +233,7 @@ def _latex_rows(why: Why) -> list[str]:
     if not why.edges:
         return [f"{left} &= {latex_number(why.gradient)}"]
     dots = [r"\cdots"] if why.more[0] else []
-    symbols = [rf"{_fraction(of, latex_name(e.via))} \cdot {_fraction(latex_name(e.via), x)}" for e in why.edges]
+    symbols = [rf"{fraction(of, latex_name(e.via))} \cdot {fraction(latex_name(e.via), x)}" for e in why.edges]
     numbers = [
         latex_number(e.contribution, True)
         if e.local is None
@@ -242,9 +251,5 @@ def _latex_rows(why: Why) -> list[str]:
 def _pulled_back(of: str, x: str, e: Edge) -> str:
     via = latex_name(e.via)
     if e.local is not None:
-        return rf"{_fraction(of, via)} \odot {_fraction(via, x)}"
-    return rf"\left({_fraction(via, x)}\right)^{{\top}} {_fraction(of, via)}"
-
-
-def _fraction(above: str, below: str) -> str:
-    return rf"\frac{{\partial {above}}}{{\partial {below}}}"
+        return rf"{fraction(of, via)} \odot {fraction(via, x)}"
+    return rf"\left({fraction(via, x)}\right)^{{\top}} {fraction(of, via)}"

@@ -93,6 +93,13 @@ def norm(value: Any) -> float:
     return float(np.linalg.norm(np.asarray(value, np.float64).ravel()))
 
 
+def mark(contribution: Any) -> str:
+    """▲ for what raises the gradient, ▼ for what lowers it; none for arrays, which do both."""
+    if np.ndim(contribution):
+        return ""
+    return "▲" if contribution > 0 else "▼" if contribution < 0 else "·"
+
+
 def columns(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[list[str]]:
     """The cells padded so that they align; the columns numbered in `right` to the right."""
     widths = [max(width(row[i]) for row in rows) for i in range(len(rows[0]))] if rows else []
@@ -149,6 +156,15 @@ def latex_number(x: Any, brackets: bool = False) -> str:
         text = rf"{mantissa} \cdot 10^{{{int(exponent)}}}"
     text = text.replace("inf", r"\infty").replace("nan", r"\mathrm{NaN}")
     return f"({text})" if brackets and text.startswith("-") else text
+
+
+def fraction(above: str, below: str) -> str:
+    r"""The derivative of one name with respect to another in LaTeX.
+
+    >>> print(fraction("L", "v_{3}"))
+    \frac{\partial L}{\partial v_{3}}
+    """
+    return rf"\frac{{\partial {above}}}{{\partial {below}}}"
 
 
 def _escaped(text: str) -> str:

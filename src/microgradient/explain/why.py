@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import math
 import operator
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -52,8 +52,36 @@ def why(x: Value | Tensor, index: Index | None = None, *, of: Value | Tensor | N
       rule    + passes what arrives to both inputs
       check   (f(a+h)-f(a-h))/2h = -2.000000 ✓
     """
+    sweep, node, place, data, late, variables = question(x, index, of)
+    found = _of_node(node, place, sweep, top, data)
+    if late and node is sweep.node(x):
+        found.notes.append(("later", f"it was computed after {found.of}: ask about what it was computed from"))
+    if isinstance(x, Value) and found.value != x.data and found.value == found.value:
+        told = f"the data have changed since: {found.name} is {x.data:.6g} now, {found.of} was computed with this"
+        found.notes.append(("changed", told))
+    found.notes.append(("sum", _told_of_a_sum(x, node, place, found.name, sweep)))
+    found.notes.append(("later", _not_yet(x, sweep, variables) if of is None else ""))
+    return found
+
+
+class Question(NamedTuple):
+    """What is asked about: an entry `place` of `node`, or all of it (None), in `sweep`; `data` is its value.
+
+    `late`: it was computed after the loss. `variables` are those of the user's code.
+    """
+
+    sweep: Sweep
+    node: Node
+    place: tuple[int, ...] | None
+    data: Any
+    late: bool
+    variables: Mapping[str, Any]
+
+
+def question(x: Any, index: Index | None, of: Any) -> Question:
+    """What is meant by `x`, an index and `of`, as `why` takes them."""
     if not isinstance(x, Value | Tensor):
-        raise ArgumentTypeError("MG116", f"mg.why explains Values and Tensors, not {type(x).__name__}.")
+        raise ArgumentTypeError("MG116", f"What is explained is a Value or a Tensor, not {type(x).__name__}.")
     if isinstance(x, Value) and index is not None:
         raise ArgumentTypeError("MG116", "A Value is one number: it has no entries to choose from.")
     if isinstance(x, Tensor) and x.node is None:
@@ -68,15 +96,7 @@ def why(x: Value | Tensor, index: Index | None = None, *, of: Value | Tensor | N
     late = isinstance(x, Tensor) and node.op is not None and node.seq > sweep.root.seq
     if late:
         node, place, data = _entry_of_known(node, place, sweep, data)
-    found = _of_node(node, place, sweep, top, data)
-    if late and node is sweep.node(x):
-        found.notes.append(("later", f"it was computed after {found.of}: ask about what it was computed from"))
-    if isinstance(x, Value) and found.value != x.data and found.value == found.value:
-        told = f"the data have changed since: {found.name} is {x.data:.6g} now, {found.of} was computed with this"
-        found.notes.append(("changed", told))
-    found.notes.append(("sum", _told_of_a_sum(x, node, place, found.name, sweep)))
-    found.notes.append(("later", _not_yet(x, sweep, variables) if of is None else ""))
-    return found
+    return Question(sweep, node, place, data, late, variables)
 
 
 def _of_node(node: Node, place: tuple[int, ...] | None, sweep: Sweep, top: int | None, data: Any = None) -> Why:
@@ -108,8 +128,8 @@ def _of_entry(node: Node, index: tuple[int, ...], value: Any, gradient: Any, swe
         upstream, local, place = path.upstream, None, None
         if path.places is not None:
             upstream, local, place = float(path.upstream[k]), float(path.locals[k]), tuple(path.places[k].tolist())
-        explain = functools.partial(_of_node, path.result(sweep), place, sweep, top)
-        return _edge(path.use, path.entry(k), upstream, local, float(path.contributions[k]), sweep, explain)
+        numbers = upstream, local, float(path.contributions[k])
+        return edge_of(path.use, path.entry(k), numbers, sweep, place, path.result(sweep), top)
 
     found.keep([float(path.contributions[k]) for path, k in paths], edge, top)
     if top is not None and len(uses) > top:  # a recurrent layer uses its weights once in each time step
@@ -141,8 +161,7 @@ def _of_tensor(node: Node, value: Any, gradient: Any, sweep: Sweep, top: int | N
 
     def edge(i: int) -> Edge:
         use = views.uses[i]
-        explain = functools.partial(_of_node, use.node, None, sweep, top) if use.node.shape is not None else None
-        return _edge(use, "", use.upstream, sweep.local(use), contributions[i], sweep, explain)
+        return edge_of(use, "", (use.upstream, sweep.local(use), contributions[i]), sweep, top=top)
 
     found.keep(contributions, edge, top)
     direction = np.random.default_rng(0).standard_normal(node.shape)
@@ -154,12 +173,28 @@ def _of_tensor(node: Node, value: Any, gradient: Any, sweep: Sweep, top: int | N
     return found
 
 
-def _edge(use: Use, entry: str, upstream: Any, local: Any, contribution: Any, sweep: Sweep, explain: Any) -> Edge:
+def edge_of(
+    use: Use,
+    entry: str,
+    numbers: Sequence[Any],
+    sweep: Sweep,
+    place: Any = None,
+    result: Any = None,
+    top: int | None = 8,
+) -> Edge:
+    """A use as an edge: with upstream, local derivative and contribution, and with what is known of the operation.
+
+    Its `why()` is that of the entry `place` of `result`, or all of it (None).
+    """
     node = use.node
+    result = result or node
     value = sweep.recording.values.get(node)
     op = use.op.name if value is None else value._op
     told = sweep.formula(node), sentence(use.op), sweep.step(node).where, sweep.recording.layer_path(node)
-    return Edge(sweep.names[node] + entry, op, upstream, local, contribution, *told, use.argument, explain)
+    explain = functools.partial(_of_node, result, place, sweep, top) if result.shape is not None else None
+    made = node if value is None else value
+    upstream, local, contribution = numbers
+    return Edge(sweep.names[node] + entry, op, upstream, local, contribution, *told, use.argument, explain, made)
 
 
 # ------------------------------------------------------------------------------------------------------ what else is told

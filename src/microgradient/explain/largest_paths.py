@@ -1,0 +1,322 @@
+"""`mg.paths`: the largest whole paths from a loss to what it was computed from, and exactly what all the others add."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import operator
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..errors import ArgumentTypeError, GradientError, OutOfRangeError
+from ..scalar import Value
+from ..tensor import Tensor
+from .explanation import Edge
+from .path_search import Search, adjoints, at, is_number, sent
+from .render import (
+    Line,
+    columns,
+    fraction,
+    latex_name,
+    latex_number,
+    mark,
+    norm,
+    number,
+    plain,
+    rich_text,
+    short,
+    shown,
+)
+from .sweep import Sweep, Use
+from .why import Index, edge_of, question
+
+_WIDTH = 80  # columns for the names of a path
+_FACTORS = 6  # of a product that are written out
+Muted = tuple[str, str] | Edge
+
+
+@dataclass(frozen=True)
+class Path:
+    """One chain of operations from the loss to x, and what it contributes to ∂loss/∂x: the product of its derivatives.
+
+    `names` are those of its nodes, `labels` the same with the nodes of a layer as one. `edges` has its steps, with the numbers
+    of this path alone: what arrives, the local derivative, and what is sent on.
+
+    >>> import microgradient as mg
+    >>> a = mg.Value(2.0)
+    >>> b = a * a
+    >>> L = b * a
+    >>> path = mg.paths(a, of=L).paths[0]
+    >>> path.names, [edge.local for edge in path.edges], path.contribution
+    (('L', 'a'), [4.0], 4.0)
+    """
+
+    names: tuple[str, ...]
+    labels: tuple[str, ...]
+    contribution: Any
+    find: Any = field(repr=False, compare=False)
+
+    @functools.cached_property
+    def edges(self) -> tuple[Edge, ...]:
+        """The steps of the path, from the loss on."""
+        return tuple(self.find())
+
+    def __str__(self) -> str:
+        return " → ".join(self.labels)
+
+
+class Paths:
+    """What `mg.paths` returns. Printing it shows it; `latex()` gives the sum in LaTeX.
+
+    `paths` are the largest ones found, largest first, `rest` is what all others add, and `total` the sum of all: the gradient, or
+    what it would be without the edges that are `muted`. `count` is how many paths there are. If `exact`, no other is larger.
+
+    >>> import microgradient as mg
+    >>> a = mg.Value(2.0)
+    >>> L = a * a * a
+    >>> found = mg.paths(a, of=L, top=2)
+    >>> found.count, [path.contribution for path in found.paths], found.rest, found.total
+    (3, [4.0, 4.0], 4.0, 12.0)
+    """
+
+    def __init__(self, name: str, of: str, paths: Sequence[Path], count: int, total: Any) -> None:
+        self.name, self.of = name, of
+        self.paths = tuple(paths)
+        self.count = count
+        self.total = total
+        self.rest = total - sum(path.contribution for path in self.paths)
+        self.exact = True
+        self.muted: tuple[str, ...] = ()
+        self.gradient = total
+
+    def latex(self) -> str:
+        """The sum over the paths as a LaTeX `aligned` block: in symbols, in numbers, the result."""
+        return "\\begin{aligned}\n" + " \\\\\n".join(_latex_rows(self)) + "\n\\end{aligned}"
+
+    def text(self) -> str:
+        """The paths as text without colour."""
+        return plain(_lines(self))
+
+    def __repr__(self) -> str:
+        return shown(_lines(self))
+
+    def __rich__(self) -> Any:
+        return rich_text(_lines(self))
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/plain": repr(self), "text/latex": f"$\\displaystyle {self.latex()}$"}
+
+
+def paths(
+    x: Value | Tensor, index: Index | None = None, *, of: Value | Tensor | None = None, top: int = 8,
+    without: Iterable[Muted] = (),
+) -> Paths:  # fmt: skip
+    """Along which paths does the gradient of `x` come: ∂of/∂x = Σ over all paths of the product of the derivatives on it.
+
+    A path is a chain of operations from the loss to x. Between numbers, its contribution is the product of the local derivatives.
+    Between tensors it is what a backward sweep along this chain alone brings to x: for an entry (with `index`) a number, for the
+    whole tensor an array; these are ranked by their norm. The `top` largest are given, the others as one exact sum, and
+    counted; there may be more than could ever be listed. Where there are arrays on the way, others than those that are
+    found may be larger (see `Paths.exact`).
+
+    `without` are edges to mute: pairs of names as `names` of a path has them, or an `Edge` of a path or of `mg.why`. What is
+    told is then the gradient as it would be if nothing came back along these edges.
+
+    Raises GradientError as `mg.why` does, OutOfRangeError for `top` < 1, and GradientError (MG118) if there is no such edge.
+
+    >>> import microgradient as mg
+    >>> a, b = mg.Value(2.0, label="a"), mg.Value(-3.0, label="b")
+    >>> L = a * b + a
+    >>> L.label = "L"
+    >>> mg.paths(a, of=L)
+    ∂L/∂a = -2.0     2 paths from L to a, added
+      L → v1 → a  1.0 × -3.0 = -3.0  ▼
+      L → a              1.0 = +1.0  ▲
+    >>> mg.paths(a, of=L, without=[("L", "v1")]).total
+    1.0
+    """
+    try:
+        top = operator.index(top)
+    except TypeError:
+        raise ArgumentTypeError("MG116", f"`top` is how many paths to give, not {top!r}.") from None
+    if top < 1:
+        raise OutOfRangeError("MG127", f"`top` is how many paths to give, at least 1, not {top}.")
+    sweep, node, place, _, _, _ = question(x, index, of)
+    name = sweep.names.get(node, "x") + (f"[{', '.join(map(str, place))}]" if place else "")
+    muted = _muted(without, sweep, {name: sweep.names.get(node)})
+    uses = [use for use in sweep.uses if id(use) not in muted] if muted else sweep.uses
+    with np.errstate(all="ignore"):
+        reached = adjoints(sweep, uses) if muted else sweep.adjoints
+        search = Search(sweep, uses, node, place, top)
+        ends, exact = search.largest()
+    told = _labels([chain for chain, _ in ends], sweep)
+    given = [
+        Path(
+            (*(sweep.names[use.node] for use in chain), name),
+            (*labels, name),
+            contribution,
+            functools.partial(_edges, chain, place, sweep),
+        )
+        for (chain, contribution), labels in zip(ends, told, strict=True)
+    ]
+    found = Paths(name, sweep.names[sweep.root], given, search.count, at(reached.get(node), node, place))
+    found.exact, found.gradient = exact, at(sweep.adjoints.get(node), node, place)
+    found.muted = tuple(f"{sweep.names[use.node]} → {sweep.names[use.parent]}" for use in muted.values())
+    return found
+
+
+def _edges(chain: Sequence[Use], place: Any, sweep: Sweep) -> Iterable[Edge]:
+    t: Any = np.ones(sweep.root.shape, sweep.root.dtype)
+    for use in chain:
+        with np.errstate(all="ignore"):
+            g = sent(sweep, use.node, t)[use.argument]
+        if use is chain[-1]:
+            g = at(g, use.parent, place)
+        node = use.node
+        entry = (0,) * node.ndim if is_number(node) else None
+        yield edge_of(use, "", (_plain(t), _plain(sweep.local(use)), _plain(g)), sweep, entry)
+        t = g
+
+
+def _muted(without: Iterable[Muted], sweep: Sweep, entry: Mapping[str, str | None]) -> dict[int, Use]:
+    """The uses that are meant by pairs of names, or by edges. `entry`: the name of an entry means its tensor."""
+    found: dict[int, Use] = {}
+    values = sweep.recording.values
+    for one in [without] if isinstance(without, Edge) else without:
+        if isinstance(one, Edge):
+            uses = [u for u in sweep.uses if (values.get(u.node, u.node), u.argument) == (one.node, one.argument)]
+            told = f"`{one.via}`, as it is in another graph"
+        elif isinstance(one, tuple | list) and len(one) == 2:
+            pair = {entry.get(name, name) for name in one}
+            uses = [use for use in sweep.uses if {sweep.names[use.node], sweep.names[use.parent]} == pair]
+            told = f"`{one[0]}` and `{one[1]}`"
+        else:
+            raise ArgumentTypeError("MG116", f"`without` takes pairs of names and edges, not {one!r}.")
+        if not uses:
+            raise GradientError(
+                "MG118", f"There is no edge to mute between {told}. Names are those of `mg.paths(x).paths[0].names`."
+            )
+        found.update((id(use), use) for use in uses)
+    return found
+
+
+def _plain(a: Any) -> Any:
+    return float(a) if a is not None and not isinstance(a, tuple) and not np.ndim(a) else a
+
+
+# -------------------------------------------------------------------------------------------------------------- as text
+
+
+def _labels(chains: Sequence[Sequence[Use]], sweep: Sweep) -> list[list[str]]:
+    """The nodes of each chain by name, those of a layer as one; there, what tells apart chains that would look the same."""
+    runs = [_runs(chain, sweep) for chain in chains]
+    keys = [tuple(layer or names[0] for layer, names in run) for run in runs]
+    alike = {key: [run for run, other in zip(runs, keys, strict=True) if other == key] for key in keys}
+    return [
+        [_label(layer, names, [other[i][1] for other in same]) for i, (layer, names) in enumerate(run)]
+        for run, same in zip(runs, [alike[key] for key in keys], strict=True)
+    ]
+
+
+def _runs(chain: Sequence[Use], sweep: Sweep) -> list[tuple[str, list[str]]]:
+    """(layer, names of the nodes) for each stretch of a chain within one layer; a node outside of layers stands alone."""
+    found: list[tuple[str, list[str]]] = []
+    for use in chain:
+        layer, name = sweep.recording.layer_path(use.node), sweep.names[use.node]
+        if use.node.parents.count(use.parent) > 1:
+            name += f", argument {use.argument + 1}"
+        if layer and found and found[-1][0] == layer:
+            found[-1][1].append(name)
+        else:
+            found.append((layer, [name]))
+    return found
+
+
+def _label(layer: str, names: list[str], alike: list[list[str]]) -> str:
+    """A layer, with those of its nodes that are not on all the paths which lead through the same layers."""
+    often = Counter(name for other in alike for name in other)
+    own = sorted((name for name in names if often[name] < len(alike)), key=often.__getitem__)[
+        :3
+    ]  # the rarest tell most
+    if not layer or not own:
+        return layer or names[0]
+    return f"{layer}({', '.join(name for name in names if name in own)})"
+
+
+def _shortened(labels: Sequence[str], common: Set[str]) -> str:
+    """A path in one line; of a long one what is not on all paths, and of that the beginning and the end."""
+    if sum(map(len, labels)) < _WIDTH:
+        return " → ".join(labels)
+    kept = [i for i, label in enumerate(labels) if label not in common or i in (0, len(labels) - 1)]
+    while len(kept) > 4 and sum(len(labels[i]) + 8 for i in (kept if len(kept) < _WIDTH else kept[:_WIDTH])) > _WIDTH:
+        at = len(kept) // 2
+        kept = [*kept[:at], *kept[at + 1 :]] if len(kept) < _WIDTH else [*kept[: _WIDTH // 4], *kept[-_WIDTH // 4 :]]
+    told = [labels[0]]
+    for before, i in itertools.pairwise(kept):
+        told += [f"… {i - before - 1} …"] * (i > before + 1) + [labels[i]]
+    return " → ".join(told)
+
+
+def _counted(n: int) -> str:
+    return f"{n:,}" if n < 10**15 else f"about {float(n):.3g}" if n < 10**300 else "more than 1e+300"
+
+
+def _lines(found: Paths) -> list[Line]:
+    left = found.count - len(found.paths)
+    of, x = found.of, found.name
+    told = f"{_counted(found.count)} path{'s' * (found.count != 1)} from {of} to {x}" + ", added" * (found.count > 1)
+    if not found.count:
+        told = f"no path leads from {of} to {x}"
+    lines: list[Line] = [[(f"∂{of}/∂{x} = ", "bold"), (short(found.total), "bold yellow"), (f"     {told}", "")]]
+    common = set.intersection(*(set(path.labels) for path in found.paths)) if len(found.paths) > 1 else set()
+    rows = [
+        [_shortened(p.labels, common), _product(p), " = ", _signed(p.contribution), mark(p.contribution)]
+        for p in found.paths
+    ]
+    for cells in columns(rows, right=(1,)):
+        name, product, equals, contribution, sign = cells
+        line: Line = [("  ", ""), (name, "bold"), ("  ", ""), (product, "cyan"), (equals, "dim"), (contribution, "")]
+        lines.append([*line, (f"  {sign}", {"▲": "green", "▼": "red"}.get(sign, "dim"))])
+    if left:
+        lines.append([(f"  and {_counted(left)} more: ", ""), (_signed(found.rest), "bold")])
+    for edge in found.muted:
+        lines.append([("  muted   ", "dim"), (edge, "")])
+    if found.muted:
+        lines.append([("  with it ", "dim"), (f"∂{of}/∂{x} = {short(found.gradient)}", "")])
+    if not found.exact and left:
+        lines.append([("  beam    ", "dim"), ("larger ones may be among the others: arrays were on the way", "dim")])
+    return lines
+
+
+def _product(path: Path) -> str:
+    """The local derivatives written out, where they are few numbers."""
+    if np.ndim(path.contribution) or len(path.names) > _FACTORS + 1:
+        return ""
+    locals_ = [edge.local for edge in path.edges]
+    return "" if any(x is None or np.ndim(x) for x in locals_) else " × ".join(map(number, locals_))
+
+
+def _signed(contribution: Any) -> str:
+    return short(contribution) if np.ndim(contribution) else number(contribution, sign=True)
+
+
+def _latex_rows(found: Paths) -> list[str]:
+    left = fraction(latex_name(found.of), latex_name(found.name))
+    dots = [r"\cdots"] if found.count > len(found.paths) else []
+    rows = [f"{left} &= {' + '.join([*(_chain(path.names) for path in found.paths), *dots]) or '0'}"]
+    if np.ndim(found.total):
+        return [*rows, rf"\left\lVert {left} \right\rVert &= {latex_number(norm(found.total))}"]
+    numbers = [path.contribution for path in found.paths] + ([found.rest] if dots else [])
+    if len(numbers) > 1:
+        rows.append(f"&= {' + '.join(latex_number(x, True) for x in numbers)}")
+    return [*rows, f"&= {latex_number(found.total)}"]
+
+
+def _chain(names: Sequence[str]) -> str:
+    """The product of the derivatives along a path; of many, the first and the last."""
+    steps = [fraction(latex_name(a), latex_name(b)) for a, b in itertools.pairwise(names)]
+    return r" \cdot ".join(steps if len(steps) <= _FACTORS else [*steps[:2], r"\cdots", *steps[-2:]])
