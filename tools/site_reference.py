@@ -40,6 +40,7 @@ CHAPTERS = {
     "microgradient.data": "data",
     "microgradient.data.transforms": "data.transforms",
     "microgradient.explain": "explain",
+    "microgradient.explain.doctor": "explain.doctor",
     "microgradient.train": "train",
     "microgradient.rl": "rl",
     "microgradient.tables": "tables",

@@ -19,6 +19,7 @@ from .transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 if TYPE_CHECKING:
     from . import data, distributions, fft, nn, optim, recipes, scalar, sparse, special, train  # noqa: F401
+    from .explain.doctor import doctor
     from .explain.largest_paths import paths
     from .explain.trace import trace
     from .explain.why import why
@@ -33,10 +34,11 @@ if TYPE_CHECKING:
 __version__ = "0.2.0"
 
 __all__ = [
-    "Tensor", "Value", "bernoulli", "check_gradients", "checkpoint", "compile", "cond", "custom_rule", "enable_grad",
-    "fori_loop", "get_default_dtype", "get_num_threads", "grad", "hessian", "hvp", "is_grad_enabled", "jacobian", "jvp",
-    "load", "manual_seed", "map", "no_grad", "paths", "rand", "randint", "randn", "random", "randperm", "scan",
-    "set_default_dtype", "set_num_threads", "tensor", "trace", "value_and_grad", "vjp", "vmap", "while_loop", "why",
+    "Tensor", "Value", "bernoulli", "check_gradients", "checkpoint", "compile", "cond", "custom_rule", "doctor",
+    "enable_grad", "fori_loop", "get_default_dtype", "get_num_threads", "grad", "hessian", "hvp", "is_grad_enabled",
+    "jacobian", "jvp", "load", "manual_seed", "map", "no_grad", "paths", "rand", "randint", "randn", "random",
+    "randperm", "scan", "set_default_dtype", "set_num_threads", "tensor", "trace", "value_and_grad", "vjp", "vmap",
+    "while_loop", "why",
 ]  # fmt: skip
 __all__ += functions.__all__
 
@@ -48,6 +50,7 @@ _AUTOGRAD = (
 )  # fmt: skip
 _LATE = {  # loaded when first used
     "compile": "program.compiled",
+    "doctor": "explain.doctor",
     **dict.fromkeys(("cond", "fori_loop", "map", "scan", "while_loop"), "program.control_flow"),
     "load": "recipes.use",
     **dict.fromkeys(("paths", "trace", "why"), "explain"),

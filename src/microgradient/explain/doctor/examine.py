@@ -1,0 +1,134 @@
+"""`mg.doctor`: one pass and a few steps, looked at by every rule."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from ...errors import ArgumentTypeError, MicrogradientError
+from ...nn import Module
+from ...optim import Optimizer
+from ...random import shared_generator
+from . import loss_rules, number_rules, signal_rules, step_rules
+from .case import Case
+from .diagnosis import Diagnosis, Finding
+from .probe import observed
+from .snapshot import left_as_it_was
+from .trial import Trial
+
+RULES: tuple[Callable[[Case], Any], ...] = (
+    number_rules.not_finite,
+    loss_rules.softmax_twice,
+    loss_rules.sigmoid_twice,
+    loss_rules.no_logarithm,
+    loss_rules.unfit_targets,
+    loss_rules.stretched,
+    loss_rules.wrong_sign,
+    step_rules.no_gradient,
+    signal_rules.unnormalised_data,
+    signal_rules.symmetric,
+    signal_rules.dead_relu,
+    signal_rules.saturation,
+    signal_rules.exploding,
+    signal_rules.vanishing,
+    signal_rules.frozen_batch_norm,
+    step_rules.outside_optimizer,
+    step_rules.ascent,
+    step_rules.large_rate,
+    step_rules.small_rate,
+)
+"""In the order in which findings are told."""
+
+_STEPS = ("learning rate too large", "learning rate too small", "cannot overfit")
+_SIGNALS = ("vanishing gradient", "exploding gradient", "saturation", "dead relu")
+EXPLAINS: dict[str, tuple[str, ...]] = {
+    "softmax twice": (*_STEPS, "vanishing gradient"),
+    "sigmoid twice": (*_STEPS, "vanishing gradient"),
+    "softmax before nll": (*_STEPS, "wrong sign"),
+    "labels": (*_STEPS, "saturation"),
+    "shape mismatch": _STEPS,
+    "wrong sign": _STEPS,
+    "no gradient": ("cannot overfit", "learning rate too small"),
+    "data not normalised": (*_SIGNALS, *_STEPS),
+    "symmetric initialisation": (*_SIGNALS, *_STEPS),
+    "dead relu": ("vanishing gradient", "no gradient", *_STEPS),
+    "saturation": ("vanishing gradient", "exploding gradient", *_STEPS),
+    "exploding gradient": ("saturation", *_STEPS),
+    "vanishing gradient": ("learning rate too small", "cannot overfit"),
+    "learning rate too large": ("cannot overfit",),
+    "learning rate too small": ("cannot overfit",),
+}
+"""Which findings another one explains, so that they are hidden. A NaN explains all."""
+
+
+def doctor(
+    model: Module, loss_fn: Callable[[Any, Any], Any], batch: Any, optimizer: Optimizer | None = None
+) -> Diagnosis:
+    """Why does the model not learn, where, and what is to be changed? One line when nothing is wrong.
+
+    `loss_fn(model, batch)` gives the loss, one number. The loss is computed and differentiated once, with a look at every
+    operation, and then followed over a few steps on the same batch: all in all less than 50 steps. Afterwards the model, the
+    optimiser and the random states are what they were, to the bit, also if `loss_fn` raises an error (which is passed on,
+    unless it is about targets that don't fit: that is a finding).
+
+    Rules compare; they know no absolute size. With gₗ the norm of ∂loss/∂(what leaves layer l), through residual connections
+    too, over L layers, the gain per layer is (g₁ / g_L)^(1/(L-1)): *vanishing* is a gain below 0.7 with g₁ / g_L < 1/50,
+    *exploding* one above 1.4 with g₁ / g_L > 50. *Dead* is a relu that is on for none of n examples; more than half of a layer
+    are, and three times as many as are on for all of them or would be off by chance, (1 - a)ⁿ for units on with probability a.
+    *Saturated* is an entry of a sigmoid or tanh with less than 1 % of its largest derivative. Steps are told by rms(Δw) / rms(w),
+    and by the loss at multiples of the step.
+
+    What a finding explains is kept in `hidden`: `EXPLAINS` says what explains what.
+
+    >>> import microgradient as mg
+    >>> from microgradient import nn
+    >>> mg.manual_seed(0)
+    >>> model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 3), nn.Softmax(1))
+    >>> x, y = mg.randn(32, 4), mg.randint(3, (32,))
+    >>> found = mg.doctor(model, lambda model, batch: nn.functional.cross_entropy(model(batch[0]), batch[1]), (x, y))
+    >>> [finding.rule for finding in found.findings]
+    ['softmax twice']
+    >>> print(found.findings[0].change)
+    Give it the scores before the softmax.
+    """
+    if not isinstance(model, Module):
+        raise ArgumentTypeError("MG116", f"mg.doctor examines an nn.Module, not {type(model).__name__}.")
+    if optimizer is not None and not isinstance(optimizer, Optimizer):
+        raise ArgumentTypeError("MG116", f"`optimizer` is one of mg.optim, not {type(optimizer).__name__}.")
+    with left_as_it_was(model, optimizer), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        state = shared_generator().get_state()
+        try:
+            seen = observed(model, loss_fn, batch)
+        except MicrogradientError as error:
+            if (finding := loss_rules.refused(error)) is None:
+                raise
+            return Diagnosis([finding], [], [], math.nan, "")
+        trial = Trial(model, loss_fn, batch, optimizer, seen, state)
+        case = Case(model, batch, optimizer, seen, trial)
+        found = [finding for rule in RULES for finding in rule(case)]
+        layers = case.layers
+    shown, hidden = _explained(found)
+    return Diagnosis(shown, layers, hidden, seen.value, _said(case))
+
+
+def _explained(found: list[Finding]) -> tuple[list[Finding], list[Finding]]:
+    """The findings that no other explains, and the others."""
+    if any(finding.rule == "NaN" for finding in found):
+        return [f for f in found if f.rule == "NaN"], [f for f in found if f.rule != "NaN"]
+    explained = {rule for finding in found for rule in EXPLAINS.get(finding.rule, ()) if rule != finding.rule}
+    return [f for f in found if f.rule not in explained], [f for f in found if f.rule in explained]
+
+
+def _said(case: Case) -> str:
+    """What is told of a healthy model in one line."""
+    layers, trial = case.layers, case.trial
+    told = [f"loss {case.seen.value:.4g}", f"{len(layers)} layer{'' if len(layers) == 1 else 's'}"]
+    gains = [layer.gradient_gain for layer in layers if layer.gradient_gain]
+    if gains:
+        told.append(f"gradient ×{min(gains):.2g} to ×{max(gains):.2g} a layer")
+    if trial.ratios:
+        told.append(f"steps of {100 * max(trial.ratios[n] for n in step_rules._weights(case)):.2g} % of the weights")
+    return ", ".join(told)

@@ -1,0 +1,170 @@
+"""Rules about parameters and the steps that the optimiser takes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from ...errors import format_location
+from ...tape import topological
+from .case import Case
+from .diagnosis import Finding
+
+LARGE_STEP, TINY_STEP = 0.1, 1e-5  # of a weight's size
+FARTHER = 1000.0  # times the step
+
+
+def no_gradient(case: Case) -> Iterator[Finding]:
+    """Parameters that should be trained and that the loss does not depend on."""
+    trained = {name: p for name, p in case.parameters.items() if p.node is not None}
+    missing = [name for name, p in trained.items() if p.node not in case.seen.adjoints]
+    if not case.parameters or (trained and not missing):
+        return
+    if not trained:
+        yield Finding(
+            "no gradient", "model",
+            f"None of the {len(case.parameters)} parameters requires a gradient.", "All of the model is frozen.",
+            "Let those train that should.", "model.requires_grad_(True)", {"parameters": float(len(case.parameters))},
+        )  # fmt: skip
+        return
+    shown = ", ".join(f"`{name}`" for name in missing[:4]) + (
+        f" and {len(missing) - 4} more" if len(missing) > 4 else ""
+    )
+    evidence = f"{len(missing)} of {len(trained)} parameters get no gradient: {shown}."
+    numbers = {"parameters": float(len(missing))}
+    if (where := _cut_after(case, missing)) is not None:
+        yield Finding(
+            "no gradient", missing[0], evidence, f"What is computed from them is cut off from the loss: {where}.",
+            "Leave out what cuts it off, or use the `mg.` function on the tensor.",
+            "h = self.layer(x)  # without .detach()", numbers,
+        )  # fmt: skip
+        return
+    yield Finding(
+        "no gradient", missing[0], evidence, "The forward pass does not use them.",
+        "Use the layer in `forward`, or take it out of the model.", f"h = self.{missing[0].rpartition('.')[0]}(h)", numbers,
+    )  # fmt: skip
+
+
+def _cut_after(case: Case, missing: list[str]) -> str | None:
+    """What cut off something that was computed from one of these parameters."""
+    nodes = {case.parameters[name].node for name in missing}
+    for node, cut in case.seen.probe.cuts.items():
+        if nodes & set(topological([node])):
+            return str(cut)
+    if case.seen.loss.cut is not None:
+        return str(case.seen.loss.cut)
+    silent = [call for call in case.seen.probe.calls if getattr(call.output, "cut", None) is not None]
+    named = {name.rpartition(".")[0] for name in missing}
+    for call in silent:
+        if call.layer in named:
+            return f"{call.output.cut.what} at {format_location(call.output.cut.where)}"
+    return None
+
+
+def outside_optimizer(case: Case) -> Iterator[Finding]:
+    """Parameters that get a gradient and that the optimiser does not have."""
+    if case.optimizer is None:
+        return
+    held = {id(p) for group in case.optimizer.param_groups for p in group["params"]}
+    ours = {id(p) for p in case.parameters.values()}
+    missing = [name for name in case.gradients if id(case.parameters[name]) not in held]
+    if not missing:
+        return
+    shown = ", ".join(f"`{name}`" for name in missing[:4]) + (
+        f" and {len(missing) - 4} more" if len(missing) > 4 else ""
+    )
+    strangers = len(held - ours)
+    cause = (
+        f"The optimiser was made for other parameters, {strangers} of which the model no longer has: a layer was replaced later."
+        if strangers
+        else "They were not given to the optimiser."
+    )
+    yield Finding(
+        "not in optimizer", missing[0],
+        f"{len(missing)} of {len(case.gradients)} parameters with a gradient are not in the optimiser: {shown}.",
+        cause, "Make the optimiser from all parameters, after the model is complete.",
+        f"optimizer = mg.optim.{type(case.optimizer).__name__}(model.parameters(), lr={_rate(case):g})",
+        {"parameters": float(len(missing)), "strangers": float(strangers)},
+    )  # fmt: skip
+
+
+def ascent(case: Case) -> Iterator[Finding]:
+    """Steps along the gradient in the place of against it."""
+    trial = case.trial
+    if not trial.ascent > 0.05:
+        return
+    rise = f" In {len(trial.losses) - 1} steps the loss goes from {trial.losses[0]:.4g} to {trial.losses[-1]:.4g}."
+    maximize = any(group.get("maximize") for group in case.optimizer.param_groups) if case.optimizer else False
+    yield Finding(
+        "wrong sign", "optimizer",
+        f"The cosine between the gradient and the optimiser's step is {trial.ascent:+.2f}; descending it is negative.{rise}",
+        "The optimiser has `maximize=True`." if maximize else "The optimiser steps along the gradient.",
+        "Leave it out." if maximize else "Step against the gradient.",
+        f"optimizer = mg.optim.{type(case.optimizer).__name__}(model.parameters(), lr={_rate(case):g})",
+        {"cosine": trial.ascent},
+    )  # fmt: skip
+
+
+def large_rate(case: Case) -> Iterator[Finding]:
+    """Steps after which the loss is higher, and which are large beside the weights."""
+    trial = case.trial
+    ratio = _step(case)
+    if ratio is None or len(trial.losses) < 3 or not math.isfinite(trial.losses[0]):
+        return
+    start = trial.losses[0]
+    tail = float(np.median(trial.losses[-4:]))
+    diverges = not all(map(math.isfinite, trial.losses)) or tail > start
+    rise = max(trial.losses[1:4]) - start
+    if not (
+        trial.line.get(0.01, math.inf) < start
+        and ratio > LARGE_STEP
+        and (diverges or rise > max(abs(start), abs(trial.slope)))
+    ):
+        return
+    weight = max(_weights(case), key=lambda name: trial.ratios[name])
+    better = _rate(case) * 10.0 ** round(math.log10(1e-2 / ratio))
+    yield Finding(
+        "learning rate too large", "optimizer",
+        f"One step changes `{weight}` by {100 * ratio:.3g} % of its size (about 0.1 % is usual), and after "
+        f"{len(trial.losses) - 1} steps on this batch the loss is {tail:.4g}, from {start:.4g}; a hundredth of it lowers it.",
+        f"The learning rate {_rate(case):g} is too large.",
+        "Lower it.",
+        f"optimizer = mg.optim.{type(case.optimizer).__name__}(model.parameters(), lr={better:.0e})",
+        {"ratio": ratio, "before": start, "after": tail},
+    )  # fmt: skip
+
+
+def small_rate(case: Case) -> Iterator[Finding]:
+    """Steps that are nothing beside the weights, while ones a thousand times as large would still lower the loss."""
+    trial = case.trial
+    ratio = _step(case)
+    if ratio is None or not ratio < TINY_STEP or not trial.line.get(FARTHER, math.inf) < trial.losses[0]:
+        return
+    farthest = max(factor for factor, loss in trial.line.items() if loss < trial.losses[0])
+    better = _rate(case) * 10.0 ** round(math.log10(1e-3 / ratio)) if ratio > 0 else 1e-3
+    yield Finding(
+        "learning rate too small", "optimizer",
+        f"One step changes the weights by {100 * ratio:.2g} % of their size (about 0.1 % is usual), and a step {farthest:,.0f} "
+        "times as large would still lower the loss.",
+        f"The learning rate {_rate(case):g} is too small.",
+        "Raise it.",
+        f"optimizer = mg.optim.{type(case.optimizer).__name__}(model.parameters(), lr={better:.0e})",
+        {"ratio": ratio, "farther": farthest},
+    )  # fmt: skip
+
+
+def _weights(case: Case) -> list[str]:
+    """The parameters with a ratio: matrices and kernels, if there are any."""
+    named = [name for name in case.trial.ratios if case.parameters[name].ndim > 1]
+    return named or list(case.trial.ratios)
+
+
+def _step(case: Case) -> float | None:
+    """The largest ratio of step to weight."""
+    return max((case.trial.ratios[name] for name in _weights(case)), default=None)
+
+
+def _rate(case: Case) -> float:
+    return float(case.optimizer.param_groups[0].get("lr", math.nan)) if case.optimizer is not None else math.nan

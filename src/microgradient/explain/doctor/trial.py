@@ -1,0 +1,151 @@
+"""A few steps of training on the one batch, to see what the optimiser does: all of it is undone afterwards."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from ... import optim
+from ...array_world import ARRAY
+from ...nn import Module
+from ...operators import wrap
+from ...optim import Optimizer
+from ...random import shared_generator
+from ...tape import backward, topological
+from ...tensor import Tensor
+from .graph import rms
+from .probe import Pass, Quiet, checked, taping
+
+STEPS = 12  # with the user's optimiser
+OWN_STEPS = 20  # with one of ours, where there is none or it gets nowhere
+FACTORS = (0.01, 10.0, 100.0, 1e3, 1e4)  # of the optimiser's step, along which the loss is looked at
+
+
+class Trial:
+    """What the optimiser would do. All steps see the same batch and the same random numbers.
+
+    `ratios` has rms(step) / rms(weight) by parameter, `losses` the loss before each of the steps and after the last, `line`
+    the loss at multiples of the first step, `slope` the change that it promises, gradient · step; `ascent` is the cosine
+    between the gradient and a first step from a new state. Without an optimiser these are empty or NaN. `own` has the losses
+    of steps of Adam, each parameter at a rate that suits its size.
+    """
+
+    def __init__(
+        self,
+        model: Module,
+        loss_fn: Callable[[Module, Any], Any],
+        batch: Any,
+        optimizer: Optimizer | None,
+        seen: Pass,
+        random_state: dict[str, int],
+    ) -> None:
+        self._model, self._loss_fn, self._batch, self._state = model, loss_fn, batch, random_state
+        self.ratios: dict[str, float] = {}
+        self.losses: list[float] = [seen.value]
+        self.line: dict[float, float] = {}
+        self.slope = self.ascent = math.nan
+        self.own: list[float] = [seen.value]
+        self._names = {id(p): name for name, p in model.named_parameters()}
+        self._start = {id(p): p.raw for p in model.parameters()}
+        found = [seen.adjoints[p.node] for p in self._trained(model.parameters(), seen) if p.node is not None]
+        if not (found and math.isfinite(seen.value) and all(np.isfinite(g).all() for g in found)):
+            return
+        if optimizer is not None:
+            self._by_optimizer(optimizer, seen)
+        if optimizer is None or not self.losses[-1] < 0.95 * self.losses[0]:
+            self._by_adam(seen)
+
+    def _trained(self, parameters: Iterable[Tensor], seen: Pass) -> list[Tensor]:
+        return [p for p in parameters if p.node is not None and seen.adjoints.get(p.node) is not None]
+
+    def _by_optimizer(self, optimizer: Optimizer, seen: Pass) -> None:
+        optimizer._hooks = ()
+        held = [p for group in optimizer.param_groups for p in group["params"]]
+        trained = self._trained(held, seen)
+        if not trained:
+            return
+        gradients = {id(p): seen.adjoints[p.node] for p in trained if p.node is not None}
+        if optimizer.needs_closure:
+            return
+        self.ascent = _ascent(optimizer, gradients)
+        before = {id(p): p.raw for p in held}
+        self._step(optimizer, held, gradients)
+        moved = {id(p): p.raw - before[id(p)] for p in trained}
+        self.slope = float(sum(np.vdot(gradients[id(p)].astype(np.float64), moved[id(p)]) for p in trained))
+        for p in trained:
+            weight = rms(before[id(p)])
+            if id(p) in self._names and weight > 0:
+                self.ratios[self._names[id(p)]] = rms(moved[id(p)]) / weight
+        after = {id(p): p.raw for p in held}
+        for factor in FACTORS:
+            for p in trained:
+                p.store((before[id(p)] + factor * moved[id(p)]).astype(p.raw.dtype))
+            self.line[factor] = self._loss()[0]
+            if factor > 1 and not self.line[factor] < self.losses[0]:
+                break
+        for p in held:
+            p.store(after[id(p)])
+        for _ in range(STEPS - 1):
+            loss, gradients = self._loss(held)
+            self.losses.append(loss)
+            if not math.isfinite(loss):
+                return
+            self._step(optimizer, held, gradients)
+        self.losses.append(self._loss()[0])
+        for p in held:
+            p.store(before[id(p)])
+
+    def _by_adam(self, seen: Pass) -> None:
+        trained = self._trained(self._model.parameters(), seen)
+        for p in trained:
+            p.store(self._start[id(p)])
+        groups = [{"params": [p], "lr": max(0.02 * rms(p.raw), 1e-3)} for p in trained]
+        adam = optim.Adam(groups)
+        gradients = {id(p): seen.adjoints[p.node] for p in trained if p.node is not None}
+        for _ in range(OWN_STEPS):
+            self._step(adam, trained, gradients)
+            loss, gradients = self._loss(trained)
+            self.own.append(loss)
+            if not math.isfinite(loss):
+                break
+        for p in trained:
+            p.store(self._start[id(p)])
+
+    def _step(self, optimizer: Optimizer, parameters: list[Tensor], gradients: dict[int, Any]) -> None:
+        for p in parameters:
+            g = gradients.get(id(p))
+            if p.node is not None:
+                p.grad = None if g is None else wrap(np.asarray(g), None, None, p.result_class)
+        optimizer.step()
+
+    def _loss(self, parameters: Iterable[Tensor] = ()) -> tuple[float, dict[int, Any]]:
+        """The loss, and the gradients of the parameters that it reaches."""
+        shared_generator().set_state(self._state)
+        with taping(Quiet()):
+            loss = checked(self._loss_fn(self._model, self._batch))
+            value = float(loss.raw.reshape(()))
+            if loss.node is None or not parameters:
+                return value, {}
+            found = backward(topological([loss.node]), {loss.node: np.ones(loss.raw.shape, loss.raw.dtype)}, ARRAY)
+            return value, {id(p): found[p.node] for p in parameters if p.node in found}
+
+
+def _ascent(optimizer: Optimizer, gradients: dict[int, Any]) -> float:
+    """The cosine between the gradient and the first step of a new optimiser like this one; NaN if it has no formula."""
+    if not optimizer._has_formula:
+        return math.nan
+    dot = g2 = d2 = 0.0
+    for group in optimizer.param_groups:
+        for p in group["params"]:
+            g = gradients.get(id(p))
+            if g is None or p.raw.dtype.kind != "f":
+                continue
+            signed = -g if group.get("maximize") else g
+            plain = {**group, "weight_decay": 0.0} if "weight_decay" in group else dict(group)
+            step = optimizer.updated(ARRAY, p.raw, signed, optimizer.first_state(p, group), plain) - p.raw
+            a, b = g.astype(np.float64).ravel(), np.asarray(step, np.float64).ravel()
+            dot, g2, d2 = dot + float(a @ b), g2 + float(a @ a), d2 + float(b @ b)
+    return dot / math.sqrt(g2 * d2) if g2 > 0 and d2 > 0 else math.nan
