@@ -40,6 +40,13 @@ class Layer:
     `dead` is the share of the units of a relu behind it that are on for no example, `saturated` that of the entries of a sigmoid
     or tanh that are flat. `update_ratio` is the root mean square of the optimiser's next step of the weight over that of the
     weight.
+
+    >>> import microgradient as mg
+    >>> from microgradient import nn
+    >>> model = nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 1))
+    >>> layers = mg.doctor(model, lambda model, batch: mg.mean(model(batch) ** 2), mg.randn(16, 3)).layers
+    >>> [(layer.name, layer.kind) for layer in layers]
+    [('0', 'Linear'), ('2', 'Linear')]
     """
 
     name: str
