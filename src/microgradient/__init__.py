@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from . import data, distributions, fft, nn, optim, recipes, scalar, sparse, special, train  # noqa: F401
     from .explain.doctor import doctor
     from .explain.largest_paths import paths
+    from .explain.step import step
     from .explain.trace import trace
     from .explain.why import why
     from .functions.composite import *  # noqa: F403 (mypy does not add lists up)
@@ -37,8 +38,8 @@ __all__ = [
     "Tensor", "Value", "bernoulli", "check_gradients", "checkpoint", "compile", "cond", "custom_rule", "doctor",
     "enable_grad", "fori_loop", "get_default_dtype", "get_num_threads", "grad", "hessian", "hvp", "is_grad_enabled",
     "jacobian", "jvp", "load", "manual_seed", "map", "no_grad", "paths", "rand", "randint", "randn", "random",
-    "randperm", "scan", "set_default_dtype", "set_num_threads", "tensor", "trace", "value_and_grad", "vjp", "vmap",
-    "while_loop", "why",
+    "randperm", "scan", "set_default_dtype", "set_num_threads", "step", "tensor", "trace", "value_and_grad", "vjp",
+    "vmap", "while_loop", "why",
 ]  # fmt: skip
 __all__ += functions.__all__
 
@@ -53,7 +54,7 @@ _LATE = {  # loaded when first used
     "doctor": "explain.doctor",
     **dict.fromkeys(("cond", "fori_loop", "map", "scan", "while_loop"), "program.control_flow"),
     "load": "recipes.use",
-    **dict.fromkeys(("paths", "trace", "why"), "explain"),
+    **dict.fromkeys(("paths", "step", "trace", "why"), "explain"),
     "vmap": "program.vmap",
     "Value": "scalar",
     **dict.fromkeys(_AUTOGRAD, "numpy.transforms"),

@@ -8,7 +8,8 @@ from __future__ import annotations
 from .explanation import Edge, Why
 from .largest_paths import Path, Paths, paths
 from .recording import Step
+from .step import step
 from .trace import Trace, trace
 from .why import why
 
-__all__ = ["Edge", "Path", "Paths", "Step", "Trace", "Why", "paths", "trace", "why"]
+__all__ = ["Edge", "Path", "Paths", "Step", "Trace", "Why", "paths", "step", "trace", "why"]

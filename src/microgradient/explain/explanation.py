@@ -26,6 +26,7 @@ from .render import (
     rich_text,
     short,
     shown,
+    sign_style,
 )
 
 
@@ -149,7 +150,7 @@ def _lines(why: Why) -> list[Line]:
         line: Line = [("  ", "")]
         line += zip(cells, ("bold", "dim", "cyan", "dim", "cyan", "", ""), strict=True)
         sign = mark(edge.contribution)
-        line.append((f"  {sign}", {"▲": "green", "▼": "red"}.get(sign, "dim")))
+        line.append((f"  {sign}", sign_style(sign)))
         argument = f"as argument {edge.argument + 1}" if vias[edge.via] > 1 else ""
         notes = filter(None, ["" if layer else edge.layer, "" if where else edge.where, argument])
         found.append([*line, ("   " + " ".join(notes), "dim")])

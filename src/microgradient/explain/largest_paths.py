@@ -30,6 +30,7 @@ from .render import (
     rich_text,
     short,
     shown,
+    sign_style,
 )
 from .sweep import Sweep, Use
 from .why import Index, edge_of, question
@@ -280,7 +281,7 @@ def _lines(found: Paths) -> list[Line]:
     for cells in columns(rows, right=(1,)):
         name, product, equals, contribution, sign = cells
         line: Line = [("  ", ""), (name, "bold"), ("  ", ""), (product, "cyan"), (equals, "dim"), (contribution, "")]
-        lines.append([*line, (f"  {sign}", {"▲": "green", "▼": "red"}.get(sign, "dim"))])
+        lines.append([*line, (f"  {sign}", sign_style(sign))])
     if left:
         lines.append([(f"  and {_counted(left)} more: ", ""), (_signed(found.rest), "bold")])
     for edge in found.muted:

@@ -103,7 +103,7 @@ class Search:
                     t: Any = np.ones(node.shape, node.dtype)
                 else:
                     t = tangent(node, use.argument, moved)
-                found[node] = _added(found.get(node), _absolute(t))
+                found[node] = added(found.get(node), _absolute(t))
         return found
 
 
@@ -132,7 +132,7 @@ def adjoints(sweep: Sweep, uses: Sequence[Use]) -> dict[Node, Any]:
             parts = sent(sweep, node, found[node])
             for use in own:
                 if use.argument in parts:
-                    found[use.parent] = _added(found.get(use.parent), parts[use.argument])
+                    found[use.parent] = added(found.get(use.parent), parts[use.argument])
     return found
 
 
@@ -158,7 +158,8 @@ def _absolute(t: Any) -> Any:
     return tuple(None if part is None else np.abs(part) for part in t) if isinstance(t, tuple) else np.abs(t)
 
 
-def _added(a: Any, b: Any) -> Any:
+def added(a: Any, b: Any) -> Any:
+    """The sum of two cotangents, which may be tuples of several; None is 0."""
     if a is None or b is None:
         return b if a is None else a
-    return tuple(map(_added, a, b)) if isinstance(a, tuple) else a + b
+    return tuple(map(added, a, b)) if isinstance(a, tuple) else a + b

@@ -100,6 +100,11 @@ def mark(contribution: Any) -> str:
     return "▲" if contribution > 0 else "▼" if contribution < 0 else "·"
 
 
+def sign_style(sign: str) -> str:
+    """The style of a mark."""
+    return {"▲": "green", "▼": "red"}.get(sign, "dim")
+
+
 def columns(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[list[str]]:
     """The cells padded so that they align; the columns numbered in `right` to the right."""
     widths = [max(width(row[i]) for row in rows) for i in range(len(rows[0]))] if rows else []
@@ -118,6 +123,25 @@ def width(text: str) -> int:
     (4, 4, 1)
     """
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def cropped(line: Line, columns: int) -> Line:
+    """A line with at most that many columns of a terminal; … for what is cut off.
+
+    >>> cropped([("损失 = ", ""), ("1.25", "bold")], 8)
+    [('损失 = ', ''), ('…', 'bold')]
+    """
+    if sum(width(text) for text, _ in line) <= columns:
+        return line
+    found: Line = []
+    room = columns - 1
+    for text, style in line:
+        if width(text) > room:
+            kept = next((k for k in range(len(text)) if width(text[: k + 1]) > room), len(text))
+            return [*found, (text[:kept] + "…" * (columns > 0), style)]
+        found.append((text, style))
+        room -= width(text)
+    return found
 
 
 def base(name: str) -> str:
