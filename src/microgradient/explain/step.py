@@ -258,7 +258,9 @@ def _table(walk: Walk, state: State, rows: int, wide: int) -> list[Line]:
         sent = at >= walk.turn and k > 0 and any(use.parent is kept[k - 1] for use in walk.uses.get(now, ()))  # type: ignore[arg-type]
         sign = "▸ " if here else "← " if sent else "  "
         style = "bold" if here or sent else "dim" if k == 0 else ""
-        found.append([(sign, "bold yellow"), (cells[0] + cells[1], style), (cells[2], style), (cells[3].rstrip(), "cyan")])
+        found.append(
+            [(sign, "bold yellow"), (cells[0] + cells[1], style), (cells[2], style), (cells[3].rstrip(), "cyan")]
+        )
     return found[:rows]
 
 
