@@ -1,6 +1,6 @@
 # make run    train the digits recipe on real data and show the result   (make run ARGS="--epochs 1 --model cnn")
 # make test   the test suite, without PyTorch and without what is marked slow   (make test ARGS="tests/native -x")
-# make test-all lint oracle check widths pythons docs bench overhead scaling recipes stability clean   see below
+# make test-all lint oracle browser page check widths pythons docs bench overhead scaling recipes stability clean   see below
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,16 +9,16 @@ ARGS ?=
 PYTHONS ?= python3.11 python3.12 python3.13 python3.14
 PYTEST = $(BIN)/python -m pytest --numprocesses 2
 
-.PHONY: run test test-all lint oracle check widths pythons core docs bench overhead scaling recipes stability clean
+.PHONY: run test test-all lint oracle browser page check widths pythons core docs bench overhead scaling recipes stability clean
 
 run: $(VENV)/installed-recipes
 	$(BIN)/microgradient train digits $(ARGS)
 
 test: $(VENV)/installed-test
-	$(PYTEST) --ignore tests/oracle -m "not slow" $(ARGS)
+	$(PYTEST) --ignore tests/oracle --ignore tests/browser -m "not slow" $(ARGS)
 
 test-all: $(VENV)/installed-test
-	$(PYTEST) --ignore tests/oracle $(ARGS)
+	$(PYTEST) --ignore tests/oracle --ignore tests/browser $(ARGS)
 
 lint: $(VENV)/installed-lint
 	$(BIN)/ruff check .
@@ -30,6 +30,14 @@ oracle: $(VENV)/installed-peers
 	$(PYTEST) tests/oracle --ignore tests/oracle/test_control_flow.py -m "not jax"
 	$(PYTEST) tests/oracle/test_control_flow.py  # JAX and PyTorch in processes of their own
 	$(PYTEST) tests/oracle/test_complex.py -m jax
+
+# Every screen of the page in Debian's Chromium   (packages chromium and chromium-driver)
+browser: $(VENV)/installed-browser
+	$(BIN)/python -m pytest tests/browser $(ARGS)
+
+# Build the page from web/ into the package; needs Node.js
+page:
+	cd web && npm ci --silent && npm run --silent check && npm run --silent build
 
 # The compiler's tests with every call of a compiled function run eagerly as well, and compared
 check: $(VENV)/installed-test
@@ -53,7 +61,7 @@ pythons:
 	done
 
 core: $(VENV)/installed-test
-	$(PYTEST) --ignore tests/oracle --ignore tests/native -m "not slow"
+	$(PYTEST) --ignore tests/oracle --ignore tests/browser --ignore tests/native -m "not slow"
 
 # The site of docs/, into site/
 docs: $(VENV)/installed-docs
@@ -81,7 +89,7 @@ recipes: $(VENV)/installed-test
 stability: $(VENV)/installed-test
 	$(BIN)/python benchmarks/stability.py $(ARGS)
 
-$(VENV)/installed-recipes $(VENV)/installed-test $(VENV)/installed-lint $(VENV)/installed-peers $(VENV)/installed-docs $(VENV)/installed-bench: pyproject.toml
+$(VENV)/installed-recipes $(VENV)/installed-test $(VENV)/installed-lint $(VENV)/installed-peers $(VENV)/installed-docs $(VENV)/installed-bench $(VENV)/installed-browser: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Microgradient needs Python 3.11 or later: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -94,6 +102,7 @@ $(VENV)/installed-lint: EXTRAS = test,lint
 $(VENV)/installed-peers: EXTRAS = test,peers
 $(VENV)/installed-docs: EXTRAS = docs
 $(VENV)/installed-bench: EXTRAS = bench
+$(VENV)/installed-browser: EXTRAS = browser
 
 clean:
 	rm -rf $(VENV) .venvs .bench site .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -22,7 +22,8 @@ ORDER = [
     ["gradients"], ["tensor", "scalar_world", "tree"], ["scalar", "random"], ["functions", "transforms", "custom_rules", "check"],
     ["fft", "special", "sparse"], ["numpy", "distributions"], ["scipy"],
     ["nn"], ["optim"], ["program", "native", "scalar_jit"],
-    ["explain", "data"], ["train"], ["tables"], ["torch"], ["rl"], ["recipes"], ["sklearn"], ["cli"], ["__main__", "__init__"],
+    ["explain", "data"], ["train"], ["tables"], ["torch"], ["rl"], ["recipes"],
+    ["page"], ["sklearn"], ["cli"], ["__main__", "__init__"],
 ]  # fmt: skip
 RANK = {name: rank for rank, group in enumerate(ORDER) for name in group}
 

@@ -1,6 +1,7 @@
 """What is shown while training: plain lines, their number, and the pace."""
 
 import re
+import threading
 
 import pytest
 
@@ -62,3 +63,17 @@ def test_a_large_loss_stays_short(capsys, clock):
     with Progress(1, 1, 0, "nats") as lines:
         lines.epoch(1, 1.5e30, "")
     assert capsys.readouterr().out == "epoch 1/1  loss 1.5000e+30 nats\n"
+
+
+def test_a_reader_that_goes_away_while_it_compiles_is_the_loops_matter(monkeypatch):
+    """What says that it compiles runs in a thread, where an error would be a traceback on standard error."""
+
+    def broken(*_, **__):
+        raise BrokenPipeError
+
+    monkeypatch.setattr(progress, "print", broken, raising=False)
+    monkeypatch.setattr(progress, "_COMPILING_SECONDS", 0)
+    with Progress(1, 1, 0, "").compiling():
+        for thread in threading.enumerate():
+            if isinstance(thread, threading.Timer):
+                thread.join()

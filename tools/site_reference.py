@@ -41,6 +41,7 @@ CHAPTERS = {
     "microgradient.data.transforms": "data.transforms",
     "microgradient.explain": "explain",
     "microgradient.explain.doctor": "explain.doctor",
+    "microgradient.page": "page",
     "microgradient.train": "train",
     "microgradient.rl": "rl",
     "microgradient.tables": "tables",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .explain.why import why
     from .functions.composite import *  # noqa: F403 (mypy does not add lists up)
     from .native.runtime.threads import get_num_threads, set_num_threads
+    from .page.view import view
     from .program.compiled import compile
     from .program.control_flow import cond, fori_loop, map, scan, while_loop
     from .program.vmap import vmap
@@ -38,8 +39,8 @@ __all__ = [
     "Tensor", "Value", "bernoulli", "check_gradients", "checkpoint", "compile", "cond", "custom_rule", "doctor",
     "enable_grad", "fori_loop", "get_default_dtype", "get_num_threads", "grad", "hessian", "hvp", "is_grad_enabled",
     "jacobian", "jvp", "load", "manual_seed", "map", "no_grad", "paths", "rand", "randint", "randn", "random",
-    "randperm", "scan", "set_default_dtype", "set_num_threads", "step", "tensor", "trace", "value_and_grad", "vjp",
-    "vmap", "while_loop", "why",
+    "randperm", "scan", "set_default_dtype", "set_num_threads", "step", "tensor", "trace", "value_and_grad", "view",
+    "vjp", "vmap", "while_loop", "why",
 ]  # fmt: skip
 __all__ += functions.__all__
 
@@ -55,6 +56,7 @@ _LATE = {  # loaded when first used
     **dict.fromkeys(("cond", "fori_loop", "map", "scan", "while_loop"), "program.control_flow"),
     "load": "recipes.use",
     **dict.fromkeys(("paths", "step", "trace", "why"), "explain"),
+    "view": "page",
     "vmap": "program.vmap",
     "Value": "scalar",
     **dict.fromkeys(_AUTOGRAD, "numpy.transforms"),
@@ -72,6 +74,7 @@ _LATE_MODULES = (
     "scipy",
     "nn",
     "optim",
+    "page",
     "recipes",
     "rl",
     "scalar",

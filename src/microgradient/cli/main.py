@@ -16,6 +16,7 @@ from ..errors import DataError, MicrogradientError
 from .terminal import printable
 from .train import train
 from .use import evaluate, predict, show
+from .view import view
 
 _TRACEBACK = "MICROGRADIENT_TRACEBACK"
 
@@ -73,7 +74,7 @@ def _recipes() -> None:
     click.echo("\nmicrogradient train NAME --help says what may be chosen.")
 
 
-for command in (train, predict, evaluate, show):
+for command in (train, predict, evaluate, show, view):
     _command.add_command(command)
 
 

@@ -60,6 +60,10 @@ class Edge:
     argument: int = 0
     explain: Callable[[], Why] | None = field(default=None, repr=False, compare=False)
     node: Any = field(default=None, repr=False, compare=False)  # or Value: what was computed from x
+    result: Any = field(
+        default=None, repr=False, compare=False
+    )  # the node of `via`: of several results of one operation, one
+    index: tuple[int, ...] | None = field(default=None, repr=False, compare=False)  # of `via` in it; None: all of it
 
     def why(self) -> Why:
         """The explanation of the upstream gradient, ∂of/∂via."""
@@ -126,6 +130,10 @@ class Why:
     def text(self) -> str:
         """The explanation as text without colour."""
         return plain(_lines(self))
+
+    def told_check(self) -> str:
+        """The central difference beside the rules, as text."""
+        return plain([_checked(self, np.ndim(self.value) > 0)])
 
     def __repr__(self) -> str:
         return shown(_lines(self))

@@ -7,6 +7,7 @@ needs a gradient. Without one the engine does nothing for it.
 from __future__ import annotations
 
 import json
+from os import PathLike
 from typing import Any, overload
 
 import numpy as np
@@ -63,6 +64,17 @@ class Trace(Recording):
     def to_json(self, of: Value | Tensor | None = None) -> str:
         """The graph of `of` (what was differentiated last) as JSON text; its structure is described in `explain.export`."""
         return json.dumps(export(sweep_of(of, user_variables())), ensure_ascii=False, default=str)
+
+    def save_html(self, path: str | PathLike[str], of: Value | Tensor | None = None) -> None:
+        """Write the page of `mg.view` as one file that needs neither Python nor a network: it steps and explains, as far as
+        there is room in it. It replaces a file at `path`.
+
+        Raises DataError (MG186) if it can't be written.
+        """
+        from ..page.session import Session
+        from ..page.snapshot import save_html
+
+        save_html(Session(sweep_of(of, user_variables())), path)
 
     def __repr__(self) -> str:
         where = {step.where for step in self.steps.values()}

@@ -53,7 +53,7 @@ def why(x: Value | Tensor, index: Index | None = None, *, of: Value | Tensor | N
       check   (f(a+h)-f(a-h))/2h = -2.000000 ✓
     """
     sweep, node, place, data, late, variables = question(x, index, of)
-    found = _of_node(node, place, sweep, top, data)
+    found = why_node(node, place, sweep, top, data)
     if late and node is sweep.node(x):
         found.notes.append(("later", f"it was computed after {found.of}: ask about what it was computed from"))
     if isinstance(x, Value) and found.value != x.data and found.value == found.value:
@@ -92,14 +92,14 @@ def question(x: Any, index: Index | None, of: Any) -> Question:
     variables = user_variables()
     sweep = sweep_of(of, variables, x)
     node, data = sweep.node(x), x.data
-    place = None if index is None and math.prod(node.shape) != 1 else _checked_index(index, node.shape)
+    place = None if index is None and math.prod(node.shape) != 1 else checked_index(index, node.shape)
     late = isinstance(x, Tensor) and node.op is not None and node.seq > sweep.root.seq
     if late:
         node, place, data = _entry_of_known(node, place, sweep, data)
     return Question(sweep, node, place, data, late, variables)
 
 
-def _of_node(node: Node, place: tuple[int, ...] | None, sweep: Sweep, top: int | None, data: Any = None) -> Why:
+def why_node(node: Node, place: tuple[int, ...] | None, sweep: Sweep, top: int | None, data: Any = None) -> Why:
     """The explanation of what `node` computed, or of an entry of it. `data`: its value, if no trace tells a better one."""
     value, gradient = sweep.value(node), sweep.adjoints.get(node)
     value = data if value is None else value
@@ -191,10 +191,12 @@ def edge_of(
     value = sweep.recording.values.get(node)
     op = use.op.name if value is None else value._op
     told = sweep.formula(node), sentence(use.op), sweep.step(node).where, sweep.recording.layer_path(node)
-    explain = functools.partial(_of_node, result, place, sweep, top) if result.shape is not None else None
+    explain = functools.partial(why_node, result, place, sweep, top) if result.shape is not None else None
     made = node if value is None else value
     upstream, local, contribution = numbers
-    return Edge(sweep.names[node] + entry, op, upstream, local, contribution, *told, use.argument, explain, made)
+    return Edge(
+        sweep.names[node] + entry, op, upstream, local, contribution, *told, use.argument, explain, made, result, place
+    )
 
 
 # ------------------------------------------------------------------------------------------------------ what else is told
@@ -233,7 +235,7 @@ def _not_yet(x: Value | Tensor, sweep: Sweep, variables: Mapping[str, Any]) -> s
     return ""
 
 
-def _checked_index(index: Index | None, shape: tuple[int, ...]) -> tuple[int, ...]:
+def checked_index(index: Index | None, shape: tuple[int, ...]) -> tuple[int, ...]:
     if index is None:
         return (0,) * len(shape)
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Timer
 from typing import Any, Self
 
@@ -47,7 +47,7 @@ class Progress:
 
     @contextmanager
     def compiling(self) -> Iterator[None]:
-        timer = Timer(_COMPILING_SECONDS, print, [_COMPILING], {"flush": True})
+        timer = Timer(_COMPILING_SECONDS, _say_compiling)
         timer.daemon = True
         timer.start()
         try:
@@ -132,3 +132,9 @@ def _clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _say_compiling() -> None:
+    """Runs in a thread of its own; that the reader has gone is for the loop to notice."""
+    with suppress(BrokenPipeError):
+        print(_COMPILING, flush=True)

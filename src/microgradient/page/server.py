@@ -1,0 +1,112 @@
+"""A page for one person on one machine: HTTP on 127.0.0.1 alone, behind a token.
+
+Whoever does not know the token, which is part of the address, sees nothing; and as a page of another site could be made to
+reach 127.0.0.1 under a name of its own (DNS rebinding), `Host` has to be this server's, and `Origin` too where one is sent.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+from collections.abc import Callable, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from ..errors import MicrogradientError
+from .bundle import CONTENT_TYPES, asset
+
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_LONGEST = 1 << 20  # bytes of a request's body
+Answer = Callable[[Mapping[str, Any]], Any]
+
+
+class Server:
+    """Serves the page and `answers`: by name, a function of the question's words that gives JSON data.
+
+    `url` is where; it starts at once, in a thread of its own, and ends with `close` or with the program.
+    """
+
+    def __init__(self, answers: Mapping[str, Answer]) -> None:
+        self.token = secrets.token_urlsafe(24)
+        self.answers = answers
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self.http.daemon_threads = True
+        self.host = f"127.0.0.1:{self.http.server_address[1]}"
+        self.url = f"http://{self.host}/{self.token}/"
+        self.thread = threading.Thread(target=self.http.serve_forever, name="microgradient page", daemon=True)
+        self.thread.start()
+
+    def close(self) -> None:
+        """Stop. The address is gone then."""
+        self.http.shutdown()
+        self.http.server_close()
+
+    def reply(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str, bytes]:
+        """(status, content type, content) of what is sent back."""
+        split = urlsplit(target)
+        token, _, name = split.path.removeprefix("/").partition("/")
+        origin = headers.get("Origin")
+        if headers.get("Host") != self.host or origin not in (None, f"http://{self.host}"):
+            return _told(403, "This server answers on its own address alone.")
+        if not secrets.compare_digest(token.encode(), self.token.encode()):
+            return _told(404, "Nothing is here. The address has to be the whole one that was printed.")
+        if name.startswith("api/") and name.removeprefix("api/") in self.answers:
+            return self._answer(name.removeprefix("api/"), method, split.query, body)
+        found = asset(name or "index.html") if method == "GET" else None
+        if found is None:
+            return _told(404, f"There is no {name or method}.")
+        return 200, CONTENT_TYPES[(name or "index.html").rpartition(".")[2]], found
+
+    def _answer(self, name: str, method: str, query: str, body: bytes) -> tuple[int, str, bytes]:
+        try:
+            words = dict(parse_qsl(query)) if method == "GET" else json.loads(body)
+            if not isinstance(words, dict):
+                raise ValueError("not an object")
+            return 200, "application/json", json.dumps(self.answers[name](words), ensure_ascii=False).encode()
+        except MicrogradientError as error:
+            return _told(400, str(error))
+        except (ValueError, TypeError, KeyError) as error:
+            return _told(400, f"The question is not understood: {error}")
+
+
+def _told(status: int, text: str) -> tuple[int, str, bytes]:
+    return status, "application/json", json.dumps({"error": text}, ensure_ascii=False).encode()
+
+
+def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        timeout = 60
+
+        def do_GET(self) -> None:
+            self._send(b"")
+
+        def do_POST(self) -> None:
+            length = self.headers.get("Content-Length", "")
+            if not length.isascii() or not length.isdigit() or int(length) > _LONGEST:
+                self.close_connection = True
+                self._send(b"", refused=_told(413, f"A question may have {_LONGEST:,} bytes."))
+                return
+            self._send(self.rfile.read(int(length)))
+
+        def _send(self, body: bytes, refused: tuple[int, str, bytes] | None = None) -> None:
+            status, kind, content = refused or server.reply(self.command, self.path, dict(self.headers.items()), body)
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(content)))
+            self.send_header("Content-Security-Policy", _POLICY)
+            self.send_header("X-Content-Type-Options", "nosniff")
+            self.send_header("Referrer-Policy", "no-referrer")
+            self.send_header("Cache-Control", "no-store")
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing is printed into the user's program."""
+
+    return Handler

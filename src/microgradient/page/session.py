@@ -1,0 +1,90 @@
+"""What a page can be asked about one graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..errors import OutOfRangeError
+from ..explain.sweep import Sweep
+from .card import card, told
+from .document import document
+
+_MOST_CELLS = 128  # of a picture of an array, along each axis
+
+
+class Session:
+    """Answers about the graph of one sweep; `answers` has them by name.
+
+    >>> import microgradient as mg
+    >>> from microgradient.explain.sweep import sweep_of
+    >>> a = mg.Value(2.0, label="a")
+    >>> y = a * a
+    >>> y.backward()
+    >>> session = Session(sweep_of(y, {}))
+    >>> session.answers["why"]({"node": 0})["gradient"]
+    4.0
+    """
+
+    def __init__(self, sweep: Sweep) -> None:
+        self.sweep = sweep
+        self.ids = {node: k for k, node in enumerate(sweep.order)}
+        self.graph = document(sweep)
+        self.answers: dict[str, Callable[[Mapping[str, Any]], Any]] = {
+            "graph": lambda words: self.graph,
+            "why": self.why,
+            "array": self.array,
+        }
+
+    def why(self, words: Mapping[str, Any]) -> dict[str, Any]:
+        """The card of `node`, or of its entry `index` ("3,17")."""
+        return card(self.sweep, self.ids, int(words["node"]), _index(words.get("index")), int(words.get("top", 8)))
+
+    def array(self, words: Mapping[str, Any]) -> dict[str, Any]:
+        """The value and gradient of `node` as two pictures of at most 128 × 128 cells, each the entry of largest size there.
+
+        `lead` chooses a matrix of an array with more than two axes ("0,2"). `step` is how many entries a cell stands for.
+        """
+        number = int(words["node"])
+        if not 0 <= number < len(self.sweep.order):
+            raise OutOfRangeError("MG127", f"There is no node {number}: they are 0 to {len(self.sweep.order) - 1}.")
+        node = self.sweep.order[number]
+        shape = tuple(node.shape or ())
+        lead = _index(words.get("lead")) or (0,) * max(0, len(shape) - 2)
+        if len(lead) != max(0, len(shape) - 2) or any(not 0 <= i < n for i, n in zip(lead, shape, strict=False)):
+            raise OutOfRangeError("MG127", f"`lead` names a matrix of an array of shape {shape}; {lead} does not.")
+        pictures = {"value": self.sweep.value(node), "gradient": self.sweep.adjoints.get(node)}
+        matrix = shape[-2:] if len(shape) > 1 else (1, *shape) if shape else (1, 1)
+        step = [-(-n // _MOST_CELLS) for n in matrix]
+        return {
+            "shape": list(shape),
+            "lead": list(lead),
+            "matrix": list(matrix),
+            "step": step,
+            **{
+                name: None
+                if data is None or isinstance(data, tuple)
+                else _cells(np.asarray(data)[lead].reshape(matrix), step)
+                for name, data in pictures.items()
+            },
+        }
+
+
+def _index(text: Any) -> tuple[int, ...] | None:
+    if text is None or text == "":
+        return None
+    return tuple(int(part) for part in str(text).split(","))
+
+
+def _cells(matrix: Any, step: list[int]) -> list[list[Any]]:
+    wide = matrix.astype(np.float64)
+    (rows, columns), (high, broad) = wide.shape, step
+    if high > 1 or broad > 1:
+        padded = np.zeros((-(-rows // high) * high, -(-columns // broad) * broad))
+        padded[:rows, :columns] = wide
+        blocks = padded.reshape(padded.shape[0] // high, high, -1, broad).swapaxes(1, 2).reshape(-1, high * broad)
+        first = np.argmax(np.nan_to_num(np.abs(blocks), nan=np.inf), axis=1)
+        wide = blocks[np.arange(len(blocks)), first].reshape(padded.shape[0] // high, -1)
+    return [[told(x) for x in row] for row in wide.tolist()]

@@ -1,0 +1,75 @@
+"""The operations of a graph grouped by the layers that ran them: what the page shows as boxes within boxes.
+
+A group is one call of a layer: the operations between two that do not belong to it. So what flows between the groups of one
+box never goes round in a circle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..explain.sweep import Sweep
+from ..tape import Node
+
+
+@dataclass(eq=False)
+class Group:
+    """A call of the layer at `path`, of the class `kind`: `members` are nodes and groups in order of evaluation."""
+
+    path: str
+    kind: str
+    members: list[Node | Group] = field(default_factory=list)
+
+    def groups(self) -> Iterator[Group]:
+        """This group and all within it, outermost first."""
+        yield self
+        for member in self.members:
+            if isinstance(member, Group):
+                yield from member.groups()
+
+
+def grouped(sweep: Sweep) -> Group:
+    """All nodes of `sweep` in a group without a name. What nothing computed, such as a weight, is where it is first used."""
+    root = Group("", "")
+    opened = [root]
+    waiting: set[Node] = set()  # leaves, until they are used
+    paths: dict[tuple[int, int], list[tuple[str, str]]] = {}
+    for node in sweep.order:
+        if not node.parents:
+            waiting.add(node)
+            continue
+        step = sweep.steps.get(node)
+        layer = None if step is None else step.layer
+        if step is not None and layer is not None and (id(layer), id(step.model)) not in paths:
+            paths[id(layer), id(step.model)] = _parts(sweep, node, step.model)
+        inside = [] if step is None or layer is None else paths[id(layer), id(step.model)]
+        same = 0
+        while same < min(len(inside), len(opened) - 1) and opened[same + 1].path == inside[same][0]:
+            same += 1
+        del opened[same + 1 :]
+        for path, kind in inside[same:]:
+            group = Group(path, kind)
+            opened[-1].members.append(group)
+            opened.append(group)
+        for parent in node.parents:
+            if parent in waiting:
+                waiting.discard(parent)
+                opened[-1].members.append(parent)
+        opened[-1].members.append(node)
+    root.members += [node for node in sweep.order if node in waiting]
+    return root
+
+
+def _parts(sweep: Sweep, node: Node, model: Any) -> list[tuple[str, str]]:
+    """(path, class) of the layers from the outermost to the one that computed `node`."""
+    whole = sweep.recording.layer_path(node)
+    known = dict(model.named_modules())
+    outer = next((name for name, value in sweep.recording.known.values() if value is model), "")
+    inside = whole.removeprefix(outer).lstrip(".").split(".") if whole != outer else []
+    found = [(outer or type(model).__name__, type(model).__name__)]
+    for k in range(1, len(inside) + 1):
+        path = ".".join(inside[:k])
+        found.append((f"{found[0][0]}.{path}", type(known[path]).__name__))
+    return found

@@ -1,0 +1,83 @@
+"""`mg.view`: a graph in the browser."""
+
+from __future__ import annotations
+
+import sys
+import webbrowser
+from typing import Any
+
+from ..errors import ArgumentTypeError
+from ..explain.names import user_variables
+from ..explain.recording import Recording
+from ..explain.sweep import sweep_of
+from ..scalar import Value
+from ..tensor import Tensor
+from .server import Server
+from .session import Session
+
+
+class View:
+    """A page that is being served at `url`, on this machine alone. `close()` ends it; so does the end of the program.
+
+    >>> import microgradient as mg
+    >>> y = mg.Value(2.0) * 3.0
+    >>> y.backward()
+    >>> page = mg.view(y, open_browser=False)
+    http://127.0.0.1:.../.../
+    >>> page.url.startswith("http://127.0.0.1:")
+    True
+    >>> page.close()
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.server = Server(session.answers)
+        self.url = self.server.url
+
+    def close(self) -> None:
+        """Stop serving."""
+        self.server.close()
+
+    def wait(self) -> None:
+        """Serve until Ctrl-C."""
+        try:
+            self.server.thread.join()
+        except KeyboardInterrupt:
+            self.close()
+
+    def __repr__(self) -> str:
+        return f"<page at {self.url}>"
+
+
+def view(x: Value | Tensor | Any = None, *, open_browser: bool = True) -> View:
+    """Show the graph of `x` in the browser: a Value, a Tensor computed under `mg.trace()`, or the trace itself.
+
+    `x` is what was differentiated last, if not given. The page is served on 127.0.0.1, at a random port and behind a token in
+    the address; it asks no other machine for anything. In a program that runs from a file this waits for Ctrl-C; in a session
+    it returns at once, and the page stays until `close()`.
+
+    >>> import microgradient as mg
+    >>> a = mg.Value(2.0, label="a")
+    >>> y = a * a
+    >>> y.backward()
+    >>> page = mg.view(y, open_browser=False)
+    http://127.0.0.1:.../.../
+    >>> page.close()
+
+    Raises GradientError if there is nothing to show (MG117), and where the numbers on the way are no longer known (MG118).
+    """
+    if not (x is None or isinstance(x, Value | Tensor | Recording)):
+        raise ArgumentTypeError("MG116", f"mg.view shows Values, Tensors and traces, not {type(x).__name__}.")
+    found = serve(Session(sweep_of(None if isinstance(x, Recording) else x, user_variables())), open_browser)
+    if open_browser and not (hasattr(sys, "ps1") or sys.flags.interactive or "ipykernel" in sys.modules):
+        found.wait()
+    return found
+
+
+def serve(session: Session, open_browser: bool) -> View:
+    """Serve a page, print its address, and open it in the browser if that is wanted."""
+    found = View(session)
+    print(found.url, flush=True)
+    if open_browser:
+        webbrowser.open(found.url)
+    return found

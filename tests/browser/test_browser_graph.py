@@ -1,0 +1,98 @@
+"""The graph, the steps and the cards in a browser: what the page shows is what Python says."""
+
+from __future__ import annotations
+
+import pytest
+from graphs import of_a_model, of_values
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
+
+from microgradient.page.snapshot import save_html
+from microgradient.page.view import View
+
+
+def text(browser, selector):
+    """In one script: what is found here may be replaced before it is asked a second time."""
+    found = "const found = document.querySelector(arguments[0]); return found ? found.innerText : ''"
+    return browser.execute_script(found, selector)
+
+
+def titles(browser, selector):
+    found = "return [...document.querySelectorAll(arguments[0])].map((each) => each.title)"
+    return [float(x) for x in browser.execute_script(found, selector)]
+
+
+def until(browser, condition):
+    return WebDriverWait(browser, 10).until(lambda _: condition())
+
+
+def opened(browser, url):
+    browser.get(url)
+    until(browser, lambda: "∂" in text(browser, "#card h2"))
+
+
+def no_errors(browser):
+    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+@pytest.fixture(params=["served", "saved"])
+def values(request, browser, tmp_path):
+    session = of_values()
+    if request.param == "saved":
+        save_html(session, tmp_path / "page.html")
+        opened(browser, (tmp_path / "page.html").as_uri())
+        yield session
+    else:
+        page = View(session)
+        opened(browser, page.url)
+        yield session
+        page.close()
+    no_errors(browser)
+
+
+def test_a_card_by_keyboard_alone(browser, values):
+    graph = browser.find_element(By.ID, "graph")
+    graph.send_keys(Keys.ARROW_LEFT, Keys.ENTER)
+    name = values.graph["nodes"][values.graph["uses"][0]["from"]]["name"]
+    until(browser, lambda: text(browser, "#card h2").startswith(f"∂L/∂{name}"))
+    graph.send_keys(Keys.ESCAPE)
+    until(browser, lambda: text(browser, "#card h2").startswith("∂L/∂L"))
+
+
+def test_the_card_shows_each_contribution_and_their_sum(browser, values):
+    nodes = values.graph["nodes"]
+    browser.find_element(By.XPATH, "//button[text()='List']").click()
+    browser.find_element(By.XPATH, "//button[text()='a']").click()
+    until(browser, lambda: text(browser, "#card h2").startswith("∂L/∂a"))
+    card = values.why({"node": next(k for k, n in enumerate(nodes) if n["name"] == "a")})
+    assert titles(browser, "#card td.number") == [*(edge["contribution"] for edge in card["edges"]), card["gradient"]]
+
+
+def test_steps_forward_and_back_return_to_the_same_page(browser, values):
+    count = len(values.graph["nodes"]) + len(values.graph["uses"])
+    browser.find_element(By.XPATH, "//button[text()='List']").click()
+    seen = []
+    body = browser.find_element(By.TAG_NAME, "body")
+    for _ in range(count):
+        seen.append((text(browser, "#told"), text(browser, "#list")))
+        body.send_keys(",")
+    assert text(browser, "#told") == "before the first operation"
+    for state in reversed(seen):
+        body.send_keys(".")
+        assert (text(browser, "#told"), text(browser, "#list")) == state
+
+
+def test_an_entry_of_a_weight_is_opened_from_its_picture(browser):
+    session = of_a_model()
+    page = View(session)
+    opened(browser, page.url)
+    browser.find_element(By.XPATH, "//button[text()='List']").click()
+    browser.find_element(By.XPATH, "//button[text()='model.0.weight']").click()
+    picture = until(browser, lambda: browser.find_elements(By.CSS_SELECTOR, "#card figure canvas"))[0]
+    picture.send_keys(Keys.ARROW_RIGHT, Keys.ARROW_DOWN, Keys.ENTER)
+    until(browser, lambda: "model.0.weight[1, 1]" in text(browser, "#card h2"))
+    card = session.why({"node": 0, "index": "1,1"})
+    assert titles(browser, "#card tr.sum td.number") == [card["sum"]]
+    page.close()
+    no_errors(browser)

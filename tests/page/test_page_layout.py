@@ -1,0 +1,65 @@
+"""Where things are drawn: nothing overlaps, time goes to the right, boxes hold what is theirs."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from graphs import of_a_model, of_values
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import microgradient as mg
+from microgradient.explain.sweep import sweep_of
+from microgradient.page.document import document
+
+
+def overlap(a, b):
+    return (
+        a["x"] < b["x"] + b["w"] - 0.2
+        and b["x"] < a["x"] + a["w"] - 0.2
+        and a["y"] < b["y"] + b["h"] - 0.2
+        and b["y"] < a["y"] + a["h"] - 0.2
+    )
+
+
+def checked(graph):
+    nodes, groups = graph["nodes"], graph["groups"]
+    for use in graph["uses"]:
+        assert nodes[use["from"]]["x"] < nodes[use["to"]]["x"]
+    for box in [*nodes, *groups[1:]]:
+        outer = groups[box["group"]]
+        assert outer["x"] <= box["x"]
+        assert outer["y"] <= box["y"]
+        assert box["x"] + box["w"] <= outer["x"] + outer["w"] + 0.2
+        assert box["y"] + box["h"] <= outer["y"] + outer["h"] + 0.2
+    inside = lambda k: [box for box in [*nodes, *groups] if box["group"] == k]
+    for k in range(len(groups)):
+        assert not any(overlap(a, b) for a, b in itertools.combinations(inside(k), 2))
+
+
+@pytest.mark.parametrize("make", [of_values, of_a_model])
+def test_places(make):
+    checked(make().graph)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), min_size=1, max_size=40))
+def test_places_of_any_graph(pairs):
+    known = [mg.Value(0.5), mg.Value(-0.25)]
+    for i, j in pairs:
+        known.append(known[i % len(known)] * known[j % len(known)])
+    known[-1].backward()
+    checked(document(sweep_of(known[-1], {})))
+
+
+def test_a_layer_that_is_called_twice_is_two_boxes():
+    from microgradient import nn
+
+    layer = nn.Linear(3, 3)
+    with mg.trace():
+        loss = mg.sum(mg.tanh(layer(mg.tanh(layer(mg.ones((2, 3)))))))
+        loss.backward()
+    graph = document(sweep_of(loss, {"layer": layer, "loss": loss}))
+    assert [group["path"] for group in graph["groups"]].count("layer") == 2
+    checked(graph)

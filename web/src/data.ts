@@ -1,0 +1,81 @@
+// What Python tells the page, and how it is asked: a server, or the data within a saved file.
+
+export type Number = number | "nan" | "inf" | "-inf";
+export interface ArrayTold { shape: number[]; text: string; norm: Number; nonfinite: number }
+export type Told = Number | ArrayTold | Told[] | null;
+
+export interface Place { x: number; y: number; w: number; h: number }
+export interface GraphNode extends Place {
+  name: string; op: string | null; formula: string; shape: number[] | null; value: Told; gradient: Told;
+  literal: boolean; file: string | null; line: number | null; group: number;
+}
+export interface Group extends Place { path: string; kind: string; group: number | null }
+export interface Use {
+  from: number; to: number; argument: number; upstream: Told; local: Told; contribution: Told; size: number; total: Told;
+}
+export interface Graph {
+  version: number; root: number; of: string; nodes: GraphNode[]; groups: Group[]; uses: Use[];
+  sources: Record<string, Record<string, string>>;
+}
+export interface Edge {
+  via: string; node: number; index: number[] | null; op: string; upstream: Told; local: Told; contribution: Told; size: number;
+  formula: string; rule: string; where: string; layer: string; argument: number;
+}
+export interface Card {
+  node: number; index: number[] | null; shape: number[]; name: string; of: string; value: Told; gradient: Told; where: string;
+  formula: string; paths: number; edges: Edge[]; more: { count: number; sum: Told }; sum: Told; check: string; agrees: boolean;
+  notes: [string, string][]; mathml: string; latex: string; text: string;
+}
+export interface Picture {
+  shape: number[]; lead: number[]; matrix: [number, number]; step: [number, number];
+  value: Number[][] | null; gradient: Number[][] | null;
+}
+
+export interface Source {
+  live: boolean;
+  graph(): Promise<Graph>;
+  why(node: number, index: number[] | null): Promise<Card>;
+  array(node: number, lead: number[]): Promise<Picture>;
+}
+
+export function source(): Source {
+  const stored = document.getElementById("data");
+  return stored ? saved(JSON.parse(stored.textContent!)) : served();
+}
+
+function served(): Source {
+  async function ask<T>(name: string, words: Record<string, string>): Promise<T> {
+    const answer = await fetch(`api/${name}?${new URLSearchParams(words)}`);
+    const data = await answer.json();
+    if (!answer.ok) throw new Error(data.error);
+    return data as T;
+  }
+  const cards = new Map<string, Promise<Card>>();
+  return {
+    live: true,
+    graph: () => ask("graph", {}),
+    why(node, index) {
+      const key = `${node}:${index ?? ""}`;
+      if (!cards.has(key)) {
+        const asked = ask<Card>("why", { node: `${node}`, index: index?.join(",") ?? "" });
+        asked.catch(() => cards.delete(key));
+        cards.set(key, asked);
+      }
+      return cards.get(key)!;
+    },
+    array: (node, lead) => ask("array", { node: `${node}`, lead: lead.join(",") }),
+  };
+}
+
+function saved(data: { graph: Graph; why: Record<string, Card>; array: Record<string, Picture> }): Source {
+  async function kept<T>(found: T | undefined): Promise<T> {
+    if (found === undefined) throw new Error("This was not saved in the file: it needs Python. Use mg.view(loss).");
+    return found;
+  }
+  return {
+    live: false,
+    graph: async () => data.graph,
+    why: (node, index) => kept(index?.length && data.graph.nodes[node].shape?.some((n) => n > 1) ? undefined : data.why[node]),
+    array: (node, lead) => kept(lead.some((n) => n) ? undefined : data.array[node]),
+  };
+}

@@ -1,0 +1,293 @@
+// The graph on a canvas: boxes of layers that open as one zooms in, operations within, edges as wide as what flows back.
+import type { Graph, GraphNode, Group } from "./data";
+import { announce } from "./dom";
+import { brief, signed } from "./numbers";
+import type { Steps } from "./steps";
+
+const OPENED = 220; // pixels: a group that is wider shows what is inside
+const READABLE = 0.55; // scale from which nodes have text
+const CURVED = 4000; // edges at most that are drawn as curves
+
+interface Colours { text: string; quiet: string; line: string; ground: string; box: string; accent: string; up: string; down: string }
+type Shown = { kind: "node" | "group"; id: number };
+
+export class GraphView {
+  private scale = 1;
+  private x = 0;
+  private y = 0;
+  private selected: number;
+  private pen: CanvasRenderingContext2D;
+  private pending = false;
+  private colours!: Colours;
+  private users: number[][];
+  private parents: number[][];
+
+  constructor(readonly canvas: HTMLCanvasElement, readonly graph: Graph, readonly steps: Steps, readonly open: (node: number) => void) {
+    this.pen = canvas.getContext("2d")!;
+    this.selected = graph.root;
+    this.users = graph.nodes.map(() => []);
+    this.parents = graph.nodes.map(() => []);
+    for (const use of graph.uses) {
+      this.users[use.from].push(use.to);
+      this.parents[use.to].push(use.from);
+    }
+    new ResizeObserver(() => this.fit()).observe(canvas.parentElement!);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.readColours());
+    this.readColours();
+    this.listen();
+    steps.onChange(() => {
+      const now = steps.current;
+      if (now) this.select(now.node);
+      this.draw();
+    });
+  }
+
+  // Show a node, moving as little as is needed.
+  select(node: number): void {
+    this.selected = node;
+    const at = this.graph.nodes[node];
+    const { clientWidth: wide, clientHeight: high } = this.canvas;
+    const left = at.x * this.scale + this.x, top = at.y * this.scale + this.y;
+    if (left < 20 || left + at.w * this.scale > wide - 20) this.x = wide / 2 - (at.x + at.w / 2) * this.scale;
+    if (top < 20 || top + at.h * this.scale > high - 20) this.y = high / 2 - (at.y + at.h / 2) * this.scale;
+    this.draw();
+  }
+
+  fit(): void {
+    const { clientWidth: wide, clientHeight: high } = this.canvas;
+    const whole = this.graph.groups[0];
+    this.canvas.width = wide * devicePixelRatio;
+    this.canvas.height = high * devicePixelRatio;
+    this.scale = Math.min(1.2, wide / whole.w, high / whole.h);
+    if (this.graph.nodes.length < 60) this.scale = Math.max(this.scale, READABLE);
+    this.x = Math.min((wide - whole.w * this.scale) / 2, wide > whole.w * this.scale ? Infinity : 0);
+    this.y = (high - whole.h * this.scale) / 2;
+    this.draw();
+  }
+
+  zoom(factor: number, cx = this.canvas.clientWidth / 2, cy = this.canvas.clientHeight / 2): void {
+    const to = Math.min(4, Math.max(0.002, this.scale * factor));
+    this.x = cx - (cx - this.x) * to / this.scale;
+    this.y = cy - (cy - this.y) * to / this.scale;
+    this.scale = to;
+    this.draw();
+  }
+
+  private readColours(): void {
+    const style = getComputedStyle(document.documentElement);
+    const names: (keyof Colours)[] = ["text", "quiet", "line", "ground", "box", "accent", "up", "down"];
+    this.colours = Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`)])) as unknown as Colours;
+    this.draw();
+  }
+
+  draw(): void {
+    if (this.pending) return;
+    this.pending = true;
+    requestAnimationFrame(() => {
+      this.pending = false;
+      this.paint();
+    });
+  }
+
+  // The outermost closed group that a node is in; the node itself if all are open.
+  private shown(): Shown[] {
+    const closed = new Int32Array(this.graph.groups.length).fill(-1);
+    this.graph.groups.forEach((group, k) => {
+      if (group.group !== null && closed[group.group] >= 0) closed[k] = closed[group.group];
+      else if (k > 0 && group.w * this.scale < OPENED) closed[k] = k;
+    });
+    return this.graph.nodes.map((node, id) => (closed[node.group] >= 0 ? { kind: "group", id: closed[node.group] } : { kind: "node", id }));
+  }
+
+  private paint(): void {
+    const { pen, colours } = this;
+    const ratio = devicePixelRatio;
+    pen.setTransform(1, 0, 0, 1, 0, 0);
+    pen.fillStyle = colours.ground;
+    pen.fillRect(0, 0, this.canvas.width, this.canvas.height);
+    pen.setTransform(this.scale * ratio, 0, 0, this.scale * ratio, this.x * ratio, this.y * ratio);
+    const shown = this.shown();
+    const closed = new Set(shown.filter((s) => s.kind === "group").map((s) => s.id));
+    this.graph.groups.forEach((group, k) => k > 0 && (closed.has(k) || !this.hidden(group, closed)) && this.paintGroup(group, closed.has(k)));
+    this.paintEdges(shown);
+    this.graph.nodes.forEach((node, k) => shown[k].kind === "node" && this.visible(node) && this.paintNode(node, k));
+  }
+
+  private hidden(group: Group, closed: Set<number>): boolean {
+    for (let at = group.group; at !== null; at = this.graph.groups[at].group) if (closed.has(at)) return true;
+    return false;
+  }
+
+  private visible(place: { x: number; y: number; w: number; h: number }): boolean {
+    const left = place.x * this.scale + this.x, top = place.y * this.scale + this.y;
+    return left < this.canvas.clientWidth && top < this.canvas.clientHeight && left + place.w * this.scale > 0 && top + place.h * this.scale > 0;
+  }
+
+  private paintGroup(group: Group, closed: boolean): void {
+    if (!this.visible(group)) return;
+    const { pen, colours } = this;
+    pen.lineWidth = 1 / this.scale;
+    pen.strokeStyle = colours.line;
+    pen.fillStyle = closed ? colours.box : "transparent";
+    pen.beginPath();
+    pen.roundRect(group.x, group.y, group.w, group.h, 6);
+    pen.fill();
+    pen.stroke();
+    const size = Math.max(13 / this.scale, 0);
+    if (group.w * this.scale < 24) return;
+    pen.fillStyle = colours.quiet;
+    pen.font = `${size}px system-ui, sans-serif`;
+    pen.textAlign = "left";
+    pen.textBaseline = "top";
+    const name = group.path.split(".").pop()!;
+    pen.save();
+    pen.beginPath();
+    pen.rect(group.x, group.y, group.w, group.h);
+    pen.clip();
+    pen.fillText(`${name} ${group.kind}`, group.x + 6 / this.scale, group.y + 5 / this.scale);
+    pen.restore();
+  }
+
+  private paintEdges(shown: Shown[]): void {
+    const { pen, graph, steps } = this;
+    const most = Math.max(...graph.uses.map((use) => use.size), 1e-300);
+    const curved = graph.uses.length < CURVED;
+    const now = steps.current?.use ?? null;
+    const seen = new Set<string>();
+    graph.uses.forEach((use, k) => {
+      const a = shown[use.from], b = shown[use.to];
+      if (a.kind === b.kind && a.id === b.id) return;
+      const joined = a.kind === "group" || b.kind === "group" ? `${a.kind}${a.id}>${b.kind}${b.id}` : "";
+      if (joined && seen.has(joined)) return;
+      seen.add(joined);
+      const from = this.place(a), to = this.place(b);
+      const x0 = from.x + from.w, y0 = from.y + from.h / 2, x1 = to.x, y1 = to.y + to.h / 2;
+      if (!this.visible({ x: Math.min(x0, x1), y: Math.min(y0, y1), w: Math.abs(x1 - x0) + 1, h: Math.abs(y1 - y0) + 1 })) return;
+      const arrived = k < steps.swept;
+      pen.strokeStyle = !arrived ? this.colours.line : signed(use.contribution) < 0 ? this.colours.down : this.colours.up;
+      const width = arrived ? 1 + 4 * Math.log1p(1000 * use.size / most) / Math.log1p(1000) : 1;
+      pen.lineWidth = (k === now ? width + 2 : width) / Math.max(this.scale, 0.3);
+      pen.setLineDash(arrived && signed(use.contribution) < 0 ? [7, 4] : []);
+      pen.globalAlpha = curved || k === now ? 1 : 0.35;
+      pen.beginPath();
+      pen.moveTo(x0, y0);
+      if (curved) pen.bezierCurveTo((x0 + x1) / 2, y0, (x0 + x1) / 2, y1, x1, y1);
+      else pen.lineTo(x1, y1);
+      pen.stroke();
+    });
+    pen.setLineDash([]);
+    pen.globalAlpha = 1;
+  }
+
+  private place(shown: Shown): GraphNode | Group {
+    return shown.kind === "node" ? this.graph.nodes[shown.id] : this.graph.groups[shown.id];
+  }
+
+  private paintNode(node: GraphNode, k: number): void {
+    const { pen, colours, steps } = this;
+    const chosen = k === this.selected, current = steps.current?.node === k;
+    pen.lineWidth = (chosen ? 2.5 : 1) / Math.max(this.scale, 0.3);
+    pen.strokeStyle = chosen || current ? colours.accent : colours.line;
+    pen.fillStyle = colours.box;
+    pen.beginPath();
+    if (node.op === null) pen.rect(node.x, node.y, node.w, node.h);
+    else pen.roundRect(node.x, node.y, node.w, node.h, 10);
+    pen.fill();
+    pen.stroke();
+    if (this.scale < READABLE) return;
+    const label = (text: string, y: number, colour: string, align: CanvasTextAlign) => {
+      pen.fillStyle = colour;
+      pen.textAlign = align;
+      pen.fillText(text, align === "left" ? node.x + 7 : node.x + node.w - 7, node.y + y, node.w - 14);
+    };
+    pen.textBaseline = "middle";
+    pen.font = "12px system-ui, sans-serif";
+    label(shortName(node), 13, colours.text, "left");
+    pen.font = "11px ui-monospace, monospace";
+    label(node.op ?? "", 13, colours.quiet, "right");
+    label(steps.evaluated(k) ? brief(node.value) : "·", 31, colours.text, "left");
+    const gradient = steps.gradient(k);
+    if (gradient !== null) label(`∂ ${brief(gradient)}`, 31, signed(gradient) < 0 ? colours.down : colours.up, "right");
+  }
+
+  private listen(): void {
+    const { canvas } = this;
+    let held: { x: number; y: number; moved: boolean } | null = null;
+    canvas.addEventListener("pointerdown", (event) => {
+      held = { x: event.clientX, y: event.clientY, moved: false };
+      canvas.setPointerCapture(event.pointerId);
+    });
+    canvas.addEventListener("pointermove", (event) => {
+      if (!held) return;
+      const dx = event.clientX - held.x, dy = event.clientY - held.y;
+      held.moved ||= Math.hypot(dx, dy) > 4;
+      if (!held.moved) return;
+      this.x += dx;
+      this.y += dy;
+      held.x = event.clientX;
+      held.y = event.clientY;
+      this.draw();
+    });
+    canvas.addEventListener("pointerup", (event) => {
+      if (held && !held.moved) this.choose(event.offsetX, event.offsetY);
+      held = null;
+    });
+    canvas.addEventListener("wheel", (event) => {
+      event.preventDefault();
+      this.zoom(Math.exp(-event.deltaY * 0.0015), event.offsetX, event.offsetY);
+    }, { passive: false });
+    canvas.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  private choose(offsetX: number, offsetY: number): void {
+    const x = (offsetX - this.x) / this.scale, y = (offsetY - this.y) / this.scale;
+    const within = (p: { x: number; y: number; w: number; h: number }) => x >= p.x && x <= p.x + p.w && y >= p.y && y <= p.y + p.h;
+    const shown = this.shown();
+    const node = this.graph.nodes.findIndex((n, k) => shown[k].kind === "node" && within(n));
+    if (node >= 0) {
+      this.open(node);
+      return;
+    }
+    const closed = shown.find((s) => s.kind === "group" && within(this.graph.groups[s.id]));
+    if (closed) this.show(this.graph.groups[closed.id]);
+  }
+
+  // Zoom so that a group fills the view.
+  private show(group: Group): void {
+    const { clientWidth: wide, clientHeight: high } = this.canvas;
+    this.scale = Math.min(1.2, Math.max((OPENED + 1) / group.w, 0.9 * Math.min(wide / group.w, high / group.h)));
+    this.x = wide / 2 - (group.x + group.w / 2) * this.scale;
+    this.y = high / 2 - (group.y + group.h / 2) * this.scale;
+    announce(`inside ${group.path}, ${group.kind}`);
+    this.draw();
+  }
+
+  private key(event: KeyboardEvent): void {
+    const { nodes } = this.graph;
+    const beside = (step: number): number | undefined => {
+      const here = nodes[this.selected];
+      const column = nodes.map((n, k) => ({ n, k })).filter(({ n }) => Math.abs(n.x - here.x) < 1).sort((a, b) => a.n.y - b.n.y);
+      return column[column.findIndex(({ k }) => k === this.selected) + step]?.k;
+    };
+    const moves: Record<string, () => number | undefined> = {
+      ArrowLeft: () => this.parents[this.selected][0], ArrowRight: () => this.users[this.selected].at(-1),
+      ArrowUp: () => beside(-1), ArrowDown: () => beside(1),
+    };
+    if (event.key in moves) {
+      const to = moves[event.key]();
+      if (to !== undefined) {
+        this.select(to);
+        announce(`${nodes[to].name}: ${brief(nodes[to].value)}, gradient ${brief(this.steps.gradient(to))}`);
+      }
+    } else if (event.key === "Enter") this.open(this.selected);
+    else if (event.key === "+" || event.key === "=") this.zoom(1.25);
+    else if (event.key === "-") this.zoom(0.8);
+    else if (event.key === "0") this.fit();
+    else return;
+    event.preventDefault();
+  }
+}
+
+function shortName(node: GraphNode): string {
+  return node.name.split(".").slice(-2).join(".");
+}

@@ -1,0 +1,40 @@
+// The graph as a table: everything that the drawing shows, for those who read it line by line.
+import type { Graph } from "./data";
+import { byId, element } from "./dom";
+import { brief } from "./numbers";
+import type { Steps } from "./steps";
+
+const MOST = 2000; // rows at a time
+
+export class NodeList {
+  constructor(readonly graph: Graph, readonly steps: Steps, readonly open: (node: number) => void) {
+    steps.onChange(() => this.shown && this.show());
+  }
+
+  private get shown(): boolean {
+    return !byId("list").hidden;
+  }
+
+  show(): void {
+    const rows = this.graph.nodes.slice(0, MOST).map((node, k) => {
+      const name = element("button", { type: "button", class: "door", click: () => this.open(k) }, node.name);
+      return element("tr", {},
+        element("th", { scope: "row" }, name), element("td", {}, node.formula || "given"),
+        element("td", { class: "number" }, this.steps.evaluated(k) ? brief(node.value) : "not computed yet"),
+        element("td", { class: "number" }, brief(this.steps.gradient(k))), element("td", {}, where(node.file, node.line)),
+      );
+    });
+    const heads = ["name", "computed as", "value", `∂${this.graph.of}/∂…`, "where"];
+    const more = this.graph.nodes.length - rows.length;
+    byId("list").replaceChildren(
+      element("table", {},
+        element("thead", {}, element("tr", {}, ...heads.map((head) => element("th", { scope: "col" }, head)))),
+        element("tbody", {}, ...rows)),
+      more > 0 ? element("p", {}, `${more} more nodes: find them in the graph.`) : "",
+    );
+  }
+}
+
+export function where(file: string | null, line: number | null): string {
+  return file === null ? "" : `${file.split("/").pop()}:${line}`;
+}

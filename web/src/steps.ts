@@ -1,0 +1,74 @@
+// Where in the evaluation and the sweep the page stands: 0 … nodes evaluated, then one step for each use of the sweep.
+import type { Graph, Told } from "./data";
+import { brief } from "./numbers";
+
+export class Steps {
+  position: number;
+  private listeners: (() => void)[] = [];
+  private known: { use: number; total: Told }[][];
+
+  constructor(readonly graph: Graph) {
+    this.known = graph.nodes.map(() => []);
+    graph.uses.forEach((use, k) => this.known[use.from].push({ use: k, total: use.total }));
+    this.position = this.last;
+  }
+
+  get last(): number {
+    return this.graph.nodes.length + this.graph.uses.length;
+  }
+
+  // How many edges of the sweep have been taken; negative during the evaluation.
+  get swept(): number {
+    return this.position - this.graph.nodes.length;
+  }
+
+  go(position: number): void {
+    const to = Math.max(0, Math.min(this.last, Math.round(position)));
+    if (to === this.position) return;
+    this.position = to;
+    for (const listener of this.listeners) listener();
+  }
+
+  onChange(listener: () => void): void {
+    this.listeners.push(listener);
+  }
+
+  evaluated(node: number): boolean {
+    return node < this.position;
+  }
+
+  // The gradient that has arrived at a node so far; null: none yet.
+  gradient(node: number): Told {
+    if (this.swept < 0) return null;
+    if (this.swept === this.graph.uses.length) return this.graph.nodes[node].gradient;
+    let found: Told = node === this.graph.root ? this.graph.nodes[node].gradient : null;
+    for (const { use, total } of this.known[node]) {
+      if (use < this.swept) found = total;
+      else break;
+    }
+    return found;
+  }
+
+  // The node that the current step is about, and the use, in the sweep.
+  get current(): { node: number; use: number | null } | null {
+    if (this.position === 0) return null;
+    if (this.swept <= 0) return { node: this.position - 1, use: null };
+    const use = this.swept - 1;
+    return { node: this.graph.uses[use].from, use };
+  }
+
+  // The step in words.
+  told(): string {
+    const { nodes, uses } = this.graph;
+    const now = this.current;
+    if (now === null) return "before the first operation";
+    const node = nodes[now.node];
+    if (now.use === null) {
+      const made = node.formula ? `${node.name} = ${node.formula}` : `${node.name} is given`;
+      return `evaluation, step ${this.position} of ${nodes.length}: ${made}, ${brief(node.value)}`;
+    }
+    const use = uses[now.use];
+    const received = `${node.name} receives ${brief(use.contribution, true)} via ${nodes[use.to].name}`;
+    return `sweep, step ${this.swept} of ${uses.length}: ${received}; its gradient is ${brief(use.total)} so far`;
+  }
+}
