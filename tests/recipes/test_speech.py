@@ -16,7 +16,7 @@ from microgradient.data.wav import read_wav
 from microgradient.errors import DataError
 from microgradient.nn.functional import ctc_loss
 from microgradient.recipes import speech_data
-from microgradient.recipes.speech import Speech
+from microgradient.recipes.speech import SpeechPredictor
 from microgradient.recipes.speech_baseline import equal_parts
 from microgradient.recipes.speech_data import Spoken
 from microgradient.recipes.speech_decoding import beam_search, edit_distance
@@ -135,6 +135,18 @@ def test_no_voice_is_in_two_parts(tones):
         assert x[: n * 4].any()
 
 
+def test_a_recording_is_understood_alike_alone_and_beside_longer_ones():
+    mg.manual_seed(0)
+    predictor = SpeechPredictor({})
+    mels = [log_mels(dialled("3" * count)) for count in (1, 14, 9, 2, 30)]  # of 0.4 s to 10 s
+    together = predictor.log_probabilities(mels)
+    for x, found in zip(mels, together, strict=True):
+        [alone] = predictor.log_probabilities([x])
+        assert alone.shape == (-(-len(x) // module.STEP), 11)
+        np.testing.assert_allclose(found, alone, rtol=0, atol=1e-5)
+    assert predictor.log_probabilities([]) == []
+
+
 def test_the_baseline_tells_tones():
     strings = ["12", "3", "405", "67", "89", "210"] * 3
     mels = [log_mels(dialled(string)) for string in strings]
@@ -184,4 +196,3 @@ def test_speech_is_made_once_and_kept(tmp_path, monkeypatch):
         speech_data.Espeak("speech").say("no-such-voice", "one")
     monkeypatch.setattr(speech_data, "VOICES", ("f2",))
     check_missing_package(monkeypatch, "speech", "espeakng_loader")
-    assert Speech.field == "sound"

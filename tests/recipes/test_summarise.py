@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from properties import built, check_missing_package, check_overfits, check_predicts, check_resumes
 
 import microgradient as mg
-from microgradient.data.docstrings import load_docstrings
+from microgradient.data.docstrings import Docstring, load_docstrings
 from microgradient.data.rouge import longest_common_subsequence, rouge_l
 from microgradient.errors import DataError
 from microgradient.recipes import summarise
@@ -33,6 +33,30 @@ def test_rouge_l_as_in_its_paper():
     assert rouge_l("Police killed, the gunman!", reference) == 1
     assert rouge_l("the", reference) == pytest.approx(2 * 1 * 0.25 / 1.25)
     assert rouge_l("", reference) == 0
+    assert rouge_l("read_file", "Read file") == 1
+
+
+def test_of_docstrings_that_are_read_alike_one_is_kept():
+    read = "This is what is read of it, however it is broken into lines, and it is the same each time. " * 2
+    texts = [
+        Docstring("a.py", "f", (), "Sort the rows.", f"{read} One."),
+        Docstring("b.py", "g", (), "Sort the columns.", read.replace(", ", ",\n    ") + " Another end."),
+        Docstring("c.py", "h", (), "sort the rows", "All else differs."),
+        Docstring("d.py", "i", (), "Sort the cells.", "This is another body."),
+        Docstring("e.py", "j", (), "Too short.", "A third one."),
+    ]
+    assert [text.file for text in summarise._different(texts)] == ["a.py", "d.py"]
+
+
+@pytest.mark.slow
+def test_nothing_that_is_read_of_a_real_docstring_is_in_two_parts():
+    recipe = built("summarise", packages="numpy")
+    longest = recipe.predictor.shapes[-1][0]
+    learnt, held_out = (
+        {tuple(recipe._example(text)[0][0][:longest]) for text in part} for part in (recipe.training, recipe.test)
+    )
+    assert len(held_out) == len(recipe.test)
+    assert not learnt & held_out
 
 
 @given(words, words)

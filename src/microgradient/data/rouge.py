@@ -10,12 +10,13 @@ import numpy as np
 
 def rouge_l(text: str, reference: str) -> float:
     """The F-measure of the longest common subsequence of words, from 0 to 1: Lin, "ROUGE: a package for automatic evaluation of
-    summaries" (2004), section 3, with precision and recall of equal weight. Words are runs of letters and digits, case aside.
+    summaries" (2004), section 3, with precision and recall of equal weight. Words are runs of letters and digits, case aside;
+    all else, underscores too, stands between them.
 
     >>> rouge_l("police kill the gunman", "Police killed the gunman.")
     0.75
     """
-    ours, theirs = (re.findall(r"\w+", each.lower()) for each in (text, reference))
+    ours, theirs = (re.findall(r"[^\W_]+", each.lower()) for each in (text, reference))
     if not ours or not theirs:
         return float(ours == theirs)
     return 2 * longest_common_subsequence(ours, theirs) / (len(ours) + len(theirs))

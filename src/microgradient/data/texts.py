@@ -26,6 +26,16 @@ def read_texts(names: Sequence[str], by_line: bool = False) -> list[str]:
     return texts
 
 
+def normalized(text: str) -> str:
+    """A text but for case, the width of its spaces and the marks at its ends. Two that differ in nothing else may not be in two
+    parts of a split.
+
+    >>> normalized(" Log  out:") == normalized("log out")
+    True
+    """
+    return " ".join(text.lower().split()).strip(" .,:;…!?。：！？")
+
+
 def unknown_characters(texts: Iterable[str], known: Callable[[str], bool], done: str) -> list[str]:
     """A note that names the characters of texts that are not known and says what was done with them; no note if all are.
 

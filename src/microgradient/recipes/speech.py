@@ -28,6 +28,7 @@ from .speech_decoding import beam_search, word_error
 
 STEP = 4  # frames of a step
 FRAMES = 320  # of a recording to learn from, 3.2 s
+_GRID = 40  # frames: a longer recording is padded to a multiple of them
 _AT_ONCE = 64
 
 
@@ -85,15 +86,18 @@ class SpeechPredictor(Predictor):
         }
 
     def log_probabilities(self, mels: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
-        """Of the labels at each step of each recording, (steps, 11)."""
-        found: list[NDArray[np.float32]] = []
-        longest = max([FRAMES, *map(len, mels)])
+        """Of the labels at each step of each recording, (steps, 11). The GRU reads the padding too: how long it is depends on
+        the recording alone, not on those beside it."""
+        found: dict[int, NDArray[np.float32]] = {}
+        lengths = np.array([max(FRAMES, -(-len(x) // _GRID) * _GRID) for x in mels], int)
         with self.inference():
-            for start in range(0, len(mels), _AT_ONCE):
-                part = mels[start : start + _AT_ONCE]
-                scores = mg.log_softmax(self.model(padded(part, -(-longest // STEP) * STEP)), axis=2).data
-                found += [scores[: -(-len(x) // STEP), k] for k, x in enumerate(part)]
-        return found
+            for length in np.unique(lengths).tolist():
+                rows = np.flatnonzero(lengths == length).tolist()
+                for start in range(0, len(rows), _AT_ONCE):
+                    part = rows[start : start + _AT_ONCE]
+                    logs = mg.log_softmax(self.model(padded([mels[row] for row in part], length)), axis=2).data
+                    found |= {row: logs[: -(-len(mels[row]) // STEP), k] for k, row in enumerate(part)}
+        return [found[row] for row in range(len(mels))]
 
     def read(self, names: Sequence[str]) -> list[NDArray[np.float32]]:
         files = wav_files(names)

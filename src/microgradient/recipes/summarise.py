@@ -13,7 +13,7 @@ import numpy as np
 from ..data.docstrings import Docstring, load_docstrings
 from ..data.pieces import CAPITAL, Pieces
 from ..data.rouge import rouge_l
-from ..data.texts import read_texts
+from ..data.texts import normalized, read_texts
 from ..train.options import Options, option
 from ..train.predictor import Predictor
 from ..train.recipe import Metric
@@ -21,6 +21,7 @@ from .seq2seq import END
 from .writer import Codes, Writer, WriterRecipe
 
 _MERGES, _READ = 1500, 160  # merges of pieces; characters of a body that are looked at
+_ALIKE = 80  # characters of bodies that are the same if no more than these are: a body of many pieces is cut off early
 _SIGNATURE = re.compile(r"\s*(?:def )?(\w+)\(([^()\n]*)\)[^\n]*(?:\n|$)")
 
 
@@ -65,8 +66,8 @@ class SummarisePredictor(Writer):
         """The name and the arguments in words, and the beginning of what follows."""
         found = _SIGNATURE.match(text)
         name = heading(found[1], re.findall(r"(?:^|,)[\s*]*(\w+)", found[2])) if found else ""
-        body = " ".join(text[found.end() if found else 0 :].split())
-        return [[*self.pieces.encode(name), END, *self.pieces.encode(body[:_READ]), END]]
+        body = _beginning(text[found.end() if found else 0 :])
+        return [[*self.pieces.encode(name), END, *self.pieces.encode(body), END]]
 
     def read(self, names: Sequence[str]) -> list[str]:
         return [text for text in read_texts(names) if text.strip()]
@@ -82,10 +83,10 @@ def mean_rouge(texts: Sequence[str], references: Sequence[str]) -> float:
 
 class Summarise(WriterRecipe):
     """Docstrings with a first line and a body after a blank line, of the standard library and of installed packages. Those of
-    a file are in one part: a tenth of the files is held out, a twentieth chooses the epoch. Of docstrings with the same first
-    line or the same body one is kept. The model reads the name, the arguments and the beginning of the body, and may copy from
-    them. There are two baselines: the first sentence of the body, and the name in words. Sizes and rates were chosen with
-    other seeds.
+    a file are in one part: a tenth of the files is held out, a twentieth chooses the epoch. The model reads the name, the
+    arguments and at most 160 characters of the body, and may copy from them. Of docstrings with the same first line, or with
+    bodies whose first 80 characters are the same, one is kept. There are two baselines: the first sentence of the body, and
+    the name in words. Sizes and rates were chosen with other seeds.
 
     Run it by `microgradient train summarise`.
     """
@@ -167,11 +168,17 @@ def _input(text: Docstring) -> str:
     return f"{text.name}({', '.join(text.arguments)})\n{text.body}"
 
 
+def _beginning(body: str) -> str:
+    """What the model reads of a body."""
+    return " ".join(body.split())[:_READ]
+
+
 def _different(texts: Iterable[Docstring]) -> list[Docstring]:
-    """The first of those that say the same, in their first line or after it; only lines of at least three words."""
+    """The first of those with the same first line, or with the same beginning of the body; only lines of at least three words."""
     seen, found = set[str](), []
     for text in texts:
-        if seen.isdisjoint({text.summary, text.body}) and len(text.summary.split()) >= 3:
+        parts = {normalized(text.summary), normalized(_beginning(text.body)[:_ALIKE])}
+        if seen.isdisjoint(parts) and len(text.summary.split()) >= 3:
             found.append(text)
-        seen |= {text.summary, text.body}
+        seen |= parts
     return found
