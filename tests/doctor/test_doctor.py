@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from examination import train
-from zoo import adam, ce, classes, mlp
+from material import adam, ce, classes, mlp
 
 import microgradient as mg
 from microgradient import nn, optim, random

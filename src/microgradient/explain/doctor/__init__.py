@@ -1,7 +1,7 @@
 """`mg.doctor`: why a model does not learn, where, and what to change.
 
 `examine` looks at one forward and backward pass (`probe`, `graph`, `case`) and at a few steps (`trial`), all of which is undone
-(`snapshot`). The rules are in `signal_rules`, `loss_rules`, `number_rules` and `step_rules`; `diagnosis` is what comes of it.
+(`snapshot`). The files with `rules` in their names hold the rules; `diagnosis` is what comes of it.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from ...tape import Node
 from ...tensor import Tensor
 from .diagnosis import Layer
 from .graph import Graph, WeightUse, rms, size
-from .probe import Pass
+from .probe import Pass, predicted
 from .trial import Trial
 
 _HALF_FLAT = 0.01  # an entry is saturated where the derivative is below this part of its largest
@@ -66,9 +66,19 @@ class Case:
         found = {name: self.graph.adjoint(p.node) for name, p in self.parameters.items()}
         return {name: g for name, g in found.items() if g is not None}
 
+    @functools.cached_property
+    def finite(self) -> bool:
+        """Whether the loss and all gradients are."""
+        return bool(np.isfinite(self.seen.value)) and all(np.isfinite(g).all() for g in self.gradients.values())
+
     def kind(self, layer: str) -> str:
         """The class of a layer."""
         return type(self.modules[layer]).__name__ if layer in self.modules else ""
+
+    @functools.cached_property
+    def predictions(self) -> Any:
+        """What the model returned to `loss_fn`, with a row an example, if that is one array."""
+        return predicted(self.seen.probe.calls)
 
     @functools.cached_property
     def uses_by_layer(self) -> dict[str, list[WeightUse]]:
@@ -167,6 +177,19 @@ class Case:
 def layer_of(parameter: str) -> str:
     """The path of the module that holds a parameter."""
     return parameter.rpartition(".")[0]
+
+
+def named(layer: str) -> str:
+    """What a layer is called in a sentence; the model has an empty path."""
+    return layer or "model"
+
+
+def inputs_of(use: WeightUse) -> int:
+    """How many entries each weighted sum has."""
+    w, y = np.asarray(use.weight), use.node
+    if y.op is not None and y.op.name == "conv":
+        return int(np.prod(w.shape[1:]))
+    return int(w.shape[0]) if w.ndim == 2 else int(w.shape[-1])
 
 
 def _gradient_entering(graph: Graph, uses: list[WeightUse]) -> float | None:

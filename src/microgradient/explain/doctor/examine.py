@@ -11,7 +11,7 @@ from ...errors import ArgumentTypeError, MicrogradientError
 from ...nn import Module
 from ...optim import Optimizer
 from ...random import shared_generator
-from . import loss_rules, number_rules, signal_rules, step_rules
+from . import data_rules, depth_rules, fit_rules, loss_rules, number_rules, policy_rules, step_rules, unit_rules
 from .case import Case
 from .diagnosis import Diagnosis, Finding
 from .probe import observed
@@ -27,17 +27,21 @@ RULES: tuple[Callable[[Case], Any], ...] = (
     loss_rules.stretched,
     loss_rules.wrong_sign,
     step_rules.no_gradient,
-    signal_rules.unnormalised_data,
-    signal_rules.symmetric,
-    signal_rules.dead_relu,
-    signal_rules.saturation,
-    signal_rules.exploding,
-    signal_rules.vanishing,
-    signal_rules.frozen_batch_norm,
+    data_rules.unnormalised_data,
+    unit_rules.symmetric,
+    unit_rules.dead_relu,
+    unit_rules.saturation,
+    depth_rules.exploding,
+    depth_rules.through_time,
+    depth_rules.vanishing,
+    data_rules.frozen_batch_norm,
     step_rules.outside_optimizer,
     step_rules.ascent,
     step_rules.large_rate,
     step_rules.small_rate,
+    policy_rules.entropy_collapse,
+    policy_rules.clipped_errors,
+    fit_rules.cannot_overfit,
 )
 """In the order in which findings are told."""
 
@@ -50,17 +54,22 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "labels": (*_STEPS, "saturation"),
     "shape mismatch": _STEPS,
     "wrong sign": _STEPS,
-    "no gradient": ("cannot overfit", "learning rate too small"),
-    "data not normalised": (*_SIGNALS, *_STEPS),
+    "no gradient": ("learning rate too small",),
+    "data not normalised": (*_SIGNALS, "no gradient", *_STEPS),
     "symmetric initialisation": (*_SIGNALS, *_STEPS),
     "dead relu": ("vanishing gradient", "no gradient", *_STEPS),
-    "saturation": ("vanishing gradient", "exploding gradient", *_STEPS),
+    "saturation": ("vanishing gradient", "exploding gradient", "no gradient", *_STEPS),
     "exploding gradient": ("saturation", *_STEPS),
     "vanishing gradient": ("learning rate too small", "cannot overfit"),
+    "entropy collapse": ("no gradient", "saturation", "cannot overfit", "learning rate too small"),
+    "clipped td error": ("no gradient", *_STEPS),
+    "cannot overfit": ("no gradient", "learning rate too small"),
+    "not in optimizer": ("cannot overfit",),
+    "frozen batch norm": ("cannot overfit", "dead relu"),
     "learning rate too large": ("cannot overfit",),
     "learning rate too small": ("cannot overfit",),
 }
-"""Which findings another one explains, so that they are hidden. A NaN explains all."""
+"""Which findings another one explains, so that they are hidden. Numbers that are not finite explain all."""
 
 
 def doctor(
@@ -109,15 +118,13 @@ def doctor(
         trial = Trial(model, loss_fn, batch, optimizer, seen, state)
         case = Case(model, batch, optimizer, seen, trial)
         found = [finding for rule in RULES for finding in rule(case)]
+        shown, hidden = (found[:1], found[1:]) if not case.finite else _explained(found)
         layers = case.layers
-    shown, hidden = _explained(found)
     return Diagnosis(shown, layers, hidden, seen.value, _said(case))
 
 
 def _explained(found: list[Finding]) -> tuple[list[Finding], list[Finding]]:
     """The findings that no other explains, and the others."""
-    if any(finding.rule == "NaN" for finding in found):
-        return [f for f in found if f.rule == "NaN"], [f for f in found if f.rule != "NaN"]
     explained = {rule for finding in found for rule in EXPLAINS.get(finding.rule, ()) if rule != finding.rule}
     return [f for f in found if f.rule not in explained], [f for f in found if f.rule in explained]
 

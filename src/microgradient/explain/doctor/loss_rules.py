@@ -147,9 +147,9 @@ def wrong_sign(case: Case) -> Iterator[Finding]:
     """An error that the loss counts as good: its derivative in a squared error, or in minus a log-likelihood, is negative."""
     graph = case.graph
     told = {
-        "squared error": [g for node in _squared_errors(case) if (g := graph.adjoint(node)) is not None],
+        "error": [g for node in squared_errors(case) if (g := graph.adjoint(node)) is not None],
         "negative log-likelihood": [
-            -np.asarray(g) for node in _picked_logarithms(case) if (g := graph.adjoint(node)) is not None
+            -np.asarray(g) for node in picked_logarithms(case) if (g := graph.adjoint(node)) is not None
         ],
     }
     for name, adjoints in told.items():
@@ -167,17 +167,19 @@ def wrong_sign(case: Case) -> Iterator[Finding]:
             return
 
 
-def _squared_errors(case: Case) -> Iterator[Node]:
-    """Squares of a prediction minus a constant."""
-    for node in case.graph.of("multiply", "square", "power"):
+def squared_errors(case: Case) -> Iterator[Node]:
+    """Squares and absolute values of a prediction minus a constant, and Huber's mixture of them."""
+    for node in case.graph.of("multiply", "square", "power", "abs"):
         inside = node.parents[0]
         if node.op is not None and node.op.name == "multiply" and node.parents[1] is not inside:
-            continue
-        if inside is not None and _is_error(case, inside):
+            if inside is None or inside.op is None or inside.op.name != "clip":
+                continue
+            inside = inside.parents[0]
+        if inside is not None and is_error(case, inside):
             yield node
 
 
-def _is_error(case: Case, node: Node) -> bool:
+def is_error(case: Case, node: Node) -> bool:
     """Whether `node` is a prediction minus a target, or the other way round."""
     if node.op is None or node.op.name != "subtract" or not case.graph.after_the_weights(node):
         return False
@@ -186,7 +188,7 @@ def _is_error(case: Case, node: Node) -> bool:
     return (a is None) is not (b is None) and np.size(target) > 0 and np.asarray(target).dtype.kind in "fiub"
 
 
-def _picked_logarithms(case: Case) -> Iterator[Node]:
+def picked_logarithms(case: Case) -> Iterator[Node]:
     """Log-probabilities of labels."""
     for node in case.graph.of("index", "take_along_axis"):
         if _by_labels(case, node) and case.graph.through_views(node.parents[0]) in case.graph.log_softmaxes:
@@ -222,7 +224,7 @@ def unfit_targets(case: Case) -> Iterator[Finding]:
     """Targets that the model's last function can't give, or that are no chances where chances are compared."""
     graph = case.graph
     for node in graph.of("subtract"):
-        if not _is_error(case, node):
+        if not is_error(case, node):
             continue
         signal = 0 if node.parents[0] is not None else 1
         last = graph.through_views(node.parents[signal])

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...tape import Node
 from .case import Case
+from .depth_rules import overflow
 from .diagnosis import Finding
 
 CURES = {
@@ -26,11 +27,10 @@ CURES = {
 
 def not_finite(case: Case) -> Iterator[Finding]:
     """The first NaN or infinity, where the loss or a gradient is not finite."""
-    loss, gradients = case.seen.value, case.gradients
-    bad = [name for name, g in gradients.items() if not np.isfinite(g).all()]
-    if np.isfinite(loss) and not bad:
+    if case.finite:
         return
-    yield _bad_parameter(case) or _bad_data(case) or _producer(case) or _bad_sweep(case, bad)
+    bad = [name for name, g in case.gradients.items() if not np.isfinite(g).all()]
+    yield _bad_parameter(case) or _bad_data(case) or overflow(case) or _producer(case) or _bad_sweep(case, bad)
 
 
 def _bad_parameter(case: Case) -> Finding | None:

@@ -19,8 +19,14 @@ FARTHER = 1000.0  # times the step
 def no_gradient(case: Case) -> Iterator[Finding]:
     """Parameters that should be trained and that the loss does not depend on."""
     trained = {name: p for name, p in case.parameters.items() if p.node is not None}
-    missing = [name for name, p in trained.items() if p.node not in case.seen.adjoints]
+    held = None if case.optimizer is None else {id(p) for g in case.optimizer.param_groups for p in g["params"]}
+    missing = [
+        name
+        for name, p in trained.items()
+        if p.node not in case.seen.adjoints and (held is None or id(p) in held or len(case.gradients) == 0)
+    ]
     if not case.parameters or (trained and not missing):
+        yield from _zero_gradient(case)
         return
     if not trained:
         yield Finding(
@@ -44,6 +50,24 @@ def no_gradient(case: Case) -> Iterator[Finding]:
     yield Finding(
         "no gradient", missing[0], evidence, "The forward pass does not use them.",
         "Use the layer in `forward`, or take it out of the model.", f"h = self.{missing[0].rpartition('.')[0]}(h)", numbers,
+    )  # fmt: skip
+
+
+def _zero_gradient(case: Case) -> Iterator[Finding]:
+    """Parameters whose gradient is 0 in every step."""
+    zero = [
+        name
+        for name, g in case.gradients.items()
+        if name in case.trial.always_zero and not np.any(g) and case.trial.steps > 4
+    ]
+    if not zero or (len(zero) == len(case.gradients) and case.seen.value == 0):  # there is nothing left to learn
+        return
+    shown = ", ".join(f"`{name}`" for name in zero[:4]) + (f" and {len(zero) - 4} more" if len(zero) > 4 else "")
+    yield Finding(
+        "no gradient", zero[0],
+        f"The gradient of {len(zero)} of {len(case.gradients)} parameters is exactly 0 in {case.trial.steps} steps: {shown}.",
+        "What is computed from them is multiplied by zero, clipped, or behind units that are off.",
+        "Look at what follows them.", f"print(mg.why(model.{zero[0]}, of=loss))", {"parameters": float(len(zero))},
     )  # fmt: skip
 
 
@@ -140,14 +164,14 @@ def small_rate(case: Case) -> Iterator[Finding]:
     """Steps that are nothing beside the weights, while ones a thousand times as large would still lower the loss."""
     trial = case.trial
     ratio = _step(case)
-    if ratio is None or not ratio < TINY_STEP or not trial.line.get(FARTHER, math.inf) < trial.losses[0]:
+    if ratio is None or not (ratio < TINY_STEP and trial.slope < 0 and trial.not_higher(FARTHER)):
         return
-    farthest = max(factor for factor, loss in trial.line.items() if loss < trial.losses[0])
+    farthest = max(factor for factor in trial.line if trial.not_higher(factor))
     better = _rate(case) * 10.0 ** round(math.log10(1e-3 / ratio)) if ratio > 0 else 1e-3
     yield Finding(
         "learning rate too small", "optimizer",
         f"One step changes the weights by {100 * ratio:.2g} % of their size (about 0.1 % is usual), and a step {farthest:,.0f} "
-        "times as large would still lower the loss.",
+        "times as large would not be too large.",
         f"The learning rate {_rate(case):g} is too small.",
         "Raise it.",
         f"optimizer = mg.optim.{type(case.optimizer).__name__}(model.parameters(), lr={better:.0e})",

@@ -17,7 +17,7 @@ from ...random import shared_generator
 from ...tape import backward, topological
 from ...tensor import Tensor
 from .graph import rms
-from .probe import Pass, Quiet, checked, taping
+from .probe import Call, Pass, Quiet, checked, predicted, taping
 
 STEPS = 12  # with the user's optimiser
 OWN_STEPS = 20  # with one of ours, where there is none or it gets nowhere
@@ -48,6 +48,10 @@ class Trial:
         self.line: dict[float, float] = {}
         self.slope = self.ascent = math.nan
         self.own: list[float] = [seen.value]
+        self.predictions: Any = None  # of the last step
+        self.steps = 0
+        self.always_zero: set[str] = set()
+        self._largest: dict[str, float] = {}
         self._names = {id(p): name for name, p in model.named_parameters()}
         self._start = {id(p): p.raw for p in model.parameters()}
         found = [seen.adjoints[p.node] for p in self._trained(model.parameters(), seen) if p.node is not None]
@@ -57,6 +61,13 @@ class Trial:
             self._by_optimizer(optimizer, seen)
         if optimizer is None or not self.losses[-1] < 0.95 * self.losses[0]:
             self._by_adam(seen)
+        self.steps = max(len(self.losses), len(self.own)) - 1
+        self.always_zero = {name for name, g in self._largest.items() if g == 0}
+
+    def not_higher(self, factor: float) -> bool:
+        """Whether the loss is not higher, but for rounding, after `factor` times the step."""
+        start = self.losses[0]
+        return self.line.get(factor, math.inf) <= start + 1e-5 * abs(start)
 
     def _trained(self, parameters: Iterable[Tensor], seen: Pass) -> list[Tensor]:
         return [p for p in parameters if p.node is not None and seen.adjoints.get(p.node) is not None]
@@ -84,7 +95,7 @@ class Trial:
             for p in trained:
                 p.store((before[id(p)] + factor * moved[id(p)]).astype(p.raw.dtype))
             self.line[factor] = self._loss()[0]
-            if factor > 1 and not self.line[factor] < self.losses[0]:
+            if not self.not_higher(factor) and factor > 1:
                 break
         for p in held:
             p.store(after[id(p)])
@@ -125,12 +136,21 @@ class Trial:
         """The loss, and the gradients of the parameters that it reaches."""
         shared_generator().set_state(self._state)
         with taping(Quiet()):
+            handle = self._model.register_forward_hook(self._keep_predictions)
             loss = checked(self._loss_fn(self._model, self._batch))
+            handle.remove()
             value = float(loss.raw.reshape(()))
             if loss.node is None or not parameters:
                 return value, {}
             found = backward(topological([loss.node]), {loss.node: np.ones(loss.raw.shape, loss.raw.dtype)}, ARRAY)
-            return value, {id(p): found[p.node] for p in parameters if p.node in found}
+            gradients = {id(p): found[p.node] for p in parameters if p.node in found}
+            for key, g in gradients.items():
+                if (name := self._names.get(key)) is not None:
+                    self._largest[name] = max(self._largest.get(name, 0.0), float(np.abs(g).max(initial=0.0)))
+            return value, gradients
+
+    def _keep_predictions(self, model: Module, args: Any, output: Any) -> None:
+        self.predictions = predicted([Call("", model, args, output)])
 
 
 def _ascent(optimizer: Optimizer, gradients: dict[int, Any]) -> float:
