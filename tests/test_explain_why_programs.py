@@ -262,3 +262,61 @@ def test_after_a_compiled_step_the_advice_is_to_trace_it():
     with mg.trace():
         step()
     assert mg.why(w, 1).gradient == 4.0
+
+
+def readable(found, lines=22):
+    """The explanation, after a check that it is short and adds up."""
+    text = found.text().splitlines()
+    assert len(text) <= lines
+    assert found.sum == pytest.approx(found.gradient, rel=1e-4, abs=1e-6 * found.scale)
+    assert sum(e.contribution for e in found.edges) + found.more[1] == pytest.approx(found.sum, rel=1e-12)
+    for _, sums in found.groups:
+        assert np.sum(sums) == pytest.approx(found.sum, rel=1e-9, abs=1e-12 * found.scale)
+    return text
+
+
+def test_a_weight_of_a_convolution_stays_readable():
+    rng = np.random.default_rng(0)
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(4 * 13 * 13, 10))
+    with mg.trace():
+        loss = cross_entropy(model(mg.tensor(rng.standard_normal((8, 1, 28, 28)))), mg.tensor(rng.integers(0, 10, 8)))
+        loss.backward()
+    found = mg.why(model[0].weight, (3, 0, 1, 1))
+    text = readable(found)
+    assert found.paths == 8 * 26 * 26
+    assert [along.partition(" of ")[0] for along, _ in found.groups] == ["example, axis 0", "axis 2", "axis 3"]
+    assert any(line.startswith("  and 5,400 more: ") for line in text)
+
+
+def test_a_weight_that_is_used_in_every_time_step_is_added_up_by_step_and_by_example():
+    rng = np.random.default_rng(0)
+    lstm, out = nn.LSTM(3, 5, batch_first=True), nn.Linear(5, 2)
+    with mg.trace():
+        h, _ = lstm(mg.tensor(rng.standard_normal((12, 20, 3)).astype(np.float32)))
+        loss = cross_entropy(out(h[:, -1]), mg.tensor(rng.integers(0, 2, 12)))
+        loss.backward()
+    found = mg.why(lstm.weight_hh_l0, (3, 4))
+    readable(found)
+    assert [len(sums) for _, sums in found.groups] == [20, 12]
+    along = [along for along, _ in found.groups]
+    assert along[0] == "use, in order of evaluation"
+    assert along[1].startswith("example, axis 0 of ")
+    assert along[1].endswith(" and 19 more like it")
+    readable(mg.why(lstm.weight_hh_l0, (3, 4), top=1))
+    assert len(mg.why(lstm.weight_hh_l0).text().splitlines()) <= 22
+    found = mg.why(lstm.weight_ih_l0, (3, 1))  # all steps in one product: its rows are not examples
+    readable(found)
+    assert [along.partition(" of ")[0] for along, _ in found.groups] == ["axis 0"]
+
+
+def test_a_row_of_an_embedding_stays_readable():
+    rng = np.random.default_rng(0)
+    words = mg.tensor(rng.integers(0, 3, (16, 32)))
+    embedding, head = nn.Embedding(5, 4), nn.Linear(4, 5)
+    with mg.trace():
+        loss = cross_entropy(mg.reshape(head(embedding(words)), (-1, 5)), mg.reshape(words, (-1,)))
+        loss.backward()
+    found = mg.why(embedding.weight, (1, 2))
+    assert found.paths == np.sum(words.raw == 1) > 100
+    readable(found)
+    assert not any("example" in along for along, _ in found.groups)

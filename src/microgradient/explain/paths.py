@@ -6,7 +6,7 @@ entry is the same number there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,18 +60,6 @@ class EntryPaths:
     contributions: Any
     part: int | None = None
 
-    def groups(self, name: str, batch: int | None) -> list[tuple[str, Any]]:
-        """(what is added up, the sums) along each axis of the result: the sums of each array add up to the contributions."""
-        axes = range(self.places.shape[1] if self.places is not None and self.places.shape[1] > 1 else 0)
-        return [
-            (
-                f"{'example, ' if axis == batch else ''}axis {axis} of {name}",
-                np.bincount(self.places[:, axis], self.contributions),
-            )
-            for axis in axes
-            if np.ptp(self.places[:, axis])
-        ]
-
     def result(self, sweep: Sweep) -> Node:
         """The node of the result."""
         node = self.use.node
@@ -107,3 +95,23 @@ def entry_paths(views: Views, one_hot: Any) -> Iterator[EntryPaths]:
             up, down = (np.asarray(a, np.float64)[touched] for a in (up, local))
             with np.errstate(all="ignore"):
                 yield EntryPaths(use, np.argwhere(touched), up, down, up * down, part if several else None)
+
+
+def groups(uses: Sequence[EntryPaths], sweep: Sweep, top: int) -> Iterator[tuple[str, Any]]:
+    """(along what, sums) along each axis of the results, where there are more than `top` paths into one or several like it.
+
+    A layer that is used in every time step has a result in each: their paths are added up together, example by example.
+    """
+    alike: dict[Any, list[EntryPaths]] = {}
+    for use in uses:
+        if use.places is not None and use.places.shape[1] > 1:
+            alike.setdefault((use.use.op.name, use.part, use.places.shape[1]), []).append(use)
+    for same in alike.values():
+        places = np.concatenate([use.places for use in same])
+        contributions = np.concatenate([use.contributions for use in same])
+        node = same[0].use.node
+        name = sweep.names[node] + (f" and {len(same) - 1:,} more like it" if len(same) > 1 else "")
+        for axis in range(places.shape[1] if len(places) > top else 0):
+            if np.ptp(places[:, axis]):
+                example = "example, " if axis == sweep.batch_axis(node) else ""
+                yield f"{example}axis {axis} of {name}", np.bincount(places[:, axis], contributions)

@@ -119,9 +119,15 @@ class Sweep:
         return tangent(use.node, use.argument, np.ones(use.parent.shape, use.parent.dtype))
 
     def batch_axis(self, node: Node) -> int | None:
-        """Which axis of the result counts the examples, where it is known: the first, in layers of `nn` that take a batch."""
+        """Which axis of the result counts the examples, where it is known: the first, in layers of `nn` that take a batch.
+
+        Where a layer flattens examples with positions on the way, its first axis is longer than that of what it gives: None.
+        """
         layer = self.step(node).layer
-        return None if layer is None or getattr(layer, "batch_first", True) is False else 0
+        if layer is None or getattr(layer, "batch_first", True) is False:
+            return None
+        last = next(other for other in reversed(self.order) if self.step(other).layer is layer)
+        return 0 if node.shape and last.shape and node.shape[0] == last.shape[0] else None
 
     def is_literal(self, node: Node) -> bool:
         """Whether `node` is a number in a formula, without a name."""

@@ -18,7 +18,7 @@ from ..tensor import Tensor
 from .explanation import Edge, Why
 from .names import named_objects, user_variables
 from .nonfinite import first_nan, zero_times_infinity
-from .paths import VIEWS, Views, entry_paths
+from .paths import VIEWS, Views, entry_paths, groups
 from .render import largest, short
 from .replay import check
 from .sentences import sentence
@@ -134,9 +134,8 @@ def _of_entry(node: Node, index: tuple[int, ...], value: Any, gradient: Any, swe
     found.keep([float(path.contributions[k]) for path, k in paths], edge, top)
     if top is not None and len(uses) > top:  # a recurrent layer uses its weights once in each time step
         found.groups.append(("use, in order of evaluation", np.array([np.sum(use.contributions) for use in uses])))
-    for use in uses:
-        if top is not None and len(use.contributions) > top:
-            found.groups += use.groups(sweep.names[use.use.node], sweep.batch_axis(use.use.node))
+    if top is not None:
+        found.groups += groups(uses, sweep, top)
     found.check = check(sweep, node, value, one_hot, gradient, found.scale)
     return found
 
