@@ -234,6 +234,11 @@ class Value:
     def __repr__(self) -> str:
         return f"Value(data={self.data}, grad={self.grad})"
 
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        from .explain.display import of_value
+
+        return of_value(self)
+
     def __float__(self) -> float:
         return float(self.data)
 

@@ -372,6 +372,11 @@ class Tensor(Protocols):
                 "`opt.step()` or under `with mg.no_grad():`.",
             )
 
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        from .explain.display import of_tensor
+
+        return of_tensor(self)
+
     __hash__ = object.__hash__  # by identity
 
     def __pow__(self, other: Operand, /) -> Tensor:

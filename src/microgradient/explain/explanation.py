@@ -142,7 +142,9 @@ class Why:
         return rich_text(_lines(self))
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"text/plain": repr(self), "text/latex": f"$\\displaystyle {self.latex()}$"}
+        from .display import of_why
+
+        return of_why(self)
 
 
 # ------------------------------------------------------------------------------------------------------------- as text

@@ -98,6 +98,12 @@ class Paths:
         """The sum over the paths as a LaTeX `aligned` block: in symbols, in numbers, the result."""
         return "\\begin{aligned}\n" + " \\\\\n".join(_latex_rows(self)) + "\n\\end{aligned}"
 
+    def in_lines(self) -> list[str]:
+        """Each path in a line; of long ones what is not on all of them, and of that the beginning and the end."""
+        labels = [path.labels for path in self.paths]
+        common = set.intersection(*map(set, labels)) if len(labels) > 1 else set()
+        return [_shortened(path.labels, common) for path in self.paths]
+
     def text(self) -> str:
         """The paths as text without colour."""
         return plain(_lines(self))
@@ -109,7 +115,9 @@ class Paths:
         return rich_text(_lines(self))
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"text/plain": repr(self), "text/latex": f"$\\displaystyle {self.latex()}$"}
+        from .display import of_paths
+
+        return of_paths(self)
 
 
 def paths(
@@ -273,10 +281,10 @@ def _lines(found: Paths) -> list[Line]:
     if not found.count:
         told = f"no path leads from {of} to {x}"
     lines: list[Line] = [[(f"∂{of}/∂{x} = ", "bold"), (short(found.total), "bold yellow"), (f"     {told}", "")]]
-    common = set.intersection(*(set(path.labels) for path in found.paths)) if len(found.paths) > 1 else set()
+    names = found.in_lines()
     rows = [
-        [_shortened(p.labels, common), _product(p), " = ", _signed(p.contribution), mark(p.contribution)]
-        for p in found.paths
+        [name, _product(p), " = ", _signed(p.contribution), mark(p.contribution)]
+        for name, p in zip(names, found.paths, strict=True)
     ]
     for cells in columns(rows, right=(1,)):
         name, product, equals, contribution, sign = cells

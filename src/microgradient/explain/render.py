@@ -61,11 +61,23 @@ def short(value: Any) -> str:
         return number(array)
     if array.ndim == 1 and array.size <= 4:
         return f"[{', '.join(map(number, array))}]"
-    shape = f"({', '.join(map(str, array.shape))}{',' if array.ndim == 1 else ''})"
     if not array.size:
-        return f"{shape} empty"
+        return f"{_shape(array)} empty"
     wide = array.astype(np.float64)
-    return f"{shape} mean {number(np.mean(wide))} norm {number(norm(wide))}"
+    return f"{_shape(array)} mean {number(np.mean(wide))} norm {number(norm(wide))}"
+
+
+def brief(x: Any) -> str:
+    """A number, or the shape and the norm of an array; "?" for what is not known.
+
+    >>> brief(2), brief(np.ones((8, 2))), brief(None)
+    ('2.0', '(8, 2) norm 4.0', '?')
+    """
+    if x is None or isinstance(x, tuple):
+        return "?" if x is None else ", ".join("0.0" if part is None else brief(part) for part in x)
+    if not np.size(x) or np.ndim(x) == 0 or (np.ndim(x) == 1 and np.size(x) <= 4):
+        return short(x)
+    return f"{_shape(x)} norm {number(norm(x))}"
 
 
 def largest(array: Any, count: int = 4) -> str:
@@ -84,6 +96,10 @@ def largest(array: Any, count: int = 4) -> str:
         [f"{len(order) - count:,} more {number(flat[order[count:]].sum(), sign=True)}"] if len(order) > count else []
     )
     return f"{', '.join(parts)}; from {number(flat.min())} to {number(flat.max())}"
+
+
+def _shape(array: Any) -> str:
+    return f"({', '.join(map(str, np.shape(array)))}{',' if np.ndim(array) == 1 else ''})"
 
 
 def norm(value: Any) -> float:

@@ -20,7 +20,7 @@ from ..tensor import Tensor
 from .keyboard import interactive, keys_on_screen
 from .names import user_variables
 from .path_search import added
-from .render import Line, columns, cropped, mark, norm, number, plain, short, shown, sign_style, width
+from .render import Line, brief, columns, cropped, mark, number, plain, shown, sign_style, width
 from .sentences import expression, sentence
 from .sweep import Sweep, Use, sweep_of
 
@@ -145,7 +145,7 @@ class Walk:
         title: Line = [(f"{self.title(at):<14}", "bold")]
         where: Line = [(f"     {told}", "dim")] if (told := self.where(at)) else []
         if at == 0:
-            parts = [f"{self.sweep.names[n]} = {_short(self.sweep.value(n))}" for n in self.given]
+            parts = [f"{self.sweep.names[n]} = {brief(self.sweep.value(n))}" for n in self.given]
             more = f", and {len(parts) - 8:,} more" if len(parts) > 8 else ""
             return [[*title, (", ".join(parts[:8]) + more, "")]]
         if at < self.turn:
@@ -154,12 +154,12 @@ class Walk:
         formula = self.sweep.formula(node)
         head: Line = [*title, (f"∂{self.of}/∂{self.sweep.names[node]}", "bold"), (" = ", "dim")]
         arrived = next(iter(self.uses[node])).upstream
-        head += [(_short(arrived), "cyan"), (f" goes through {self.sweep.names[node]} = {formula}", ""), *where]
+        head += [(brief(arrived), "cyan"), (f" goes through {self.sweep.names[node]} = {formula}", ""), *where]
         return [head, *self._sent(node, at), [("  rule   ", "dim"), (sentence(node.op), "italic")]]
 
     def _evaluated(self, node: Node) -> Line:
         name, formula = self.sweep.names[node], self.sweep.formula(node)
-        numbers, result = self._with_numbers(node), _short(self.sweep.value(node))
+        numbers, result = self._with_numbers(node), brief(self.sweep.value(node))
         told: Line = [(name, "bold"), (f" = {formula}", "")]
         told += [(f" = {numbers}", "dim")] if numbers else []
         return [*told, (" = ", "dim"), (result, "cyan")]
@@ -181,11 +181,11 @@ class Walk:
             if self._expected[use.parent] == 1:
                 told = f"all of {told}"
             else:
-                told += f" = {_short(total)}" + (f" so far, {left:,} more to come" if left else ", complete")
+                told += f" = {brief(total)}" + (f" so far, {left:,} more to come" if left else ", complete")
             upstream, by, local = "", f"through {use.op.name}", ""
             if use.op.kind == "pointwise" and not use.parent.shape and not use.node.shape:
-                upstream, by, local = _short(use.upstream), " × ", _short(self.sweep.local(use))
-            sent = _short(use.contribution) if np.ndim(use.contribution) else number(use.contribution, sign=True)
+                upstream, by, local = brief(use.upstream), " × ", brief(self.sweep.local(use))
+            sent = brief(use.contribution) if np.ndim(use.contribution) else number(use.contribution, sign=True)
             cells = [
                 f"to {self.sweep.names[use.parent]}  ",
                 upstream,
@@ -208,12 +208,12 @@ class Walk:
         """A node in the table: its name, formula, value and adjoint at the end of step `at`; · for what is not known yet."""
         computed = self._made.get(node, 0) <= at
         if node not in self._values:
-            self._values[node] = _short(self.sweep.value(node))
+            self._values[node] = brief(self.sweep.value(node))
         value = self._values[node] if computed else "·"
         if at < self.turn:
             return [self.sweep.names[node], self.sweep.formula(node), value, ""]
         arrived, left = self.arrived(node, at)
-        adjoint = "·" if arrived is None and left else _short(0.0 if arrived is None else arrived) + " …" * (left > 0)
+        adjoint = "·" if arrived is None and left else brief(0.0 if arrived is None else arrived) + " …" * (left > 0)
         return [self.sweep.names[node], self.sweep.formula(node), value, adjoint]
 
 
@@ -305,13 +305,3 @@ def _typed(walk: Walk, state: State, key: str) -> State | None:
 def cut(text: str, columns: int) -> str:
     """`text` with at most that many columns."""
     return text if width(text) <= columns else plain([cropped([(text, "")], columns)])
-
-
-def _short(x: Any) -> str:
-    """A number, or the shape and the norm of an array."""
-    if x is None or isinstance(x, tuple):
-        return "?" if x is None else ", ".join("0.0" if part is None else _short(part) for part in x)
-    if not np.ndim(x) or (np.ndim(x) == 1 and np.size(x) <= 4):
-        return short(x)
-    shape = f"({', '.join(map(str, np.shape(x)))}{',' if np.ndim(x) == 1 else ''})"
-    return f"{shape} norm {number(norm(x))}" if np.size(x) else f"{shape} empty"

@@ -80,6 +80,11 @@ class Trace(Recording):
         where = {step.where for step in self.steps.values()}
         return f"<trace of {len(self.steps)} operations at {len(where)} places>"
 
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        from .display import of_trace
+
+        return of_trace(self)
+
 
 @overload
 def trace(x: Value | Tensor, /) -> None: ...

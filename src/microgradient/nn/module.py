@@ -399,6 +399,11 @@ class Module(Hooked):
             lines[-1] += f"  # {count:,} parameters"
         return "\n".join(lines)
 
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        from ..explain.display import of_module
+
+        return of_module(self)
+
 
 _EXTRA = "_extra_state"
 _PARTS = (Parameter, Module, list, tuple, dict)

@@ -10,11 +10,8 @@ import os
 import socket
 import struct
 import time
-import zlib
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 PREFIX = "events.out.tfevents."
 
@@ -104,16 +101,3 @@ def _masked(content: bytes) -> int:
         crc = _CRC[(crc ^ byte) & 255] ^ crc >> 8
     crc ^= 0xFFFFFFFF
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
-
-
-def png(pixels: Any) -> bytes:
-    """A PNG file of (height, width, channels) bytes: grey, grey and alpha, RGB, or RGBA."""
-    height, width, channels = pixels.shape
-    rows = b"".join(b"\0" + row.tobytes() for row in np.ascontiguousarray(pixels))
-    color = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
-
-    def chunk(name: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
-
-    head = struct.pack(">IIBBBBB", width, height, 8, color, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")

@@ -9,9 +9,10 @@ from typing import Any, Self
 
 import numpy as np
 
+from ...data.png import png
 from ...errors import ArgumentError
 from ...tensor import Tensor as Base
-from ...train.event_file import EventFile, bytes_field, double_field, float_field, png, whole_field
+from ...train.event_file import EventFile, bytes_field, double_field, float_field, whole_field
 from ..strict import differs
 
 
