@@ -215,6 +215,22 @@ def test_ctrl_c_keeps_the_best_epoch(monkeypatch, capsys):
     assert model.score(FRAME, PRICE) > 0.5
 
 
+def test_a_signal_to_terminate_is_the_programs_own(monkeypatch):
+    plain, heard = TableLearner.validation, []
+
+    def validation(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return plain(self)
+
+    monkeypatch.setattr(TableLearner, "validation", validation)
+    before = signal.signal(signal.SIGTERM, lambda number, _frame: heard.append(number))
+    try:
+        model = TableRegressor(**QUICK).fit(FRAME[["size", "colour"]], PRICE)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert (model.n_iter_, heard) == (2, [signal.SIGTERM] * 2)
+
+
 def test_cells_of_every_kind():
     whole = pandas.array([1, None, 3], dtype="Int64")
     found = frame_columns(pandas.DataFrame({

@@ -235,10 +235,12 @@ class Schema:
         return list(dict.fromkeys(encoding.source for encoding in self.encodings))
 
     def knots(self) -> list[tuple[int, list[float]]]:
-        """For every number that may bend, its place among the features and its knots, standardised as it is. Many numbers have
-        fewer knots each.
+        """For every number that may bend, its place among the features and its knots, standardised as it is. All of them together
+        bend in at most 256 places; where that leaves fewer than two to each, as of more than 128 numbers, none bends.
         """
-        most = max(2, _MOST_BENDS // max(1, sum(bool(e.knots) for e in self.encodings)))
+        most = _MOST_BENDS // max(1, sum(bool(e.knots) for e in self.encodings))
+        if most < 2:
+            return []
         found, place = [], 0
         for e in self.encodings:
             if e.knots:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,7 +28,7 @@ def frame_columns(data: Any) -> dict[str, Cells]:
     {'size': array([1.5, nan]), 'day': ['2020-01-31'], 'ok': ['True', 'False']}
     """
     names = list(data) if isinstance(data, Mapping) else list(data.columns)
-    if doubled := {str(name) for name in names if sum(str(other) == str(name) for other in names) > 1}:
+    if doubled := [name for name, times in Counter(map(str, names)).items() if times > 1]:
         raise DataError("MG182", f"The data frame has more than one column {min(doubled)!r}: rename one of them.")
     return {str(name): cells(data[name], str(name)) for name in names}
 

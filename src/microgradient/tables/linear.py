@@ -13,6 +13,7 @@ Floats = NDArray[np.float64]
 
 STRENGTHS = (10.0, 1.0, 0.2, 0.04, 0.01, 2e-3, 4e-4)
 _ITERATIONS, _TOLERANCE = 60, 1e-4
+_WIDE = 512  # features
 
 
 def solve_path(
@@ -30,13 +31,13 @@ def solve_path(
     >>> bool(abs(weight[0, 0] - 0.5) < 1e-3), bool(abs(bias[0]) < 1e-3)
     (True, True)
     """
-    features, outputs = x.shape[1], y.shape[1]
+    outputs = y.shape[1]
     shares = (weights / weights.sum())[:, None]
     center = (x * shares).sum(axis=0)
     centred = x - center
-    spectrum, axes = np.linalg.eigh((centred * shares).T @ centred)
+    spectrum, axes = _principal_axes(centred, shares)
     rotated = centred @ axes
-    weight, bias = np.zeros((features, outputs)), np.zeros((1, outputs))
+    weight, bias = np.zeros((len(spectrum), outputs)), np.zeros((1, outputs))
     for strength in strengths:
         scale = 1 / np.sqrt(np.maximum(spectrum, 0.0) + strength)[:, None]
         inputs, penalty = rotated * scale.T, strength * scale**2
@@ -45,6 +46,17 @@ def solve_path(
         weight, bias = u[:-1] * scale, u[-1:]
         plain = axes @ weight
         yield plain, bias[0] - center @ plain
+
+
+def _principal_axes(centred: Floats, shares: Floats) -> tuple[Floats, Floats]:
+    """S and V of x^T x / n = V S V^T. Of a wide table these are only the axes along which rows differ: the weights lie in
+    their span, as the penalty is least there, and the work grows with the square of the rows, not the cube of the features.
+    """
+    rows, features = centred.shape
+    if features <= max(rows, _WIDE):
+        return np.linalg.eigh((centred * shares).T @ centred)
+    _, deviations, axes = np.linalg.svd(centred * np.sqrt(shares), full_matrices=False)
+    return deviations**2, axes.T
 
 
 def _minimise(

@@ -11,7 +11,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -49,7 +49,7 @@ def train(
     first = position.epoch * batches + position.batch
     last_save = time.monotonic()
     with (
-        _stop_signals() as stopped,
+        _stop_signals(folder.stop_signals) as stopped,
         show(options.epochs, options.epochs * batches, first, recipe.loss_unit) as progress,
     ):
         step = recipe.make_step(optimizer, progress)
@@ -146,8 +146,8 @@ def _patience_lost(recipe: Recipe, position: Position) -> bool:
 
 
 @contextmanager
-def _stop_signals() -> Iterator[Callable[[], bool]]:
-    """Turn Ctrl-C and SIGTERM into a question that the loop asks between steps.
+def _stop_signals(numbers: Sequence[int]) -> Iterator[Callable[[], bool]]:
+    """Turn these signals into a question that the loop asks between steps.
 
     Another one stops at once, unless it follows within two seconds: a key pressed twice, or a signal that a wrapper sends
     on, must not cost the work since the last save.
@@ -162,7 +162,7 @@ def _stop_signals() -> Iterator[Callable[[], bool]]:
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
-    before = {number: signal.signal(number, remember) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, remember) for number in numbers}
     try:
         yield lambda: bool(received)
     finally:

@@ -21,12 +21,13 @@ import hashlib
 import json
 import math
 import os
+import signal
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from types import UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -93,7 +94,9 @@ class Run:
 
 
 class RunFolder:
-    """A run folder on the disk. Make one with `create` or `open`."""
+    """A run folder on the disk. Make one with `create` or `open`. After `stop_signals` the run ends, saved."""
+
+    stop_signals: ClassVar[tuple[int, ...]] = (signal.SIGINT, signal.SIGTERM)
 
     def __init__(self, path: Path, run: Run, held: Lock | None) -> None:
         self.path = path

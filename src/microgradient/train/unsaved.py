@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -23,7 +24,11 @@ _one_at_a_time = threading.Lock()
 
 
 class UnsavedRun(RunFolder):
-    """Stands for a run folder. `lines` are those that `metrics.jsonl` would have; `interrupted`: the user stopped the run."""
+    """Stands for a run folder. `lines` are those that `metrics.jsonl` would have; `interrupted`: the user stopped the run. A
+    signal to terminate is for the process that it runs in.
+    """
+
+    stop_signals: ClassVar[tuple[int, ...]] = (signal.SIGINT,)
 
     def __init__(self) -> None:
         super().__init__(Path(), Run("", "", {}, "", {}, "", {}, Position(rng=random.get_state())), None)
