@@ -6,8 +6,10 @@ import pytest
 from graphs import of_a_model, of_values
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
+from selenium.webdriver.support.ui import Select, WebDriverWait
 
+import microgradient as mg
+from microgradient.explain.mistakes import MISTAKES
 from microgradient.page.snapshot import save_html
 from microgradient.page.view import View
 
@@ -96,3 +98,37 @@ def test_an_entry_of_a_weight_is_opened_from_its_picture(browser):
     assert titles(browser, "#card tr.sum td.number") == [card["sum"]]
     page.close()
     no_errors(browser)
+
+
+def test_another_number_in_a_leaf(browser):
+    """Each gradient that the page shows then is what Python computes from the new number; Reset brings the old ones back."""
+    session = of_values()
+    page = View(session)
+    opened(browser, page.url)
+    browser.find_element(By.XPATH, "//button[text()='List']").click()
+    before = text(browser, "#list")
+    browser.find_element(By.XPATH, "//button[text()='a']").click()
+    until(browser, lambda: text(browser, "#why h2").startswith("∂L/∂a"))
+    field = browser.find_element(By.CSS_SELECTOR, "#card input[type=number]")
+    browser.execute_script("arguments[0].value = '0.5'; arguments[0].dispatchEvent(new Event('input'))", field)
+    a, b = mg.Value(0.5), mg.Value(-3.0)
+    L = (a * b + a) ** 2 + a * b
+    L.backward()
+    until(browser, lambda: titles(browser, "#card tr.sum td.number") == [a.grad])
+    until(browser, lambda: text(browser, "#list") != before)
+    browser.find_element(By.XPATH, "//button[text()='Reset all']").click()
+    until(browser, lambda: text(browser, "#list") == before)
+    page.close()
+    no_errors(browser)
+
+
+def test_the_sweep_done_wrong(browser, values):
+    browser.find_element(By.XPATH, "//button[text()='List']").click()
+    right = text(browser, "#list")
+    choice = Select(browser.find_element(By.CSS_SELECTOR, "#timeline select"))
+    for kind, said in MISTAKES.items():
+        choice.select_by_visible_text(f"wrong: {kind}")
+        until(browser, lambda said=said: said in text(browser, "#mistake"))
+        assert "✗" in text(browser, "#list")
+    choice.select_by_visible_text("done right")
+    until(browser, lambda: text(browser, "#list") == right)

@@ -11,6 +11,7 @@ from graphs import of_a_model, of_values
 
 import microgradient as mg
 from microgradient.errors import MicrogradientError
+from microgradient.explain.mistakes import MISTAKES
 from microgradient.explain.sweep import sweep_of
 from microgradient.page.session import Session
 from microgradient.page.snapshot import snapshot
@@ -92,3 +93,31 @@ def test_a_saved_page_holds_all_and_nothing_that_ends_its_script():
     assert data["why"]["0"]["gradient"] == 4.0
     assert "<b>a" not in text
     assert "http" not in text.replace("http://www.w3.org", "").replace("http-equiv", "")
+
+
+def test_another_number_and_back():
+    session = of_values()
+    before = session.numbers({})
+    at = next(k for k, node in enumerate(session.graph["nodes"]) if node["name"] == "a")
+    moved = session.change({"node": at, "value": 0.5})
+    a, b = mg.Value(0.5), mg.Value(-3.0)
+    L = (a * b + a) ** 2 + a * b
+    L.backward()
+    assert moved["nodes"][at]["gradient"] == session.why({"node": at})["gradient"] == a.grad
+    assert session.change({}) == before
+
+
+@pytest.mark.parametrize(
+    "words", [{"node": 2, "value": 1.0}, {"node": 0, "value": "nan"}, {"node": 9999, "value": 1}], ids=str
+)
+def test_a_change_that_can_not_be_made_is_said(words):
+    with pytest.raises(MicrogradientError):
+        of_values().change(words)
+
+
+def test_a_wrong_sweep_marks_what_is_wrong():
+    session = of_values()
+    for kind in MISTAKES:
+        told = session.numbers({"mistake": kind})
+        for node, right in zip(told["nodes"], session.graph["nodes"], strict=True):
+            assert node["wrong"] == (node["gradient"] != right["gradient"])

@@ -2,7 +2,8 @@
 import type { Card, Edge, Graph, Source, Told } from "./data";
 import { announce, byId, element } from "./dom";
 import { heatmap } from "./heatmap";
-import { brief, isArray, signed, whole } from "./numbers";
+import { brief, exact, isArray, signed, whole } from "./numbers";
+import type { Steps } from "./steps";
 
 type Door = { node: number; index: number[] | null };
 
@@ -11,8 +12,13 @@ export class CardPanel {
   private ahead: Door[] = [];
   private now: Door | null = null;
   private asked = 0;
+  private head = element("div");
+  private body = element("div", { id: "why" });
+  private changing: { key: string; running: boolean; next?: number | null } = { key: "", running: false };
 
-  constructor(readonly graph: Graph, readonly source: Source, readonly select: (node: number) => void) {}
+  constructor(readonly graph: Graph, readonly source: Source, readonly steps: Steps, readonly select: (node: number) => void) {
+    byId("card").append(this.head, this.body);
+  }
 
   open(node: number, index: number[] | null): void {
     if (this.now) this.past.push(this.now);
@@ -44,7 +50,7 @@ export class CardPanel {
     } catch (error) {
       if (asked !== this.asked) return;
       const told = (error as Error).message;
-      byId("card").replaceChildren(this.history(), element("h2", {}, this.graph.nodes[door.node].name), element("p", { class: "error" }, told));
+      this.body.replaceChildren(element("h2", {}, this.graph.nodes[door.node].name), element("p", { class: "error" }, told));
       announce(told);
     }
   }
@@ -64,7 +70,6 @@ export class CardPanel {
     }
     const total = element("tr", { class: "sum" }, element("td"), element("th", { scope: "row", colspan: "2" }, "sum = gradient"), number(card.sum, false));
     const parts: (HTMLElement | string)[] = [
-      this.history(),
       element("h2", {}, `${symbol} = `, element("span", { class: "accent", title: whole(card.gradient) }, brief(card.gradient))),
       element("p", { class: "facts" }, `${card.name} = ${brief(card.value)}`, card.formula ? ` = ${card.formula}` : "", card.where ? ` · ${card.where}` : ""),
     ];
@@ -78,12 +83,67 @@ export class CardPanel {
     parts.push(derivation(card));
     const picture = element("div", { class: "pictures" });
     parts.push(picture);
-    byId("card").replaceChildren(...parts);
+    this.body.replaceChildren(...parts);
+    this.offerChange(card);
     byId("card").setAttribute("data-node", `${card.node}`);
     if (card.shape.some((n) => n > 1)) {
       void heatmap(picture, this.source, card.node, card.shape, card.index, (index) => this.open(card.node, index));
     }
     announce(`${symbol} is ${brief(card.gradient)}`);
+  }
+
+  // Of a number that was given: another one, and everything computed again.
+  private offerChange(card: Card): void {
+    const key = `${card.node}:${card.index}`;
+    const leaf = this.source.live && this.graph.nodes[card.node].op === null && typeof card.value === "number";
+    if (leaf && key === this.changing.key) return;
+    this.changing = { key: leaf ? key : "", running: false };
+    if (!leaf) {
+      this.head.replaceChildren(this.history());
+      return;
+    }
+    const value = card.value as number, reach = 2 * Math.max(1, Math.abs(value));
+    const slide: HTMLInputElement = element("input", {
+      type: "range", min: `${value - reach}`, max: `${value + reach}`, step: "any", "aria-label": `change ${card.name}`, input: () => {
+        type.value = `${+(+slide.value).toPrecision(4)}`;
+        void this.change(card, +type.value);
+      },
+    });
+    const type: HTMLInputElement = element("input", {
+      type: "number", step: "any", "aria-label": `value of ${card.name}`, input: () => {
+        if (!Number.isFinite(type.valueAsNumber)) return;
+        slide.value = type.value;
+        void this.change(card, type.valueAsNumber);
+      },
+    });
+    slide.value = type.value = exact(value);
+    const reset = element("button", { type: "button", click: () => {
+      slide.value = type.value = exact(value);
+      void this.change(card, null);
+    } }, "Reset all");
+    this.head.replaceChildren(this.history(), element("div", { class: "change" }, slide, type, reset));
+  }
+
+  // One question at a time: of those that come meanwhile the last.
+  private async change(card: Card, value: number | null): Promise<void> {
+    const queue = this.changing;
+    if (queue.running) {
+      queue.next = value;
+      return;
+    }
+    queue.running = true;
+    try {
+      this.steps.renumber(await this.source.change(value === null ? null : { node: card.node, index: card.index, value }));
+      await this.show({ node: card.node, index: card.index });
+    } catch (error) {
+      announce((error as Error).message);
+    }
+    queue.running = false;
+    if (queue.next !== undefined) {
+      const next = queue.next;
+      queue.next = undefined;
+      await this.change(card, next);
+    }
   }
 
   private row(card: Card, edge: Edge, most: number): HTMLElement {

@@ -7,7 +7,7 @@ export type Told = Number | ArrayTold | Told[] | null;
 export interface Place { x: number; y: number; w: number; h: number }
 export interface GraphNode extends Place {
   name: string; op: string | null; formula: string; shape: number[] | null; value: Told; gradient: Told;
-  literal: boolean; file: string | null; line: number | null; group: number;
+  wrong: boolean; literal: boolean; file: string | null; line: number | null; group: number;
 }
 export interface Group extends Place { path: string; kind: string; group: number | null }
 export interface Use {
@@ -16,6 +16,9 @@ export interface Use {
 export interface Graph {
   version: number; root: number; of: string; nodes: GraphNode[]; groups: Group[]; uses: Use[];
   sources: Record<string, Record<string, string>>;
+}
+export interface Numbers {
+  nodes: { value: Told; gradient: Told; wrong: boolean }[]; uses: Use[]; told?: string; complete?: boolean;
 }
 export interface Edge {
   via: string; node: number; index: number[] | null; op: string; upstream: Told; local: Told; contribution: Told; size: number;
@@ -36,6 +39,10 @@ export interface Source {
   graph(): Promise<Graph>;
   why(node: number, index: number[] | null): Promise<Card>;
   array(node: number, lead: number[]): Promise<Picture>;
+  // Another number in a leaf; null: the original ones.
+  change(leaf: { node: number; index: number[] | null; value: number } | null): Promise<Numbers>;
+  // The sweep again; with the name of a mistake, done wrong.
+  sweep(mistake: string): Promise<Numbers>;
 }
 
 export function source(): Source {
@@ -46,6 +53,12 @@ export function source(): Source {
 function served(): Source {
   async function ask<T>(name: string, words: Record<string, string>): Promise<T> {
     const answer = await fetch(`api/${name}?${new URLSearchParams(words)}`);
+    const data = await answer.json();
+    if (!answer.ok) throw new Error(data.error);
+    return data as T;
+  }
+  async function tell<T>(name: string, words: object): Promise<T> {
+    const answer = await fetch(`api/${name}`, { method: "POST", body: JSON.stringify(words) });
     const data = await answer.json();
     if (!answer.ok) throw new Error(data.error);
     return data as T;
@@ -64,10 +77,15 @@ function served(): Source {
       return cards.get(key)!;
     },
     array: (node, lead) => ask("array", { node: `${node}`, lead: lead.join(",") }),
+    change(leaf) {
+      cards.clear();
+      return tell("change", leaf === null ? {} : { ...leaf, index: leaf.index?.join(",") ?? "" });
+    },
+    sweep: (mistake) => ask("sweep", { mistake }),
   };
 }
 
-function saved(data: { graph: Graph; why: Record<string, Card>; array: Record<string, Picture> }): Source {
+function saved(data: { graph: Graph; why: Record<string, Card>; array: Record<string, Picture>; sweep: Record<string, Numbers> }): Source {
   async function kept<T>(found: T | undefined): Promise<T> {
     if (found === undefined) throw new Error("This was not saved in the file: it needs Python. Use mg.view(loss).");
     return found;
@@ -77,5 +95,7 @@ function saved(data: { graph: Graph; why: Record<string, Card>; array: Record<st
     graph: async () => data.graph,
     why: (node, index) => kept(index?.length && data.graph.nodes[node].shape?.some((n) => n > 1) ? undefined : data.why[node]),
     array: (node, lead) => kept(lead.some((n) => n) ? undefined : data.array[node]),
+    change: () => kept<Numbers>(undefined),
+    sweep: (mistake) => kept(data.sweep[mistake]),
   };
 }

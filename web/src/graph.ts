@@ -187,7 +187,7 @@ export class GraphView {
     const { pen, colours, steps } = this;
     const chosen = k === this.selected, current = steps.current?.node === k;
     pen.lineWidth = (chosen ? 2.5 : 1) / Math.max(this.scale, 0.3);
-    pen.strokeStyle = chosen || current ? colours.accent : colours.line;
+    pen.strokeStyle = node.wrong ? colours.up : chosen || current ? colours.accent : colours.line;
     pen.fillStyle = colours.box;
     pen.beginPath();
     if (node.op === null) pen.rect(node.x, node.y, node.w, node.h);
@@ -207,7 +207,7 @@ export class GraphView {
     label(node.op ?? "", 13, colours.quiet, "right");
     label(steps.evaluated(k) ? brief(node.value) : "·", 31, colours.text, "left");
     const gradient = steps.gradient(k);
-    if (gradient !== null) label(`∂ ${brief(gradient)}`, 31, signed(gradient) < 0 ? colours.down : colours.up, "right");
+    if (gradient !== null) label(`${node.wrong ? "✗ " : ""}∂ ${brief(gradient)}`, 31, signed(gradient) < 0 ? colours.down : colours.up, "right");
   }
 
   private listen(): void {

@@ -21,7 +21,7 @@ export class NodeList {
       return element("tr", {},
         element("th", { scope: "row" }, name), element("td", {}, node.formula || "given"),
         element("td", { class: "number" }, this.steps.evaluated(k) ? brief(node.value) : "not computed yet"),
-        element("td", { class: "number" }, brief(this.steps.gradient(k))), element("td", {}, where(node.file, node.line)),
+        element("td", { class: "number" }, `${node.wrong ? "✗ " : ""}${brief(this.steps.gradient(k))}`), element("td", {}, where(node.file, node.line)),
       );
     });
     const heads = ["name", "computed as", "value", `∂${this.graph.of}/∂…`, "where"];

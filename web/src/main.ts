@@ -11,7 +11,7 @@ async function start(): Promise<void> {
   const from = source();
   const graph = await from.graph();
   const steps = new Steps(graph);
-  const card = new CardPanel(graph, from, (node) => view.select(node));
+  const card = new CardPanel(graph, from, steps, (node) => view.select(node));
   const view = new GraphView(byId<HTMLCanvasElement>("graph"), graph, steps, (node) => card.open(node, null));
   const list = new NodeList(graph, steps, (node) => card.open(node, null));
   document.title = `∂${graph.of} · Microgradient`;
@@ -20,7 +20,7 @@ async function start(): Promise<void> {
     byId("list").hidden = shown !== "List";
     if (shown === "List") list.show();
   });
-  timeline(steps);
+  timeline(steps, from);
   document.addEventListener("keydown", (event) => {
     if (event.target instanceof HTMLInputElement || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === ".") steps.go(steps.position + 1);

@@ -1,16 +1,30 @@
 // Where in the evaluation and the sweep the page stands: 0 … nodes evaluated, then one step for each use of the sweep.
-import type { Graph, Told } from "./data";
+import type { Graph, Numbers, Told } from "./data";
 import { brief } from "./numbers";
 
 export class Steps {
   position: number;
   private listeners: (() => void)[] = [];
-  private known: { use: number; total: Told }[][];
+  private known: { use: number; total: Told }[][] = [];
 
   constructor(readonly graph: Graph) {
-    this.known = graph.nodes.map(() => []);
-    graph.uses.forEach((use, k) => this.known[use.from].push({ use: k, total: use.total }));
     this.position = this.last;
+    this.index();
+  }
+
+  private index(): void {
+    this.known = this.graph.nodes.map(() => []);
+    this.graph.uses.forEach((use, k) => this.known[use.from].push({ use: k, total: use.total }));
+  }
+
+  // Other numbers in the same graph; who stands at the end stays there.
+  renumber(numbers: Numbers): void {
+    const atEnd = this.position === this.last;
+    this.graph.nodes.forEach((node, k) => Object.assign(node, numbers.nodes[k]));
+    this.graph.uses = numbers.uses;
+    this.index();
+    this.position = atEnd ? this.last : Math.min(this.position, this.last);
+    for (const listener of this.listeners) listener();
   }
 
   get last(): number {
@@ -41,7 +55,7 @@ export class Steps {
   gradient(node: number): Told {
     if (this.swept < 0) return null;
     if (this.swept === this.graph.uses.length) return this.graph.nodes[node].gradient;
-    let found: Told = node === this.graph.root ? this.graph.nodes[node].gradient : null;
+    let found: Told = node === this.graph.root ? 1 : null;
     for (const { use, total } of this.known[node]) {
       if (use < this.swept) found = total;
       else break;

@@ -10,12 +10,13 @@ all.
 from __future__ import annotations
 
 import linecache
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from ..explain.sweep import Sweep
+from ..explain.mistakes import Mistake, added
+from ..explain.sweep import Sweep, Use
 from ..tape import Node
 from .card import told
 from .layout import Box, layout
@@ -30,33 +31,52 @@ def document(sweep: Sweep) -> dict[str, Any]:
     root = grouped(sweep)
     boxes = layout(root)
     groups = list(root.groups())
-    numbers = {group: k for k, group in enumerate(groups)}
-    outer = {member: numbers[group] for group in groups for member in group.members}
+    group_ids = {group: k for k, group in enumerate(groups)}
+    outer = {member: group_ids[group] for group in groups for member in group.members}
     nodes = [_node(node, sweep, outer[node], boxes[node]) for node in sweep.order]
+    moving = numbers(sweep)
     return {
         "version": VERSION,
         "root": ids[sweep.root],
         "of": sweep.names[sweep.root],
-        "nodes": nodes,
+        "nodes": [{**node, **told} for node, told in zip(nodes, moving["nodes"], strict=True)],
         "groups": [
             {"path": group.path, "kind": group.kind, "group": outer.get(group), **_place(boxes[group])}
             for group in groups
         ],
-        "uses": _uses(sweep, ids),
+        "uses": moving["uses"],
         "sources": _sources(nodes),
     }
 
 
+def numbers(sweep: Sweep, mistake: Mistake | None = None) -> dict[str, Any]:
+    """What changes when a leaf does: values and gradients of the nodes, and the uses; with `mistake`, those of the wrong sweep.
+
+    A node is "wrong" if the mistake gave it another gradient than the rules do.
+    """
+    ids = {node: k for k, node in enumerate(sweep.order)}
+    gradients = sweep.adjoints if mistake is None else mistake.gradients
+    nodes = []
+    for node in sweep.order:
+        value, gradient, right = sweep.value(node), gradients.get(node), sweep.adjoints.get(node)
+        nodes.append(
+            {
+                "value": None if value is None else told(value),
+                "gradient": None if gradient is None else told(gradient),
+                "wrong": mistake is not None and not _same(gradient, right),
+            }
+        )
+    steps = _summed(sweep) if mistake is None else mistake.steps
+    return {"nodes": nodes, "uses": [_use(use, total, sweep, ids) for use, total in steps]}
+
+
 def _node(node: Node, sweep: Sweep, group: int, box: Box) -> dict[str, Any]:
     file, line = sweep.step(node).location or (None, None)
-    gradient, value = sweep.adjoints.get(node), sweep.value(node)
     return {
         "name": sweep.names[node],
         "op": None if node.op is None else node.op.symbol or node.op.name,
         "formula": sweep.formula(node),
         "shape": None if node.shape is None else list(node.shape),
-        "value": None if value is None else told(value),
-        "gradient": None if gradient is None else told(gradient),
         "literal": sweep.is_literal(node),
         "file": file,
         "line": line,
@@ -69,32 +89,36 @@ def _place(box: Box) -> dict[str, float]:
     return {"x": round(box.x, 1), "y": round(box.y, 1), "w": round(box.width, 1), "h": round(box.height, 1)}
 
 
-def _uses(sweep: Sweep, ids: Mapping[Node, int]) -> list[dict[str, Any]]:
+def _summed(sweep: Sweep) -> Iterator[tuple[Use, Any]]:
+    """Each use of the sweep with what its parent's gradient has added up to then."""
     totals: dict[Node, Any] = {}
-    found = []
     for use in sweep.uses:
         before = totals.get(use.parent)
-        totals[use.parent] = use.contribution if before is None else _added(before, use.contribution)
-        local = sweep.local(use)
-        found.append(
-            {
-                "from": ids[use.parent],
-                "to": ids[use.node],
-                "argument": use.argument,
-                "upstream": told(use.upstream),
-                "local": None if local is None else told(local),
-                "contribution": told(use.contribution),
-                "size": _size(use.contribution),
-                "total": told(totals[use.parent]),
-            }
-        )
-    return found
+        totals[use.parent] = use.contribution if before is None else added(before, use.contribution)
+        yield use, totals[use.parent]
 
 
-def _added(a: Any, b: Any) -> Any:
+def _use(use: Use, total: Any, sweep: Sweep, ids: Mapping[Node, int]) -> dict[str, Any]:
+    local = sweep.local(use)
+    return {
+        "from": ids[use.parent],
+        "to": ids[use.node],
+        "argument": use.argument,
+        "upstream": told(use.upstream),
+        "local": None if local is None else told(local),
+        "contribution": told(use.contribution),
+        "size": _size(use.contribution),
+        "total": told(total),
+    }
+
+
+def _same(a: Any, b: Any) -> bool:
+    if a is None or b is None:
+        given = b if a is None else a
+        return given is None or not _size(given)
     if isinstance(a, tuple):
-        return tuple(y if x is None else x if y is None else x + y for x, y in zip(a, b, strict=True))
-    return a + b
+        return all(_same(p, q) for p, q in zip(a, b, strict=True))
+    return bool(np.allclose(a, b, rtol=1e-6, atol=0, equal_nan=True))
 
 
 def _size(contribution: Any) -> float:

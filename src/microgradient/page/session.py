@@ -8,9 +8,13 @@ from typing import Any
 import numpy as np
 
 from ..errors import OutOfRangeError
+from ..explain.changed import changed
+from ..explain.mistakes import MISTAKES, Mistake
 from ..explain.sweep import Sweep
+from ..explain.why import checked_index
+from ..tape import Node
 from .card import card, told
-from .document import document
+from .document import document, numbers
 
 _MOST_CELLS = 128  # of a picture of an array, along each axis
 
@@ -29,14 +33,37 @@ class Session:
     """
 
     def __init__(self, sweep: Sweep) -> None:
-        self.sweep = sweep
+        self.original = self.sweep = sweep
         self.ids = {node: k for k, node in enumerate(sweep.order)}
         self.graph = document(sweep)
         self.answers: dict[str, Callable[[Mapping[str, Any]], Any]] = {
             "graph": lambda words: self.graph,
             "why": self.why,
             "array": self.array,
+            "change": self.change,
+            "sweep": self.numbers,
         }
+
+    def change(self, words: Mapping[str, Any]) -> dict[str, Any]:
+        """The numbers of the whole graph where the leaf `node`, or its entry `index`, is `value`; without `node` the original."""
+        if "node" not in words:
+            found = self.original
+        else:
+            node, value = self._node(words), float(words["value"])
+            if not np.isfinite(value):
+                raise OutOfRangeError("MG127", "A leaf can be changed to a finite number.")
+            found = changed(self.sweep, node, checked_index(_index(words.get("index")), tuple(node.shape or ())), value)
+        self.sweep = found
+        self.ids = {node: k for k, node in enumerate(found.order)}
+        return numbers(found)
+
+    def numbers(self, words: Mapping[str, Any]) -> dict[str, Any]:
+        """The numbers of the graph; with `mistake`, those of a sweep done wrong, and why it is wrong."""
+        kind = words.get("mistake")
+        if not kind:
+            return numbers(self.sweep)
+        mistake = Mistake(self.sweep, str(kind))
+        return {**numbers(self.sweep, mistake), "told": MISTAKES[mistake.kind], "complete": mistake.complete}
 
     def why(self, words: Mapping[str, Any]) -> dict[str, Any]:
         """The card of `node`, or of its entry `index` ("3,17")."""
@@ -47,10 +74,7 @@ class Session:
 
         `lead` chooses a matrix of an array with more than two axes ("0,2"). `step` is how many entries a cell stands for.
         """
-        number = int(words["node"])
-        if not 0 <= number < len(self.sweep.order):
-            raise OutOfRangeError("MG127", f"There is no node {number}: they are 0 to {len(self.sweep.order) - 1}.")
-        node = self.sweep.order[number]
+        node = self._node(words)
         shape = tuple(node.shape or ())
         lead = _index(words.get("lead")) or (0,) * max(0, len(shape) - 2)
         if len(lead) != max(0, len(shape) - 2) or any(not 0 <= i < n for i, n in zip(lead, shape, strict=False)):
@@ -70,6 +94,12 @@ class Session:
                 for name, data in pictures.items()
             },
         }
+
+    def _node(self, words: Mapping[str, Any]) -> Node:
+        number = int(words["node"])
+        if not 0 <= number < len(self.sweep.order):
+            raise OutOfRangeError("MG127", f"There is no node {number}: they are 0 to {len(self.sweep.order) - 1}.")
+        return self.sweep.order[number]
 
 
 def _index(text: Any) -> tuple[int, ...] | None:

@@ -9,11 +9,13 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from ..explain.mistakes import MISTAKES
 from ..train.atomic import write_atomically
 from .bundle import asset
 from .session import Session
 
 _MOST = 2_000_000  # bytes of explanations
+_SMALL = 200  # nodes: of a larger graph the sweeps that are done wrong are left out
 
 
 def save_html(session: Session, path: str | PathLike[str]) -> None:
@@ -36,7 +38,9 @@ def snapshot(session: Session) -> str:
             size += len(json.dumps(arrays[str(number)]))
         if size > _MOST:
             break
-    data = {"graph": session.graph, "why": cards, "array": arrays}
+    small = len(session.sweep.order) <= _SMALL
+    sweeps = {kind: session.numbers({"mistake": kind}) for kind in ("", *MISTAKES)} if small else {}
+    data = {"graph": session.graph, "why": cards, "array": arrays, "sweep": sweeps}
     script, style = _text("page.js"), _text("page.css")
     text = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")
     policy = (
