@@ -14,9 +14,9 @@ def model(**given) -> Seq2Seq:
     return Seq2Seq(9, 8, **given)
 
 
-@pytest.mark.parametrize("copies", [False, True])
-def test_padding_and_the_future_change_nothing(copies):
-    net = model(copies=copies)
+@pytest.mark.parametrize("given", [{}, {"copies": True}, {"copies": True, "continues": True}])
+def test_padding_and_the_future_change_nothing(given):
+    net = model(**given)
     source, target = np.array([[4, 5, 6, END]]), np.array([[BEGIN, 7, 8]])
     plain = net(mg.tensor(source), mg.tensor(target)).data
     longer = net(mg.tensor(padded(source.tolist(), 7)), mg.tensor(target)).data
@@ -47,6 +47,22 @@ def test_what_is_copied_is_in_the_source_and_all_is_a_probability():
     np.testing.assert_allclose(shares[..., 4], 0, atol=1e-7)
     np.testing.assert_allclose(copied[..., 4], shares[..., 0] + shares[..., 2], atol=1e-6)
     np.testing.assert_allclose(copied[..., [0, 1, 3, 6, 7, 8]], 0, atol=1e-6)
+
+
+def test_what_is_copied_goes_on_behind_what_was_written():
+    net = model(copies=True, continues=True, parts=2)
+    source = mg.tensor([[4, 5, 6, END, 8, 5, 7, END]])
+    shares = {}
+    for weight in ([0, 0], [20, 0], [20, 20]):
+        net.continuing.data = np.array(weight, np.float32)
+        shares[tuple(weight)] = net.copied_from(source, mg.tensor([[BEGIN, 4, 5]])).data[0]
+    last, both = shares[20, 0], shares[20, 20]
+    np.testing.assert_allclose(last[0, [0, 4]].sum(), 1, atol=1e-3)  # the beginning of either part
+    np.testing.assert_allclose(last[1, 1], 1, atol=1e-3)
+    np.testing.assert_allclose(
+        last[2, 2] / last[2, 6], shares[0, 0][2, 2] / shares[0, 0][2, 6], rtol=1e-3
+    )  # behind a 5
+    np.testing.assert_allclose(both[2, 2], 1, atol=1e-3)  # behind 4, 5
 
 
 @pytest.mark.parametrize("copies", [False, True])

@@ -5,7 +5,7 @@ import pytest
 from properties import built, check_missing_package, check_overfits, check_predicts, check_resumes, trained
 
 import microgradient as mg
-from microgradient.data.catalogues import fields, load_catalogue, with_fields, without_fields
+from microgradient.data.catalogues import fields, load_catalogue, load_sentences, with_fields, without_fields
 from microgradient.data.pieces import Pieces
 from microgradient.data.spoken_forms import date_in_words, number_in_words, spoken_forms
 from microgradient.errors import DataError
@@ -19,6 +19,9 @@ def few(monkeypatch):
     monkeypatch.setattr(translate, "_TEST", 10)
     monkeypatch.setattr(translate, "_VALIDATING", 20)
     monkeypatch.setattr(translate, "_LONGEST", 16)
+    monkeypatch.setattr(translate, "load_sentences", lambda *given: {
+        message: pairs for message, pairs in load_sentences(*given).items() if len(message) <= 16
+    })  # fmt: skip
     monkeypatch.setattr(translate, "RELATED", {"fr": ("es",)})
 
 
@@ -43,12 +46,35 @@ def test_a_memory_finds_the_text_that_shares_most():
     assert memory.nearest(texts * 60, 4).shape == (240, 4)
     assert memory.nearest([]).shape == (0, 1)
     assert memory.nearest(["LOG in"])[0, 0] == 3
+    likeness = memory.likeness([*texts, "?"])
+    np.testing.assert_allclose(np.diag(likeness), 1)
+    assert ((likeness >= 0) & (likeness <= 1)).all()
 
 
 def test_placeholders_come_back():
     for text, message in ((text, message) for message, text in load_catalogue("translate", "fr").items()):
         assert with_fields(without_fields(text, fields(message)), fields(message)) == text
     assert with_fields("\ue000 \ue005.", ["%s"]) == "%s ."
+
+
+def test_catalogues_have_plurals_and_sentences_of_long_messages():
+    sentences = load_sentences("translate", "fr", 80)
+    catalogue = load_catalogue("translate", "fr")
+    assert catalogue.keys() <= sentences.keys()
+    assert all(sentences[message][0] == (message, text) for message, text in catalogue.items() if len(message) <= 80)
+    assert sentences["%(num)d hour"] == [("%(num)d hour", "%(num)d heure"), ("%(num)d hours", "%(num)d heures")]
+    long = next(message for message in catalogue if message.startswith("You are authenticated as"))
+    assert [a for a, _ in sentences[long]] == [
+        "You are authenticated as %(username)s, but are not authorized to access this page.",
+        "Would you like to login to a different account?",
+    ]
+
+
+def test_the_answer_is_what_most_candidates_are_like():
+    texts = ["la date est valide", "une heure", "la date est vide", "xyz"]
+    assert translate._most_like_all(texts, [1, 1, 1, 1]) == "la date est valide"
+    assert translate._most_like_all(texts, [1, 9, 1, 1]) == "une heure"
+    assert translate._most_like_all(["", ""], [1, 1]) == ""
 
 
 @pytest.mark.parametrize("pair", ["forms", pytest.param("en-fr", marks=pytest.mark.slow)])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import gettext
 import re
+import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 from .installed import installed_path
@@ -15,6 +16,7 @@ LANGUAGES = re.findall(
 )
 """The fifty languages, regional forms aside, that have the most messages."""
 
+_END = re.compile(r"(?<=[.!?])\s+(?=[^\W\da-z]|[“\"¿¡%])|(?<=[。！？])\s*(?=\S)|\n\s*\n")  # of a sentence
 _FIELD = re.compile(r"%\([^)]*\)[a-z]|%[a-z]|\{[^}]*\}|</?\w[^>]*>")
 _FIELD_CODES = 0xE000  # private characters, one for each placeholder of a message
 _MARKUP = re.compile(r"%\([^)]*\)[a-z]|%[a-z]|\{[^}]*\}|<[^>]*>|&\w+;|https?://\S+")
@@ -32,21 +34,50 @@ def load_catalogue(recipe: str, language: str) -> dict[str, str]:
         return {message: message for message in load_catalogue(recipe, "fr")}
     found: dict[str, str] = {}
     for path in _files(installed_path(recipe, "django"), language):
-        with path.open("rb") as file:
-            entries = vars(gettext.GNUTranslations(file))["_catalog"]
-        for key, text in entries.items():
-            message, form = key if isinstance(key, tuple) else (key, 0)
-            message = message.split("\x04")[-1]  # what stands before it says where it is used
-            if form == 0 and message and text:
-                found.setdefault(message, text)
+        for messages, texts in _entries(path):
+            found.setdefault(messages[0], texts[0])
     return found
 
 
-def _files(root: Path, language: str) -> list[Path]:
+def load_sentences(recipe: str, language: str, longest: int) -> dict[str, list[tuple[str, str]]]:
+    """All that Django's catalogues have of each message: its meanings in different places, its plural, and of messages of more
+    than `longest` characters the sentences, as far as the translation has as many.
+
+    >>> load_sentences("translate", "fr", 80)["%(num)d hour"]
+    [('%(num)d hour', '%(num)d heure'), ('%(num)d hours', '%(num)d heures')]
+    """
+    found: dict[str, dict[tuple[str, str], None]] = {}
+    root = installed_path(recipe, "django")
+    for path in [*_files(root, language), *_files(root, language, "djangojs")]:
+        for messages, texts in _entries(path):
+            forms = [(messages[0], texts[0]), (messages[-1], texts[-1])]
+            pairs = [pair for form in forms for pair in (_sentences(*form) if len(form[0]) > longest else [form])]
+            found.setdefault(messages[0], {}).update(dict.fromkeys(pairs))
+    return {message: list(pairs) for message, pairs in found.items()}
+
+
+def _sentences(message: str, text: str) -> list[tuple[str, str]]:
+    first, second = ([part for part in _END.split(each.strip()) if part] for each in (message, text))
+    return list(zip(first, second, strict=True)) if len(first) == len(second) else [(message, text)]
+
+
+def _files(root: Path, language: str, domain: str = "django") -> list[Path]:
     """The catalogue of Django itself, and those of the applications that come with it."""
     folders = [root / "conf", *sorted((root / "contrib").iterdir())]
-    files = [folder / "locale" / language / "LC_MESSAGES" / "django.mo" for folder in folders]
+    files = [folder / "locale" / language / "LC_MESSAGES" / f"{domain}.mo" for folder in folders]
     return [file for file in files if file.is_file()]
+
+
+def _entries(path: Path) -> Iterator[tuple[list[str], list[str]]]:
+    """Each message that is translated, with its plural if it has one, and what they are, from a file of GNU gettext's."""
+    content = path.read_bytes()
+    count, *tables = struct.unpack_from("<3I", content, 8)
+    for number in range(count):
+        places = [struct.unpack_from("<2I", content, table + 8 * number) for table in tables]
+        message, text = (content[start : start + length].decode() for length, start in places)
+        message = message.split("\x04")[-1]  # what stands before it says where it is used
+        if message and text.split("\0")[0]:
+            yield message.split("\0"), text.split("\0")
 
 
 def without_markup(text: str) -> str:

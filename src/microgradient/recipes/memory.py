@@ -31,10 +31,14 @@ class Memory:
         return np.concatenate(found) if found else np.empty((0, count), np.int64)
 
     def _nearest(self, texts: Sequence[str], count: int) -> NDArray[np.int64]:
+        return np.argsort(-self.likeness(texts), axis=1, kind="stable")[:, :count]
+
+    def likeness(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """The index of each text and each known one, from 0 to 1: (texts, known)."""
         found = self._found(texts)
         both = found @ self.known.T
         either = (found @ self.weights)[:, None] + self.known.sum(axis=1) - both
-        return np.argsort(-both / np.maximum(either, 1e-12), axis=1, kind="stable")[:, :count]
+        return both / np.maximum(either, 1e-12)
 
     def _found(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """1 where a piece is in a text, case aside: (texts, pieces)."""

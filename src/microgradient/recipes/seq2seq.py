@@ -25,12 +25,14 @@ class Seq2Seq(nn.Module):
     with the one before it, so that to go on as a text did before is easily learnt (So et al. 2021, "Primer"). A source may have
     several `parts` of equal length, each with positions from 0 on. With `copies`, a share of the probability goes to the
     tokens of the source, by an attention of its own (See, Liu and Manning, "Get to the point", 2017):
-    log(g · softmax(scores) + (1 - g) · sum of the attention at each token).
+    log(g · softmax(scores) + (1 - g) · sum of the attention at each token). If it also `continues`, places behind the token
+    that was written last have more of that attention, and those behind the last two more still: Gu et al., "Incorporating
+    copying mechanism in sequence-to-sequence learning" (2016), whose read of what was written is selective in that way.
     """
 
     def __init__(
         self, tokens: int, longest: int, width: int = 64, heads: int = 4, layers: int = 2, dropout: float = 0.0,
-        parts: int = 1, copies: bool = False,
+        parts: int = 1, copies: bool = False, continues: bool = False,
     ):  # fmt: skip
         super().__init__()
         self.tokens, self.places = nn.Embedding(tokens, width), nn.Embedding(longest, width)
@@ -45,6 +47,9 @@ class Seq2Seq(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.pointer = nn.Linear(width, width) if copies else None
         self.gate = nn.Linear(2 * width, 1) if copies else None
+        self.continuing = nn.Parameter(np.full(2, 3.0, np.float32)) if continues else None
+        if continues and self.gate is not None and self.gate.bias is not None:
+            nn.init.constant_(self.gate.bias, -1.0)  # copies at first
         self.scale = math.sqrt(width)
 
     def forward(self, source: Tensor, target: Tensor) -> Tensor:
@@ -62,7 +67,7 @@ class Seq2Seq(nn.Module):
         scores = mg.matmul(self.dropout(x), mg.matrix_transpose(self.tokens.weight))
         if self.pointer is None or self.gate is None:
             return scores
-        attention = self._pointed(x, memory, source)
+        attention = self._pointed(x, memory, source, target)
         written = mg.sigmoid(self.gate(mg.concat([x, mg.matmul(attention, memory)], axis=2)))
         which = mg.astype(mg.expand_dims(source, axis=2) == mg.arange(scores.shape[-1]), np.float32)
         copied = mg.matmul(attention, which)
@@ -71,17 +76,34 @@ class Seq2Seq(nn.Module):
     def copied_from(self, source: Tensor, target: Tensor) -> Tensor:
         """The share of each place of the source in what is copied after each of `target`, (batch, T, S)."""
         memory = self.encode(source)
-        return self._pointed(self._decoded(memory, source, target), memory, source)
+        return self._pointed(self._decoded(memory, source, target), memory, source, target)
 
     def _decoded(self, memory: Tensor, source: Tensor, target: Tensor) -> Tensor:
         length = target.shape[1]
         future = Tensor(np.triu(np.ones((length, length), bool), 1))  # True: may not be looked at
         return self.decoder(self._embedded(target), memory, tgt_mask=future, memory_key_padding_mask=source == PAD)
 
-    def _pointed(self, x: Tensor, memory: Tensor, source: Tensor) -> Tensor:
+    def _pointed(self, x: Tensor, memory: Tensor, source: Tensor, target: Tensor) -> Tensor:
         assert self.pointer is not None
         fit = mg.matmul(self.pointer(x), mg.matrix_transpose(memory)) / self.scale
+        if self.continuing is not None:
+            last, earlier = self._continued(source, target)
+            bias = self.continuing[0] * last + self.continuing[1] * last * earlier
+            fit = fit + bias[:, -x.shape[1] :]
         return softmax(mg.where(source[:, None] == PAD, -1e9, fit), axis=-1)
+
+    def _continued(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """1 where what stands before a place of the source is what was written last, and before that: (batch, T, S) each."""
+        count = 1 if self.parts is None else self.parts.weight.shape[0]
+        rows = mg.reshape(source, (-1, source.shape[1] // count))
+        start, first = mg.full((rows.shape[0], 1), BEGIN), mg.full((target.shape[0], 1), BEGIN)
+        found = []
+        for _ in range(2):
+            rows = mg.concat([start, rows[:, :-1]], axis=1)
+            before = mg.reshape(rows, source.shape)
+            found.append(mg.astype(mg.expand_dims(target, axis=2) == mg.expand_dims(before, axis=1), np.float32))
+            target = mg.concat([first, target[:, :-1]], axis=1)
+        return found[0], found[1]
 
     def _embedded(self, tokens: Tensor, parts: nn.Embedding | None = None) -> Tensor:
         batch, length = tokens.shape
