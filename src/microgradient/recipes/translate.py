@@ -98,9 +98,9 @@ class Translate(WriterRecipe):
     characters is held out in all languages, a sixteenth chooses the epoch; the rest, longer ones in sentences and plurals too,
     is less than eight hundred texts to learn from. The baseline is a memory: of all training texts the nearest one, and what
     that one means, with the placeholders of the source; of the made forms it is never quite right, as no two mean the same.
-    With so few messages the Transformer alone does not reach the draft of phrases that it reads: the gain over the memory
-    comes from the draft, and from the choice among the draft, the neighbours and what the Transformer writes, which is better
-    than without it. Sizes, rates and weights were chosen on other seeds.
+    With so few messages the Transformer alone is about as good as the memory and does not reach the draft of phrases that it
+    reads: the gain over the memory comes from the draft and from the choice between it and the neighbours, and what the
+    Transformer writes adds little or nothing to that. Sizes, rates and weights were chosen on other seeds.
 
     Run it by `microgradient train translate`.
     """
