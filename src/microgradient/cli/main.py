@@ -15,7 +15,7 @@ from .. import __version__
 from ..errors import DataError, MicrogradientError
 from .terminal import printable
 from .train import train
-from .use import evaluate, predict, show
+from .use import evaluate, plot, predict, show
 from .view import view
 
 _TRACEBACK = "MICROGRADIENT_TRACEBACK"
@@ -74,7 +74,7 @@ def _recipes() -> None:
     click.echo("\nmicrogradient train NAME --help says what may be chosen.")
 
 
-for command in (train, predict, evaluate, show, view):
+for command in (train, predict, evaluate, show, plot, view):
     _command.add_command(command)
 
 

@@ -1,16 +1,20 @@
-"""`predict`, `evaluate` and `show`: what a run folder is good for afterwards."""
+"""`predict`, `evaluate`, `show` and `plot`: what a run folder is good for afterwards."""
 
 from __future__ import annotations
 
 import csv
+import importlib.util
 import io
 import os
+import shutil
+import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import click
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, DataError
 from .paths import NamedPath
 from .terminal import printable
 
@@ -67,6 +71,38 @@ def show(run: Path) -> None:
 
     for line in summary(run):
         click.echo(printable(line))
+
+
+@click.command("plot")
+@click.argument("run", type=NamedPath())
+@click.option(
+    "--out", type=NamedPath(), metavar="FILE.png|FILE.svg", help="Draw into this file.  [default: in the terminal]"
+)
+def plot(run: Path, out: Path | None) -> None:
+    """Plot a run: its curves, the gradient that reaches each parameter, the weights.
+
+    The terminal needs plotext, a picture matplotlib: pip install 'microgradient[plots]'.
+    """
+    from ..recipes import plots
+    from ..train.atomic import write_atomically
+    from ..train.pictures import drawn
+
+    form = "" if out is None else out.suffix.lower().removeprefix(".")
+    if out is not None and form not in ("png", "svg"):
+        raise ArgumentError("MG188", f"--out {out} has to end in .png or .svg.")
+    if out is not None and importlib.util.find_spec("matplotlib") is None:
+        raise DataError("MG184", "A picture needs matplotlib, which is missing: pip install 'microgradient[plots]'.")
+    found = plots.charts(run)
+    if out is not None:
+        write_atomically(out, drawn(partial(plots.draw, found=found), form, plots.size(found)))
+        click.echo(f"{len(found.panels) + bool(found.gradients) + len(found.weights):,} charts in {out}")
+        return
+    columns, colour = (
+        shutil.get_terminal_size((100, 24)).columns,
+        sys.stdout.isatty() and not os.environ.get("NO_COLOR"),
+    )
+    for line in plots.in_terminal(found, columns, colour):
+        click.echo(line)
 
 
 def _tell(notes: Sequence[str]) -> None:

@@ -26,7 +26,7 @@ _BLOCKS = "▁▂▃▄▅▆▇█"
 _CURVE = 40  # characters
 _KINDS: dict[str, type[Recipe]] = {**RECIPES, TableRecipe.name: TableRecipe}
 # what details may come to that are not what the run wrote: sizes that are none or too large, names and entries that are missing
-_NO_MODEL = (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
+NO_MODEL = (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
 
 
 def load(run: str | os.PathLike[str]) -> Predictor:
@@ -46,7 +46,7 @@ def load(run: str | os.PathLike[str]) -> Predictor:
     Nothing but the folder is needed, and nothing in it is executed. Raises `DataError` (MG180, MG185) if it holds no run,
     one that was not trained, or a damaged one. The state of `mg.random` stays as it is.
     """
-    folder = _trained(run)
+    folder = trained(run)
     kind = _recipe(folder)
     if kind.predictor_class is None:
         raise DataError("MG188", f"{kind.name} makes no predictions: use its model in Python.")
@@ -55,7 +55,7 @@ def load(run: str | os.PathLike[str]) -> Predictor:
         with random.drawing_from(_FirstWeights(sum(x.size for x in weights.values()))):
             predictor = kind.predictor_class(folder.run.details)
             predictor.model.load_state_dict(weights)
-    except _NO_MODEL as error:
+    except NO_MODEL as error:
         if isinstance(error, DataError) and error.code == "MG184":  # a package is missing
             raise
         raise DataError(
@@ -67,7 +67,13 @@ def load(run: str | os.PathLike[str]) -> Predictor:
 
 def scores(run: str | os.PathLike[str]) -> list[Metric]:
     """The scores on what was held out, computed again from the data that the run was trained on."""
-    folder = _trained(run)
+    recipe = trained_recipe(trained(run))
+    with blas.one_thread():
+        return evaluate(recipe)
+
+
+def trained_recipe(folder: RunFolder) -> Recipe:
+    """The recipe of a run, with its data and its trained model. Raises `DataError` (MG187) if the data are not those of then."""
     kind = _recipe(folder)
     options = run_options(type(kind.defaults), folder.run, folder.path)
     check_options(options, kind)
@@ -79,8 +85,7 @@ def scores(run: str | os.PathLike[str]) -> list[Metric]:
             "MG187", f"The data of {folder.run.source} are not those that the run in {folder.path} began with."
         )
     recipe.model.load_state_dict(folder.weights())
-    with blas.one_thread():
-        return evaluate(recipe)
+    return recipe
 
 
 def summary(run: str | os.PathLike[str]) -> list[str]:
@@ -108,7 +113,7 @@ def summary(run: str | os.PathLike[str]) -> list[str]:
     return lines
 
 
-def _trained(run: str | os.PathLike[str]) -> RunFolder:
+def trained(run: str | os.PathLike[str]) -> RunFolder:
     """The folder of a run that has taken at least one step."""
     folder = RunFolder.peek(Path(run))
     if not folder.run.position.step:
@@ -152,9 +157,17 @@ def _summary_of(name: str) -> str:
 def _curve(values: list[float]) -> str:
     """A line of blocks, the mean of as many epochs as fall on each."""
     numbers = np.array(values, np.float64) / max(1.0, *map(abs, values))  # no sum or difference overflows
-    parts = np.array([part.mean() for part in np.array_split(numbers, min(_CURVE, len(values)))])
-    low, high = parts.min(), parts.max()
-    places = np.zeros(len(parts)) if high == low else (parts - low) / (high - low) * (len(_BLOCKS) - 1)
+    return blocks(np.array([part.mean() for part in np.array_split(numbers, min(_CURVE, len(values)))]))
+
+
+def blocks(heights: Any) -> str:
+    """A line of blocks, from the lowest of the heights to the highest.
+
+    >>> blocks(np.array([0.0, 1.0, 2.0, 7.0]))
+    '▁▂▃█'
+    """
+    low, high = heights.min(), heights.max()
+    places = np.zeros(len(heights)) if high == low else (heights - low) / (high - low) * (len(_BLOCKS) - 1)
     return "".join(_BLOCKS[round(place)] for place in places)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,12 +49,22 @@ def save_pictures(recipe: Recipe, folder: Path) -> list[str]:
     pictures = recipe.pictures()
     if not pictures or importlib.util.find_spec("matplotlib") is None:
         return []
+    for name, draw in pictures.items():
+        write_atomically(folder / f"{name}.png", drawn(draw, "png"))
+    return [f"{name}.png" for name in pictures]
+
+
+def drawn(draw: Callable[[Any], None], form: str, size: tuple[float, float] = (8, 6)) -> bytes:
+    """What `draw` draws into a figure of matplotlib, as the content of a file of the form "png" or "svg".
+
+    >>> drawn(lambda figure: None, "png")[1:4]
+    b'PNG'
+    """
     from matplotlib.figure import Figure
 
-    for name, draw in pictures.items():
-        figure = Figure(figsize=(8, 6), layout="constrained")  # without pyplot: no window, no state
-        draw(figure)
-        content = io.BytesIO()
-        figure.savefig(content, format="png", dpi=120)
-        write_atomically(folder / f"{name}.png", content.getvalue())
-    return [f"{name}.png" for name in pictures]
+    figure = Figure(figsize=size, layout="constrained")  # without pyplot: no window, no state
+    draw(figure)
+    content = io.BytesIO()
+    metadata = {"Date": None} if form == "svg" else None  # the same file each time
+    figure.savefig(content, format=form, dpi=120, metadata=metadata)
+    return content.getvalue()
