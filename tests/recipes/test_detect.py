@@ -72,7 +72,7 @@ def test_predictions_are_in_the_pixels_of_each_picture():
     assert [row[0] for row in rows] == (found["picture"] + 1).tolist()
     assert predictor.predict([])["box"].shape == (0, 4)
     assert len(predictor.predict([np.zeros((9, 1), np.float32)])) == 4
-    with pytest.raises(ShapeError, match=r"pictures \(height, width\), got \[\(3, 64, 64\)\]"):
+    with pytest.raises(ShapeError, match=r"\(height, width\), got \(3, 64, 64\)"):
         predictor.predict([np.zeros((3, 64, 64))])
 
 

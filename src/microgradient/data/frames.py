@@ -10,12 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ArgumentTypeError, DataError
+from ..errors import ArgumentTypeError, DataError, type_name
 from .columns import Cells
 
 
 def is_frame(data: Any) -> bool:
-    """Whether it is a data frame: it has columns with names. Neither pandas nor polars is imported to know."""
+    """Whether it is a data frame: it has columns with names. Neither pandas nor polars is imported to know. Raises
+    `ArgumentTypeError` (MG147) for one of polars that is yet to be collected.
+    """
+    if hasattr(type(data), "collect") and hasattr(type(data), "lazy"):
+        raise ArgumentTypeError("MG147", f"A {type(data).__name__} has no rows yet: write `.collect()` behind it.")
     return hasattr(data, "columns") and hasattr(data, "shape")
 
 
@@ -27,6 +31,9 @@ def frame_columns(data: Any) -> dict[str, Cells]:
     >>> frame_columns({"size": [1.5, None], "day": np.array(["2020-01-31"], "datetime64[D]"), "ok": [True, False]})
     {'size': array([1.5, nan]), 'day': ['2020-01-31'], 'ok': ['True', 'False']}
     """
+    if not isinstance(data, Mapping) and not is_frame(data):
+        raise ArgumentTypeError("MG147", "Expected a data frame, or columns by name, {'age': [31, 47]}, got "
+                                         f"{type_name(data)}.")  # fmt: skip
     names = list(data) if isinstance(data, Mapping) else list(data.columns)
     if doubled := [name for name, times in Counter(map(str, names)).items() if times > 1]:
         raise DataError("MG182", f"The data frame has more than one column {min(doubled)!r}: rename one of them.")
@@ -49,7 +56,15 @@ def cells(column: Any, name: str) -> Cells:
     """
     if isinstance(column, list) and all(type(cell) is str for cell in column):
         return [cell.strip() for cell in column]
-    array = np.asarray(column.to_numpy() if hasattr(column, "to_numpy") else column)
+    try:
+        array = np.asarray(column.to_numpy() if hasattr(column, "to_numpy") else column)
+    except ValueError:  # rows of lengths that differ
+        array = np.empty((len(column), 0))
+    if array.ndim != 1:
+        of = "of numbers, texts or times, not of rows" if array.ndim else "of them"
+        raise ArgumentTypeError(
+            "MG147", f"The column {name!r} is to be a list or an array {of}, got {type_name(column)}."
+        )
     if array.dtype.kind == "O":
         found = [None if is_missing(value) else value for value in array.tolist()]
         types = {type(value) for value in found if value is not None}

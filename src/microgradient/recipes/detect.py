@@ -19,9 +19,9 @@ from ..data.idx import load_mnist
 from ..data.pictures import read_sizes, resized
 from ..data.scenes import SIDE, compose
 from ..data.split import split
-from ..errors import ShapeError
 from ..nn.functional import interpolate, relu
 from ..tensor import Tensor
+from ..train.inputs import as_arrays
 from ..train.options import Options
 from ..train.pictures import draw_boxes
 from ..train.predictor import Predictor
@@ -76,13 +76,12 @@ class DetectPredictor(Predictor):
 
         A picture is scaled until its longer side has 64 pixels, as those that were learnt from.
         """
-        if any(np.ndim(picture) != 2 or not np.size(picture) for picture in inputs):
-            raise ShapeError("MG161", f"Expected pictures (height, width), got {[np.shape(x) for x in inputs][:3]}.")
+        inputs = as_arrays(inputs, ("height", "width"), "picture")
         scales = [max(np.shape(picture)) / SIDE for picture in inputs]
         scenes = np.zeros((len(scales), SIDE, SIDE), np.float32)
         for scene, picture, scale in zip(scenes, inputs, scales, strict=True):
             height, width = (max(1, round(n / scale)) for n in np.shape(picture))
-            scene[:height, :width] = resized(np.asarray(picture, np.float32), (height, width))
+            scene[:height, :width] = resized(picture, (height, width))
         found = self.found(scenes)
         factors = np.array(scales, np.float32)[found.picture, None]
         limits = np.array([np.shape(picture)[::-1] * 2 for picture in inputs], np.float32).reshape(-1, 4)

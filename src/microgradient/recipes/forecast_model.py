@@ -16,6 +16,7 @@ from ..data.numeric_csv import read_numbers
 from ..data.series import Series, seasonal_profile
 from ..errors import DataError, ShapeError
 from ..tensor import Tensor
+from ..train.inputs import as_numbers
 from ..train.predictor import Predictor
 from ..train.recipe import Metric
 
@@ -98,8 +99,8 @@ class ForecastPredictor(Predictor):
         return seen[:, :, WINDOW:].mean(axis=1, dtype=np.float64) * self.deviation + self.mean
 
     def predict(self, inputs: Any) -> Series:
-        histories = np.atleast_2d(np.asarray(inputs, np.float64))
-        if histories.ndim != 2 or histories.shape[1] < self.length:
+        histories = as_numbers(inputs, ("histories", "steps"), "The histories", np.float64, single=True)
+        if histories.shape[1] < self.length:
             raise ShapeError("MG161", f"A forecast needs {self.length} values or more, got {histories.shape}.")
         windows, base = self.windows(histories)
         ahead = self.ahead(windows)

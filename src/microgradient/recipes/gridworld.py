@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .. import nn
 from ..errors import DataError
 from ..tensor import Tensor
+from ..train.inputs import as_numbers
 from ..train.options import Options
 from ..train.predictor import Predictor
 from ..train.recipe import Metric, Recipe
@@ -90,8 +91,12 @@ class MazePredictor(Predictor):
 
     def predict(self, inputs: Any) -> list[str]:
         """An arrow for each cell."""
-        cells = [_CELLS.index((int(row), int(column))) for row, column in inputs]
-        return [ARROWS[move] for move in self.moves()[cells]]
+        cells = [tuple(cell) for cell in as_numbers(inputs, ("cells", 2)).tolist()]
+        if wrong := [cell for cell in cells if cell not in _CELLS]:
+            raise DataError(
+                "MG182", f"{wrong[0]} is no free cell of the maze of {len(MAZE)} × {len(MAZE[0])}, from (0, 0)."
+            )
+        return [ARROWS[move] for move in self.moves()[[_CELLS.index(cell) for cell in cells]]]
 
     def moves(self) -> Array:
         """The most probable move in each cell."""

@@ -19,6 +19,7 @@ from ..data.installed import needing
 from ..data.texts import read_texts
 from ..nn.functional import cross_entropy
 from ..tensor import Tensor
+from ..train.inputs import as_texts
 from ..train.options import Options
 from ..train.pictures import draw_confusion
 from ..train.predictor import Predictor
@@ -109,7 +110,7 @@ class LanguagePredictor(Predictor):
 
     def predict(self, inputs: Any) -> dict[str, Any]:
         """`language`, a code for each text, and `probabilities`, (texts, languages)."""
-        texts = [without_markup(text) for text in inputs]
+        texts = [without_markup(text) for text in as_texts(inputs)]
         longer = sum(len(text) >= _READ for text in texts)  # a space comes before each
         said = f"of {longer:,} longer text{'s' * (longer > 1)} the first {_READ - 1} characters are looked at"
         self.notes = [said] if longer else []

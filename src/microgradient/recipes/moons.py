@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..data.datasets import make_moons
 from ..data.numeric_csv import read_points
 from ..scalar import MLP, Value
+from ..train.inputs import as_numbers
 from ..train.options import Options
 from ..train.predictor import Predictor
 from ..train.recipe import Metric, Recipe
@@ -30,7 +31,7 @@ class MoonsPredictor(Predictor):
         self.model = ScalarModel(seed=0)
 
     def predict(self, inputs: Any) -> NDArray[np.float64]:
-        return self.model.scores(np.asarray(inputs, np.float64))
+        return self.model.scores(as_numbers(inputs, ("points", 2), dtype=np.float64))
 
     def read(self, names: Sequence[str]) -> NDArray[np.float64]:
         return read_points(names)

@@ -16,6 +16,7 @@ from ..data.split import split
 from ..data.texts import read_texts, unknown_characters
 from ..nn.functional import cross_entropy
 from ..tensor import Tensor
+from ..train.inputs import as_texts
 from ..train.options import Options
 from ..train.predictor import Predictor
 from ..train.recipe import Metric, Recipe
@@ -51,6 +52,7 @@ class NamesPredictor(Predictor):
 
     def predict(self, inputs: Any, longest: int = 16, seed: int = 0) -> list[str]:
         """A name for each beginning, drawn letter by letter from the probabilities that the network gives."""
+        inputs = as_texts(inputs)
         beginnings = [[ord(letter) - 96 for letter in text.lower() if letter in _LETTERS] for text in inputs]
         self.notes = unknown_characters(inputs, lambda letter: letter.lower() in _LETTERS, "left out")
         draw, names = np.random.default_rng(seed), [list(beginning) for beginning in beginnings]

@@ -14,10 +14,11 @@ from .. import nn
 from ..data.datasets import load_digits
 from ..data.pictures import read_labelled, read_pictures
 from ..data.split import split
-from ..errors import DataError, ShapeError
+from ..errors import DataError
 from ..explain import trace, why
 from ..nn.functional import cross_entropy, mse_loss
 from ..tensor import Tensor
+from ..train.inputs import as_numbers
 from ..train.options import Options
 from ..train.predictor import Predictor
 from ..train.recipe import Metric, Recipe
@@ -76,9 +77,7 @@ class OutputsPredictor(Predictor):
 
     def outputs(self, inputs: Any, *models: Pairs) -> dict[str, NDArray[Any]]:
         """What the heads of these models say: `class` (pairs,), `number` (pairs,), `picture` (pairs, 8, 8)."""
-        pairs = np.asarray(inputs, np.float32)
-        if pairs.ndim != 4 or pairs.shape[1:] != (2, 8, 8):
-            raise ShapeError("MG161", f"Expected pairs of pictures of shape (pairs, 2, 8, 8), got {pairs.shape}.")
+        pairs = as_numbers(inputs, ("pairs", 2, 8, 8))
         with self.inference():
             said = {name: x.data for model in models for name, x in model(*_tensors(pairs)).items()}
         return {

@@ -12,6 +12,7 @@ from ..data.pictures import read_labelled, read_pictures
 from ..functions import softmax
 from ..nn.functional import cross_entropy
 from ..tensor import Tensor
+from ..train.inputs import as_numbers
 from ..train.pictures import draw_confusion
 from ..train.predictor import Predictor
 from ..train.recipe import Metric
@@ -40,7 +41,7 @@ class PicturePredictor(Predictor):
 
     def logits(self, pictures: Any) -> NDArray[np.float32]:
         """The model's scores of all classes, (pictures, classes)."""
-        x = np.asarray(pictures, np.float32)[:, None]
+        x = as_numbers(pictures, ("pictures", *self.shape))[:, None]
         with self.inference():
             return np.concatenate([self.model(Tensor(x[i : i + _AT_ONCE])).data for i in range(0, len(x), _AT_ONCE)])
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,7 +14,9 @@ import microgradient as mg
 
 from .. import nn
 from ..data.ratings import pair_columns, rating_columns
+from ..errors import ArgumentTypeError, DataError, type_name
 from ..tensor import Tensor
+from ..train.inputs import as_texts
 from ..train.predictor import Predictor
 from ..train.recipe import Metric
 
@@ -85,15 +88,27 @@ class RecommendPredictor(Predictor):
     def predict(self, inputs: Any) -> dict[str, Any]:
         """For a mapping of lists of ids: `rating` of each pair, if it has `item` beside `user`; else `items` of each user."""
         self.notes = []
+        if not isinstance(inputs, Mapping) or "user" not in inputs:
+            raise ArgumentTypeError("MG147", f"Expected {{'user': [id, …]}}, or with 'item': [id, …] beside it, got "
+                                             f"{type_name(inputs)}.")  # fmt: skip
         users = self._found("user", inputs["user"], 0)
         if inputs.get("item") is not None:
-            return {"rating": self.ratings(users, self._found("item", inputs["item"], 1))}
+            items = self._found("item", inputs["item"], 1)
+            if len(items) != len(users):
+                raise DataError(
+                    "MG182", f"There are {len(users):,} users and {len(items):,} items: a rating is of one of each."
+                )
+            return {"rating": self.ratings(users, items)}
         scores = np.where(self.model.history.data[users, 1:] > 0, -np.inf, self.choices(users))
         best = np.argsort(-scores, axis=1, kind="stable")[:, :TOP]
         new = zip(best, np.take_along_axis(scores, best, axis=1) > -np.inf, strict=True)
         return {"items": [[self.items[k] for k in row[there]] for row, there in new]}
 
-    def _found(self, what: str, names: Sequence[str], side: int) -> NDArray[np.int64]:
+    def _found(self, what: str, ids: Any, side: int) -> NDArray[np.int64]:
+        """The places of ids, which are texts; whole numbers are taken for the digits that a file has."""
+        if isinstance(ids, Iterable) and not isinstance(ids, str):
+            ids = [str(one) if isinstance(one, Integral) else one for one in ids]
+        names = as_texts(ids, f"{what}s", "['id']")
         missing = sorted({name for name in names if name not in self.places[side]})
         if missing:
             self.notes.append(f"{len(missing):,} {what}{'s' * (len(missing) > 1)} not known from training, such as "

@@ -19,6 +19,7 @@ from ..data.wav import read_wav, wav_files
 from ..errors import DataError
 from ..nn.functional import ctc_loss, relu
 from ..tensor import Tensor
+from ..train.inputs import as_arrays
 from ..train.options import Options, option
 from ..train.predictor import Predictor
 from ..train.recipe import Metric, Recipe
@@ -75,7 +76,7 @@ class SpeechPredictor(Predictor):
 
     def predict(self, inputs: Any) -> dict[str, Any]:
         """`digits`, a string for each recording, and the `probability` of each."""
-        return self.decoded([log_mels(sound) for sound in inputs])
+        return self.decoded([log_mels(sound) for sound in as_arrays(inputs, ("samples",), "recording")])
 
     def decoded(self, mels: Sequence[NDArray[np.float32]]) -> dict[str, Any]:
         """The same from `log_mels`."""

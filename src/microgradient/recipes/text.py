@@ -16,6 +16,7 @@ from ..data.texts import read_texts, unknown_characters
 from ..errors import DataError
 from ..nn.functional import cross_entropy
 from ..tensor import Tensor
+from ..train.inputs import as_texts
 from ..train.options import Options, option
 from ..train.predictor import Predictor
 from ..train.recipe import Metric, Recipe
@@ -81,6 +82,7 @@ class TextPredictor(Predictor):
 
     def predict(self, inputs: Any, count: int = 300, temperature: float = 0.8, seed: int = 0) -> list[str]:
         """What comes after each of the texts: `count` characters, from probabilities sharpened by `temperature` below 1."""
+        inputs = as_texts(inputs)
         self.notes = unknown_characters(inputs, lambda character: character in self.alphabet, "left out")
         if longer := sum(len(text) > CONTEXT for text in inputs):
             self.notes.append(

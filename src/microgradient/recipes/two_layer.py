@@ -29,6 +29,7 @@ from .. import nn
 from ..data.numeric_csv import read_points
 from ..nn.functional import mse_loss
 from ..tensor import Tensor
+from ..train.inputs import as_numbers
 from ..train.options import Options
 from ..train.predictor import Predictor
 from ..train.recipe import Metric, Recipe
@@ -53,7 +54,7 @@ class TwoLayerPredictor(Predictor):
 
     def predict(self, inputs: Any) -> NDArray[np.float32]:
         with self.inference():
-            return np.asarray(self.model(Tensor(np.asarray(inputs, np.float32))).data)
+            return np.asarray(self.model(Tensor(as_numbers(inputs, ("points", 2)))).data)
 
     def read(self, names: Sequence[str]) -> NDArray[np.float64]:
         return read_points(names)

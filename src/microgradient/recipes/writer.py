@@ -13,6 +13,7 @@ from ..data.csv_file import read_named
 from ..data.pieces import Pieces
 from ..data.texts import read_texts, unknown_characters
 from ..tensor import Tensor
+from ..train.inputs import as_texts
 from ..train.predictor import Predictor
 from ..train.recipe import Metric, Recipe
 from .seq2seq import BEGIN, END, SPECIAL, UNKNOWN, Seq2Seq, beam_search, next_token_loss, padded
@@ -48,6 +49,7 @@ class Writer(Predictor):
         return self.pieces.decode(codes)
 
     def predict(self, inputs: Any, beam: int = 4) -> list[str]:
+        inputs = as_texts(inputs)
         sources = [self.parts(text) for text in inputs]
         shapes = [self.shape(source) for source in sources]
         self.notes = self._notes(inputs, [source[0] for source in sources])

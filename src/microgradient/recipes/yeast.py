@@ -13,10 +13,10 @@ from .. import nn
 from ..data.installed import load_yeast, needing
 from ..data.numeric_csv import read_numbers
 from ..data.split import split
-from ..errors import ShapeError
 from ..nn.functional import binary_cross_entropy_with_logits
 from ..tables.metrics import micro_f1
 from ..tensor import Tensor
+from ..train.inputs import as_numbers
 from ..train.options import Options
 from ..train.predictor import Predictor
 from ..train.recipe import Metric, Recipe
@@ -60,9 +60,7 @@ class YeastPredictor(Predictor):
 
     def probabilities(self, measured: Any) -> NDArray[np.float32]:
         """The chance of each label (rows, labels)."""
-        measured = np.asarray(measured, np.float32)
-        if measured.ndim != 2 or measured.shape[1] != len(self.measurements):
-            raise ShapeError("MG161", f"Expected rows of {len(self.measurements)} measurements, got {measured.shape}.")
+        measured = as_numbers(measured, ("rows", len(self.measurements)))
         with self.inference():
             return 1 / (1 + np.exp(-self.model(Tensor(measured)).data))
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..data.numeric_csv import read_points
 from ..errors import DataError
 from ..tensor import Tensor
+from ..train.inputs import as_numbers
 from ..train.predictor import Predictor
 from ..train.recipe import Metric
 from .environments import Spaces
@@ -46,7 +47,7 @@ class PolicyPredictor(Predictor):
         self.model: Any = networks(self.spaces, **details["networks"]) if model is None else model
 
     def predict(self, inputs: Any) -> dict[str, Array]:
-        """The best action for each observation, and the values. Raises DataError (MG182) for what is no observation."""
+        """The best action for each observation, and the values; of a single one, too."""
         observations = self._checked(inputs, "The array")
         with self.inference():
             actions, values = self._act(observations)
@@ -60,23 +61,7 @@ class PolicyPredictor(Predictor):
         return np.concatenate([self._checked(_read(name, self.spaces.features), name) for name in names])
 
     def _checked(self, found: Any, name: str) -> Array:
-        """Observations (observations, features), float32; a single one may lack the first axis."""
-        observations = np.atleast_2d(np.asarray(found))
-        if (
-            observations.ndim != 2
-            or observations.shape[1] != self.spaces.features
-            or observations.dtype.kind not in "fiub"
-        ):
-            raise DataError("MG182", f"{name} has the shape {observations.shape} and the dtype {observations.dtype}, and an "
-                                     f"observation here is {self.spaces.features} numbers: (observations, "
-                                     f"{self.spaces.features}).")  # fmt: skip
-        with np.errstate(over="ignore"):
-            observations = observations.astype(np.float32)
-        if not np.isfinite(observations).all():
-            row, column = np.argwhere(~np.isfinite(observations))[0]
-            raise DataError("MG182", f"{name}, row {row + 1}, number {column + 1}: {observations[row, column]} is not finite, or "
-                                     "too large for float32.")  # fmt: skip
-        return observations
+        return as_numbers(found, ("observations", self.spaces.features), name, single=True)
 
     def rows(self, inputs: Any, predicted: Any) -> tuple[list[str], list[list[Any]]]:
         columns = {"action": predicted["action"], "value": predicted["value"]}
