@@ -66,7 +66,7 @@ def test_what_are_no_numbers_of_the_right_shape_is_said(name):
     made.predict(right)
     for wrong in (None, "a.png", ["a.png"], {}, single, 3.0):
         with pytest.raises(
-            (DataError, ShapeError, ArgumentTypeError), match="Expected|should (have the shape|hold numbers)"
+            (DataError, ShapeError, ArgumentTypeError), match=r"Expected|should (have the shape|hold numbers)"
         ):
             made.predict(wrong)
     for bad in (np.nan, np.inf, None):
