@@ -175,6 +175,11 @@ def test_weights_count():
     kept = np.arange(ROWS) % 4 > 0
     left_out = TableRegressor(**QUICK).fit(frame, PRICE, sample_weight=kept.astype(float))
     assert np.array_equal(left_out.predict(frame), TableRegressor(**QUICK).fit(frame[kept], PRICE[kept]).predict(frame))
+    rare = (GRADE == "low") & (np.arange(ROWS) % 3 > 0)  # how often a class is there is counted without these
+    balanced = [TableClassifier(**QUICK, class_weight="balanced") for _ in range(2)]
+    balanced[0].fit(frame, GRADE, sample_weight=(~rare).astype(float))
+    balanced[1].fit(frame[~rare], GRADE[~rare])
+    assert np.array_equal(*(model.predict_proba(frame) for model in balanced))
     with pytest.raises(ValueError, match="zero"):
         TableRegressor().fit(FRAME, PRICE, sample_weight=np.zeros(ROWS))
 

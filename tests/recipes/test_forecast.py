@@ -77,6 +77,12 @@ def test_arima_sees_what_came_before_alone(monkeypatch):
     assert (np.abs(before[11] - after[11]) > 10).all()
 
 
+def test_arima_with_a_drift_goes_on_as_a_line_does():
+    noise = 0.1 * np.random.default_rng(4).normal(size=80)
+    forecasts = arima_forecasts(3 * np.arange(80) + noise, 60, 8, 1, counts=False)[0].forecasts
+    np.testing.assert_allclose(np.diff(forecasts[:, 3:]), 3, atol=0.05)
+
+
 def test_a_forecast_is_of_the_values_after_the_history():
     """An untrained network is the linear forecast of the next step, undone from what the networks see."""
     recipe = built("forecast", series="co2")

@@ -39,6 +39,17 @@ def test_no_message_is_in_two_parts(few):
     check_overfits(recipe, np.arange(32), 60, 0.3)
 
 
+def test_of_texts_that_are_read_alike_one_is_kept(monkeypatch):
+    import microgradient.recipes.language as module
+
+    long = "A message that goes on and on, so that its end is not looked at at all: "
+    catalogue = {"a": f"{long}one", "b": f"{long}another", "c": "Short.", "d": "short"}
+    monkeypatch.setattr(module, "load_catalogue", lambda recipe, language: catalogue if language == "fr" else {})
+    texts, _, messages = module._messages("language")
+    assert texts == [f"{long}one", "Short."]
+    assert messages.tolist() == [0, 2]
+
+
 def test_hashes_tell_characters_and_their_order():
     assert len(LANGUAGES) == len(set(LANGUAGES)) == 50
     a, b = hashed("the cat"), hashed("The Cat")

@@ -48,6 +48,22 @@ def test_ratings_are_read_in_each_of_movielens_forms(tmp_path, name):
     assert read == {(a, b): c for a, b, c, _ in rows}  # of two the later one
 
 
+def test_numbers_are_read_with_decimal_commas(tmp_path):
+    rows = [(k % 7, k % 5, 1.125 * (k % 4)) for k in range(35)]
+    lines = [f"u{a};i{b};{c:.3f}\n".replace(".", ",") for a, b, c in rows]
+    (tmp_path / "r.csv").write_text("user;item;rating\n" + "".join(lines))
+    weights = [f"u{k};{k}.000,125\n" for k in range(1, 40)]
+    (tmp_path / "u.csv").write_text("id;weight\n" + "".join(weights))
+    found = read_ratings(str(tmp_path / "r.csv"), users=str(tmp_path / "u.csv"))
+    read = {(found.users.ids[a], found.items.ids[b]): float(c)
+            for a, b, c in zip(found.user, found.item, found.rating, strict=True)}  # fmt: skip
+    assert read == {(f"u{a}", f"i{b}"): c for a, b, c in rows}
+    assert found.users.names == [f"weight tenth {k}" for k in range(1, 11)]
+    (tmp_path / "u.csv").write_text("id;weight\nu1;2\nu2;3\nu1;4\n")
+    with pytest.raises(DataError, match="several rows on 'u1'"):
+        read_ratings(str(tmp_path / "r.csv"), users=str(tmp_path / "u.csv"))
+
+
 def test_what_is_known_is_categories_several_of_them_and_tenths(tmp_path):
     (tmp_path / "r.csv").write_text("user,item,rating\n" + "".join(f"{k},a,3\n" for k in range(100)))
     cells = [f"{k},{'x|y' if k % 2 else 'x'},{k * 1.5},title {k}\n" for k in range(101)]

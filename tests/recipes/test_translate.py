@@ -8,6 +8,7 @@ import microgradient as mg
 from microgradient.data.catalogues import fields, load_catalogue, load_sentences, with_fields, without_fields
 from microgradient.data.pieces import Pieces
 from microgradient.data.spoken_forms import date_in_words, number_in_words, spoken_forms
+from microgradient.data.texts import normalized
 from microgradient.errors import DataError
 from microgradient.recipes import translate
 from microgradient.recipes.memory import Memory
@@ -30,12 +31,15 @@ def test_numbers_and_dates_are_said_as_in_english():
             1001: "one thousand and one", 119_999: "one hundred and nineteen thousand nine hundred and ninety nine"}  # fmt: skip
     for number, words in said.items():
         assert number_in_words(number) == words
-    assert date_in_words(2000, 2, 30) == "the thirtieth of February twenty hundred"
+    assert date_in_words(2000, 2, 29) == "the twenty ninth of February two thousand"
+    assert date_in_words(1900, 12, 30) == "the thirtieth of December nineteen hundred"
     assert len({number_in_words(n) for n in range(20_000)}) == 20_000
     forms = spoken_forms(6000, 5)
     places = [k for k, (digits, _) in enumerate(forms) if len(digits) <= 2]  # all there are, and not in one part
     assert len(places) == 100
     assert 2000 < np.mean(places) < 4000
+    days = {int(digits[8:]) for digits, _ in forms if "-" in digits}
+    assert days == set(range(1, 32))
 
 
 def test_a_memory_finds_the_text_that_shares_most():
@@ -86,6 +90,16 @@ def test_no_text_is_in_two_parts_and_a_batch_is_learnt_by_heart(few, pair):
     assert not held_out & {recipe.predictor.pieces.decode(source[0]) for source, _ in recipe.examples}
     assert all(len(batch) == len(recipe.batches(0)[0]) or pair != "forms" for batch in recipe.batches(1))
     check_overfits(recipe, recipe.batches(0)[0][:16], 80, 0.2)
+
+
+def test_what_reads_as_a_held_out_message_is_not_learnt_from():
+    sentences = {"View:": [("View:", "Voir :")], "Add": [("Add", "Ajouter")], "Add %s": [("Add %s", "Ajouter %s")]}
+    assert translate._learnable(sentences, ["view", "Add %(name)s"]) == [("Add", "Ajouter")]
+    real = load_sentences("translate", "fr", 80)
+    held_out = list(real)[::8]
+    learnt = {normalized(text) for text, _ in translate._learnable(real, held_out)}
+    assert len(learnt) > 500
+    assert not learnt & {normalized(without_fields(message, fields(message))) for message in held_out}
 
 
 @pytest.mark.slow

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
-from .csv_file import read_csv, read_file
+from .columns import MISSING
+from .csv_file import CsvFile, read_csv, read_file
+from .numbers import PLAIN, find_number_format
 from .numeric_csv import numbers_of
 from .text_encoding import decode
 
@@ -43,8 +45,8 @@ def read_ratings(path: str, users: str | None = None, items: str | None = None) 
     """The ratings in a file whose columns are a user, an item and a rating, and files on the users and the items, if there are.
 
     MovieLens' forms are known: tabs without a header (`u.data`), a header (`ratings.csv`), fields between `::`
-    (`ratings.dat`), names with a type (`user_id:token`). Of two ratings of one item by one user the later one counts. Raises
-    `DataError` (MG180 to MG182) for a file without them.
+    (`ratings.dat`), names with a type (`user_id:token`). Of two ratings of one item by one user that of the later row counts.
+    Raises `DataError` (MG180 to MG182) for a file without them.
     """
     who, what, given = rating_columns(path)
     latest = {pair: row for row, pair in enumerate(zip(who, what, strict=True))}
@@ -62,33 +64,34 @@ def read_ratings(path: str, users: str | None = None, items: str | None = None) 
 
 def rating_columns(path: str) -> tuple[list[str], list[str], NDArray[np.float32]]:
     """Users, items and ratings of a file, row by row. Raises `DataError`."""
-    table = _read_table(path)
+    file = _read_table(path)
+    table = file.columns
     chosen = [_column(table, "user", 0), _column(table, "item", 1), _column(table, "rating", 2)]
     if None in chosen or len(set(chosen)) < 3:
         raise DataError("MG181", f"{path} needs the columns user, item and rating; it has {', '.join(table)[:200]}.")
     user, item, rating = map(str, chosen)
-    return table[user], table[item], numbers_of(path, rating, table[rating]).astype(np.float32)
+    return table[user], table[item], numbers_of(path, rating, table[rating], file.decimal).astype(np.float32)
 
 
 def pair_columns(path: str) -> tuple[list[str], list[str] | None]:
     """Users, and items if there is such a column, of a file. Raises `DataError` (MG180 to MG182)."""
-    table = _read_table(path)
+    table = _read_table(path).columns
     user, item = _column(table, "user", 0), _column(table, "item", 1)
     if user is None:
         raise DataError("MG182", f"{path} lacks a column user: its header names {', '.join(table)[:200]}.")
     return table[user], None if item is None else table[item]
 
 
-def _read_table(path: str) -> dict[str, list[str]]:
+def _read_table(path: str) -> CsvFile:
     """Columns by name, their types (`user_id:token`) taken away."""
     content = read_file(Path(path), "a file of ratings")
     if b"::" in content.split(b"\n", 1)[0]:
         rows = [line.split("::") for line in decode(content, Path(path))[0].splitlines() if line]
         if uneven := next((k for k, row in enumerate(rows, 1) if len(row) != len(rows[0])), None):
             raise DataError("MG181", f"{path}, line {uneven}: it has not {len(rows[0])} fields, as the first line has.")
-        return {f"column_{k}": list(cells) for k, cells in enumerate(zip(*rows, strict=True), 1)}
-    columns = read_csv(Path(path)).columns
-    return {name.split(":")[0]: cells for name, cells in columns.items()}
+        return CsvFile({f"column_{k}": list(cells) for k, cells in enumerate(zip(*rows, strict=True), 1)}, "::")
+    file = read_csv(Path(path))
+    return replace(file, columns={name.split(":")[0]: cells for name, cells in file.columns.items()})
 
 
 def _column(table: dict[str, list[str]], what: str, place: int) -> str | None:
@@ -103,25 +106,28 @@ def _column(table: dict[str, list[str]], what: str, place: int) -> str | None:
 
 def _read_side(path: str | None, rated: Iterable[str]) -> Side:
     """The ids in the ratings and in the file, sorted, and what the file, whose first column are the ids, says of them."""
-    table = {} if path is None else _read_table(path)
-    names, *columns = table.values() or [[]]
+    file = CsvFile({}, ",") if path is None else _read_table(path)
+    names, *columns = file.columns.values() or [[]]
+    if twice := next((name for name, count in Counter(names).items() if count > 1), None):
+        raise DataError("MG181", f"{path} has several rows on {twice!r}: keep the one that holds.")
     ids = sorted({*rated, *names}, key=lambda name: (len(name), name))
     place = {name: k for k, name in enumerate(ids)}
     rows = np.array([place[name] for name in names], np.int64)
     found: dict[str, NDArray[np.float32]] = {}
-    for header, cells in zip(list(table)[1:], columns, strict=True):
-        for value, there in _values(cells).items():
+    for header, cells in zip(list(file.columns)[1:], columns, strict=True):
+        for value, there in _values(cells, file.decimal).items():
             found[f"{header} {value}"] = np.zeros(len(ids), np.float32)
             found[f"{header} {value}"][rows] = there
     features = np.stack(list(found.values()), axis=1) if found else np.zeros((len(ids), 0), np.float32)
     return Side(ids, list(found), features)
 
 
-def _values(cells: list[str]) -> dict[str, NDArray[np.bool_]]:
+def _values(cells: list[str], decimal: str) -> dict[str, NDArray[np.bool_]]:
     """Which cells hold each value: tenths of a column of many numbers, else categories, of which a cell may have several
     between bars, or words if as many differ as in a title. What nearly every cell has to itself is left out.
     """
-    numbers = np.array([_number(cell) for cell in cells])
+    form = find_number_format(Counter(cell for cell in cells if cell.lower() not in MISSING), decimal) or PLAIN
+    numbers = np.array([form.parse(cell) for cell in cells], np.float64)  # None: NaN
     if np.isnan(numbers).mean() < 0.1 and len(set(cells)) > 2 * _DECILES:
         edges = np.nanquantile(numbers, np.arange(1, _DECILES) / _DECILES)
         tenth = np.digitize(numbers, edges)
@@ -133,13 +139,6 @@ def _values(cells: list[str]) -> dict[str, NDArray[np.bool_]]:
     if len(common) > max(50, len(cells) // 10):
         return {}
     return {value: np.array([value in values for values in sets]) for value in common}
-
-
-def _number(cell: str) -> float:
-    try:
-        return float(cell)
-    except ValueError:
-        return float("nan")
 
 
 def make_ratings(seed: int, users: int = 1200, items: int = 1500, count: int = 40_000) -> Ratings:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import numpy as np
 
 _SMALL = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
@@ -11,6 +13,7 @@ _ORDINALS = {"one": "first", "two": "second", "three": "third", "five": "fifth",
              "twelve": "twelfth", "twenty": "twentieth", "thirty": "thirtieth"}  # fmt: skip
 _MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
            "December"]  # fmt: skip
+_DAYS = date(1100, 1, 1).toordinal(), date(2100, 1, 1).toordinal()
 
 
 def number_in_words(number: int) -> str:
@@ -35,17 +38,26 @@ def date_in_words(year: int, month: int, day: int) -> str:
 
     >>> date_in_words(1905, 11, 21)
     'the twenty first of November nineteen oh five'
+    >>> date_in_words(2009, 1, 31)
+    'the thirty first of January two thousand and nine'
     """
     *tens, last = number_in_words(day).split()
     ordinal = " ".join([*tens, _ORDINALS.get(last, last + "th")])
+    return f"the {ordinal} of {_MONTHS[month - 1]} {_year_in_words(year)}"
+
+
+def _year_in_words(year: int) -> str:
+    if 2000 <= year < 2010:
+        return number_in_words(year)
     century, rest = divmod(year, 100)
     ending = number_in_words(rest) if rest >= 10 else f"oh {_SMALL[rest]}" if rest else "hundred"
-    return f"the {ordinal} of {_MONTHS[month - 1]} {number_in_words(century)} {ending}"
+    return f"{number_in_words(century)} {ending}"
 
 
 def spoken_forms(count: int, seed: int) -> list[tuple[str, str]]:
     """So many different numbers and dates, half of each, as pairs (digits, words), drawn by a seed. Each number is drawn
-    below one of 10, 100, …, 1,000,000, which have equal chances; the order is drawn too.
+    below one of 10, 100, …, 1,000,000, which have equal chances, and dates from all days of the years 1100 to 2099; the order
+    is drawn too.
 
     >>> len(set(spoken_forms(200, seed=0)))
     200
@@ -56,7 +68,7 @@ def spoken_forms(count: int, seed: int) -> list[tuple[str, str]]:
             number = int(draw.integers(10 ** draw.integers(1, 7)))
             found[str(number)] = number_in_words(number)
         else:
-            year, month, day = (int(draw.integers(*span)) for span in ((1100, 2100), (1, 13), (1, 29)))
-            found[f"{year}-{month:02}-{day:02}"] = date_in_words(year, month, day)
+            day = date.fromordinal(int(draw.integers(*_DAYS)))
+            found[day.isoformat()] = date_in_words(day.year, day.month, day.day)
     pairs = list(found.items())  # the shortest numbers, which are few, have all come early
     return [pairs[k] for k in draw.permutation(count)]

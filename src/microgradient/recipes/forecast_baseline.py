@@ -47,7 +47,7 @@ def arima_forecasts(series: Series, start: int, ahead: int, season: int, counts:
 def _candidates(season: int, counts: bool) -> list[dict[str, Any]]:
     if counts:
         return [{"order": (p, 0, q), "trend": "c"} for p in range(1, 10) for q in range(2)]
-    seasonal = {"seasonal_order": (0, 1, 1, season)} if season > 1 else {"trend": "t"}
+    seasonal = {"seasonal_order": (0, 1, 1, season)} if season > 1 else {"trend": "c"}  # a mean of the differences
     return [{"order": (p, 1, q), **seasonal} for p in range(3) for q in range(3)]
 
 

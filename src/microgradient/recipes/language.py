@@ -16,7 +16,7 @@ from .. import log_softmax, nn, random, softmax
 from ..data.catalogues import LANGUAGES, load_catalogue, without_markup
 from ..data.csv_file import read_named
 from ..data.installed import needing
-from ..data.texts import read_texts
+from ..data.texts import normalized, read_texts
 from ..nn.functional import cross_entropy
 from ..tensor import Tensor
 from ..train.inputs import as_texts
@@ -237,7 +237,7 @@ class Language(Recipe):
 
 def _messages(recipe: str) -> tuple[list[str], NDArray[np.int64], NDArray[np.int64]]:
     """Texts, the number of the language of each, and of the message that it translates. What was left in English is left out, and
-    so is what a language has already, but for case and the marks at its ends.
+    so is what a language has already, as far as it is read, but for case and the marks at its ends.
     """
     catalogues = [load_catalogue(recipe, language) for language in LANGUAGES]
     number = {message: k for k, message in enumerate(sorted({m for catalogue in catalogues for m in catalogue}))}
@@ -247,7 +247,7 @@ def _messages(recipe: str) -> tuple[list[str], NDArray[np.int64], NDArray[np.int
         for message, text in catalogue.items()
         if text != message or LANGUAGES[k] == "en"
     ]
-    first = {(k, text.lower().strip(" .:…!?")): (text, k, message) for text, k, message in reversed(found)}
+    first = {(k, normalized(text[: _READ - 1])): (text, k, message) for text, k, message in reversed(found)}
     rows = [row for row in reversed(first.values()) if sum(map(str.isalpha, row[0])) > 1]
     texts, languages, messages = zip(*rows, strict=True)
     return list(texts), np.array(languages), np.array(messages)

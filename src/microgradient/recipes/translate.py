@@ -14,6 +14,7 @@ from ..data.catalogues import fields, load_catalogue, load_sentences, with_field
 from ..data.installed import needing
 from ..data.pieces import Pieces
 from ..data.spoken_forms import spoken_forms
+from ..data.texts import normalized
 from ..train.options import Options, option
 from ..train.predictor import Predictor
 from ..train.recipe import Metric
@@ -150,7 +151,8 @@ class Translate(WriterRecipe):
                          "memory": self.training,
                          "network": {"parts": 3, "copies": True, "continues": True, "dropout": 0.2}}  # fmt: skip
         self.predictor = TranslatePredictor(self.details())
-        validating = [(message, catalogue[message]) for message in order[cut:end]]
+        asked = set(map(_template, order[:cut]))
+        validating = [(message, catalogue[message]) for message in order[cut:end] if _template(message) not in asked]
         self.learn([example for each, pairs in known.items() for example in self._beside_others(each, pairs)],
                    [self._example(a, without_fields(b, fields(a))) for a, b in validating])  # fmt: skip
 
@@ -209,14 +211,20 @@ class Translate(WriterRecipe):
 
 
 def _learnable(sentences: Mapping[str, Sequence[tuple[str, str]]], held_out: Iterable[str]) -> list[tuple[str, str]]:
-    """Sentences and what they are, placeholders aside, of all messages but those, and but what reads as one of those does."""
-    others = {without_fields(message, fields(message)) for message in held_out}
+    """Sentences and what they are, placeholders aside, of all messages but those, and but what reads as one of those does, or
+    differs in case and marks alone."""
+    others = set(map(_template, held_out))
     found = [
         (without_fields(a, fields(a)), without_fields(b, fields(a)))
         for message in sentences.keys() - set(held_out)
         for a, b in sentences[message]
     ]
-    return sorted({pair for pair in found if pair[0] not in others})
+    return sorted({pair for pair in found if normalized(pair[0]) not in others})
+
+
+def _template(message: str) -> str:
+    """What is read of a message, but for case and the marks at its ends."""
+    return normalized(without_fields(message, fields(message)))
 
 
 def _most_like_all(texts: Sequence[str], weights: Sequence[float]) -> str:

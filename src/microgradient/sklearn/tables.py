@@ -59,7 +59,8 @@ class TableEstimator(Saved):
         """Learn from the rows of a data frame of pandas or polars, or of an array: numbers, texts, dates and categories, cells of
         which may be missing. y has a column for each target. What was done to the columns is in `notes_`.
 
-        Rows without weight are left out. Raises `ValueError`, or `DataError` (MG183), which is one, for what can't be learnt.
+        Rows without weight are left out, and with them classes that no other row has. Raises `ValueError`, or `DataError`
+        (MG183), which is one, for what can't be learnt.
         """
         self._validate_params()
         if y is None:
@@ -68,8 +69,9 @@ class TableEstimator(Saved):
         check_consistent_length(X, y)
         truth = _target_columns(y)
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        weights = weights * self._balance(truth)
         rows = np.flatnonzero(weights)
+        weights[rows] *= self._balance({name: column[rows] for name, column in truth.items()})
+        rows = np.flatnonzero(weights)  # a class may have the weight 0
         names = [name if name not in columns else f"{name} (target)" for name in truth]
         learnt = self._learn_targets({name: column[rows] for name, column in zip(names, truth.values(), strict=True)})
         cells = {**{name: take(column, rows) for name, column in columns.items()}, **learnt}
