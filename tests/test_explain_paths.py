@@ -272,3 +272,81 @@ def test_the_latex_has_the_products_the_numbers_and_the_result():
     assert rows[1] == rf"\frac{{\partial L}}{{\partial a}} &= {chain} + \frac{{\partial L}}{{\partial a}} \\"
     assert rows[2:4] == [r"&= (-3.0) + 1.0 \\", "&= -2.0"]
     assert mg.paths(a, of=L)._repr_mimebundle_()["text/latex"].startswith(r"$\displaystyle \begin{aligned}")
+
+
+LAYERS = {
+    "recurrent": lambda: (nn.RNN(2, 3, batch_first=True), (2, 2, 2)),
+    "attention": lambda: (nn.MultiheadAttention(2, 1, batch_first=True), (1, 2, 2)),
+    "batch norm": lambda: (nn.BatchNorm1d(3), (4, 3)),
+    "convolution": lambda: (nn.Sequential(nn.Conv1d(1, 2, 2), nn.MaxPool1d(2)), (2, 1, 5)),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_all_paths_through_a_layer_are_its_gradient(name):
+    layer, shape = LAYERS[name]()
+    layer = layer.to(np.float64) if hasattr(layer, "to") else layer
+    x = mg.tensor(np.random.default_rng(0).standard_normal(shape), requires_grad=True)
+    args = (
+        (x, x, x)
+        if name == "attention"
+        else (x, mg.zeros((1, 2, 3), dtype=np.float64))
+        if name == "recurrent"
+        else (x,)
+    )
+    with mg.trace():
+        y = layer(*args)
+        y = y[0] if isinstance(y, tuple) else y
+        loss = mg.sum(mg.sin(y) * mg.arange(y.raw.size, dtype=np.float64).reshape(y.shape))
+        loss.backward()
+    for p in [x, *layer.parameters()]:
+        count = mg.paths(p, top=1).count
+        found = mg.paths(p, top=count)
+        scale = sum(np.linalg.norm(path.contribution) for path in found.paths)
+        assert found.exact
+        assert len(found.paths) == count
+        assert np.allclose(sum(path.contribution for path in found.paths), p.grad.raw, rtol=1e-12, atol=1e-12 * scale)
+        assert np.allclose(found.rest, 0, atol=1e-12 * scale)
+        entry = (0,) * p.raw.ndim
+        one = mg.paths(p, entry, top=count)
+        assert sum(path.contribution for path in one.paths) == pytest.approx(
+            p.grad.raw[entry], rel=1e-12, abs=1e-12 * scale
+        )
+
+
+def test_one_more_path_than_asked_for_is_the_rest():
+    x = mg.tensor([1.0, 2.0], requires_grad=True)
+    y = mg.sum(x * 3.0) + mg.sum(x * 2.0) + mg.sum(x)
+    found = mg.paths(x, 1, of=y, top=2)
+    assert ([p.contribution for p in found.paths], found.rest, found.exact) == ([3.0, 2.0], 1.0, True)
+    whole = mg.paths(x, of=y, top=2)
+    assert whole.rest.tolist() == [1.0, 1.0]
+    assert whole.exact
+
+
+def test_through_rules_of_the_user_hooks_and_several_results():
+    a = mg.tensor([1.0, 2.0], dtype=np.float64, requires_grad=True)
+    square = mg.custom_rule(vjp=lambda t, y, x: (t * 2.0 * x,))(lambda x: x * x)
+    block = mg.checkpoint(lambda x: (mg.sin(x), x * x))
+    s, q = block(a)
+    h = square(a)
+    h.register_hook(lambda g: g * 10.0)
+    w = mg.reshape(mg.arange(4, dtype=np.float64), (2, 2)) + mg.eye(2, dtype=np.float64) * a
+    u, d, _ = mg.linalg.svd(w)
+    loss = mg.sum(s * q + h) + mg.sum(d * d) + mg.sum(u[0]) + mg.linalg.slogdet(w)[1]
+    loss.backward(retain_graph=True)
+    found = mg.paths(a, of=loss, top=200)
+    assert found.count == len(found.paths) == 7
+    assert np.allclose(found.total, a.grad.raw)
+    assert np.allclose(found.rest, 0, atol=1e-10)
+    assert mg.paths(a, 1, of=loss).total == a.grad.raw[1]
+
+
+def test_tensors_of_torch():
+    import microgradient.torch as torch
+
+    x = torch.tensor([[1.0, 2.0]], requires_grad=True)
+    loss = (x * x).sum() + x.sum()
+    loss.backward(retain_graph=True)
+    found = mg.paths(x, (0, 1), of=loss)
+    assert (found.total, found.count) == (x.grad[0, 1].item(), 3)

@@ -14,7 +14,7 @@ import heapq
 import math
 import operator
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +25,7 @@ from .render import norm
 from .sweep import Sweep, Use, tangent
 
 _BEAM = 4  # times `top` paths go on from a node that is an array
+_ENTRIES = 2**24  # of all their cotangents together
 
 
 class _Partial(NamedTuple):
@@ -33,6 +34,7 @@ class _Partial(NamedTuple):
     use: Use | None
     before: _Partial | None
     cotangent: Any
+    score: float
 
     def chain(self) -> list[Use]:
         """Its uses, the loss's first."""
@@ -64,25 +66,41 @@ class Search:
     def largest(self) -> tuple[list[tuple[list[Use], Any]], bool]:
         """(uses, contribution) of each, largest first; and whether no other is larger."""
         root = self.sweep.root
-        arrived: dict[Node, list[_Partial]] = {root: [_Partial(None, None, np.ones(root.shape, root.dtype))]}
+        arrived: dict[Node, list[_Partial]] = {root: [_Partial(None, None, np.ones(root.shape, root.dtype), 1.0)]}
+        if root is self.x:
+            return [([], at(arrived[root][0].cotangent, root, self.place))], True
         exact = True
         for node, uses in self.uses.items():
             partials, number = arrived.pop(node, []), is_number(node)
-            most = self.top if number else _BEAM * self.top
-            exact = exact and (number or len(partials) <= most)
             unit = sent(self.sweep, node, np.ones(node.shape, node.dtype)) if number else {}
-            for partial in heapq.nlargest(most, partials, key=lambda p: self._score(node, p.cotangent)):
+            for partial in self._first(node, partials):
                 t = partial.cotangent
-                parts = {i: g * t.item() for i, g in unit.items()} if number else sent(self.sweep, node, t)
+                parts = {i: _scaled(g, t.item()) for i, g in unit.items()} if number else sent(self.sweep, node, t)
                 for use in uses:
-                    if use.argument in parts:
-                        arrived.setdefault(use.parent, []).append(_Partial(use, partial, parts[use.argument]))
-        ends = [(p.chain(), at(p.cotangent, self.x, self.place)) for p in arrived.get(self.x, ())]
-        return heapq.nlargest(self.top, ends, key=lambda end: _size(end[1])), exact
+                    if (g := parts.get(use.argument)) is None:
+                        continue
+                    into, others = use.parent, arrived.setdefault(use.parent, [])
+                    g = at(g, into, self.place) if into is self.x else g
+                    others.append(_Partial(use, partial, g, self._score(into, g)))
+                    if len(others) > 2 * self._most(into):  # what can't be among the first needs no memory
+                        others[:] = self._first(into, others)
+                        exact = exact and (is_number(into) or into is self.x)
+            exact = exact and (number or len(partials) <= self._most(node))
+        return [(p.chain(), p.cotangent) for p in self._first(self.x, arrived.get(self.x, []))], exact
+
+    def _most(self, node: Node) -> int:
+        """How many paths go on from a node: fewer where their cotangents would take too much memory."""
+        if is_number(node) or node is self.x:
+            return self.top
+        size = 0 if node.shape is None else math.prod(node.shape)
+        return min(_BEAM * self.top, max(2, _ENTRIES // max(size, 1)))
+
+    def _first(self, node: Node, partials: list[_Partial]) -> list[_Partial]:
+        return heapq.nlargest(self._most(node), partials, key=operator.attrgetter("score"))
 
     def _score(self, node: Node, cotangent: Any) -> float:
         """How much of a cotangent can reach x; of what is NaN, everything."""
-        if is_number(node):
+        if is_number(node) or node is self.x:
             return _size(cotangent)
         reach = self.reach[node]
         pairs = zip(cotangent, reach, strict=True) if isinstance(cotangent, tuple) else [(cotangent, reach)]
@@ -100,10 +118,10 @@ class Search:
             for use in uses:
                 moved = found[use.parent]
                 if use.op.kind == "special" and TABLE.get(use.op.name) is not use.op:  # the user's rule: only a vjp
-                    t: Any = np.ones(node.shape, node.dtype)
+                    t: Any = _each(np.ones_like, self.sweep.adjoints[node])
                 else:
                     t = tangent(node, use.argument, moved)
-                found[node] = added(found.get(node), _absolute(t))
+                found[node] = added(found.get(node), _each(np.abs, t))
         return found
 
 
@@ -154,8 +172,13 @@ def _size(a: Any) -> float:
     return found if math.isfinite(found) else math.inf
 
 
-def _absolute(t: Any) -> Any:
-    return tuple(None if part is None else np.abs(part) for part in t) if isinstance(t, tuple) else np.abs(t)
+def _each(function: Callable[[Any], Any], t: Any) -> Any:
+    """A function of an array, or of each of several."""
+    return tuple(None if part is None else function(part) for part in t) if isinstance(t, tuple) else function(t)
+
+
+def _scaled(t: Any, factor: float) -> Any:
+    return _each(lambda part: part * factor, t)
 
 
 def added(a: Any, b: Any) -> Any:
