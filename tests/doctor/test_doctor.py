@@ -106,6 +106,37 @@ def test_training_goes_on_to_the_same_bits():
     assert outcomes[0] == outcomes[1]
 
 
+def test_models_written_for_torch():
+    """Their optimisers write in place: what was computed before can still be differentiated."""
+    from microgradient import torch
+
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(20, 16), torch.nn.ReLU(), torch.nn.Linear(16, 5))
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    batch = torch.randn(64, 20), torch.randint(0, 5, (64,))
+    cross_entropy = torch.nn.functional.cross_entropy
+    pending = cross_entropy(model(batch[0]), batch[1])
+    before = [p.detach().numpy().tobytes() for p in model.parameters()]
+    found = mg.doctor(model, lambda m, b: cross_entropy(m(b[0]), b[1]), batch, optimizer)
+    twice = mg.doctor(model, lambda m, b: cross_entropy(torch.softmax(m(b[0]), dim=1), b[1]), batch, optimizer)
+    assert found.healthy
+    assert [f.rule for f in twice.findings] == ["softmax twice"]
+    assert all(layer.update_ratio > 0 for layer in found.layers)
+    assert [p.detach().numpy().tobytes() for p in model.parameters()] == before
+    assert not optimizer.state
+    pending.backward()
+
+
+def test_code_to_paste_names_what_there_is():
+    """The change of a dead relu, pasted, cures it."""
+    model = mlp(20, 32, 5)
+    nn.init.constant_(model[0].bias, -30.0)
+    found = mg.doctor(model, ce, classes(), adam(model))
+    assert [f.rule for f in found.findings] == ["dead relu"]
+    exec(found.findings[0].code, {"nn": nn, "model": model})
+    assert mg.doctor(model, ce, classes(), adam(model)).healthy
+
+
 def test_it_prints_compares_and_exports():
     model = mlp(20, 16, 5, last=lambda: nn.Softmax(1))
     found = mg.doctor(model, ce, classes(), adam(model))

@@ -184,6 +184,16 @@ def named(layer: str) -> str:
     return layer or "model"
 
 
+def written(path: str, root: str = "model") -> str:
+    """A path as code.
+
+    >>> written("blocks.0.linear.weight")
+    'model.blocks[0].linear.weight'
+    """
+    parts = path.split(".") if path else []
+    return root + "".join(f"[{p}]" if p.isdigit() else f".{p}" if p.isidentifier() else f"[{p!r}]" for p in parts)
+
+
 def inputs_of(use: WeightUse) -> int:
     """How many entries each weighted sum has."""
     w, y = np.asarray(use.weight), use.node

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...array_world import ARRAY
 from ...tape import Node, backward, topological
-from .case import Case, inputs_of, layer_of, named
+from .case import Case, inputs_of, layer_of, named, written
 from .diagnosis import Finding
 from .graph import WeightUse, rms, size
 
@@ -45,22 +45,32 @@ class Profile(NamedTuple):
 
 
 def profile(case: Case) -> Profile | None:
-    """The largest gradient that crosses from each depth to deeper ones. A residual block counts once."""
+    """The largest gradient that crosses from each depth to deeper ones. A residual block counts once.
+
+    Where signals are normalised their size means nothing, and neither does that of a gradient alone: it is multiplied by that
+    of the signal.
+    """
     graph = case.graph
+    scaled = any(graph.depth[node] > 0 and not graph.after_the_weights(node) for node in graph.of("sqrt"))
     largest: dict[int, tuple[float, Node]] = {}
     for node in graph.order:
         depth, g = graph.depth[node], graph.adjoint(node)
         if depth == 0 or not isinstance(g, np.ndarray):
             continue
         deepest = max((graph.depth[child] for child in graph.children[node]), default=depth)
+        if deepest == depth:
+            continue
+        norm = size(g) * (rms(graph.value(node)) if scaled else 1.0)
         for d in range(depth, deepest):
-            if d not in largest or size(g) > largest[d][0]:
-                largest[d] = size(g), node
+            if d not in largest or norm > largest[d][0]:
+                largest[d] = norm, node
     layers: dict[int, str] = {}
     for use in graph.weight_uses:
         layers.setdefault(graph.depth[use.node], layer_of(use.parameter))
     depths = [d for d in sorted(largest) if largest[d][1] is not largest.get(d - 1, (0, None))[1]]
     norms = [largest[d][0] for d in depths]
+    if 0.0 in norms and 0 < min((norm for norm in norms if norm > 0), default=1.0) < 1e-30:  # it vanished altogether
+        norms = [norm or float(np.finfo(np.float32).tiny) for norm in norms]
     if len(depths) < 3 or not all(norm > 0 and np.isfinite(norm) for norm in norms):
         return None
     first, last = (_weight_gradient(case, d) for d in (depths[0], max(largest)))
@@ -114,9 +124,15 @@ def _why_vanishing(case: Case) -> tuple[str, str, str]:
 
 
 def exploding(case: Case) -> Iterator[Finding]:
-    """The gradient grows layer by layer on its way back: gain above 1.4 and more than 50 times as much at the first."""
+    """The gradient grows layer by layer on its way back: gain above 1.4 and more than 50 times as much at the first.
+
+    Over many layers less is enough: 1.3, if it comes to 50².
+    """
     p = profile(case)
-    if p is None or not (p.gain > LARGEST_GAIN and p.median_gain > LARGEST_GAIN and p.ratio > FAR):
+    if p is None:
+        return
+    least = LARGEST_GAIN if p.ratio < FAR**2 else 1.3
+    if not (p.gain > least and p.median_gain > least and p.ratio > FAR):
         return
     first, last = named(p.layers[0]), named(p.layers[-1])
     evidence = (
@@ -175,9 +191,9 @@ def through_time(case: Case) -> Iterator[Finding]:
             else f"Each step of time lets little pass: the largest singular value of `{name}` is {largest:.3g}."
         )
         change, code = (
-            ("Start it orthogonal, and clip the gradient.", f"nn.init.orthogonal_(model.{name})")
+            ("Start it orthogonal, and clip the gradient.", f"nn.init.orthogonal_({written(name)})")
             if grows
-            else ("Start it orthogonal, and open forget gates.", f"nn.init.orthogonal_(model.{name})")
+            else ("Start it orthogonal, and open forget gates.", f"nn.init.orthogonal_({written(name)})")
         )
         yield Finding(
             rule, layer,

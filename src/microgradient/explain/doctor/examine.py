@@ -133,9 +133,8 @@ def _said(case: Case) -> str:
     """What is told of a healthy model in one line."""
     layers, trial = case.layers, case.trial
     told = [f"loss {case.seen.value:.4g}", f"{len(layers)} layer{'' if len(layers) == 1 else 's'}"]
-    gains = [layer.gradient_gain for layer in layers if layer.gradient_gain]
-    if gains:
-        told.append(f"gradient ×{min(gains):.2g} to ×{max(gains):.2g} a layer")
+    if (along := depth_rules.profile(case)) is not None:
+        told.append(f"gradient ×{along.gain:.2g} a layer")
     if trial.ratios:
         told.append(f"steps of {100 * max(trial.ratios[n] for n in step_rules._weights(case)):.2g} % of the weights")
     return ", ".join(told)

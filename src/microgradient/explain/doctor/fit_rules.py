@@ -101,22 +101,24 @@ def _ignored_inputs(case: Case) -> list[Finding]:
 
 
 def _no_descent(case: Case) -> list[Finding]:
-    """A gradient that promises a lower loss, and steps of two kinds that do not bring it."""
-    own = case.trial.own
-    if len(own) < 10 or not all(map(math.isfinite, own)):
+    """A gradient that promises a lower loss, which neither steps of Adam nor small ones against the gradient bring."""
+    own, below = case.trial.own, case.trial.below
+    if len(own) < 10 or not below or not all(map(math.isfinite, own)):
         return []
     promised = 0.01 * sum(size(case.parameters[name].raw) * size(g) for name, g in case.gradients.items())
-    fallen = own[0] - min(own)
-    if not promised > 1e-3 * abs(own[0]) or fallen > 0.02 * promised:
+    stays = float(np.median(own[-5:])) >= own[0] and min(below.values()) >= own[0]
+    rounding = promised * 100 * float(np.finfo(case.seen.loss.raw.dtype).eps)  # what rounding the weights alone does
+    if not (promised > 1e-3 * abs(own[0]) and rounding < abs(own[0]) and stays):
         return []
     return [
         Finding(
             "cannot overfit", "loss",
-            f"In {len(own) - 1} steps of Adam on this one batch the loss goes from {own[0]:.4g} to {own[-1]:.4g}; the gradient "
-            f"promises {promised:.2g} for a change of the weights by 1 %.",
-            "The loss does not follow its gradient: it changes by itself, or is not smooth.",
-            "Compute it twice and compare; look for random numbers, rounding and detached parts in it.",
+            f"In {len(own) - 1} steps of Adam on this one batch the loss goes from {own[0]:.4g} to {own[-1]:.4g}, and "
+            f"{len(below)} small steps against the gradient give {min(below.values()):.4g} or more; it promises {promised:.2g} "
+            "less for a change of the weights by 1 %.",
+            "The loss does not follow its gradient: a derivative is wrong, or the loss changes by itself.",
+            "Compare with finite differences, and compute the loss twice.",
             "print(loss_fn(model, batch), loss_fn(model, batch))",
-            {"promised": promised, "fallen": fallen},
+            {"promised": promised, "lowest": min(*own, *below.values())},
         )
     ]  # fmt: skip

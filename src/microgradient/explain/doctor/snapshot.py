@@ -31,6 +31,7 @@ def left_as_it_was(model: Module, optimizer: Optimizer | None) -> Iterator[None]
     kept.keep(optimizer)
     kept.keep_random_states()
     kept.keep_in_place(tape.DEPARTED)
+    kept.keep_in_place(tape.WRITTEN)
     kept.keep_in_place(errors._warned)
     try:
         yield

@@ -9,10 +9,12 @@ import numpy as np
 
 from ...errors import format_location
 from ...tape import topological
-from .case import Case
+from .case import Case, inputs_of, layer_of, written
 from .diagnosis import Finding
+from .graph import rms
 
 LARGE_STEP, TINY_STEP = 0.1, 1e-5  # of a weight's size
+REPLACING_STEP = 10.0  # leaves nothing of the weight
 FARTHER = 1000.0  # times the step
 
 
@@ -49,7 +51,7 @@ def no_gradient(case: Case) -> Iterator[Finding]:
         return
     yield Finding(
         "no gradient", missing[0], evidence, "The forward pass does not use them.",
-        "Use the layer in `forward`, or take it out of the model.", f"h = self.{missing[0].rpartition('.')[0]}(h)", numbers,
+        "Use the layer in `forward`, or take it out of the model.", f"h = {written(layer_of(missing[0]), 'self')}(h)", numbers,
     )  # fmt: skip
 
 
@@ -67,7 +69,7 @@ def _zero_gradient(case: Case) -> Iterator[Finding]:
         "no gradient", zero[0],
         f"The gradient of {len(zero)} of {len(case.gradients)} parameters is exactly 0 in {case.trial.steps} steps: {shown}.",
         "What is computed from them is multiplied by zero, clipped, or behind units that are off.",
-        "Look at what follows them.", f"print(mg.why(model.{zero[0]}, of=loss))", {"parameters": float(len(zero))},
+        "Look at what follows them.", f"print(mg.why({written(zero[0])}, of=loss))", {"parameters": float(len(zero))},
     )  # fmt: skip
 
 
@@ -132,22 +134,22 @@ def ascent(case: Case) -> Iterator[Finding]:
 
 
 def large_rate(case: Case) -> Iterator[Finding]:
-    """Steps after which the loss is higher, and which are large beside the weights."""
+    """Steps that are large beside the weights, and after which the loss is higher; or that leave nothing of the weights.
+
+    A weight that starts smaller than 1/√inputs, such as the last one of a policy, counts as if it had this size.
+    """
     trial = case.trial
-    ratio = _step(case)
-    if ratio is None or len(trial.losses) < 3 or not math.isfinite(trial.losses[0]):
+    ratio = max((_against_inputs(case, name) for name in _weights(case)), default=0.0)
+    if len(trial.losses) < 2 or not math.isfinite(trial.losses[0]):
         return
     start = trial.losses[0]
     tail = float(np.median(trial.losses[-4:]))
-    diverges = not all(map(math.isfinite, trial.losses)) or tail > start
-    rise = max(trial.losses[1:4]) - start
-    if not (
-        trial.line.get(0.01, math.inf) < start
-        and ratio > LARGE_STEP
-        and (diverges or rise > max(abs(start), abs(trial.slope)))
-    ):
+    higher = not all(map(math.isfinite, trial.losses)) or tail > start
+    rises = max(trial.losses[1:4]) - start > max(abs(start), abs(trial.slope))
+    found = (ratio > LARGE_STEP and higher) or (ratio > 2 and rises) or ratio > REPLACING_STEP
+    if not (found and trial.line.get(0.01, math.inf) < start):
         return
-    weight = max(_weights(case), key=lambda name: trial.ratios[name])
+    weight = max(_weights(case), key=lambda name: _against_inputs(case, name))
     better = _rate(case) * 10.0 ** round(math.log10(1e-2 / ratio))
     yield Finding(
         "learning rate too large", "optimizer",
@@ -177,6 +179,14 @@ def small_rate(case: Case) -> Iterator[Finding]:
         f"optimizer = mg.optim.{type(case.optimizer).__name__}(model.parameters(), lr={better:.0e})",
         {"ratio": ratio, "farther": farthest},
     )  # fmt: skip
+
+
+def _against_inputs(case: Case, name: str) -> float:
+    """rms(step) / max(rms(weight), 1/√inputs)."""
+    inputs = next((inputs_of(use) for use in case.graph.weight_uses if use.parameter == name), None)
+    weight = rms(case.parameters[name].raw)
+    usual = max(inputs, 1) ** -0.5 if inputs is not None else 0.0
+    return case.trial.ratios[name] * weight / max(weight, usual)
 
 
 def _weights(case: Case) -> list[str]:

@@ -16,11 +16,12 @@ from ...optim import Optimizer
 from ...random import shared_generator
 from ...tape import backward, topological
 from ...tensor import Tensor
-from .graph import rms
+from .graph import rms, size
 from .probe import Call, Pass, Quiet, checked, predicted, taping
 
 STEPS = 12  # with the user's optimiser
 OWN_STEPS = 20  # with one of ours, where there is none or it gets nowhere
+PARTS = (1e-2, 1e-3, 1e-4)  # of the weights' norm, by which to go against the gradient
 FACTORS = (0.01, 10.0, 100.0, 1e3, 1e4)  # of the optimiser's step, along which the loss is looked at
 
 
@@ -30,7 +31,7 @@ class Trial:
     `ratios` has rms(step) / rms(weight) by parameter, `losses` the loss before each of the steps and after the last, `line`
     the loss at multiples of the first step, `slope` the change that it promises, gradient · step; `ascent` is the cosine
     between the gradient and a first step from a new state. Without an optimiser these are empty or NaN. `own` has the losses
-    of steps of Adam, each parameter at a rate that suits its size.
+    of steps of Adam, each parameter at a rate that suits its size, and `below` those a little against the gradient.
     """
 
     def __init__(
@@ -48,12 +49,13 @@ class Trial:
         self.line: dict[float, float] = {}
         self.slope = self.ascent = math.nan
         self.own: list[float] = [seen.value]
+        self.below: dict[float, float] = {}
         self.predictions: Any = None  # of the last step
         self.steps = 0
         self.always_zero: set[str] = set()
         self._largest: dict[str, float] = {}
         self._names = {id(p): name for name, p in model.named_parameters()}
-        self._start = {id(p): p.raw for p in model.parameters()}
+        self._start = {id(p): p.raw.copy() for p in model.parameters()}
         found = [seen.adjoints[p.node] for p in self._trained(model.parameters(), seen) if p.node is not None]
         if not (found and math.isfinite(seen.value) and all(np.isfinite(g).all() for g in found)):
             return
@@ -82,7 +84,7 @@ class Trial:
         if optimizer.needs_closure:
             return
         self.ascent = _ascent(optimizer, gradients)
-        before = {id(p): p.raw for p in held}
+        before = {id(p): p.raw.copy() for p in held}
         self._step(optimizer, held, gradients)
         moved = {id(p): p.raw - before[id(p)] for p in trained}
         self.slope = float(sum(np.vdot(gradients[id(p)].astype(np.float64), moved[id(p)]) for p in trained))
@@ -90,7 +92,7 @@ class Trial:
             weight = rms(before[id(p)])
             if id(p) in self._names and weight > 0:
                 self.ratios[self._names[id(p)]] = rms(moved[id(p)]) / weight
-        after = {id(p): p.raw for p in held}
+        after = {id(p): p.raw.copy() for p in held}
         for factor in FACTORS:
             for p in trained:
                 p.store((before[id(p)] + factor * moved[id(p)]).astype(p.raw.dtype))
@@ -98,7 +100,7 @@ class Trial:
             if not self.not_higher(factor) and factor > 1:
                 break
         for p in held:
-            p.store(after[id(p)])
+            p.store(after[id(p)].copy())
         for _ in range(STEPS - 1):
             loss, gradients = self._loss(held)
             self.losses.append(loss)
@@ -107,12 +109,13 @@ class Trial:
             self._step(optimizer, held, gradients)
         self.losses.append(self._loss()[0])
         for p in held:
-            p.store(before[id(p)])
+            p.store(before[id(p)].copy())
 
     def _by_adam(self, seen: Pass) -> None:
         trained = self._trained(self._model.parameters(), seen)
         for p in trained:
-            p.store(self._start[id(p)])
+            p.store(self._start[id(p)].copy())
+        self._look_down(trained, seen)
         groups = [{"params": [p], "lr": max(0.02 * rms(p.raw), 1e-3)} for p in trained]
         adam = optim.Adam(groups)
         gradients = {id(p): seen.adjoints[p.node] for p in trained if p.node is not None}
@@ -123,7 +126,23 @@ class Trial:
             if not math.isfinite(loss):
                 break
         for p in trained:
-            p.store(self._start[id(p)])
+            p.store(self._start[id(p)].copy())
+
+    def _look_down(self, trained: list[Tensor], seen: Pass) -> None:
+        """The loss a little against the gradient."""
+        pairs = [(p, self._start[id(p)], seen.adjoints[p.node]) for p in trained if p.node is not None]
+        down, weights = math.hypot(*(size(g) for _, _, g in pairs)), math.hypot(*(size(w) for _, w, _ in pairs))
+        length = (
+            min(weights, 10 * abs(seen.value) / down) if down > 0 else 0.0
+        )  # the latter promises ten times the loss
+        for part in PARTS if down > 0 else ():
+            for p, w, g in pairs:
+                p.store((w - part * length / down * g).astype(w.dtype))
+            self.below[part] = self._loss()[0]
+            if self.below[part] < self.losses[0]:
+                break
+        for p, w, _ in pairs:
+            p.store(w.copy())
 
     def _step(self, optimizer: Optimizer, parameters: list[Tensor], gradients: dict[int, Any]) -> None:
         for p in parameters:

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from .case import Activation, Case, inputs_of, layer_of, named
+from .case import Activation, Case, inputs_of, layer_of, named, written
 from .diagnosis import Finding
 from .graph import rms
 
 _FEW = 8  # units of which a share can be told
+_OF_GATED = 0.8
 _EXAMPLES = 16  # examples and positions after which a unit that was never on counts as dead
 
 
@@ -50,36 +51,40 @@ def _dead_finding(case: Case, act: Activation, dead: float, expected: float) -> 
     )
     bias = next((b for b in (f"{layer}.bias", "bias") if b in case.parameters), None)
     offset = np.asarray(case.parameters[bias].raw) if bias is not None else np.zeros(1)
-    if offset.shape == (units,) and np.mean(~((act.inputs - offset) > 0).any(axis=0)) < 0.5 * dead:
+    if bias is not None and offset.shape == (units,) and np.mean(~((act.inputs - offset) > 0).any(axis=0)) < 0.5 * dead:
         return Finding(
             "dead relu", named(layer), evidence,
             f"The biases lie below everything that the inputs bring: their mean is {offset.mean():.3g}, the weighted sums reach "
             f"{(act.inputs - offset).max():.3g}.",
             "Start the biases at zero.",
-            f"nn.init.zeros_(model.{bias})",
+            f"nn.init.zeros_({written(bias)})",
             {"dead": dead, "expected": expected, "bias": float(offset.mean())},
         )  # fmt: skip
     return Finding(
         "dead relu", named(layer), evidence,
         "The weights make every weighted sum negative: a step that was too large, or an initialisation that is not centred.",
         "Draw these weights anew and lower the learning rate, or let some gradient pass below zero.",
-        f"nn.init.kaiming_normal_(model.{layer}.weight, nonlinearity='relu')  # or nn.LeakyReLU() behind it",
+        f"nn.init.kaiming_normal_({written(layer)}.weight, nonlinearity='relu')  # or nn.LeakyReLU() behind it",
         {"dead": dead, "expected": expected},
     )  # fmt: skip
 
 
 def saturation(case: Case) -> Iterator[Finding]:
-    """Hidden sigmoids and tanhs that are flat for more than half of the entries: derivative below 1 % of its largest."""
+    """Hidden sigmoids and tanhs that are flat for more than half of the entries: derivative below 1 % of its largest.
+
+    In gated layers, as of an LSTM, 80 %: gates learn to be open or shut, and let the gradient pass beside the tanh.
+    """
     for act in case.activations:
         if act.kind == "relu" or case.graph.after_the_weights(act.node) or act.inputs.size < _EXAMPLES:
             continue
-        if not (flat := act.saturated) > 0.5:
+        gated = {"sigmoid", "tanh"} <= {other.kind for other in case.activations if other.layer == act.layer}
+        if not (flat := act.saturated) > (_OF_GATED if gated else 0.5):
             continue
         z = rms(act.inputs)
         yield Finding(
             "saturation", named(act.layer),
             f"{100 * flat:.0f} % of the {act.kind}s behind `{named(act.layer)}` are flat: their inputs have the root mean "
-            f"square {z:.3g}, and beyond {'2.6' if act.kind == 'tanh' else '6'} the derivative is below 1 % of its largest.",
+            f"square {z:.3g}, and beyond {'3' if act.kind == 'tanh' else '6'} the derivative is below 1 % of its largest.",
             *_why_saturated(act),
             {"saturated": flat, "rms": z},
         )  # fmt: skip
@@ -87,14 +92,14 @@ def saturation(case: Case) -> Iterator[Finding]:
 
 
 def _why_saturated(act: Activation) -> tuple[str, str, str]:
-    layer, use = act.layer, act.source
+    use = act.source
     if use is None:
         return "What enters it is too large.", "Divide what enters by its standard deviation.", "x = x / x.std()"
     std, right = float(np.std(use.weight)), max(inputs_of(use), 1) ** -0.5
     return (
         f"The weights are too large: their standard deviation is {std:.2g} where {right:.2g} keeps a signal's size.",
         "Initialise them for their number of inputs.",
-        f"nn.init.xavier_normal_(model.{use.parameter if layer else 'weight'})",
+        f"nn.init.xavier_normal_({written(use.parameter)})",
     )
 
 
@@ -112,7 +117,7 @@ def symmetric(case: Case) -> Iterator[Finding]:
                     f"All {units} units of `{use.parameter}` have the same weights, {w.flat[0]:.4g} …, and gradients.",
                     "Units that start alike stay alike: the layer has one unit in effect.",
                     "Draw the weights at random.",
-                    f"nn.init.kaiming_uniform_(model.{use.parameter})",
+                    f"nn.init.kaiming_uniform_({written(use.parameter)})",
                     {"units": float(units)},
                 )  # fmt: skip
                 return
