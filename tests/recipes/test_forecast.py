@@ -1,11 +1,14 @@
 """`forecast`: rolling origins, baselines that see no more than the network, series of one's own."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from properties import built, check_missing_package, check_overfits, check_predicts, check_resumes, trained
 
 import microgradient as mg
-from microgradient.data.series import load_co2, seasonal_profile
+from microgradient.data.numeric_csv import read_numbers
+from microgradient.data.series import load_co2, read_series, seasonal_profile
 from microgradient.errors import ArgumentError, DataError, ShapeError
 from microgradient.recipes import forecast_baseline
 from microgradient.recipes.forecast_baseline import arima_forecasts
@@ -122,6 +125,7 @@ def test_forecast_resumes_predicts_and_refuses(tmp_path, own, quick, monkeypatch
         ({"data": own}, "Which column"),
         ({"data": own, "column": "sold", "season": 60}, "between 1 and 24, not 60"),
         ({"season": 4}, "name its file with --data"),
+        ({"data": own, "column": "sold", "series": "sunspots"}, "leave one of them out"),
     ):
         with pytest.raises(ArgumentError, match=words):
             built("forecast", **wrong)
@@ -129,6 +133,55 @@ def test_forecast_resumes_predicts_and_refuses(tmp_path, own, quick, monkeypatch
     with pytest.raises(DataError, match="has 60 rows; this needs"):
         built("forecast", data=str(tmp_path / "short.csv"), column="sold")
     check_missing_package(monkeypatch, "forecast", "statsmodels")
+
+
+@pytest.mark.parametrize("factor", [2.0**70, 2.0**-80, 2.0**300])
+def test_another_unit_changes_nothing(tmp_path, own, quick, factor):
+    lines = [line.split(",") for line in Path(own).read_text().split()[1:]]
+    other = tmp_path / "other.csv"
+    other.write_text("sold\n" + "".join(f"{float(value) * factor!r}\n" for _, value in lines))
+    recipes = [built("forecast", data=path, column="sold", season=4) for path in (own, str(other))]
+    plain, scaled = (recipe.predictor.predict(recipe.series[:-AHEAD]) for recipe in recipes)
+    np.testing.assert_array_equal(scaled, plain * factor)
+    np.testing.assert_array_equal(*(recipe.windows for recipe in recipes))
+    assert recipes[1].validation() == recipes[0].validation() < 1
+    errors = [[metric.value for metric in recipe.evaluate()] for recipe in recipes]
+    np.testing.assert_allclose(errors[1], np.array(errors[0]) * factor, rtol=1e-12)
+
+
+def test_arima_does_as_well_in_another_unit(monkeypatch):
+    monkeypatch.setattr(forecast_baseline, "_candidates", lambda season, counts: [{"order": (0, 1, 1)}])
+    series = np.cumsum(np.random.default_rng(3).normal(size=80))
+    plain, scaled = (
+        arima_forecasts(series * unit, 70, 6, 1, counts=False)[0].forecasts / unit for unit in (1, 2.0**-40)
+    )
+    np.testing.assert_array_equal(plain, scaled)
+
+
+def test_series_of_ones_own_are_read_with_care(tmp_path):
+    path = tmp_path / "s.csv"
+
+    def read(text: str):
+        path.write_text(text)
+        return read_series(str(path), "v")
+
+    assert read("v\n1\n2\n\n")[0].tolist() == [1, 2]  # a blank line at the end is none
+    months = [f"20{k // 12 + 10}-{k % 12 + 1:02}-01,{k}\n" for k in range(40)]
+    assert read("day,v\n" + "".join(months))[1] == []
+    (note,) = read("day,v\n" + "".join(months[:5] + months[9:20] + months[22:]))[1]
+    assert "'day' has 2 steps longer than the others, the first after 2010-05-01" in note
+    for text, words in (
+        ("v\n1\n\n2\n", "line 3, is blank"),
+        ('v\n1\n""\n2\n', "line 3, is blank"),
+        ("v,v\n1,2\n3,4\n", "more than one column 'v'"),
+        ("v\n1\n1e120\n", "another unit"),
+        ("v\n1e-120\n0\n", "another unit"),
+        ("day,v\n" + "".join(reversed(months)), "row 2: 'day' goes back from 2013-04-01 to 2013-03-01"),
+    ):
+        with pytest.raises(DataError, match=words):
+            read(text)
+    with pytest.raises(DataError, match=r"lacks 2 columns, 'a', 'b': its header names day, v"):
+        read_numbers(path, ["a", "b"])
 
 
 def test_a_window_ends_where_the_history_does():

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import ArgumentError, DataError
-from .columns import MISSING
+from .columns import MISSING, shown
 from .numbers import NUMBER, decimal_mark, find_number_format
 from .text_encoding import decode
 
@@ -30,6 +30,7 @@ class CsvFile:
     delimiter: str
     decimal: str = "."
     duplicates: set[str] = field(default_factory=set)
+    blank: list[int] = field(default_factory=list)  # lines between the rows that hold nothing, and are left out
     notes: list[str] = field(default_factory=list)
 
 
@@ -45,7 +46,7 @@ def read_csv(path: Path, encoding: str | None = None, delimiter: str | None = No
     if found := re.match("sep=(.)\r?\n", text):  # a line by which spreadsheets say it
         text, delimiter = text[found.end() :], delimiter or found[1]
     delimiter = _one_character(delimiter) if delimiter else _find_delimiter(text)
-    rows = _parse(text, delimiter, path, say)
+    rows, blank = _parse(text, delimiter, path, say)
     if not rows:
         raise DataError("MG180", f"{path} is empty: it has no rows.")
     header, body = rows[0][1], rows[1:]
@@ -67,17 +68,27 @@ def read_csv(path: Path, encoding: str | None = None, delimiter: str | None = No
     if not body:
         raise DataError("MG180", f"{path} has a header and no rows below it.")
     cells = zip(*(row for _, row in body), strict=True)
-    return CsvFile(dict(zip(names, map(list, cells), strict=True)), delimiter, decimal, duplicates, notes)
+    return CsvFile(dict(zip(names, map(list, cells), strict=True)), delimiter, decimal, duplicates, blank, notes)
 
 
 def read_named(path: Path, names: Sequence[str]) -> CsvFile:
-    """Read a CSV file that has the columns `names`, among others, in any order. Raises `DataError` (MG182) if it lacks one."""
+    """Read a CSV file that has the columns `names`, among others, in any order. Raises `DataError` (MG182) if it lacks one
+    or has it twice.
+    """
     file = read_csv(path)
-    if missing := [name for name in names if name not in file.columns]:
-        several = f"{len(missing)} columns, the first of them" if len(missing) > 1 else "a column"
+    if missing := [repr(name) for name in names if name not in file.columns]:
+        several = f"{len(missing)} columns," if len(missing) > 1 else "a column"
         header = ", ".join(file.columns)[:200]
-        raise DataError("MG182", f"{path} lacks {several} {missing[0]!r}: its header names {header}.")
+        raise DataError("MG182", f"{path} lacks {several} {shown(missing)}: its header names {header}.")
+    for name in names:
+        refuse_twice(file, name, path)
     return file
+
+
+def refuse_twice(file: CsvFile, name: str, path: str | Path) -> None:
+    """Raises `DataError` (MG182) if the header has this name more than once."""
+    if name in file.duplicates:
+        raise DataError("MG182", f"{path} has more than one column {name!r}: rename one of them.")
 
 
 def _one_character(delimiter: str) -> str:
@@ -143,9 +154,10 @@ def _find_delimiter(text: str) -> str:
     return max(_DELIMITERS, key=evenness)
 
 
-def _parse(text: str, delimiter: str, path: Path, say: Say | None) -> list[tuple[int, list[str]]]:
-    """The rows that are not blank, stripped, each with the number of the line it ends on."""
+def _parse(text: str, delimiter: str, path: Path, say: Say | None) -> tuple[list[tuple[int, list[str]]], list[int]]:
+    """The rows that are not blank, stripped, each with the number of the line it ends on; and the blank lines between them."""
     rows: list[tuple[int, list[str]]] = []
+    blank: list[int] = []
     last = time.monotonic()
     limit = csv.field_size_limit(_LONGEST_FIELD)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
@@ -153,10 +165,12 @@ def _parse(text: str, delimiter: str, path: Path, say: Say | None) -> list[tuple
         for row in reader:
             if any(cells := [cell.strip() for cell in row]) or len(row) > 1:
                 rows.append((reader.line_num, cells))
+            elif rows:
+                blank.append(reader.line_num)
             if say and not len(rows) % 10_000 and time.monotonic() - last > _QUIET_SECONDS:
                 say(f"reading {path}: {len(rows):,} rows")
                 last = time.monotonic()
-        return rows
+        return rows, [line for line in blank if line < rows[-1][0]]
     except csv.Error as error:
         why = "a quotation mark is opened and never closed" if "unexpected end" in str(error) else str(error)
         raise DataError("MG181", f"{path}, line {reader.line_num}: {why}.") from error

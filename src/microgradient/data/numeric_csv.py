@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from .columns import MISSING
-from .csv_file import read_csv, read_named
+from .csv_file import CsvFile, read_csv, read_named
 from .numbers import PLAIN, find_number_format
 
 
@@ -19,7 +19,8 @@ def read_numbers(path: str | Path, names: Sequence[str]) -> NDArray[np.float64]:
     """The named columns of a CSV file (rows, columns), in the order of `names`; the file may have others, in any order.
     Numbers are read as `microgradient train FILE.csv` reads them: with decimal commas, thousands and units.
 
-    Raises `DataError`: MG182 for a column that is missing or a cell that is no finite number, those of `read_csv`.
+    Raises `DataError`: MG182 for a column that is missing or there twice and a cell that is no finite number, also one that is
+    a blank line of a file of one column; those of `read_csv`.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
@@ -27,7 +28,14 @@ def read_numbers(path: str | Path, names: Sequence[str]) -> NDArray[np.float64]:
     ...     read_numbers(Path(folder, "a.csv"), ["a", "b"]).tolist()
     [[2.0, 1.0], [4.0, 3.0]]
     """
-    file = read_named(Path(path), names)
+    return columns_of(read_named(Path(path), names), path, names)
+
+
+def columns_of(file: CsvFile, path: str | Path, names: Sequence[str]) -> NDArray[np.float64]:
+    """The same from a file that was read."""
+    if len(file.columns) == 1 and file.blank:
+        raise DataError("MG182", f"{path}, line {file.blank[0]}, is blank, between rows of {names[0]!r}: fill in what is "
+                                 "missing, or delete the line.")  # fmt: skip
     return np.stack([numbers_of(path, name, file.columns[name], file.decimal) for name in names], axis=1)
 
 

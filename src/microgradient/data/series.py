@@ -1,17 +1,25 @@
-"""Time series: those that statsmodels ships, by name, and what of a series repeats itself each season."""
+"""Time series: those that statsmodels ships, by name, one's own from CSV files, and what repeats itself each season."""
 
 from __future__ import annotations
 
 import csv
 from collections import defaultdict
+from pathlib import Path
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from ..errors import DataError
+from .columns import Column, understand
+from .csv_file import read_named
 from .installed import installed_path
+from .numeric_csv import columns_of
 
 Series = NDArray[np.float64]
+
+_LARGEST = 1e100
+_LONG_STEP = 1.6  # times the median: a quarter, a month or a weekday's neighbours differ by less
 
 
 def load_sunspots() -> Series:
@@ -36,6 +44,40 @@ def load_co2() -> Series:
     known = [month for month in months if months[month]]
     every = np.arange(min(known), max(known) + 1)
     return np.interp(every, known, [float(np.mean(months[month])) for month in known])
+
+
+def read_series(path: str, column: str) -> tuple[Series, list[str]]:
+    """The column of a CSV file, one row a step, and what a reader should know of the dates beside it.
+
+    Raises `DataError`: MG182 if the dates go back, as in a file whose newest row comes first, or a number is not finite or
+    beyond 1e±100; those of `read_numbers`.
+    """
+    file = read_named(Path(path), [column])
+    series = columns_of(file, path, [column])[:, 0]
+    largest = float(np.abs(series).max())
+    if largest and not 1 / _LARGEST < largest < _LARGEST:
+        raise DataError("MG182", f"{path}, column {column!r}: numbers up to {largest:.3g} have squares that are not, or not told "
+                                 "from 0: write them in another unit.")  # fmt: skip
+    others = (understand(name, cells, file.decimal) for name, cells in file.columns.items() if name != column)
+    dates = next((other for other in others if other.kind == "date"), None)
+    return series, [] if dates is None else _gaps(dates, path)
+
+
+def _gaps(dates: Column, path: str) -> list[str]:
+    """A sentence on steps that are longer than the others, if there are some."""
+    rows = np.flatnonzero(~np.isnan(dates.values))
+    steps = np.diff(dates.values[rows])
+    if (back := np.flatnonzero(steps < 0)).size:
+        before, after = rows[back[0]], rows[back[0] + 1]
+        raise DataError("MG182", f"{path}, row {after + 1}: {dates.name!r} goes back from {dates.texts[before]} to "
+                                 f"{dates.texts[after]}. Sort the rows, the oldest first.")  # fmt: skip
+    usual = float(np.median(steps)) if len(steps) else 0.0
+    long = np.flatnonzero(steps > _LONG_STEP * usual)
+    if not usual or not long.size:
+        return []
+    first = dates.texts[rows[long[0]]]
+    return [f"{path}: {dates.name!r} has {long.size:,} step{'s' * (long.size > 1)} longer than the others, the first after "
+            f"{first}; rows are taken as following each other, whatever lies between them"]  # fmt: skip
 
 
 def _rows(name: str) -> list[list[str]]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import ArgumentError, DataError
 from .columns import Cells, shown
-from .csv_file import CsvFile, Say, read_csv
+from .csv_file import CsvFile, Say, read_csv, refuse_twice
 from .features import Schema
 from .split import split
 from .targets import Target, answered, find_target, holds
@@ -155,8 +155,7 @@ def take(cells: Cells, rows: NDArray[np.int64]) -> Cells:
 def find_column(file: CsvFile, name: str, path: Path) -> str:
     """`name`, if the file has one such column. Raises `DataError` (MG182) that says which it has."""
     names = list(file.columns)
-    if name in file.duplicates:
-        raise DataError("MG182", f"{path} has more than one column {name!r}: rename one of them.")
+    refuse_twice(file, name, path)
     if name not in names:
         close = difflib.get_close_matches(name, names, 1, 0.6) or [n for n in names if n.lower() == name.lower()]
         hint = f"did you mean {close[0]!r}?" if close else f"it has {shown(names)}."

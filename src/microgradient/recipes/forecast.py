@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 import microgradient as mg
 
-from ..data.numeric_csv import read_numbers
-from ..data.series import Series, load_co2, load_sunspots
+from ..data.series import Series, load_co2, load_sunspots, read_series
 from ..errors import ArgumentError
 from ..tensor import Tensor
 from ..train.options import Options, option
@@ -30,7 +29,9 @@ _SHARE = 0.2  # of the series that is held out
 class ForecastOptions(Options):
     """Which series."""
 
-    series: str = option("sunspots", "The series: sunspots a year, or CO₂ a month.", choices=("sunspots", "co2"))
+    series: str | None = option(
+        None, "The series: sunspots a year, the default, or CO₂ a month.", choices=("sunspots", "co2")
+    )
     data: str | None = option(None, "A CSV file of your own, one row a step, the oldest first.", metavar="FILE")
     column: str | None = option(None, "The column of --data that is forecast.")
     season: int | None = option(
@@ -64,15 +65,17 @@ class Forecast(Recipe):
 
     def __init__(self, options: ForecastOptions) -> None:
         super().__init__(options)
-        self.series, self.season, self.counts, self.column = _chosen(options)
+        self.series, self.season, self.counts, self.column, self.notes = _chosen(options)
         self.data = (self.series,)
         self.start = len(self.series) - round(_SHARE * len(self.series))
-        self.mean, self.deviation, self.lags = 0.0, 1.0, 1
+        # a power of two near the series' range: no square of what float32 holds overflows, and no bit is lost
+        unit = 2.0 ** np.round(np.log2(np.ptp(self.series[: self.start]) or 1.0))
+        self.mean, self.deviation, self.lags = 0.0, float(unit), 1
         length = ForecastPredictor(self.details()).length
-        long_enough(self.series, round((length + 2 * WINDOW) / (1 - _SHARE)), options.data or options.series)
+        long_enough(self.series, round((length + 2 * WINDOW) / (1 - _SHARE)), options.data or self.column)
         histories, truth = rolling(self.series[: self.start], length, length, ahead=1)
         seen, _ = self._seen(histories, truth)
-        self.mean, self.deviation = float(seen.mean()), float(seen.std()) or 1.0
+        self.mean, self.deviation = float(seen.mean()) * unit, float(seen.std()) * unit or 1.0
         self.windows, self.targets = self._seen(histories, truth)
         self.lags, linear = _autoregression(self.windows, self.targets)
         self.predictor = ForecastPredictor(self.details())
@@ -131,8 +134,11 @@ class Forecast(Recipe):
                 "mean": self.mean, "deviation": self.deviation}  # fmt: skip
 
     def description(self) -> list[str]:
-        return [f"{self.start} values to learn from, {len(self.series) - self.start} held out; forecasts of {AHEAD} from the "
-                f"last {WINDOW}, the linear ones from {self.lags} of them, as AIC chose"]  # fmt: skip
+        return [
+            *self.notes,
+            f"{self.start} values to learn from, {len(self.series) - self.start} held out; forecasts of {AHEAD} from the "
+            f"last {WINDOW}, the linear ones from {self.lags} of them, as AIC chose",
+        ]
 
     def report(self) -> list[str]:
         """How ARIMA was chosen, and what the one that was not chosen would have reached."""
@@ -162,22 +168,25 @@ class Forecast(Recipe):
         axes.legend()
 
 
-def _chosen(options: Any) -> tuple[Series, int, bool, str]:
-    """The series that the options name, its season, whether it is of counts, and what it is called."""
+def _chosen(options: Any) -> tuple[Series, int, bool, str, list[str]]:
+    """The series that the options name, its season, whether it is of counts, what it is called, and notes on it."""
     if options.data is None:
         if options.column is not None or options.season is not None:
             raise ArgumentError(
                 "MG188", "--column and --season are for a series of your own: name its file with --data."
             )
-        if options.series == "sunspots":
-            return load_sunspots(), 11, True, "sunspots"
-        return load_co2(), 12, False, "co2"
+        if options.series == "co2":
+            return load_co2(), 12, False, "co2", []
+        return load_sunspots(), 11, True, "sunspots", []
+    if options.series is not None:
+        raise ArgumentError("MG188", "--series and --data each name a series: leave one of them out.")
     season = 1 if options.season is None else options.season
     if options.column is None:
         raise ArgumentError("MG188", f"Which column of {options.data} is to be forecast? Name it with --column.")
     if not 1 <= season <= _LARGEST_SEASON:
         raise ArgumentError("MG188", f"--season must be between 1 and {_LARGEST_SEASON}, not {season}.")
-    return read_numbers(options.data, [options.column])[:, 0], season, False, options.column
+    series, notes = read_series(options.data, options.column)
+    return series, season, False, options.column, notes
 
 
 def _autoregression(windows: NDArray[np.float32], targets: NDArray[np.float32]) -> tuple[int, NDArray[np.float32]]:

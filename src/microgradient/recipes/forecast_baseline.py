@@ -25,7 +25,8 @@ def arima_forecasts(series: Series, start: int, ahead: int, season: int, counts:
 
     The parameters are fitted to what comes before `start`, and AIC is taken there: orders (p, 0, q) with a mean and p to 9, q
     to 1 for counts; else (p, 1, q) with p and q to 2, times (0, 1, 1) if there is a season, or with a drift. Forecasts of roots
-    are squared and their variance added, which makes them forecasts of the mean.
+    are squared and their variance added, which makes them forecasts of the mean. What are no counts is seen in units of about
+    the deviation of a step: what statsmodels begins with, and when it stops, suits numbers of that size.
     """
     with needing("forecast", "statsmodels"):
         from statsmodels.tsa.statespace.sarimax import SARIMAX
@@ -34,12 +35,13 @@ def arima_forecasts(series: Series, start: int, ahead: int, season: int, counts:
     with warnings.catch_warnings(), threadpool_limits(1):  # for its many small products more are slower
         warnings.simplefilter("ignore")  # of where its search starts
         for roots in (False, True) if counts else (False,):
-            known = np.sqrt(series) if roots else series
+            unit = 1.0 if counts else 2.0 ** np.round(np.log2(np.diff(series[:start]).std() or 1.0))
+            known = np.sqrt(series) if roots else series / unit
             fits = [SARIMAX(known[:start], **way).fit(disp=0) for way in _candidates(season, counts)]
             best = min(fits, key=lambda fit: (not fit.mle_retvals["converged"], fit.aic))
             jacobian = np.log(2 * np.sqrt(np.maximum(series[:start], 0.5))).sum() if roots else 0.0
             name = str(best.model.order) + (f" × {best.model.seasonal_order}" if season > 1 and not counts else "")
-            rolled = _rolled(best, known, start, ahead, roots)
+            rolled = _rolled(best, known, start, ahead, roots) * unit
             found.append((best.aic + 2 * jacobian, Arima(name, roots, rolled)))
     return [arima for _, arima in sorted(found, key=lambda pair: pair[0])]
 

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 import microgradient as mg
 
 from .. import nn
-from ..data.numeric_csv import read_numbers
-from ..data.series import Series, seasonal_profile
+from ..data.series import Series, read_series, seasonal_profile
 from ..errors import DataError, ShapeError
 from ..tensor import Tensor
 from ..train.inputs import as_numbers
@@ -109,15 +108,19 @@ class ForecastPredictor(Predictor):
         return np.cumsum(ahead, axis=1) + base
 
     def read(self, names: Sequence[str]) -> Series:
-        return long_enough(read_numbers(names[0], [self.column])[:, 0], self.length, names[0])[None]
+        return self._series(names[0], self.length)[None]
 
     def rows(self, inputs: Any, predicted: Any) -> tuple[list[str], list[list[Any]]]:
         return ["step", self.column], [[step, f"{value:.6g}"] for step, value in enumerate(predicted[0], 1)]
 
     def evaluate(self, path: str) -> list[Metric]:
-        series = long_enough(read_numbers(path, [self.column])[:, 0], self.length + AHEAD, path)
+        series = self._series(path, self.length + AHEAD)
         histories, truth = rolling(series, self.length, self.length)
         return rmse("", self.predict(histories), truth)
+
+    def _series(self, path: str, least: int) -> Series:
+        series, self.notes = read_series(path, self.column)
+        return long_enough(series, least, path)
 
 
 def rolling(series: Series, start: int, length: int, ahead: int = AHEAD) -> tuple[Series, Series]:
