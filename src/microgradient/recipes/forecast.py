@@ -69,8 +69,8 @@ class Forecast(Recipe):
         self.data = (self.series,)
         self.start = len(self.series) - round(_SHARE * len(self.series))
         # a power of two near the series' range: no square of what float32 holds overflows, and no bit is lost
-        unit = 2.0 ** np.round(np.log2(np.ptp(self.series[: self.start]) or 1.0))
-        self.mean, self.deviation, self.lags = 0.0, float(unit), 1
+        unit = float(2.0 ** np.round(np.log2(np.ptp(self.series[: self.start]) or 1.0)))
+        self.mean, self.deviation, self.lags = 0.0, unit, 1
         length = ForecastPredictor(self.details()).length
         long_enough(self.series, round((length + 2 * WINDOW) / (1 - _SHARE)), options.data or self.column)
         histories, truth = rolling(self.series[: self.start], length, length, ahead=1)
