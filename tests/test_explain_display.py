@@ -269,6 +269,22 @@ def test_muting_and_the_beam_are_told():
     assert "more than 10¹⁵ paths from" in page(mg.paths(x, of=loss)).text
 
 
+def test_a_diagnosis():
+    mg.manual_seed(0)
+    deep = nn.Sequential(*(layer for _ in range(12) for layer in (nn.Linear(16, 16), nn.Sigmoid())), nn.Linear(16, 1))
+    batch = mg.randn(32, 16), mg.randn(32, 1)
+    found = mg.doctor(deep, lambda model, batch: nn.functional.mse_loss(model(batch[0]), batch[1]), batch)
+    assert found.findings
+    shown = page(found)
+    for finding in found.findings:
+        for told in (finding.rule, finding.subject, finding.evidence, finding.cause, finding.change, finding.code):
+            assert " ".join(told.split()) in shown.text
+    for layer in found.layers:
+        assert f"{layer.name} {layer.kind} {layer.signal:.3g}" in shown.text
+    fine = mg.doctor(nn.Linear(16, 1), lambda model, batch: nn.functional.mse_loss(model(batch[0]), batch[1]), batch)
+    assert page(fine).text.startswith("healthy")
+
+
 def test_a_model_of_values():
     model = MLP(2, [3, 1])
     loss = model([1.0, 2.0]) ** 2

@@ -149,6 +149,36 @@ def of_trace(trace: Any) -> Bundle:
     return _bundle(repr(trace), lines)
 
 
+def of_diagnosis(found: Any) -> Bundle:
+    """What `mg.doctor` found: each finding with its evidence, cause and change, and the layers."""
+    lines = [] if found.findings else [_line(_text(found.text()))]
+    for finding in found.findings:
+        lines.append(_line(f"<b>{_text(finding.rule)}</b> · {_text(finding.subject)}", "margin-top:8px"))
+        rows = [("evidence", finding.evidence), ("cause", finding.cause), ("change", finding.change)]
+        told = "".join(_line(f"<span style='{_DIM}'>{name}</span> {html.escape(text)}") for name, text in rows if text)
+        code = (
+            _element("pre", html.escape(finding.code), "margin:4px 0;color:inherit;background:none")
+            if finding.code
+            else ""
+        )
+        lines.append(_element("div", told + code, "margin-left:16px"))
+    if found.hidden:
+        others = "; ".join(f"{finding.rule} ({finding.subject})" for finding in found.hidden)
+        lines.append(_line(html.escape(f"this explains too: {others}"), _DIM))
+    lines.append(_layers(found.layers) if found.layers else "")
+    return _bundle(found.text(), lines)
+
+
+def _layers(layers: Sequence[Any]) -> str:
+    head = ["layer", "signal", "gain", "gradient", "gain", "share", "dead", "saturated", "update"]
+    rows = []
+    for k in layers[:_ROWS]:
+        numbers = k.signal, k.gain, k.gradient, k.gradient_gain, k.share, k.dead, k.saturated, k.update_ratio
+        rows.append([f"{k.name} {k.kind}", *("–" if x is None else f"{x:.3g}".replace("-", "−") for x in numbers)])
+    more = [_line(f"… {len(layers) - _ROWS:,} more layers", _DIM)] if len(layers) > _ROWS else []
+    return "".join([_table(head, rows), *more])
+
+
 # --------------------------------------------------------------------------------------------------------------- arrays
 
 
@@ -232,6 +262,7 @@ def _tiles(values: Any, told: list[str]) -> Any:
 
 def _heatmap(grid: Any, told: list[str]) -> str:
     """The picture of a matrix; what was done to it is added to what is told."""
+    told_of_all = _statistics(grid)
     rows, columns = (math.ceil(n / _CELLS) for n in grid.shape)
     if rows > 1 or columns > 1:
         before, grid = grid.shape, _largest_of_blocks(grid, rows, columns)
@@ -243,7 +274,7 @@ def _heatmap(grid: Any, told: list[str]) -> str:
         told.append("hatched: not finite")
     size = max(1, min(12, 288 // max(grid.shape)))
     height, width = (n * size for n in grid.shape)
-    alt = f"heatmap of {grid.shape[0]} rows and {grid.shape[1]} columns, {_statistics(grid)}"
+    alt = f"heatmap of {grid.shape[0]} rows and {grid.shape[1]} columns, {told_of_all}"
     source = "data:image/png;base64," + base64.b64encode(png(_pixels(grid))).decode()
     style = f"width:{width}px;height:{height}px;image-rendering:pixelated;outline:1px solid rgba(128,128,128,.4);max-width:none"
     return f'<img src="{source}" alt="{_text(alt)}" style="{style}">'

@@ -125,7 +125,9 @@ class Diagnosis:
         return rich_text(self._lines())
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"text/plain": self.text()}
+        from ..display import of_diagnosis
+
+        return of_diagnosis(self)
 
     def _lines(self) -> list[Line]:
         if not self.findings:
