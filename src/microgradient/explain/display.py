@@ -104,7 +104,7 @@ def of_why(found: Why) -> Bundle:
     lines += [_array(found.gradient, "gradient")] if whole else []
     notes += [f"by {along}: {largest(sums)}" for along, sums in found.groups]
     notes += [f"{subject}: {text}" for subject, text in found.notes if text]
-    lines += [_line(_text(text), _DIM) for text in [*notes, told] if text]
+    lines += [_line(html.escape(text), _DIM) for text in [*notes, told] if text]
     return _bundle(repr(found), lines, found.latex())
 
 
@@ -273,7 +273,7 @@ def _heatmap(grid: Any, told: list[str]) -> str:
     if not np.all(np.isfinite(grid)):
         told.append("hatched: not finite")
     size = max(1, min(12, 288 // max(grid.shape)))
-    height, width = (n * size for n in grid.shape)
+    height, width = (max(n * size, 12) for n in grid.shape)
     alt = f"heatmap of {grid.shape[0]} rows and {grid.shape[1]} columns, {told_of_all}"
     source = "data:image/png;base64," + base64.b64encode(png(_pixels(grid))).decode()
     style = f"width:{width}px;height:{height}px;image-rendering:pixelated;outline:1px solid rgba(128,128,128,.4);max-width:none"
@@ -412,7 +412,7 @@ def _headline(of: str, name: str, gradient: Any, told: str) -> str:
 
 
 def _contribution(c: Any) -> str:
-    return _text(_plain(c)) if np.ndim(c) or isinstance(c, tuple) else _colored(c)
+    return _text(_brief(c)) if np.ndim(c) or isinstance(c, tuple) else _colored(c)
 
 
 def _colored(x: Any) -> str:
