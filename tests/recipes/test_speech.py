@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import tracemalloc
 import wave
 
 import numpy as np
@@ -12,7 +13,7 @@ import microgradient as mg
 import microgradient.recipes.speech as module
 from microgradient.cli import main
 from microgradient.data.log_mels import BANDS, RATE, log_mels
-from microgradient.data.wav import read_wav
+from microgradient.data.wav import read_wav, resampled
 from microgradient.errors import DataError
 from microgradient.nn.functional import ctc_loss
 from microgradient.recipes import speech_data
@@ -97,6 +98,27 @@ def test_wav_files_are_read_whatever_their_rate_and_channels(tmp_path):
     np.testing.assert_allclose(read_wav(tmp_path / "b.wav", 8000), found / 2, atol=1e-3)
 
 
+def test_a_rate_that_has_no_factor_in_common_is_resampled_as_cheaply(tmp_path):
+    rate = 767_957
+    tracemalloc.start()
+    try:
+        found = resampled(np.sin(2 * np.pi * 440 * np.arange(rate) / rate).astype(np.float32), rate, RATE)
+        assert (
+            tracemalloc.get_traced_memory()[1] < 20 * 4 * rate
+        )  # the filter of the exact ratio is as long, in float64
+    finally:
+        tracemalloc.stop()
+    expected = np.sin(2 * np.pi * 440 * np.arange(len(found)) / RATE)
+    np.testing.assert_allclose(found[100:-100], expected[100:-100], atol=5e-3)
+
+
+def test_what_was_written_to_a_pipe_has_no_length(tmp_path):
+    write_wav(tmp_path / "a.wav", dialled([1]), RATE)
+    content = (tmp_path / "a.wav").read_bytes()
+    (tmp_path / "b.wav").write_bytes(content[:40] + b"\xff" * 4 + content[44:])
+    np.testing.assert_array_equal(*(read_wav(tmp_path / name, RATE) for name in ("a.wav", "b.wav")))
+
+
 def test_bad_recordings_get_one_sentence(tmp_path, tones, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
@@ -112,9 +134,17 @@ def test_bad_recordings_get_one_sentence(tmp_path, tones, capsys, monkeypatch):
     refused(None, "There is no file .*folder")
     write_wav(tmp_path / "good.wav", dialled([1, 2]), RATE)
     good = (tmp_path / "good.wav").read_bytes()
-    refused(b"no sound", "not a WAV file")
-    refused(good[:20], "not a WAV file")
-    refused(good[:44], "holds no sound")
+    refused(b"no sound", "not a WAV file.*16-bit PCM")
+    refused(good[:20], "not a WAV file.*: it ends too early")
+    refused(good[:-1001], r"is cut off: it should have [\d,]+ bytes of sound, and has [\d,]+\.")
+    for rate, words in (
+        (999, "has 999 samples"),
+        (1_000_003, "has 1,000,003 samples"),
+        (2**31 - 1, "has 2,147,483,647 samples"),
+    ):
+        refused(good[:24] + rate.to_bytes(4, "little") + good[28:], words)
+    refused(good[:44], "is cut off")
+    refused(good[:40] + bytes(4), "holds no sound")
     with wave.open(str(tmp_path / "wide.wav"), "wb") as file:
         file.setparams((1, 3, 8000, 0, "NONE", ""))
         file.writeframes(bytes(300))

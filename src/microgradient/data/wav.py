@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import wave
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
+
+_SLOWEST, _FASTEST = 1000, 768_000  # samples a second
+_UNKNOWN_LENGTH = 0x7FFF0000  # bytes: what says more was written to a pipe, when its length was not known
+_LARGEST_TERM = 50_000
 
 
 def read_wav(path: Path, rate: int) -> NDArray[np.float32]:
@@ -29,17 +33,23 @@ def read_wav(path: Path, rate: int) -> NDArray[np.float32]:
     try:
         with wave.open(str(path), "rb") as file:
             width, channels, old = file.getsampwidth(), file.getnchannels(), file.getframerate()
+            promised = width * channels * file.getnframes()
             content = file.readframes(file.getnframes())
     except FileNotFoundError:
         raise DataError("MG180", f"There is no file {path}.") from None
     except (wave.Error, EOFError) as error:
-        raise DataError("MG181", f"{path} is not a WAV file of PCM samples: {error or 'it ends too early'}.") from error
+        why = str(error) or "it ends too early"
+        raise DataError("MG181", f"{path} is not a WAV file of PCM samples: {why}. Save it as 16-bit PCM.") from error
     except OSError as error:
         raise DataError("MG180", f"Can't read {path}: {error.strerror or error}.") from error
     if width != 2:
         raise DataError("MG181", f"{path} has samples of {8 * width} bits: save it as 16-bit PCM.")
-    if old < 1000:
-        raise DataError("MG181", f"{path} has {old} samples a second, too few for speech.")
+    if not _SLOWEST <= old <= _FASTEST:
+        raise DataError("MG181", f"{path} has {old:,} samples a second; a recording has {_SLOWEST:,} to {_FASTEST:,}.")
+    if len(content) < promised < _UNKNOWN_LENGTH:
+        raise DataError(
+            "MG181", f"{path} is cut off: it should have {promised:,} bytes of sound, and has {len(content):,}."
+        )
     samples = np.frombuffer(content[: len(content) // (2 * channels) * 2 * channels], "<i2").reshape(-1, channels)
     if not len(samples):
         raise DataError("MG181", f"{path} holds no sound.")
@@ -47,11 +57,13 @@ def read_wav(path: Path, rate: int) -> NDArray[np.float32]:
 
 
 def resampled(samples: NDArray[np.float32], old: int, new: int) -> NDArray[np.float32]:
-    """Sound at another rate, by SciPy's polyphase filter."""
+    """Sound at another rate, by SciPy's polyphase filter. This is twenty times as long as the larger term of the ratio, so one
+    of terms beyond 50,000 is taken for the nearest of smaller ones.
+    """
     from scipy.signal import resample_poly
 
-    common = math.gcd(old, new)
-    return np.asarray(resample_poly(samples, new // common, old // common), np.float32)
+    ratio = Fraction(new, old).limit_denominator(_LARGEST_TERM)
+    return np.asarray(resample_poly(samples, ratio.numerator, ratio.denominator), np.float32)
 
 
 def wav_files(names: Sequence[str]) -> list[Path]:
