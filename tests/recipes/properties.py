@@ -71,11 +71,11 @@ def assert_same(a, b) -> None:
 
 
 def check_missing_package(monkeypatch, name: str, package: str, **given) -> None:
-    """Without the package that ships its data, a recipe says in one sentence what to install."""
+    """Without a package that ships its data, or makes its baseline, a recipe says so before the training."""
     import microgradient.data.installed as installed
     from microgradient.errors import DataError
 
     real = installed.find_spec
     monkeypatch.setattr(installed, "find_spec", lambda found: None if found == package else real(found))
-    with pytest.raises(DataError, match=rf"{name} needs {package}.*pip install"):
+    with pytest.raises(DataError, match=rf"This needs {package}, which is missing.*pip install"):
         built(name, **given)

@@ -17,8 +17,8 @@ def few(monkeypatch):
 
     whole = module._messages
 
-    def part(recipe):
-        texts, languages, messages = whole(recipe)
+    def part():
+        texts, languages, messages = whole()
         kept = np.flatnonzero(messages % 16 == 0)
         return [texts[k] for k in kept], languages[kept], messages[kept] // 16
 
@@ -44,8 +44,8 @@ def test_of_texts_that_are_read_alike_one_is_kept(monkeypatch):
 
     long = "A message that goes on and on, so that its end is not looked at at all: "
     catalogue = {"a": f"{long}one", "b": f"{long}another", "c": "Short.", "d": "short"}
-    monkeypatch.setattr(module, "load_catalogue", lambda recipe, language: catalogue if language == "fr" else {})
-    texts, _, messages = module._messages("language")
+    monkeypatch.setattr(module, "load_catalogue", lambda language: catalogue if language == "fr" else {})
+    texts, _, messages = module._messages()
     assert texts == [f"{long}one", "Short."]
     assert messages.tolist() == [0, 2]
 

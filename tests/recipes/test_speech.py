@@ -49,7 +49,7 @@ def tones(monkeypatch):
     strings = [tuple(draw.integers(0, 10, 1 + k % 4).tolist()) for k in range(192)]
     voices = np.arange(192) // 6
     sounds = [(dialled(s, 1 + 0.002 * v) * 32000).astype(np.int16) for s, v in zip(strings, voices, strict=True)]
-    monkeypatch.setattr(module, "load_spoken_digits", lambda recipe: Spoken(sounds, strings, voices))
+    monkeypatch.setattr(module, "load_spoken_digits", lambda: Spoken(sounds, strings, voices))
     monkeypatch.setattr(module, "VOICES", [f"voice {k}" for k in range(32)])
 
 
@@ -210,19 +210,19 @@ def test_speech_overfits_resumes_and_predicts(tmp_path, tones, monkeypatch):
 def test_speech_is_made_once_and_kept(tmp_path, monkeypatch):
     monkeypatch.setenv("MICROGRADIENT_CACHE", str(tmp_path))
     monkeypatch.setattr(speech_data, "VOICES", ("f1", "m3"))
-    first = speech_data.load_spoken_digits("speech")
+    first = speech_data.load_spoken_digits()
     assert len(first.sounds) == len(first.digits) == 64
     assert set(map(len, first.digits)) == {1, 2, 3, 4, 5}
     lengths = [len(sound) / RATE / len(digits) for sound, digits in zip(first.sounds, first.digits, strict=True)]
     assert 0.15 < np.mean(lengths) < 0.6
-    again = speech_data.load_spoken_digits("speech")
+    again = speech_data.load_spoken_digits()
     assert again.digits == first.digits
     assert all((a == b).all() for a, b in zip(first.sounds, again.sounds, strict=True))
     (kept,) = tmp_path.glob("spoken-digits-*.npz")
     kept.write_bytes(kept.read_bytes()[:1000])
-    assert speech_data.load_spoken_digits("speech").digits == first.digits
+    assert speech_data.load_spoken_digits().digits == first.digits
     assert kept.stat().st_size > 1000
     with pytest.raises(DataError, match="no voice"):
-        speech_data.Espeak("speech").say("no-such-voice", "one")
+        speech_data.Espeak().say("no-such-voice", "one")
     monkeypatch.setattr(speech_data, "VOICES", ("f2",))
     check_missing_package(monkeypatch, "speech", "espeakng_loader")

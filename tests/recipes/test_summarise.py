@@ -21,8 +21,8 @@ words = st.lists(st.sampled_from("abc"), max_size=8)
 @pytest.fixture
 def few(monkeypatch):
     """The recipe on the docstrings of two small packages alone."""
-    whole = [text for package in ("click", "rich") for text in load_docstrings("summarise", package)]
-    monkeypatch.setattr(summarise, "load_docstrings", lambda recipe, package="": whole)
+    whole = [text for package in ("click", "rich") for text in load_docstrings(package)]
+    monkeypatch.setattr(summarise, "load_docstrings", lambda package="": whole)
     monkeypatch.setattr(summarise, "_MERGES", 100)
 
 
@@ -84,14 +84,14 @@ def test_docstrings_are_read_without_importing(tmp_path, monkeypatch):
     (package / "broken.py").write_text("def f(:\n")
     (package / "tests" / "more.py").write_text('def t():\n    """Test it.\n\n    Well.\n    """\n')
     monkeypatch.syspath_prepend(tmp_path)
-    [found] = load_docstrings("summarise", "some_package")
+    [found] = load_docstrings("some_package")
     assert found == ("some_package/__init__.py", "f", ("a", "b", "c"), "Do it.", "At length.")
 
 
 @pytest.mark.parametrize("package", ["no_such_package", ".numpy", "numpy.linalg", "a/b"])
 def test_a_package_that_is_not_there_is_said(package):
-    with pytest.raises(DataError, match=rf"summarise needs {re.escape(package)}, which is missing: pip install"):
-        load_docstrings("summarise", package)
+    with pytest.raises(DataError, match=rf"This needs {re.escape(package)}, which is missing: pip install"):
+        load_docstrings(package)
 
 
 def test_headings_and_leads():

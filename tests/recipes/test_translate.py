@@ -56,14 +56,14 @@ def test_a_memory_finds_the_text_that_shares_most():
 
 
 def test_placeholders_come_back():
-    for text, message in ((text, message) for message, text in load_catalogue("translate", "fr").items()):
+    for text, message in ((text, message) for message, text in load_catalogue("fr").items()):
         assert with_fields(without_fields(text, fields(message)), fields(message)) == text
     assert with_fields("\ue000 \ue005.", ["%s"]) == "%s ."
 
 
 def test_catalogues_have_plurals_and_sentences_of_long_messages():
-    sentences = load_sentences("translate", "fr", 80)
-    catalogue = load_catalogue("translate", "fr")
+    sentences = load_sentences("fr", 80)
+    catalogue = load_catalogue("fr")
     assert catalogue.keys() <= sentences.keys()
     assert all(sentences[message][0] == (message, text) for message, text in catalogue.items() if len(message) <= 80)
     assert sentences["%(num)d hour"] == [("%(num)d hour", "%(num)d heure"), ("%(num)d hours", "%(num)d heures")]
@@ -95,7 +95,7 @@ def test_no_text_is_in_two_parts_and_a_batch_is_learnt_by_heart(few, pair):
 def test_what_reads_as_a_held_out_message_is_not_learnt_from():
     sentences = {"View:": [("View:", "Voir :")], "Add": [("Add", "Ajouter")], "Add %s": [("Add %s", "Ajouter %s")]}
     assert translate._learnable(sentences, ["view", "Add %(name)s"]) == [("Add", "Ajouter")]
-    real = load_sentences("translate", "fr", 80)
+    real = load_sentences("fr", 80)
     held_out = list(real)[::8]
     learnt = {normalized(text) for text, _ in translate._learnable(real, held_out)}
     assert len(learnt) > 500

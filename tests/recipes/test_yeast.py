@@ -6,7 +6,7 @@ from properties import built, check_missing_package, check_overfits, check_predi
 from sklearn.metrics import f1_score
 
 import microgradient as mg
-from microgradient.data.installed import load_yeast
+from microgradient.data.yeast import load_yeast
 from microgradient.errors import DataError, ShapeError
 from microgradient.recipes.yeast import best_threshold
 from microgradient.tables.metrics import micro_f1
@@ -51,7 +51,7 @@ def test_yeast_resumes_predicts_and_refuses(tmp_path, monkeypatch):
     with pytest.raises(ShapeError, match=r"\(rows, 103\), got \(2, 5\)"):
         predictor.predict(np.zeros((2, 5)))
     file.write_text("Att1,Att2\n1,2\n")
-    with pytest.raises(DataError, match="lacks 101 columns, the first of them 'Att3'"):
+    with pytest.raises(DataError, match="lacks 101 columns, 'Att3', 'Att4'"):
         predictor.read([str(file)])
     check_missing_package(monkeypatch, "yeast", "river")
 

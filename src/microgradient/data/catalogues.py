@@ -22,32 +22,32 @@ _FIELD_CODES = 0xE000  # private characters, one for each placeholder of a messa
 _MARKUP = re.compile(r"%\([^)]*\)[a-z]|%[a-z]|\{[^}]*\}|<[^>]*>|&\w+;|https?://\S+")
 
 
-def load_catalogue(recipe: str, language: str) -> dict[str, str]:
+def load_catalogue(language: str) -> dict[str, str]:
     """Django's English messages and what they are in `language`, by its code; of plural forms the first.
 
     Django's translators, in its package, under the BSD licence. English is each message itself, French's.
 
-    >>> load_catalogue("language", "fr")["Enter a whole number."]
+    >>> load_catalogue("fr")["Enter a whole number."]
     'Saisissez un nombre entier.'
     """
     if language == "en":
-        return {message: message for message in load_catalogue(recipe, "fr")}
+        return {message: message for message in load_catalogue("fr")}
     found: dict[str, str] = {}
-    for path in _files(installed_path(recipe, "django"), language):
+    for path in _files(installed_path("django"), language):
         for messages, texts in _entries(path):
             found.setdefault(messages[0], texts[0])
     return found
 
 
-def load_sentences(recipe: str, language: str, longest: int) -> dict[str, list[tuple[str, str]]]:
+def load_sentences(language: str, longest: int) -> dict[str, list[tuple[str, str]]]:
     """All that Django's catalogues have of each message: its meanings in different places, its plural, and of messages of more
     than `longest` characters the sentences, as far as the translation has as many.
 
-    >>> load_sentences("translate", "fr", 80)["%(num)d hour"]
+    >>> load_sentences("fr", 80)["%(num)d hour"]
     [('%(num)d hour', '%(num)d heure'), ('%(num)d hours', '%(num)d heures')]
     """
     found: dict[str, dict[tuple[str, str], None]] = {}
-    root = installed_path(recipe, "django")
+    root = installed_path("django")
     for path in [*_files(root, language), *_files(root, language, "djangojs")]:
         for messages, texts in _entries(path):
             forms = [(messages[0], texts[0]), (messages[-1], texts[-1])]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from .csv_file import read_file
-from .installed import needing
+from .installed import require
 
 
 def load_digits() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -22,8 +22,9 @@ def load_digits() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     >>> pictures.shape, digits[:4].tolist()
     ((1797, 8, 8), [0, 1, 2, 3])
     """
-    with needing("digits", "scikit-learn"):
-        from sklearn.datasets import load_digits as load
+    require("sklearn")
+    from sklearn.datasets import load_digits as load
+
     data: Any = load()
     return np.ascontiguousarray(data.images / 16, np.float32), data.target.astype(np.int64)
 
@@ -34,8 +35,9 @@ def load_names() -> list[str]:
     >>> "grace" in load_names()
     True
     """
-    with needing("names", "faker"):
-        from faker.providers.person.en import Provider
+    require("faker")
+    from faker.providers.person.en import Provider
+
     names = {name.lower() for name in Provider.first_names}
     return sorted(name for name in names if name.isascii() and name.isalpha())
 

@@ -25,17 +25,17 @@ class Docstring(NamedTuple):
     body: str
 
 
-def load_docstrings(recipe: str, package: str = "") -> list[Docstring]:
+def load_docstrings(package: str = "") -> list[Docstring]:
     """The docstrings of an installed package, or of the standard library, that have a first line with a blank line after it
     (PEP 257), in the order of the files and lines. The files are parsed, not imported; tests are left out.
 
-    >>> found = load_docstrings("summarise", "json")
+    >>> found = load_docstrings("json")
     >>> next(text.summary for text in found if text.name == "dumps")
     'Serialize ``obj`` to a JSON formatted ``str``.'
     """
     if package and not package.isidentifier():
-        raise missing_package(recipe, package)
-    root = installed_path(recipe, package) if package else Path(sysconfig.get_path("stdlib"))
+        raise missing_package(package)
+    root = installed_path(package) if package else Path(sysconfig.get_path("stdlib"))
     return [found for path in sorted(root.rglob("*.py")) for found in _of_file(root, path)]
 
 

@@ -22,8 +22,8 @@ class Espeak:
     Two calls with the same arguments differ a little: its noise goes on from where it was.
     """
 
-    def __init__(self, recipe: str) -> None:
-        folder = installed_path(recipe, "espeakng_loader", install="pip install espeakng-loader").resolve()
+    def __init__(self) -> None:
+        folder = installed_path("espeakng_loader", install="pip install espeakng-loader").resolve()
         libraries = [path for end in ("so", "dylib", "dll") for path in sorted(folder.glob(f"*espeak-ng*.{end}"))]
         try:
             self.library = ctypes.CDLL(str(libraries[0]))

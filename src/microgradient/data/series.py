@@ -81,7 +81,7 @@ def _gaps(dates: Column, path: str) -> list[str]:
 
 
 def _rows(name: str) -> list[list[str]]:
-    path = installed_path("forecast", "statsmodels", f"datasets/{name}/{name}.csv")
+    path = installed_path("statsmodels", f"datasets/{name}/{name}.csv")
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.reader(file))[1:]
 

@@ -126,6 +126,7 @@ class Detect(Recipe):
 
     name: ClassVar[str] = "detect"
     field: ClassVar[str] = "pictures"
+    needs: ClassVar[tuple[str, ...]] = ("sklearn",)
     summary: ClassVar[str] = (
         "where handwritten digits are in cluttered pictures, and which: boxes by a one-stage detector"
     )
@@ -137,7 +138,7 @@ class Detect(Recipe):
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)
-        x, y = load_mnist(self.name)
+        x, y = load_mnist()
         self.digits: NDArray[np.float32] = x.astype(np.float32) / np.float32(255)
         self.labels = y
         learning, self.test_digits = split(len(y), 0.2, options.seed, y)

@@ -7,7 +7,6 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from ..data.boxes import Boxes, iou, nms
-from ..data.installed import needing
 from ..data.pictures import resized
 
 _SIDES, _STEP, _PIXELS = (16, 19, 22, 26, 31), 3, 12
@@ -20,8 +19,8 @@ def sliding_windows(pictures: NDArray[np.float32], truth: Boxes, test: NDArray[n
     Windows of five sizes are brought to 12 × 12 pixels, less their mean and over their deviation. The box of a class is as wide
     and high in a window as its boxes are on average.
     """
-    with needing("detect", "scikit-learn"):
-        from sklearn.linear_model import LogisticRegression
+    from sklearn.linear_model import LogisticRegression
+
     crops, labels = _examples(pictures, truth)
     fitted = LogisticRegression(C=0.01, max_iter=200, tol=1e-3).fit(_normal(crops), labels)
     sizes = truth.box[:, 2:] - truth.box[:, :2]

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from .. import nn, random
 from ..data.idx import load_pictures
-from ..data.installed import needing
 from ..functions import mean
 from ..nn.functional import cross_entropy, relu
 from ..tensor import Tensor
@@ -89,6 +88,7 @@ class Fashion(Recipe):
 
     name: ClassVar[str] = "fashion"
     field: ClassVar[str] = "pictures"
+    needs: ClassVar[tuple[str, ...]] = ("sklearn",)
     summary: ClassVar[str] = "clothes (Fashion-MNIST) or handwritten digits, 28 × 28 pixels, by a residual network"
     defaults: ClassVar[FashionOptions] = FashionOptions(
         epochs=20, batch_size=64, lr=3e-3, optimizer="adamw", model="resnet"
@@ -159,8 +159,8 @@ class Fashion(Recipe):
 
 def _logistic_regression(x: Any, y: Any, test_x: Any, test_y: Any) -> float:
     """Accuracy of logistic regression on the pixels of the first pictures."""
-    with needing("fashion", "scikit-learn"):
-        from sklearn.linear_model import LogisticRegression
+    from sklearn.linear_model import LogisticRegression
+
     model = LogisticRegression(C=0.1, max_iter=100, tol=1e-3)
     x, y = x[:_BASELINE], y[:_BASELINE]
     model.fit(x.reshape(len(x), -1) / 255, y)

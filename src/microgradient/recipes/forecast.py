@@ -53,6 +53,7 @@ class Forecast(Recipe):
 
     name: ClassVar[str] = "forecast"
     field: ClassVar[str] = "series"
+    needs: ClassVar[tuple[str, ...]] = ("statsmodels", "threadpoolctl")
     summary: ClassVar[str] = "sunspots, CO₂ or your own series, 12 steps ahead, by a GRU beside ARIMA"
     defaults: ClassVar[ForecastOptions] = ForecastOptions(
         epochs=20, batch_size=16, lr=1e-3, optimizer="adamw", model="gru"

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..data.installed import needing
 from ..data.series import Series
 
 
@@ -28,9 +27,9 @@ def arima_forecasts(series: Series, start: int, ahead: int, season: int, counts:
     are squared and their variance added, which makes them forecasts of the mean. What are no counts is seen in units of about
     the deviation of a step: what statsmodels begins with, and when it stops, suits numbers of that size.
     """
-    with needing("forecast", "statsmodels"):
-        from statsmodels.tsa.statespace.sarimax import SARIMAX
-        from threadpoolctl import threadpool_limits
+    from statsmodels.tsa.statespace.sarimax import SARIMAX
+    from threadpoolctl import threadpool_limits
+
     found = []
     with warnings.catch_warnings(), threadpool_limits(1):  # for its many small products more are slower
         warnings.simplefilter("ignore")  # of where its search starts

@@ -15,7 +15,6 @@ import microgradient as mg
 from .. import log_softmax, nn, random, softmax
 from ..data.catalogues import LANGUAGES, load_catalogue, without_markup
 from ..data.csv_file import read_named
-from ..data.installed import needing
 from ..data.texts import normalized, read_texts
 from ..nn.functional import cross_entropy
 from ..tensor import Tensor
@@ -154,6 +153,7 @@ class Language(Recipe):
 
     name: ClassVar[str] = "language"
     field: ClassVar[str] = "language"
+    needs: ClassVar[tuple[str, ...]] = ("sklearn",)
     summary: ClassVar[str] = "which of 50 languages a short text is in, by sequences of characters and convolutions"
     defaults: ClassVar[Options] = Options(epochs=8, batch_size=64, lr=3e-3, optimizer="adamw", model="wide-deep")
     models: ClassVar[tuple[str, ...]] = ("wide-deep",)
@@ -163,7 +163,7 @@ class Language(Recipe):
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)
-        self.texts, self.labels, messages = _messages(self.name)
+        self.texts, self.labels, messages = _messages()
         order = np.random.default_rng(options.seed).permutation(messages.max() + 1)
         place = np.argsort(order)[messages] / len(order)  # of each text's message, from 0 to 1
         self.test, self.validating = np.flatnonzero(place < 0.2), np.flatnonzero((place >= 0.2) & (place < 0.3))
@@ -202,9 +202,9 @@ class Language(Recipe):
     @cached_property
     def baseline(self) -> float:
         """The accuracy of logistic regression on sequences of characters, fitted on the training part."""
-        with needing(self.name, "scikit-learn"):
-            from sklearn.feature_extraction.text import TfidfVectorizer
-            from sklearn.linear_model import LogisticRegression
+        from sklearn.feature_extraction.text import TfidfVectorizer
+        from sklearn.linear_model import LogisticRegression
+
         vectors = TfidfVectorizer(
             analyzer="char_wb", ngram_range=(1, 4), max_features=60_000, sublinear_tf=True, dtype=np.float32
         )
@@ -235,11 +235,11 @@ class Language(Recipe):
         return {"confusion": lambda figure: draw_confusion(figure, self.labels[self.test], self._said(), LANGUAGES)}
 
 
-def _messages(recipe: str) -> tuple[list[str], NDArray[np.int64], NDArray[np.int64]]:
+def _messages() -> tuple[list[str], NDArray[np.int64], NDArray[np.int64]]:
     """Texts, the number of the language of each, and of the message that it translates. What was left in English is left out, and
     so is what a language has already, as far as it is read, but for case and the marks at its ends.
     """
-    catalogues = [load_catalogue(recipe, language) for language in LANGUAGES]
+    catalogues = [load_catalogue(language) for language in LANGUAGES]
     number = {message: k for k, message in enumerate(sorted({m for catalogue in catalogues for m in catalogue}))}
     found = [
         (without_markup(text), k, number[message])

@@ -129,6 +129,7 @@ class Speech(Recipe):
 
     name: ClassVar[str] = "speech"
     field: ClassVar[str] = "sound"
+    needs: ClassVar[tuple[str, ...]] = ("sklearn",)
     summary: ClassVar[str] = "spoken strings of digits to text: log-mels, convolutions, a GRU, CTC and beam search"
     defaults: ClassVar[SpeechOptions] = SpeechOptions(epochs=30, batch_size=32, lr=2e-3, optimizer="adamw", model="gru")
     models: ClassVar[tuple[str, ...]] = ("gru",)
@@ -138,7 +139,7 @@ class Speech(Recipe):
 
     def __init__(self, options: SpeechOptions) -> None:
         super().__init__(options)
-        self.spoken = load_spoken_digits(self.name)
+        self.spoken = load_spoken_digits()
         self.mels = [log_mels(sound) for sound in self.spoken.sounds]
         order = np.random.default_rng(options.seed).permutation(len(VOICES))
         place = np.argsort(order)[self.spoken.voices] / len(VOICES)

@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.installed import needing
-
 _CUTS = 6  # averages over time of each part
 
 
@@ -20,8 +18,8 @@ def equal_parts(known: Sequence[NDArray[Any]], strings: Sequence[str], asked: Se
     How many digits there are is taken from the length, by the mean length of a digit; each part, averaged over six stretches of
     time, is classified by scikit-learn's logistic regression.
     """
-    with needing("speech", "scikit-learn"):
-        from sklearn.linear_model import LogisticRegression
+    from sklearn.linear_model import LogisticRegression
+
     x = np.concatenate([_parts(mels, len(digits)) for mels, digits in zip(known, strings, strict=True)])
     y = np.array([int(digit) for digits in strings for digit in digits])
     fitted = LogisticRegression(C=0.1, max_iter=300).fit(x, y)

@@ -45,7 +45,7 @@ class Spoken(NamedTuple):
     voices: NDArray[np.int64]
 
 
-def load_spoken_digits(recipe: str) -> Spoken:
+def load_spoken_digits() -> Spoken:
     """Each of the voices says 32 strings of 1 to 5 digits, in several accents, higher or lower, faster or slower.
 
     They are made the first time, in half a minute, and kept where compiled programs are (`MICROGRADIENT_CACHE`). Raises
@@ -56,7 +56,7 @@ def load_spoken_digits(recipe: str) -> Spoken:
     path = (root or Path()) / f"spoken-digits-{hashlib.sha256(settings.encode()).hexdigest()[:12]}.npz"
     kept = _read(path) if root else None
     if kept is None:
-        kept = _made(Espeak(recipe))
+        kept = _made(Espeak())
         if root:
             with suppress(DataError):  # a disk that is full: they are made again next time
                 write_atomically(path, _packed(kept))

@@ -104,7 +104,7 @@ class Summarise(WriterRecipe):
     def __init__(self, options: SummariseOptions) -> None:
         super().__init__(options)
         packages = ["", *filter(None, options.packages.split(","))]
-        texts = _different(text for package in packages for text in load_docstrings(self.name, package.strip()))
+        texts = _different(text for package in packages for text in load_docstrings(package.strip()))
         files = sorted({text.file for text in texts})
         order = np.random.default_rng(options.seed).permutation(len(files))
         place = dict(zip(files, np.argsort(order) / len(files), strict=True))

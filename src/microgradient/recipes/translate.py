@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.catalogues import fields, load_catalogue, load_sentences, with_fields, without_fields
-from ..data.installed import needing
+from ..data.installed import require
 from ..data.pieces import Pieces
 from ..data.spoken_forms import spoken_forms
 from ..data.texts import normalized
@@ -56,6 +56,8 @@ class TranslatePredictor(Writer):
     def __init__(self, details: Mapping[str, Any]) -> None:
         super().__init__(details)
         self.language: str = details["language"]  # none: the made forms
+        if self.language:
+            require("sacrebleu")
         self.known: list[tuple[str, str]] = [(text, right) for text, right in details["memory"]]
         self.memory = Memory([text for text, _ in self.known], self.pieces)
         self.phrases = PhraseTable(self.known)
@@ -136,11 +138,11 @@ class Translate(WriterRecipe):
 
     def _learn_messages(self, language: str) -> None:
         languages = (language, *RELATED[language])
-        catalogue = load_catalogue(self.name, language)
+        catalogue = load_catalogue(language)
         messages = sorted(message for message in catalogue if len(message) <= _LONGEST)
         order = [messages[k] for k in np.random.default_rng(self.options.seed).permutation(len(messages))]
         cut, end = len(order) // 8, 3 * len(order) // 16
-        known = {each: _learnable(load_sentences(self.name, each, _LONGEST), order[:end]) for each in languages}
+        known = {each: _learnable(load_sentences(each, _LONGEST), order[:end]) for each in languages}
         self.test = [(message, catalogue[message]) for message in order[:cut]]
         self.training = known[language]
         tags = [f"<{each}>" for each in languages]
@@ -234,6 +236,6 @@ def _most_like_all(texts: Sequence[str], weights: Sequence[float]) -> str:
 
 
 def _chrf(found: Sequence[str], right: Sequence[str]) -> Metric:
-    with needing("translate", "sacrebleu"):
-        from sacrebleu import corpus_chrf
+    from sacrebleu import corpus_chrf
+
     return Metric("chrF", float(corpus_chrf(list(found), [list(right)]).score))

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import nn
-from ..data.installed import load_yeast, needing
 from ..data.numeric_csv import read_numbers
 from ..data.split import split
+from ..data.yeast import load_yeast
 from ..nn.functional import binary_cross_entropy_with_logits
 from ..tables.metrics import micro_f1
 from ..tensor import Tensor
@@ -96,6 +96,7 @@ class Yeast(Recipe):
 
     name: ClassVar[str] = "yeast"
     field: ClassVar[str] = "tables"
+    needs: ClassVar[tuple[str, ...]] = ("sklearn",)
     summary: ClassVar[str] = "which of 14 functions a gene has: several labels at once"
     defaults: ClassVar[Options] = Options(epochs=60, batch_size=64, lr=1e-3, optimizer="adamw", model="mlp")
     models: ClassVar[tuple[str, ...]] = ("mlp",)
@@ -142,9 +143,9 @@ class Yeast(Recipe):
     @cached_property
     def baselines(self) -> tuple[float, float]:
         """Micro-F1 of chained logistic regressions: as they are, and with the threshold chosen on the validation rows."""
-        with needing(self.name, "scikit-learn"):
-            from sklearn.linear_model import LogisticRegression
-            from sklearn.multioutput import ClassifierChain
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.multioutput import ClassifierChain
+
         x = (self.x - self.model.mean.data) / self.model.deviation.data
 
         def chain(rows: NDArray[np.int64]) -> Any:

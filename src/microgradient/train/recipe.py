@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 import microgradient
 
+from ..data.installed import require
 from ..errors import ArgumentError
 from .options import Options, flag
 from .predictor import Predictor
@@ -61,6 +62,7 @@ class Recipe:
     name: ClassVar[str]
     field: ClassVar[str] = "first steps"
     summary: ClassVar[str]
+    needs: ClassVar[tuple[str, ...]] = ()  # packages of its baseline: that one is missing is said before the training
     defaults: ClassVar[Options]
     predictor_class: ClassVar[type[Predictor] | None] = None  # what `microgradient predict` makes of a run folder
     models: ClassVar[tuple[str, ...]]
@@ -78,6 +80,7 @@ class Recipe:
     data: tuple[NDArray[Any], ...]
 
     def __init__(self, options: Options) -> None:
+        require(*self.needs)
         self.options = options
         self.norms: list[float] = []  # of the gradients in the last steps, where `--clip auto` needs them
 
