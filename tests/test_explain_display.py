@@ -17,7 +17,7 @@ from microgradient.explain.render import largest
 from microgradient.scalar import MLP, Value
 
 VOID = {"img", "br"}
-ATTRIBUTES = {"style", "title", "alt", "src", "scope", "open", "aria-hidden"}
+ATTRIBUTES = {"style", "title", "alt", "src", "scope", "open", "aria-hidden", "display", "xmlns"}
 
 
 class Page(HTMLParser):
@@ -246,6 +246,19 @@ def test_why_paths_and_trace_show_their_numbers():
     with mg.trace() as empty:
         pass
     assert page(empty).text == "trace of 0 operations"
+
+
+def test_a_few_paths_are_a_formula():
+    a, b = Value(2.0, label="a"), Value(-3.0, label="b")
+    L = a * b + a
+    L.label = "L"
+    found = page(mg.why(a, of=L))
+    assert found.tags.count("math") == 1
+    assert found.tags.count("mfrac") == 5
+    x = a
+    for _ in range(6):
+        x = x + a
+    assert "math" not in page(mg.why(a, of=x)).tags
 
 
 def test_a_trace_before_backward_and_a_long_one():

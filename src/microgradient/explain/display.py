@@ -23,6 +23,7 @@ from ..tape import NOT_STORED, Node, last_backward
 from ..tensor import Tensor
 from .explanation import Why
 from .largest_paths import Paths
+from .mathml import derivation
 from .render import brief, largest, latex_name, latex_number, norm, number, short
 from .sentences import expression
 from .sweep import Sweep, sweep_of
@@ -31,6 +32,7 @@ _ORANGE, _VIOLET = (217, 95, 2), (117, 80, 200)
 _CELLS = 96  # rows and columns of a heatmap
 _NUMBERS = 64  # entries of a table of numbers
 _ROWS = 100  # of a trace
+_DERIVED = 4  # paths that are written as a formula
 _MODULES = 400  # of a tree
 _NAME = 160  # characters of a name or formula
 _FONT = "font-family:ui-monospace,Menlo,Consolas,'Noto Sans Mono','Noto Sans CJK SC',monospace;font-size:13px;line-height:1.5"
@@ -102,6 +104,9 @@ def of_why(found: Why) -> Bundle:
     lines = [_headline(found.of, found.name, found.gradient, f"{found.name} = {_plain(found.value)}")]
     lines += [_table(["path", "upstream × local", "contribution", "", "where"], rows)] if rows else []
     lines += [_array(found.gradient, "gradient")] if whole else []
+    if len(found.edges) <= _DERIVED:
+        formula = derivation(found).replace("<mtd>", "<mtd style='text-align:left'>")
+        lines.append(_element("div", formula, "width:fit-content;margin:8px 0;font-size:16px"))
     notes += [f"by {along}: {largest(sums)}" for along, sums in found.groups]
     notes += [f"{subject}: {text}" for subject, text in found.notes if text]
     lines += [_line(html.escape(text), _DIM) for text in [*notes, told] if text]
