@@ -34,6 +34,12 @@ export interface Picture {
   value: Number[][] | null; gradient: Number[][] | null;
 }
 
+export interface Run {
+  name: string; command: string; folder: string; step: number; steps: number; epoch: number; epochs: number; unit: string;
+  losses: [number, number][]; metrics: Record<string, number | null>[]; paused: boolean; finished: boolean; opened: number;
+  shown: string; pictures: string[];
+}
+
 export interface Source {
   live: boolean;
   graph(): Promise<Graph>;
@@ -43,6 +49,10 @@ export interface Source {
   change(leaf: { node: number; index: number[] | null; value: number } | null): Promise<Numbers>;
   // The sweep again; with the name of a mistake, done wrong.
   sweep(mistake: string): Promise<Numbers>;
+  // The training run that the page is of; null: of none.
+  run(): Promise<Run | null>;
+  // To that run: pause, resume, step, open; gives what it answers.
+  tell<T>(command: string, words?: object): Promise<T>;
 }
 
 export function source(): Source {
@@ -82,6 +92,8 @@ function served(): Source {
       return tell("change", leaf === null ? {} : { ...leaf, index: leaf.index?.join(",") ?? "" });
     },
     sweep: (mistake) => ask("sweep", { mistake }),
+    run: () => ask("run", {}),
+    tell: (command, words = {}) => tell(command, words),
   };
 }
 
@@ -97,5 +109,7 @@ function saved(data: { graph: Graph; why: Record<string, Card>; array: Record<st
     array: (node, lead) => kept(lead.some((n) => n) ? undefined : data.array[node]),
     change: () => kept<Numbers>(undefined),
     sweep: (mistake) => kept(data.sweep[mistake]),
+    run: async () => null,
+    tell: <T>() => kept<T>(undefined),
   };
 }

@@ -4,22 +4,27 @@ import { announce, byId, element } from "./dom";
 import { CardPanel } from "./card";
 import { GraphView } from "./graph";
 import { NodeList } from "./list";
+import { RunView } from "./run";
 import { Steps } from "./steps";
 import { timeline } from "./timeline";
 
 async function start(): Promise<void> {
   const from = source();
+  const run = await from.run();
+  const first = run && location.hash !== "#Graph" ? "Run" : "Graph";
+  if (run) new RunView(from, run);
+  if (run && !run.opened) {
+    byId("card").append(element("p", {}, "No step has been opened yet. Pause the run, then open the next step: its graph is shown here."));
+    rail(["Run"], "Run", () => {});
+    return;
+  }
   const graph = await from.graph();
   const steps = new Steps(graph);
   const card = new CardPanel(graph, from, steps, (node) => view.select(node));
   const view = new GraphView(byId<HTMLCanvasElement>("graph"), graph, steps, (node) => card.open(node, null));
   const list = new NodeList(graph, steps, (node) => card.open(node, null));
   document.title = `∂${graph.of} · Microgradient`;
-  rail((shown) => {
-    byId("graph").hidden = shown !== "Graph";
-    byId("list").hidden = shown !== "List";
-    if (shown === "List") list.show();
-  });
+  rail(run ? ["Run", "Graph", "List"] : ["Graph", "List"], first, (shown) => shown === "List" && list.show());
   timeline(steps, from);
   document.addEventListener("keydown", (event) => {
     if (event.target instanceof HTMLInputElement || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -32,15 +37,16 @@ async function start(): Promise<void> {
   card.open(graph.root, null);
 }
 
-function rail(show: (view: string) => void): void {
-  const buttons = ["Graph", "List"].map((name) =>
-    element("button", { type: "button", "aria-pressed": `${name === "Graph"}`, click: () => choose(name) }, name),
-  );
+// The views of the page; `show` is told which one is chosen.
+function rail(names: string[], first: string, show: (view: string) => void): void {
+  const buttons = names.map((name) => element("button", { type: "button", click: () => choose(name) }, name));
   function choose(name: string): void {
     for (const each of buttons) each.setAttribute("aria-pressed", `${each.textContent === name}`);
+    for (const view of ["Run", "Graph", "List"]) byId(view.toLowerCase()).hidden = view !== name;
     show(name);
   }
   byId("rail").append(element("strong", {}, "μ∂"), ...buttons);
+  choose(first);
 }
 
 start().catch((error: Error) => {

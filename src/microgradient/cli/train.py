@@ -68,7 +68,7 @@ def _first_source(args: list[str]) -> int:
     from ..recipes import RECIPES
 
     options = {field for recipe in RECIPES.values() for field in fields(recipe.defaults)}
-    flags = {"--resume", "--tensorboard", *(flag(field.name) for field in options if field.type == "bool")}
+    flags = {"--resume", "--tensorboard", "--view", *(flag(field.name) for field in options if field.type == "bool")}
     flags |= {"--no-" + name[2:] for name in flags}
     values = {i + 1 for i, word in enumerate(args) if word.startswith("-") and word not in flags and "=" not in word}
     places = [i for i, word in enumerate(args) if not word.startswith("-") and i not in values]
@@ -93,10 +93,13 @@ def _command_of(name: str, kind: Any, make: Callable[[Any], Any], source: str) -
         click.Option(
             ["--tensorboard"], is_flag=True, help="Write event files for TensorBoard into the run folder, too."
         ),
+        click.Option(
+            ["--view"], is_flag=True, help="Show the run in the browser: curves, pause, the graph of any step."
+        ),
     ]
 
-    def callback(out: Path | None, resume: bool, tensorboard: bool, **options: Any) -> None:
-        _train(kind, make, source, out, resume, tensorboard, options)
+    def callback(out: Path | None, resume: bool, tensorboard: bool, view: bool, **options: Any) -> None:
+        _train(kind, make, source, out, resume, tensorboard, view, options)
 
     return click.Command(name, params=options, callback=callback, help=f"{kind.summary[:1].upper()}{kind.summary[1:]}.")
 
@@ -117,8 +120,9 @@ def _flag(field: Field[Any], hint: Any, default: Any, kind: Any) -> click.Option
 
 
 def _train(
-    kind: Any, make: Callable[[Any], Any], source: str, out: Path | None, resume: bool, tensorboard: bool, options: Any
-) -> None:
+    kind: Any, make: Callable[[Any], Any], source: str, out: Path | None, resume: bool, tensorboard: bool, view: bool,
+    options: Any,
+) -> None:  # fmt: skip
     from ..train.loop import InterruptedRunError
     from ..train.session import Session
 
@@ -133,7 +137,27 @@ def _train(
     if tensorboard:
         session.folder.begin_events()
     try:
-        session.run(click.echo)
+        if view:
+            _watched(session)
+        else:
+            session.run(click.echo)
     except InterruptedRunError as stop:
         click.echo(f"{stop.message} All is saved; to go on: {session.resume_command()}", err=True)
         raise click.exceptions.Exit(130) from stop
+
+
+def _watched(session: Any) -> None:
+    """Train with a page beside it, which stays until Ctrl-C."""
+    from ..page.live import Run
+    from ..page.view import serve
+    from ..train.progress import show_progress
+
+    run = Run(session.recipe, session.folder, session.optimizer)
+    page = serve(run, open_browser="BROWSER" in os.environ or "DISPLAY" in os.environ)
+    try:
+        session.run(click.echo, run.progress(show_progress))
+        run.end()
+        click.echo(f"{page.url} stays until Ctrl-C.")
+        page.wait()
+    finally:
+        page.close()

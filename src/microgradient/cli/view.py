@@ -1,4 +1,4 @@
-"""`microgradient view`: the graph of a program, in the browser."""
+"""`microgradient view`: the graph of a program, or of the next step of a run, in the browser."""
 
 from __future__ import annotations
 
@@ -6,43 +6,75 @@ import runpy
 import sys
 import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import GradientError
+from ..tape import last_backward
+
+if TYPE_CHECKING:
+    from ..page.live import Run
+    from ..page.session import Session
 
 
 @click.command()
-@click.argument("script", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("target", metavar="RUN|SCRIPT.py", type=click.Path(exists=True, path_type=Path))
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.option("--no-browser", is_flag=True, help="Print the address, open nothing.")
 @click.option(
     "--save", type=click.Path(dir_okay=False, path_type=Path), help="Write a page as one file, serve nothing."
 )
-def view(script: Path, arguments: tuple[str, ...], no_browser: bool, save: Path | None) -> None:
-    """Run a Python program and show the graph of what it differentiated last.
+def view(target: Path, arguments: tuple[str, ...], no_browser: bool, save: Path | None) -> None:
+    """Show the graph of what a Python program differentiated last, or of the next step of the run in a run folder.
 
-    Served on this machine alone until Ctrl-C. What comes behind the name of the program is the program's own.
+    Served on this machine alone until Ctrl-C. What comes behind the name of a program is the program's own.
     """
-    from ..explain.sweep import sweep_of
-    from ..explain.trace import trace
-    from ..page.session import Session
     from ..page.snapshot import save_html
     from ..page.view import serve
 
+    found = _run(target) if target.is_dir() else _program(target, arguments)
+    if save is None:
+        serve(found, open_browser=not no_browser).wait()
+        return
+    session = found if target.is_file() else found.session  # type: ignore[union-attr]
+    if session is None:
+        raise click.ClickException(
+            f"A step of the run in {target} is not one loss over examples: it has no single graph."
+        )
+    save_html(session, save)  # type: ignore[arg-type]
+    click.echo(f"{save}: {save.stat().st_size / 1e3:,.0f} kB")
+
+
+def _program(script: Path, arguments: tuple[str, ...]) -> Session:
+    from ..explain.sweep import sweep_of
+    from ..explain.trace import trace
+    from ..page.session import Session
+
     sys.argv = [str(script), *arguments]
+    before = last_backward()
     try:
         with trace():
             variables = runpy.run_path(str(script), run_name="__main__")
     except Exception:  # the program's own, told as Python tells it
         traceback.print_exc()
         raise click.exceptions.Exit(1) from None
+    if last_backward() in (None, before):
+        raise click.ClickException(f"{script} ran and differentiated nothing: there is no graph to show.")
+    return Session(sweep_of(None, variables))
+
+
+def _run(folder: Path) -> Run:
+    from ..page.live import Run
+    from ..train.run_folder import RunFolder
+    from ..train.session import Session
+    from .train import find
+
+    kind, make, source = find(RunFolder.peek(folder).run.source)
+    session = Session.resume(source, kind, make, {}, folder)
+    found = Run(session.recipe, session.folder, session.optimizer)
+    found.end()
     try:
-        session = Session(sweep_of(None, variables))
-    except GradientError as error:
-        raise click.ClickException(f"{script} ran, and there is no graph to show. {error}") from None
-    if save is None:
-        serve(session, open_browser=not no_browser).wait()
-    else:
-        save_html(session, save)
-        click.echo(f"{save}: {save.stat().st_size / 1e3:,.0f} kB")
+        found.open_step()
+    except NotImplementedError:  # a step of reinforcement learning: the page shows its curves
+        pass
+    return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -34,8 +35,7 @@ class Server:
     def __init__(self, answers: Mapping[str, Answer]) -> None:
         self.token = secrets.token_urlsafe(24)
         self.answers = answers
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self.http.daemon_threads = True
+        self.http = _Quiet(("127.0.0.1", 0), _handler(self))
         self.host = f"127.0.0.1:{self.http.server_address[1]}"
         self.url = f"http://{self.host}/{self.token}/"
         self.thread = threading.Thread(target=self.http.serve_forever, name="microgradient page", daemon=True)
@@ -72,6 +72,15 @@ class Server:
             return _told(400, str(error))
         except (ValueError, TypeError, KeyError) as error:
             return _told(400, f"The question is not understood: {error}")
+
+
+class _Quiet(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A browser that goes away in the middle of an answer is nobody's fault; all else is a traceback on standard error."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def _told(status: int, text: str) -> tuple[int, str, bytes]:

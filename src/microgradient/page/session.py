@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import OutOfRangeError
+from ..errors import ArgumentError, OutOfRangeError
 from ..explain.changed import changed
 from ..explain.mistakes import MISTAKES, Mistake
 from ..explain.sweep import Sweep
@@ -16,6 +16,7 @@ from ..tape import Node
 from .card import card, told
 from .document import document, numbers
 
+MOST_NODES = 60_000
 _MOST_CELLS = 128  # of a picture of an array, along each axis
 
 
@@ -33,6 +34,11 @@ class Session:
     """
 
     def __init__(self, sweep: Sweep) -> None:
+        if len(sweep.order) > MOST_NODES:
+            raise ArgumentError(
+                "MG118", f"The graph has {len(sweep.order):,} nodes; the page shows {MOST_NODES:,} at most. Differentiate fewer "
+                "examples, or use `mg.why` and `mg.paths`, which have no such bound.",
+            )  # fmt: skip
         self.original = self.sweep = sweep
         self.ids = {node: k for k, node in enumerate(sweep.order)}
         self.graph = document(sweep)
@@ -42,6 +48,7 @@ class Session:
             "array": self.array,
             "change": self.change,
             "sweep": self.numbers,
+            "run": lambda words: None,  # `live.Run` has one
         }
 
     def change(self, words: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from ..explain.recording import Recording
 from ..explain.sweep import sweep_of
 from ..scalar import Value
 from ..tensor import Tensor
+from .live import Run
 from .server import Server
 from .session import Session
 
@@ -29,7 +30,7 @@ class View:
     >>> page.close()
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session | Run) -> None:
         self.session = session
         self.server = Server(session.answers)
         self.url = self.server.url
@@ -74,7 +75,7 @@ def view(x: Value | Tensor | Any = None, *, open_browser: bool = True) -> View:
     return found
 
 
-def serve(session: Session, open_browser: bool) -> View:
+def serve(session: Session | Run, open_browser: bool) -> View:
     """Serve a page, print its address, and open it in the browser if that is wanted."""
     found = View(session)
     print(found.url, flush=True)

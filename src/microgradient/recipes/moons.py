@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random as python_random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -93,6 +93,21 @@ class Moons(Recipe):
 
     def description(self) -> list[str]:
         return ["100 points to learn from, 100 held out"]
+
+    def pictures(self) -> Mapping[str, Callable[[Any], None]]:
+        return {"boundary": self._draw_boundary}
+
+    def _draw_boundary(self, figure: Any) -> None:
+        """The score all over the plane, 0 as a line, and the held-out points."""
+        axes = figure.subplots()
+        columns, rows = np.linspace(-1.7, 2.7, 120), np.linspace(-1.2, 1.7, 90)
+        grid = np.stack(np.meshgrid(columns, rows), axis=-1)
+        scores = self.model.scores(grid.reshape(-1, 2)).reshape(grid.shape[:2])
+        most = np.abs(scores).max()
+        axes.pcolormesh(columns, rows, scores, cmap="PuOr_r", vmin=-most, vmax=most, alpha=0.5, shading="auto")
+        axes.contour(columns, rows, scores, levels=[0.0], colors="black")
+        for moon, colour in ((1, "tab:orange"), (-1, "tab:purple")):
+            axes.scatter(*self.x_test[self.y_test == moon].T, s=18, color=colour, edgecolors="black", linewidths=0.5)
 
     def report(self) -> list[str]:
         """The plane as the network sees it: # above 0, · below, and the held-out points as 1 and 0."""

@@ -52,6 +52,7 @@ def train(
         _stop_signals(folder.stop_signals) as stopped,
         show(options.epochs, options.epochs * batches, first, recipe.loss_unit) as progress,
     ):
+        progress.stopped = stopped
         step = recipe.make_step(optimizer, progress)
         begun = time.monotonic() - position.seconds
         while position.epoch < options.epochs and not _patience_lost(recipe, position):

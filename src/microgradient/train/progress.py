@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from threading import Timer
 from typing import Any, Self
 
@@ -28,8 +28,11 @@ def show_progress(epochs: int, steps: int, first_step: int, loss_unit: str) -> P
 
 class Progress:
     """About twenty lines in all, and one every ten seconds at least. It is entered for the length of the training;
-    `compiling` is around what may compile a step, `step` is called after each step, `epoch` after each epoch.
+    `compiling` is around what may compile a step, `step` is called after each step, `epoch` after each epoch. `stopped` says
+    whether the user has stopped the run.
     """
+
+    stopped: Callable[[], bool] = staticmethod(lambda: False)
 
     pause = 10.0  # seconds without an epoch's end, after which a step is shown
 
@@ -45,8 +48,11 @@ class Progress:
     def __exit__(self, *_error: object) -> None:
         pass
 
+    def compiling(self) -> AbstractContextManager[None]:
+        return self._said()
+
     @contextmanager
-    def compiling(self) -> Iterator[None]:
+    def _said(self) -> Iterator[None]:
         timer = Timer(_COMPILING_SECONDS, _say_compiling)
         timer.daemon = True
         timer.start()
@@ -112,7 +118,7 @@ class _Bar(Progress):
         self.bar.stop()
 
     @contextmanager
-    def compiling(self) -> Iterator[None]:
+    def _said(self) -> Iterator[None]:
         before = self.bar.tasks[0].fields["numbers"]
         self.bar.update(self.task, numbers=_COMPILING)
         try:

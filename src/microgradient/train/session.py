@@ -21,6 +21,7 @@ from ..native.runtime import blas
 from .loop import evaluate, save, train, use_best
 from .options import Options, flag
 from .pictures import save_pictures
+from .progress import Progress, show_progress
 from .recipe import Metric, Recipe, check_options
 from .run_folder import METRICS, MODEL, RUN, Position, Run, RunFolder, free_folder, latest_folder, run_options
 from .worked_gradient import worked_gradient
@@ -92,8 +93,8 @@ class Session:
         folder.trim_metrics()
         return cls(source, recipe, folder, optimizer, changed)
 
-    def run(self, say: Say) -> None:
-        """Train to the end, telling `say` about the data, the model, the result and the run folder.
+    def run(self, say: Say, show: Callable[[int, int, int, str], Progress] = show_progress) -> None:
+        """Train to the end, telling `say` about the data, the model, the result and the run folder. `show` makes what shows it.
 
         Matrix products run on one thread: those of a small network gain nothing from more, lose much where another
         program wants the cores too, and their last bits would depend on the number of cores. NumPy's warnings are off:
@@ -101,14 +102,14 @@ class Session:
         """
         try:
             with blas.one_thread(), np.errstate(all="ignore"):
-                self._run(say)
+                self._run(say, show)
         except TraceError as error:
             why = f"{self.recipe.name} can't be compiled: {error.message} Or run it as it is with --no-compile."
             raise TraceError(error.code, why) from error
         finally:
             self.folder.release()
 
-    def _run(self, say: Say) -> None:
+    def _run(self, say: Say, show: Callable[[int, int, int, str], Progress]) -> None:
         recipe, options, position = self.recipe, self.recipe.options, self.folder.run.position
         for line in recipe.description():
             say(line)
@@ -122,7 +123,7 @@ class Session:
         if self.changed:
             now = "compiled" if options.compile else "not compiled"
             say(f"from here on {now}, unlike before: the numbers are the same to rounding")
-        metrics = train(recipe, self.folder, self.optimizer)
+        metrics = train(recipe, self.folder, self.optimizer, show)
         if position.best_epoch or not metrics:
             use_best(recipe, self.folder)
             metrics = evaluate(recipe)

@@ -1,0 +1,224 @@
+"""A training run on the page while it goes on: its curves, a pause between two steps, and the graph of the very next one.
+
+Everything about the model happens in the thread that trains: a question that needs it waits until the run is paused.
+"""
+
+from __future__ import annotations
+
+import base64
+import importlib.util
+import io
+import json
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+
+from ..errors import ArgumentError
+from ..explain.doctor.snapshot import left_as_it_was
+from ..explain.sweep import sweep_of
+from ..explain.trace import trace
+from ..nn import Module
+from ..optim import Optimizer
+from ..tape import no_grad
+from ..train.progress import Progress
+from ..train.recipe import Recipe
+from ..train.run_folder import METRICS, RunFolder
+from .session import Session
+
+_POINTS = 2000  # of a curve; of more every second one is dropped
+_PATIENCE = 60.0  # seconds that a question waits for the thread that trains
+
+
+class Run:
+    """A run and what the page may ask of it. `progress` is what the training loop shows it by; `close` lets it go on for good."""
+
+    def __init__(self, recipe: Recipe, folder: RunFolder, optimizer: Any) -> None:
+        self.recipe, self.folder, self.optimizer = recipe, folder, optimizer
+        self.session: Session | None = None
+        self.opened = 0  # graphs so far
+        self.shown = ""  # which examples the graph is of, if not all of the step
+        self.losses: list[tuple[int, float]] = []
+        self.stride = 1
+        self.paused = self.finished = False
+        self.single = False  # one step more, then pause again
+        self.wanted: deque[tuple[Callable[[], Any], list[Any], threading.Event]] = deque()
+        self.changed = threading.Condition()
+        self.answers: dict[str, Callable[[Mapping[str, Any]], Any]] = {
+            "run": self.state,
+            "pause": lambda words: self._set(paused=True),
+            "resume": lambda words: self._set(paused=False),
+            "step": lambda words: self._set(paused=True, single=True),
+            "open": lambda words: self._ask(self.open_step),
+            "picture": lambda words: self._ask(lambda: self._picture(str(words.get("name", "")))),
+            **{name: self._of_graph(name) for name in ("graph", "why", "array", "change", "sweep")},
+        }
+
+    def progress(self, make: Callable[..., Progress]) -> Callable[..., Progress]:
+        """What shows a run, so that the page follows it, too."""
+
+        def made(epochs: int, steps: int, first_step: int, loss_unit: str) -> Progress:
+            return _Followed(make(epochs, steps, first_step, loss_unit), self)
+
+        return made
+
+    # ------------------------------------------------------------------------------------- in the thread that trains
+
+    def follow(self, step: int, loss: float, stopped: Callable[[], bool]) -> None:
+        """Called after each step: notes the loss, and holds the run while it is paused and the user has not `stopped` it."""
+        if step % self.stride == 0:
+            self.losses.append((step, loss))
+            if len(self.losses) > _POINTS:
+                self.losses = self.losses[1::2]
+                self.stride *= 2
+        with self.changed:
+            self.single = False
+            while (self.paused and not self.single and not stopped()) or self.wanted:
+                if self.wanted:
+                    self._serve(*self.wanted.popleft())
+                else:
+                    self.changed.wait(0.1)  # a signal to stop is seen between two waits
+
+    def end(self) -> None:
+        """The run has ended: questions are answered at once from now on."""
+        with self.changed:
+            self.finished, self.paused = True, False
+            while self.wanted:
+                self._serve(*self.wanted.popleft())
+
+    def open_step(self) -> int:
+        """Differentiate the next step under a trace, with its own examples and random draws, and show its graph.
+
+        Of a recipe that computes with single numbers it is the graph of its `worked_examples` first ones.
+        """
+        position = self.folder.run.position
+        epoch, batch = position.epoch, position.batch
+        batches = self.recipe.batches(epoch)
+        if batch >= len(batches):
+            epoch, batch = epoch + 1, 0
+            batches = self.recipe.batches(epoch)
+        model = self.recipe.model if isinstance(self.recipe.model, Module) else None
+        optimizer = self.optimizer if isinstance(self.optimizer, Optimizer) else None
+        kept: AbstractContextManager[None] = left_as_it_was(model, optimizer)  # type: ignore[arg-type]
+        with kept, np.errstate(all="ignore"):
+            self.recipe.model.train()
+            for parameter in self.recipe.model.parameters():
+                parameter.grad = None if model is not None else 0.0
+            examples = batches[batch]
+            count = len(examples) if model is not None else self.recipe.worked_examples
+            with trace():
+                loss = self.recipe.loss(examples[:count])
+                loss.backward()
+            self.session = Session(sweep_of(loss, {"model": self.recipe.model, "loss": loss}))
+        self.shown = f"{count} of {len(examples)} examples" if count < len(examples) else ""
+        self.opened += 1
+        return self.opened
+
+    def _serve(self, question: Callable[[], Any], answer: list[Any], answered: threading.Event) -> None:
+        try:
+            answer.append(question())
+        except Exception as error:
+            answer.append(error)
+        answered.set()
+
+    # ----------------------------------------------------------------------------------------- in the server's threads
+
+    def state(self, words: Mapping[str, Any]) -> dict[str, Any]:
+        """Where the run stands, the losses of its steps, and what each epoch gave."""
+        run, path = self.folder.run, self.folder.path / METRICS
+        rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        return {
+            "name": self.recipe.name,
+            "command": run.command,
+            "folder": str(self.folder.path),
+            "step": run.position.step,
+            "steps": self.recipe.options.epochs * self.recipe.steps_per_epoch,
+            "epoch": run.position.epoch,
+            "epochs": self.recipe.options.epochs,
+            "unit": self.recipe.loss_unit,
+            "losses": [[step, loss] for step, loss in list(self.losses) if np.isfinite(loss)],
+            "metrics": rows,
+            "paused": self.paused,
+            "finished": self.finished,
+            "opened": self.opened,
+            "shown": self.shown,
+            "pictures": list(self.recipe.pictures()) if importlib.util.find_spec("matplotlib") else [],
+        }
+
+    def _set(self, paused: bool, single: bool = False) -> bool:
+        with self.changed:
+            self.paused, self.single = paused and not self.finished, single
+            self.changed.notify_all()
+        return True
+
+    def _ask(self, question: Callable[[], Any]) -> Any:
+        """The answer of the thread that trains, which gives it between two steps."""
+        answer: list[Any] = []
+        answered = threading.Event()
+        with self.changed:
+            if self.finished:
+                self._serve(question, answer, answered)
+            else:
+                self.wanted.append((question, answer, answered))
+                self.changed.notify_all()
+        if not answered.wait(_PATIENCE):
+            raise ArgumentError("MG188", f"The step that is going on has taken longer than {_PATIENCE:.0f} s.")
+        if isinstance(answer[0], NotImplementedError):
+            raise ArgumentError(
+                "MG188", f"A step of {self.recipe.name} is not one loss over examples: it has no single graph."
+            )
+        if isinstance(answer[0], Exception):
+            raise answer[0]
+        return answer[0]
+
+    def _of_graph(self, name: str) -> Callable[[Mapping[str, Any]], Any]:
+        def answer(words: Mapping[str, Any]) -> Any:
+            if self.session is None:
+                raise ArgumentError("MG188", "No step has been opened yet: pause the run and open one.")
+            return self.session.answers[name](words)
+
+        return answer
+
+    def _picture(self, name: str) -> str:
+        """What the recipe draws of its model now, as the address of a PNG."""
+        from matplotlib.figure import Figure
+
+        draw = self.recipe.pictures().get(name)
+        if draw is None:
+            raise ArgumentError("MG188", f"{self.recipe.name} draws no picture {name!r}.")
+        model = self.recipe.model if isinstance(self.recipe.model, Module) else None
+        with left_as_it_was(model, None), no_grad(), np.errstate(all="ignore"):  # type: ignore[arg-type]
+            self.recipe.model.eval()
+            figure = Figure(figsize=(6, 4.5), layout="constrained")
+            draw(figure)
+            content = io.BytesIO()
+            figure.savefig(content, format="png", dpi=100)
+            self.recipe.model.train()
+        return f"data:image/png;base64,{base64.b64encode(content.getvalue()).decode()}"
+
+
+class _Followed(Progress):
+    """Passes all on to what shows the run, and each step to the page."""
+
+    def __init__(self, shown: Progress, run: Run) -> None:
+        self.shown_by, self.run = shown, run
+
+    def __enter__(self) -> _Followed:
+        self.shown_by.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.shown_by.__exit__(*error)
+
+    def compiling(self) -> AbstractContextManager[None]:
+        return self.shown_by.compiling()
+
+    def step(self, step: int, loss: float) -> None:
+        self.shown_by.step(step, loss)
+        self.run.follow(step, loss, self.stopped)
+
+    def epoch(self, epoch: int, loss: float, metric: str) -> None:
+        self.shown_by.epoch(epoch, loss, metric)

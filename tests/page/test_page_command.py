@@ -1,0 +1,56 @@
+"""`microgradient view`: of a program and of a run, to a file, and what it says where there is nothing to show."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from microgradient.cli import main
+
+
+def stored(path):
+    return json.loads(path.read_text().split('type="application/json">')[1].split("</script>")[0])
+
+
+def test_a_program(tmp_path, capfd):
+    (tmp_path / "program.py").write_text(
+        "import sys\nimport microgradient as mg\na = mg.Value(float(sys.argv[1]), label='a')\ny = a * a\ny.backward()\n"
+    )
+    assert main(["view", str(tmp_path / "program.py"), "--save", str(tmp_path / "page.html"), "--", "3"]) == 0
+    assert stored(tmp_path / "page.html")["why"]["0"]["gradient"] == 6.0
+
+
+def test_a_program_whose_loss_is_local(tmp_path):
+    lines = (
+        "import microgradient as mg",
+        "def step():",
+        " x = mg.tensor([1.0], requires_grad=True)",
+        " mg.sum(x * x).backward()",
+    )
+    (tmp_path / "program.py").write_text("\n".join([*lines, "step()"]))
+    assert main(["view", str(tmp_path / "program.py"), "--save", str(tmp_path / "page.html")]) == 0
+    assert len(stored(tmp_path / "page.html")["graph"]["nodes"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("1 / 0\n", "ZeroDivisionError"), ("x = 1\n", "no graph to show"), ("def\n", "SyntaxError")]
+)
+def test_a_program_with_nothing_to_show(tmp_path, capfd, text, said):
+    (tmp_path / "program.py").write_text(text)
+    assert main(["view", str(tmp_path / "program.py"), "--save", str(tmp_path / "page.html")]) != 0
+    assert said in capfd.readouterr().err
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_a_run(tmp_path, capfd):
+    assert main(["train", "two-layer", "--epochs", "2", "--out", str(tmp_path / "run")]) == 0
+    assert main(["view", str(tmp_path / "run"), "--save", str(tmp_path / "page.html")]) == 0
+    graph = stored(tmp_path / "page.html")["graph"]
+    assert graph["nodes"][graph["root"]]["gradient"] == 1.0
+    assert main(["train", "two-layer", "--epochs", "3", "--resume", "--out", str(tmp_path / "run")]) == 0
+
+
+def test_a_folder_without_a_run(tmp_path, capfd):
+    assert main(["view", str(tmp_path)]) == 1
+    assert "There is no run" in capfd.readouterr().err

@@ -1,0 +1,131 @@
+"""A run on the page: it can be paused, stepped and opened, and computes what it would have computed unseen."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from microgradient.errors import MicrogradientError
+from microgradient.page.live import Run
+from microgradient.recipes import RECIPES
+from microgradient.train.progress import Progress
+from microgradient.train.session import Session
+
+
+def session(tmp_path, name, **options):
+    return Session.begin(name, RECIPES[name], RECIPES[name], options, tmp_path)
+
+
+def until(condition):
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def weights(session):
+    return {name: np.array(value) for name, value in session.recipe.model.state_dict().items()}
+
+
+def watched(session, visitor):
+    """Train with somebody at the page, in a thread of its own; the run begins paused. Gives what the visitor returned."""
+    run = Run(session.recipe, session.folder, session.optimizer)
+    run.paused = True
+    found = []
+
+    def visit():
+        try:
+            found.append(
+                visitor(
+                    run, {name: lambda answer=answer, **words: answer(words) for name, answer in run.answers.items()}
+                )
+            )
+        except Exception as error:
+            found.append(error)
+        finally:
+            run.answers["resume"]({})
+
+    visitor_thread = threading.Thread(target=visit)
+    visitor_thread.start()
+    session.run(lambda line: None, run.progress(Progress))
+    run.end()
+    visitor_thread.join()
+    if isinstance(found[0], Exception):
+        raise found[0]
+    return found[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("two-layer", {"epochs": 30}), ("digits", {"epochs": 1, "model": "mlp"})]
+)
+def test_who_watches_changes_nothing(tmp_path, name, options):
+    unseen = session(tmp_path / "unseen", name, **options)
+    unseen.run(lambda line: None)
+
+    def visitor(run, ask):
+        until(lambda: ask["run"]()["step"] == 1)
+        gradients = []
+        for opened in (1, 2):
+            assert ask["open"]() == opened
+            graph = ask["graph"]()
+            gradients.append([node["gradient"] for node in graph["nodes"]])
+            assert graph["nodes"][graph["root"]]["gradient"] == 1.0
+        assert gradients[0] == gradients[1]  # of the same step
+        ask["step"]()
+        until(lambda: ask["run"]()["step"] == 2)
+        ask["open"]()
+        return ask["run"]()
+
+    seen = session(tmp_path / "seen", name, **options)
+    state = watched(seen, visitor)
+    assert state["paused"]
+    assert [step for step, _ in state["losses"]] == [1, 2]
+    for key, value in weights(unseen).items():
+        assert np.array_equal(value, weights(seen)[key])
+
+
+def test_the_opened_step_is_the_next_one(tmp_path):
+    """Its loss is the one that the run then has."""
+
+    def visitor(run, ask):
+        until(lambda: ask["run"]()["step"] == 1)
+        ask["open"]()
+        graph = ask["graph"]()
+        ask["step"]()
+        until(lambda: ask["run"]()["step"] == 2)
+        return graph["nodes"][graph["root"]]["value"], ask["run"]()["losses"][1][1]
+
+    opened, run = watched(session(tmp_path, "digits", epochs=1), visitor)
+    assert opened == pytest.approx(run, rel=1e-5)
+
+
+def test_a_question_that_has_no_answer_gets_a_sentence(tmp_path):
+    def visitor(run, ask):
+        with pytest.raises(MicrogradientError, match="opened yet"):
+            ask["graph"]()
+        with pytest.raises(MicrogradientError, match="no picture"):
+            ask["picture"](name="none")
+        return ask["picture"](name="boundary")
+
+    assert watched(session(tmp_path, "moons", epochs=1), visitor).startswith("data:image/png;base64,")
+
+
+def test_a_long_run_keeps_a_curve_of_bounded_length(tmp_path):
+    made = session(tmp_path, "two-layer")
+    run = Run(made.recipe, made.folder, made.optimizer)
+    for step in range(1, 20_001):
+        run.follow(step, float(step), lambda: False)
+    assert 1000 <= len(run.losses) <= 2000
+    assert all(loss == step for step, loss in run.losses)
+    made.folder.release()
+
+
+def test_a_run_that_is_stopped_does_not_stay_paused(tmp_path):
+    made = session(tmp_path, "two-layer")
+    run = Run(made.recipe, made.folder, made.optimizer)
+    run.paused = True
+    run.follow(1, 0.5, lambda: True)
+    made.folder.release()

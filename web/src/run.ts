@@ -1,0 +1,108 @@
+// A training run: its curves as they grow, pause and single steps, and the graph of the very next step.
+import uPlot from "uplot";
+import type { Run, Source } from "./data";
+import { announce, byId, element } from "./dom";
+import { written } from "./numbers";
+
+const EVERY = 500; // milliseconds between two looks
+
+export class RunView {
+  private told = element("p", { id: "run-told" });
+  private message = element("p", { class: "error" });
+  private curve = element("div", { role: "img" });
+  private table = element("div", { class: "table" });
+  private pictures = element("div", { class: "pictures" });
+  private pause = this.button("Pause", () => this.tell(this.last.paused ? "resume" : "pause"));
+  private step = this.button("One step", () => this.tell("step"));
+  private open = this.button("Open the next step", () => this.openStep());
+  private plot: uPlot | null = null;
+  private last: Run;
+
+  constructor(readonly source: Source, run: Run) {
+    this.last = run;
+    byId("run").append(
+      element("h2", {}, run.name), element("p", { class: "facts" }, run.command), this.told,
+      element("div", { class: "history" }, this.pause, this.step, this.open), this.message, this.curve, this.pictures, this.table,
+    );
+    for (const name of run.pictures) {
+      this.pictures.append(this.button(`Draw ${name}`, async () => {
+        const address = await source.tell<string>("picture", { name });
+        this.pictures.querySelector("img")?.remove();
+        this.pictures.append(element("img", { src: address, alt: `${name} after step ${this.last.step}` }));
+      }));
+    }
+    this.show(run);
+    window.setInterval(() => void this.look(), EVERY);
+  }
+
+  private button(name: string, click: () => Promise<unknown>): HTMLButtonElement {
+    return element("button", { type: "button", click: () => {
+      this.message.textContent = "";
+      click().catch((error: Error) => {
+        this.message.textContent = error.message;
+        announce(error.message);
+      });
+    } }, name);
+  }
+
+  private async tell(command: string): Promise<void> {
+    await this.source.tell(command);
+    await this.look();
+  }
+
+  private async openStep(): Promise<void> {
+    await this.source.tell("open");
+    location.hash = "Graph";
+    location.reload();
+  }
+
+  private async look(): Promise<void> {
+    if (document.hidden) return;
+    try {
+      const run = await this.source.run();
+      if (run) this.show(run);
+    } catch {
+      this.told.textContent = "Python does not answer: the program has ended.";
+    }
+  }
+
+  private show(run: Run): void {
+    const before = this.last;
+    this.last = run;
+    const state = run.finished ? "finished" : run.paused ? "paused" : "training";
+    const loss = run.losses.at(-1);
+    this.told.textContent = `${state}: step ${run.step.toLocaleString("en")} of ${run.steps.toLocaleString("en")}, epoch ${run.epoch} of ${run.epochs}` +
+      (loss ? `, loss ${written(loss[1])} ${run.unit}` : "") + (run.shown ? `; the graph is of ${run.shown}` : "");
+    this.pause.textContent = run.paused ? "Resume" : "Pause";
+    this.pause.disabled = this.step.disabled = run.finished;
+    if (before.paused !== run.paused || before.finished !== run.finished) announce(state);
+    this.draw(run);
+    if (run.metrics.length !== this.table.querySelectorAll("tbody tr").length) this.list(run);
+  }
+
+  private draw(run: Run): void {
+    const data: uPlot.AlignedData = [run.losses.map(([step]) => step), run.losses.map(([, loss]) => loss)];
+    const last = run.losses.at(-1);
+    this.curve.setAttribute("aria-label", last ? `loss by step: ${written(run.losses[0][1])} at step ${run.losses[0][0]}, ${written(last[1])} at step ${last[0]}` : "no loss yet");
+    if (this.plot) {
+      this.plot.setData(data);
+      return;
+    }
+    if (!run.losses.length) return;
+    const style = getComputedStyle(document.documentElement);
+    const [text, line, accent] = ["--quiet", "--line", "--accent"].map((name) => style.getPropertyValue(name));
+    const axis = { stroke: text, grid: { stroke: line, width: 1 }, ticks: { stroke: line } };
+    this.plot = new uPlot({
+      width: Math.max(300, byId("run").clientWidth - 40), height: 300, scales: { x: { time: false } }, axes: [axis, axis],
+      series: [{ label: "step" }, { label: `loss, ${run.unit}`, stroke: accent, width: 1.5 }],
+    }, data, this.curve);
+  }
+
+  private list(run: Run): void {
+    const names = Object.keys(run.metrics[0] ?? {});
+    const rows = run.metrics.map((row) => element("tr", {}, ...names.map((name) => element("td", { class: "number" }, row[name] === null ? "not finite" : written(row[name]!)))));
+    this.table.replaceChildren(element("table", {},
+      element("thead", {}, element("tr", {}, ...names.map((name) => element("th", { scope: "col" }, name.replaceAll("_", " "))))),
+      element("tbody", {}, ...rows)));
+  }
+}
