@@ -140,7 +140,13 @@ def test_files_of_boxes_are_read_or_refused(tmp_path):
     assert found.picture.tolist() == [0, 1, 0]
     assert found.label.tolist() == [3, 4, 0]
     assert found.box[2].tolist() == [5, 5, 6, 7.5]
+    path.write_text("picture,class,x0,y0,x1,y1\nempty.png,,,,,\nb.png,3,0,1,2,3\n")
+    files, found = read_boxes(path)
+    assert [file.name for file in files] == ["empty.png", "b.png"]
+    assert found.picture.tolist() == [1]
     for text, said in (
+        ("picture,class,x0,y0,x1,y1\na.png,,,,,\n", "has no box"),
+        ("picture,class,x0,y0,x1,y1\na.png,,,,,\nb.png,3,,1,2,3\n", "row 2, column 'x0': '' is missing"),
         ("class,x0,y0,x1,y1\n3,0,1,2,3\n", "lacks a column 'picture'"),
         ("picture,class,x0,y0,x1\na.png,3,0,1,2\n", "lacks a column 'y1'"),
         ("picture,class,x0,y0,x1,y1\na.png,3,5,1,2,3\n", "x0 < x1"),

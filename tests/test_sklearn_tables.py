@@ -280,6 +280,9 @@ def test_saved_without_pickle_and_read_again(classifier, tmp_path):
             assert np.array_equal(again.predict(FRAME), model.predict(FRAME))
             assert again.get_params() == model.get_params()
             assert again.notes_ == model.notes_
+    with pytest.raises(ArgumentTypeError, match=r"Sub can't be saved: .* knows TableRegressor"):
+        type("Sub", (TableRegressor,), {})(**QUICK).fit(FRAME[["size"]], PRICE).save(tmp_path / "sub")
+    assert not (tmp_path / "sub").exists()
     content = (tmp_path / "model").read_bytes()
     for old, new in {b"networks": b"net_work", b"members": b"member_", b"'": b'"'}.items():
         (tmp_path / "bad").write_bytes(content.replace(old, new))

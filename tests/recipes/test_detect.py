@@ -54,7 +54,7 @@ def test_no_digit_is_in_two_parts(few):
     assert ((first[1].data >= 0).sum(axis=(1, 2)) > 0).all()
 
 
-def test_predictions_are_in_the_pixels_of_each_picture():
+def test_predictions_are_in_the_pixels_of_each_picture(tmp_path):
     mg.manual_seed(0)
     predictor = DetectPredictor({})
     predictor.model.classes.bias.data = predictor.model.classes.bias.data + 4  # an untrained network that finds much
@@ -72,6 +72,10 @@ def test_predictions_are_in_the_pixels_of_each_picture():
     assert [row[0] for row in rows] == (found["picture"] + 1).tolist()
     assert predictor.predict([])["box"].shape == (0, 4)
     assert len(predictor.predict([np.zeros((9, 1), np.float32)])) == 4
+    np.save(tmp_path / "a.npy", small)
+    (tmp_path / "b.csv").write_text("picture,class,x0,y0,x1,y1\na.npy,12,0,0,9,9\n")
+    with pytest.raises(DataError, match=r"has the class 12; those of the model are 0 to 9"):
+        predictor.evaluate(str(tmp_path / "b.csv"))
     with pytest.raises(ShapeError, match=r"\(height, width\), got \(3, 64, 64\)"):
         predictor.predict([np.zeros((3, 64, 64))])
 
@@ -80,7 +84,8 @@ def test_the_baseline_finds_digits_it_has_seen():
     digits, labels = load_digits()
     pictures, truth = compose(digits[:20], labels[:20], 40, np.random.default_rng(0))
     found = sliding_windows(pictures, truth, pictures[:10])
-    assert scores(truth._replace(score=truth.score), found)[0].value > 0.05
+    first = module.Boxes(*(part[truth.picture < 10] for part in truth))
+    assert scores(first, found)[0].value > 0.3
     assert (np.bincount(found.picture) <= 20).all()
 
 

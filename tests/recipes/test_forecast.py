@@ -110,6 +110,8 @@ def test_forecast_resumes_predicts_and_refuses(tmp_path, own, quick, monkeypatch
     check_predicts(session, session.recipe.series[None])
     predictor = mg.load(session.folder.path)
     inputs = predictor.read([own])
+    with pytest.raises(DataError, match="One CSV file is needed, not 2"):
+        predictor.read([own, own])
     header, rows = predictor.rows(inputs, predictor.predict(inputs))
     assert header == ["step", "sold"]
     assert [row[0] for row in rows] == list(range(1, AHEAD + 1))

@@ -159,6 +159,11 @@ def test_recommend_resumes_predicts_and_refuses(tmp_path, files):
     held_out.write_text("user,item,rating\n" + "".join(lines))
     assert predictor.evaluate(str(held_out))[0].value == session.folder.run.result["RMSE"]
     assert predictor.read([str(held_out)])["item"][0] == lines[0].split(",")[1]
+    with pytest.raises(DataError, match="One CSV file is needed, not 2"):
+        predictor.read([str(held_out), "u1"])
+    assert predictor.read(["u.5", "u1"]) == {"user": ["u.5", "u1"], "item": None}
+    with pytest.raises(DataError, match=r"There is no file .*none\.csv"):
+        predictor.read([str(tmp_path / "none.csv")])
     (tmp_path / "few.csv").write_text("user,item,rating\na,b,3\na,c,4\n")
     (tmp_path / "words.csv").write_text("user,item,rating\na,b,good\n")
     (tmp_path / "two.csv").write_text("user,item\na,b\n")

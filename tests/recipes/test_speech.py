@@ -149,6 +149,9 @@ def test_bad_recordings_get_one_sentence(tmp_path, tones, capsys, monkeypatch):
         file.setparams((1, 3, 8000, 0, "NONE", ""))
         file.writeframes(bytes(300))
     refused((tmp_path / "wide.wav").read_bytes(), "samples of 24 bits: save it as 16-bit PCM")
+    (tmp_path / "folder" / "anna.wav").write_bytes(good)
+    refused(good, r"anna\.wav should begin with the digits")
+    assert not list(tmp_path.glob("runs/*"))
 
 
 def test_no_voice_is_in_two_parts(tones):

@@ -13,7 +13,7 @@ from microgradient.data.docstrings import Docstring, load_docstrings
 from microgradient.data.rouge import longest_common_subsequence, rouge_l
 from microgradient.errors import DataError
 from microgradient.recipes import summarise
-from microgradient.recipes.summarise import heading, lead
+from microgradient.recipes.summarise import heading, lead, signature
 
 words = st.lists(st.sampled_from("abc"), max_size=8)
 
@@ -107,6 +107,13 @@ def test_no_file_is_in_two_parts_and_a_batch_is_learnt_by_heart(few):
     assert held_out
     assert not learnt & held_out
     assert not {text.summary for text in recipe.training} & {text.summary for text in recipe.test}
+    for text, expected in {
+        "def f(a: dict[str, int], b=(1, 2), *, c='x') -> x:\nBody.": ("f (a, b, c)", "Body."),
+        "async def f(self, x):\nBody.": ("f (x)", "Body."),
+        "class A(Base):\nBody.": ("a ()", "Body."),
+        "print(x) writes x.\nBody.": ("", "print(x) writes x.\nBody."),
+    }.items():
+        assert signature(text) == expected
     plain, typed = (
         recipe.predictor.parts(f"{text}\nBody.") for text in ("f(a, bc)", "def f(a: int, *bc: str = 2) -> x:")
     )

@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
+from .columns import MISSING
 from .csv_file import read_named
-from .numeric_csv import read_numbers
+from .numeric_csv import columns_of
 
 COCO_THRESHOLDS = tuple(round(0.5 + 0.05 * k, 2) for k in range(10))
+_COLUMNS = ("class", "x0", "y0", "x1", "y1")
 _RECALLS = np.linspace(0, 1, 101)
 
 
@@ -98,12 +100,21 @@ def mean_average_precision(
 
 def read_boxes(path: Path) -> tuple[list[Path], Boxes]:
     """The pictures that a CSV file names in its column `picture`, found beside it, and the boxes around what they show: the
-    columns `class`, a whole number from 0, `x0`, `y0`, `x1` and `y1`. Raises `DataError` (MG180 to MG183).
+    columns `class`, a whole number from 0, `x0`, `y0`, `x1` and `y1`, which are empty in the row of a picture that shows
+    nothing. Raises `DataError` (MG180 to MG183).
     """
-    names = read_named(path, ["picture"]).columns["picture"]
-    numbers = read_numbers(path, ["class", "x0", "y0", "x1", "y1"])
+    file = read_named(path, ["picture", *_COLUMNS])
+    names = file.columns["picture"]
+    there = np.array(
+        [not MISSING.issuperset(map(str.lower, row)) for row in zip(*map(file.columns.get, _COLUMNS), strict=True)]
+    )
+    for name in _COLUMNS:
+        file.columns[name] = [cell if box else "0" for cell, box in zip(file.columns[name], there, strict=True)]
+    numbers = columns_of(file, path, _COLUMNS)[there]
+    if not len(numbers):
+        raise DataError("MG183", f"{path} has no box: there is nothing to find.")
     files = list(dict.fromkeys(names))
-    picture = np.array([files.index(name) for name in names], np.int64)
+    picture = np.array([files.index(name) for name in names], np.int64)[there]
     label, box = numbers[:, 0].astype(np.int64), numbers[:, 1:]
     if (label != numbers[:, 0]).any() or (label < 0).any() or (box[:, 2:] <= box[:, :2]).any():
         raise DataError("MG182", f"{path}: classes are whole numbers from 0, x0 < x1 and y0 < y1.")

@@ -71,6 +71,13 @@ def read_csv(path: Path, encoding: str | None = None, delimiter: str | None = No
     return CsvFile(dict(zip(names, map(list, cells), strict=True)), delimiter, decimal, duplicates, blank, notes)
 
 
+def one_file(names: Sequence[str]) -> str:
+    """The only one of the INPUTs of a command. Raises `DataError` (MG180) if there are others, which would not be looked at."""
+    if len(names) != 1:
+        raise DataError("MG180", f"One CSV file is needed, not {len(names)}.")
+    return names[0]
+
+
 def read_named(path: Path, names: Sequence[str]) -> CsvFile:
     """Read a CSV file that has the columns `names`, among others, in any order. Raises `DataError` (MG182) if it lacks one
     or has it twice.

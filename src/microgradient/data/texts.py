@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from ..errors import DataError
 from .datasets import load_text
+
+_FILE_NAME = re.compile(r"(\.{0,2}|~)/\S+|\S+\.(txt|text|md|rst|csv|tsv)", re.IGNORECASE)
 
 
 def read_texts(names: Sequence[str], by_line: bool = False) -> list[str]:
     """Each word as a text, or, where a file of this name is there, its content, or each line of it.
 
-    Raises `DataError` (MG180) for a file that is empty or not UTF-8 text.
+    Raises `DataError` (MG180) for a file that is empty or not UTF-8 text, and for a word that can only be the name of a file,
+    such as `new/notes.txt`, where there is none.
 
     >>> read_texts(["To be", ""])
     ['To be', '']
@@ -21,6 +26,8 @@ def read_texts(names: Sequence[str], by_line: bool = False) -> list[str]:
         if name and len(name) < 256 and Path(name).is_file():
             content = load_text(name)
             texts += content.splitlines() if by_line else [content]
+        elif _FILE_NAME.fullmatch(name):
+            raise DataError("MG180", f"There is no file {name}.")
         else:
             texts.append(name)
     return texts

@@ -19,6 +19,7 @@ from ..data.idx import load_mnist
 from ..data.pictures import read_sizes, resized
 from ..data.scenes import SIDE, compose
 from ..data.split import split
+from ..errors import DataError
 from ..nn.functional import interpolate, relu
 from ..tensor import Tensor
 from ..train.inputs import as_arrays
@@ -111,6 +112,8 @@ class DetectPredictor(Predictor):
 
     def evaluate(self, path: str) -> list[Metric]:
         names, truth = read_boxes(Path(path))
+        if (strange := int(truth.label.max())) >= CLASSES:
+            raise DataError("MG182", f"{path} has the class {strange}; those of the model are 0 to {CLASSES - 1}.")
         inputs = [read_sizes([str(name)])[0].pixels for name in names]
         return scores(truth, Boxes(**self.predict(inputs)))
 

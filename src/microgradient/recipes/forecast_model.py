@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 import microgradient as mg
 
 from .. import nn
+from ..data.csv_file import one_file
 from ..data.series import Series, read_series, seasonal_profile
 from ..errors import DataError, ShapeError
 from ..tensor import Tensor
@@ -108,7 +109,7 @@ class ForecastPredictor(Predictor):
         return np.cumsum(ahead, axis=1) + base
 
     def read(self, names: Sequence[str]) -> Series:
-        return self._series(names[0], self.length)[None]
+        return self._series(one_file(names), self.length)[None]
 
     def rows(self, inputs: Any, predicted: Any) -> tuple[list[str], list[list[Any]]]:
         return ["step", self.column], [[step, f"{value:.6g}"] for step, value in enumerate(predicted[0], 1)]

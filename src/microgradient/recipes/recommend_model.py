@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 import microgradient as mg
 
 from .. import nn
+from ..data.csv_file import one_file
 from ..data.ratings import pair_columns, rating_columns
 from ..errors import ArgumentTypeError, DataError, type_name
 from ..tensor import Tensor
@@ -21,6 +22,7 @@ from ..train.predictor import Predictor
 from ..train.recipe import Metric
 
 WIDTH, TOP = 32, 10
+_FILES = (".csv", ".tsv", ".data", ".dat", ".inter")  # how files of ratings end
 _CHUNK = 1024  # users at a time
 
 
@@ -133,9 +135,9 @@ class RecommendPredictor(Predictor):
         return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
     def read(self, names: Sequence[str]) -> dict[str, Any]:
-        if not any(Path(name).suffix or Path(name).is_file() for name in names):
+        if not any(Path(name).suffix in _FILES or Path(name).is_file() for name in names):
             return {"user": list(names), "item": None}
-        users, items = pair_columns(names[0])
+        users, items = pair_columns(one_file(names))
         return {"user": users, "item": items}
 
     def rows(self, inputs: Any, predicted: Any) -> tuple[list[str], list[list[Any]]]:

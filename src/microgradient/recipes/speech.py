@@ -110,13 +110,17 @@ class SpeechPredictor(Predictor):
         return ["recording", "digits", "probability"], [[name, said, f"{p:.4f}"] for name, said, p in columns]
 
     def evaluate(self, path: str) -> list[Metric]:
+        sounds, right = self.read_labelled(path)
+        return [Metric("word error", word_error(self.predict(sounds)["digits"], right), "%")]
+
+    def read_labelled(self, path: str) -> tuple[list[NDArray[np.float32]], list[str]]:
+        """The recordings in a folder, and the digits that their names begin with. Raises `DataError` (MG180, MG181)."""
         sounds = self.read([path])
         right = [re.match(r"\d+", name) for name in self.names]
         if None in right:
             name = self.names[right.index(None)]
             raise DataError("MG181", f"{name} should begin with the digits that are said in it, as 305_anna.wav does.")
-        said = self.predict(sounds)["digits"]
-        return [Metric("word error", word_error(said, [found.group() for found in right if found]), "%")]
+        return sounds, [found.group() for found in right if found]
 
 
 class Speech(Recipe):
@@ -152,7 +156,7 @@ class Speech(Recipe):
         self.predictor = SpeechPredictor(self.details())
         self.model = self.predictor.model
         if self.folder:
-            self.predictor.read([self.folder])  # what is wrong with it is said before the training
+            self.predictor.read_labelled(self.folder)  # what is wrong with it is said before the training
 
     def batch(self, examples: NDArray[np.int64]) -> tuple[Tensor, ...]:
         draw = np.random.default_rng(random.integers(0, 2**31, (2,)).data)

@@ -22,7 +22,8 @@ from .writer import Codes, Writer, WriterRecipe
 
 _MERGES, _READ = 1500, 160  # merges of pieces; characters of a body that are looked at
 _ALIKE = 80  # characters of bodies that are the same if no more than these are: a body of many pieces is cut off early
-_SIGNATURE = re.compile(r"\s*(?:def )?(\w+)\(([^()\n]*)\)[^\n]*(?:\n|$)")
+_SIGNATURE = re.compile(r"\s*((?:async )?def |class )?(\w+)\(((?:[^()\n]|\([^()\n]*\))*)\)[ ]*((->|:)[^\n]*)?(?:\n|$)")
+_BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|\{[^{}]*\}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +48,24 @@ def _words(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])|_+", " ", name).strip().lower()
 
 
+def signature(text: str) -> tuple[str, str]:
+    """The heading of a text whose first line is a signature, and what follows; else no heading and all of the text.
+
+    >>> signature("async def read_file(self, path, mode: Literal['r', 'w'] = 'r', *rest) -> str:\\nIt is opened.")
+    ('read file (path, mode, rest)', 'It is opened.')
+    >>> signature("print(x) writes x.")
+    ('', 'print(x) writes x.')
+    """
+    found = _SIGNATURE.match(text)
+    if found is None:
+        return "", text
+    given, simpler = found[3], None
+    while given != simpler:
+        given, simpler = _BRACKETS.sub("", given), given
+    names = [] if found[1] == "class " else re.findall(r"(?:^|,)[\s*]*(\w+)", given)
+    return heading(found[2], [name for name in names if name not in ("self", "cls")]), text[found.end() :]
+
+
 def lead(body: str) -> str:
     """The first sentence of a text.
 
@@ -64,10 +83,8 @@ class SummarisePredictor(Writer):
 
     def parts(self, text: str) -> list[Codes]:
         """The name and the arguments in words, and the beginning of what follows."""
-        found = _SIGNATURE.match(text)
-        name = heading(found[1], re.findall(r"(?:^|,)[\s*]*(\w+)", found[2])) if found else ""
-        body = _beginning(text[found.end() if found else 0 :])
-        return [[*self.pieces.encode(name), END, *self.pieces.encode(body), END]]
+        name, body = signature(text)
+        return [[*self.pieces.encode(name), END, *self.pieces.encode(_beginning(body)), END]]
 
     def read(self, names: Sequence[str]) -> list[str]:
         return [text for text in read_texts(names) if text.strip()]

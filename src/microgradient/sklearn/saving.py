@@ -26,9 +26,14 @@ class Saved(BaseEstimator):
         """Write what was learnt to a file, which `microgradient.sklearn.load` reads: the same bits are predicted.
 
         The file is replaced in one go. Raises `DataError` (MG186) if it can't be written, and `ArgumentTypeError` (MG188) if a
-        parameter is neither a number, a text nor an array of these.
+        parameter is neither a number, a text nor an array of these, or if the estimator is of a class of your own, which
+        `load` would not know.
         """
         check_is_fitted(self)
+        known = next(kind for kind in type(self).__mro__ if kind.__module__.startswith(f"{__package__}."))
+        if known is not type(self):
+            raise ArgumentTypeError("MG188", f"{type(self).__name__} can't be saved: `microgradient.sklearn.load` knows "
+                                             f"{known.__name__}, but not what is derived from it.")  # fmt: skip
         arrays: dict[str, Any] = {}
         parameters = self.get_params(deep=False)
         learnt = {name: value for name, value in vars(self).items() if name not in parameters}

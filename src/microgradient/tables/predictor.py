@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.columns import Cells, shown
-from ..data.csv_file import read_csv
+from ..data.csv_file import one_file, read_csv
 from ..data.features import Schema
 from ..data.frames import frame_columns
 from ..data.table import take
@@ -79,9 +79,7 @@ class TablePredictor(Predictor):
             return np.concatenate([np.asarray(part.raw, np.float32) for part in parts])
 
     def read(self, names: Sequence[str]) -> dict[str, Cells]:
-        if len(names) != 1:
-            raise DataError("MG180", f"One CSV file is needed, not {len(names)}.")
-        file = read_csv(Path(names[0]), self.details.get("encoding"), self.details.get("sep"))
+        file = read_csv(Path(one_file(names)), self.details.get("encoding"), self.details.get("sep"))
         self.file_notes = [f"{names[0]}: {note}" for note in file.notes]
         return dict(file.columns)
 
