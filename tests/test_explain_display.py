@@ -248,6 +248,14 @@ def test_why_paths_and_trace_show_their_numbers():
     assert page(empty).text == "trace of 0 operations"
 
 
+def test_two_uses_in_one_operation_are_told_apart():
+    a = Value(2.0, label="a")
+    L = a * a
+    shown = page(mg.why(a, of=L)).text
+    assert "as argument 1" in shown
+    assert "as argument 2" in shown
+
+
 def test_a_few_paths_are_a_formula():
     a, b = Value(2.0, label="a"), Value(-3.0, label="b")
     L = a * b + a

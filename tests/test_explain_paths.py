@@ -155,6 +155,24 @@ def test_paths_between_tensors_are_sweeps_along_one_chain_and_add_up(seed):
             assert abs(found.paths[0].contribution) == pytest.approx(parts[0], rel=1e-11)  # not promised, but found
 
 
+def test_the_beam_finds_the_largest_paths_between_tensors_nearly_always():
+    found = asked = 0
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        w, x = (mg.tensor(rng.standard_normal(shape), requires_grad=True) for shape in ((3, 3), (4, 3)))
+        h = x
+        for _ in range(2 + seed % 3):
+            h = block(h, w)
+        loss = mg.mean(mg.square(h))
+        sweep = sweep_of(loss, {}, w)
+        every = [abs(restricted(sweep, chain)[1, 2]) for chain in chains(sweep, w.node)]
+        for top in (1, 3, 8):
+            got = [abs(p.contribution) for p in mg.paths(w, (1, 2), of=loss, top=top).paths]
+            found += np.allclose(got, heapq.nlargest(top, every), rtol=1e-9)
+            asked += 1
+    assert found >= 0.9 * asked
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_muting_an_edge_takes_away_the_paths_through_it(seed):
     if seed % 2:

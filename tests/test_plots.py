@@ -71,6 +71,17 @@ def test_into_files(run, trained_run):
 
 
 @pytest.mark.slow
+def test_numbers_one_by_one_are_told_by_the_tensor(run):
+    run("train", "moons", "--epochs", "1", "--out", "m")
+    found = plots.charts("m")
+    recipe = trained_recipe(trained("m"))
+    recipe.loss(recipe.batches(0)[0]).backward()
+    last = [p.grad for name, p in recipe.model.named_parameters() if name.startswith("layers.2.weight[")]
+    assert len(last) == 16
+    assert dict(found.gradients)["layers.2.weight"] == pytest.approx(np.sqrt(np.mean(np.square(last))))
+
+
+@pytest.mark.slow
 def test_into_svg(run, trained_run):
     assert run("plot", trained_run, "--out", "a.svg")[0] == 0
     assert Path("a.svg").read_bytes().startswith(b"<?xml")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import html
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -85,11 +86,12 @@ def of_why(found: Why) -> Bundle:
     """A gradient and its contributions, with a bar for each."""
     whole = np.ndim(found.value) > 0
     size = max(norm(c) for c in [*(e.contribution for e in found.edges), found.more[1]])
-    rows = []
+    rows, vias = [], Counter(e.via for e in found.edges)
     for e in found.edges:
         product = f"∂{found.of}/∂{e.via} {_plain(e.upstream)}"
         product += f" through {e.op}" if e.local is None else f" × {_plain(e.local)}"
-        note = " ".join(filter(None, [e.layer, e.where]))
+        argument = f"as argument {e.argument + 1}" if vias[e.via] > 1 else ""
+        note = " ".join(filter(None, [e.layer, e.where, argument]))
         rows.append([f"via {e.via}", product, _contribution(e.contribution), _bar(e.contribution, size), note])
     if found.more[0]:
         rows.append([f"and {found.more[0]:,} more", "", _contribution(found.more[1]), _bar(found.more[1], size), ""])

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from .. import random
 from ..errors import DataError
 from ..native.runtime import blas
-from ..nn import Module
+from ..tensor import Tensor
 from ..train.run_folder import RunFolder, is_finite
 from .use import NO_MODEL, blocks, trained, trained_recipe
 
@@ -120,8 +120,6 @@ def _gradients(folder: RunFolder) -> tuple[list[tuple[str, float]], str]:
     """The root mean square of the gradient of each parameter, and of what: the loss of the first batch, as trained."""
     try:
         recipe = trained_recipe(folder)
-        if not isinstance(recipe.model, Module):
-            return [], "only for models of layers"
         examples = recipe.batches(0)[0]
         with blas.one_thread(), random.drawing_from(random.Generator(recipe.options.seed)):
             recipe.model.train()
@@ -130,10 +128,12 @@ def _gradients(folder: RunFolder) -> tuple[list[tuple[str, float]], str]:
         return [], f"{folder.run.recipe} has no loss of a batch by itself"
     except NO_MODEL as error:
         return [], _clean(f"can't be computed: {error}")
-    found = []
+    squares: dict[str, list[NDArray[Any]]] = {}
     for name, parameter in recipe.model.named_parameters():
-        g = None if parameter.grad is None else np.asarray(parameter.grad.raw, np.float64)
-        found.append((name, float(np.sqrt(np.mean(g * g))) if g is not None and g.size else 0.0))
+        g = parameter.grad.raw if isinstance(parameter.grad, Tensor) else parameter.grad or 0.0  # of a Value, or none
+        squares.setdefault(_clean(name.partition("[")[0]), []).append(np.square(g, dtype=np.float64).ravel())
+    sizes = {name: np.concatenate(parts) for name, parts in squares.items()}
+    found = [(name, float(np.sqrt(np.mean(size))) if size.size else 0.0) for name, size in sizes.items()]
     return found, f"root mean square of each gradient, for the trained model and the loss of {len(examples):,} examples"
 
 
