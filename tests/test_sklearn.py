@@ -245,6 +245,33 @@ def test_bad_inputs_are_refused_in_scikit_learns_words():
         model.predict(X[:, :2])
 
 
+def test_dates_and_sizes_that_are_no_whole_numbers_are_refused():
+    days = pandas.date_range("2020-01-01", periods=20)
+    rows, y = np.arange(40.0).reshape(20, 2), np.arange(20) % 2
+    for times in (days.to_numpy()[:, None], pandas.DataFrame({"a": days}), (days - days[0]).to_numpy()[:, None]):
+        for kind in (ours.MLPClassifier, ours.MLPRegressor):
+            with pytest.raises(TypeError, match=r"X holds \S+, and numbers are needed, such as days"):
+                kind().fit(times, y)
+    with pytest.raises(TypeError, match="y holds datetime64"):
+        ours.MLPRegressor().fit(rows, days)
+    with pytest.raises(TypeError, match="X holds datetime64"):
+        ours.MLPRegressor(max_iter=1, solver="lbfgs").fit(rows, y).predict(days.to_numpy().reshape(10, 2))
+    for sizes in ((2.5,), 2.5, [[3], [4]], "3"):
+        with pytest.raises(ValueError, match="hidden_layer_sizes"):
+            ours.MLPRegressor(hidden_layer_sizes=sizes).fit(rows, y)
+    assert len(ours.MLPRegressor(hidden_layer_sizes=(), solver="lbfgs").fit(rows, y).coefs_) == 1
+
+
+def test_classes_that_are_times_are_saved(tmp_path):
+    days = np.array(["2020-01-31", "2021-05-01"], "datetime64[D]")
+    rows = np.arange(20.0)[:, None] - 9.5
+    model = ours.MLPClassifier((4,), solver="lbfgs", random_state=0).fit(rows, days[(rows[:, 0] > 0).astype(int)])
+    model.save(tmp_path / "m")
+    again = ours.load(tmp_path / "m")
+    assert again.classes_.dtype == days.dtype
+    assert np.array_equal(again.predict(rows), model.predict(rows))
+
+
 def test_in_pipelines_and_grids():
     frame = pandas.DataFrame(X, columns=["a", "b", "c", "d"])
     search = GridSearchCV(
@@ -321,7 +348,7 @@ def test_files_that_hold_no_estimator_are_refused_in_a_sentence(tmp_path):
         model.save(tmp_path / "no" / "folder")
     with pytest.raises(NotFittedError):
         ours.MLPClassifier().save(tmp_path / "m")
-    with pytest.raises(ArgumentTypeError, match="random_state is a RandomState"):
+    with pytest.raises(ArgumentTypeError, match="random_state is a RandomState, which"):
         model.set_params(random_state=np.random.RandomState(0)).save(tmp_path / "m")
 
 

@@ -3,6 +3,7 @@
 import os
 import pickle
 import signal
+import warnings
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -22,7 +23,7 @@ from microgradient.data.columns import understand
 from microgradient.data.csv_file import read_csv
 from microgradient.data.frames import frame_columns
 from microgradient.data.table import read_table
-from microgradient.errors import ArgumentTypeError, DataError, MicrogradientWarning
+from microgradient.errors import ArgumentTypeError, DataError, MicrogradientWarning, NonFiniteError
 from microgradient.sklearn import TableClassifier, TableRegressor, load
 from microgradient.tables import TableLearner
 from test_sklearn import passed, theirs
@@ -127,7 +128,9 @@ def test_columns_go_by_name(classifier):
     purple = FRAME.assign(colour="purple")
     with pytest.warns(MicrogradientWarning, match="'colour': purple not among the training rows, all zeros"):
         assert np.isfinite(classifier.predict_proba(purple)).all()
-    with pytest.warns(MicrogradientWarning, match="'size': 'big' in row 1, .* is no finite number: taken as missing"):
+    with pytest.warns(
+        MicrogradientWarning, match="'size': 'big' in row 1, .* is no finite number .*: taken as missing"
+    ):
         classifier.predict(FRAME.astype({"size": object}).replace({"size": {FRAME["size"][0]: "big"}}))
     assert any("free text" in note for note in classifier.notes_)
 
@@ -261,6 +264,65 @@ def test_cells_of_every_kind():
                     "huge": "number", "half": "number"}  # fmt: skip
     model = TableClassifier(max_iter=1, model="mlp").fit(FRAME[["size"]], pandas.Series(whole[[0, 2]].repeat(60)))
     assert model.classes_.tolist() == [1, 3]
+
+
+def test_weights_that_float32_does_not_hold_count_by_their_ratios():
+    frame, weights = FRAME[["size", "count"]], np.arange(ROWS) % 3 + 1.0
+    plain, large, small = (
+        TableRegressor(**QUICK).fit(frame, PRICE, sample_weight=weights * unit).predict(frame)
+        for unit in (1, 2.0**900, 2.0**-900)
+    )
+    assert np.array_equal(plain, large)
+    assert np.array_equal(plain, small)
+
+
+@pytest.mark.parametrize("weight", [-1, np.nan, np.inf])
+def test_class_weights_are_weights(weight):
+    with pytest.raises(ValueError, match="class_weight must have finite numbers of at least 0"):
+        TableClassifier(**QUICK, class_weight={"low": weight, "mid": 1, "high": 1}).fit(FRAME, GRADE)
+
+
+def test_a_failed_fit_leaves_what_was_learnt_before():
+    frame = FRAME[["size", "count"]]
+    model = TableClassifier(**QUICK).fit(frame, GRADE)
+    before, classes = model.predict_proba(frame), model.classes_
+    with pytest.raises(NonFiniteError, match=r"smaller learning_rate_init than 1e\+300"):
+        model.set_params(learning_rate_init=1e300).fit(frame[["size"]], PRICE > 0)
+    with pytest.raises(NonFiniteError, match=r"smaller weight_decay than 1e\+300"):
+        model.set_params(learning_rate_init=0.002, weight_decay=1e300).fit(frame[["size"]], PRICE > 0)
+    assert (model.n_features_in_, model.classes_ is classes) == (2, True)
+    assert np.array_equal(model.predict_proba(frame), before)
+    fresh = TableClassifier()
+    with pytest.raises(ValueError, match="one class"):
+        fresh.fit(frame, np.ones(ROWS))
+    assert not fresh.__sklearn_is_fitted__()
+
+
+def test_a_column_without_a_name_and_cells_that_are_too_large(tmp_path):
+    size = np.where(np.arange(ROWS) == 3, np.inf, FRAME["count"])
+    frame = pandas.DataFrame({"": FRAME["count"], "size": size, "far": np.where(FRAME["count"] > 3, 1e40, np.nan)})
+    model = TableRegressor(**QUICK).fit(frame, pandas.Series(PRICE, name=""))
+    assert "'size': 'inf' in row 4 is no finite number (up to 1e37): taken as missing" in model.notes_
+    assert "'far' left out: it has no number that is not too large in the training rows" in model.notes_
+    model.save(tmp_path / "model")
+    with warnings.catch_warnings():  # of the same cells
+        warnings.simplefilter("ignore")
+        assert np.array_equal(load(tmp_path / "model").predict(frame), model.predict(frame))
+
+
+def test_notes_speak_of_the_users_classes(classifier):
+    assert not any("whole numbers" in note for note in classifier.notes_)
+
+
+def test_dates_are_no_targets_and_names_of_targets_differ():
+    days = np.datetime64("2020-01-01") + np.arange(ROWS)
+    for y in (days, days - days[0]):
+        with pytest.raises(TypeError, match=r"y holds (date|time)[^ ]*\[D\], and numbers are needed, such as days"):
+            TableRegressor(**QUICK).fit(FRAME, y)
+    with pytest.raises(DataError, match="more than one column 'a'"):
+        TableRegressor(**QUICK).fit(FRAME, pandas.DataFrame(np.stack([PRICE, PRICE], 1), columns=["a", "a"]))
+    with pytest.raises(ArgumentTypeError, match="collect"):
+        TableRegressor(**QUICK).fit(polars.DataFrame({"a": PRICE}).lazy(), PRICE)
 
 
 def test_in_pipelines_and_grids():

@@ -115,7 +115,9 @@ def read_column(name: str, kind: str, form: NumberFormat | DateFormat | None, ce
     if isinstance(cells, np.ndarray) and cells.dtype.kind in "fiu":
         if kind in ("number", "boolean"):
             values = cells.astype(np.float64)
-            return Column(name, kind, [], np.where(np.abs(values) < _LARGEST, values, np.nan), form)
+            usable = np.abs(values) < _LARGEST
+            bad = [(int(row), f"{values[row]:g}") for row in np.flatnonzero(~usable & ~np.isnan(values))]
+            return Column(name, kind, [], np.where(usable, values, np.nan), form, bad=bad)
         cells = ["" if np.isnan(value) else f"{value:.15g}" for value in cells]
     numeric = kind in ("number", "boolean", "date")
     missing = MISSING if numeric else MISSING_TEXTS

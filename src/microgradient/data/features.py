@@ -221,7 +221,7 @@ class Schema:
         """As JSON, without what has its default value."""
         plain = asdict(Encoding("", ""))
         return [
-            {key: value for key, value in asdict(e).items() if value != plain[key] or key == "kind"}
+            {key: value for key, value in asdict(e).items() if value != plain[key] or key in ("source", "kind")}
             for e in self.encodings
         ]
 
@@ -301,7 +301,7 @@ def _missing_cells(column: Column, encoding: Encoding) -> list[str]:
 def _bad_cells(column: Column) -> list[str]:
     if not column.bad:
         return []
-    what = {"number": "finite number", "date": "date", "boolean": "yes or no"}[column.kind]
+    what = {"number": "finite number (up to 1e37)", "date": "date", "boolean": "yes or no"}[column.kind]
     said = ", ".join(f"{text!r} in row {row + 1}" for row, text in column.bad[:3])
     more = f" and {len(column.bad) - 3:,} more" if len(column.bad) > 3 else ""
     return [f"{column.name!r}: {said}{more} is no {what}: taken as missing"]

@@ -34,10 +34,15 @@ def frame_columns(data: Any) -> dict[str, Cells]:
     if not isinstance(data, Mapping) and not is_frame(data):
         raise ArgumentTypeError("MG147", "Expected a data frame, or columns by name, {'age': [31, 47]}, got "
                                          f"{type_name(data)}.")  # fmt: skip
+    return {str(name): cells(data[name], str(name)) for name in column_names(data)}
+
+
+def column_names(data: Any) -> list[Any]:
+    """The names of a data frame's, or a mapping's, columns. Raises `DataError` (MG182) if two are spelt the same."""
     names = list(data) if isinstance(data, Mapping) else list(data.columns)
     if doubled := [name for name, times in Counter(map(str, names)).items() if times > 1]:
         raise DataError("MG182", f"The data frame has more than one column {min(doubled)!r}: rename one of them.")
-    return {str(name): cells(data[name], str(name)) for name in names}
+    return names
 
 
 def array_columns(data: NDArray[Any]) -> dict[str, Cells]:

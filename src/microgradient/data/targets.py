@@ -193,7 +193,9 @@ class Target:
     def details(self) -> dict[str, Any]:
         """As JSON, without what has its default value."""
         plain = asdict(Target("", "", ""))
-        return {key: value for key, value in asdict(self).items() if value != plain[key]}
+        return {
+            key: value for key, value in asdict(self).items() if value != plain[key] or key in ("name", "task", "kind")
+        }
 
     @classmethod
     def from_details(cls, details: Mapping[str, Any]) -> Self:

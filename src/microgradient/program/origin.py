@@ -22,7 +22,7 @@ class Origin(NamedTuple):
     forward: Origin | None = None
 
     def __str__(self) -> str:
-        return format_location((self.filename, self.line))
+        return format_location((self.filename, self.line)) if self.filename else "a line of microgradient"
 
     @property
     def module(self) -> str:

@@ -14,7 +14,7 @@ from sklearn.utils.multiclass import type_of_target, unique_labels
 from sklearn.utils.validation import column_or_1d, validate_data
 
 from .learner import Floats
-from .multilayer import MultilayerPerceptron
+from .multilayer import MultilayerPerceptron, without_times
 
 
 @dataclass(eq=False, repr=False)
@@ -64,7 +64,13 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
 
     def _validated(self, X: Any, y: Any, first: bool, partial: bool) -> tuple[Any, Floats]:
         X, y = validate_data(
-            self, X, y, accept_sparse="csr", multi_output=True, dtype=(np.float64, np.float32), reset=first
+            self,
+            without_times(X, "X"),
+            y,
+            accept_sparse="csr",
+            multi_output=True,
+            dtype=(np.float64, np.float32),
+            reset=first,
         )
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)

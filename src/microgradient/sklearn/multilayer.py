@@ -21,6 +21,22 @@ from .training import fit_epochs, fit_lbfgs
 _Real, _Whole = numbers.Real, numbers.Integral
 
 
+def without_times(data: Any, name: str) -> Any:
+    """The data. Raises `TypeError` if they are dates or durations, which would become numbers of an unsaid unit."""
+    try:
+        dtype = np.asarray(data).dtype
+    except ValueError:  # rows of lengths that differ: scikit-learn says so
+        return data
+    if dtype.kind in "mM":
+        days = (
+            f"({name} - {name}[0]) / np.timedelta64(1, 'D')"
+            if dtype.kind == "M"
+            else f"{name} / np.timedelta64(1, 'D')"
+        )
+        raise TypeError(f"{name} holds {dtype}, and numbers are needed, such as days: {days}.")
+    return data
+
+
 @dataclass(eq=False, repr=False, kw_only=True)
 class MultilayerPerceptron(Saved):
     """The base of both; what they add is what the truth is, as numbers."""
@@ -106,7 +122,10 @@ class MultilayerPerceptron(Saved):
     def _fit(self, X: Any, y: Floats, sample_weight: Any, first: bool, partial: bool) -> Self:
         weights = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
         draw = check_random_state(self.random_state)
-        sizes = [X.shape[1], *np.atleast_1d(self.hidden_layer_sizes).tolist(), y.shape[1]]
+        hidden = np.atleast_1d(self.hidden_layer_sizes)
+        if hidden.ndim > 1 or (hidden.size and hidden.dtype.kind not in "iu"):
+            raise ValueError(f"hidden_layer_sizes must be whole numbers, got {self.hidden_layer_sizes}.")
+        sizes = [X.shape[1], *hidden.astype(int).tolist(), y.shape[1]]
         if min(sizes) < 1:
             raise ValueError(f"hidden_layer_sizes must be > 0, got {self.hidden_layer_sizes}.")
         if first:
@@ -182,7 +201,7 @@ class MultilayerPerceptron(Saved):
     def _said(self, X: Any) -> Floats:
         """What the network says of these rows, (n_samples, n_outputs)."""
         check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", reset=False)
+        X = validate_data(self, without_times(X, "X"), accept_sparse="csr", reset=False)
         return self._learner.predict(X.astype(self._learner.dtype, copy=False))
 
     # -- what a subclass says

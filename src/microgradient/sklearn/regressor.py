@@ -13,7 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import column_or_1d, validate_data
 
 from .learner import Floats
-from .multilayer import MultilayerPerceptron
+from .multilayer import MultilayerPerceptron, without_times
 
 
 @dataclass(eq=False, repr=False)
@@ -50,7 +50,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
 
     def _validated(self, X: Any, y: Any, first: bool, partial: bool) -> tuple[Any, Floats]:
         X, y = validate_data(
-            self, X, y, accept_sparse="csr", multi_output=True, y_numeric=True,
+            self, without_times(X, "X"), without_times(y, "y"), accept_sparse="csr", multi_output=True, y_numeric=True,
             dtype=(np.float64, np.float32), reset=first,
         )  # fmt: skip
         if y.ndim == 2 and y.shape[1] == 1:

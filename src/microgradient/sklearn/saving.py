@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 import microgradient
 
-from ..errors import ArgumentTypeError
+from ..errors import ArgumentTypeError, type_name
 from ..tensor import Tensor
 from ..train import safetensors
 from ..train.safetensors import Arrays
@@ -77,11 +77,18 @@ def plain(value: Any, name: str, arrays: dict[str, Any]) -> Any:
             name += "'"
         arrays[name] = value
         return {"array": name}
+    if isinstance(value, np.ndarray) and value.dtype.kind in "mM":
+        return {"times": plain(value.astype(np.int64), name, arrays), "dtype": value.dtype.str}
     if isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind in "UOT":
         return {"items": [plain(v, name, arrays) for v in value.tolist()], "object": value.dtype.kind == "O"}
     raise ArgumentTypeError(
-        "MG188", f"{name} is a {type(value).__name__}, which can't be saved: numbers, texts and arrays can."
+        "MG188",
+        f"{name} is {_described(value)}, which can't be saved: numbers, texts, and arrays of numbers or times can.",
     )
+
+
+def _described(value: Any) -> str:
+    return f"an array of {value.dtype} with {value.ndim} axes" if isinstance(value, np.ndarray) else type_name(value)
 
 
 def restored(value: Any, arrays: Arrays) -> Any:
@@ -96,4 +103,8 @@ def restored(value: Any, arrays: Arrays) -> Any:
         return tuple(restored(v, arrays) for v in value["tuple"])
     if "items" in value:
         return np.array(value["items"], dtype=object if value["object"] else str)
+    if "times" in value:
+        if np.dtype(value["dtype"]).kind not in "mM":
+            raise ValueError(f"times are no {value['dtype']!r:.80}")
+        return restored(value["times"], arrays).astype(value["dtype"])
     return arrays[value["array"]]

@@ -17,13 +17,14 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from ..data.columns import Cells
-from ..data.frames import array_columns, frame_columns, is_frame, is_missing
+from ..data.frames import array_columns, column_names, frame_columns, is_frame, is_missing
 from ..data.table import make_table, take
-from ..errors import warn_once
+from ..errors import NonFiniteError, warn_once
 from ..recipes import TableRecipe
 from ..recipes.table import TableOptions
 from ..tables import TablePredictor
 from ..train.unsaved import train_unsaved
+from .multilayer import without_times
 from .saving import Saved
 
 _FEWEST_ROWS = 10
@@ -60,8 +61,19 @@ class TableEstimator(Saved):
         which may be missing. y has a column for each target. What was done to the columns is in `notes_`.
 
         Rows without weight are left out, and with them classes that no other row has. Raises `ValueError`, or `DataError`
-        (MG183), which is one, for what can't be learnt.
+        (MG183), which is one, for what can't be learnt; what was learnt before is kept then.
         """
+        before = dict(vars(self))
+        try:
+            return self._fit(X, y, sample_weight)
+        except BaseException as error:
+            self.__dict__ = before
+            if isinstance(error, NonFiniteError):
+                said = error.message.replace("--lr", "learning_rate_init").replace("--weight-decay", "weight_decay")
+                raise NonFiniteError(error.code, said) from error
+            raise
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any) -> Self:
         self._validate_params()
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
@@ -72,6 +84,9 @@ class TableEstimator(Saved):
         rows = np.flatnonzero(weights)
         weights[rows] *= self._balance({name: column[rows] for name, column in truth.items()})
         rows = np.flatnonzero(weights)  # a class may have the weight 0
+        weights /= 2.0 ** np.floor(
+            np.log2(weights.max(initial=0) or 1.0)
+        )  # ratios count: what float32 holds, to the bit
         names = [name if name not in columns else f"{name} (target)" for name in truth]
         learnt = self._learn_targets({name: column[rows] for name, column in zip(names, truth.values(), strict=True)})
         cells = {**{name: take(column, rows) for name, column in columns.items()}, **learnt}
@@ -85,7 +100,10 @@ class TableEstimator(Saved):
         if run.interrupted:
             warnings.warn("Training interrupted by user.", stacklevel=2)
         self._predictor = recipe.predictor
-        self.notes_ = recipe.table.notes
+        told = [
+            f"{name!r} has " for name in names if self.task == "classification"
+        ]  # of the classes' numbers, not their names
+        self.notes_ = [note for note in recipe.table.notes if not note.startswith(tuple(told))]
         self.n_iter_ = run.run.position.epoch
         self.loss_curve_ = [line["train_loss"] for line in run.lines]
         self.validation_losses_ = [line["validation"] for line in run.lines]
@@ -220,7 +238,10 @@ class TableClassifier(ClassifierMixin, TableEstimator):
         if self.class_weight is None:
             return 1.0
         columns = list(truth.values())
-        return compute_sample_weight(self.class_weight, columns[0] if len(columns) == 1 else np.stack(columns, axis=1))
+        found = compute_sample_weight(self.class_weight, columns[0] if len(columns) == 1 else np.stack(columns, axis=1))
+        if not (np.isfinite(found) & (found >= 0)).all():
+            raise ValueError(f"class_weight must have finite numbers of at least 0, got {self.class_weight}.")
+        return found
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -250,7 +271,7 @@ class TableRegressor(RegressorMixin, TableEstimator):
 
     def _learn_targets(self, truth: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         return {
-            name: check_array(column, ensure_2d=False, dtype=np.float64, input_name="y")
+            name: check_array(without_times(column, "y"), ensure_2d=False, dtype=np.float64, input_name="y")
             for name, column in truth.items()
         }
 
@@ -258,7 +279,7 @@ class TableRegressor(RegressorMixin, TableEstimator):
 def _target_columns(y: Any) -> dict[str, NDArray[Any]]:
     """y as columns by name. Raises `ValueError` if a row has no answer."""
     if is_frame(y):
-        columns = {str(name): y[name] for name in y.columns}
+        columns = {str(name): y[name] for name in column_names(y)}
     else:
         array = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
         several = array.ndim > 1

@@ -51,7 +51,9 @@ class Step:
         for x, data in zip(self.changed, before, strict=True):
             x.data = data
         random.set_state(rng)
-        raise NonFiniteError("MG170", f"The loss became {loss} at step {number:,}: {blame(self.recipe, examples)}")
+        raise NonFiniteError(
+            "MG170", f"The loss became {loss} at step {number:,}: {blame(self.recipe, examples, number)}"
+        )
 
     def _measured_limit(self) -> float:
         """The 90th percentile of the last norms. Seetharaman, Wichern, Pardo and Le Roux 2020 ("AutoClip")."""
