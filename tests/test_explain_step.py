@@ -188,6 +188,18 @@ def test_a_tensor_needs_a_trace():
         mg.step("loss")
 
 
+def test_operations_with_several_results():
+    x = mg.tensor(np.array([0.0, 1.0, 4.0]), requires_grad=True)
+    with mg.trace():
+        u, s, _ = mg.linalg.svd(mg.eye(3, dtype=np.float64) * x + 0.1)
+        loss = mg.sum(mg.log(x) * 0) + mg.sum(s) + mg.sum(u[0])
+        loss.backward()
+    walk = Walk(sweep_of(loss, {}))
+    told = [shown(walk, State(at)) for at in range(walk.last + 1)]
+    assert any(" = svd(" in screen and "goes through" in screen for screen in told)
+    assert any("nan" in screen for screen in told)
+
+
 PROGRAM = """
 import microgradient as mg
 学习率, b = mg.Value(2.0), mg.Value(-3.0)

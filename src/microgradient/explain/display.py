@@ -419,7 +419,7 @@ def _headline(of: str, name: str, gradient: Any, told: str) -> str:
 
 
 def _contribution(c: Any) -> str:
-    return _text(_brief(c)) if np.ndim(c) or isinstance(c, tuple) else _colored(c)
+    return _text(_brief(c)) if isinstance(c, tuple) or np.ndim(c) else _colored(c)
 
 
 def _colored(x: Any) -> str:
@@ -440,7 +440,7 @@ def _bar(c: Any, most: float) -> str:
     size = norm(c)
     share = size / most if most and math.isfinite(size) else 0.0
     wide = min(round(60 * share), 60)
-    array = np.ndim(c) > 0 or isinstance(c, tuple)
+    array = isinstance(c, tuple) or np.ndim(c) > 0
     ground = "rgba(128,128,128,.7)" if array else _rgba(c, 1.0)
     left = 60 - wide if not array and c < 0 else 60
     bar = f"display:inline-block;height:9px;width:{wide}px;margin-left:{left}px;background:{ground}"

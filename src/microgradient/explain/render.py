@@ -111,7 +111,7 @@ def norm(value: Any) -> float:
 
 def mark(contribution: Any) -> str:
     """▲ for what raises the gradient, ▼ for what lowers it; none for arrays, which do both."""
-    if np.ndim(contribution):
+    if isinstance(contribution, tuple) or np.ndim(contribution):
         return ""
     return "▲" if contribution > 0 else "▼" if contribution < 0 else "·"
 

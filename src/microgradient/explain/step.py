@@ -185,7 +185,8 @@ class Walk:
             upstream, by, local = "", f"through {use.op.name}", ""
             if use.op.kind == "pointwise" and not use.parent.shape and not use.node.shape:
                 upstream, by, local = brief(use.upstream), " × ", brief(self.sweep.local(use))
-            sent = brief(use.contribution) if np.ndim(use.contribution) else number(use.contribution, sign=True)
+            array = isinstance(use.contribution, tuple) or np.ndim(use.contribution)
+            sent = brief(use.contribution) if array else number(use.contribution, sign=True)
             cells = [
                 f"to {self.sweep.names[use.parent]}  ",
                 upstream,
