@@ -64,6 +64,37 @@ def test_numbers_are_read_with_decimal_commas(tmp_path):
         read_ratings(str(tmp_path / "r.csv"), users=str(tmp_path / "u.csv"))
 
 
+def test_files_of_ratings_are_read_with_care(tmp_path):
+    path, side = tmp_path / "r.csv", tmp_path / "s.csv"
+    rows = "".join(f"u{k % 9},m{k % 7},{k % 5}\n" for k in range(63))
+
+    def read(header="user,item,rating\n", more="", users=""):
+        path.write_text(header + rows + more)
+        side.write_text(users)
+        return read_ratings(str(path), users=str(side) if users else None)
+
+    assert read("User Id,Movie-ID,stars\n").repeated == 0
+    assert read(more="u1,m1,4\n" * 3).repeated == 3
+    found = read(users="age,user_id\n" + "".join(f"{20 + k % 2},u{k}\n" for k in range(9)))
+    assert (found.users.ids[0], found.users.names) == ("u0", ["age 20", "age 21"])
+    for given, words in (
+        ({"header": "user,user,item,rating\n", "more": ""}, "line 2"),
+        ({"more": ",m1,3\n"}, "row 64: there is no user"),
+        ({"more": "u1,,3\n"}, "row 64: there is no item"),
+        ({"more": "u1,m1,1e39\n"}, r"row 64: 1e\+39 is no rating"),
+        (
+            {"users": "user,age\nx1,3\nx2,4\n"},
+            "none of its users, in the column 'user', such as 'x1', is in the ratings",
+        ),
+    ):
+        with pytest.raises(DataError, match=words):
+            read(**given)
+    for header in ("user,user,item,rating\n", "user:token,user:float,item,rating\n"):
+        path.write_text(header + "a,b,c,3\n" * 60)
+        with pytest.raises(DataError, match="more than one column 'user'"):
+            read_ratings(str(path))
+
+
 def test_what_is_known_is_categories_several_of_them_and_tenths(tmp_path):
     (tmp_path / "r.csv").write_text("user,item,rating\n" + "".join(f"{k},a,3\n" for k in range(100)))
     cells = [f"{k},{'x|y' if k % 2 else 'x'},{k * 1.5},title {k}\n" for k in range(101)]

@@ -64,7 +64,7 @@ def load_text(path: str | None) -> str:
         text = read_file(Path(path), "a text file").decode("utf-8-sig")
     except UnicodeDecodeError as error:
         byte = f"byte {error.start:,} is 0x{error.object[error.start]:02x}"
-        raise DataError("MG180", f"{path} is not UTF-8 text: {byte}.") from error
+        raise DataError("MG180", f"{path} is not UTF-8 text: {byte}. Save it as UTF-8.") from error
     if "\0" in text:
         raise DataError("MG180", f"{path} is not text: it has zero bytes.")
     if not text.strip():

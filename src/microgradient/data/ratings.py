@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,12 +13,13 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from .columns import MISSING
-from .csv_file import CsvFile, read_csv, read_file
+from .csv_file import CsvFile, read_csv, read_file, refuse_twice
 from .numbers import PLAIN, find_number_format
 from .numeric_csv import numbers_of
 from .text_encoding import decode
 
 _DECILES = 10
+_LARGEST = 1e6  # that a rating may be
 _RARE = 3  # a value that fewer have is left out
 
 
@@ -39,6 +41,7 @@ class Ratings:
     user: NDArray[np.int64]
     item: NDArray[np.int64]
     rating: NDArray[np.float32]
+    repeated: int = 0  # ratings that were left out, as a later row has another of the same item by the same user
 
 
 def read_ratings(path: str, users: str | None = None, items: str | None = None) -> Ratings:
@@ -49,9 +52,17 @@ def read_ratings(path: str, users: str | None = None, items: str | None = None) 
     Raises `DataError` (MG180 to MG182) for a file without them.
     """
     who, what, given = rating_columns(path)
+    for ids, name in ((who, "user"), (what, "item")):
+        if "" in ids:
+            raise DataError(
+                "MG182", f"{path}, row {ids.index('') + 1}: there is no {name}. Fill it in, or leave the row out."
+            )
     latest = {pair: row for row, pair in enumerate(zip(who, what, strict=True))}
     rows = np.array(sorted(latest.values()))
-    sides = [_read_side(users, [who[row] for row in rows]), _read_side(items, [what[row] for row in rows])]
+    sides = [
+        _read_side(users, "user", [who[row] for row in rows]),
+        _read_side(items, "item", [what[row] for row in rows]),
+    ]
     places = [{name: place for place, name in enumerate(side.ids)} for side in sides]
     return Ratings(
         users=sides[0],
@@ -59,6 +70,7 @@ def read_ratings(path: str, users: str | None = None, items: str | None = None) 
         user=np.array([places[0][who[row]] for row in rows]),
         item=np.array([places[1][what[row]] for row in rows]),
         rating=given[rows],
+        repeated=len(given) - len(rows),
     )
 
 
@@ -66,17 +78,22 @@ def rating_columns(path: str) -> tuple[list[str], list[str], NDArray[np.float32]
     """Users, items and ratings of a file, row by row. Raises `DataError`."""
     file = _read_table(path)
     table = file.columns
-    chosen = [_column(table, "user", 0), _column(table, "item", 1), _column(table, "rating", 2)]
+    chosen = [_column(file, path, "user", 0), _column(file, path, "item", 1), _column(file, path, "rating", 2)]
     if None in chosen or len(set(chosen)) < 3:
-        raise DataError("MG181", f"{path} needs the columns user, item and rating; it has {', '.join(table)[:200]}.")
+        raise DataError("MG181", f"{path} needs the columns user, item (or movie) and rating (score, stars), each alone or with "
+                                 f"id behind it; it has {', '.join(table)[:200]}.")  # fmt: skip
     user, item, rating = map(str, chosen)
-    return table[user], table[item], numbers_of(path, rating, table[rating], file.decimal).astype(np.float32)
+    numbers = numbers_of(path, rating, table[rating], file.decimal)
+    if (beyond := np.flatnonzero(np.abs(numbers) > _LARGEST)).size:
+        raise DataError("MG182", f"{path}, row {beyond[0] + 1}: {numbers[beyond[0]]:g} is no rating.")
+    return table[user], table[item], numbers.astype(np.float32)
 
 
 def pair_columns(path: str) -> tuple[list[str], list[str] | None]:
     """Users, and items if there is such a column, of a file. Raises `DataError` (MG180 to MG182)."""
-    table = _read_table(path).columns
-    user, item = _column(table, "user", 0), _column(table, "item", 1)
+    file = _read_table(path)
+    table = file.columns
+    user, item = _column(file, path, "user", 0), _column(file, path, "item", 1)
     if user is None:
         raise DataError("MG182", f"{path} lacks a column user: its header names {', '.join(table)[:200]}.")
     return table[user], None if item is None else table[item]
@@ -91,30 +108,43 @@ def _read_table(path: str) -> CsvFile:
             raise DataError("MG181", f"{path}, line {uneven}: it has not {len(rows[0])} fields, as the first line has.")
         return CsvFile({f"column_{k}": list(cells) for k, cells in enumerate(zip(*rows, strict=True), 1)}, "::")
     file = read_csv(Path(path))
-    return replace(file, columns={name.split(":")[0]: cells for name, cells in file.columns.items()})
+    names = Counter(name.split(":")[0] for name in file.columns)
+    twice = file.duplicates | {name for name, count in names.items() if count > 1}
+    columns = {name.split(":")[0]: cells for name, cells in file.columns.items()}
+    return replace(file, columns=columns, duplicates=twice)
 
 
-def _column(table: dict[str, list[str]], what: str, place: int) -> str | None:
+def _column(file: CsvFile, path: str, what: str, place: int) -> str | None:
     """The column that is named so, or, where columns have no names, the one that stands there."""
+    table = file.columns
     aliases = {"item": ("item", "movie"), "user": ("user",), "rating": ("rating", "score", "stars")}[what]
-    named = (name for alias in aliases for name in table if name.lower().replace("_", "") in (alias, f"{alias}id"))
+    named = (name for alias in aliases for name in table if re.sub("[_ -]", "", name.lower()) in (alias, f"{alias}id"))
     if found := next(named, None):
+        refuse_twice(file, found, path)
         return found
     names = list(table)
     return names[place] if names[0].startswith("column_") and place < len(names) else None
 
 
-def _read_side(path: str | None, rated: Iterable[str]) -> Side:
-    """The ids in the ratings and in the file, sorted, and what the file, whose first column are the ids, says of them."""
+def _read_side(path: str | None, what: str, rated: Collection[str]) -> Side:
+    """The ids in the ratings and in the file, sorted, and what the file says of them. Its ids are the column that is named so, or
+    the first.
+    """
     file = CsvFile({}, ",") if path is None else _read_table(path)
-    names, *columns = file.columns.values() or [[]]
+    columns = dict(file.columns)
+    own = path and (_column(file, path, what, 0) or next(iter(columns)))
+    names = columns.pop(own) if own else []
+    if names and set(names).isdisjoint(rated):
+        raise DataError(
+            "MG181", f"{path}: none of its {what}s, in the column {own!r}, such as {names[0]!r}, is in the ratings."
+        )
     if twice := next((name for name, count in Counter(names).items() if count > 1), None):
         raise DataError("MG181", f"{path} has several rows on {twice!r}: keep the one that holds.")
     ids = sorted({*rated, *names}, key=lambda name: (len(name), name))
     place = {name: k for k, name in enumerate(ids)}
     rows = np.array([place[name] for name in names], np.int64)
     found: dict[str, NDArray[np.float32]] = {}
-    for header, cells in zip(list(file.columns)[1:], columns, strict=True):
+    for header, cells in columns.items():
         for value, there in _values(cells, file.decimal).items():
             found[f"{header} {value}"] = np.zeros(len(ids), np.float32)
             found[f"{header} {value}"][rows] = there

@@ -117,10 +117,14 @@ class Recommend(Recipe):
         return {"users": users.ids, "items": items.ids, "known": [len(users.names), len(items.names)]}
 
     def description(self) -> list[str]:
-        users, items = self.given.users, self.given.items
-        return [f"{self.train_size:,} ratings to learn from, {len(self.validating):,} to choose the epoch, {len(self.test):,} "
-                f"held out; {len(users.ids):,} users of whom {len(users.names)} things may be known, {len(items.ids):,} items "
-                f"({len(items.names)})"]  # fmt: skip
+        users, items, repeated = self.given.users, self.given.items, self.given.repeated
+        left_out = [f"{repeated:,} ratings left out: later rows have another of the same item by the same user"]
+        return [
+            *(left_out if repeated else []),
+            f"{self.train_size:,} ratings to learn from, {len(self.validating):,} to choose the epoch, {len(self.test):,} "
+            f"held out; {len(users.ids):,} users of whom {len(users.names)} things may be known, {len(items.ids):,} items "
+            f"({len(items.names)})",
+        ]
 
     def report(self) -> list[str]:
         """The scores on held-out ratings of items that were rated least."""
@@ -148,5 +152,6 @@ def _load(options: Any) -> Ratings:
         raise DataError("MG181", f"{options.ratings} has {len(given.users.ids):,} users and {len(given.items.ids):,} items; this "
                                  f"recipe is for {_LARGEST:,} pairs at most.")  # fmt: skip
     if len(given.rating) < 50:
-        raise DataError("MG181", f"{options.ratings} has {len(given.rating)} ratings; 50 or more are needed.")
+        of = f" of different pairs, in {len(given.rating) + given.repeated:,} rows" if given.repeated else ""
+        raise DataError("MG181", f"{options.ratings} has {len(given.rating)} ratings{of}; 50 or more are needed.")
     return given
