@@ -20,6 +20,7 @@ import io
 import tempfile
 import time
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,9 +34,43 @@ from microgradient.train.session import Session
 MODELS = ("ours", "boosting", "linear", "mlp")
 
 
+def from_arff(text: str, path: Path) -> str:
+    """An ARFF file as CSV."""
+    lines = text.splitlines()
+    names = [line.split()[1].strip("'\"") for line in lines if line.lower().startswith("@attribute")]
+    start = next(k for k, line in enumerate(lines) if line.lower().startswith("@data"))
+    rows = list(csv.reader(lines[start + 1 :], escapechar="\\", skipinitialspace=True))
+    made = io.StringIO()
+    csv.writer(made).writerows([names, *(row for row in rows if row and not row[0].startswith("%"))])
+    return made.getvalue()
+
+
+def from_svmlight(text: str, path: Path) -> str:
+    """Lines such as `-1 1:0.5 2:0.1`."""
+    rows = [line.replace("1:", "").replace("2:", "").split() for line in text.splitlines()]
+    return "\n".join(["y,a,b", *(",".join(row) for row in rows)])
+
+
+def without_first_line(text: str, path: Path) -> str:
+    """The first line has other things than names."""
+    return text.partition("\n")[2]
+
+
+def beside_target(text: str, path: Path) -> str:
+    """Columns between spaces, and the answers in a file beside them."""
+    target = np.loadtxt(path.parent / "diabetes_target.csv.gz")
+    rows = [",".join(line.split()) for line in text.splitlines()]
+    header = ",".join([*(f"x{k}" for k in range(10)), "target"])
+    return "\n".join([header, *(f"{row},{y:g}" for row, y in zip(rows, target, strict=True))])
+
+
+def without_quotes(text: str, path: Path) -> str:
+    return text.replace("'", "")
+
+
 @dataclass(frozen=True)
 class Source:
-    """A table in an installed package: a file, the column to predict, those to leave out."""
+    """A table in an installed package: a file, the column to predict, those to leave out, and how it becomes CSV, if it isn't."""
 
     name: str
     package: str
@@ -43,18 +78,20 @@ class Source:
     target: str
     task: str | None = None
     drop: tuple[str, ...] = ()
+    parse: Callable[[str, Path], str] | None = None
 
 
 SM, SM_DATA = "statsmodels", "datasets"
 SOURCES = [
-    Source("iris", "sklearn", "datasets/data/iris.csv", "column_5", "classification"),
-    Source("wine", "sklearn", "datasets/data/wine_data.csv", "column_14", "classification"),
-    Source("breast_cancer", "sklearn", "datasets/data/breast_cancer.csv", "column_31", "classification"),
+    Source("iris", "sklearn", "datasets/data/iris.csv", "column_5", "classification", parse=without_first_line),
+    Source("wine", "sklearn", "datasets/data/wine_data.csv", "column_14", "classification", parse=without_first_line),
+    Source("breast_cancer", "sklearn", "datasets/data/breast_cancer.csv", "column_31", "classification",
+           parse=without_first_line),
     Source("digits", "sklearn", "datasets/data/digits.csv.gz", "column_65", "classification"),
-    Source("diabetes", "sklearn", "datasets/data/diabetes_data_raw.csv.gz", "target"),
+    Source("diabetes", "sklearn", "datasets/data/diabetes_data_raw.csv.gz", "target", parse=beside_target),
     Source("titanic", "sklearn", "datasets/tests/data/openml/id_40945/data-v1-dl-16826755.arff.gz", "survived",
-           "classification", ("boat", "body", "name", "ticket", "cabin", "home.dest")),
-    Source("cpu", "sklearn", "datasets/tests/data/openml/id_561/data-v1-dl-52739.arff.gz", "class"),
+           "classification", ("boat", "body", "name", "ticket", "cabin", "home.dest"), from_arff),
+    Source("cpu", "sklearn", "datasets/tests/data/openml/id_561/data-v1-dl-52739.arff.gz", "class", parse=from_arff),
     Source("autompg", "mlxtend", "data/data/autompg.csv.gz", "column_9", "regression"),
     Source("boston", "mlxtend", "data/data/boston_housing.csv", "column_14", "regression"),
     Source("phishing", "river", "datasets/phishing.csv.gz", "is_phishing", "classification"),
@@ -62,7 +99,7 @@ SOURCES = [
     Source("solar_flare", "river", "datasets/solar-flare.csv.zip", "c-class-flares", "regression",
            ("m-class-flares", "x-class-flares")),
     Source("zurich_class", "river", "datasets/solar-flare.csv.zip", "zurich-class", "classification"),
-    Source("banana", "river", "datasets/banana.zip", "y", "classification"),
+    Source("banana", "river", "datasets/banana.zip", "y", "classification", parse=from_svmlight),
     Source("chick_weights", "river", "datasets/chick-weights.csv", "weight"),
     Source("trump_approval", "river", "datasets/trump_approval.csv.gz", "five_thirty_eight"),
     Source("water_flow", "river", "datasets/water-flow.csv", "Water flow [l/s]"),
@@ -71,8 +108,8 @@ SOURCES = [
     Source("fair_affairs", SM, f"{SM_DATA}/fair/fair.csv", "affairs"),
     Source("fair_marriage", SM, f"{SM_DATA}/fair/fair.csv", "rate_marriage", "classification", ("affairs",)),
     Source("fair_pt", SM, f"{SM_DATA}/fair/fair_pt.csv", "rate_marriage", "classification", ("identifier",)),
-    Source("anes96_vote", SM, f"{SM_DATA}/anes96/anes96.csv", "vote", "classification"),
-    Source("anes96_party", SM, f"{SM_DATA}/anes96/anes96.csv", "PID", "classification", ("vote",)),
+    Source("anes96_vote", SM, f"{SM_DATA}/anes96/anes96.csv", "vote", "classification", parse=without_quotes),
+    Source("anes96_party", SM, f"{SM_DATA}/anes96/anes96.csv", "PID", "classification", ("vote",), without_quotes),
     Source("modechoice", SM, f"{SM_DATA}/modechoice/modechoice.csv", "choice", "classification", ("individual",)),
     Source("star98", SM, f"{SM_DATA}/star98/star98.csv", "PR50M"),
     Source("grunfeld", SM, f"{SM_DATA}/grunfeld/grunfeld.csv", "invest"),
@@ -112,6 +149,9 @@ def main(names: tuple[str, ...], seeds: str, ours_only: bool, large: bool) -> No
     """Print a line for each table, and what share of them is learnt best."""
     if large:
         return time_large()
+    known = [source.name for source in SOURCES]
+    if strange := [name for name in names if name not in known]:
+        raise click.UsageError(f"there is no table {strange[0]!r}: choose from {', '.join(known)}.")
     losses: dict[str, dict[str, list[float]]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for source in SOURCES:
@@ -128,12 +168,14 @@ def main(names: tuple[str, ...], seeds: str, ours_only: bool, large: bool) -> No
                 table, predicted, seconds = ours(source, path, seed)
                 slowest = max(slowest, seconds)
                 said = {"ours": predicted, "trivial": trivial(table)}
-                said |= {} if ours_only else {name: answer for name, (answer, _) in peers(table, seed).items()}
+                said |= {} if ours_only else peers(table, seed)
                 for name, answer in said.items():
-                    found.setdefault(name, []).append(scores(table, answer)["loss"])
+                    found.setdefault(name, []).append(loss(table, answer))
             losses[source.name] = found
             shown = "  ".join(f"{name} {np.mean(values):.4f}" for name, values in found.items())
             click.echo(f"{source.name:<16} {len(table.x):>7,} rows  {slowest:5.1f} s  {shown}")
+    if not losses:
+        raise click.ClickException("none of the tables is installed: pip install 'microgradient[recipes]'.")
     summarise(losses)
 
 
@@ -167,7 +209,7 @@ def time_large() -> None:
                     [*row.round(4), *both, answer] for row, both, answer in zip(x, words, answers, strict=True)
                 )
             table, predicted, seconds = ours(Source(task, "", "", "y", task), path, 0)
-            click.echo(f"{task}: {seconds:.1f} s, loss {scores(table, predicted)['loss']:.4f}")
+            click.echo(f"{task}: {seconds:.1f} s, loss {loss(table, predicted):.4f}")
 
 
 def summarise(losses: dict[str, dict[str, list[float]]]) -> None:
@@ -182,9 +224,7 @@ def summarise(losses: dict[str, dict[str, list[float]]]) -> None:
         ranks.append(1 + sum(mean < means["ours"] for mean in means.values()))
         below += [name] if means["ours"] > np.mean(found["trivial"]) else []
     count = len(losses)
-    click.echo(
-        f"best or within one standard error of it on {best} of {count} tables ({100 * best / max(1, count):.0f} %)"
-    )
+    click.echo(f"best or within one standard error of it on {best} of {count} tables ({100 * best / count:.0f} %)")
     click.echo(f"mean rank {np.mean(ranks):.2f} of {len(MODELS)}")
     click.echo(f"worse than the trivial answer on {len(below)}: {', '.join(below) or 'none'}")
 
@@ -202,35 +242,13 @@ def read_source(source: Source, folder: Path) -> Path:
         with zipfile.ZipFile(path) as archive:
             content = archive.read(archive.namelist()[0])
     text = content.decode()
-    if ".arff" in path.name:
-        lines = text.splitlines()
-        names = [line.split()[1].strip("'\"") for line in lines if line.lower().startswith("@attribute")]
-        start = next(k for k, line in enumerate(lines) if line.lower().startswith("@data"))
-        rows = list(csv.reader(lines[start + 1 :], escapechar="\\", skipinitialspace=True))
-        made_text = io.StringIO()
-        csv.writer(made_text).writerows([names, *(row for row in rows if row and not row[0].startswith("%"))])
-        text = made_text.getvalue()
-    elif source.name == "banana":
-        rows = [line.replace("1:", "").replace("2:", "").split() for line in text.splitlines()]
-        text = "\n".join(["y,a,b", *(",".join(row) for row in rows)])
-    elif source.name in ("iris", "wine", "breast_cancer"):  # the first line has other things than names
-        text = "\n".join(text.splitlines()[1:])
-    elif source.name == "boston" or source.name == "autompg" or source.name == "digits":
-        pass
-    elif source.name == "diabetes":
-        target = np.loadtxt(path.parent / "diabetes_target.csv.gz")
-        rows = [",".join(line.split()) for line in text.splitlines()]
-        text = "\n".join([",".join([*(f"x{k}" for k in range(10)), "target"]),
-                          *(f"{row},{y:g}" for row, y in zip(rows, target, strict=True))])  # fmt: skip
-    elif source.name.startswith("anes96"):
-        text = text.replace("'", "")
     made = folder / f"{source.name}.csv"
-    made.write_text(text)
+    made.write_text(text if source.parse is None else source.parse(text, path))
     return made
 
 
-def peers(table: Any, seed: int) -> dict[str, Any]:
-    """scikit-learn's models, trained on the training rows: for each what it predicts of the held-out ones, and its seconds."""
+def peers(table: Any, seed: int) -> dict[str, np.ndarray]:
+    """What scikit-learn's models, trained on the training rows, predict of the held-out ones."""
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
     from sklearn.linear_model import LogisticRegression, Ridge
     from sklearn.neural_network import MLPClassifier, MLPRegressor
@@ -251,18 +269,16 @@ def peers(table: Any, seed: int) -> dict[str, Any]:
         }
     found = {}
     for name, model in made.items():
-        begun = time.perf_counter()
         try:
             model.fit(x[table.training], y[table.training])
         except ValueError:  # too few of a class to stop early by
             model.set_params(early_stopping=False).fit(x[table.training], y[table.training])
-        seconds = time.perf_counter() - begun
         if table.classes:
             predicted = np.zeros((len(table.held_out), len(table.classes)))
             predicted[:, model.classes_] = model.predict_proba(x[table.held_out])
         else:
             predicted = model.predict(x[table.held_out])[:, None]
-        found[name] = (predicted, seconds)
+        found[name] = predicted
     return found
 
 
@@ -276,20 +292,13 @@ def plain_features(table: Any) -> np.ndarray:
     return table.x[:, kept].astype(np.float64)
 
 
-def scores(table: Any, predicted: np.ndarray) -> dict[str, float]:
-    """Log-loss, accuracy and AUC of probabilities; or RMSE (in standard deviations) and R² of standardised numbers."""
-    from sklearn.metrics import roc_auc_score
-
+def loss(table: Any, predicted: np.ndarray) -> float:
+    """Log-loss of probabilities, or RMSE of standardised numbers, in standard deviations."""
     truth = table.y[table.held_out, 0]
     if not table.classes:
-        rmse = float(np.sqrt(np.mean((predicted[:, 0] - truth) ** 2)))
-        return {"loss": rmse, "r2": 1 - rmse**2 / max(1e-12, float(np.var(truth)))}
-    truth = truth.astype(int)
-    chosen = np.clip(predicted[np.arange(len(truth)), truth], 1e-15, 1)
-    found = {"loss": float(-np.log(chosen).mean()), "accuracy": float((predicted.argmax(axis=1) == truth).mean())}
-    if len(table.classes) == 2 and len(set(truth)) == 2:
-        found["auc"] = float(roc_auc_score(truth, predicted[:, 1]))
-    return found
+        return float(np.sqrt(np.mean((predicted[:, 0] - truth) ** 2)))
+    chosen = np.clip(predicted[np.arange(len(truth)), truth.astype(int)], 1e-15, 1)
+    return float(-np.log(chosen).mean())
 
 
 def trivial(table: Any) -> np.ndarray:

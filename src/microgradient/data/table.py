@@ -17,7 +17,7 @@ from .features import Schema
 from .split import split
 from .targets import Target, answered, find_target, holds
 
-_FEWEST_ROWS = 10
+FEWEST_ROWS = 10
 HELD_OUT = 0.2
 
 
@@ -106,9 +106,9 @@ def make_table(
     lacking = f"{shown([repr(name) for name in targets])} is missing there"
     if len(kept) < count:
         notes.append(f"{count - len(kept):,} of {count:,} rows left out: {lacking}")
-    if len(kept) < _FEWEST_ROWS:
+    if len(kept) < FEWEST_ROWS:
         raise DataError("MG183", f"{len(kept)} rows with a value of {shown([repr(name) for name in targets])} are too few to "
-                                 f"learn from and to hold some out; at least {_FEWEST_ROWS} are needed.")  # fmt: skip
+                                 f"learn from and to hold some out; at least {FEWEST_ROWS} are needed.")  # fmt: skip
     found = []
     for name in targets:
         one, note = find_target(name, take(cells[name], kept), task, between[name], decimal)

@@ -30,7 +30,7 @@ from .speech_decoding import beam_search, word_error
 STEP = 4  # frames of a step
 FRAMES = 320  # of a recording to learn from, 3.2 s
 _GRID = 40  # frames: a longer recording is padded to a multiple of them
-_AT_ONCE = 64
+_AT_ONCE, _HIDDEN = 64, 96
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,13 +50,13 @@ class SpeechModel(nn.Module):
     Graves, Fernández, Gomez and Schmidhuber, "Connectionist temporal classification" (2006).
     """
 
-    def __init__(self, hidden: int = 96) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.first = nn.Conv1d(BANDS, 64, 5, stride=2, padding=2)
-        self.second = nn.Conv1d(64, hidden, 5, stride=2, padding=2)
+        self.second = nn.Conv1d(64, _HIDDEN, 5, stride=2, padding=2)
         self.dropout = nn.Dropout(0.2)
-        self.gru = nn.GRU(hidden, hidden, bidirectional=True)
-        self.head = nn.Linear(2 * hidden, 11)
+        self.gru = nn.GRU(_HIDDEN, _HIDDEN, bidirectional=True)
+        self.head = nn.Linear(2 * _HIDDEN, 11)
 
     def forward(self, mels: Tensor) -> Tensor:
         h = relu(self.second(relu(self.first(mg.permute_dims(mels, (0, 2, 1))))))

@@ -15,8 +15,9 @@ Beam = dict[tuple[int, ...], tuple[float, float]]
 _RANGE = 12.0  # labels less likely by more than this many nats than a frame's likeliest are not looked at
 
 
-def beam_search(log_probs: NDArray[np.floating], width: int = 8, blank: int = 0) -> tuple[tuple[int, ...], float]:
-    """The likeliest labels, and the logarithm of the probability of all their alignments, from log_probs (frames, classes).
+def beam_search(log_probs: NDArray[np.floating], width: int = 8) -> tuple[tuple[int, ...], float]:
+    """The likeliest labels, and the logarithm of the probability of all their alignments, from log_probs (frames, classes), whose
+    class 0 is the blank.
 
     Prefixes are kept apart by whether their last frame was a blank, and the best `width` go on. Graves 2012, "Supervised sequence
     labelling with recurrent neural networks", section 7.5.
@@ -29,21 +30,21 @@ def beam_search(log_probs: NDArray[np.floating], width: int = 8, blank: int = 0)
     beam: Beam = {(): (0.0, -math.inf)}
     for frame in np.asarray(log_probs, float):
         grown: Beam = {}
-        likely = [int(k) for k in np.flatnonzero(frame > frame.max() - _RANGE) if k != blank]
-        for prefix, (silent, spoken) in beam.items():
-            both = _sum(silent, spoken)
-            _add(grown, prefix, both + frame[blank], spoken + frame[prefix[-1]] if prefix else -math.inf)
+        likely = [int(k) for k in np.flatnonzero(frame > frame.max() - _RANGE) if k]
+        for prefix, (blank, non_blank) in beam.items():
+            both = _sum(blank, non_blank)
+            _add(grown, prefix, both + frame[0], non_blank + frame[prefix[-1]] if prefix else -math.inf)
             for label in likely:
                 repeated = bool(prefix) and prefix[-1] == label  # a label twice has a blank between
-                _add(grown, (*prefix, label), -math.inf, (silent if repeated else both) + frame[label])
+                _add(grown, (*prefix, label), -math.inf, (blank if repeated else both) + frame[label])
         beam = dict(heapq.nlargest(width, grown.items(), key=lambda item: _sum(*item[1])))
     labels, found = max(beam.items(), key=lambda item: _sum(*item[1]))
     return labels, _sum(*found)
 
 
-def _add(beam: Beam, prefix: tuple[int, ...], silent: float, spoken: float) -> None:
+def _add(beam: Beam, prefix: tuple[int, ...], blank: float, non_blank: float) -> None:
     before = beam.get(prefix, (-math.inf, -math.inf))
-    beam[prefix] = _sum(before[0], silent), _sum(before[1], spoken)
+    beam[prefix] = _sum(before[0], blank), _sum(before[1], non_blank)
 
 
 def _sum(a: float, b: float) -> float:

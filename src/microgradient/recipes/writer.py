@@ -48,7 +48,7 @@ class Writer(Predictor):
         """The text of the pieces that were written for a source."""
         return self.pieces.decode(codes)
 
-    def predict(self, inputs: Any, beam: int = 4) -> list[str]:
+    def predict(self, inputs: Any) -> list[str]:
         inputs = as_texts(inputs)
         sources = [self.parts(text) for text in inputs]
         shapes = [self.shape(source) for source in sources]
@@ -59,9 +59,7 @@ class Writer(Predictor):
                 rows = [row for row, its in enumerate(shapes) if its == shape and inputs[row].strip()]
                 for start in range(0, len(rows), 100):
                     part = rows[start : start + 100]
-                    codes = beam_search(
-                        self.model, side_by_side([sources[row] for row in part], shape[0]), shape[1], beam
-                    )
+                    codes = beam_search(self.model, side_by_side([sources[row] for row in part], shape[0]), shape[1])
                     for row, written in zip(part, codes, strict=True):
                         found[row] = self.text(written, inputs[row])
         return found
@@ -139,8 +137,7 @@ class WriterRecipe(Recipe):
 
     def batches(self, epoch: int) -> Sequence[NDArray[np.int64]]:
         """Full batches of examples of one shape, as each shape and size has its own program: a rest waits for the next epoch."""
-        draw, size = np.random.default_rng([self.options.seed, epoch]), self.options.batch_size
-        found = []
+        draw, found = np.random.default_rng([self.options.seed, epoch]), []
         for shape in np.unique(self.shapes):
             order = draw.permutation(np.flatnonzero(self.shapes == shape))
             size = min(self.options.batch_size, len(order))

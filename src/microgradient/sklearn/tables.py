@@ -18,7 +18,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from ..data.columns import Cells
 from ..data.frames import array_columns, column_names, frame_columns, is_frame, is_missing
-from ..data.table import make_table, take
+from ..data.table import FEWEST_ROWS, make_table, take
 from ..errors import NonFiniteError, warn_once
 from ..recipes import TableRecipe
 from ..recipes.table import TableOptions
@@ -27,7 +27,6 @@ from ..train.unsaved import train_unsaved
 from .multilayer import without_times
 from .saving import Saved
 
-_FEWEST_ROWS = 10
 _Real, _Whole = numbers.Real, numbers.Integral
 
 
@@ -125,14 +124,14 @@ class TableEstimator(Saved):
     def _columns(self, X: Any, first: bool) -> dict[str, Cells]:
         """The columns of the rows. Those of a data frame go by their names, in any order; those without names by their places."""
         if is_frame(X):
-            if first and len(X) < _FEWEST_ROWS:
-                raise ValueError(f"Found a data frame with {len(X)} sample(s), and at least {_FEWEST_ROWS} are needed.")
+            if first and len(X) < FEWEST_ROWS:
+                raise ValueError(f"Found a data frame with {len(X)} sample(s), and at least {FEWEST_ROWS} are needed.")
             columns = frame_columns(X)
             if first or not hasattr(self, "feature_names_in_"):
                 validate_data(self, X, skip_check_array=True, reset=first)
             named = hasattr(self, "feature_names_in_")
             return columns if named else {f"x{k}": column for k, column in enumerate(columns.values())}
-        fewest = _FEWEST_ROWS if first else 1
+        fewest = FEWEST_ROWS if first else 1
         X = validate_data(self, X, dtype=None, ensure_all_finite="allow-nan", reset=first, ensure_min_samples=fewest)
         columns = array_columns(X)
         return dict(zip(getattr(self, "feature_names_in_", columns), columns.values(), strict=True))
