@@ -32,12 +32,16 @@ oracle: $(VENV)/installed-peers
 	$(PYTEST) tests/oracle/test_complex.py -m jax
 
 # Every screen of the page in Debian's Chromium   (packages chromium and chromium-driver)
-browser: $(VENV)/installed-browser
+browser: $(VENV)/installed-browser web/node_modules
 	$(BIN)/python -m pytest tests/browser $(ARGS)
 
 # Build the page from web/ into the package; needs Node.js
-page:
-	cd web && npm ci --silent && npm run --silent check && npm run --silent build
+page: web/node_modules
+	cd web && npm run --silent check && npm run --silent build
+
+web/node_modules: web/package-lock.json
+	cd web && npm ci --silent
+	touch $@
 
 # The compiler's tests with every call of a compiled function run eagerly as well, and compared
 check: $(VENV)/installed-test

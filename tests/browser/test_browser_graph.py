@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from graphs import of_a_model, of_values
 from selenium.webdriver.common.by import By
@@ -132,3 +134,43 @@ def test_the_sweep_done_wrong(browser, values):
         assert "✗" in text(browser, "#list")
     choice.select_by_visible_text("done right")
     until(browser, lambda: text(browser, "#list") == right)
+
+
+def test_paths(browser, values):
+    browser.find_element(By.XPATH, "//button[text()='List']").click()
+    browser.find_element(By.XPATH, "//button[text()='a']").click()
+    until(browser, lambda: text(browser, "#why h2").startswith("∂L/∂a"))
+    browser.find_element(By.XPATH, "//button[text()='Paths']").click()
+    found = values.paths({"node": next(k for k, node in enumerate(values.graph["nodes"]) if node["name"] == "a")})
+    until(
+        browser, lambda: titles(browser, "#paths summary .number") == [path["contribution"] for path in found["paths"]]
+    )
+    assert titles(browser, "#paths h2 .accent") == [found["total"]]
+    browser.find_element(By.CSS_SELECTOR, "#paths summary").click()
+    for button in browser.find_elements(By.XPATH, "//div[@id='paths']//button[text()='mute']")[
+        :1
+    ]:  # a saved page has none
+        edge = found["paths"][0]["edges"][0]["use"]
+        button.click()
+        without = values.paths({"node": 0, "muted": str(edge)})
+        until(browser, lambda total=without["total"]: titles(browser, "#paths h2 .accent") == [total])
+
+
+AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
+
+
+@pytest.mark.parametrize("view", ["Graph", "Paths", "List"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(browser, view, scheme):
+    """Deque's axe-core: names, roles, contrast, order of headings."""
+    browser.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    )
+    page = View(of_a_model())
+    opened(browser, page.url)
+    browser.find_element(By.XPATH, f"//button[text()='{view}']").click()
+    browser.execute_script(AXE.read_text())
+    found = browser.execute_async_script("axe.run().then((found) => arguments[arguments.length - 1](found))")
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    page.close()
+    assert [(v["id"], [node["html"] for node in v["nodes"]][:3]) for v in found["violations"]] == []

@@ -121,3 +121,16 @@ def test_a_wrong_sweep_marks_what_is_wrong():
         told = session.numbers({"mistake": kind})
         for node, right in zip(told["nodes"], session.graph["nodes"], strict=True):
             assert node["wrong"] == (node["gradient"] != right["gradient"])
+
+
+def test_paths_and_one_muted():
+    session = of_values()
+    at = next(k for k, node in enumerate(session.graph["nodes"]) if node["name"] == "a")
+    found = session.paths({"node": at})
+    assert math.fsum(path["contribution"] for path in found["paths"]) + found["rest"] == pytest.approx(found["total"])
+    assert found["total"] == found["gradient"] == session.graph["nodes"][at]["gradient"]
+    edge = found["paths"][0]["edges"][-1]
+    without = session.paths({"node": at, "muted": str(edge["use"])})
+    gone = [path["contribution"] for path in found["paths"] if edge["use"] in [e["use"] for e in path["edges"]]]
+    assert without["total"] == pytest.approx(found["total"] - math.fsum(gone))
+    assert [each["use"] for each in without["muted"]] == [edge["use"]]

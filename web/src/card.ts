@@ -5,7 +5,7 @@ import { heatmap } from "./heatmap";
 import { brief, exact, isArray, signed, whole } from "./numbers";
 import type { Steps } from "./steps";
 
-type Door = { node: number; index: number[] | null };
+export type Door = { node: number; index: number[] | null };
 
 export class CardPanel {
   private past: Door[] = [];
@@ -16,7 +16,7 @@ export class CardPanel {
   private body = element("div", { id: "why" });
   private changing: { key: string; running: boolean; next?: number | null } = { key: "", running: false };
 
-  constructor(readonly graph: Graph, readonly source: Source, readonly steps: Steps, readonly select: (node: number) => void) {
+  constructor(readonly graph: Graph, readonly source: Source, readonly steps: Steps, readonly select: (door: Door) => void) {
     byId("card").append(this.head, this.body);
   }
 
@@ -43,7 +43,7 @@ export class CardPanel {
   private async show(door: Door): Promise<void> {
     this.now = door;
     const asked = ++this.asked;
-    this.select(door.node);
+    this.select(door);
     try {
       const card = await this.source.why(door.node, door.index);
       if (asked === this.asked) this.render(card);

@@ -34,6 +34,11 @@ export interface Picture {
   value: Number[][] | null; gradient: Number[][] | null;
 }
 
+export interface PathsTold {
+  name: string; of: string; count: string; left: string; exact: boolean; total: Told; gradient: Told; rest: Told;
+  muted: { use: number; text: string }[];
+  paths: { labels: string[]; contribution: Told; edges: { use: number; from: string; to: string; local: Told }[] }[];
+}
 export interface Run {
   name: string; command: string; folder: string; step: number; steps: number; epoch: number; epochs: number; unit: string;
   losses: [number, number][]; metrics: Record<string, number | null>[]; paused: boolean; finished: boolean; opened: number;
@@ -49,6 +54,8 @@ export interface Source {
   change(leaf: { node: number; index: number[] | null; value: number } | null): Promise<Numbers>;
   // The sweep again; with the name of a mistake, done wrong.
   sweep(mistake: string): Promise<Numbers>;
+  // The largest paths to a gradient, without the uses that are muted.
+  paths(node: number, index: number[] | null, muted: number[]): Promise<PathsTold>;
   // The training run that the page is of; null: of none.
   run(): Promise<Run | null>;
   // To that run: pause, resume, step, open; gives what it answers.
@@ -92,12 +99,13 @@ function served(): Source {
       return tell("change", leaf === null ? {} : { ...leaf, index: leaf.index?.join(",") ?? "" });
     },
     sweep: (mistake) => ask("sweep", { mistake }),
+    paths: (node, index, muted) => ask("paths", { node: `${node}`, index: index?.join(",") ?? "", muted: muted.join(",") }),
     run: () => ask("run", {}),
     tell: (command, words = {}) => tell(command, words),
   };
 }
 
-function saved(data: { graph: Graph; why: Record<string, Card>; array: Record<string, Picture>; sweep: Record<string, Numbers> }): Source {
+function saved(data: { graph: Graph; why: Record<string, Card>; array: Record<string, Picture>; sweep: Record<string, Numbers>; paths: Record<string, PathsTold> }): Source {
   async function kept<T>(found: T | undefined): Promise<T> {
     if (found === undefined) throw new Error("This was not saved in the file: it needs Python. Use mg.view(loss).");
     return found;
@@ -109,6 +117,7 @@ function saved(data: { graph: Graph; why: Record<string, Card>; array: Record<st
     array: (node, lead) => kept(lead.some((n) => n) ? undefined : data.array[node]),
     change: () => kept<Numbers>(undefined),
     sweep: (mistake) => kept(data.sweep[mistake]),
+    paths: (node, index, muted) => kept(muted.length || index?.length ? undefined : data.paths[node]),
     run: async () => null,
     tell: <T>() => kept<T>(undefined),
   };

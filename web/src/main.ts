@@ -4,9 +4,12 @@ import { announce, byId, element } from "./dom";
 import { CardPanel } from "./card";
 import { GraphView } from "./graph";
 import { NodeList } from "./list";
+import { PathsView } from "./paths";
 import { RunView } from "./run";
 import { Steps } from "./steps";
 import { timeline } from "./timeline";
+
+const VIEWS = ["Graph", "Paths", "List"];
 
 async function start(): Promise<void> {
   const from = source();
@@ -20,11 +23,18 @@ async function start(): Promise<void> {
   }
   const graph = await from.graph();
   const steps = new Steps(graph);
-  const card = new CardPanel(graph, from, steps, (node) => view.select(node));
+  const paths = new PathsView(graph, from);
+  const card = new CardPanel(graph, from, steps, (door) => {
+    view.select(door.node);
+    void paths.show(door);
+  });
   const view = new GraphView(byId<HTMLCanvasElement>("graph"), graph, steps, (node) => card.open(node, null));
   const list = new NodeList(graph, steps, (node) => card.open(node, null));
   document.title = `∂${graph.of} · Microgradient`;
-  rail(run ? ["Run", "Graph", "List"] : ["Graph", "List"], first, (shown) => shown === "List" && list.show());
+  rail(run ? ["Run", ...VIEWS] : VIEWS, first, (shown) => {
+    if (shown === "List") list.show();
+    if (shown === "Paths") paths.again();
+  });
   timeline(steps, from);
   document.addEventListener("keydown", (event) => {
     if (event.target instanceof HTMLInputElement || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -42,10 +52,10 @@ function rail(names: string[], first: string, show: (view: string) => void): voi
   const buttons = names.map((name) => element("button", { type: "button", click: () => choose(name) }, name));
   function choose(name: string): void {
     for (const each of buttons) each.setAttribute("aria-pressed", `${each.textContent === name}`);
-    for (const view of ["Run", "Graph", "List"]) byId(view.toLowerCase()).hidden = view !== name;
+    for (const view of ["Run", ...VIEWS]) byId(view.toLowerCase()).hidden = view !== name;
     show(name);
   }
-  byId("rail").append(element("strong", {}, "μ∂"), ...buttons);
+  byId("rail").append(element("h1", { "aria-label": "Microgradient" }, "μ∂"), ...buttons);
   choose(first);
 }
 

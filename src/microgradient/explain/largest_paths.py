@@ -14,6 +14,7 @@ import numpy as np
 
 from ..errors import ArgumentTypeError, GradientError, OutOfRangeError
 from ..scalar import Value
+from ..tape import Node
 from ..tensor import Tensor
 from .explanation import Edge
 from .path_search import Search, adjoints, at, is_number, sent
@@ -59,12 +60,14 @@ class Path:
     names: tuple[str, ...]
     labels: tuple[str, ...]
     contribution: Any
-    find: Any = field(repr=False, compare=False)
+    uses: Sequence[Use] = field(repr=False, compare=False)
+    sweep: Sweep = field(repr=False, compare=False)
+    index: Any = field(repr=False, compare=False)  # of the entry of x; None: all of it
 
     @functools.cached_property
     def edges(self) -> tuple[Edge, ...]:
         """The steps of the path, from the loss on."""
-        return tuple(self.find())
+        return tuple(_edges(self.uses, self.index, self.sweep))
 
     def __str__(self) -> str:
         return " → ".join(self.labels)
@@ -155,8 +158,13 @@ def paths(
     if top < 1:
         raise OutOfRangeError("MG127", f"`top` is how many paths to give, at least 1, not {top}.")
     sweep, node, place, _, _, _ = question(x, index, of)
-    name = sweep.names.get(node, "x") + (f"[{', '.join(map(str, place))}]" if place else "")
-    muted = _muted(without, sweep, {name: sweep.names.get(node)})
+    name = _name(sweep, node, place)
+    return paths_to(sweep, node, place, top, _muted(without, sweep, {name: sweep.names.get(node)}))
+
+
+def paths_to(sweep: Sweep, node: Node, place: tuple[int, ...] | None, top: int, muted: Mapping[int, Use]) -> Paths:
+    """`paths` to the entry `place` of `node`, or to all of it (None), without the uses in `muted`, by their id."""
+    name = _name(sweep, node, place)
     uses = [use for use in sweep.uses if id(use) not in muted] if muted else sweep.uses
     with np.errstate(all="ignore"):
         reached = adjoints(sweep, uses) if muted else sweep.adjoints
@@ -168,7 +176,9 @@ def paths(
             (*(sweep.names[use.node] for use in chain), name),
             (*labels, name),
             contribution,
-            functools.partial(_edges, chain, place, sweep),
+            chain,
+            sweep,
+            place,
         )
         for (chain, contribution), labels in zip(ends, told, strict=True)
     ]
@@ -176,6 +186,10 @@ def paths(
     found.exact, found.gradient = exact, at(sweep.adjoints.get(node), node, place)
     found.muted = tuple(f"{sweep.names[use.node]} → {sweep.names[use.parent]}" for use in muted.values())
     return found
+
+
+def _name(sweep: Sweep, node: Node, place: tuple[int, ...] | None) -> str:
+    return sweep.names.get(node, "x") + (f"[{', '.join(map(str, place))}]" if place else "")
 
 
 def _edges(chain: Sequence[Use], place: Any, sweep: Sweep) -> Iterable[Edge]:
@@ -270,14 +284,15 @@ def _shortened(labels: Sequence[str], common: Set[str]) -> str:
     return " → ".join(told)
 
 
-def _counted(n: int) -> str:
+def counted(n: int) -> str:
+    """A number of paths, which may be larger than anything."""
     return f"{n:,}" if n < 10**15 else f"about {float(n):.3g}" if n < 10**300 else "more than 1e+300"
 
 
 def _lines(found: Paths) -> list[Line]:
     left = found.count - len(found.paths)
     of, x = found.of, found.name
-    told = f"{_counted(found.count)} path{'s' * (found.count != 1)} from {of} to {x}" + ", added" * (found.count > 1)
+    told = f"{counted(found.count)} path{'s' * (found.count != 1)} from {of} to {x}" + ", added" * (found.count > 1)
     if not found.count:
         told = f"no path leads from {of} to {x}"
     lines: list[Line] = [[(f"∂{of}/∂{x} = ", "bold"), (short(found.total), "bold yellow"), (f"     {told}", "")]]
@@ -291,7 +306,7 @@ def _lines(found: Paths) -> list[Line]:
         line: Line = [("  ", ""), (name, "bold"), ("  ", ""), (product, "cyan"), (equals, "dim"), (contribution, "")]
         lines.append([*line, (f"  {sign}", sign_style(sign))])
     if left:
-        lines.append([(f"  and {_counted(left)} more: ", ""), (_signed(found.rest), "bold")])
+        lines.append([(f"  and {counted(left)} more: ", ""), (_signed(found.rest), "bold")])
     for edge in found.muted:
         lines.append([("  muted   ", "dim"), (edge, "")])
     if found.muted:

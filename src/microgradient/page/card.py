@@ -58,6 +58,8 @@ def card(
 
 def told(value: Any) -> Any:
     """A number as JSON has it, NaN and the infinities by name; of an array its description, mean, norm and range."""
+    if value is None:
+        return None
     if isinstance(value, tuple):
         return [told(part) for part in value]
     array = np.asarray(value)
@@ -81,7 +83,7 @@ def _edge(edge: Edge, ids: Mapping[Node, int]) -> dict[str, Any]:
         "index": None if edge.index is None else list(edge.index),
         "op": edge.op,
         "upstream": told(edge.upstream),
-        "local": None if edge.local is None else told(edge.local),
+        "local": told(edge.local),
         "contribution": told(edge.contribution),
         "size": float(np.linalg.norm(np.asarray(edge.contribution, np.float64).ravel())),
         "formula": edge.formula,

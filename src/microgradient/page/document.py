@@ -61,8 +61,8 @@ def numbers(sweep: Sweep, mistake: Mistake | None = None) -> dict[str, Any]:
         value, gradient, right = sweep.value(node), gradients.get(node), sweep.adjoints.get(node)
         nodes.append(
             {
-                "value": None if value is None else told(value),
-                "gradient": None if gradient is None else told(gradient),
+                "value": told(value),
+                "gradient": told(gradient),
                 "wrong": mistake is not None and not _same(gradient, right),
             }
         )
@@ -99,13 +99,12 @@ def _summed(sweep: Sweep) -> Iterator[tuple[Use, Any]]:
 
 
 def _use(use: Use, total: Any, sweep: Sweep, ids: Mapping[Node, int]) -> dict[str, Any]:
-    local = sweep.local(use)
     return {
         "from": ids[use.parent],
         "to": ids[use.node],
         "argument": use.argument,
         "upstream": told(use.upstream),
-        "local": None if local is None else told(local),
+        "local": told(sweep.local(use)),
         "contribution": told(use.contribution),
         "size": _size(use.contribution),
         "total": told(total),

@@ -54,7 +54,7 @@ class Run:
             "step": lambda words: self._set(paused=True, single=True),
             "open": lambda words: self._ask(self.open_step),
             "picture": lambda words: self._ask(lambda: self._picture(str(words.get("name", "")))),
-            **{name: self._of_graph(name) for name in ("graph", "why", "array", "change", "sweep")},
+            **{name: self._of_graph(name) for name in ("graph", "why", "array", "change", "sweep", "paths")},
         }
 
     def progress(self, make: Callable[..., Progress]) -> Callable[..., Progress]:

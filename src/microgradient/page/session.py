@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import ArgumentError, OutOfRangeError
 from ..explain.changed import changed
+from ..explain.largest_paths import counted, paths_to
 from ..explain.mistakes import MISTAKES, Mistake
 from ..explain.sweep import Sweep
 from ..explain.why import checked_index
@@ -48,6 +49,7 @@ class Session:
             "array": self.array,
             "change": self.change,
             "sweep": self.numbers,
+            "paths": self.paths,
             "run": lambda words: None,  # `live.Run` has one
         }
 
@@ -100,6 +102,38 @@ class Session:
                 else _cells(np.asarray(data)[lead].reshape(matrix), step)
                 for name, data in pictures.items()
             },
+        }
+
+    def paths(self, words: Mapping[str, Any]) -> dict[str, Any]:
+        """The largest paths to `node`, or its entry `index`, and what all others add; without the uses numbered in `muted`."""
+        node, uses = self._node(words), self.sweep.uses
+        single = int(np.prod(node.shape or ())) == 1
+        index = _index(words.get("index"))
+        place = checked_index(index, tuple(node.shape or ())) if single or index is not None else None
+        numbered = {id(use): k for k, use in enumerate(uses)}
+        muted = [k for k in _index(words.get("muted")) or () if 0 <= k < len(uses)]
+        found = paths_to(self.sweep, node, place, int(words.get("top", 8)), {id(uses[k]): uses[k] for k in muted})
+        return {
+            "name": found.name,
+            "of": found.of,
+            "count": counted(found.count),
+            "left": counted(found.count - len(found.paths)),
+            "exact": found.exact,
+            "total": told(found.total),
+            "gradient": told(found.gradient),
+            "rest": told(found.rest),
+            "muted": [{"use": k, "text": text} for k, text in zip(muted, found.muted, strict=True)],
+            "paths": [
+                {
+                    "labels": list(path.labels),
+                    "contribution": told(path.contribution),
+                    "edges": [
+                        {"use": numbered[id(use)], "from": edge.via, "to": name, "local": told(edge.local)}
+                        for use, edge, name in zip(path.uses, path.edges, path.names[1:], strict=True)
+                    ],
+                }
+                for path in found.paths
+            ],
         }
 
     def _node(self, words: Mapping[str, Any]) -> Node:

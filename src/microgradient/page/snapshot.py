@@ -40,7 +40,12 @@ def snapshot(session: Session) -> str:
             break
     small = len(session.sweep.order) <= _SMALL
     sweeps = {kind: session.numbers({"mistake": kind}) for kind in ("", *MISTAKES)} if small else {}
-    data = {"graph": session.graph, "why": cards, "array": arrays, "sweep": sweeps}
+    paths = {
+        str(k): session.paths({"node": k})
+        for k, node in enumerate(session.sweep.order)
+        if small and node.shape is not None
+    }
+    data = {"graph": session.graph, "why": cards, "array": arrays, "sweep": sweeps, "paths": paths}
     script, style = _text("page.js"), _text("page.css")
     text = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")
     policy = (
