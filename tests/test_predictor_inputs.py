@@ -115,3 +115,33 @@ def test_columns_are_lists_of_cells():
             made.predict({"age": wrong})
     with pytest.raises(ArgumentTypeError, match=r"LazyFrame.*collect\(\)"):
         frame_columns(polars.DataFrame({"age": [1, 2]}).lazy())
+
+
+def test_answers_that_are_missing_or_unknown_are_said(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("text,language\nBonjour,fr\nHallo,xx\n")
+    with pytest.raises(DataError, match="row 2: 'xx' is none of the languages"):
+        predictor("language", TEXTS["language"]).evaluate(str(path))
+    made = predictor("translate", TEXTS["translate"])
+    path.write_text("text,translation\n,\none,\none,two\n,two\n")
+    made.evaluate(str(path))
+    assert made.notes[-1] == "3 of 4 rows are not scored: a text or its translation is missing"
+    path.write_text("text,translation\n,\none,\n")
+    with pytest.raises(DataError, match="no row with both a text and its translation"):
+        made.evaluate(str(path))
+
+
+def test_an_empty_text_keeps_its_row():
+    assert predictor("summarise", WRITER).read(["", "hello"]) == ["", "hello"]
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("forecast", {"season": 0}), ("forecast", {"season": -1}), ("forecast", {"deviation": 0}),
+        ("forecast", {"deviation": np.nan}), ("forecast", {"mean": np.inf}), ("translate", {"language": 3}),
+    ],
+)  # fmt: skip
+def test_details_that_no_run_wrote_make_no_model(name, wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        predictor(name, {**FORECAST, **TEXTS["translate"], **wrong})

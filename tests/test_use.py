@@ -184,6 +184,11 @@ def test_whatever_details_come_to_is_one_sentence(run, monkeypatch, faults):
     refused(run("predict", "r", "points.csv"), f"details .* don't make a model of two-layer .{name}")
 
 
+def test_an_input_that_looks_like_an_option_gets_a_hint(run):
+    code, _, error = run("predict", "r", "-5")
+    assert (code, "Write -- before inputs that begin with a hyphen" in error) == (2, True)
+
+
 POLICY = {"environment": "CartPole-v1", "algorithm": "ppo", "networks": {"hidden": [64, 64]},
           "spaces": {"features": 4, "actions": 2, "discrete": True}}  # fmt: skip
 

@@ -36,6 +36,19 @@ def test_rouge_l_as_in_its_paper():
     assert rouge_l("read_file", "Read file") == 1
 
 
+@pytest.mark.parametrize(
+    ("packages", "words"),
+    [
+        ("numpy,nix", "'nix' is not installed: leave it out of --packages, or install it"),
+        ("os", "'os' is in the standard library, which is read anyway"),
+    ],
+)
+def test_packages_are_looked_for_before_anything_is_read(monkeypatch, packages, words):
+    monkeypatch.setattr(summarise, "load_docstrings", lambda package="": pytest.fail("read"))
+    with pytest.raises(DataError, match=words):
+        built("summarise", packages=packages)
+
+
 def test_of_docstrings_that_are_read_alike_one_is_kept():
     read = "This is what is read of it, however it is broken into lines, and it is the same each time. " * 2
     texts = [
@@ -90,7 +103,9 @@ def test_docstrings_are_read_without_importing(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("package", ["no_such_package", ".numpy", "numpy.linalg", "a/b"])
 def test_a_package_that_is_not_there_is_said(package):
-    with pytest.raises(DataError, match=rf"This needs {re.escape(package)}, which is missing: pip install"):
+    with pytest.raises(
+        DataError, match=rf"'{re.escape(package)}' is no[t ].*: leave it out of --packages, or install it"
+    ):
         load_docstrings(package)
 
 

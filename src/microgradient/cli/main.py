@@ -30,7 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MicrogradientError as error:
         return _fail(str(error), 1)
     except click.ClickException as error:
-        return _fail(error.format_message(), 2)
+        number = isinstance(error, click.NoSuchOption) and error.option_name[1:2].isdigit()
+        hint = " Write -- before inputs that begin with a hyphen." if number else ""
+        return _fail(error.format_message() + hint, 2)
     except (KeyboardInterrupt, click.Abort):
         return _fail("Stopped.", 130)
     except BrokenPipeError:  # whoever read our output has gone
@@ -41,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"The system says: {error.strerror or error}{f' ({error.filename})' if error.filename else ''}.", 1
         )
     except MemoryError as error:
-        return _fail(f"Out of memory. Try a smaller --batch-size. {error}".strip(), 1)
+        return _fail(f"Out of memory. Try a smaller --batch-size, or fewer or smaller inputs. {error}".strip(), 1)
     except Exception as error:
         if os.environ.get(_TRACEBACK):
             raise

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 import sysconfig
 import warnings
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-from .installed import installed_path, missing_package
+from ..errors import DataError
+from .installed import installed_path
 
 _TESTS = re.compile(r"(^|/)(tests?|testing|site-packages|dist-packages|conftest\.py|test_\w+\.py)(/|$)")
 
@@ -33,10 +36,29 @@ def load_docstrings(package: str = "") -> list[Docstring]:
     >>> next(text.summary for text in found if text.name == "dumps")
     'Serialize ``obj`` to a JSON formatted ``str``.'
     """
-    if package and not package.isidentifier():
-        raise missing_package(package)
-    root = installed_path(package) if package else Path(sysconfig.get_path("stdlib"))
+    root = package_folder(package) if package else Path(sysconfig.get_path("stdlib"))
     return [found for path in sorted(root.rglob("*.py")) for found in _of_file(root, path)]
+
+
+def package_folder(package: str) -> Path:
+    """Where an installed package has its files. It is looked for, not imported. Raises `DataError` (MG184).
+
+    >>> package_folder("json").name
+    'json'
+    """
+    spec = find_spec(package) if package.isidentifier() else None
+    if spec is not None and spec.submodule_search_locations:
+        return installed_path(package)
+    why = (
+        "is a module, not a package"
+        if spec
+        else "is not installed"
+        if package.isidentifier()
+        else "is no name of a package"
+    )
+    if package in sys.stdlib_module_names:
+        why = "is in the standard library, which is read anyway"
+    raise DataError("MG184", f"{package!r} {why}: leave it out of --packages{'' if spec else ', or install it'}.")
 
 
 def _of_file(root: Path, path: Path) -> Iterator[Docstring]:

@@ -73,6 +73,8 @@ class ForecastPredictor(Predictor):
         super().__init__(details)
         self.counts, self.season, self.column = bool(details["counts"]), int(details["season"]), details["column"]
         self.mean, self.deviation = float(details["mean"]), float(details["deviation"])
+        if self.season < 1 or not 0 < self.deviation < np.inf or not np.isfinite(self.mean):
+            raise ValueError(f"season {self.season}, mean {self.mean}, deviation {self.deviation}")
         self.length = WINDOW if self.counts else max(WINDOW + 1, self.season * (SEASONS + 1))
         self.model = Forecaster(details["lags"])
 

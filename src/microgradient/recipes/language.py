@@ -16,6 +16,7 @@ from .. import log_softmax, nn, random, softmax
 from ..data.catalogues import LANGUAGES, load_catalogue, without_markup
 from ..data.csv_file import read_named
 from ..data.texts import normalized, read_texts
+from ..errors import DataError
 from ..nn.functional import cross_entropy
 from ..tensor import Tensor
 from ..train.inputs import as_texts
@@ -137,6 +138,10 @@ class LanguagePredictor(Predictor):
 
     def evaluate(self, path: str) -> list[Metric]:
         columns = read_named(Path(path), ["text", "language"]).columns
+        for row, code in enumerate(columns["language"], 1):
+            if code not in self.languages:
+                raise DataError("MG182", f"{path}, row {row}: {code!r} is none of the languages that the model tells apart: "
+                                         f"{', '.join(self.languages)}.")  # fmt: skip
         found = self.predict(columns["text"])["language"]
         right = [a == b for a, b in zip(found, columns["language"], strict=True)]
         return [Metric("accuracy", float(np.mean(right)), "%")]

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..data.docstrings import Docstring, load_docstrings
+from ..data.docstrings import Docstring, load_docstrings, package_folder
 from ..data.pieces import CAPITAL, Pieces
 from ..data.rouge import rouge_l
 from ..data.texts import normalized, read_texts
@@ -87,7 +87,7 @@ class SummarisePredictor(Writer):
         return [[*self.pieces.encode(name), END, *self.pieces.encode(_beginning(body)), END]]
 
     def read(self, names: Sequence[str]) -> list[str]:
-        return [text for text in read_texts(names) if text.strip()]
+        return read_texts(names)
 
     def scores(self, found: Sequence[str], right: Sequence[str]) -> list[Metric]:
         return [Metric("ROUGE-L", mean_rouge(found, right), "%")]
@@ -120,8 +120,10 @@ class Summarise(WriterRecipe):
 
     def __init__(self, options: SummariseOptions) -> None:
         super().__init__(options)
-        packages = ["", *filter(None, options.packages.split(","))]
-        texts = _different(text for package in packages for text in load_docstrings(package.strip()))
+        packages = [name for part in options.packages.split(",") if (name := part.strip())]
+        for name in packages:  # before the standard library is read, which takes half a minute
+            package_folder(name)
+        texts = _different(text for name in ["", *packages] for text in load_docstrings(name))
         files = sorted({text.file for text in texts})
         order = np.random.default_rng(options.seed).permutation(len(files))
         place = dict(zip(files, np.argsort(order) / len(files), strict=True))

@@ -56,6 +56,8 @@ class TranslatePredictor(Writer):
     def __init__(self, details: Mapping[str, Any]) -> None:
         super().__init__(details)
         self.language: str = details["language"]  # none: the made forms
+        if self.language and f"<{self.language}>" not in self.pieces.code:
+            raise ValueError(f"language {self.language!r}")
         if self.language:
             require("sacrebleu")
         self.known: list[tuple[str, str]] = [(text, right) for text, right in details["memory"]]

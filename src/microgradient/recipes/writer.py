@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..data.csv_file import read_named
 from ..data.pieces import Pieces
 from ..data.texts import read_texts, unknown_characters
+from ..errors import DataError
 from ..tensor import Tensor
 from ..train.inputs import as_texts
 from ..train.predictor import Predictor
@@ -101,7 +102,18 @@ class Writer(Predictor):
 
     def evaluate(self, path: str) -> list[Metric]:
         columns = read_named(Path(path), ["text", self.written]).columns
-        return self.scores(self.predict(columns["text"]), columns[self.written])
+        pairs = list(zip(columns["text"], columns[self.written], strict=True))
+        whole = [pair for pair in pairs if all(pair)]
+        if not whole:
+            raise DataError(
+                "MG183", f"{path} has no row with both a text and its {self.written}: there is nothing to score."
+            )
+        texts, right = zip(*whole, strict=True)
+        scores = self.scores(self.predict(texts), right)
+        if len(whole) < len(pairs):
+            left_out = f"{len(pairs) - len(whole):,} of {len(pairs):,} rows"
+            self.notes.append(f"{left_out} are not scored: a text or its {self.written} is missing")
+        return scores
 
     def scores(self, found: Sequence[str], right: Sequence[str]) -> list[Metric]:
         """How good texts are, beside those that are right."""
