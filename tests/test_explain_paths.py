@@ -215,6 +215,31 @@ def test_muting_by_names_and_by_edges_of_why():
     assert mg.paths(x, 1, without=[("h", "x[1]")]).total == 6.0
 
 
+class Residual(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.branch, self.last = nn.Linear(3, 3), nn.Linear(3, 3), nn.Linear(3, 1)
+
+    def forward(self, x):
+        h = self.first(x)
+        y = h + self.branch(h)
+        return self.last(y)
+
+
+def test_a_residual_connection_can_be_switched_off():
+    model = Residual()
+    with mg.trace():
+        loss = mg.sum(mg.square(model(mg.ones((4, 3)))))
+        loss.backward()
+    w = model.first.weight
+    whole = mg.paths(w)
+    straight, bent = mg.paths(w, without=("y", "model.branch")), mg.paths(w, without=[("y", "h")])
+    assert (whole.count, straight.count, bent.count) == (2, 1, 1)
+    assert np.allclose(straight.total + bent.total, whole.total, rtol=1e-5)
+    assert "muted   y → " in straight.text()
+    assert np.array_equal(mg.paths(w, without=("model.branch", "h")).total, straight.total)
+
+
 def test_more_paths_than_could_be_listed_are_counted():
     a = x = Value(1.0)
     for _ in range(2000):

@@ -125,7 +125,7 @@ class Paths:
 
 def paths(
     x: Value | Tensor, index: Index | None = None, *, of: Value | Tensor | None = None, top: int = 8,
-    without: Iterable[Muted] = (),
+    without: Iterable[Muted] | Muted = (),
 ) -> Paths:  # fmt: skip
     """Along which paths does the gradient of `x` come: ∂of/∂x = Σ over all paths of the product of the derivatives on it.
 
@@ -135,8 +135,8 @@ def paths(
     counted; there may be more than could ever be listed. Where there are arrays on the way, others than those that are
     found may be larger (see `Paths.exact`).
 
-    `without` are edges to mute: pairs of names as `names` of a path has them, or an `Edge` of a path or of `mg.why`. What is
-    told is then the gradient as it would be if nothing came back along these edges.
+    `without` are edges to mute: pairs of names as `names` of a path has them, or of layers, or an `Edge` of a path or of
+    `mg.why`. What is told is then the gradient as it would be if nothing came back along these edges.
 
     Raises GradientError as `mg.why` does, OutOfRangeError for `top` < 1, and GradientError (MG118) if there is no such edge.
 
@@ -205,23 +205,31 @@ def _edges(chain: Sequence[Use], place: Any, sweep: Sweep) -> Iterable[Edge]:
         t = g
 
 
-def _muted(without: Iterable[Muted], sweep: Sweep, entry: Mapping[str, str | None]) -> dict[int, Use]:
+def _muted(without: Iterable[Muted] | Muted, sweep: Sweep, entry: Mapping[str, str | None]) -> dict[int, Use]:
     """The uses that are meant by pairs of names, or by edges. `entry`: the name of an entry means its tensor."""
     found: dict[int, Use] = {}
     values = sweep.recording.values
-    for one in [without] if isinstance(without, Edge) else without:
+    given: list[Any] = [without] if isinstance(without, Edge) else list(without)
+    if len(given) == 2 and all(isinstance(name, str) for name in given):
+        given = [given]
+    called = {node: {sweep.names[node], sweep.recording.layer_path(node)} - {""} for node in sweep.order if given}
+    for one in given:
         if isinstance(one, Edge):
             uses = [u for u in sweep.uses if (values.get(u.node, u.node), u.argument) == (one.node, one.argument)]
             told = f"`{one.via}`, as it is in another graph"
         elif isinstance(one, tuple | list) and len(one) == 2:
-            pair = {entry.get(name, name) for name in one}
-            uses = [use for use in sweep.uses if {sweep.names[use.node], sweep.names[use.parent]} == pair]
+            a, b = (entry.get(name, name) for name in one)
+            uses = [
+                use for use in sweep.uses
+                if (a in called[use.node] and b in called[use.parent]) or (b in called[use.node] and a in called[use.parent])
+            ]  # fmt: skip
             told = f"`{one[0]}` and `{one[1]}`"
         else:
             raise ArgumentTypeError("MG116", f"`without` takes pairs of names and edges, not {one!r}.")
         if not uses:
             raise GradientError(
-                "MG118", f"There is no edge to mute between {told}. Names are those of `mg.paths(x).paths[0].names`."
+                "MG118",
+                f"There is no edge to mute between {told}. Names are those of `mg.paths(x).paths[0].names`, and layers.",
             )
         found.update((id(use), use) for use in uses)
     return found
