@@ -11,7 +11,7 @@ from microgradient.data.spoken_forms import date_in_words, number_in_words, spok
 from microgradient.data.texts import normalized
 from microgradient.errors import DataError
 from microgradient.recipes import translate
-from microgradient.recipes.memory import Memory
+from microgradient.recipes.translate_memory import Memory
 
 
 @pytest.fixture

@@ -1,5 +1,5 @@
 """The recipes: what `microgradient train` can train, one short file each, with a NAME_model, NAME_baseline or the like beside it
-where it needs one. Several share `memory`, `picture_classes`, `seq2seq` and `writer`; `use` is what run folders are good for.
+where it needs one. Several share `picture_classes`, `seq2seq` and `writer`; `use` is what run folders are good for.
 """
 
 from __future__ import annotations

@@ -18,9 +18,9 @@ from ..data.texts import normalized
 from ..train.options import Options, option
 from ..train.predictor import Predictor
 from ..train.recipe import Metric
-from .memory import Memory
-from .phrases import PhraseTable
 from .seq2seq import END
+from .translate_memory import Memory
+from .translate_phrases import PhraseTable
 from .writer import Codes, Example, Writer, WriterRecipe
 
 _FORMS, _TEST, _VALIDATING, _MERGES = 12_000, 500, 300, 600

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from microgradient.recipes.phrases import PhraseTable, _alignment, _phrases
+from microgradient.recipes.translate_phrases import PhraseTable, _alignment, _phrases
 
 KNOWN = [
     ("a red car", "une voiture rouge"),
