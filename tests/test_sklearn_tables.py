@@ -368,7 +368,7 @@ def test_as_many_checks_pass_as_of_scikit_learns_own(name):
 @pytest.mark.parametrize(
     "check", ["check_no_attributes_set_in_init", "check_parameters_default_constructible", "check_estimators_unfitted",
               "check_estimator_sparse_tag", "check_fit2d_1sample", "check_complex_data", "check_supervised_y_no_nan",
-              "check_sample_weights_not_an_array",
+              "check_sample_weights_not_an_array", "check_sample_weights_not_overwritten",
               "check_mixin_order", "check_valid_tag_types", "check_n_features_in"],
 )  # fmt: skip
 @pytest.mark.parametrize("kind", [TableClassifier, TableRegressor])

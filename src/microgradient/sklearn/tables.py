@@ -79,7 +79,7 @@ class TableEstimator(Saved):
         columns = self._columns(X, first=True)
         check_consistent_length(X, y)
         truth = _target_columns(y)
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        weights = np.array(_check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True))
         rows = np.flatnonzero(weights)
         weights[rows] *= self._balance({name: column[rows] for name, column in truth.items()})
         rows = np.flatnonzero(weights)  # a class may have the weight 0
