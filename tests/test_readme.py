@@ -1,4 +1,4 @@
-"""Every example in the README, in docs/compile.md, docs/learn.md and docs/sklearn.md prints what it says."""
+"""Every example in the README, in docs/compile.md, docs/learn.md, docs/doctor.md and docs/sklearn.md prints what it says."""
 
 from __future__ import annotations
 
@@ -31,6 +31,16 @@ def test_the_page_for_learners():
     )
     assert failed == 0
     assert tried > 20
+
+
+def test_the_page_on_the_doctor():
+    failed, tried = doctest.testfile(
+        str(ROOT / "docs" / "doctor.md"),
+        module_relative=False,
+        optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS,
+    )
+    assert failed == 0
+    assert tried > 10
 
 
 def test_the_page_on_scikit_learn():

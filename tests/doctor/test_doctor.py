@@ -10,6 +10,7 @@ from material import adam, ce, classes, mlp
 import microgradient as mg
 from microgradient import nn, optim, random
 from microgradient.explain.doctor import Diagnosis, Finding
+from microgradient.explain.doctor.examine import EXPLAINS
 
 
 def state_of(model, optimizer):
@@ -162,6 +163,15 @@ def test_a_healthy_model_takes_one_line():
     assert found.text().count("\n") == 0
     assert found.healthy
     assert not found
+
+
+def test_no_two_findings_explain_each_other():
+    """Else both would be hidden."""
+    left = dict(EXPLAINS)
+    while free := [rule for rule, explained in left.items() if not set(explained) & left.keys()]:
+        for rule in free:
+            del left[rule]
+    assert left == {}
 
 
 def test_json_has_no_numbers_that_are_not_finite():

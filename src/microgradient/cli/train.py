@@ -137,6 +137,7 @@ def _train(
     if tensorboard:
         session.folder.begin_events()
     try:
+        session.examine(click.echo)
         if view:
             _watched(session)
         else:

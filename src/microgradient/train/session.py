@@ -16,8 +16,9 @@ import numpy as np
 import microgradient
 
 from .. import random
-from ..errors import ArgumentError, DataError, MicrogradientError, TraceError
+from ..errors import ArgumentError, DataError, MicrogradientError, NonFiniteError, TraceError
 from ..native.runtime import blas
+from .checkup import checkup
 from .loop import evaluate, save, train, use_best
 from .options import Options, flag
 from .pictures import save_pictures
@@ -123,11 +124,25 @@ class Session:
         if self.changed:
             now = "compiled" if options.compile else "not compiled"
             say(f"from here on {now}, unlike before: the numbers are the same to rounding")
-        metrics = train(recipe, self.folder, self.optimizer, show)
+        try:
+            metrics = train(recipe, self.folder, self.optimizer, show)
+        except NonFiniteError:
+            self._tell_doctor(say, steps=True)
+            raise
         if position.best_epoch or not metrics:
             use_best(recipe, self.folder)
             metrics = evaluate(recipe)
         self._tell_result(say, metrics)
+
+    def examine(self, say: Say) -> None:
+        """Tell what the doctor says of the model, in one line if it is healthy. Nothing if there are steps already."""
+        if not self.folder.run.position.step:
+            with blas.one_thread(), np.errstate(all="ignore"):
+                self._tell_doctor(say, steps=False)
+
+    def _tell_doctor(self, say: Say, steps: bool) -> None:
+        for line in checkup(self.recipe, self.optimizer, steps):
+            say(line)
 
     def resume_command(self) -> str:
         """What to type to go on."""

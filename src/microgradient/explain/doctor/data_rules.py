@@ -11,6 +11,9 @@ from ...nn.norm import _BatchNorm
 from .case import Case, layer_of, named
 from .diagnosis import Finding
 from .graph import WeightUse, rms
+from .loss_rules import is_error, squared_errors
+
+_FAR_TARGETS = 1000.0  # times the predictions
 
 
 def unnormalised_data(case: Case) -> Iterator[Finding]:
@@ -41,6 +44,30 @@ def unnormalised_data(case: Case) -> Iterator[Finding]:
         return
 
 
+def unnormalised_targets(case: Case) -> Iterator[Finding]:
+    """Targets above 1000, and as many times the predictions, in a squared or absolute error."""
+    graph = case.graph
+    for node in squared_errors(case):
+        error = node.parents[0]
+        if error is None or not is_error(case, error):
+            continue
+        signal = 0 if error.parents[0] is not None else 1
+        prediction, target = graph.args(error)[signal], np.asarray(graph.args(error)[1 - signal])
+        ratio = rms(target) / max(rms(prediction), 1.0)
+        if not ratio > _FAR_TARGETS:
+            continue
+        yield Finding(
+            "data not normalised", "targets",
+            f"The targets have the root mean square {rms(target):.4g} and the predictions {rms(prediction):.4g}: "
+            "weights of usual size have a long way to go.",
+            "The targets come in units of their own, and models start with predictions of about 1.",
+            "Subtract their mean and divide by their standard deviation, and undo it to predict.",
+            "y = (y - y_train.mean()) / y_train.std()",
+            {"rms": rms(target), "predicted": rms(prediction)},
+        )  # fmt: skip
+        return
+
+
 def _size_does_not_matter(products: Any, of_conv: bool) -> bool:
     """Whether a normalisation follows: value · gradient then adds up to 0 in each channel, or in each example (Euler)."""
     units = 1 if of_conv and products.ndim > 2 else products.ndim - 1
@@ -57,7 +84,7 @@ def _is_conv(use: WeightUse) -> bool:
 
 
 def frozen_batch_norm(case: Case) -> Iterator[Finding]:
-    """Batch norm in evaluation mode whose running statistics are not those of what enters."""
+    """Batch norm in evaluation mode that has never measured anything, or other statistics than those of what enters."""
     for call in case.seen.probe.calls:
         module = call.module
         if not isinstance(module, _BatchNorm) or module.training or module.running_mean is None or not call.args:
@@ -70,7 +97,8 @@ def frozen_batch_norm(case: Case) -> Iterator[Finding]:
         running, spread = (np.asarray(x.raw) for x in (module.running_mean, module.running_var) if x is not None)
         off = float(np.median(np.abs(mean - running) / np.sqrt(spread + module.eps)))
         ratio = float(np.median((var + module.eps) / (spread + module.eps)))
-        if off < 0.5 and 0.5 < ratio < 2:
+        untouched = not running.any() and bool((spread == 1).all())
+        if off < 0.5 and 0.5 < ratio < 2 and not untouched:
             continue
         yield Finding(
             "frozen batch norm", named(call.layer),

@@ -44,9 +44,10 @@ class Profile(NamedTuple):
         return float(np.median(steps))
 
 
-def profile(case: Case) -> Profile | None:
+def profile(case: Case, head: bool = False) -> Profile | None:
     """The largest gradient that crosses from each depth to deeper ones. A residual block counts once.
 
+    With `head` up to what the last weight gives, which says nothing about layers where that starts small, as in policies.
     Where signals are normalised their size means nothing, and neither does that of a gradient alone: it is multiplied by that
     of the signal.
     """
@@ -64,6 +65,11 @@ def profile(case: Case) -> Profile | None:
         for d in range(depth, deepest):
             if d not in largest or norm > largest[d][0]:
                 largest[d] = norm, node
+    if head and not scaled:
+        ends = [use.node for use in graph.weight_uses if graph.depth[use.node] == graph.last_depth]
+        given = [(size(g), node) for node in ends if isinstance(g := graph.adjoint(node), np.ndarray)]
+        if given:
+            largest[graph.last_depth] = max(given, key=lambda pair: pair[0])
     layers: dict[int, str] = {}
     for use in graph.weight_uses:
         layers.setdefault(graph.depth[use.node], layer_of(use.parameter))
@@ -128,7 +134,7 @@ def exploding(case: Case) -> Iterator[Finding]:
 
     Over many layers less is enough: 1.3, if it comes to 50².
     """
-    p = profile(case)
+    p = profile(case, head=True)
     if p is None:
         return
     least = LARGEST_GAIN if p.ratio < FAR**2 else 1.3

@@ -107,7 +107,9 @@ def _no_descent(case: Case) -> list[Finding]:
         return []
     promised = 0.01 * sum(size(case.parameters[name].raw) * size(g) for name, g in case.gradients.items())
     stays = float(np.median(own[-5:])) >= own[0] and min(below.values()) >= own[0]
-    rounding = promised * 100 * float(np.finfo(case.seen.loss.raw.dtype).eps)  # what rounding the weights alone does
+    rounding = (
+        promised * 1e4 * float(np.finfo(case.seen.loss.raw.dtype).eps)
+    )  # what a hundred roundings of the weights do
     if not (promised > 1e-3 * abs(own[0]) and rounding < abs(own[0]) and stays):
         return []
     return [

@@ -28,10 +28,11 @@ FACTORS = (0.01, 10.0, 100.0, 1e3, 1e4)  # of the optimiser's step, along which 
 class Trial:
     """What the optimiser would do. All steps see the same batch and the same random numbers.
 
-    `ratios` has rms(step) / rms(weight) by parameter, `losses` the loss before each of the steps and after the last, `line`
-    the loss at multiples of the first step, `slope` the change that it promises, gradient · step; `ascent` is the cosine
-    between the gradient and a first step from a new state. Without an optimiser these are empty or NaN. `own` has the losses
-    of steps of Adam, each parameter at a rate that suits its size, and `below` those a little against the gradient.
+    `ratios` has rms(step) / rms(weight) by parameter, `losses` the loss before each of the steps and after the last,
+    `line` the loss at multiples of the first step, `slope` the change that it promises, gradient · step; `ascent` is
+    the cosine between the gradient and a first step from a new state, of which `fresh` has the root mean squares.
+    Without an optimiser these are empty or NaN. `own` has the losses of steps of Adam, each parameter at a rate that
+    suits its size, and `below` those a little against the gradient.
     """
 
     def __init__(
@@ -42,12 +43,14 @@ class Trial:
         optimizer: Optimizer | None,
         seen: Pass,
         random_state: dict[str, int],
+        taken: bool = True,
     ) -> None:
         self._model, self._loss_fn, self._batch, self._state = model, loss_fn, batch, random_state
         self.ratios: dict[str, float] = {}
         self.losses: list[float] = [seen.value]
         self.line: dict[float, float] = {}
         self.slope = self.ascent = math.nan
+        self.fresh: dict[str, float] = {}
         self.own: list[float] = [seen.value]
         self.below: dict[float, float] = {}
         self.predictions: Any = None  # of the last step
@@ -56,6 +59,8 @@ class Trial:
         self._largest: dict[str, float] = {}
         self._names = {id(p): name for name, p in model.named_parameters()}
         self._start = {id(p): p.raw.copy() for p in model.parameters()}
+        if not taken:
+            return
         found = [seen.adjoints[p.node] for p in self._trained(model.parameters(), seen) if p.node is not None]
         if not (found and math.isfinite(seen.value) and all(np.isfinite(g).all() for g in found)):
             return
@@ -83,15 +88,15 @@ class Trial:
         gradients = {id(p): seen.adjoints[p.node] for p in trained if p.node is not None}
         if optimizer.needs_closure:
             return
-        self.ascent = _ascent(optimizer, gradients)
+        self.ascent = self._compare_with_a_new(optimizer, gradients)
         before = {id(p): p.raw.copy() for p in held}
         self._step(optimizer, held, gradients)
         moved = {id(p): p.raw - before[id(p)] for p in trained}
         self.slope = float(sum(np.vdot(gradients[id(p)].astype(np.float64), moved[id(p)]) for p in trained))
         for p in trained:
-            weight = rms(before[id(p)])
-            if id(p) in self._names and weight > 0:
-                self.ratios[self._names[id(p)]] = rms(moved[id(p)]) / weight
+            touched = gradients[id(p)] != 0  # of an embedding, the rows that were used
+            if id(p) in self._names and (weight := rms(before[id(p)][touched])) > 0:
+                self.ratios[self._names[id(p)]] = rms(moved[id(p)][touched]) / weight
         after = {id(p): p.raw.copy() for p in held}
         for factor in FACTORS:
             for p in trained:
@@ -144,6 +149,25 @@ class Trial:
         for p, w, _ in pairs:
             p.store(w.copy())
 
+    def _compare_with_a_new(self, optimizer: Optimizer, gradients: dict[int, Any]) -> float:
+        """The cosine between the gradient and the first step of a new optimiser like this one; NaN if it has no formula."""
+        if not optimizer._has_formula:
+            return math.nan
+        dot = g2 = d2 = 0.0
+        for group in optimizer.param_groups:
+            for p in group["params"]:
+                g = gradients.get(id(p))
+                if g is None or p.raw.dtype.kind != "f":
+                    continue
+                signed = -g if group.get("maximize") else g
+                plain = {**group, "weight_decay": 0.0} if "weight_decay" in group else dict(group)
+                step = optimizer.updated(ARRAY, p.raw, signed, optimizer.first_state(p, group), plain) - p.raw
+                if id(p) in self._names and g.any():
+                    self.fresh[self._names[id(p)]] = rms(step[g != 0])
+                a, b = g.astype(np.float64).ravel(), np.asarray(step, np.float64).ravel()
+                dot, g2, d2 = dot + float(a @ b), g2 + float(a @ a), d2 + float(b @ b)
+        return dot / math.sqrt(g2 * d2) if g2 > 0 and d2 > 0 else math.nan
+
     def _step(self, optimizer: Optimizer, parameters: list[Tensor], gradients: dict[int, Any]) -> None:
         for p in parameters:
             g = gradients.get(id(p))
@@ -170,21 +194,3 @@ class Trial:
 
     def _keep_predictions(self, model: Module, args: Any, output: Any) -> None:
         self.predictions = predicted([Call("", model, args, output)])
-
-
-def _ascent(optimizer: Optimizer, gradients: dict[int, Any]) -> float:
-    """The cosine between the gradient and the first step of a new optimiser like this one; NaN if it has no formula."""
-    if not optimizer._has_formula:
-        return math.nan
-    dot = g2 = d2 = 0.0
-    for group in optimizer.param_groups:
-        for p in group["params"]:
-            g = gradients.get(id(p))
-            if g is None or p.raw.dtype.kind != "f":
-                continue
-            signed = -g if group.get("maximize") else g
-            plain = {**group, "weight_decay": 0.0} if "weight_decay" in group else dict(group)
-            step = optimizer.updated(ARRAY, p.raw, signed, optimizer.first_state(p, group), plain) - p.raw
-            a, b = g.astype(np.float64).ravel(), np.asarray(step, np.float64).ravel()
-            dot, g2, d2 = dot + float(a @ b), g2 + float(a @ a), d2 + float(b @ b)
-    return dot / math.sqrt(g2 * d2) if g2 > 0 and d2 > 0 else math.nan

@@ -27,7 +27,10 @@ def dead_relu(case: Case) -> Iterator[Finding]:
             continue
         n, units = act.inputs.shape
         dead = float(act.dead.mean())
-        expected = max(float(act.always_on.mean()), _dead_by_chance(act))
+        on = float(act.always_on.mean())
+        expected = max(on, _dead_by_chance(act))
+        if on > 0 and dead + on > 0.95:  # no unit tells examples apart: which sign it has is a coin's toss
+            expected = 0.5
         if n < _EXAMPLES or (units < _FEW and dead < 1):
             continue
         if not (dead > 0.5 and dead > 3 * expected):
@@ -59,6 +62,20 @@ def _dead_finding(case: Case, act: Activation, dead: float, expected: float) -> 
             "Start the biases at zero.",
             f"nn.init.zeros_({written(bias)})",
             {"dead": dead, "expected": expected, "bias": float(offset.mean())},
+        )  # fmt: skip
+    moved = {
+        use.parameter: case.trial.fresh[use.parameter] * max(inputs_of(use), 1) ** 0.5
+        for use in case.graph.weight_uses
+        if use.parameter in case.trial.fresh
+    }
+    if moved and (largest := max(moved.values())) > 1:
+        return Finding(
+            "learning rate too large", "optimizer",
+            f"{evidence} One first step of such an optimiser moves weights by {largest:.3g} times the size at which they start.",
+            "Steps that were too large have pushed the weighted sums below zero for good.",
+            "Lower the learning rate, and draw the weights anew.",
+            f"optimizer = mg.optim.{type(case.optimizer).__name__}(model.parameters(), lr=1e-3)",
+            {"dead": dead, "expected": expected, "step": largest},
         )  # fmt: skip
     return Finding(
         "dead relu", named(layer), evidence,

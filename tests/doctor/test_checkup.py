@@ -1,0 +1,29 @@
+"""`microgradient train` asks the doctor at the start, and when a loss is no longer finite."""
+
+import pytest
+
+from microgradient.train import session
+
+
+@pytest.mark.parametrize("options", [(), ("--no-compile",)])
+def test_a_run_has_the_same_bits_with_and_without_it(run, tmp_path, monkeypatch, options):
+    code, out, _ = run("train", "two-layer", "--epochs", 3, "--out", "with", *options)
+    assert code == 0
+    assert [line for line in out.splitlines() if line.startswith("doctor: healthy: loss ")]
+    monkeypatch.setattr(session, "checkup", lambda *args: [])
+    code, out, _ = run("train", "two-layer", "--epochs", 3, "--out", "without", *options)
+    assert (code, "doctor" in out) == (0, False)
+    a, b = (next((tmp_path / name).glob("model.*")).read_bytes() for name in ("with", "without"))
+    assert a == b
+
+
+def test_a_run_that_goes_wrong_is_examined(run):
+    code, out, error = run("train", "digits", "--lr", 1e30, "--optimizer", "sgd", "--no-compile")
+    assert code != 0
+    assert "MG170" in error
+    assert out.count("doctor: ") == 2
+
+
+def test_recipes_without_batches_of_examples_are_not(run):
+    code, out, _ = run("train", "gridworld", "--epochs", 1)
+    assert (code, "doctor" in out) == (0, False)
