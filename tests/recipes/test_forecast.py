@@ -137,6 +137,18 @@ def test_forecast_resumes_predicts_and_refuses(tmp_path, own, quick, monkeypatch
     check_missing_package(monkeypatch, "forecast", "statsmodels")
 
 
+def test_arima_goes_on_from_its_state(monkeypatch):
+    """The forecasts are those of filtering all that came before, but nothing is filtered twice."""
+    from statsmodels.tsa.statespace.sarimax import SARIMAX, SARIMAXResults
+
+    series = np.cumsum(np.random.default_rng(3).normal(size=90))
+    fit = SARIMAX(series[:70], order=(1, 1, 1), trend="c").fit(disp=0)
+    expected = [fit.apply(series[:place]).forecast(6) for place in range(70, 85)]
+    for again in ("append", "apply"):
+        monkeypatch.setattr(SARIMAXResults, again, lambda *_, **__: pytest.fail("filtered again"))
+    np.testing.assert_allclose(forecast_baseline._rolled(fit, series, 70, 6, roots=False), expected, rtol=1e-9)
+
+
 @pytest.mark.parametrize("factor", [2.0**70, 2.0**-80, 2.0**300])
 def test_another_unit_changes_nothing(tmp_path, own, quick, factor):
     lines = [line.split(",") for line in Path(own).read_text().split()[1:]]

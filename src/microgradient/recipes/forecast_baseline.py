@@ -58,5 +58,7 @@ def _rolled(fit: Any, known: Series, start: int, ahead: int, roots: bool) -> Ser
         forecast = fit.get_forecast(ahead)
         mean = forecast.predicted_mean
         forecasts.append(np.maximum(mean, 0) ** 2 + forecast.var_pred_mean if roots else mean)
-        fit = fit.append(known[place : place + 1], refit=False)
+        fit = fit.extend(
+            known[place : place + 1]
+        )  # goes on from the state; `append` would filter all of the series again
     return np.array(forecasts)
