@@ -225,6 +225,12 @@ def test_text_falls_below_the_bigram_model(tmp_path):
     assert any("below the bigram model's" in line for line in said)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+def test_texts_are_read_by_their_marks(tmp_path, encoding):
+    (tmp_path / "t.txt").write_bytes("Zoë\r\nAnna\n".encode(encoding))
+    assert load_text(str(tmp_path / "t.txt")) == "Zoë\nAnna\n"
+
+
 def test_the_default_text_is_long_and_has_no_paragraph_twice():
     text = load_text(None)
     assert len(text) > 250_000

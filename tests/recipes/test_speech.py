@@ -144,6 +144,12 @@ def test_bad_recordings_get_one_sentence(tmp_path, tones, capsys, monkeypatch):
     ):
         refused(good[:24] + rate.to_bytes(4, "little") + good[28:], words)
     refused(good[:44], "is cut off")
+    (tmp_path / "folder" / "13.wav").write_bytes(b"")
+    refused(good, r"13\.wav is not a WAV file.*it ends too early")
+    (tmp_path / "folder" / "14.wav").write_bytes(b"")
+    refused(good, r"13\.wav is not a WAV file.* 1 more of 3 files can't be read\.")
+    for name in ("13.wav", "14.wav"):
+        (tmp_path / "folder" / name).unlink()
     refused(good[:40] + bytes(4), "holds no sound")
     with wave.open(str(tmp_path / "wide.wav"), "wb") as file:
         file.setparams((1, 3, 8000, 0, "NONE", ""))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..errors import DataError
 from .csv_file import read_file
 from .installed import require
+from .text_encoding import as_marked
 
 
 def load_digits() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -43,10 +44,11 @@ def load_names() -> list[str]:
 
 
 def load_text(path: str | None) -> str:
-    """The text of a UTF-8 file, or by default the topics of Python's `help()`, about 370,000 characters. Many of their
-    paragraphs occur in several topics; here each is kept once, so that held-out text is not text that was learnt.
+    """The text of a file in UTF-8, or in UTF-16 or UTF-32 with a byte-order mark; by default the topics of Python's `help()`,
+    about 370,000 characters. Many of their paragraphs occur in several topics; here each is kept once, so that held-out text
+    is not text that was learnt.
 
-    Raises `DataError` (MG180) for a file that is missing, empty or not UTF-8 text.
+    Raises `DataError` (MG180) for a file that is missing, empty or no such text.
 
     >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory
@@ -60,8 +62,9 @@ def load_text(path: str | None) -> str:
 
         paragraphs = "\n\n".join(topics[name] for name in sorted(topics)).split("\n\n")
         return "\n\n".join({" ".join(paragraph.split()): paragraph for paragraph in paragraphs}.values())
+    content = read_file(Path(path), "a text file")
     try:
-        text = read_file(Path(path), "a text file").decode("utf-8-sig")
+        text = marked[0] if (marked := as_marked(content, Path(path))) else content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         byte = f"byte {error.start:,} is 0x{error.object[error.start]:02x}"
         raise DataError("MG180", f"{path} is not UTF-8 text: {byte}. Save it as UTF-8.") from error

@@ -106,5 +106,5 @@ def _float(value: float) -> float:
 def _text(value: Any, name: str) -> str:
     if isinstance(value, dict | list | set | tuple | np.ndarray | complex | bytes):
         raise ArgumentTypeError("MG147", f"A cell of the column {name!r} is a {type(value).__name__}: argument must be a string "
-                                         "or a number.")  # fmt: skip
+                                         "or a number. Take it apart into columns, or make it one text.")  # fmt: skip
     return "" if value is None else str(value).strip()

@@ -36,11 +36,11 @@ def decode(content: bytes, path: Path, encoding: str | None = None) -> tuple[str
     if encoding is not None:
         text, note = _decode_as(content, path, encoding), f"read as {encoding}, as asked"
     else:
-        text, note = _as_marked(content, path) or _as_wide(content) or _as_bytes(content.rstrip(b"\x1a"), path)
+        text, note = as_marked(content, path) or _as_wide(content) or _as_bytes(content.rstrip(b"\x1a"), path)
     return text.rstrip("\x1a"), note
 
 
-def _as_marked(content: bytes, path: Path) -> tuple[str, str] | None:
+def as_marked(content: bytes, path: Path) -> tuple[str, str] | None:
     """The text if it begins with the byte-order mark of UTF-32 or UTF-16."""
     for name, marks in _MARKS.items():
         if content.startswith(marks):

@@ -103,7 +103,16 @@ class SpeechPredictor(Predictor):
     def read(self, names: Sequence[str]) -> list[NDArray[np.float32]]:
         files = wav_files(names)
         self.names = [file.name for file in files]
-        return [read_wav(file, RATE) for file in files]
+        sounds, faults = [], []
+        for file in files:
+            try:
+                sounds.append(read_wav(file, RATE))
+            except DataError as error:
+                faults.append(error)
+        if faults:
+            more = f" {len(faults) - 1} more of {len(files)} files can't be read." if len(faults) > 1 else ""
+            raise DataError(faults[0].code, faults[0].message + more)
+        return sounds
 
     def rows(self, inputs: Any, predicted: Any) -> tuple[list[str], list[list[Any]]]:
         columns = zip(self.names, predicted["digits"], predicted["probability"], strict=True)
