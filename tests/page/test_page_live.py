@@ -59,7 +59,7 @@ def watched(session, visitor):
 
 
 @pytest.mark.parametrize(
-    ("name", "options"), [("two-layer", {"epochs": 30}), ("digits", {"epochs": 1, "model": "mlp"})]
+    ("name", "options"), [("two-layer", {"epochs": 30}), ("digits", {"epochs": 1})]
 )
 def test_who_watches_changes_nothing(tmp_path, name, options):
     unseen = session(tmp_path / "unseen", name, **options)
@@ -129,3 +129,24 @@ def test_a_run_that_is_stopped_does_not_stay_paused(tmp_path):
     run.paused = True
     run.follow(1, 0.5, lambda: True)
     made.folder.release()
+
+
+def test_the_doctor_sees_the_next_step_and_changes_nothing(tmp_path):
+    unseen = session(tmp_path / "unseen", "digits", epochs=1)
+    unseen.run(lambda line: None)
+
+    def visitor(run, ask):
+        until(lambda: ask["run"]()["step"] == 1)
+        return ask["doctor"]()
+
+    seen = session(tmp_path / "seen", "digits", epochs=1)
+    found = watched(seen, visitor)
+    assert found["findings"] == []
+    assert found["layers"]
+    for key, value in weights(unseen).items():
+        assert np.array_equal(value, weights(seen)[key])
+
+
+def test_the_doctor_says_whom_it_does_not_examine(tmp_path):
+    with pytest.raises(MicrogradientError, match="network of Values"):
+        watched(session(tmp_path, "moons", epochs=1), lambda run, ask: ask["doctor"]())

@@ -34,6 +34,11 @@ export interface Picture {
   value: Number[][] | null; gradient: Number[][] | null;
 }
 
+export interface Diagnosis {
+  loss: number | null; text: string;
+  findings: { rule: string; subject: string; evidence: string; cause: string; change: string; code: string }[];
+  layers: Record<string, string | number | null>[];
+}
 export interface PathsTold {
   name: string; of: string; count: string; left: string; exact: boolean; total: Told; gradient: Told; rest: Told;
   muted: { use: number; text: string }[];

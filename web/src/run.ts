@@ -1,6 +1,7 @@
 // A training run: its curves as they grow, pause and single steps, and the graph of the very next step.
 import uPlot from "uplot";
-import type { Run, Source } from "./data";
+import type { Diagnosis, Run, Source } from "./data";
+import { diagnosis } from "./doctor";
 import { announce, byId, element } from "./dom";
 import { written } from "./numbers";
 
@@ -14,6 +15,11 @@ export class RunView {
   private pictures = element("div", { class: "pictures" });
   private pause = this.button("Pause", () => this.tell(this.last.paused ? "resume" : "pause"));
   private step = this.button("One step", () => this.tell("step"));
+  private ask = this.button("Ask the doctor", async () => {
+    this.found.replaceChildren(diagnosis(await this.source.tell<Diagnosis>("doctor")));
+    announce(this.found.innerText);
+  });
+  private found = element("div");
   private open = this.button("Open the next step", () => this.openStep());
   private plot: uPlot | null = null;
   private last: Run;
@@ -22,7 +28,7 @@ export class RunView {
     this.last = run;
     byId("run").append(
       element("h2", {}, run.name), element("p", { class: "facts" }, run.command), this.told,
-      element("div", { class: "history" }, this.pause, this.step, this.open), this.message, this.curve, this.pictures, this.table,
+      element("div", { class: "history" }, this.pause, this.step, this.open, this.ask), this.message, this.found, this.curve, this.pictures, this.table,
     );
     for (const name of run.pictures) {
       this.pictures.append(this.button(`Draw ${name}`, async () => {

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError
+from ..explain.doctor import doctor
 from ..explain.doctor.snapshot import left_as_it_was
 from ..explain.sweep import sweep_of
 from ..explain.trace import trace
@@ -53,6 +54,7 @@ class Run:
             "resume": lambda words: self._set(paused=False),
             "step": lambda words: self._set(paused=True, single=True),
             "open": lambda words: self._ask(self.open_step),
+            "doctor": lambda words: self._ask(self.diagnosis),
             "picture": lambda words: self._ask(lambda: self._picture(str(words.get("name", "")))),
             **{name: self._of_graph(name) for name in ("graph", "why", "array", "change", "sweep", "paths")},
         }
@@ -94,12 +96,7 @@ class Run:
 
         Of a recipe that computes with single numbers it is the graph of its `worked_examples` first ones.
         """
-        position = self.folder.run.position
-        epoch, batch = position.epoch, position.batch
-        batches = self.recipe.batches(epoch)
-        if batch >= len(batches):
-            epoch, batch = epoch + 1, 0
-            batches = self.recipe.batches(epoch)
+        examples = self._next_examples()
         model = self.recipe.model if isinstance(self.recipe.model, Module) else None
         optimizer = self.optimizer if isinstance(self.optimizer, Optimizer) else None
         kept: AbstractContextManager[None] = left_as_it_was(model, optimizer)  # type: ignore[arg-type]
@@ -107,7 +104,6 @@ class Run:
             self.recipe.model.train()
             for parameter in self.recipe.model.parameters():
                 parameter.grad = None if model is not None else 0.0
-            examples = batches[batch]
             count = len(examples) if model is not None else self.recipe.worked_examples
             with trace():
                 loss = self.recipe.loss(examples[:count])
@@ -116,6 +112,23 @@ class Run:
         self.shown = f"{count} of {len(examples)} examples" if count < len(examples) else ""
         self.opened += 1
         return self.opened
+
+    def diagnosis(self) -> dict[str, Any]:
+        """What `mg.doctor` finds on the batch of the next step."""
+        if not isinstance(self.recipe.model, Module):
+            raise ArgumentError(
+                "MG188", f"The doctor examines an nn.Module; {self.recipe.name} is a network of Values."
+            )
+        optimizer = self.optimizer if isinstance(self.optimizer, Optimizer) else None
+        with left_as_it_was(self.recipe.model, optimizer), np.errstate(all="ignore"):  # what makes a batch may draw numbers
+            batch = self.recipe.batch(self._next_examples())
+            found = doctor(self.recipe.model, lambda model, batch: self.recipe.batch_loss(*batch), batch, optimizer)
+        return {**json.loads(found.to_json()), "text": found.text()}
+
+    def _next_examples(self) -> Any:
+        position = self.folder.run.position
+        batches = self.recipe.batches(position.epoch)
+        return batches[position.batch] if position.batch < len(batches) else self.recipe.batches(position.epoch + 1)[0]
 
     def _serve(self, question: Callable[[], Any], answer: list[Any], answered: threading.Event) -> None:
         try:

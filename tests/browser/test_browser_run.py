@@ -1,0 +1,51 @@
+"""A training run in the browser: its curve grows, it pauses and steps, a step is opened, the doctor is asked."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+
+def text(browser, selector):
+    found = "const found = document.querySelector(arguments[0]); return found ? found.innerText : ''"
+    return browser.execute_script(found, selector)
+
+
+def until(browser, condition):
+    return WebDriverWait(browser, 60).until(lambda _: condition())
+
+
+def press(browser, name):
+    browser.find_element(By.XPATH, f"//button[text()='{name}']").click()
+
+
+@pytest.fixture
+def run(browser, tmp_path):
+    words = ["train", "digits", "--epochs", "100000", "--view", "--out", str(tmp_path / "run")]
+    process = subprocess.Popen([sys.executable, "-u", "-m", "microgradient", *words], stdout=subprocess.PIPE, text=True)
+    browser.get(process.stdout.readline().strip())
+    yield process
+    process.terminate()
+    process.communicate(timeout=60)
+    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+def test_a_run(browser, run):
+    until(browser, lambda: "loss" in text(browser, "#run-told"))
+    press(browser, "Pause")
+    until(browser, lambda: text(browser, "#run-told").startswith("paused"))
+    before = text(browser, "#run-told")
+    press(browser, "One step")
+    until(browser, lambda: text(browser, "#run-told") != before)
+    assert text(browser, "#run-told").startswith("paused")
+    press(browser, "Ask the doctor")
+    until(browser, lambda: "Linear" in text(browser, "#diagnosis"))
+    press(browser, "Open the next step")
+    until(browser, lambda: "∂loss/∂loss" in text(browser, "#why h2"))
+    press(browser, "Run")
+    press(browser, "Resume")
+    until(browser, lambda: text(browser, "#run-told").startswith("training"))
