@@ -164,7 +164,7 @@ def sigmoid_cnn_of_eight_layers():
 def rnn_that_forgets():
     model = rnn_of(nn.RNN)
     nn.init.normal_(model.core.weight_hh_l0, std=0.005)
-    return model, ce, (tokens(16, 30)[0], mg.asarray(np.arange(16) % 4)), adam(model)
+    return model, ce, (tokens(16, 30)[0], mg.asarray(np.arange(16) % 4)), sgd(model, 0.01)
 
 
 @patient("vanishing gradient")
