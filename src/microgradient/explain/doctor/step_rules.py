@@ -144,7 +144,7 @@ def large_rate(case: Case) -> Iterator[Finding]:
         return
     start = trial.losses[0]
     tail = float(np.median(trial.losses[-4:]))
-    higher = not all(map(math.isfinite, trial.losses)) or tail > start
+    higher = not all(map(math.isfinite, trial.losses)) or tail > start + 0.05 * abs(start)
     rises = max(trial.losses[1:4]) - start > max(abs(start), abs(trial.slope))
     found = (ratio > LARGE_STEP and higher) or (ratio > 2 and rises) or ratio > REPLACING_STEP
     if not (found and trial.line.get(0.01, math.inf) < start):
