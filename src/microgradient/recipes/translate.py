@@ -98,14 +98,15 @@ class TranslatePredictor(Writer):
 
 
 class Translate(WriterRecipe):
-    """By default each number and each date is in one part, in digits and in words, and is translated both ways: 500 are held
-    out, 300 choose the epoch. With `--pair en-fr` or `--pair en-zh_Hans`, an eighth of the messages of Django of up to 80
-    characters is held out in all languages, a sixteenth chooses the epoch; the rest, longer ones in sentences and plurals too,
-    is less than eight hundred texts to learn from. The baseline is a memory: of all training texts the nearest one, and what
-    that one means, with the placeholders of the source; of the made forms it is never quite right, as no two mean the same.
-    With so few messages the Transformer alone is about as good as the memory and does not reach the draft of phrases that it
-    reads: the gain over the memory comes from the draft and from the choice between it and the neighbours, and what the
-    Transformer writes adds little or nothing to that. Sizes, rates and weights were chosen on other seeds.
+    """By default each number below a million and each date of the years 1100 to 2099 is in one part, in digits and in words,
+    and is translated both ways: 500 are held out, 300 choose the epoch. With `--pair en-fr` or `--pair en-zh_Hans`, an eighth
+    of the messages of Django of up to 80 characters is held out in all languages, a sixteenth chooses the epoch; the rest,
+    longer ones in sentences and plurals too, is less than eight hundred texts to learn from. The baseline is a memory: of all
+    training texts the nearest one, and what that one means, with the placeholders of the source; of the made forms it is never
+    quite right, as no two mean the same. With so few messages the Transformer alone is about as good as the memory and does not
+    reach the draft of phrases that it reads: the gain over the memory comes from the draft and from the choice between it and
+    the neighbours, and what the Transformer writes adds little or nothing to that. Sizes, rates and weights were chosen on
+    other seeds.
 
     Run it by `microgradient train translate`.
     """
