@@ -58,9 +58,7 @@ def watched(session, visitor):
     return found[0]
 
 
-@pytest.mark.parametrize(
-    ("name", "options"), [("two-layer", {"epochs": 30}), ("digits", {"epochs": 1})]
-)
+@pytest.mark.parametrize(("name", "options"), [("two-layer", {"epochs": 30}), ("digits", {"epochs": 1})])
 def test_who_watches_changes_nothing(tmp_path, name, options):
     unseen = session(tmp_path / "unseen", name, **options)
     unseen.run(lambda line: None)

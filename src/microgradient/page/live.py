@@ -120,7 +120,10 @@ class Run:
                 "MG188", f"The doctor examines an nn.Module; {self.recipe.name} is a network of Values."
             )
         optimizer = self.optimizer if isinstance(self.optimizer, Optimizer) else None
-        with left_as_it_was(self.recipe.model, optimizer), np.errstate(all="ignore"):  # what makes a batch may draw numbers
+        with (
+            left_as_it_was(self.recipe.model, optimizer),
+            np.errstate(all="ignore"),
+        ):  # what makes a batch may draw numbers
             batch = self.recipe.batch(self._next_examples())
             found = doctor(self.recipe.model, lambda model, batch: self.recipe.batch_loss(*batch), batch, optimizer)
         return {**json.loads(found.to_json()), "text": found.text()}
