@@ -174,3 +174,20 @@ def test_axe_finds_nothing(browser, view, scheme):
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
     page.close()
     assert [(v["id"], [node["html"] for node in v["nodes"]][:3]) for v in found["violations"]] == []
+
+
+def test_what_is_chosen_elsewhere_is_in_sight_in_the_graph(browser):
+    """The node that a card is of lies within the drawing when one comes back to it: a click there opens the same card."""
+    page = View(of_values())
+    opened(browser, page.url)
+    browser.find_element(By.XPATH, "//button[text()='List']").click()
+    browser.find_element(By.XPATH, "//button[text()='a']").click()
+    until(browser, lambda: text(browser, "#why h2").startswith("∂L/∂a"))
+    browser.find_element(By.XPATH, "//button[text()='Graph']").click()
+    colours = """
+        const canvas = document.getElementById("graph"), pen = canvas.getContext("2d");
+        return new Set(new Uint32Array(pen.getImageData(0, 0, canvas.width, canvas.height).data.buffer)).size
+    """
+    until(browser, lambda: browser.execute_script(colours) > 50)  # text has many shades
+    page.close()
+    no_errors(browser)

@@ -85,6 +85,7 @@ def test_who_watches_changes_nothing(tmp_path, name, options):
         assert np.array_equal(value, weights(seen)[key])
 
 
+@pytest.mark.slow
 def test_the_opened_step_is_the_next_one(tmp_path):
     """Its loss is the one that the run then has."""
 
@@ -129,6 +130,7 @@ def test_a_run_that_is_stopped_does_not_stay_paused(tmp_path):
     made.folder.release()
 
 
+@pytest.mark.slow
 def test_the_doctor_sees_the_next_step_and_changes_nothing(tmp_path):
     unseen = session(tmp_path / "unseen", "digits", epochs=1)
     unseen.run(lambda line: None)

@@ -47,14 +47,22 @@ export class GraphView {
     this.selected = node;
     const at = this.graph.nodes[node];
     const { clientWidth: wide, clientHeight: high } = this.canvas;
+    if (!wide) return; // another view is shown
     const left = at.x * this.scale + this.x, top = at.y * this.scale + this.y;
     if (left < 20 || left + at.w * this.scale > wide - 20) this.x = wide / 2 - (at.x + at.w / 2) * this.scale;
     if (top < 20 || top + at.h * this.scale > high - 20) this.y = high / 2 - (at.y + at.h / 2) * this.scale;
     this.draw();
   }
 
+  // The view is shown again, after another one: in the place where it was, if it had one.
+  show(): void {
+    if (this.canvas.width !== this.canvas.clientWidth * devicePixelRatio) this.fit();
+    this.select(this.selected);
+  }
+
   fit(): void {
     const { clientWidth: wide, clientHeight: high } = this.canvas;
+    if (!wide) return;
     const whole = this.graph.groups[0];
     this.canvas.width = wide * devicePixelRatio;
     this.canvas.height = high * devicePixelRatio;
@@ -249,11 +257,11 @@ export class GraphView {
       return;
     }
     const closed = shown.find((s) => s.kind === "group" && within(this.graph.groups[s.id]));
-    if (closed) this.show(this.graph.groups[closed.id]);
+    if (closed) this.enter(this.graph.groups[closed.id]);
   }
 
   // Zoom so that a group fills the view.
-  private show(group: Group): void {
+  private enter(group: Group): void {
     const { clientWidth: wide, clientHeight: high } = this.canvas;
     this.scale = Math.min(1.2, Math.max((OPENED + 1) / group.w, 0.9 * Math.min(wide / group.w, high / group.h)));
     this.x = wide / 2 - (group.x + group.w / 2) * this.scale;

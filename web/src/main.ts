@@ -32,6 +32,7 @@ async function start(): Promise<void> {
   const list = new NodeList(graph, steps, (node) => card.open(node, null));
   document.title = `∂${graph.of} · Microgradient`;
   rail(run ? ["Run", ...VIEWS] : VIEWS, first, (shown) => {
+    if (shown === "Graph") view.show();
     if (shown === "List") list.show();
     if (shown === "Paths") paths.again();
   });
