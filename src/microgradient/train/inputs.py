@@ -29,7 +29,7 @@ def as_texts(inputs: Any, what: str = "texts", example: str = "[text]") -> list[
             raise ArgumentTypeError(
                 "MG147", f"Expected a list of {what}, and at place {place} of it is {type_name(text)}."
             )
-    return found
+    return [str(text) for text in found]
 
 
 def as_numbers(
