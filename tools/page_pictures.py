@@ -54,7 +54,7 @@ def run(browser: webdriver.Chrome) -> None:
             [sys.executable, "-u", "-m", "microgradient", *words], stdout=subprocess.PIPE, text=True
         )
         assert process.stdout is not None
-        browser.get(process.stdout.readline().strip())
+        browser.get(next(line.strip() for line in process.stdout if line.startswith("http://")))
         until(lambda: steps_done(browser) >= 100)
         press(browser, "Pause")
         press(browser, "Draw boundary")

@@ -27,7 +27,7 @@ def press(browser, name):
 def run(browser, tmp_path):
     words = ["train", "digits", "--epochs", "100000", "--view", "--out", str(tmp_path / "run")]
     process = subprocess.Popen([sys.executable, "-u", "-m", "microgradient", *words], stdout=subprocess.PIPE, text=True)
-    browser.get(process.stdout.readline().strip())
+    browser.get(next(line.strip() for line in process.stdout if line.startswith("http://")))
     yield process
     process.terminate()
     process.communicate(timeout=60)
