@@ -16,10 +16,10 @@ from microgradient.page.document import document
 
 def overlap(a, b):
     return (
-        a["x"] < b["x"] + b["w"] - 0.2
-        and b["x"] < a["x"] + a["w"] - 0.2
-        and a["y"] < b["y"] + b["h"] - 0.2
-        and b["y"] < a["y"] + a["h"] - 0.2
+        a["x"] < b["x"] + b["w"] - 1e-4
+        and b["x"] < a["x"] + a["w"] - 1e-4
+        and a["y"] < b["y"] + b["h"] - 1e-4
+        and b["y"] < a["y"] + a["h"] - 1e-4
     )
 
 
@@ -29,10 +29,10 @@ def checked(graph):
         assert nodes[use["from"]]["x"] < nodes[use["to"]]["x"]
     for box in [*nodes, *groups[1:]]:
         outer = groups[box["group"]]
-        assert outer["x"] <= box["x"]
-        assert outer["y"] <= box["y"]
-        assert box["x"] + box["w"] <= outer["x"] + outer["w"] + 0.2
-        assert box["y"] + box["h"] <= outer["y"] + outer["h"] + 0.2
+        assert outer["x"] <= box["x"] + 1e-4
+        assert outer["y"] <= box["y"] + 1e-4
+        assert box["x"] + box["w"] <= outer["x"] + outer["w"] + 1e-4
+        assert box["y"] + box["h"] <= outer["y"] + outer["h"] + 1e-4
     inside = lambda k: [box for box in [*nodes, *groups] if box["group"] == k]
     for k in range(len(groups)):
         assert not any(overlap(a, b) for a, b in itertools.combinations(inside(k), 2))
@@ -62,4 +62,29 @@ def test_a_layer_that_is_called_twice_is_two_boxes():
         loss.backward()
     graph = document(sweep_of(loss, {"layer": layer, "loss": loss}))
     assert [group["path"] for group in graph["groups"]].count("layer") == 2
+    checked(graph)
+
+
+def test_equal_blocks_in_a_row_are_one_box():
+    from microgradient import nn
+
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner, self.norm = nn.Linear(4, 4), nn.LayerNorm(4)
+
+        def forward(self, x):
+            return x + mg.tanh(self.inner(self.norm(x)))
+
+    model = nn.Sequential(nn.Linear(4, 4), *(Block() for _ in range(12)), nn.Linear(4, 2))
+    with mg.trace():
+        loss = mg.mean(model(mg.ones((3, 4))) ** 2)
+        loss.backward()
+    graph = document(sweep_of(loss, {"model": model, "loss": loss}))
+    folded = [k for k, group in enumerate(graph["groups"]) if group["kind"] == "Block ×12"]
+    assert len(folded) == 1
+    assert graph["groups"][folded[0]]["path"] == "model.1 … model.12"
+    assert [group["path"] for group in graph["groups"] if group["group"] == folded[0]] == [
+        f"model.{k}" for k in range(1, 13)
+    ]
     checked(graph)

@@ -1,11 +1,12 @@
 // The graph on a canvas: boxes of layers that open as one zooms in, operations within, edges as wide as what flows back.
-import type { Graph, GraphNode, Group } from "./data";
+import type { Graph, GraphNode, Group, Place } from "./data";
 import { announce } from "./dom";
 import { brief, signed } from "./numbers";
 import type { Steps } from "./steps";
 
 const OPENED = 220; // pixels: a group that is wider shows what is inside
-const READABLE = 0.55; // scale from which nodes have text
+const READABLE = 72; // pixels: from this width on nodes have text
+const SMALL = 60; // nodes: these are drawn to be read at once
 const CURVED = 4000; // edges at most that are drawn as curves
 
 interface Colours { text: string; quiet: string; line: string; ground: string; box: string; accent: string; up: string; down: string }
@@ -21,6 +22,7 @@ export class GraphView {
   private colours!: Colours;
   private users: number[][];
   private parents: number[][];
+  private finest: number; // how much smaller than others the smallest node is
 
   constructor(readonly canvas: HTMLCanvasElement, readonly graph: Graph, readonly steps: Steps, readonly open: (node: number) => void) {
     this.pen = canvas.getContext("2d")!;
@@ -31,6 +33,7 @@ export class GraphView {
       this.users[use.from].push(use.to);
       this.parents[use.to].push(use.from);
     }
+    this.finest = 132 / graph.nodes.reduce((least, node) => Math.min(least, node.w), 132);
     new ResizeObserver(() => this.fit()).observe(canvas.parentElement!);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.readColours());
     this.readColours();
@@ -42,16 +45,22 @@ export class GraphView {
     });
   }
 
-  // Show a node, moving as little as is needed.
+  // Show a node, large enough to be read, moving as little as is needed.
   select(node: number): void {
     this.selected = node;
-    const at = this.graph.nodes[node];
     const { clientWidth: wide, clientHeight: high } = this.canvas;
     if (!wide) return; // another view is shown
-    const left = at.x * this.scale + this.x, top = at.y * this.scale + this.y;
-    if (left < 20 || left + at.w * this.scale > wide - 20) this.x = wide / 2 - (at.x + at.w / 2) * this.scale;
-    if (top < 20 || top + at.h * this.scale > high - 20) this.y = high / 2 - (at.y + at.h / 2) * this.scale;
+    const at = this.graph.nodes[node];
+    if (at.w * this.scale < READABLE && this.graph.nodes.length > SMALL) this.scale = 110 / at.w;
+    const box = this.screen(at);
+    if (box.x < 20 || box.x + box.w > wide - 20) this.x = wide / 2 - (at.x + at.w / 2) * this.scale;
+    if (box.y < 20 || box.y + box.h > high - 20) this.y = high / 2 - (at.y + at.h / 2) * this.scale;
     this.draw();
+  }
+
+  // Where a place of the layout is on the canvas. Computed here and not by the canvas, whose numbers have 24 bits.
+  private screen(place: Place): Place {
+    return { x: place.x * this.scale + this.x, y: place.y * this.scale + this.y, w: place.w * this.scale, h: place.h * this.scale };
   }
 
   // The view is shown again, after another one: in the place where it was, if it had one.
@@ -67,14 +76,14 @@ export class GraphView {
     this.canvas.width = wide * devicePixelRatio;
     this.canvas.height = high * devicePixelRatio;
     this.scale = Math.min(1.2, wide / whole.w, high / whole.h);
-    if (this.graph.nodes.length < 60) this.scale = Math.max(this.scale, READABLE);
+    if (this.graph.nodes.length <= SMALL) this.scale = Math.max(this.scale, READABLE / this.graph.nodes[0].w);
     this.x = Math.min((wide - whole.w * this.scale) / 2, wide > whole.w * this.scale ? Infinity : 0);
     this.y = (high - whole.h * this.scale) / 2;
     this.draw();
   }
 
   zoom(factor: number, cx = this.canvas.clientWidth / 2, cy = this.canvas.clientHeight / 2): void {
-    const to = Math.min(4, Math.max(0.002, this.scale * factor));
+    const to = Math.min(4 * this.finest, Math.max(0.01, this.scale * factor));
     this.x = cx - (cx - this.x) * to / this.scale;
     this.y = cy - (cy - this.y) * to / this.scale;
     this.scale = to;
@@ -110,15 +119,14 @@ export class GraphView {
   private paint(): void {
     const { pen, colours } = this;
     const ratio = devicePixelRatio;
-    pen.setTransform(1, 0, 0, 1, 0, 0);
+    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     pen.fillStyle = colours.ground;
-    pen.fillRect(0, 0, this.canvas.width, this.canvas.height);
-    pen.setTransform(this.scale * ratio, 0, 0, this.scale * ratio, this.x * ratio, this.y * ratio);
+    pen.fillRect(0, 0, this.canvas.clientWidth, this.canvas.clientHeight);
     const shown = this.shown();
     const closed = new Set(shown.filter((s) => s.kind === "group").map((s) => s.id));
-    this.graph.groups.forEach((group, k) => k > 0 && (closed.has(k) || !this.hidden(group, closed)) && this.paintGroup(group, closed.has(k)));
+    this.graph.groups.forEach((group, k) => k > 0 && (closed.has(k) || !this.hidden(group, closed)) && this.paintGroup(group, this.screen(group), closed.has(k)));
     this.paintEdges(shown);
-    this.graph.nodes.forEach((node, k) => shown[k].kind === "node" && this.visible(node) && this.paintNode(node, k));
+    this.graph.nodes.forEach((node, k) => shown[k].kind === "node" && this.visible(this.screen(node)) && this.paintNode(node, this.screen(node), k));
   }
 
   private hidden(group: Group, closed: Set<number>): boolean {
@@ -126,33 +134,34 @@ export class GraphView {
     return false;
   }
 
-  private visible(place: { x: number; y: number; w: number; h: number }): boolean {
-    const left = place.x * this.scale + this.x, top = place.y * this.scale + this.y;
-    return left < this.canvas.clientWidth && top < this.canvas.clientHeight && left + place.w * this.scale > 0 && top + place.h * this.scale > 0;
+  private visible(box: Place): boolean {
+    return box.x < this.canvas.clientWidth && box.y < this.canvas.clientHeight && box.x + box.w > 0 && box.y + box.h > 0;
   }
 
-  private paintGroup(group: Group, closed: boolean): void {
-    if (!this.visible(group)) return;
+  private paintGroup(group: Group, box: Place, closed: boolean): void {
+    if (!this.visible(box) || box.w < 2) return;
     const { pen, colours } = this;
-    pen.lineWidth = 1 / this.scale;
+    pen.lineWidth = 1;
     pen.strokeStyle = colours.line;
     pen.fillStyle = closed ? colours.box : "transparent";
     pen.beginPath();
-    pen.roundRect(group.x, group.y, group.w, group.h, 6);
+    pen.roundRect(box.x, box.y, box.w, box.h, Math.min(6, box.w / 8));
     pen.fill();
     pen.stroke();
-    const size = Math.max(13 / this.scale, 0);
-    if (group.w * this.scale < 24) return;
+    if (box.w < 24) return;
+    const name = group.path.split(" … ").map((path) => path.split(".").pop()).join("…");
     pen.fillStyle = colours.quiet;
-    pen.font = `${size}px system-ui, sans-serif`;
     pen.textAlign = "left";
     pen.textBaseline = "top";
-    const name = group.path.split(".").pop()!;
     pen.save();
     pen.beginPath();
-    pen.rect(group.x, group.y, group.w, group.h);
+    pen.rect(box.x, box.y, box.w, box.h);
     pen.clip();
-    pen.fillText(`${name} ${group.kind}`, group.x + 6 / this.scale, group.y + 5 / this.scale);
+    pen.font = "13px system-ui, sans-serif";
+    if (closed && box.h > 34) {
+      pen.fillText(name, box.x + 6, box.y + 5, box.w - 12);
+      pen.fillText(group.kind, box.x + 6, box.y + 20, box.w - 12);
+    } else pen.fillText(`${name} ${group.kind}`, box.x + 6, box.y + 5);
     pen.restore();
   }
 
@@ -168,13 +177,15 @@ export class GraphView {
       const joined = a.kind === "group" || b.kind === "group" ? `${a.kind}${a.id}>${b.kind}${b.id}` : "";
       if (joined && seen.has(joined)) return;
       seen.add(joined);
-      const from = this.place(a), to = this.place(b);
+      const from = this.screen(this.place(a)), to = this.screen(this.place(b));
       const x0 = from.x + from.w, y0 = from.y + from.h / 2, x1 = to.x, y1 = to.y + to.h / 2;
       if (!this.visible({ x: Math.min(x0, x1), y: Math.min(y0, y1), w: Math.abs(x1 - x0) + 1, h: Math.abs(y1 - y0) + 1 })) return;
       const arrived = k < steps.swept;
       pen.strokeStyle = !arrived ? this.colours.line : signed(use.contribution) < 0 ? this.colours.down : this.colours.up;
+      if (Math.abs(x1 - x0) + Math.abs(y1 - y0) < 2) return;
+      const thin = Math.min(1, Math.max(0.2, to.h / 30));
       const width = arrived ? 1 + 4 * Math.log1p(1000 * use.size / most) / Math.log1p(1000) : 1;
-      pen.lineWidth = (k === now ? width + 2 : width) / Math.max(this.scale, 0.3);
+      pen.lineWidth = k === now ? width + 2 : width * thin;
       pen.setLineDash(arrived && signed(use.contribution) < 0 ? [7, 4] : []);
       pen.globalAlpha = curved || k === now ? 1 : 0.35;
       pen.beginPath();
@@ -191,31 +202,34 @@ export class GraphView {
     return shown.kind === "node" ? this.graph.nodes[shown.id] : this.graph.groups[shown.id];
   }
 
-  private paintNode(node: GraphNode, k: number): void {
+  private paintNode(node: GraphNode, box: Place, k: number): void {
     const { pen, colours, steps } = this;
     const chosen = k === this.selected, current = steps.current?.node === k;
-    pen.lineWidth = (chosen ? 2.5 : 1) / Math.max(this.scale, 0.3);
+    pen.lineWidth = chosen ? 2.5 : 1;
     pen.strokeStyle = node.wrong ? colours.up : chosen || current ? colours.accent : colours.line;
     pen.fillStyle = colours.box;
     pen.beginPath();
-    if (node.op === null) pen.rect(node.x, node.y, node.w, node.h);
-    else pen.roundRect(node.x, node.y, node.w, node.h, 10);
+    if (node.op === null) pen.rect(box.x, box.y, box.w, box.h);
+    else pen.roundRect(box.x, box.y, box.w, box.h, box.h / 4.4);
     pen.fill();
-    pen.stroke();
-    if (this.scale < READABLE) return;
-    const label = (text: string, y: number, colour: string, align: CanvasTextAlign) => {
+    if (box.w > 3 || chosen) pen.stroke();
+    if (box.w < READABLE) return;
+    const unit = box.w / 132;
+    let taken = 0; // of the line, by what was written to its right
+    const label = (text: string, y: number, colour: string, align: CanvasTextAlign, size: number, family: string) => {
+      pen.font = `${size * unit}px ${family}`;
       pen.fillStyle = colour;
       pen.textAlign = align;
-      pen.fillText(text, align === "left" ? node.x + 7 : node.x + node.w - 7, node.y + y, node.w - 14);
+      pen.fillText(text, align === "left" ? box.x + 7 * unit : box.x + box.w - 7 * unit, box.y + y * unit, box.w - 18 * unit - (align === "left" ? taken : 0));
+      taken = align === "right" ? pen.measureText(text).width : 0;
     };
     pen.textBaseline = "middle";
-    pen.font = "12px system-ui, sans-serif";
-    label(shortName(node), 13, colours.text, "left");
-    pen.font = "11px ui-monospace, monospace";
-    label(node.op ?? "", 13, colours.quiet, "right");
-    label(steps.evaluated(k) ? brief(node.value) : "·", 31, colours.text, "left");
-    const gradient = steps.gradient(k);
-    if (gradient !== null) label(`${node.wrong ? "✗ " : ""}∂ ${brief(gradient)}`, 31, signed(gradient) < 0 ? colours.down : colours.up, "right");
+    const mono = "ui-monospace, monospace", gradient = steps.gradient(k);
+    label(node.op ?? "", 13, colours.quiet, "right", 11, mono);
+    label(shortName(node), 13, colours.text, "left", 12, "system-ui, sans-serif");
+    const told = gradient === null ? "" : `${node.wrong ? "✗ " : ""}∂ ${brief(gradient)}`;
+    label(told, 31, signed(gradient) < 0 ? colours.down : colours.up, "right", 11, mono);
+    label(steps.evaluated(k) ? brief(node.value) : "·", 31, colours.text, "left", 11, mono);
   }
 
   private listen(): void {
@@ -263,7 +277,7 @@ export class GraphView {
   // Zoom so that a group fills the view.
   private enter(group: Group): void {
     const { clientWidth: wide, clientHeight: high } = this.canvas;
-    this.scale = Math.min(1.2, Math.max((OPENED + 1) / group.w, 0.9 * Math.min(wide / group.w, high / group.h)));
+    this.scale = Math.max((OPENED + 1) / group.w, 0.9 * Math.min(wide / group.w, high / group.h));
     this.x = wide / 2 - (group.x + group.w / 2) * this.scale;
     this.y = high / 2 - (group.y + group.h / 2) * this.scale;
     announce(`inside ${group.path}, ${group.kind}`);

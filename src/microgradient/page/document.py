@@ -86,7 +86,8 @@ def _node(node: Node, sweep: Sweep, group: int, box: Box) -> dict[str, Any]:
 
 
 def _place(box: Box) -> dict[str, float]:
-    return {"x": round(box.x, 1), "y": round(box.y, 1), "w": round(box.width, 1), "h": round(box.height, 1)}
+    numbers = zip("xywh", (box.x, box.y, box.width, box.height), strict=True)
+    return {name: float(f"{number:.9g}") for name, number in numbers}
 
 
 def _summed(sweep: Sweep) -> Iterator[tuple[Use, Any]]:

@@ -20,12 +20,13 @@ from .structure import Group
 NODE = (132.0, 44.0)
 _BETWEEN_LAYERS, _BETWEEN_NODES = 56.0, 16.0
 _PADDING, _TITLE = 20.0, 24.0
+_LARGEST = (900.0, 500.0)  # of a group within another one: what is in it is drawn smaller, and seen by zooming in
 _SWEEPS = 8
 
 
 @dataclass(frozen=True)
 class Box:
-    """The place of a node or group: its upper left corner, width and height."""
+    """The place of a node or group: its upper left corner, width and height. What is in a large group is smaller."""
 
     x: float
     y: float
@@ -38,14 +39,21 @@ def layout(root: Group) -> dict[Any, Box]:
     sizes: dict[Any, tuple[float, float]] = {}
     inside: dict[Group, list[tuple[Any, float, float]]] = {}
     parents = {member: group for group in root.groups() for member in group.members}
+    scales: dict[Group, float] = {}
     for group in reversed(list(root.groups())):  # innermost first
         inside[group], (width, height) = _placed(group, parents, sizes)
-        sizes[group] = width + 2 * _PADDING, height + 2 * _PADDING + _TITLE
+        width, height = width + 2 * _PADDING, height + 2 * _PADDING + _TITLE
+        scales[group] = 1.0 if group is root else min(1.0, _LARGEST[0] / width, _LARGEST[1] / height)
+        sizes[group] = width * scales[group], height * scales[group]
     boxes: dict[Any, Box] = {root: Box(0.0, 0.0, *sizes[root])}
     for group in root.groups():
-        outer = boxes[group]
+        outer, scale = boxes[group], scales[group]
         for member, x, y in inside[group]:
-            boxes[member] = Box(outer.x + _PADDING + x, outer.y + _PADDING + _TITLE + y, *sizes.get(member, NODE))
+            width, height = sizes.get(member, NODE)
+            place = outer.x + scale * (_PADDING + x), outer.y + scale * (_PADDING + _TITLE + y)
+            boxes[member] = Box(*place, scale * width, scale * height)
+            if isinstance(member, Group):
+                scales[member] *= scale
     return boxes
 
 

@@ -1,17 +1,20 @@
 """The operations of a graph grouped by the layers that ran them: what the page shows as boxes within boxes.
 
 A group is one call of a layer: the operations between two that do not belong to it. So what flows between the groups of one
-box never goes round in a circle.
+box never goes round in a circle. Calls of equal layers in a row, such as the blocks of a transformer, are a group of their own.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..explain.sweep import Sweep
 from ..tape import Node
+
+_FEWEST = 3  # equal groups in a row that are folded
 
 
 @dataclass(eq=False)
@@ -59,7 +62,29 @@ def grouped(sweep: Sweep) -> Group:
                 opened[-1].members.append(parent)
         opened[-1].members.append(node)
     root.members += [node for node in sweep.order if node in waiting]
+    for group in list(root.groups()):
+        group.members = _folded(group.members)
     return root
+
+
+def _folded(members: list[Node | Group]) -> list[Node | Group]:
+    """The members, three or more equal groups in a row as one: `model.0 … model.11`, Block ×12."""
+    found: list[Node | Group] = []
+    for _, run in itertools.groupby(members, key=lambda m: _shape(m) if isinstance(m, Group) else m):
+        same = list(run)
+        first, last = same[0], same[-1]
+        if len(same) >= _FEWEST and isinstance(first, Group) and isinstance(last, Group):
+            found.append(Group(f"{first.path} … {last.path}", f"{first.kind} ×{len(same)}", same))
+        else:
+            found += same
+    return found
+
+
+def _shape(member: Node | Group) -> Any:
+    """What is the same of two groups that do the same, with numbers of their own."""
+    if isinstance(member, Node):
+        return member.op, member.shape
+    return member.kind, tuple(map(_shape, member.members))
 
 
 def _parts(sweep: Sweep, node: Node, model: Any) -> list[tuple[str, str]]:
