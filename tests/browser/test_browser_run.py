@@ -29,9 +29,11 @@ def run(browser, tmp_path):
     process = subprocess.Popen([sys.executable, "-u", "-m", "microgradient", *words], stdout=subprocess.PIPE, text=True)
     browser.get(next(line.strip() for line in process.stdout if line.startswith("http://")))
     yield process
+    said = browser.get_log("browser")
+    browser.get("about:blank")  # nobody asks a program that has ended
     process.terminate()
     process.communicate(timeout=60)
-    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+    assert [entry for entry in said if entry["level"] == "SEVERE"] == []
 
 
 def test_a_run(browser, run):

@@ -53,8 +53,8 @@ export class GraphView {
     const at = this.graph.nodes[node];
     if (at.w * this.scale < READABLE && this.graph.nodes.length > SMALL) this.scale = 110 / at.w;
     const box = this.screen(at);
-    if (box.x < 20 || box.x + box.w > wide - 20) this.x = wide / 2 - (at.x + at.w / 2) * this.scale;
-    if (box.y < 20 || box.y + box.h > high - 20) this.y = high / 2 - (at.y + at.h / 2) * this.scale;
+    if (box.x < 4 || box.x + box.w > wide - 4) this.x = wide / 2 - (at.x + at.w / 2) * this.scale;
+    if (box.y < 4 || box.y + box.h > high - 4) this.y = high / 2 - (at.y + at.h / 2) * this.scale;
     this.draw();
   }
 
