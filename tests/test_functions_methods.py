@@ -208,7 +208,7 @@ def test_names_said_to_be_ours_are():
     for ours, theirs in other_names._THEIRS.items():
         if ours.startswith("mg.") and "(" not in ours:
             assert operator.attrgetter(ours[3:])(mg) is not None
-            assert not any(hasattr(mg, name) for name in theirs.split()), theirs
+            assert not any(hasattr(mg, name) for name in theirs.split() if name != "view"), theirs  # ours shows a graph
     assert not hasattr(mg.ones(2), "cat")
     assert not hasattr(mg, "__no_such_name__")
 

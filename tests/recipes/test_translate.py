@@ -105,7 +105,7 @@ def test_what_reads_as_a_held_out_message_is_not_learnt_from():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("pair", ["forms", "en-fr"])
-def test_translate_resumes_predicts_and_refuses(few, tmp_path, pair):
+def test_translate_resumes_predicts_and_refuses(few, monkeypatch, tmp_path, pair):
     session = check_resumes("translate", tmp_path, pair=pair)
     texts = ["1905-11-21", "forty two", "", "what is %(this)s?"]
     check_predicts(session, texts)
@@ -115,8 +115,8 @@ def test_translate_resumes_predicts_and_refuses(few, tmp_path, pair):
     file.write_text("text,meaning\n1,one\n")
     with pytest.raises(DataError, match="lacks a column 'translation': its header names text, meaning"):
         predictor.evaluate(str(file))
-    answer = predictor.predict(["42"])[0].replace('"', "")
-    file.write_text(f'text,translation\n42,"{answer}"\n43,no such thing\n')
+    monkeypatch.setattr(predictor, "predict", lambda texts: ["forty two"] * len(texts))
+    file.write_text("text,translation\n42,forty two\n43,no such thing\n")
     assert predictor.evaluate(str(file))[-1].value == 0.5
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -66,7 +67,8 @@ def in_terminal(found: Charts, columns: int, colour: bool) -> Iterator[str]:
         yield ""
         yield from _curves_in_text(title, curves, columns, colour)
     yield ""
-    yield from shown([f"gradient flow: {found.note}", *_cut([*_bars(found.gradients)])])
+    yield from textwrap.wrap(f"gradient flow: {found.note}", columns)
+    yield from shown([*_cut([*_bars(found.gradients)])])
     yield ""
     head = "weights: how often each size occurs, from the least to the greatest"
     yield from shown([head, *_cut([*_histograms(found.weights)])])
