@@ -240,6 +240,7 @@ def test_a_residual_connection_can_be_switched_off():
     assert np.array_equal(mg.paths(w, without=("model.branch", "h")).total, straight.total)
 
 
+@pytest.mark.slow
 def test_more_paths_than_could_be_listed_are_counted():
     a = x = Value(1.0)
     for _ in range(2000):

@@ -169,6 +169,7 @@ def test_classes_are_what_y_has(classifier):
         TableClassifier().fit(FRAME, np.ones(ROWS))
 
 
+@pytest.mark.slow
 def test_weights_count():
     frame = FRAME[["size", "colour"]]
     model = TableClassifier(**QUICK).fit(frame, GRADE, sample_weight=np.where(GRADE == "low", 50.0, 1.0))

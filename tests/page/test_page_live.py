@@ -58,7 +58,9 @@ def watched(session, visitor):
     return found[0]
 
 
-@pytest.mark.parametrize(("name", "options"), [("two-layer", {"epochs": 30}), ("digits", {"epochs": 1})])
+@pytest.mark.parametrize(
+    ("name", "options"), [("two-layer", {"epochs": 30}), pytest.param("digits", {"epochs": 1}, marks=pytest.mark.slow)]
+)
 def test_who_watches_changes_nothing(tmp_path, name, options):
     unseen = session(tmp_path / "unseen", name, **options)
     unseen.run(lambda line: None)

@@ -104,6 +104,7 @@ def test_a_batch_is_learnt_by_heart():
     check_overfits(recipe, np.arange(6), 150, 0.1)
 
 
+@pytest.mark.slow
 def test_forecast_resumes_predicts_and_refuses(tmp_path, own, quick, monkeypatch):
     given = {"data": own, "column": "sold", "season": 4, "batch_size": 128}
     session = check_resumes("forecast", tmp_path, **given)

@@ -26,6 +26,7 @@ def few(monkeypatch):
     monkeypatch.setattr(Language, "baseline", 0.5)
 
 
+@pytest.mark.slow
 def test_no_message_is_in_two_parts(few):
     recipe = built("language")
     message = {text: k for k, text in enumerate(recipe.texts)}
