@@ -272,7 +272,7 @@ def _heatmap(grid: Any, told: list[str]) -> str:
     told_of_all = _statistics(grid)
     rows, columns = (math.ceil(n / _CELLS) for n in grid.shape)
     if rows > 1 or columns > 1:
-        before, grid = grid.shape, _largest_of_blocks(grid, rows, columns)
+        before, grid = grid.shape, largest_of_blocks(grid, rows, columns)
         told.append(
             f"{before[0]:,} × {before[1]:,} drawn as {grid.shape[0]} × {grid.shape[1]}: of each {rows} × {columns} the entry of "
             "the largest magnitude"
@@ -287,7 +287,8 @@ def _heatmap(grid: Any, told: list[str]) -> str:
     return f'<img src="{source}" alt="{_text(alt)}" style="{style}">'
 
 
-def _largest_of_blocks(grid: Any, rows: int, columns: int) -> Any:
+def largest_of_blocks(grid: Any, rows: int, columns: int) -> Any:
+    """A matrix with one entry for each block of so many rows and columns: that of the largest magnitude, or NaN."""
     high, wide = (math.ceil(n / k) for n, k in zip(grid.shape, (rows, columns), strict=True))
     padded = np.zeros((high * rows, wide * columns))
     padded[: grid.shape[0], : grid.shape[1]] = grid

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentTypeError
-from ..tape import Node, backward
+from ..tape import Node
+from .path_search import added, sent
 from .sweep import Sweep, Use
 
 MOST = 20_000  # steps: a recursion takes as many as there are paths
@@ -77,26 +78,9 @@ class Mistake:
         arrived, op = self.gradients.get(node), node.op
         if op is None or arrived is None:
             return
-        sent: list[Use] = []
-
-        def observe(at: Node, i: int, upstream: Any, contribution: Any) -> None:
-            parent = node.parents[i] if at is node else None
-            if parent is not None:
-                sent.append(Use(node, op, i, parent, upstream, contribution))
-
-        parents = [parent for parent in dict.fromkeys(node.parents) if parent is not None]
-        backward(
-            [node, *sorted(parents, key=lambda p: -p.seq)], {node: arrived}, self.sweep.recording.world, observe=observe
-        )
-        for use in sent:
-            before = None if self.kind == "no accumulation" else self.gradients.get(use.parent)
-            total = use.contribution if before is None else added(before, use.contribution)
-            self.gradients[use.parent] = total
-            self.steps.append((use, total))
-
-
-def added(a: Any, b: Any) -> Any:
-    """The sum of two contributions; of operations with several results, part by part."""
-    if isinstance(a, tuple):
-        return tuple(q if p is None else p if q is None else p + q for p, q in zip(a, b, strict=True))
-    return a + b
+        for i, contribution in sent(self.sweep, node, arrived).items():
+            parent = node.parents[i]
+            assert parent is not None
+            before = None if self.kind == "no accumulation" else self.gradients.get(parent)
+            self.gradients[parent] = added(before, contribution)
+            self.steps.append((Use(node, op, i, parent, arrived, contribution), self.gradients[parent]))

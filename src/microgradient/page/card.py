@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import ArgumentTypeError, OutOfRangeError
 from ..explain.explanation import Edge
 from ..explain.mathml import derivation
-from ..explain.render import short
+from ..explain.render import norm, short
 from ..explain.sweep import Sweep
 from ..explain.why import checked_index, why_node
 from ..tape import Node
@@ -76,6 +76,12 @@ def told(value: Any) -> Any:
     }
 
 
+def size(contribution: Any) -> float:
+    """How long the bar and how wide the edge is: the norm, 0 where that is not finite."""
+    found = norm(contribution)
+    return found if np.isfinite(found) else 0.0
+
+
 def _edge(edge: Edge, ids: Mapping[Node, int]) -> dict[str, Any]:
     return {
         "via": edge.via,
@@ -85,7 +91,7 @@ def _edge(edge: Edge, ids: Mapping[Node, int]) -> dict[str, Any]:
         "upstream": told(edge.upstream),
         "local": told(edge.local),
         "contribution": told(edge.contribution),
-        "size": float(np.linalg.norm(np.asarray(edge.contribution, np.float64).ravel())),
+        "size": size(edge.contribution),
         "formula": edge.formula,
         "rule": edge.rule,
         "where": edge.where,

@@ -1,6 +1,6 @@
 """A graph as plain data for the page: what was computed, where it is drawn, and every step of the sweep.
 
-{"version": 1, "root": id, "nodes": [...], "groups": [...], "uses": [...], "sources": {file: {line: text}}}
+{"version": 1, "root": id, "nodes": [...], "groups": [...], "uses": [...]}
 
 Ids are positions in "nodes", which are in order of evaluation. "uses" are the edges in the order in which the sweep met them:
 each with what arrived at "to", what it sent on to "from", and what that one's gradient added up to then. The first group holds
@@ -9,16 +9,17 @@ all.
 
 from __future__ import annotations
 
-import linecache
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from ..explain.mistakes import Mistake, added
+from ..explain.mistakes import Mistake
+from ..explain.path_search import added
+from ..explain.render import norm
 from ..explain.sweep import Sweep, Use
 from ..tape import Node
-from .card import told
+from .card import size, told
 from .layout import Box, layout
 from .structure import grouped
 
@@ -45,7 +46,6 @@ def document(sweep: Sweep) -> dict[str, Any]:
             for group in groups
         ],
         "uses": moving["uses"],
-        "sources": _sources(nodes),
     }
 
 
@@ -77,7 +77,6 @@ def _node(node: Node, sweep: Sweep, group: int, box: Box) -> dict[str, Any]:
         "op": None if node.op is None else node.op.symbol or node.op.name,
         "formula": sweep.formula(node),
         "shape": None if node.shape is None else list(node.shape),
-        "literal": sweep.is_literal(node),
         "file": file,
         "line": line,
         "group": group,
@@ -94,8 +93,7 @@ def _summed(sweep: Sweep) -> Iterator[tuple[Use, Any]]:
     """Each use of the sweep with what its parent's gradient has added up to then."""
     totals: dict[Node, Any] = {}
     for use in sweep.uses:
-        before = totals.get(use.parent)
-        totals[use.parent] = use.contribution if before is None else added(before, use.contribution)
+        totals[use.parent] = added(totals.get(use.parent), use.contribution)
         yield use, totals[use.parent]
 
 
@@ -103,11 +101,10 @@ def _use(use: Use, total: Any, sweep: Sweep, ids: Mapping[Node, int]) -> dict[st
     return {
         "from": ids[use.parent],
         "to": ids[use.node],
-        "argument": use.argument,
         "upstream": told(use.upstream),
         "local": told(sweep.local(use)),
         "contribution": told(use.contribution),
-        "size": _size(use.contribution),
+        "size": size(use.contribution),
         "total": told(total),
     }
 
@@ -115,22 +112,7 @@ def _use(use: Use, total: Any, sweep: Sweep, ids: Mapping[Node, int]) -> dict[st
 def _same(a: Any, b: Any) -> bool:
     if a is None or b is None:
         given = b if a is None else a
-        return given is None or not _size(given)
+        return given is None or not norm(given)
     if isinstance(a, tuple):
         return all(_same(p, q) for p, q in zip(a, b, strict=True))
     return bool(np.allclose(a, b, rtol=1e-6, atol=0, equal_nan=True))
-
-
-def _size(contribution: Any) -> float:
-    parts = contribution if isinstance(contribution, tuple) else (contribution,)
-    size = float(np.sqrt(sum(float(np.sum(np.square(np.asarray(p, np.float64)))) for p in parts if p is not None)))
-    return size if np.isfinite(size) else 0.0
-
-
-def _sources(nodes: list[dict[str, Any]]) -> dict[str, dict[int, str]]:
-    """The lines of the user's program that the nodes name."""
-    found: dict[str, dict[int, str]] = {}
-    for node in nodes:
-        if node["file"] is not None:
-            found.setdefault(node["file"], {})[node["line"]] = linecache.getline(node["file"], node["line"]).rstrip()
-    return found

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import ArgumentError, OutOfRangeError
 from ..explain.changed import changed
+from ..explain.display import largest_of_blocks
 from ..explain.largest_paths import counted, paths_to
 from ..explain.mistakes import MISTAKES, Mistake
 from ..explain.sweep import Sweep
@@ -150,12 +151,4 @@ def _index(text: Any) -> tuple[int, ...] | None:
 
 
 def _cells(matrix: Any, step: list[int]) -> list[list[Any]]:
-    wide = matrix.astype(np.float64)
-    (rows, columns), (high, broad) = wide.shape, step
-    if high > 1 or broad > 1:
-        padded = np.zeros((-(-rows // high) * high, -(-columns // broad) * broad))
-        padded[:rows, :columns] = wide
-        blocks = padded.reshape(padded.shape[0] // high, high, -1, broad).swapaxes(1, 2).reshape(-1, high * broad)
-        first = np.argmax(np.nan_to_num(np.abs(blocks), nan=np.inf), axis=1)
-        wide = blocks[np.arange(len(blocks)), first].reshape(padded.shape[0] // high, -1)
-    return [[told(x) for x in row] for row in wide.tolist()]
+    return [[told(x) for x in row] for row in largest_of_blocks(matrix.astype(np.float64), *step).tolist()]

@@ -20,15 +20,15 @@ Restore = Callable[[], None]
 
 
 @contextmanager
-def left_as_it_was(model: Module, optimizer: Optimizer | None) -> Iterator[None]:
-    """Inside, anything may be done to the model, the optimiser and the random generators; afterwards nothing was.
+def left_as_it_was(*things: Any) -> Iterator[None]:
+    """Inside, anything may be done to these modules and optimisers and to the random generators; afterwards nothing was.
 
     Kept are the numbers, gradients and modes of all modules, what their attributes are and what lists and dicts there hold,
     hooks, the optimiser's groups and state, the generators of `mg.random`, NumPy and Python, and which warnings were given.
     """
     kept = _Kept()
-    kept.keep(model)
-    kept.keep(optimizer)
+    for thing in things:
+        kept.keep(thing)
     kept.keep_random_states()
     kept.keep_in_place(tape.DEPARTED)
     kept.keep_in_place(tape.WRITTEN)
