@@ -6,7 +6,9 @@ import json
 
 import pytest
 
+import microgradient as mg
 from microgradient.cli import main
+from microgradient.errors import MicrogradientError
 
 
 def stored(path):
@@ -54,3 +56,21 @@ def test_a_run(tmp_path, capfd):
 def test_a_folder_without_a_run(tmp_path, capfd):
     assert main(["view", str(tmp_path)]) == 1
     assert "There is no run" in capfd.readouterr().err
+
+
+def test_a_run_of_reinforcement_learning_has_curves_alone(tmp_path, capfd):
+    assert main(["train", "gridworld", "--epochs", "1", "--out", str(tmp_path / "run")]) == 0
+    assert main(["view", str(tmp_path / "run"), "--save", str(tmp_path / "page.html")]) == 2
+    assert "no single graph" in capfd.readouterr().err
+
+
+def test_the_trace_that_is_shown_is_the_one_that_was_differentiated():
+    x = mg.tensor([1.0], requires_grad=True)
+    with mg.trace() as first:
+        mg.sum(x * x).backward()
+    with mg.trace() as second:
+        loss = mg.sum(x * x)
+        loss.backward()
+    with pytest.raises(MicrogradientError, match="did not record"):
+        mg.view(first, open_browser=False)
+    mg.view(second, open_browser=False).close()

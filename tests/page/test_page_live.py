@@ -150,5 +150,5 @@ def test_the_doctor_sees_the_next_step_and_changes_nothing(tmp_path):
 
 
 def test_the_doctor_says_whom_it_does_not_examine(tmp_path):
-    with pytest.raises(MicrogradientError, match="network of Values"):
+    with pytest.raises(MicrogradientError, match="moons is none"):
         watched(session(tmp_path, "moons", epochs=1), lambda run, ask: ask["doctor"]())

@@ -137,11 +137,10 @@ def _train(
     if tensorboard:
         session.folder.begin_events()
     try:
-        session.examine(click.echo)
         if view:
             _watched(session)
         else:
-            session.run(click.echo)
+            session.run(click.echo, examine=True)
     except InterruptedRunError as stop:
         click.echo(f"{stop.message} All is saved; to go on: {session.resume_command()}", err=True)
         raise click.exceptions.Exit(130) from stop
@@ -154,9 +153,9 @@ def _watched(session: Any) -> None:
     from ..train.progress import show_progress
 
     run = Run(session.recipe, session.folder, session.optimizer)
-    page = serve(run, open_browser="BROWSER" in os.environ or "DISPLAY" in os.environ)
+    page = serve(run, open_browser=True)
     try:
-        session.run(click.echo, run.progress(show_progress))
+        session.run(click.echo, run.progress(show_progress), examine=True)
         run.end()
         click.echo(f"{page.url} stays until Ctrl-C.")
         page.wait()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import runpy
 import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ def view(target: Path, arguments: tuple[str, ...], no_browser: bool, save: Path 
 
     Served on this machine alone until Ctrl-C. What comes behind the name of a program is the program's own.
     """
+    from ..page.session import Session
     from ..page.snapshot import save_html
     from ..page.view import serve
 
@@ -36,12 +38,12 @@ def view(target: Path, arguments: tuple[str, ...], no_browser: bool, save: Path 
     if save is None:
         serve(found, open_browser=not no_browser).wait()
         return
-    session = found if target.is_file() else found.session  # type: ignore[union-attr]
+    session = found if isinstance(found, Session) else found.session
     if session is None:
         raise click.ClickException(
             f"A step of the run in {target} is not one loss over examples: it has no single graph."
         )
-    save_html(session, save)  # type: ignore[arg-type]
+    save_html(session, save)
     click.echo(f"{save}: {save.stat().st_size / 1e3:,.0f} kB")
 
 
@@ -71,10 +73,9 @@ def _run(folder: Path) -> Run:
 
     kind, make, source = find(RunFolder.peek(folder).run.source)
     session = Session.resume(source, kind, make, {}, folder)
+    session.folder.release()  # nothing is written
     found = Run(session.recipe, session.folder, session.optimizer)
     found.end()
-    try:
+    with suppress(NotImplementedError):  # a step of reinforcement learning: the page shows its curves
         found.open_step()
-    except NotImplementedError:  # a step of reinforcement learning: the page shows its curves
-        pass
     return found

@@ -1,33 +1,33 @@
 """A training run on the page while it goes on: its curves, a pause between two steps, and the graph of the very next one.
 
-Everything about the model happens in the thread that trains: a question that needs it waits until the run is paused.
+Everything about the model happens in the thread that trains: a question that needs it waits until the step that is going on ends.
 """
 
 from __future__ import annotations
 
 import base64
 import importlib.util
-import io
 import json
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 
 from ..errors import ArgumentError
-from ..explain.doctor import doctor
 from ..explain.doctor.snapshot import left_as_it_was
 from ..explain.sweep import sweep_of
 from ..explain.trace import trace
 from ..nn import Module
-from ..optim import Optimizer
 from ..tape import no_grad
+from ..train.checkup import diagnosed
+from ..train.pictures import drawn
 from ..train.progress import Progress
 from ..train.recipe import Recipe
-from ..train.run_folder import METRICS, RunFolder
+from ..train.run_folder import RunFolder
 from .session import Session
 
 _POINTS = 2000  # of a curve; of more every second one is dropped
@@ -35,7 +35,7 @@ _PATIENCE = 60.0  # seconds that a question waits for the thread that trains
 
 
 class Run:
-    """A run and what the page may ask of it. `progress` is what the training loop shows it by; `close` lets it go on for good."""
+    """A run and what the page may ask of it. `progress` is what the training loop shows it by; `end` is called after it."""
 
     def __init__(self, recipe: Recipe, folder: RunFolder, optimizer: Any) -> None:
         self.recipe, self.folder, self.optimizer = recipe, folder, optimizer
@@ -46,7 +46,7 @@ class Run:
         self.stride = 1
         self.paused = self.finished = False
         self.single = False  # one step more, then pause again
-        self.wanted: deque[tuple[Callable[[], Any], list[Any], threading.Event]] = deque()
+        self.wanted: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self.changed = threading.Condition()
         self.answers: dict[str, Callable[[Mapping[str, Any]], Any]] = {
             "run": self.state,
@@ -76,20 +76,25 @@ class Run:
             if len(self.losses) > _POINTS:
                 self.losses = self.losses[1::2]
                 self.stride *= 2
+        self.single = False
+        while (wanted := self._next(stopped)) is not None:
+            _serve(*wanted)
+
+    def _next(self, stopped: Callable[[], bool]) -> tuple[Callable[[], Any], Future[Any]] | None:
+        """The next question, if need be after a wait; None where the run goes on."""
         with self.changed:
-            self.single = False
-            while (self.paused and not self.single and not stopped()) or self.wanted:
-                if self.wanted:
-                    self._serve(*self.wanted.popleft())
-                else:
-                    self.changed.wait(0.1)  # a signal to stop is seen between two waits
+            while not self.wanted:
+                if not self.paused or self.single or stopped():
+                    return None
+                self.changed.wait(0.1)  # a signal to stop is seen between two waits
+            return self.wanted.popleft()
 
     def end(self) -> None:
         """The run has ended: questions are answered at once from now on."""
         with self.changed:
             self.finished, self.paused = True, False
             while self.wanted:
-                self._serve(*self.wanted.popleft())
+                _serve(*self.wanted.popleft())
 
     def open_step(self) -> int:
         """Differentiate the next step under a trace, with its own examples and random draws, and show its graph.
@@ -97,14 +102,10 @@ class Run:
         Of a recipe that computes with single numbers it is the graph of its `worked_examples` first ones.
         """
         examples = self._next_examples()
-        model = self.recipe.model if isinstance(self.recipe.model, Module) else None
-        optimizer = self.optimizer if isinstance(self.optimizer, Optimizer) else None
-        kept: AbstractContextManager[None] = left_as_it_was(model, optimizer)  # type: ignore[arg-type]
-        with kept, np.errstate(all="ignore"):
+        count = len(examples) if isinstance(self.recipe.model, Module) else self.recipe.worked_examples
+        with left_as_it_was(self.recipe.model, self.optimizer), np.errstate(all="ignore"):
             self.recipe.model.train()
-            for parameter in self.recipe.model.parameters():
-                parameter.grad = None if model is not None else 0.0
-            count = len(examples) if model is not None else self.recipe.worked_examples
+            self.optimizer.zero_grad()
             with trace():
                 loss = self.recipe.loss(examples[:count])
                 loss.backward()
@@ -115,17 +116,12 @@ class Run:
 
     def diagnosis(self) -> dict[str, Any]:
         """What `mg.doctor` finds on the batch of the next step."""
-        if not isinstance(self.recipe.model, Module):
+        with np.errstate(all="ignore"):
+            found = diagnosed(self.recipe, self.optimizer, self._next_examples(), steps=True)
+        if found is None:
             raise ArgumentError(
-                "MG188", f"The doctor examines an nn.Module; {self.recipe.name} is a network of Values."
+                "MG188", f"The doctor examines an nn.Module that learns from batches; {self.recipe.name} is none."
             )
-        optimizer = self.optimizer if isinstance(self.optimizer, Optimizer) else None
-        with (
-            left_as_it_was(self.recipe.model, optimizer),
-            np.errstate(all="ignore"),
-        ):  # what makes a batch may draw numbers
-            batch = self.recipe.batch(self._next_examples())
-            found = doctor(self.recipe.model, lambda model, batch: self.recipe.batch_loss(*batch), batch, optimizer)
         return {**json.loads(found.to_json()), "text": found.text()}
 
     def _next_examples(self) -> Any:
@@ -133,19 +129,11 @@ class Run:
         batches = self.recipe.batches(position.epoch)
         return batches[position.batch] if position.batch < len(batches) else self.recipe.batches(position.epoch + 1)[0]
 
-    def _serve(self, question: Callable[[], Any], answer: list[Any], answered: threading.Event) -> None:
-        try:
-            answer.append(question())
-        except Exception as error:
-            answer.append(error)
-        answered.set()
-
     # ----------------------------------------------------------------------------------------- in the server's threads
 
     def state(self, words: Mapping[str, Any]) -> dict[str, Any]:
         """Where the run stands, the losses of its steps, and what each epoch gave."""
-        run, path = self.folder.run, self.folder.path / METRICS
-        rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        run = self.folder.run
         return {
             "name": self.recipe.name,
             "command": run.command,
@@ -156,7 +144,7 @@ class Run:
             "epochs": self.recipe.options.epochs,
             "unit": self.recipe.loss_unit,
             "losses": [[step, loss] for step, loss in list(self.losses) if np.isfinite(loss)],
-            "metrics": rows,
+            "metrics": self.folder.metrics(),
             "paused": self.paused,
             "finished": self.finished,
             "opened": self.opened,
@@ -172,23 +160,23 @@ class Run:
 
     def _ask(self, question: Callable[[], Any]) -> Any:
         """The answer of the thread that trains, which gives it between two steps."""
-        answer: list[Any] = []
-        answered = threading.Event()
+        answer: Future[Any] = Future()
         with self.changed:
             if self.finished:
-                self._serve(question, answer, answered)
+                _serve(question, answer)
             else:
-                self.wanted.append((question, answer, answered))
+                self.wanted.append((question, answer))
                 self.changed.notify_all()
-        if not answered.wait(_PATIENCE):
-            raise ArgumentError("MG188", f"The step that is going on has taken longer than {_PATIENCE:.0f} s.")
-        if isinstance(answer[0], NotImplementedError):
+        try:
+            return answer.result(_PATIENCE)
+        except TimeoutError:
+            raise ArgumentError(
+                "MG188", f"The step that is going on has taken longer than {_PATIENCE:.0f} s."
+            ) from None
+        except NotImplementedError:
             raise ArgumentError(
                 "MG188", f"A step of {self.recipe.name} is not one loss over examples: it has no single graph."
-            )
-        if isinstance(answer[0], Exception):
-            raise answer[0]
-        return answer[0]
+            ) from None
 
     def _of_graph(self, name: str) -> Callable[[Mapping[str, Any]], Any]:
         def answer(words: Mapping[str, Any]) -> Any:
@@ -200,20 +188,20 @@ class Run:
 
     def _picture(self, name: str) -> str:
         """What the recipe draws of its model now, as the address of a PNG."""
-        from matplotlib.figure import Figure
-
         draw = self.recipe.pictures().get(name)
         if draw is None:
             raise ArgumentError("MG188", f"{self.recipe.name} draws no picture {name!r}.")
-        model = self.recipe.model if isinstance(self.recipe.model, Module) else None
-        with left_as_it_was(model, None), no_grad(), np.errstate(all="ignore"):  # type: ignore[arg-type]
+        with left_as_it_was(self.recipe.model), no_grad(), np.errstate(all="ignore"):
             self.recipe.model.eval()
-            figure = Figure(figsize=(6, 4.5), layout="constrained")
-            draw(figure)
-            content = io.BytesIO()
-            figure.savefig(content, format="png", dpi=100)
-            self.recipe.model.train()
-        return f"data:image/png;base64,{base64.b64encode(content.getvalue()).decode()}"
+            content = drawn(draw, "png", (6, 4.5))
+        return f"data:image/png;base64,{base64.b64encode(content).decode()}"
+
+
+def _serve(question: Callable[[], Any], answer: Future[Any]) -> None:
+    try:
+        answer.set_result(question())
+    except Exception as error:
+        answer.set_exception(error)
 
 
 class _Followed(Progress):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import webbrowser
 from typing import Any
 
-from ..errors import ArgumentTypeError
+from ..errors import ArgumentTypeError, GradientError
 from ..explain.names import user_variables
 from ..explain.recording import Recording
 from ..explain.sweep import sweep_of
@@ -15,6 +16,8 @@ from ..tensor import Tensor
 from .live import Run
 from .server import Server
 from .session import Session
+
+_SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
 
 
 class View:
@@ -53,9 +56,9 @@ class View:
 def view(x: Value | Tensor | Any = None, *, open_browser: bool = True) -> View:
     """Show the graph of `x` in the browser: a Value, a Tensor computed under `mg.trace()`, or the trace itself.
 
-    `x` is what was differentiated last, if not given. The page is served on 127.0.0.1, at a random port and behind a token in
-    the address; it asks no other machine for anything. In a program that runs from a file this waits for Ctrl-C; in a session
-    it returns at once, and the page stays until `close()`.
+    `x` is what was differentiated last, if not given, or if it is a trace. The page is served on 127.0.0.1, at a random port and
+    behind a token in the address; it asks no other machine for anything. In a program that runs from a file this waits for
+    Ctrl-C; in a session it returns at once, and the page stays until `close()`.
 
     >>> import microgradient as mg
     >>> a = mg.Value(2.0, label="a")
@@ -65,20 +68,26 @@ def view(x: Value | Tensor | Any = None, *, open_browser: bool = True) -> View:
     http://127.0.0.1:.../.../
     >>> page.close()
 
-    Raises GradientError if there is nothing to show (MG117), and where the numbers on the way are no longer known (MG118).
+    Raises GradientError if there is nothing to show (MG117), also in the trace that is given, and where the numbers on the way
+    are no longer known (MG118).
     """
     if not (x is None or isinstance(x, Value | Tensor | Recording)):
         raise ArgumentTypeError("MG116", f"mg.view shows Values, Tensors and traces, not {type(x).__name__}.")
-    found = serve(Session(sweep_of(None if isinstance(x, Recording) else x, user_variables())), open_browser)
+    sweep = sweep_of(None if isinstance(x, Recording) else x, user_variables())
+    if isinstance(x, Recording) and sweep.root not in x.steps:
+        raise GradientError(
+            "MG117", "This trace did not record what was differentiated last: name that, `mg.view(loss)`."
+        )
+    found = serve(Session(sweep), open_browser)
     if open_browser and not (hasattr(sys, "ps1") or sys.flags.interactive or "ipykernel" in sys.modules):
         found.wait()
     return found
 
 
 def serve(session: Session | Run, open_browser: bool) -> View:
-    """Serve a page, print its address, and open it in the browser if that is wanted."""
+    """Serve a page, print its address, and open it in the browser if that is wanted and there is a screen."""
     found = View(session)
     print(found.url, flush=True)
-    if open_browser:
+    if open_browser and any(name in os.environ for name in _SCREENS):  # else a browser of text would take the terminal
         webbrowser.open(found.url)
     return found

@@ -37,7 +37,8 @@ def load(run: str | os.PathLike[str]) -> Predictor:
     >>> from microgradient.cli import main
     >>> folder = os.path.join(tempfile.mkdtemp(), "run")
     >>> main(["train", "two-layer", "--epochs", "2", "--out", folder])  # doctest: +ELLIPSIS
-    doctor: healthy: loss ...
+    4 points to learn from, 3 held out
+    ...
     0
     >>> mg.load(folder).predict([[0.1, 0.2], [0.7, 0.8]]).shape
     (2, 1)

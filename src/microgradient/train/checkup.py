@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .. import random
 from ..errors import MicrogradientError
+from ..explain.doctor.diagnosis import Diagnosis
 from ..explain.doctor.examine import examined
 from ..nn import Module
 from .recipe import Recipe
@@ -13,28 +17,31 @@ from .recipe import Recipe
 _EXAMPLES = 16
 
 
-def checkup(recipe: Recipe, optimizer: Any, steps: bool) -> list[str]:
-    """Examine the model with some training examples, and change nothing; with `steps` the optimiser's are followed, too.
+def diagnosed(recipe: Recipe, optimizer: Any, examples: NDArray[np.int64], steps: bool) -> Diagnosis | None:
+    """What `mg.doctor` finds with these training examples; nothing is changed. With `steps` the optimiser's are followed, too.
 
-    They are not where the loop clips gradients, for then they are not the optimiser's own. Empty for a model that is no
+    They are not where the loop clips gradients, for then they are not the optimiser's own. None for a model that is no
     `nn.Module`, and for a recipe that isn't trained on batches of examples.
     """
     if not isinstance(recipe.model, Module) or type(recipe).batch_loss is Recipe.batch_loss:
-        return []
+        return None
     clipped = recipe.clip_norm is not None or recipe.options.clip not in (None, "none")
+    followed = optimizer if steps and not clipped else None
     before = random.get_state()  # a batch may be drawn
     try:
-        batch = recipe.batch(recipe.batches(0)[0][:_EXAMPLES])
-        found = examined(
-            recipe.model,
-            lambda model, batch: recipe.batch_loss(*batch),
-            batch,
-            optimizer if steps and not clipped else None,
-            steps,
-        )
-    except MicrogradientError:  # what can't be examined may still be trained
-        return []
+        batch = recipe.batch(examples)
+        return examined(recipe.model, lambda model, batch: recipe.batch_loss(*batch), batch, followed, steps)
     finally:
         random.set_state(before)
+
+
+def checkup(recipe: Recipe, optimizer: Any, steps: bool) -> list[str]:
+    """What it finds with the first training examples, as lines; none where it can't examine the model."""
+    try:
+        found = diagnosed(recipe, optimizer, recipe.batches(0)[0][:_EXAMPLES], steps)
+    except MicrogradientError:  # what can't be examined may still be trained
+        return []
+    if found is None:
+        return []
     first, *others = found.text().splitlines()
     return [f"doctor: {first}", *(f"  {line}" for line in others)]

@@ -94,8 +94,11 @@ class Session:
         folder.trim_metrics()
         return cls(source, recipe, folder, optimizer, changed)
 
-    def run(self, say: Say, show: Callable[[int, int, int, str], Progress] = show_progress) -> None:
+    def run(
+        self, say: Say, show: Callable[[int, int, int, str], Progress] = show_progress, examine: bool = False
+    ) -> None:
         """Train to the end, telling `say` about the data, the model, the result and the run folder. `show` makes what shows it.
+        With `examine`, `say` is told first what the doctor finds in a model that has not been trained yet.
 
         Matrix products run on one thread: those of a small network gain nothing from more, lose much where another
         program wants the cores too, and their last bits would depend on the number of cores. NumPy's warnings are off:
@@ -103,14 +106,14 @@ class Session:
         """
         try:
             with blas.one_thread(), np.errstate(all="ignore"):
-                self._run(say, show)
+                self._run(say, show, examine)
         except TraceError as error:
             why = f"{self.recipe.name} can't be compiled: {error.message} Or run it as it is with --no-compile."
             raise TraceError(error.code, why) from error
         finally:
             self.folder.release()
 
-    def _run(self, say: Say, show: Callable[[int, int, int, str], Progress]) -> None:
+    def _run(self, say: Say, show: Callable[[int, int, int, str], Progress], examine: bool) -> None:
         recipe, options, position = self.recipe, self.recipe.options, self.folder.run.position
         for line in recipe.description():
             say(line)
@@ -124,6 +127,8 @@ class Session:
         if self.changed:
             now = "compiled" if options.compile else "not compiled"
             say(f"from here on {now}, unlike before: the numbers are the same to rounding")
+        if examine and not position.step:
+            self._tell_doctor(say, steps=False)
         try:
             metrics = train(recipe, self.folder, self.optimizer, show)
         except NonFiniteError:
@@ -133,12 +138,6 @@ class Session:
             use_best(recipe, self.folder)
             metrics = evaluate(recipe)
         self._tell_result(say, metrics)
-
-    def examine(self, say: Say) -> None:
-        """Tell what the doctor says of the model, in one line if it is healthy. Nothing if there are steps already."""
-        if not self.folder.run.position.step:
-            with blas.one_thread(), np.errstate(all="ignore"):
-                self._tell_doctor(say, steps=False)
 
     def _tell_doctor(self, say: Say, steps: bool) -> None:
         for line in checkup(self.recipe, self.optimizer, steps):
