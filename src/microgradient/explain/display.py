@@ -22,9 +22,9 @@ from ..errors import GradientError
 from ..scalar import Value
 from ..tape import NOT_STORED, Node, last_backward
 from ..tensor import Tensor
+from .derivation import mathml
 from .explanation import Why
 from .largest_paths import Paths
-from .mathml import derivation
 from .render import brief, largest, latex_name, latex_number, norm, number, short
 from .sentences import expression
 from .sweep import Sweep, sweep_of
@@ -107,7 +107,7 @@ def of_why(found: Why) -> Bundle:
     lines += [_table(["path", "upstream × local", "contribution", "", "where"], rows)] if rows else []
     lines += [_array(found.gradient, "gradient")] if whole else []
     if len(found.edges) <= _DERIVED:
-        formula = derivation(found).replace("<mtd>", "<mtd style='text-align:left'>")
+        formula = mathml(found).replace("<mtd>", "<mtd style='text-align:left'>")
         lines.append(_element("div", formula, "width:fit-content;margin:8px 0;font-size:16px"))
     notes += [f"by {along}: {largest(sums)}" for along, sums in found.groups]
     notes += [f"{subject}: {text}" for subject, text in found.notes if text]

@@ -10,15 +10,13 @@ from typing import Any
 import numpy as np
 
 from ..errors import GradientError
+from . import derivation
 from .differences import Check
 from .render import (
     Line,
     base,
     columns,
-    fraction,
     largest,
-    latex_name,
-    latex_number,
     mark,
     norm,
     number,
@@ -125,7 +123,7 @@ class Why:
 
     def latex(self) -> str:
         r"""The derivation as a LaTeX `aligned` block: in symbols, in numbers, the result."""
-        return "\\begin{aligned}\n" + " \\\\\n".join(_latex_rows(self)) + "\n\\end{aligned}"
+        return derivation.latex(self)
 
     def text(self) -> str:
         """The explanation as text without colour."""
@@ -229,38 +227,3 @@ def _fixed(x: float) -> str:
 def _numbered(name: str) -> bool:
     """Whether a name is one of ours, such as v2, that tells nothing by itself."""
     return name[0] == "v" and name[1:].partition("[")[0].isdigit()
-
-
-# ------------------------------------------------------------------------------------------------------------ as LaTeX
-
-
-def _latex_rows(why: Why) -> list[str]:
-    of, x = latex_name(why.of), latex_name(why.name)
-    left = fraction(of, x)
-    if np.ndim(why.value):
-        terms = [_pulled_back(of, x, e) for e in why.edges]
-        size = rf"\left\lVert {left} \right\rVert &= {latex_number(norm(why.gradient))}"
-        return [f"{left} &= {' + '.join(terms) or '0'}", size]
-    if not why.edges:
-        return [f"{left} &= {latex_number(why.gradient)}"]
-    dots = [r"\cdots"] if why.more[0] else []
-    symbols = [rf"{fraction(of, latex_name(e.via))} \cdot {fraction(latex_name(e.via), x)}" for e in why.edges]
-    numbers = [
-        latex_number(e.contribution, True)
-        if e.local is None
-        else rf"{latex_number(e.upstream, True)} \cdot {latex_number(e.local, True)}"
-        for e in why.edges
-    ]
-    rest = [latex_number(why.more[1], True)] if why.more[0] else []
-    return [
-        f"{left} &= {' + '.join(symbols + dots)}",
-        f"&= {' + '.join(numbers + rest)}",
-        f"&= {latex_number(why.gradient)}",
-    ]
-
-
-def _pulled_back(of: str, x: str, e: Edge) -> str:
-    via = latex_name(e.via)
-    if e.local is not None:
-        return rf"{fraction(of, via)} \odot {fraction(via, x)}"
-    return rf"\left({fraction(via, x)}\right)^{{\top}} {fraction(of, via)}"

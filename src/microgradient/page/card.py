@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentTypeError, OutOfRangeError
+from ..explain.derivation import mathml
 from ..explain.explanation import Edge
-from ..explain.mathml import derivation
 from ..explain.render import norm, short
 from ..explain.sweep import Sweep
 from ..explain.why import checked_index, why_node
@@ -50,7 +50,7 @@ def card(
         "check": found.told_check(),
         "agrees": found.check.agrees,
         "notes": [list(note) for note in found.notes if note[1]],
-        "mathml": derivation(found),
+        "mathml": mathml(found),
         "latex": found.latex(),
         "text": found.text(),
     }
