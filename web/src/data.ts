@@ -7,15 +7,14 @@ export type Told = Number | ArrayTold | Told[] | null;
 export interface Place { x: number; y: number; w: number; h: number }
 export interface GraphNode extends Place {
   name: string; op: string | null; formula: string; shape: number[] | null; value: Told; gradient: Told;
-  wrong: boolean; literal: boolean; file: string | null; line: number | null; group: number;
+  wrong: boolean; file: string | null; line: number | null; group: number;
 }
 export interface Group extends Place { path: string; kind: string; group: number | null }
 export interface Use {
-  from: number; to: number; argument: number; upstream: Told; local: Told; contribution: Told; size: number; total: Told;
+  from: number; to: number; upstream: Told; local: Told; contribution: Told; size: number; total: Told;
 }
 export interface Graph {
   version: number; root: number; of: string; nodes: GraphNode[]; groups: Group[]; uses: Use[];
-  sources: Record<string, Record<string, string>>;
 }
 export interface Numbers {
   nodes: { value: Told; gradient: Told; wrong: boolean }[]; uses: Use[]; told?: string; complete?: boolean;

@@ -82,7 +82,8 @@ export class Steps {
       return `evaluation, step ${this.position} of ${nodes.length}: ${made}, ${brief(node.value)}`;
     }
     const use = uses[now.use];
-    const received = `${node.name} receives ${brief(use.contribution, true)} via ${nodes[use.to].name}`;
+    const product = use.local === null || Array.isArray(use.upstream) ? "" : `${brief(use.upstream)} × ${brief(use.local)} = `;
+    const received = `${node.name} receives ${product}${brief(use.contribution, true)} via ${nodes[use.to].name}`;
     return `sweep, step ${this.swept} of ${uses.length}: ${received}; its gradient is ${brief(use.total)} so far`;
   }
 }
