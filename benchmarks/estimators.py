@@ -14,6 +14,7 @@ import time
 import warnings
 from typing import Any
 
+# before NumPy and the compiler are loaded, which read them then
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "MICROGRADIENT_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 

@@ -91,7 +91,7 @@ def _parts(sweep: Sweep, node: Node, model: Any) -> list[tuple[str, str]]:
     """(path, class) of the layers from the outermost to the one that computed `node`."""
     whole = sweep.recording.layer_path(node)
     known = dict(model.named_modules())
-    outer = next((name for name, value in sweep.recording.known.values() if value is model), "")
+    outer = sweep.recording.known.get(id(model), ("", None))[0]
     inside = whole.removeprefix(outer).lstrip(".").split(".") if whole != outer else []
     found = [(outer or type(model).__name__, type(model).__name__)]
     for k in range(1, len(inside) + 1):
