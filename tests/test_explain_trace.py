@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import weakref
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -41,6 +42,17 @@ def test_names_and_lines_come_from_the_program():
     assert named["h"]["file"] == __file__
     assert named["x"]["file"] is None
     assert named["v2"]["op"] == "multiply"
+
+
+@pytest.mark.parametrize("folder", ["recipes", "lessons"])
+def test_programs_that_come_with_the_library_have_names_and_lines(folder):
+    path = Path(mg.__file__).parent / folder / "program.py"
+    program = "with mg.trace() as t:\n    h = mg.tanh(x)\n    L = mg.sum(h)\ntext = t.to_json(of=L)"
+    variables = {"mg": mg, "x": leaf(3)}
+    exec(compile(program, str(path), "exec"), variables)
+    named = {node["name"]: node for node in json.loads(variables["text"])["nodes"]}
+    assert set(named) == {"x", "h", "L"}
+    assert (named["h"]["file"], named["h"]["line"]) == (str(path), 2)
 
 
 def test_a_variable_bound_again_and_again():

@@ -26,7 +26,7 @@ import numpy.linalg
 
 LIBRARY = (str(Path(__file__).parent), str(Path(numpy.linalg.__file__).parent.parent))
 """How the paths of files begin that the user did not write: this package's and NumPy's."""
-_RECIPES = str(Path(__file__).parent / "recipes")
+_PROGRAMS = tuple(str(Path(__file__).parent / folder) for folder in ("recipes", "lessons"))
 
 
 class MicrogradientError(RuntimeError):
@@ -114,18 +114,18 @@ def type_name(value: object) -> str:
 
 
 def user_frame(frame: FrameType) -> FrameType:
-    """The innermost frame at or above `frame` outside this package and NumPy. A recipe is read as a user's program."""
+    """The innermost frame at or above `frame` outside this package and NumPy. Recipes and lessons are users' programs."""
     while (back := frame.f_back) is not None:
         filename = frame.f_code.co_filename
-        if not filename.startswith(LIBRARY) or filename.startswith(_RECIPES):  # is_users, without a call for each frame
+        if not filename.startswith(LIBRARY) or filename.startswith(_PROGRAMS):  # is_users, without a call for each frame
             break
         frame = back
     return frame
 
 
 def is_users(filename: str) -> bool:
-    """Whether a file is outside this package and NumPy, or a recipe."""
-    return not filename.startswith(LIBRARY) or filename.startswith(_RECIPES)
+    """Whether a file is outside this package and NumPy, or a recipe or lesson."""
+    return not filename.startswith(LIBRARY) or filename.startswith(_PROGRAMS)
 
 
 def user_location() -> tuple[str, int]:
