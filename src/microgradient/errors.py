@@ -117,7 +117,7 @@ def user_frame(frame: FrameType) -> FrameType:
     """The innermost frame at or above `frame` outside this package and NumPy. Recipes and lessons are users' programs."""
     while (back := frame.f_back) is not None:
         filename = frame.f_code.co_filename
-        if not filename.startswith(LIBRARY) or filename.startswith(_PROGRAMS):  # is_users, without a call for each frame
+        if not filename.startswith(LIBRARY) or filename.startswith(_PROGRAMS):  # is_users, without a call each
             break
         frame = back
     return frame
