@@ -394,3 +394,14 @@ def test_tensors_of_torch():
     loss.backward(retain_graph=True)
     found = mg.paths(x, (0, 1), of=loss)
     assert (found.total, found.count) == (x.grad[0, 1].item(), 3)
+
+
+def test_an_explanation_in_a_variable_gives_no_names():
+    a, b = Value(2.0), Value(3.0)
+    L = (a * b) ** 2
+    L.backward()
+    found = mg.paths(a, of=L)
+    for edge in found.paths[0].edges:
+        opened = edge.why()
+    assert opened.edges[0].formula == "v1**2"
+    assert mg.paths(a, of=L).paths[0].names == ("L", "v1", "a")

@@ -45,6 +45,8 @@ def named_objects(variables: Mapping[str, Any], deep: bool = False) -> Iterator[
                 yield name, value, (level if model else -1 - level)
             if level == (6 if deep else 1) or id(value) in seen or isinstance(value, _NO_CONTAINERS):
                 continue
+            if type(value).__module__.startswith(f"{__package__}."):  # an explanation, which holds what it explains
+                continue
             seen.add(id(value))
             items: Iterable[tuple[Any, Any]] = ()
             if isinstance(value, list | tuple | dict):
