@@ -30,6 +30,7 @@ def _own_machine_code(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
     """The user's cache folder is not ours to fill."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MICROGRADIENT_CACHE", str(tmp_path_factory.mktemp("machine_code")))
+        patch.setenv("MICROGRADIENT_LANG", "en")
         yield
 
 

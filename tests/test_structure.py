@@ -16,7 +16,7 @@ import microgradient as mg
 PACKAGE = Path(mg.__file__).parent
 # a module may import those of its own group and of groups above it in this list
 ORDER = [
-    ["startup"], ["errors"], ["other_names"], ["trace_hooks"], ["primitives", "rules", "rules_linalg"],
+    ["startup"], ["language"], ["errors"], ["other_names"], ["trace_hooks"], ["primitives", "rules", "rules_linalg"],
     ["array_world", "array_linalg", "box_muller", "special_kernels", "rules_special"],
     ["tensor_hooks"], ["tape"], ["interop"], ["indexing"], ["operators"], ["taped_world"],
     ["gradients"], ["tensor", "scalar_world", "tree"], ["scalar", "random"], ["functions", "transforms", "custom_rules", "check"],

@@ -24,6 +24,8 @@ from types import FrameType
 
 import numpy.linalg
 
+from .language import translate
+
 LIBRARY = (str(Path(__file__).parent), str(Path(numpy.linalg.__file__).parent.parent))
 """How the paths of files begin that the user did not write: this package's and NumPy's."""
 _PROGRAMS = tuple(str(Path(__file__).parent / folder) for folder in ("recipes", "lessons"))
@@ -31,6 +33,8 @@ _PROGRAMS = tuple(str(Path(__file__).parent / folder) for folder in ("recipes", 
 
 class MicrogradientError(RuntimeError):
     """The base of every error raised here. `code` is its name, `module_path` the layer it happened in, if any.
+
+    `message` is in English; shown, it is in the language of the process (language.py).
 
     >>> str(GradientError("MG101", "`loss` has shape (32,)."))
     '`loss` has shape (32,). [MG101]'
@@ -43,8 +47,8 @@ class MicrogradientError(RuntimeError):
         self.module_path = ""
 
     def __str__(self) -> str:
-        where = f" (in `{self.module_path}`)" if self.module_path else ""
-        return f"{self.message}{where} [{self.code}]"
+        where = translate(f" (in `{self.module_path}`)") if self.module_path else ""
+        return f"{translate(self.message)}{where} [{self.code}]"
 
 
 class GradientError(MicrogradientError, RuntimeError):
@@ -144,7 +148,7 @@ def warn_once(code: str, message: str, everywhere: bool = False) -> None:
     filename, line = user_location()
     key = (code, "", 0) if everywhere else (code, filename, line)
     if key not in _warned:
-        warnings.warn_explicit(f"{message} [{code}]", MicrogradientWarning, filename, line)
+        warnings.warn_explicit(f"{translate(message)} [{code}]", MicrogradientWarning, filename, line)
         _warned.add(key)
 
 

@@ -2,6 +2,7 @@
 import type { Card, Edge, Graph, Source, Told } from "./data";
 import { announce, byId, element } from "./dom";
 import { heatmap } from "./heatmap";
+import { t } from "./language";
 import { brief, exact, isArray, signed, whole } from "./numbers";
 import type { Steps } from "./steps";
 
@@ -56,8 +57,8 @@ export class CardPanel {
   }
 
   private history(): HTMLElement {
-    const back = element("button", { type: "button", "aria-label": "Back", disabled: !this.past.length, click: () => this.back() }, "←");
-    const forward = element("button", { type: "button", "aria-label": "Forward", disabled: !this.ahead.length, click: () => this.forward() }, "→");
+    const back = element("button", { type: "button", "aria-label": t("Back"), disabled: !this.past.length, click: () => this.back() }, "←");
+    const forward = element("button", { type: "button", "aria-label": t("Forward"), disabled: !this.ahead.length, click: () => this.forward() }, "→");
     return element("div", { class: "history" }, back, forward);
   }
 
@@ -66,15 +67,15 @@ export class CardPanel {
     const symbol = `∂${card.of}/∂${card.name}`;
     const rows = card.edges.map((edge) => this.row(card, edge, most));
     if (card.more.count) {
-      rows.push(element("tr", { class: "rest" }, element("td"), element("th", { scope: "row", colspan: "2" }, `${card.more.count.toLocaleString("en")} more, exactly`), number(card.more.sum, true)));
+      rows.push(element("tr", { class: "rest" }, element("td"), element("th", { scope: "row", colspan: "2" }, t("{0} more, exactly", card.more.count.toLocaleString("en"))), number(card.more.sum, true)));
     }
-    const total = element("tr", { class: "sum" }, element("td"), element("th", { scope: "row", colspan: "2" }, "sum = gradient"), number(card.sum, false));
+    const total = element("tr", { class: "sum" }, element("td"), element("th", { scope: "row", colspan: "2" }, t("sum = gradient")), number(card.sum, false));
     const parts: (HTMLElement | string)[] = [
       element("h2", {}, `${symbol} = `, element("span", { class: "accent", title: whole(card.gradient) }, brief(card.gradient))),
       element("p", { class: "facts" }, `${card.name} = ${brief(card.value)}`, card.formula ? ` = ${card.formula}` : "", card.where ? ` · ${card.where}` : ""),
     ];
     if (card.edges.length) {
-      const caption = `${card.paths.toLocaleString("en")} ${card.paths === 1 ? "path" : "paths, added"}`;
+      const caption = card.paths === 1 ? t("1 path") : t("{0} paths, added", card.paths.toLocaleString("en"));
       parts.push(element("table", { class: "paths" }, element("caption", {}, caption), element("tbody", {}, ...rows, total)));
     }
     for (const rule of new Set(card.edges.map((edge) => edge.rule))) if (rule) parts.push(element("p", { class: "rule" }, rule));
@@ -89,7 +90,7 @@ export class CardPanel {
     if (card.shape.some((n) => n > 1)) {
       void heatmap(picture, this.source, card.node, card.shape, card.index, (index) => this.open(card.node, index));
     }
-    announce(`${symbol} is ${brief(card.gradient)}`);
+    announce(t("{0} is {1}", symbol, brief(card.gradient)));
   }
 
   // Of a number that was given: another one, and everything computed again.
@@ -104,13 +105,13 @@ export class CardPanel {
     }
     const value = card.value as number, reach = 2 * Math.max(1, Math.abs(value));
     const slide: HTMLInputElement = element("input", {
-      type: "range", min: `${value - reach}`, max: `${value + reach}`, step: "any", "aria-label": `change ${card.name}`, input: () => {
+      type: "range", min: `${value - reach}`, max: `${value + reach}`, step: "any", "aria-label": t("change {0}", card.name), input: () => {
         type.value = `${+(+slide.value).toPrecision(4)}`;
         void this.change(card, +type.value);
       },
     });
     const type: HTMLInputElement = element("input", {
-      type: "number", step: "any", "aria-label": `value of ${card.name}`, input: () => {
+      type: "number", step: "any", "aria-label": t("value of {0}", card.name), input: () => {
         if (!Number.isFinite(type.valueAsNumber)) return;
         slide.value = type.value;
         void this.change(card, type.valueAsNumber);
@@ -120,7 +121,7 @@ export class CardPanel {
     const reset = element("button", { type: "button", click: () => {
       slide.value = type.value = exact(value);
       void this.change(card, null);
-    } }, "Reset all");
+    } }, t("Reset all"));
     this.head.replaceChildren(this.history(), element("div", { class: "change" }, slide, type, reset));
   }
 
@@ -151,13 +152,13 @@ export class CardPanel {
     const sign = isArray(edge.contribution) ? "array" : size < 0 ? "down" : "up";
     const bar = element("meter", { class: sign, min: "0", max: "1", value: `${edge.size / most}`, "aria-hidden": "true" });
     const upstream = element("button", {
-      type: "button", class: "door", title: whole(edge.upstream), "aria-label": `open ∂${card.of}/∂${edge.via}, ${brief(edge.upstream)}`,
+      type: "button", class: "door", title: whole(edge.upstream), "aria-label": t("open {0}, {1}", `∂${card.of}/∂${edge.via}`, brief(edge.upstream)),
       click: () => this.open(edge.node, edge.index),
     }, brief(edge.upstream));
-    const local = edge.local === null ? ` through ${edge.op}` : ` × ${brief(edge.local)}`;
+    const local = edge.local === null ? ` ${t("through {0}", edge.op)}` : ` × ${brief(edge.local)}`;
     const told = element("td", {}, upstream, element("span", { title: edge.local === null ? edge.formula : whole(edge.local) }, local));
     const glyph = sign === "array" ? "" : size < 0 ? "▼ " : size > 0 ? "▲ " : "";
-    return element("tr", {}, element("td", { class: "bar" }, bar), element("th", { scope: "row", title: `${edge.formula} ${edge.where}` }, `via ${edge.via}`), told, number(edge.contribution, true, glyph));
+    return element("tr", {}, element("td", { class: "bar" }, bar), element("th", { scope: "row", title: `${edge.formula} ${edge.where}` }, t("via {0}", edge.via)), told, number(edge.contribution, true, glyph));
   }
 }
 
@@ -169,7 +170,7 @@ function derivation(card: Card): HTMLElement {
   const shown = element("div", { class: "derivation" });
   shown.append(document.importNode(new DOMParser().parseFromString(card.mathml, "application/xml").documentElement, true));
   const copy = element("button", { type: "button", click: () => {
-    void navigator.clipboard.writeText(card.latex).then(() => announce("copied as LaTeX"));
-  } }, "Copy as LaTeX");
+    void navigator.clipboard.writeText(card.latex).then(() => announce(t("copied as LaTeX")));
+  } }, t("Copy as LaTeX"));
   return element("div", {}, shown, copy);
 }

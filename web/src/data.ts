@@ -1,4 +1,5 @@
 // What Python tells the page, and how it is asked: a server, or the data within a saved file.
+import { t, type Catalogue } from "./language";
 
 export type Number = number | "nan" | "inf" | "-inf";
 export interface ArrayTold { shape: number[]; text: string; norm: Number; nonfinite: number }
@@ -51,6 +52,7 @@ export interface Run {
 
 export interface Source {
   live: boolean;
+  language(): Promise<Catalogue>;
   graph(): Promise<Graph>;
   why(node: number, index: number[] | null): Promise<Card>;
   array(node: number, lead: number[]): Promise<Picture>;
@@ -72,14 +74,15 @@ export function source(): Source {
 }
 
 function served(): Source {
+  const lang = new URLSearchParams(location.search).get("lang") ?? "";
   async function ask<T>(name: string, words: Record<string, string>): Promise<T> {
-    const answer = await fetch(`api/${name}?${new URLSearchParams(words)}`);
+    const answer = await fetch(`api/${name}?${new URLSearchParams({ ...words, lang })}`);
     const data = await answer.json();
     if (!answer.ok) throw new Error(data.error);
     return data as T;
   }
   async function tell<T>(name: string, words: object): Promise<T> {
-    const answer = await fetch(`api/${name}`, { method: "POST", body: JSON.stringify(words) });
+    const answer = await fetch(`api/${name}`, { method: "POST", body: JSON.stringify({ ...words, lang }) });
     const data = await answer.json();
     if (!answer.ok) throw new Error(data.error);
     return data as T;
@@ -87,6 +90,7 @@ function served(): Source {
   const cards = new Map<string, Promise<Card>>();
   return {
     live: true,
+    language: () => ask("language", {}),
     graph: () => ask("graph", {}),
     why(node, index) {
       const key = `${node}:${index ?? ""}`;
@@ -109,13 +113,14 @@ function served(): Source {
   };
 }
 
-function saved(data: { graph: Graph; why: Record<string, Card>; array: Record<string, Picture>; sweep: Record<string, Numbers>; paths: Record<string, PathsTold> }): Source {
+function saved(data: { language: Catalogue; graph: Graph; why: Record<string, Card>; array: Record<string, Picture>; sweep: Record<string, Numbers>; paths: Record<string, PathsTold> }): Source {
   async function kept<T>(found: T | undefined): Promise<T> {
-    if (found === undefined) throw new Error("This was not saved in the file: it needs Python. Use mg.view(loss).");
+    if (found === undefined) throw new Error(t("This was not saved in the file: it needs Python. Use mg.view(loss)."));
     return found;
   }
   return {
     live: false,
+    language: async () => data.language,
     graph: async () => data.graph,
     why: (node, index) => kept(index?.length && data.graph.nodes[node].shape?.some((n) => n > 1) ? undefined : data.why[node]),
     array: (node, lead) => kept(lead.some((n) => n) ? undefined : data.array[node]),

@@ -1,20 +1,21 @@
 // What the doctor finds: evidence, one cause, one change; and the layers as a table with bars.
 import type { Diagnosis } from "./data";
 import { element } from "./dom";
+import { t } from "./language";
 import { written } from "./numbers";
 
-const COLUMNS: [string, string][] = [
-  ["signal", "signal (rms)"], ["gain", "gain"], ["gradient", "‖gradient‖"], ["gradient_gain", "gain back"],
-  ["share", "share of gradient"], ["dead", "dead"], ["saturated", "saturated"], ["update_ratio", "update / weight"],
+const columns = (): [string, string][] => [
+  ["signal", t("signal (rms)")], ["gain", t("gain")], ["gradient", t("‖gradient‖")], ["gradient_gain", t("gain back")],
+  ["share", t("share of gradient")], ["dead", t("dead")], ["saturated", t("saturated")], ["update_ratio", t("update / weight")],
 ];
 
 export function diagnosis(found: Diagnosis): HTMLElement {
   const findings = found.findings.map((finding) => element("section", { class: "finding" },
     element("h3", {}, `${finding.rule}: ${finding.subject}`), element("p", {}, finding.evidence), element("p", {}, finding.cause),
     element("p", {}, finding.change), finding.code ? element("pre", { tabindex: "0" }, finding.code) : ""));
-  const shown = COLUMNS.filter(([name]) => found.layers.some((layer) => layer[name] !== null));
+  const shown = columns().filter(([name]) => found.layers.some((layer) => layer[name] !== null));
   const rows = found.layers.map((layer) => element("tr", {},
-    element("th", { scope: "row" }, `${layer.name || "model"} ${layer.kind}`),
+    element("th", { scope: "row" }, `${layer.name || t("model")} ${layer.kind}`),
     ...shown.map(([name]) => {
       const x = layer[name];
       const bar = name === "share" && typeof x === "number" ? element("meter", { class: "array", min: "0", max: "1", value: `${x}`, "aria-hidden": "true" }) : "";
@@ -23,7 +24,7 @@ export function diagnosis(found: Diagnosis): HTMLElement {
   return element("div", { id: "diagnosis" },
     findings.length ? "" : element("p", {}, found.text), ...findings,
     rows.length ? element("div", { class: "table" }, element("table", {},
-      element("caption", {}, "The layers in one forward and backward pass"),
-      element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "layer"), ...shown.map(([, head]) => element("th", { scope: "col" }, head)))),
+      element("caption", {}, t("The layers in one forward and backward pass")),
+      element("thead", {}, element("tr", {}, element("th", { scope: "col" }, t("layer")), ...shown.map(([, head]) => element("th", { scope: "col" }, head)))),
       element("tbody", {}, ...rows))) : "");
 }

@@ -1,6 +1,7 @@
 // The graph on a canvas: boxes of layers that open as one zooms in, operations within, edges as wide as what flows back.
 import type { Graph, GraphNode, Group, Place } from "./data";
 import { announce } from "./dom";
+import { t } from "./language";
 import { brief, signed } from "./numbers";
 import type { Steps } from "./steps";
 
@@ -280,7 +281,7 @@ export class GraphView {
     this.scale = Math.max((OPENED + 1) / group.w, 0.9 * Math.min(wide / group.w, high / group.h));
     this.x = wide / 2 - (group.x + group.w / 2) * this.scale;
     this.y = high / 2 - (group.y + group.h / 2) * this.scale;
-    announce(`inside ${group.path}, ${group.kind}`);
+    announce(t("inside {0}, {1}", group.path, group.kind));
     this.draw();
   }
 
@@ -299,7 +300,7 @@ export class GraphView {
       const to = moves[event.key]();
       if (to !== undefined) {
         this.select(to);
-        announce(`${nodes[to].name}: ${brief(nodes[to].value)}, gradient ${brief(this.steps.gradient(to))}`);
+        announce(t("{0}: {1}, gradient {2}", nodes[to].name, brief(nodes[to].value), brief(this.steps.gradient(to))));
       }
     } else if (event.key === "Enter") this.open(this.selected);
     else if (event.key === "+" || event.key === "=") this.zoom(1.25);

@@ -1,6 +1,7 @@
 // An array as two pictures, value and gradient: a click, or the arrow keys and Enter, open the card of one entry.
 import type { Number, Picture, Source } from "./data";
 import { announce, element } from "./dom";
+import { t } from "./language";
 import { written } from "./numbers";
 
 const CELL = 12; // pixels at most
@@ -17,12 +18,12 @@ export async function heatmap(
     into.replaceChildren(element("p", { class: "note" }, (error as Error).message));
     return;
   }
-  const at = shape.length > 2 ? `[${lead.join(", ")}, …] of ` : "";
-  const thin = Math.max(...picture.step) > 1 ? `; a cell is the largest of ${picture.step.join(" × ")} entries` : "";
-  into.replaceChildren(element("p", { class: "note" }, `${at}(${shape.join(", ")})${thin}: choose an entry`));
+  const at = shape.length > 2 ? t("[{0}, …] of ", lead.join(", ")) : "";
+  const thin = Math.max(...picture.step) > 1 ? t("; a cell is the largest of {0} entries", picture.step.join(" × ")) : "";
+  into.replaceChildren(element("p", { class: "note" }, t("{0}: choose an entry", `${at}(${shape.join(", ")})${thin}`)));
   for (const name of ["value", "gradient"] as const) {
     const cells = picture[name];
-    if (cells) into.append(element("figure", {}, element("figcaption", {}, name), drawn(cells, picture, shape, index, name, open)));
+    if (cells) into.append(element("figure", {}, element("figcaption", {}, name === "value" ? t("value") : t("gradient")), drawn(cells, picture, shape, index, name, open)));
   }
 }
 
@@ -31,7 +32,7 @@ function drawn(
 ): HTMLCanvasElement {
   const rows = cells.length, columns = cells[0]?.length ?? 0;
   const size = Math.max(1, Math.min(CELL, Math.floor(WIDE / Math.max(columns, 1)), 240 / Math.max(rows, 1)));
-  const canvas = element("canvas", { tabindex: "0", role: "application", "aria-label": `${name}: arrow keys choose an entry, Enter opens it` });
+  const canvas = element("canvas", { tabindex: "0", role: "application", "aria-label": t("{0}: arrow keys choose an entry, Enter opens it", name === "value" ? t("value") : t("gradient")) });
   canvas.width = columns * size;
   canvas.height = rows * size;
   const pen = canvas.getContext("2d")!;

@@ -1,6 +1,7 @@
 // The graph as a table: everything that the drawing shows, for those who read it line by line.
 import type { Graph } from "./data";
 import { byId, element } from "./dom";
+import { t } from "./language";
 import { brief } from "./numbers";
 import type { Steps } from "./steps";
 
@@ -19,18 +20,18 @@ export class NodeList {
     const rows = this.graph.nodes.slice(0, MOST).map((node, k) => {
       const name = element("button", { type: "button", class: "door", click: () => this.open(k) }, node.name);
       return element("tr", {},
-        element("th", { scope: "row" }, name), element("td", {}, node.formula || "given"),
-        element("td", { class: "number" }, this.steps.evaluated(k) ? brief(node.value) : "not computed yet"),
+        element("th", { scope: "row" }, name), element("td", {}, node.formula || t("given")),
+        element("td", { class: "number" }, this.steps.evaluated(k) ? brief(node.value) : t("not computed yet")),
         element("td", { class: "number" }, `${node.wrong ? "✗ " : ""}${brief(this.steps.gradient(k))}`), element("td", {}, where(node.file, node.line)),
       );
     });
-    const heads = ["name", "computed as", "value", `∂${this.graph.of}/∂…`, "where"];
+    const heads = [t("name"), t("computed as"), t("value"), `∂${this.graph.of}/∂…`, t("where")];
     const more = this.graph.nodes.length - rows.length;
     byId("list").replaceChildren(
       element("table", {},
         element("thead", {}, element("tr", {}, ...heads.map((head) => element("th", { scope: "col" }, head)))),
         element("tbody", {}, ...rows)),
-      more > 0 ? element("p", {}, `${more} more nodes: find them in the graph.`) : "",
+      more > 0 ? element("p", {}, t("{0} more nodes: find them in the graph.", more)) : "",
     );
   }
 }

@@ -3,22 +3,27 @@ import { source } from "./data";
 import { announce, byId, element } from "./dom";
 import { CardPanel } from "./card";
 import { GraphView } from "./graph";
+import { speak, t, type Catalogue } from "./language";
 import { NodeList } from "./list";
 import { PathsView } from "./paths";
 import { RunView } from "./run";
 import { Steps } from "./steps";
 import { timeline } from "./timeline";
 
-const VIEWS = ["Graph", "Paths", "List"];
+const VIEWS = ["Graph", "Paths", "List"]; // their names: t("Run") t("Graph") t("Paths") t("List")
 
 async function start(): Promise<void> {
   const from = source();
+  const catalogue = await from.language();
+  speak(catalogue);
+  for (const [id, name] of [["rail", t("Views")], ["graph", t("Graph")], ["card", t("Why")], ["timeline", t("Steps")]]) byId(id).setAttribute("aria-label", name);
   const run = await from.run();
   const first = run && location.hash !== "#Graph" ? "Run" : "Graph";
   if (run) new RunView(from, run);
   if (run && !run.opened) {
-    byId("card").append(element("p", {}, "No step has been opened yet. Pause the run, then open the next step: its graph is shown here."));
+    byId("card").append(element("p", {}, t("No step has been opened yet. Pause the run, then open the next step: its graph is shown here.")));
     rail(["Run"], "Run", () => {});
+    if (from.live) languages(catalogue);
     return;
   }
   const graph = await from.graph();
@@ -36,6 +41,7 @@ async function start(): Promise<void> {
     if (shown === "List") list.show();
     if (shown === "Paths") paths.again();
   });
+  if (from.live) languages(catalogue);
   timeline(steps, from);
   document.addEventListener("keydown", (event) => {
     if (event.target instanceof HTMLInputElement || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -50,14 +56,22 @@ async function start(): Promise<void> {
 
 // The views of the page; `show` is told which one is chosen.
 function rail(names: string[], first: string, show: (view: string) => void): void {
-  const buttons = names.map((name) => element("button", { type: "button", click: () => choose(name) }, name));
+  const buttons = names.map((name) => element("button", { type: "button", click: () => choose(name) }, t(name)));
   function choose(name: string): void {
-    for (const each of buttons) each.setAttribute("aria-pressed", `${each.textContent === name}`);
+    buttons.forEach((each, k) => each.setAttribute("aria-pressed", `${names[k] === name}`));
     for (const view of ["Run", ...VIEWS]) byId(view.toLowerCase()).hidden = view !== name;
     show(name);
   }
   byId("rail").append(element("h1", { "aria-label": "Microgradient" }, "μ∂"), ...buttons);
   choose(first);
+}
+
+// The switch between languages: the page is asked for again, in the other.
+function languages({ language, languages }: Catalogue): void {
+  const choice: HTMLSelectElement = element("select", { "aria-label": "Language · 语言", change: () => {
+    location.search = `?lang=${choice.value}`;
+  } }, ...Object.entries(languages).map(([code, name]) => element("option", { value: code, lang: code.replace("_", "-"), selected: code === language }, name)));
+  byId("rail").append(choice);
 }
 
 start().catch((error: Error) => {

@@ -1,5 +1,6 @@
 // How numbers are written: four significant digits, a true minus sign, every digit on demand.
 import type { ArrayTold, Number, Told } from "./data";
+import { t } from "./language";
 
 const NAMES: Record<string, string> = { nan: "NaN", inf: "∞", "-inf": "−∞" };
 
@@ -30,14 +31,14 @@ export function isArray(x: Told): x is ArrayTold {
 
 // A few characters for the graph: a number, or the norm of an array.
 export function brief(x: Told, sign = false): string {
-  if (x === null) return "not computed yet";
+  if (x === null) return t("not computed yet");
   if (Array.isArray(x)) return x.map((part) => brief(part)).join(", ");
   if (!isArray(x)) return written(x, sign);
-  return x.nonfinite ? `${x.nonfinite} not finite` : `‖${written(x.norm)}‖`;
+  return x.nonfinite ? t("{0} not finite", x.nonfinite) : `‖${written(x.norm)}‖`;
 }
 
 export function whole(x: Told): string {
-  if (x === null) return "not computed yet";
+  if (x === null) return t("not computed yet");
   if (Array.isArray(x)) return x.map(whole).join("; ");
   return isArray(x) ? x.text : exact(x);
 }

@@ -27,6 +27,7 @@ import uPlot from "uplot";
 import type { Diagnosis, Run, Source } from "./data";
 import { diagnosis } from "./doctor";
 import { announce, byId, element } from "./dom";
+import { t } from "./language";
 import { written } from "./numbers";
 
 const EVERY = 500; // milliseconds between two looks
@@ -37,14 +38,14 @@ export class RunView {
   private curve = element("div", { role: "img" });
   private table = element("div", { class: "table" });
   private pictures = element("div", { class: "pictures" });
-  private pause = this.button("Pause", () => this.tell(this.last.paused ? "resume" : "pause"));
-  private step = this.button("One step", () => this.tell("step"));
-  private ask = this.button("Ask the doctor", async () => {
+  private pause = this.button(t("Pause"), () => this.tell(this.last.paused ? "resume" : "pause"));
+  private step = this.button(t("One step"), () => this.tell("step"));
+  private ask = this.button(t("Ask the doctor"), async () => {
     this.found.replaceChildren(diagnosis(await this.source.tell<Diagnosis>("doctor")));
     announce(this.found.innerText);
   });
   private found = element("div");
-  private open = this.button("Open the next step", () => this.openStep());
+  private open = this.button(t("Open the next step"), () => this.openStep());
   private plot: uPlot | null = null;
   private last: Run;
 
@@ -55,10 +56,10 @@ export class RunView {
       element("div", { class: "history" }, this.pause, this.step, this.open, this.ask), this.message, this.found, this.curve, this.pictures, this.table,
     );
     for (const name of run.pictures) {
-      this.pictures.append(this.button(`Draw ${name}`, async () => {
+      this.pictures.append(this.button(t("Draw {0}", name), async () => {
         const address = await source.tell<string>("picture", { name });
         this.pictures.querySelector("img")?.remove();
-        this.pictures.append(element("img", { src: address, alt: `${name} after step ${this.last.step}` }));
+        this.pictures.append(element("img", { src: address, alt: t("{0} after step {1}", name, this.last.step) }));
       }));
     }
     this.show(run);
@@ -92,18 +93,18 @@ export class RunView {
       const run = await this.source.run();
       if (run) this.show(run);
     } catch {
-      this.told.textContent = "Python does not answer: the program has ended.";
+      this.told.textContent = t("Python does not answer: the program has ended.");
     }
   }
 
   private show(run: Run): void {
     const before = this.last;
     this.last = run;
-    const state = run.finished ? "finished" : run.paused ? "paused" : "training";
+    const state = run.finished ? t("finished") : run.paused ? t("paused") : t("training");
     const loss = run.losses.at(-1);
-    this.told.textContent = `${state}: step ${run.step.toLocaleString("en")} of ${run.steps.toLocaleString("en")}, epoch ${run.epoch} of ${run.epochs}` +
-      (loss ? `, loss ${written(loss[1])} ${run.unit}` : "") + (run.shown ? `; the graph is of ${run.shown}` : "");
-    this.pause.textContent = run.paused ? "Resume" : "Pause";
+    this.told.textContent = t("{0}: step {1} of {2}, epoch {3} of {4}", state, run.step.toLocaleString("en"), run.steps.toLocaleString("en"), run.epoch, run.epochs) +
+      (loss ? t(", loss {0}", `${written(loss[1])} ${run.unit}`) : "") + (run.shown ? t("; the graph is of {0}", run.shown) : "");
+    this.pause.textContent = run.paused ? t("Resume") : t("Pause");
     this.pause.disabled = this.step.disabled = run.finished;
     if (before.paused !== run.paused || before.finished !== run.finished) announce(state);
     this.draw(run);
@@ -113,7 +114,7 @@ export class RunView {
   private draw(run: Run): void {
     const data: uPlot.AlignedData = [run.losses.map(([step]) => step), run.losses.map(([, loss]) => loss)];
     const last = run.losses.at(-1);
-    this.curve.setAttribute("aria-label", last ? `loss by step: ${written(run.losses[0][1])} at step ${run.losses[0][0]}, ${written(last[1])} at step ${last[0]}` : "no loss yet");
+    this.curve.setAttribute("aria-label", last ? t("loss by step: {0} at step {1}, {2} at step {3}", written(run.losses[0][1]), run.losses[0][0], written(last[1]), last[0]) : t("no loss yet"));
     if (this.plot) {
       this.plot.setData(data);
       return;
@@ -124,13 +125,13 @@ export class RunView {
     const axis = { stroke: text, grid: { stroke: line, width: 1 }, ticks: { stroke: line } };
     this.plot = new uPlot({
       width: Math.max(300, byId("run").clientWidth - 40), height: 300, scales: { x: { time: false } }, axes: [axis, axis],
-      series: [{ label: "step" }, { label: `loss, ${run.unit}`, stroke: accent, width: 1.5 }],
+      series: [{ label: t("step") }, { label: t("loss, {0}", run.unit), stroke: accent, width: 1.5 }],
     }, data, this.curve);
   }
 
   private list(run: Run): void {
     const names = Object.keys(run.metrics[0] ?? {});
-    const rows = run.metrics.map((row) => element("tr", {}, ...names.map((name) => element("td", { class: "number" }, row[name] === null ? "not finite" : written(row[name]!)))));
+    const rows = run.metrics.map((row) => element("tr", {}, ...names.map((name) => element("td", { class: "number" }, row[name] === null ? t("not finite") : written(row[name]!)))));
     this.table.replaceChildren(element("table", {},
       element("thead", {}, element("tr", {}, ...names.map((name) => element("th", { scope: "col" }, name.replaceAll("_", " "))))),
       element("tbody", {}, ...rows)));

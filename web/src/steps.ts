@@ -1,5 +1,6 @@
 // Where in the evaluation and the sweep the page stands: 0 … nodes evaluated, then one step for each use of the sweep.
 import type { Graph, Numbers, Told } from "./data";
+import { t } from "./language";
 import { brief } from "./numbers";
 
 export class Steps {
@@ -75,15 +76,15 @@ export class Steps {
   told(): string {
     const { nodes, uses } = this.graph;
     const now = this.current;
-    if (now === null) return "before the first operation";
+    if (now === null) return t("before the first operation");
     const node = nodes[now.node];
     if (now.use === null) {
-      const made = node.formula ? `${node.name} = ${node.formula}` : `${node.name} is given`;
-      return `evaluation, step ${this.position} of ${nodes.length}: ${made}, ${brief(node.value)}`;
+      const made = node.formula ? `${node.name} = ${node.formula}` : t("{0} is given", node.name);
+      return t("evaluation, step {0} of {1}: {2}, {3}", this.position, nodes.length, made, brief(node.value));
     }
     const use = uses[now.use];
     const product = use.local === null || Array.isArray(use.upstream) ? "" : `${brief(use.upstream)} × ${brief(use.local)} = `;
-    const received = `${node.name} receives ${product}${brief(use.contribution, true)} via ${nodes[use.to].name}`;
-    return `sweep, step ${this.swept} of ${uses.length}: ${received}; its gradient is ${brief(use.total)} so far`;
+    const received = t("{0} receives {1} via {2}", node.name, product + brief(use.contribution, true), nodes[use.to].name);
+    return t("sweep, step {0} of {1}: {2}; its gradient is {3} so far", this.swept, uses.length, received, brief(use.total));
   }
 }

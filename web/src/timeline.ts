@@ -1,16 +1,17 @@
 // The line at the bottom: evaluation from left to right, then the sweep; back, forward, play.
 import { announce, byId, element } from "./dom";
 import type { Source } from "./data";
+import { t } from "./language";
 import type { Steps } from "./steps";
 
-const MISTAKES = ["recursion", "leaves first", "no accumulation", "no zeroing"];
+const MISTAKES = ["recursion", "leaves first", "no accumulation", "no zeroing"]; // their names: t("recursion") t("leaves first") t("no accumulation") t("no zeroing")
 const BEAT = 400; // milliseconds a step when playing
 
 export function timeline(steps: Steps, source: Source): void {
   const bar: HTMLInputElement = element("input", {
-    type: "range", min: "0", max: `${steps.last}`, "aria-label": "Step", input: () => steps.go(+bar.value),
+    type: "range", min: "0", max: `${steps.last}`, "aria-label": t("Step"), input: () => steps.go(+bar.value),
   });
-  const play = button("Play", "▶", () => toggle());
+  const play = button(t("Play"), "▶", () => toggle());
   const told = element("output", { id: "told" });
   const mistake = element("output", { id: "mistake" });
   let timer = 0;
@@ -24,19 +25,19 @@ export function timeline(steps: Steps, source: Source): void {
       timer = window.setInterval(() => (steps.position === steps.last ? toggle() : steps.go(steps.position + 1)), BEAT);
     }
     play.textContent = timer ? "❚❚" : "▶";
-    play.setAttribute("aria-label", timer ? "Pause" : "Play");
+    play.setAttribute("aria-label", timer ? t("Pause") : t("Play"));
   }
 
-  const how = element("select", { "aria-label": "How the sweep is done", change: () => void redo() },
-    element("option", { value: "" }, "done right"), ...MISTAKES.map((name) => element("option", { value: name }, `wrong: ${name}`)));
+  const how = element("select", { "aria-label": t("How the sweep is done"), change: () => void redo() },
+    element("option", { value: "" }, t("done right")), ...MISTAKES.map((name) => element("option", { value: name }, t("wrong: {0}", t(name)))));
 
   async function redo(): Promise<void> {
     try {
       const numbers = await source.sweep(how.value);
       steps.renumber(numbers);
       const wrong = numbers.nodes.filter((node) => node.wrong).length;
-      const given = numbers.complete === false ? `, given up after ${numbers.uses.length.toLocaleString("en")} steps` : "";
-      mistake.textContent = how.value ? `${numbers.told}${given}. ${wrong ? `✗ ${wrong} gradients are wrong.` : "Here it changes nothing."}` : "";
+      const given = numbers.complete === false ? t(", given up after {0} steps", numbers.uses.length.toLocaleString("en")) : "";
+      mistake.textContent = how.value ? `${numbers.told}${given}${t(". ")}${wrong ? t("✗ {0} gradients are wrong.", wrong) : t("Here it changes nothing.")}` : "";
       announce(mistake.textContent);
     } catch (error) {
       mistake.textContent = (error as Error).message;
@@ -51,10 +52,10 @@ export function timeline(steps: Steps, source: Source): void {
     announce(steps.told());
   }
 
-  const split = element("span", { class: "halves" }, "evaluation →", element("span", {}, "← sweep"));
+  const split = element("span", { class: "halves" }, t("evaluation →"), element("span", {}, t("← sweep")));
   byId("timeline").append(
-    button("First step", "❘◀", () => steps.go(0)), button("Step back", "◁", () => steps.go(steps.position - 1)), play,
-    button("Step forward", "▷", () => steps.go(steps.position + 1)), button("Last step", "▶❘", () => steps.go(steps.last)),
+    button(t("First step"), "❘◀", () => steps.go(0)), button(t("Step back"), "◁", () => steps.go(steps.position - 1)), play,
+    button(t("Step forward"), "▷", () => steps.go(steps.position + 1)), button(t("Last step"), "▶❘", () => steps.go(steps.last)),
     element("div", { class: "track" }, bar, split), told, how, mistake,
   );
   steps.onChange(show);

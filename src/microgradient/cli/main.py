@@ -13,6 +13,8 @@ import click
 
 from .. import __version__
 from ..errors import DataError, MicrogradientError
+from ..language import translate
+from .help import Context
 from .terminal import printable
 from .train import train
 from .use import evaluate, plot, predict, show
@@ -70,17 +72,18 @@ def _recipes() -> None:
     for heading in FIELDS:
         here = [(name, summary) for field, name, summary in rows if field == heading]
         if here:
-            click.echo(heading)
+            click.echo(translate(heading))
         for name, summary in here:
-            click.echo(f"  {name:<{width}}  {summary}")
-    click.echo("\nmicrogradient train NAME --help says what may be chosen.")
+            click.echo(f"  {name:<{width}}  {translate(summary)}")
+    click.echo("\n" + translate("microgradient train NAME --help says what may be chosen."))
 
 
 for command in (train, predict, evaluate, show, plot, view):
     _command.add_command(command)
 
 
-@_command.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@_command.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+                  short_help="Run a PyTorch program, unchanged.")  # fmt: skip
 @click.argument("script", type=click.Path(path_type=Path))
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.option("--compile", is_flag=True, help="Compile the functions that take a training step.")
@@ -93,11 +96,17 @@ def _run(script: Path, arguments: tuple[str, ...], compile: bool) -> None:
     raise click.exceptions.Exit(run(script, arguments, compile))
 
 
+for command in (_command, *_command.commands.values()):
+    command.context_class = Context
+
+
 def _warn(message: Warning | str, *_where: Any, **_named: Any) -> None:
     """Say a warning on standard error, in one line; the place in the code is ours and tells the user nothing."""
-    click.echo(f"Warning: {printable(' '.join(str(message).split()))}", err=True)
+    told = printable(translate(" ".join(str(message).split())))
+    click.echo(translate("Warning: ") + told, err=True)
 
 
 def _fail(sentence: str, code: int) -> int:
-    click.echo(f"Error: {printable(' '.join(sentence.split()))}", err=True)
+    told = printable(translate(" ".join(sentence.split())))
+    click.echo(translate("Error: ") + told, err=True)
     return code

@@ -13,7 +13,9 @@ from typing import Any, get_args, get_type_hints
 import click
 
 from ..errors import ArgumentError, DataError
+from ..language import translate
 from ..train.options import flag
+from .help import Context
 from .paths import NamedPath
 
 _SOURCE = "NAME|FILE.csv"
@@ -35,7 +37,8 @@ class _Sources(click.Group):
         return _command_of(name, kind, make, source)
 
 
-@click.group("train", cls=_Sources, options_metavar="", subcommand_metavar=f"{_SOURCE} [OPTIONS]")
+@click.group("train", cls=_Sources, options_metavar="", subcommand_metavar=f"{_SOURCE} [OPTIONS]",
+             short_help="Train a recipe, or on a CSV file.")  # fmt: skip
 def train() -> None:
     """Train a recipe (see: microgradient recipes) or on a CSV file.
 
@@ -101,18 +104,23 @@ def _command_of(name: str, kind: Any, make: Callable[[Any], Any], source: str) -
     def callback(out: Path | None, resume: bool, tensorboard: bool, view: bool, **options: Any) -> None:
         _train(kind, make, source, out, resume, tensorboard, view, options)
 
-    return click.Command(name, params=options, callback=callback, help=f"{kind.summary[:1].upper()}{kind.summary[1:]}.")
+    told = translate(kind.summary)
+    command = click.Command(
+        name, params=options, callback=callback, help=f"{told[:1].upper()}{told[1:]}{translate('.')}"
+    )
+    command.context_class = Context
+    return command
 
 
 def _flag(field: Field[Any], hint: Any, default: Any, kind: Any) -> click.Option:
     """The flag of one option. Without it the recipe's default counts, or, when a run is resumed, what it began with."""
     words = flag(field.name)
     choices = kind.models if field.name == "model" else field.metadata["choices"]
-    text = field.metadata["help"]
+    text = translate(field.metadata["help"])
     if choices:
-        text += f" One of {', '.join(map(str, choices))}."
+        text += translate(f" One of {', '.join(map(str, choices))}.")
     if default is not None and default is not MISSING:
-        text += f"  [default: {('yes' if default else 'no') if isinstance(default, bool) else default}]"
+        text += translate(f"  [default: {('yes' if default else 'no') if isinstance(default, bool) else default}]")
     if hint is bool:
         return click.Option([f"{words}/--no-{words[2:]}"], default=None, help=text)
     type_ = next(kind for kind in (*get_args(hint), hint) if kind in (int, float, str))

@@ -46,7 +46,7 @@ def predict(run: Path, inputs: tuple[str, ...], out: Path | None) -> None:
         click.echo(f"{len(rows):,} rows in {out}")
 
 
-@click.command("evaluate")
+@click.command("evaluate", short_help="Score a trained model on other data.")
 @click.argument("run", type=NamedPath())
 @click.argument("data", required=False)
 def evaluate(run: Path, data: str | None) -> None:
@@ -63,7 +63,7 @@ def evaluate(run: Path, data: str | None) -> None:
         click.echo(printable(str(metric)))
 
 
-@click.command("show")
+@click.command("show", short_help="Show a run: what was trained, on what, and how well.")
 @click.argument("run", type=NamedPath())
 def show(run: Path) -> None:
     """Show a run: what was trained, on what, how well, by which command, and its curves."""
@@ -73,7 +73,7 @@ def show(run: Path) -> None:
         click.echo(printable(line))
 
 
-@click.command("plot")
+@click.command("plot", short_help="Plot the curves of a run, its gradients and its weights.")
 @click.argument("run", type=NamedPath())
 @click.option(
     "--out", type=NamedPath(), metavar="FILE.png|FILE.svg", help="Draw into this file.  [default: in the terminal]"

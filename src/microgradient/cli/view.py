@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..page.session import Session
 
 
-@click.command()
+@click.command(short_help="Show the graph of a program, or of a run, in the browser.")
 @click.argument("target", metavar="RUN|SCRIPT.py", type=click.Path(exists=True, path_type=Path))
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.option("--no-browser", is_flag=True, help="Print the address, open nothing.")

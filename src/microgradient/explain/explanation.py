@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import GradientError
+from ..language import translate
 from . import derivation
 from .differences import Check
 from .render import (
@@ -25,6 +26,7 @@ from .render import (
     short,
     shown,
     sign_style,
+    width,
 )
 
 
@@ -159,29 +161,37 @@ def _lines(why: Why) -> list[Line]:
         line += zip(cells, ("bold", "dim", "cyan", "dim", "cyan", "", ""), strict=True)
         sign = mark(edge.contribution)
         line.append((f"  {sign}", sign_style(sign)))
-        argument = f"as argument {edge.argument + 1}" if vias[edge.via] > 1 else ""
+        argument = translate(f"as argument {edge.argument + 1}") if vias[edge.via] > 1 else ""
         notes = filter(None, ["" if layer else edge.layer, "" if where else edge.where, argument])
         found.append([*line, ("   " + " ".join(notes), "dim")])
     count, total = why.more
     if count:
         told = short(total) if np.ndim(total) else number(total, sign=True)
-        found.append([(f"  and {count:,} more: ", ""), (told, "bold")])
+        found.append([("  " + translate(f"and {count:,} more: "), ""), (told, "bold")])
     remarks = [("by", f"{along}: {largest(sums)}", "") for along, sums in why.groups]
     formulas = dict.fromkeys(f"{e.via.partition('[')[0]} = {e.formula}" for e in why.edges if _numbered(e.via))
     remarks += [("where", text, "italic") for text in list(formulas)[:3]]
     remarks += [("rule", text, "italic") for text in list(dict.fromkeys(e.rule for e in why.edges))[:3]]
     remarks += [(subject, text, "") for subject, text in why.notes]
-    found += [[(f"  {subject:<8}", "dim"), (text, style)] for subject, text, style in remarks if text]
-    return [*found, [("  check   ", "dim"), *_checked(why, whole)]]
+    found += [[_subject(subject), (translate(text), style)] for subject, text, style in remarks if text]
+    return [*found, [_subject("check"), *_checked(why, whole)]]
+
+
+def _subject(english: str) -> tuple[str, str]:
+    """What a line is about, in the first column."""
+    told = translate(english)
+    return "  " + told + " " * max(1, 8 - width(told)), "dim"
 
 
 def _headline(why: Why) -> Line:
     if why.name == why.of:
-        uses = "where every backward pass starts"
+        uses = translate("where every backward pass starts")
     elif not why.paths:
-        uses = f"{why.of} does not depend on it"
+        uses = translate(f"{why.of} does not depend on it")
+    elif why.paths == 1:
+        uses = translate(f"{base(why.name)} used 1×")
     else:
-        uses = f"{base(why.name)} used {why.paths:,}×" + (f" → {why.paths:,} paths, added" if why.paths > 1 else "")
+        uses = translate(f"{base(why.name)} used {why.paths:,}× → {why.paths:,} paths, added")
     told = [uses, _common(e.layer for e in why.edges), why.where or _common(e.where for e in why.edges)]
     line = [(f"∂{why.of}/∂{why.name} = ", "bold"), (short(why.gradient), "bold yellow")]
     line.append((f"     {why.name} = {short(why.value)}", ""))
@@ -197,27 +207,27 @@ def _common(texts: Iterable[str]) -> str:
 def _row(why: Why, e: Edge) -> list[str]:
     """via c · ∂L/∂c · 4.0 · × ∂c/∂b · 1.0 · = · +4.0"""
     of, via, x = base(why.of), base(e.via), base(why.name)
-    through, local = (f" through {e.op}", "") if e.local is None else (f" × ∂{via}/∂{x} ", short(e.local))
+    through, local = (translate(f" through {e.op}"), "") if e.local is None else (f" × ∂{via}/∂{x} ", short(e.local))
     contribution = short(e.contribution) if np.ndim(e.contribution) else number(e.contribution, sign=True)
-    return [f"via {e.via}  ", f"∂{of}/∂{via} ", short(e.upstream), through, local, " = ", contribution]
+    return [f"{translate('via')} {e.via}  ", f"∂{of}/∂{via} ", short(e.upstream), through, local, " = ", contribution]
 
 
 def _checked(why: Why, whole: bool) -> Line:
     check, x = why.check, base(why.name)
     if why.name == why.of:
-        return [(f"∂{why.of}/∂{why.of} is 1", "")]
+        return [(translate(f"∂{why.of}/∂{why.of} is 1"), "")]
     if check.numeric is None:
-        return [(check.note, "dim")]
+        return [(translate(check.note), "dim")]
     d = "d" if whole else ""
     told = _fixed(0.0 if check.agrees and check.analytic == 0 else check.numeric)
-    text = f"{'along a random direction d: ' if whole else ''}(f({x}+h{d})-f({x}-h{d}))/2h = {told} "
+    text = f"{translate('along a random direction d: ') if whole else ''}(f({x}+h{d})-f({x}-h{d}))/2h = {told} "
     if check.verdict == "agrees":
         return [(text, ""), ("✓", "green")]
-    rules = f" the rules give {_fixed(check.analytic)}: "
+    rules = translate(f" the rules give {_fixed(check.analytic)}: ")
     if check.agrees:
-        return [(text, ""), ("~", "bold yellow"), (rules + check.note, "yellow")]
+        return [(text, ""), ("~", "bold yellow"), (rules + translate(check.note), "yellow")]
     reason = f"a kink ({check.note})" if check.verdict == "kink" else "a rule is not the derivative"
-    return [(text, ""), ("✗", "bold red"), (rules + reason, "red")]
+    return [(text, ""), ("✗", "bold red"), (rules + translate(reason), "red")]
 
 
 def _fixed(x: float) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import GradientError
+from ..language import translate
 from ..scalar import Value
 from ..tape import Node
 from ..tensor import Tensor
@@ -73,7 +74,7 @@ def check_answer(
     else:
         name, expected, mistakes = "", np.asarray(_plain(x), np.float64)[... if index is None else index], None
     grade = _graded(name, np.asarray(expected, np.float64), answer, mistakes)
-    print(grade.message)
+    print(translate(grade.message))
     return grade
 
 

@@ -13,6 +13,7 @@ from ..explain.explanation import Edge
 from ..explain.render import norm, short
 from ..explain.sweep import Sweep
 from ..explain.why import checked_index, why_node
+from ..language import translate
 from ..tape import Node
 
 
@@ -49,7 +50,7 @@ def card(
         "sum": told(found.sum),
         "check": found.told_check(),
         "agrees": found.check.agrees,
-        "notes": [list(note) for note in found.notes if note[1]],
+        "notes": [[translate(subject), translate(text)] for subject, text in found.notes if text],
         "mathml": mathml(found),
         "latex": found.latex(),
         "text": found.text(),
@@ -93,7 +94,7 @@ def _edge(edge: Edge, ids: Mapping[Node, int]) -> dict[str, Any]:
         "contribution": told(edge.contribution),
         "size": size(edge.contribution),
         "formula": edge.formula,
-        "rule": edge.rule,
+        "rule": translate(edge.rule),
         "where": edge.where,
         "layer": edge.layer,
         "argument": edge.argument,

@@ -18,9 +18,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError
+from ..explain.doctor.diagnosis import Diagnosis
 from ..explain.doctor.snapshot import left_as_it_was
 from ..explain.sweep import sweep_of
 from ..explain.trace import trace
+from ..language import translate
 from ..nn import Module
 from ..tape import no_grad
 from ..train.checkup import diagnosed
@@ -41,7 +43,7 @@ class Run:
         self.recipe, self.folder, self.optimizer = recipe, folder, optimizer
         self.session: Session | None = None
         self.opened = 0  # graphs so far
-        self.shown = ""  # which examples the graph is of, if not all of the step
+        self.shown = 0, 0  # how many examples the graph is of, and how many the step has
         self.losses: list[tuple[int, float]] = []
         self.stride = 1
         self.paused = self.finished = False
@@ -54,7 +56,7 @@ class Run:
             "resume": lambda words: self._set(paused=False),
             "step": lambda words: self._set(paused=True, single=True),
             "open": lambda words: self._ask(self.open_step),
-            "doctor": lambda words: self._ask(self.diagnosis),
+            "doctor": lambda words: _told(self._ask(self.diagnosis)),
             "picture": lambda words: self._ask(lambda: self._picture(str(words.get("name", "")))),
             **{name: self._of_graph(name) for name in ("graph", "why", "array", "change", "sweep", "paths")},
         }
@@ -110,11 +112,11 @@ class Run:
                 loss = self.recipe.loss(examples[:count])
                 loss.backward()
             self.session = Session(sweep_of(loss, {"model": self.recipe.model, "loss": loss}))
-        self.shown = f"{count} of {len(examples)} examples" if count < len(examples) else ""
+        self.shown = count, len(examples)
         self.opened += 1
         return self.opened
 
-    def diagnosis(self) -> dict[str, Any]:
+    def diagnosis(self) -> Diagnosis:
         """What `mg.doctor` finds on the batch of the next step."""
         with np.errstate(all="ignore"):
             found = diagnosed(self.recipe, self.optimizer, self._next_examples(), steps=True)
@@ -122,7 +124,7 @@ class Run:
             raise ArgumentError(
                 "MG188", f"The doctor examines an nn.Module that learns from batches; {self.recipe.name} is none."
             )
-        return {**json.loads(found.to_json()), "text": found.text()}
+        return found
 
     def _next_examples(self) -> Any:
         position = self.folder.run.position
@@ -134,6 +136,7 @@ class Run:
     def state(self, words: Mapping[str, Any]) -> dict[str, Any]:
         """Where the run stands, the losses of its steps, and what each epoch gave."""
         run = self.folder.run
+        count, total = self.shown
         return {
             "name": self.recipe.name,
             "command": run.command,
@@ -148,7 +151,7 @@ class Run:
             "paused": self.paused,
             "finished": self.finished,
             "opened": self.opened,
-            "shown": self.shown,
+            "shown": translate(f"{count} of {total} examples") if count < total else "",
             "pictures": list(self.recipe.pictures()) if importlib.util.find_spec("matplotlib") else [],
         }
 
@@ -195,6 +198,14 @@ class Run:
             self.recipe.model.eval()
             content = drawn(draw, "png", (6, 4.5))
         return f"data:image/png;base64,{base64.b64encode(content).decode()}"
+
+
+def _told(found: Diagnosis) -> dict[str, Any]:
+    """A diagnosis as data for the page, in the language that is spoken."""
+    told = json.loads(found.to_json())
+    for finding in told["findings"]:
+        finding.update({name: translate(finding[name]) for name in ("rule", "evidence", "cause", "change")})
+    return {**told, "text": found.text()}
 
 
 def _serve(question: Callable[[], Any], answer: Future[Any]) -> None:

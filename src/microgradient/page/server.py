@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from ..errors import MicrogradientError
+from ..language import LANGUAGES, language, of_page, speaking, translate
 from .bundle import CONTENT_TYPES, asset
 
 _POLICY = (
@@ -55,7 +56,7 @@ class Server:
             return _told(403, "This server answers on its own address alone.")
         if not secrets.compare_digest(token.encode(), self.token.encode()):
             return _told(404, "Nothing is here. The address has to be the whole one that was printed.")
-        if name.startswith("api/") and name.removeprefix("api/") in self.answers:
+        if name.startswith("api/") and name.removeprefix("api/") in {"language", *self.answers}:
             return self._answer(name.removeprefix("api/"), method, split.query, body)
         found = asset(name or "index.html") if method == "GET" else None
         if found is None:
@@ -67,11 +68,21 @@ class Server:
             words = dict(parse_qsl(query)) if method == "GET" else json.loads(body)
             if not isinstance(words, dict):
                 raise ValueError("not an object")
-            return 200, "application/json", json.dumps(self.answers[name](words), ensure_ascii=False).encode()
-        except MicrogradientError as error:
-            return _told(400, str(error))
-        except (ValueError, TypeError, KeyError) as error:
+        except ValueError as error:
             return _told(400, f"The question is not understood: {error}")
+        with speaking(str(words.pop("lang", ""))):
+            try:
+                answer = catalogue() if name == "language" else self.answers[name](words)
+                return 200, "application/json", json.dumps(answer, ensure_ascii=False).encode()
+            except MicrogradientError as error:
+                return _told(400, str(error))
+            except (ValueError, TypeError, KeyError) as error:
+                return _told(400, translate(f"The question is not understood: {error}"))
+
+
+def catalogue() -> dict[str, Any]:
+    """The language that is spoken, all that there are, and the page's own sentences in it."""
+    return {"language": language(), "languages": LANGUAGES, "strings": of_page()}
 
 
 class _Quiet(ThreadingHTTPServer):

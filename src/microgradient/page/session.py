@@ -14,6 +14,7 @@ from ..explain.largest_paths import counted, paths_to
 from ..explain.mistakes import MISTAKES, Mistake
 from ..explain.sweep import Sweep
 from ..explain.why import checked_index
+from ..language import translate
 from ..tape import Node
 from .card import card, told
 from .document import document, numbers
@@ -73,7 +74,7 @@ class Session:
         if not kind:
             return numbers(self.sweep)
         mistake = Mistake(self.sweep, str(kind))
-        return {**numbers(self.sweep, mistake), "told": MISTAKES[mistake.kind], "complete": mistake.complete}
+        return {**numbers(self.sweep, mistake), "told": translate(MISTAKES[mistake.kind]), "complete": mistake.complete}
 
     def why(self, words: Mapping[str, Any]) -> dict[str, Any]:
         """The card of `node`, or of its entry `index` ("3,17")."""

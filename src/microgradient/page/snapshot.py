@@ -12,6 +12,7 @@ from typing import Any
 from ..explain.mistakes import MISTAKES
 from ..train.atomic import write_atomically
 from .bundle import asset
+from .server import catalogue
 from .session import Session
 
 _MOST = 2_000_000  # bytes of explanations
@@ -45,7 +46,14 @@ def snapshot(session: Session) -> str:
         for k, node in enumerate(session.sweep.order)
         if small and node.shape is not None
     }
-    data = {"graph": session.graph, "why": cards, "array": arrays, "sweep": sweeps, "paths": paths}
+    data = {
+        "language": catalogue(),
+        "graph": session.graph,
+        "why": cards,
+        "array": arrays,
+        "sweep": sweeps,
+        "paths": paths,
+    }
     script, style = _text("page.js"), _text("page.css")
     text = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")
     policy = (

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ..render import Line, columns, plain, rich_text, shown
+from ...language import translate
+from ..render import Line, columns, plain, rich_text, shown, width
 
 
 @dataclass(frozen=True)
@@ -131,16 +132,17 @@ class Diagnosis:
 
     def _lines(self) -> list[Line]:
         if not self.findings:
-            return [[("healthy", "bold green"), (f": {self._said}", "")]]
+            return [[(translate("healthy"), "bold green"), (f": {translate(self._said)}", "")]]
         found: list[Line] = []
         for finding in self.findings:
-            found.append([(finding.rule, "bold red"), (f"  {finding.subject}", "bold")])
+            found.append([(translate(finding.rule), "bold red"), (f"  {finding.subject}", "bold")])
             rows = ("evidence", finding.evidence), ("cause", finding.cause), ("change", finding.change)
-            found += [[(f"  {name:<9}", "dim"), (text, "")] for name, text in rows if text]
+            told = [(translate(name), translate(text)) for name, text in rows if text]
+            found += [[(f"  {name}{' ' * (9 - width(name))}", "dim"), (text, "")] for name, text in told]
             found += [[(f"  {'':<9}", ""), (line, "cyan")] for line in finding.code.splitlines()]
         if self.hidden:
-            told = "; ".join(f"{finding.rule} ({finding.subject})" for finding in self.hidden)
-            found.append([("  this explains too: ", "dim"), (told, "dim")])
+            others = "; ".join(f"{translate(finding.rule)} ({finding.subject})" for finding in self.hidden)
+            found.append([("  " + translate("this explains too: "), "dim"), (others, "dim")])
         return found
 
 
