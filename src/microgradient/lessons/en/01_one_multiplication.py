@@ -110,5 +110,5 @@ answer = [0.5, -1.0, 4.0]
 assert mg.check_answer(x, answer)
 
 # %% [markdown]
-# **To remember:** a derivative in a program is a rule that says what to send back: upstream × local. `mg.view(L)` shows
-# the graph in the browser. **Next:** how to make sure that a rule is right, without trusting the rule.
+# **Remember:** a derivative in a program is a rule that says what to send back: upstream × local. `mg.view(L)` shows
+# the graph in the browser. *Next:* how to make sure that a rule is right, without trusting the rule.

@@ -110,5 +110,5 @@ n = len(MLP(3, [4, 4, 1]).parameters())
 print(f"a network of {n} parameters: {2 * n} evaluations by nudging, one and a sweep back by the rules")
 
 # %% [markdown]
-# **To remember:** trust the rules for speed and the quotient for a check, with h neither large nor tiny. In
-# `mg.view(L)` a slider moves a, and the check follows. **Next:** several rules in a row.
+# **Remember:** trust the rules for speed and the quotient for a check, with h neither large nor tiny. In
+# `mg.view(L)` a slider moves a, and the check follows. *Next:* several rules in a row.

@@ -81,5 +81,5 @@ print("backwards, slopes of L by v, u, x:", "  ".join(f"{node.grad:+.4f}" for no
 # along *one* input: a network with a million weights would need a million passes. Backward mode has the slope of *one*
 # output along *everything*. A loss is one number, and that is why networks are trained backwards.
 #
-# **To remember:** back along a chain, each operation multiplies what arrives by its own slope. **Next:** a number that
+# **Remember:** back along a chain, each operation multiplies what arrives by its own slope. *Next:* a number that
 # is used twice, so that two chains end in it.
