@@ -56,8 +56,9 @@ for order in ("dcb", "dbc", "bcd"):
 
 # %% [markdown]
 # The rule of b was right each time; twice it ran on a number that was not finished. So: **a node may send only when
-# everything it will ever get has arrived**, that is, after all that was computed from it. Reverse order of evaluation
-# always does, because nothing can be used before it exists. The engine numbers its operations and sorts; that is all.
+# everything it will ever get has arrived**, that is, after all that was computed from it. The reverse of the order of
+# evaluation is always such an order, because nothing can be used before it exists. The engine numbers its operations
+# and sorts; that is all.
 #
 # ## Four ways to do it wrong
 #

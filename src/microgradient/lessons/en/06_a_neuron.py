@@ -65,8 +65,9 @@ for bias in (0.5, 2.5, 5.5, 10.5):
     print(f"z = {z.data:4.1f}   a = {a.data:.5f}   δ = {z.grad:.5f}")
 
 # %% [markdown]
-# A *saturated* neuron is sure of itself and can't learn, even if it is wrong. The gate of the relu is simpler: open
-# (δ = 1) if z > 0, shut (δ = 0) if not. `scalar.Neuron` is of this kind; a card calls its weights by their paths.
+# A *saturated* neuron is sure of itself and can't learn, even if it is wrong (unless what arrives from above makes up
+# for it, as in lesson 15). The gate of the relu is simpler: open (δ = 1) if z > 0, shut (δ = 0) if not.
+# `scalar.Neuron` is of this kind; a card calls its weights by their paths.
 
 # %%
 neuron = Neuron(2)

@@ -27,8 +27,8 @@ print("ŷ - y ", error.tolist())
 # A line ŷ = w·x + b through four points, and the loss L = 1/4 · Σ ½(ŷ - y)². The ½ is there to cancel a 2:
 #
 # **∂L/∂ŷᵢ = (ŷᵢ - yᵢ)/4.** What arrives at a prediction is its error, sign included, shared by the number of examples.
-# (The article's program in 5.2 leaves out the ½. Its gradients are twice as large, which for plain descent is the same as
-# twice the learning rate. The Adam used there divides such a factor out again: lesson 18.)
+# (The article's program in 5.2 leaves out the ½. Its gradients are twice as large, which for plain descent is the same
+# as twice the learning rate. The Adam used there divides such a factor out again: lesson 18.)
 #
 # From there the rules of lessons 1 and 4 lead on: w met xᵢ in example i, and b was used in all four. So
 #

@@ -75,7 +75,7 @@ for eta in (0.001, 0.01, 0.1, squared / bend, 2 * squared / bend, 0.5, 1.0):
     print(f"{eta:5.3f}   {first:+11.5f}   {second:+12.5f}   {actual:+7.5f}  {mark}")
 
 # %% [markdown]
-# The second order is exact here, because this loss is a parabola; for a network it is what holds near by.
+# The second order is exact here, because this loss is quadratic in w and b; for a network it holds near by.
 #
 # ## Many steps
 #

@@ -110,8 +110,9 @@ for momentum in (1.0, 0.9, 0.5):
 print(f"no zeroing: w after 60 steps {wrong[60]:+.6f}")
 
 # %% [markdown]
-# With μ < 1 there is friction, and momentum becomes useful (lesson 18). And to add up on purpose is useful too: the
-# gradients of two half batches, added up before *one* step, are the gradient of the whole batch.
+# With μ < 1 there is friction, and momentum becomes useful (lesson 18). And to add up on purpose is useful too: if the
+# loss is a sum over examples, the gradients of two half batches, added up before *one* step, are that of the whole
+# batch; if it is a mean, half of that is.
 #
 # **Remember:** `grad` adds; zero it before each step, unless you mean to add. In `mg.view(loss)`, *no zeroing* is one
 # of the mistakes at the bottom. *Next:* all of it together, two layers by hand.
