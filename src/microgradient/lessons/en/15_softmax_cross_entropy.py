@@ -21,8 +21,7 @@ e = [v.exp() for v in z]
 S = e[0] + e[1] + e[2]
 L = S.log() - z[label]  # −log(e[label] / S)
 L.backward()
-print("exp(z) =", [round(v.data, 4) for v in e], "  S =", round(S.data, 4))
-print("p      =", [round(v.data / S.data, 4) for v in e], "  L = log 4 =", round(L.data, 4))
+print("exp(z) =", [round(v.data, 4) for v in e], "  S =", round(S.data, 4), "  L = log 4 =", round(L.data, 4))
 
 # %% [markdown]
 # Only primitives that you know. z[0] enters L on one path: through exp into S, and through log into L.
@@ -59,13 +58,13 @@ mg.nn.functional.cross_entropy(logits, labels).backward()
 by_hand = (mg.softmax(logits, axis=1) - mg.nn.functional.one_hot(labels, 3)) / 2
 print("∂L/∂logits:  ", logits.grad.numpy().round(4).tolist())
 print("(p − y) / 2: ", by_hand.numpy().round(4).tolist())
+shifted = mg.nn.functional.cross_entropy(logits + 100.0, labels) - mg.nn.functional.cross_entropy(logits, labels)
 
 # %% [markdown]
 # Each row adds up to 0, for Σ p = Σ y = 1: what one logit gains, the others lose.
 
 # %% question
 # The gradient has no part along (1, 1, 1). By how much does L change if 100 is added to all logits of an example?
-shifted = mg.nn.functional.cross_entropy(logits + 100.0, labels) - mg.nn.functional.cross_entropy(logits, labels)
 answer = 0.0
 assert mg.check_answer(round(float(shifted), 4), answer)
 

@@ -33,9 +33,8 @@ assert mg.check_answer(first, answer)
 
 # %% question
 # Which w makes a layer's factor exactly 1, so that the gradient comes through unchanged?
-slope = last.data * (1 - last.data)
 answer = 4.0
-assert mg.check_answer(1 / slope, answer)
+assert mg.check_answer(1 / (last.data * (1 - last.data)), answer)
 
 # %%
 print("layers     w = 1      w = 4      w = 8")

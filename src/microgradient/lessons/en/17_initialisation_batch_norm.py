@@ -86,6 +86,10 @@ assert mg.check_answer(x[1], answer)
 # %%
 print(mg.paths(x[1]))
 print("all four:", [v.grad for v in x])
+x = [Value(v.data) for v in x]
+scaled = [10.0 * v for v in x]  # for the next question
+L = 4.0 * normalised(scaled)[0][0]
+L.backward()
 
 # %% [markdown]
 # No path to x[1] is direct. (The four through `std` to `mean` cancel: to first order the variance does not depend on what
@@ -93,16 +97,13 @@ print("all four:", [v.grad for v in x])
 # What batch norm is good for lies in the factor 1 / std:
 
 # %% question
-# All x are first multiplied by 10. What is ∂L/∂x[1] now, of the x before the multiplication? (What becomes of std?)
-x = [Value(v.data) for v in x]
-L = 4.0 * normalised([10.0 * v for v in x])[0][0]
-L.backward()
-answer = -2.0
-assert mg.check_answer(x[1], answer)
+# All x are first multiplied by 10. What is ∂L/∂(10 · x[1]) then? (What becomes of y, and of std?)
+answer = -0.2
+assert mg.check_answer(scaled[1], answer)
 
 # %% [markdown]
-# The weight cancels. So with batch norm the size of the weights is no longer a factor in the product of lesson 16. The
-# same eight layers, and how long the gradient is when it arrives at the data:
+# The multiplication sends back ten times that: ∂L/∂x[1] is −2 as before, and the 10 has cancelled. So with batch norm the
+# size of weights is no longer a factor in the product of lesson 16. The gradient that arrives at the data, in norm:
 
 
 # %%

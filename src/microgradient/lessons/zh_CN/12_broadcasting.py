@@ -82,9 +82,8 @@ for n in 10, 1000:
 
 # %% question
 # 一批有 50 个样本，损失是它们的**平均**。每个样本的损失对某个偏置的导数都是 4。这个偏置的梯度是多少？
-per_example = mg.full((50,), 4.0)
 answer = 4.0
-assert mg.check_answer(float(mg.sum(per_example) / 50), answer)
+assert mg.check_answer(float(mg.mean(mg.full((50,), 4.0))), answer)
 
 # %% [markdown]
 # **记住：** 前向复制，反向求和；梯度的形状总与它所属的量相同。

@@ -21,8 +21,7 @@ e = [v.exp() for v in z]
 S = e[0] + e[1] + e[2]
 L = S.log() - z[label]  # −log(e[label] / S)
 L.backward()
-print("exp(z) =", [round(v.data, 4) for v in e], "  S =", round(S.data, 4))
-print("p      =", [round(v.data / S.data, 4) for v in e], "  L = log 4 =", round(L.data, 4))
+print("exp(z) =", [round(v.data, 4) for v in e], "  S =", round(S.data, 4), "  L = log 4 =", round(L.data, 4))
 
 # %% [markdown]
 # 全是你已经认识的基本运算。z[0] 只沿一条路径进入 L：经 exp 到 S，再经 log 到 L。
@@ -59,13 +58,13 @@ mg.nn.functional.cross_entropy(logits, labels).backward()
 by_hand = (mg.softmax(logits, axis=1) - mg.nn.functional.one_hot(labels, 3)) / 2
 print("∂L/∂logits:  ", logits.grad.numpy().round(4).tolist())
 print("(p − y) / 2: ", by_hand.numpy().round(4).tolist())
+shifted = mg.nn.functional.cross_entropy(logits + 100.0, labels) - mg.nn.functional.cross_entropy(logits, labels)
 
 # %% [markdown]
 # 每一行加起来都是 0，因为 Σ p = Σ y = 1：一个 logit 得到多少，其余的就失去多少。
 
 # %% question
 # 梯度在 (1, 1, 1) 方向上没有分量。把一个样本的所有 logits 都加上 100，L 会改变多少？
-shifted = mg.nn.functional.cross_entropy(logits + 100.0, labels) - mg.nn.functional.cross_entropy(logits, labels)
 answer = 0.0
 assert mg.check_answer(round(float(shifted), 4), answer)
 

@@ -33,9 +33,8 @@ assert mg.check_answer(first, answer)
 
 # %% question
 # w 取多少时，一层的因子恰好是 1，使梯度原样通过？
-slope = last.data * (1 - last.data)
 answer = 4.0
-assert mg.check_answer(1 / slope, answer)
+assert mg.check_answer(1 / (last.data * (1 - last.data)), answer)
 
 # %%
 print("层数       w = 1      w = 4      w = 8")

@@ -86,23 +86,23 @@ assert mg.check_answer(x[1], answer)
 # %%
 print(mg.paths(x[1]))
 print("全部四个：", [v.grad for v in x])
+x = [Value(v.data) for v in x]
+scaled = [10.0 * v for v in x]  # 下一题要用
+L = 4.0 * normalised(scaled)[0][0]
+L.backward()
 
 # %% [markdown]
 # 通向 x[1] 的路径没有一条是直接的。（经 `std` 再到 `mean` 的那四条相互抵消：方差从哪一点量起，在一阶近似下并无影响。）
-# 谁若把均值和标准差当作常数，得到的就是 [4, 0, 0, 0]。
-# 批标准化的好处，在于因子 1 / std：
+# 谁若把均值和标准差当作常数，得到的就是 [4, 0, 0, 0]。批标准化的好处，在于因子 1 / std：
 
 # %% question
-# 先把所有 x 都乘以 10。对乘之前的 x，现在 ∂L/∂x[1] 是多少？（std 变成了多少？）
-x = [Value(v.data) for v in x]
-L = 4.0 * normalised([10.0 * v for v in x])[0][0]
-L.backward()
-answer = -2.0
-assert mg.check_answer(x[1], answer)
+# 先把所有 x 都乘以 10。这时 ∂L/∂(10 · x[1]) 是多少？（y 变了没有？std 变成了多少？）
+answer = -0.2
+assert mg.check_answer(scaled[1], answer)
 
 # %% [markdown]
-# 权重的大小约掉了。所以有了批标准化，权重的大小就不再是第 16 课那个连乘积里的因子。
-# 还是那八层，看梯度到达数据时有多长：
+# 乘法传回的是它的十倍：∂L/∂x[1] 仍是 −2，那个 10 约掉了。所以有了批标准化，
+# 权重的大小就不再是第 16 课那个连乘积里的因子。还是那八层，看到达数据的梯度的范数：
 
 
 # %%
