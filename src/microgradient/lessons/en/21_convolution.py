@@ -96,7 +96,7 @@ for step in range(200):
 # %% [markdown]
 # A linear layer from 64 pixels to the same 36 outputs would have 64 · 36 weights. A convolution is that matrix with most
 # entries 0 and nine different numbers in the others; its gradient is the matrix's, added up over entries that are one
-# weight. That is all that "sharing weights" means to backpropagation.
+# weight. That is all that "sharing weights" means to backpropagation. Before the training, `mg.view(loss)` opens all nine.
 #
 # **Remember:** a kernel's weight collects from all positions what arrives there times the pixel that it met.
 # *Next:* a weight that is used again and again in time, the recurrent network.
