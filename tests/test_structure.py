@@ -23,7 +23,7 @@ ORDER = [
     ["fft", "special", "sparse"], ["numpy", "distributions"], ["scipy"],
     ["nn"], ["optim"], ["program", "native", "scalar_jit"],
     ["explain", "data"], ["train"], ["tables"], ["torch"], ["rl"], ["recipes"],
-    ["page"], ["sklearn"], ["lessons"], ["cli"], ["__main__", "__init__"],
+    ["page"], ["sklearn"], ["lessons"], ["learn"], ["cli"], ["__main__", "__init__"],
 ]  # fmt: skip
 RANK = {name: rank for rank, group in enumerate(ORDER) for name in group}
 

@@ -11,6 +11,7 @@ import ast
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import click
@@ -18,38 +19,36 @@ import click
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "microgradient"
 CATALOGUES = PACKAGE / "locale" / "zh_CN"
-ERRORS = (
-    "MicrogradientError", "GradientError", "ShapeError", "OutOfRangeError", "RangeError", "MissingKernelError", "DTypeError",
-    "ArgumentError", "ArgumentTypeError", "MissingNameError", "DataError", "LinAlgError", "NonFiniteError", "CompileError",
-    "TraceError",
-)  # fmt: skip
 # where a sentence stands in a call: numbers of arguments and names of keywords
 ARGUMENTS: dict[str, tuple[int | str, ...]] = {
-    **dict.fromkeys((*ERRORS, "warn_once"), (1,)),
+    "warn_once": (1,),
     **dict.fromkeys(("ClickException", "UsageError", "BadParameter", "translate", "_fail"), (0,)),
     **dict.fromkeys(("Option", "Argument", "click.option"), ("help",)),
     **dict.fromkeys(("command", "group"), ("short_help",)),
     "option": (1, "help"),
     "Finding": (0, 2, 3, 4),
 }
-# modules of which every text with two words of lower-case letters, one after another, is shown
+# modules of which every text with two words of lower-case letters, one after another, is shown; of others, those that end in a
+# full stop, but where these are documentation, or repeat the words of another library
 TOLD = (
     "explain/differences.py", "explain/explanation.py", "explain/grading.py", "explain/largest_paths.py", "explain/mistakes.py",
     "explain/nonfinite.py", "explain/sentences.py", "explain/why.py", "cli/main.py", "cli/use.py", "cli/view.py", "cli/learn.py",
 )  # fmt: skip
+OTHERS_WORDS = ("torch/", "sklearn/", "scipy/", "scalar", "functions/methods.py", "functions/pointwise.py")
 ASSIGNED = ("summary", "FIELDS")
 # words that are no sentence by themselves, and what click says
 WORDS = (
     "NaN", "by", "cause", "change", "changed", "check", "cut", "entries", "evidence", "later", "rule", "sum", "where",
     "Arguments", "Commands", "Options", "Usage: ", "Show this message and exit.", "Show the version and exit.",
     "Missing argument {0}.", "Missing parameter: {0}", "No such command {0}.", "No such option: {0}", "No such option {0}.",
-    "No such option {0}. Did you mean {1}?", "No such option: {0} Did you mean {1}?", "Got unexpected extra argument ({0})",
-    "Got unexpected extra arguments ({0})", "Option {0} requires an argument.", "Option {0} does not take a value.",
-    "Invalid value for {0}: {1}", "{0} is not a valid {1}.", "{0} is not one of {1}.", "{0} is not in the range {1}.",
-    "File {0} does not exist.", "Directory {0} does not exist.", "Path {0} does not exist.", "File {0} is a directory.",
-    "(Possible options: {0})", "not {0}: {1}", "right: {0}",
+    "No such option {0}. Did you mean {1}?", "No such command {0}. Did you mean {1}?",
+    "No such option {0}. (Did you mean one of: {1}?)", "No such option: {0} Did you mean {1}?",
+    "Got unexpected extra argument ({0})", "Got unexpected extra arguments ({0})", "Option {0} requires an argument.",
+    "Option {0} does not take a value.", "Invalid value for {0}: {1}", "{0} is not a valid {1}.", "{0} is not one of {1}.",
+    "{0} is not in the range {1}.", "File {0} does not exist.", "Directory {0} does not exist.", "Path {0} does not exist.",
+    "File {0} is a directory.", "(Possible options: {0})", "not {0}: {1}", "right: {0}",
 )  # fmt: skip
-_TWO_WORDS = re.compile(r"[a-z]{2,} [a-z]{2,}")
+_TWO_WORDS = re.compile(r"^(?!bold).*[a-z]{2,} [a-z]{2,}", re.DOTALL)
 
 
 def messages() -> dict[str, list[str]]:
@@ -80,33 +79,54 @@ def of_page() -> dict[str, list[str]]:
 
 def _nodes(tree: ast.Module, name: str) -> Iterator[ast.expr]:
     """The expressions whose value is shown."""
-    docstrings = set()
+    hidden: set[ast.AST] = set()  # docstrings, keys, and parts of other texts
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
-            docstrings.add(node.body[0].value)  # type: ignore[attr-defined]
-    inside: set[ast.AST] = set()
+        if isinstance(node, ast.Expr):
+            hidden.add(node.value)
+        elif isinstance(node, ast.Dict):
+            hidden |= set(node.keys) - {None}
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
-            places = ARGUMENTS.get(ast.unparse(node.func), ()) or ARGUMENTS.get(
-                ast.unparse(node.func).rpartition(".")[2], ()
-            )
-            yield from (node.args[place] for place in places if isinstance(place, int) and place < len(node.args))
-            yield from (keyword.value for keyword in node.keywords if keyword.arg in places)
+            yield from _arguments(node)
         elif isinstance(node, ast.AnnAssign | ast.Assign):
             targets = [node.target] if isinstance(node, ast.AnnAssign) else node.targets
             if node.value is not None and any(isinstance(t, ast.Name) and t.id in ASSIGNED for t in targets):
                 yield from node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
-        elif (
-            name.startswith("cli/")
-            and isinstance(node, ast.FunctionDef)
-            and _is_command(node)
-            and ast.get_docstring(node)
-        ):
+        elif name.startswith("cli/") and isinstance(node, ast.FunctionDef) and _is_command(node):
             yield ast.Constant(ast.get_docstring(node), lineno=node.lineno)
-        if name in TOLD and isinstance(node, ast.Constant | ast.JoinedStr) and node not in docstrings | inside:
-            inside |= set(ast.walk(node)) - {node}
-            if any(_TWO_WORDS.search(english) for english, _ in sentences(node)):
+        elif isinstance(node, ast.Constant | ast.JoinedStr) and node not in hidden:
+            hidden |= set(ast.walk(node)) - {node}
+            if any(_is_sentence(english, name) for english, _ in sentences(node)):
                 yield node
+
+
+def _arguments(call: ast.Call) -> Iterator[ast.expr]:
+    """The arguments of a call that are shown."""
+    called = ast.unparse(call.func)
+    last = called.rpartition(".")[2]
+    places = (1,) if last in errors() else ARGUMENTS.get(called, ()) or ARGUMENTS.get(last, ())
+    yield from (call.args[place] for place in places if isinstance(place, int) and place < len(call.args))
+    yield from (keyword.value for keyword in call.keywords if keyword.arg in places)
+
+
+def _is_sentence(english: str, name: str) -> bool:
+    """Whether a text of the module `name` is shown, wherever in it it stands."""
+    ends = english.rstrip().endswith(".") and not name.startswith(OTHERS_WORDS)
+    return bool(_TWO_WORDS.search(english)) and (name in TOLD or ends)
+
+
+@cache
+def errors() -> frozenset[str]:
+    """The names of the classes that derive from MicrogradientError, which take a code and a sentence."""
+    bases: dict[str, set[str]] = {}
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                bases.setdefault(node.name, set()).update(ast.unparse(base).rpartition(".")[2] for base in node.bases)
+    found = {"MicrogradientError"}
+    while more := {name for name, own in bases.items() if own & found} - found:
+        found |= more
+    return frozenset(found)
 
 
 def _is_command(node: ast.FunctionDef) -> bool:
@@ -144,11 +164,18 @@ def _parts(node: ast.expr) -> Iterator[str | ast.expr]:
     elif isinstance(node, ast.JoinedStr):
         for value in node.values:
             yield from _parts(value.value if isinstance(value, ast.FormattedValue) else value)
-    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and _is_text(node):
         yield from _parts(node.left)
         yield from _parts(node.right)
     else:
         yield node
+
+
+def _is_text(node: ast.expr) -> bool:
+    """Whether a sum is one of texts."""
+    if isinstance(node, ast.BinOp):
+        return _is_text(node.left) or _is_text(node.right)
+    return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
 
 
 def catalogue(name: str) -> dict[str, str]:

@@ -50,6 +50,12 @@ export interface Run {
   shown: string; pictures: string[];
 }
 
+export interface LessonCell { kind: "text" | "code" | "question"; html: string; code: string; output: string | null; verdict: string; correct: boolean }
+export interface Lesson {
+  number: number; title: string; lessons: { number: number; title: string }[]; opened: number; waiting: number | null; right: number;
+  of: number; cells: LessonCell[];
+}
+
 export interface Source {
   live: boolean;
   language(): Promise<Catalogue>;
@@ -64,7 +70,9 @@ export interface Source {
   paths(node: number, index: number[] | null, muted: number[]): Promise<PathsTold>;
   // The training run that the page is of; null: of none.
   run(): Promise<Run | null>;
-  // To that run: pause, resume, step, open; gives what it answers.
+  // The lesson that the page is of; null: of none.
+  lesson(): Promise<Lesson | null>;
+  // To that run, or lesson: pause, resume, step, open, answer; gives what it answers.
   tell<T>(command: string, words?: object): Promise<T>;
 }
 
@@ -109,6 +117,7 @@ function served(): Source {
     sweep: (mistake) => ask("sweep", { mistake }),
     paths: (node, index, muted) => ask("paths", { node: `${node}`, index: index?.join(",") ?? "", muted: muted.join(",") }),
     run: () => ask("run", {}),
+    lesson: () => ask("lesson", {}),
     tell: (command, words = {}) => tell(command, words),
   };
 }
@@ -128,6 +137,7 @@ function saved(data: { language: Catalogue; graph: Graph; why: Record<string, Ca
     sweep: (mistake) => kept(data.sweep[mistake]),
     paths: (node, index, muted) => kept(muted.length || index?.length ? undefined : data.paths[node]),
     run: async () => null,
+    lesson: async () => null,
     tell: <T>() => kept<T>(undefined),
   };
 }

@@ -4,13 +4,14 @@ import { announce, byId, element } from "./dom";
 import { CardPanel } from "./card";
 import { GraphView } from "./graph";
 import { speak, t, type Catalogue } from "./language";
+import { LessonView } from "./lesson";
 import { NodeList } from "./list";
 import { PathsView } from "./paths";
 import { RunView } from "./run";
 import { Steps } from "./steps";
 import { timeline } from "./timeline";
 
-const VIEWS = ["Graph", "Paths", "List"]; // their names: t("Run") t("Graph") t("Paths") t("List")
+const VIEWS = ["Graph", "Paths", "List"]; // their names: t("Run") t("Learn") t("Graph") t("Paths") t("List")
 
 async function start(): Promise<void> {
   const from = source();
@@ -18,11 +19,16 @@ async function start(): Promise<void> {
   speak(catalogue);
   for (const [id, name] of [["rail", t("Views")], ["graph", t("Graph")], ["card", t("Why")], ["timeline", t("Steps")]]) byId(id).setAttribute("aria-label", name);
   const run = await from.run();
-  const first = run && location.hash !== "#Graph" ? "Run" : "Graph";
+  const lesson = await from.lesson();
+  const own = run ? "Run" : lesson ? "Learn" : null; // the view that comes before those of a graph
+  const first = own !== null && location.hash !== "#Graph" ? own : "Graph";
   if (run) new RunView(from, run);
-  if (run && !run.opened) {
-    byId("card").append(element("p", {}, t("No step has been opened yet. Pause the run, then open the next step: its graph is shown here.")));
-    rail(["Run"], "Run", () => {});
+  if (lesson) new LessonView(from, lesson);
+  if (own !== null && !(run ?? lesson)!.opened) {
+    const told = run ? t("No step has been opened yet. Pause the run, then open the next step: its graph is shown here.")
+      : t("No graph has been opened yet. Where the lesson has differentiated something, open its graph: it is shown here.");
+    byId("card").append(element("p", {}, told));
+    rail([own], own, () => {});
     if (from.live) languages(catalogue);
     return;
   }
@@ -36,7 +42,7 @@ async function start(): Promise<void> {
   const view = new GraphView(byId<HTMLCanvasElement>("graph"), graph, steps, (node) => card.open(node, null));
   const list = new NodeList(graph, steps, (node) => card.open(node, null));
   document.title = `∂${graph.of} · Microgradient`;
-  rail(run ? ["Run", ...VIEWS] : VIEWS, first, (shown) => {
+  rail(own ? [own, ...VIEWS] : VIEWS, first, (shown) => {
     if (shown === "Graph") view.show();
     if (shown === "List") list.show();
     if (shown === "Paths") paths.again();
@@ -59,7 +65,7 @@ function rail(names: string[], first: string, show: (view: string) => void): voi
   const buttons = names.map((name) => element("button", { type: "button", click: () => choose(name) }, t(name)));
   function choose(name: string): void {
     buttons.forEach((each, k) => each.setAttribute("aria-pressed", `${names[k] === name}`));
-    for (const view of ["Run", ...VIEWS]) byId(view.toLowerCase()).hidden = view !== name;
+    for (const view of ["Run", "Learn", ...VIEWS]) byId(view.toLowerCase()).hidden = view !== name;
     show(name);
   }
   byId("rail").append(element("h1", { "aria-label": "Microgradient" }, "μ∂"), ...buttons);

@@ -15,6 +15,7 @@ from .. import __version__
 from ..errors import DataError, MicrogradientError
 from ..language import translate
 from .help import Context
+from .learn import learn
 from .terminal import printable
 from .train import train
 from .use import evaluate, plot, predict, show
@@ -78,7 +79,7 @@ def _recipes() -> None:
     click.echo("\n" + translate("microgradient train NAME --help says what may be chosen."))
 
 
-for command in (train, predict, evaluate, show, plot, view):
+for command in (train, predict, evaluate, show, plot, view, learn):
     _command.add_command(command)
 
 

@@ -156,7 +156,7 @@ def _mistakes(sweep: Sweep, node: Node, gradient: Any) -> Iterator[tuple[str, An
     yield f"the local derivative alone; what arrives, {short(arrives)}, is a factor, too", _sum(uses, _without_upstream)
     if all(np.shape(use.upstream) == node.shape for use in uses):
         yield "that is what arrives; the local derivative is a factor, too", _sum(uses, lambda use: use.upstream)
-    for told, instead in _SWAPPED.items():
+    for told, instead in _SWAPPED:
         wrong = [_with_saved(sweep, use, instead(use)) for use in uses]
         if any(contribution is not None for contribution in wrong):
             pairs = zip(uses, wrong, strict=True)
@@ -203,11 +203,11 @@ def _inputs_exchanged(use: Use) -> tuple[Any, ...] | None:
     return y, *args[::-1]
 
 
-_SWAPPED: dict[str, Callable[[Use], tuple[Any, ...] | None]] = {
-    "the rule was given the output in place of the input": _output_for_input,
-    "the rule was given the input in place of the output": _input_for_output,
-    "the two inputs are exchanged: × sends each input the other input": _inputs_exchanged,
-}
+_SWAPPED: tuple[tuple[str, Callable[[Use], tuple[Any, ...] | None]], ...] = (
+    ("the rule was given the output in place of the input", _output_for_input),
+    ("the rule was given the input in place of the output", _input_for_output),
+    ("the two inputs are exchanged: × sends each input the other input", _inputs_exchanged),
+)
 
 
 def _with_saved(sweep: Sweep, use: Use, saved: tuple[Any, ...] | None) -> Any:

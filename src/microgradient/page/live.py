@@ -56,6 +56,7 @@ class Run:
             "resume": lambda words: self._set(paused=False),
             "step": lambda words: self._set(paused=True, single=True),
             "open": lambda words: self._ask(self.open_step),
+            "lesson": lambda words: None,
             "doctor": lambda words: _told(self._ask(self.diagnosis)),
             "picture": lambda words: self._ask(lambda: self._picture(str(words.get("name", "")))),
             **{name: self._of_graph(name) for name in ("graph", "why", "array", "change", "sweep", "paths")},

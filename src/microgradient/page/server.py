@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 from ..errors import MicrogradientError
@@ -25,6 +25,12 @@ _POLICY = (
 )
 _LONGEST = 1 << 20  # bytes of a request's body
 Answer = Callable[[Mapping[str, Any]], Any]
+
+
+class Answering(Protocol):
+    """What a page can be asked, by name."""
+
+    answers: dict[str, Answer]
 
 
 class Server:

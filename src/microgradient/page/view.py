@@ -13,8 +13,7 @@ from ..explain.recording import Recording
 from ..explain.sweep import sweep_of
 from ..scalar import Value
 from ..tensor import Tensor
-from .live import Run
-from .server import Server
+from .server import Answering, Server
 from .session import Session
 
 _SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
@@ -33,7 +32,7 @@ class View:
     >>> page.close()
     """
 
-    def __init__(self, session: Session | Run) -> None:
+    def __init__(self, session: Answering) -> None:
         self.session = session
         self.server = Server(session.answers)
         self.url = self.server.url
@@ -84,9 +83,10 @@ def view(x: Value | Tensor | Any = None, *, open_browser: bool = True) -> View:
     return found
 
 
-def serve(session: Session | Run, open_browser: bool) -> View:
+def serve(session: Answering, open_browser: bool, lang: str = "") -> View:
     """Serve a page, print its address, and open it in the browser if that is wanted and there is a screen."""
     found = View(session)
+    found.url += f"?lang={lang}" if lang else ""
     print(found.url, flush=True)
     if open_browser and any(name in os.environ for name in _SCREENS):  # else a browser of text would take the terminal
         webbrowser.open(found.url)

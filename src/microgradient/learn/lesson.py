@@ -1,0 +1,102 @@
+"""A lesson: a program in jupytext's percent form, read into its cells.
+
+`# %% [markdown]` begins text, `# %%` code, and `# %% question` a question: its words as comments, perhaps lines that prepare the
+answer, a line `answer = …` with the right one, and a line `assert mg.check_answer(…, answer)`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+from ..errors import ArgumentError
+from ..language import language
+
+_MARK = re.compile(r"^# %%(?: \[?(markdown|question)\]?)?.*$", re.MULTILINE)
+
+
+class Cell(NamedTuple):
+    """A part of a lesson: its `kind` (text, code or question), its `text` without comment signs, and its `code`.
+
+    The code of a question is all but the line `answer = …`.
+    """
+
+    kind: str
+    text: str
+    code: str
+
+
+class Lesson(NamedTuple):
+    """A lesson in one language: `name` is that of its file, `title` its heading.
+
+    >>> lesson = find("4")
+    >>> lesson.name, lesson.number, [cell.kind for cell in lesson.cells][:2]
+    ('04_used_twice', 4, ['text', 'code'])
+    """
+
+    name: str
+    language: str
+    title: str
+    cells: tuple[Cell, ...]
+
+    @property
+    def number(self) -> int:
+        """The number it is known by."""
+        return int(self.name.partition("_")[0])
+
+
+def lessons() -> list[Lesson]:
+    """All lessons in order, in the language that is spoken.
+
+    >>> [lesson.number for lesson in lessons()][:3]
+    [1, 2, 3]
+    """
+    return list(_lessons(language()))
+
+
+def find(words: str) -> Lesson:
+    """The lesson with a number or a name, in the language that is spoken. Raises ArgumentError (MG189) if there is none."""
+    for lesson in lessons():
+        if (words.isdigit() and int(words) == lesson.number) or words.lower() in (lesson.name, lesson.name[3:]):
+            return lesson
+    last = lessons()[-1].number
+    raise ArgumentError(
+        "MG189", f"There is no lesson {words}: they are numbered 1 to {last}. `microgradient learn` lists them."
+    )
+
+
+@cache
+def _lessons(spoken: str) -> tuple[Lesson, ...]:
+    folder = files("microgradient").joinpath("lessons", spoken)
+    found = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".py")), key=lambda entry: entry.name)
+    return tuple(_read(entry.name.removesuffix(".py"), spoken, entry.read_text(encoding="utf-8")) for entry in found)
+
+
+def _read(name: str, spoken: str, source: str) -> Lesson:
+    cells = tuple(_cells(source))
+    title = next(line.removeprefix("# ") for cell in cells for line in cell.text.splitlines() if line.startswith("# "))
+    return Lesson(name, spoken, title, cells)
+
+
+def _cells(source: str) -> Iterator[Cell]:
+    marks = list(_MARK.finditer(source))
+    ends = [mark.start() for mark in marks[1:]] + [len(source)]
+    for mark, end in zip(marks, ends, strict=True):
+        body = source[mark.end() : end].strip("\n")
+        if mark[1] == "markdown":
+            yield Cell("text", _uncommented(body.splitlines()), "")
+        elif mark[1] == "question":
+            lines = body.splitlines()
+            code = [line for line in lines if not line.startswith(("#", "answer ="))]
+            yield Cell(
+                "question", _uncommented(line for line in lines if line.startswith("#")), "\n".join(code).strip()
+            )
+        else:
+            yield Cell("code", "", body)
+
+
+def _uncommented(lines: Iterable[str]) -> str:
+    return "\n".join(re.sub(r"^# ?", "", line) for line in lines)

@@ -1,0 +1,135 @@
+"""Taking a lesson: how answers are read and graded, what is kept of them, and the command."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from microgradient.errors import ArgumentError, DataError
+from microgradient.language import speaking
+from microgradient.learn import LessonSession, find
+from microgradient.learn.page import LessonPage
+from microgradient.learn.session import parsed
+
+
+@given(st.floats(allow_nan=False))
+def test_a_number_is_read_as_it_is_written(x):
+    assert parsed(repr(x)) == x
+    assert parsed(f" {x!r} ".replace("-", "−")) == x
+
+
+@pytest.mark.parametrize(
+    ("words", "number"),
+    [
+        ("1/4", 0.25),
+        ("2 × 0.5", 1.0),
+        ("-(1 + 2)", -3.0),
+        ("2^-1", 0.5),
+        ("[1, −2]", [1.0, -2.0]),
+        ("3，4", [3.0, 4.0]),
+        ("1e-3", 1e-3),
+    ],
+)
+def test_arithmetic_is_done(words, number):
+    assert parsed(words) == number
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "",
+        "x",
+        "1/0",
+        "9**9**9**9",
+        "__import__('os')",
+        "(-1)**0.5",
+        "'1'",
+        "[1, [2, 'x']]",
+        "1 if 1 else 2",
+        "True",
+        "(" * 500,
+        "1;2",
+    ],
+)
+def test_nothing_else_is(words):
+    with pytest.raises(ValueError, match="number"):
+        parsed(words)
+
+
+def test_the_lesson_waits_at_a_question_and_goes_on_from_there():
+    session = LessonSession(find("4"))
+    place = session.waiting
+    assert session.lesson.cells[place].kind == "question"
+    wrong = session.answer("3")
+    assert (wrong.correct, wrong.mistake, session.waiting) == (False, "the sign is flipped", place)
+    assert session.answer("-3").correct
+    assert session.waiting > place
+    assert [attempt["correct"] for attempt in session.attempts[place]] == [False, True]
+
+
+def test_scores_are_kept_beside_those_of_other_lessons(tmp_path):
+    path = tmp_path / "score.json"
+    LessonSession(find("1"), path).answer("0.123")
+    session = LessonSession(find("4"), path)
+    session.answer("-3")
+    kept = json.loads(path.read_text())
+    assert list(kept["lessons"]) == ["01_one_multiplication", "04_used_twice"]
+    assert (kept["lessons"]["04_used_twice"]["right"], kept["lessons"]["01_one_multiplication"]["right"]) == (1, 0)
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"version": 2, "lessons": {}}', '{"version": 1}', "\x00\xff"])
+def test_a_file_that_holds_no_scores_stays_as_it_is(tmp_path, content):
+    path = tmp_path / "mine.json"
+    path.write_text(content, encoding="latin-1")
+    with pytest.raises(DataError, match="MG181"):
+        LessonSession(find("1"), path)
+    assert path.read_text(encoding="latin-1") == content
+
+
+def test_a_lesson_that_is_not_there():
+    for words in ("0", "99", "x", "", "-1", "../en/04_used_twice"):
+        with pytest.raises(ArgumentError, match="MG189"):
+            find(words)
+    assert find("used_twice").number == find("4").number == find("04_used_twice").number == 4
+
+
+def test_the_page_of_a_lesson_changes_its_language_where_it_stands():
+    page = LessonPage("4")
+    page.answers["answer"]({"text": "-3"})
+    before = page.answers["lesson"]({})
+    with speaking("zh_CN"):
+        after = page.answers["lesson"]({})
+    assert after["title"] == "4 · 用了两次：路径相加" or after["title"].startswith("4 · ")
+    assert after["title"] != before["title"]
+    assert (after["waiting"], after["right"]) == (before["waiting"], before["right"])
+
+
+def test_the_graph_of_a_lesson_opens():
+    page = LessonPage("4")
+    with pytest.raises(ArgumentError, match="MG188"):
+        page.answers["graph"]({})
+    page.answers["open"]({})
+    assert page.answers["lesson"]({})["opened"] == 1
+    assert page.answers["graph"]({})["of"] == "L"
+    page.answers["choose"]({"lesson": "1"})
+    assert page.answers["lesson"]({})["opened"] == 0
+
+
+def test_the_command_lists_and_takes_lessons(run, monkeypatch):
+    code, out, _ = run("learn")
+    assert code == 0
+    assert out.splitlines()[3].startswith("4 · ")
+    code, out, _ = run("learn", "--lang", "zh")
+    assert "4 · " in out
+    assert "用" in out
+    answers = iter(["3", "-3", "", ""])
+    monkeypatch.setattr("click.termui.visible_prompt_func", lambda *_: next(answers, ""))
+    code, out, _ = run("learn", "4", "--text", "--score", "score.json")
+    assert code == 0
+    assert "the sign is flipped" in out
+    assert "1 of 3 questions answered rightly." in out
+    code, _, said = run("learn", "77")
+    assert (code, "There is no lesson 77" in said, "Traceback" in said) == (1, True, False)

@@ -1,0 +1,97 @@
+"""The lessons: each runs, asks what can be graded, and is the same program in every language."""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+import sys
+import tokenize
+from pathlib import Path
+
+import jupytext
+import pytest
+
+import microgradient
+from microgradient.language import LANGUAGES, speaking
+from microgradient.learn import LessonSession, find, lessons
+
+FOLDER = Path(microgradient.__file__).parent / "lessons"
+FILES = sorted(FOLDER.glob("*/*.py"))
+NAMES = sorted({path.stem for path in FILES})
+SLOW = {"20_digits", "25_a_small_gpt", "26_policy_gradient"}  # they train
+
+
+def taken(name: str, language: str) -> LessonSession:
+    with speaking(language):
+        return LessonSession(find(name))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_has_every_lesson(language):
+    assert [path.stem for path in FILES if path.parent.name == language] == NAMES
+    with speaking(language):
+        assert [lesson.number for lesson in lessons()] == list(range(1, len(NAMES) + 1))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_it_has_the_form_of_a_lesson(path):
+    source = path.read_text(encoding="utf-8")
+    with speaking(path.parent.name):
+        lesson = find(path.stem)
+    assert source.startswith("# %% [markdown]\n# # ")
+    assert len(source.splitlines()) <= 120
+    assert lesson.title.startswith(f"{lesson.number} · ")
+    assert sum(cell.kind == "question" for cell in lesson.cells) >= 2
+    for block in re.findall(r"^# %% question\n(.*?)(?=^# %%|\Z)", source, re.M | re.S):
+        assert re.fullmatch(r"(# .*\n)+([^#\n].*\n)*answer = .+\nassert mg\.check_answer\(.+, answer\)\n*", block)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_it_opens_as_a_notebook(path):
+    notebook = jupytext.read(path)
+    kinds = [cell.cell_type for cell in notebook.cells]
+    with speaking(path.parent.name):
+        assert kinds == ["markdown" if cell.kind == "text" else "code" for cell in find(path.stem).cells]
+
+
+def program(path: Path) -> list[str]:
+    """The words of a program without its strings and comments."""
+    text = {"COMMENT", "STRING", "FSTRING_START", "FSTRING_MIDDLE", "FSTRING_END", "NL", "NEWLINE", "INDENT", "DEDENT"}
+    tokens = tokenize.generate_tokens(io.StringIO(path.read_text(encoding="utf-8")).readline)
+    return [token.string for token in tokens if tokenize.tok_name[token.type] not in text]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_the_same_program_in_every_language(name):
+    first, *others = [program(FOLDER / language / f"{name}.py") for language in LANGUAGES]
+    assert all(other == first for other in others)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in NAMES])
+def test_right_answers_lead_through_it_and_wrong_ones_do_not(name, language, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    session = taken(name, language)
+    while (place := session.waiting) is not None:
+        assert not session.answer("no number")
+        assert not session.answer("12345.678")
+        assert session.waiting == place
+        session.give_up()
+    assert all(session.outputs[k] is not None for k, cell in enumerate(session.lesson.cells) if cell.kind == "code")
+    assert session.record()["right"] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_it_runs_as_a_program(path, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(path)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "right: " in done.stdout or "正确" in done.stdout
