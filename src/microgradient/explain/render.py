@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from ..language import translate
+
 Line = list[tuple[str, str]]  # pieces of text, each with a style of rich ("" for none)
 
 
@@ -62,9 +64,9 @@ def short(value: Any) -> str:
     if array.ndim == 1 and array.size <= 4:
         return f"[{', '.join(map(number, array))}]"
     if not array.size:
-        return f"{_shape(array)} empty"
+        return translate(f"({_lengths(array)}) empty")
     wide = array.astype(np.float64)
-    return f"{_shape(array)} mean {number(np.mean(wide))} norm {number(norm(wide))}"
+    return translate(f"({_lengths(array)}) mean {number(np.mean(wide))} norm {number(norm(wide))}")
 
 
 def brief(x: Any) -> str:
@@ -77,7 +79,7 @@ def brief(x: Any) -> str:
         return "?" if x is None else ", ".join("0.0" if part is None else brief(part) for part in x)
     if not np.size(x) or np.ndim(x) == 0 or (np.ndim(x) == 1 and np.size(x) <= 4):
         return short(x)
-    return f"{_shape(x)} norm {number(norm(x))}"
+    return translate(f"({_lengths(x)}) norm {number(norm(x))}")
 
 
 def largest(array: Any, count: int = 4) -> str:
@@ -92,14 +94,14 @@ def largest(array: Any, count: int = 4) -> str:
         f"[{', '.join(map(str, np.unravel_index(k, np.shape(array))))}] {number(flat[k], sign=True)}"
         for k in order[:count]
     ]
-    parts += (
-        [f"{len(order) - count:,} more {number(flat[order[count:]].sum(), sign=True)}"] if len(order) > count else []
-    )
-    return f"{', '.join(parts)}; from {number(flat.min())} to {number(flat.max())}"
+    if len(order) > count:
+        left = number(flat[order[count:]].sum(), sign=True)
+        parts.append(translate(f"{len(order) - count:,} more {left}"))
+    return ", ".join(parts) + translate(f"; from {number(flat.min())} to {number(flat.max())}")
 
 
-def _shape(array: Any) -> str:
-    return f"({', '.join(map(str, np.shape(array)))}{',' if np.ndim(array) == 1 else ''})"
+def _lengths(array: Any) -> str:
+    return f"{', '.join(map(str, np.shape(array)))}{',' if np.ndim(array) == 1 else ''}"
 
 
 def norm(value: Any) -> float:
