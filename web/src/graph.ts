@@ -8,7 +8,9 @@ import type { Steps } from "./steps";
 const OPENED = 220; // pixels: a group that is wider shows what is inside
 const READABLE = 72; // pixels: from this width on nodes have text
 const SMALL = 60; // nodes: these are drawn to be read at once
-const CURVED = 4000; // edges at most that are drawn as curves
+const CURVED = 4000; // edges at most that are drawn as curves, one by one
+const REST = 120; // milliseconds after which a large graph that was moved is drawn anew
+const WIDTHS = 4; // of edges that are drawn together
 
 interface Colours { text: string; quiet: string; line: string; ground: string; box: string; accent: string; up: string; down: string }
 type Shown = { kind: "node" | "group"; id: number };
@@ -24,6 +26,9 @@ export class GraphView {
   private users: number[][];
   private parents: number[][];
   private finest: number; // how much smaller than others the smallest node is
+  private most: number; // the largest contribution
+  private picture: { image: HTMLCanvasElement; scale: number; x: number; y: number } | null = null; // of a large graph
+  private movedAt = -REST;
 
   constructor(readonly canvas: HTMLCanvasElement, readonly graph: Graph, readonly steps: Steps, readonly open: (node: number) => void) {
     this.pen = canvas.getContext("2d")!;
@@ -34,6 +39,7 @@ export class GraphView {
       this.users[use.from].push(use.to);
       this.parents[use.to].push(use.from);
     }
+    this.most = graph.uses.reduce((most, use) => Math.max(most, use.size), 1e-300);
     this.finest = 132 / graph.nodes.reduce((least, node) => Math.min(least, node.w), 132);
     new ResizeObserver(() => this.fit()).observe(canvas.parentElement!);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.readColours());
@@ -88,6 +94,15 @@ export class GraphView {
     this.x = cx - (cx - this.x) * to / this.scale;
     this.y = cy - (cy - this.y) * to / this.scale;
     this.scale = to;
+    this.move();
+  }
+
+  // Drawn again where it is now: of a large graph at once the picture of before, and all anew when it rests.
+  private move(): void {
+    if (this.graph.uses.length >= CURVED) {
+      this.movedAt = performance.now();
+      window.setTimeout(() => this.draw(), REST + 1);
+    }
     this.draw();
   }
 
@@ -103,8 +118,23 @@ export class GraphView {
     this.pending = true;
     requestAnimationFrame(() => {
       this.pending = false;
-      this.paint();
+      if (this.picture && performance.now() - this.movedAt < REST) this.paintMoved(this.picture);
+      else this.paint();
     });
+  }
+
+  // The picture that was drawn last, moved and scaled.
+  private paintMoved({ image, scale, x, y }: { image: HTMLCanvasElement; scale: number; x: number; y: number }): void {
+    const { pen } = this, by = this.scale / scale;
+    const { clientWidth: wide, clientHeight: high } = this.canvas;
+    this.clear();
+    pen.drawImage(image, this.x - x * by, this.y - y * by, wide * by, high * by);
+  }
+
+  private clear(): void {
+    this.pen.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
+    this.pen.fillStyle = this.colours.ground;
+    this.pen.fillRect(0, 0, this.canvas.clientWidth, this.canvas.clientHeight);
   }
 
   // The outermost closed group that a node is in; the node itself if all are open.
@@ -118,16 +148,22 @@ export class GraphView {
   }
 
   private paint(): void {
-    const { pen, colours } = this;
-    const ratio = devicePixelRatio;
-    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-    pen.fillStyle = colours.ground;
-    pen.fillRect(0, 0, this.canvas.clientWidth, this.canvas.clientHeight);
+    this.clear();
     const shown = this.shown();
     const closed = new Set(shown.filter((s) => s.kind === "group").map((s) => s.id));
     this.graph.groups.forEach((group, k) => k > 0 && (closed.has(k) || !this.hidden(group, closed)) && this.paintGroup(group, this.screen(group), closed.has(k)));
-    this.paintEdges(shown);
+    if (this.graph.uses.length < CURVED) this.paintEdges(shown);
+    else this.paintManyEdges(shown);
     this.graph.nodes.forEach((node, k) => shown[k].kind === "node" && this.visible(this.screen(node)) && this.paintNode(node, this.screen(node), k));
+    if (this.graph.uses.length >= CURVED) this.keepPicture();
+  }
+
+  private keepPicture(): void {
+    const image = this.picture?.image ?? document.createElement("canvas");
+    image.width = this.canvas.width;
+    image.height = this.canvas.height;
+    image.getContext("2d")!.drawImage(this.canvas, 0, 0);
+    this.picture = { image, scale: this.scale, x: this.x, y: this.y };
   }
 
   private hidden(group: Group, closed: Set<number>): boolean {
@@ -166,10 +202,22 @@ export class GraphView {
     pen.restore();
   }
 
+  // The ends of an edge on the canvas; null if it is not to be seen.
+  private ends(a: Shown, b: Shown): [number, number, number, number] | null {
+    const from = this.screen(this.place(a)), to = this.screen(this.place(b));
+    const x0 = from.x + from.w, y0 = from.y + from.h / 2, x1 = to.x, y1 = to.y + to.h / 2;
+    const near = Math.abs(x1 - x0) + Math.abs(y1 - y0) < 2;
+    const seen = this.visible({ x: Math.min(x0, x1), y: Math.min(y0, y1), w: Math.abs(x1 - x0) + 1, h: Math.abs(y1 - y0) + 1 });
+    return near || !seen ? null : [x0, y0, x1, y1];
+  }
+
+  // How wide an edge is, from 0 to 1: by the logarithm of what it sends.
+  private weight(k: number): number {
+    return k < this.steps.swept ? Math.log1p(1000 * this.graph.uses[k].size / this.most) / Math.log1p(1000) : 0;
+  }
+
   private paintEdges(shown: Shown[]): void {
     const { pen, graph, steps } = this;
-    const most = Math.max(...graph.uses.map((use) => use.size), 1e-300);
-    const curved = graph.uses.length < CURVED;
     const now = steps.current?.use ?? null;
     const seen = new Set<string>();
     graph.uses.forEach((use, k) => {
@@ -178,25 +226,67 @@ export class GraphView {
       const joined = a.kind === "group" || b.kind === "group" ? `${a.kind}${a.id}>${b.kind}${b.id}` : "";
       if (joined && seen.has(joined)) return;
       seen.add(joined);
-      const from = this.screen(this.place(a)), to = this.screen(this.place(b));
-      const x0 = from.x + from.w, y0 = from.y + from.h / 2, x1 = to.x, y1 = to.y + to.h / 2;
-      if (!this.visible({ x: Math.min(x0, x1), y: Math.min(y0, y1), w: Math.abs(x1 - x0) + 1, h: Math.abs(y1 - y0) + 1 })) return;
-      const arrived = k < steps.swept;
-      pen.strokeStyle = !arrived ? this.colours.line : signed(use.contribution) < 0 ? this.colours.down : this.colours.up;
-      if (Math.abs(x1 - x0) + Math.abs(y1 - y0) < 2) return;
-      const thin = Math.min(1, Math.max(0.2, to.h / 30));
-      const width = arrived ? 1 + 4 * Math.log1p(1000 * use.size / most) / Math.log1p(1000) : 1;
+      const ends = this.ends(a, b);
+      if (ends === null) return;
+      const [x0, y0, x1, y1] = ends;
+      const arrived = k < steps.swept, down = signed(use.contribution) < 0;
+      pen.strokeStyle = !arrived ? this.colours.line : down ? this.colours.down : this.colours.up;
+      const thin = Math.min(1, Math.max(0.2, this.place(b).h * this.scale / 30));
+      const width = 1 + 4 * this.weight(k);
       pen.lineWidth = k === now ? width + 2 : width * thin;
-      pen.setLineDash(arrived && signed(use.contribution) < 0 ? [7, 4] : []);
-      pen.globalAlpha = curved || k === now ? 1 : 0.35;
+      pen.setLineDash(arrived && down ? [7, 4] : []);
       pen.beginPath();
       pen.moveTo(x0, y0);
-      if (curved) pen.bezierCurveTo((x0 + x1) / 2, y0, (x0 + x1) / 2, y1, x1, y1);
-      else pen.lineTo(x1, y1);
+      pen.bezierCurveTo((x0 + x1) / 2, y0, (x0 + x1) / 2, y1, x1, y1);
       pen.stroke();
     });
     pen.setLineDash([]);
+  }
+
+  // Straight lines in a few widths, those of a kind as one path.
+  private paintManyEdges(shown: Shown[]): void {
+    const { pen, graph, steps, colours } = this;
+    const kinds = [colours.line, colours.up, colours.down].map((colour) => ({ colour, paths: Array.from({ length: WIDTHS }, () => new Path2D()) }));
+    const seen = new Set<number>();
+    const now = steps.current?.use ?? null;
+    let current: { colour: string; ends: number[] } | null = null;
+    graph.uses.forEach((use, k) => {
+      const a = shown[use.from], b = shown[use.to];
+      if (a.kind === b.kind && a.id === b.id) return;
+      if (a.kind === "group" || b.kind === "group") {
+        const joined = (a.kind === "group" ? a.id : -1 - a.id) * 2 ** 26 + (b.kind === "group" ? b.id : -1 - b.id);
+        if (seen.has(joined)) return;
+        seen.add(joined);
+      }
+      const ends = this.ends(a, b);
+      if (ends === null) return;
+      const arrived = k < steps.swept, kind = kinds[!arrived ? 0 : signed(use.contribution) < 0 ? 2 : 1];
+      const path = kind.paths[Math.min(WIDTHS - 1, Math.floor(WIDTHS * this.weight(k)))];
+      path.moveTo(ends[0], ends[1]);
+      path.lineTo(ends[2], ends[3]);
+      if (k === now) current = { colour: kind.colour, ends };
+    });
+    pen.globalAlpha = 0.35;
+    for (const { colour, paths } of kinds) {
+      paths.forEach((path, width) => {
+        pen.strokeStyle = colour;
+        pen.lineWidth = 0.3 + width / 2;
+        pen.stroke(path);
+      });
+    }
     pen.globalAlpha = 1;
+    this.paintCurrent(current);
+  }
+
+  private paintCurrent(edge: { colour: string; ends: number[] } | null): void {
+    if (edge === null) return;
+    const [x0, y0, x1, y1] = edge.ends;
+    this.pen.strokeStyle = edge.colour;
+    this.pen.lineWidth = 4;
+    this.pen.beginPath();
+    this.pen.moveTo(x0, y0);
+    this.pen.lineTo(x1, y1);
+    this.pen.stroke();
   }
 
   private place(shown: Shown): GraphNode | Group {
@@ -209,11 +299,16 @@ export class GraphView {
     pen.lineWidth = chosen ? 2.5 : 1;
     pen.strokeStyle = node.wrong ? colours.up : chosen || current ? colours.accent : colours.line;
     pen.fillStyle = colours.box;
+    if (box.w <= 3 && !chosen) { // a point
+      pen.fillStyle = colours.quiet;
+      pen.fillRect(box.x, box.y, Math.max(box.w, 0.7), Math.max(box.h, 0.7));
+      return;
+    }
     pen.beginPath();
     if (node.op === null) pen.rect(box.x, box.y, box.w, box.h);
     else pen.roundRect(box.x, box.y, box.w, box.h, box.h / 4.4);
     pen.fill();
-    if (box.w > 3 || chosen) pen.stroke();
+    pen.stroke();
     if (box.w < READABLE) return;
     const unit = box.w / 132;
     let taken = 0; // of the line, by what was written to its right
@@ -249,7 +344,7 @@ export class GraphView {
       this.y += dy;
       held.x = event.clientX;
       held.y = event.clientY;
-      this.draw();
+      this.move();
     });
     canvas.addEventListener("pointerup", (event) => {
       if (held && !held.moved) this.choose(event.offsetX, event.offsetY);
