@@ -25,3 +25,14 @@ def of_a_model(seed=0):
         loss = nn.functional.cross_entropy(model(mg.randn(5, 4)), mg.tensor([0, 1, 2, 0, 1]))
         loss.backward()
     return Session(sweep_of(loss, {"model": model, "loss": loss}))
+
+
+def of_pictures(seed=0):
+    """A classifier of 12 flat pictures, 8 × 8, with weight decay."""
+    mg.manual_seed(seed)
+    model = nn.Sequential(nn.Linear(64, 4), nn.Tanh(), nn.Linear(4, 3))
+    pictures, labels = mg.randn(12, 64), mg.tensor([0, 1, 2] * 4)
+    with mg.trace():
+        loss = nn.functional.cross_entropy(model(pictures), labels) + 0.01 * mg.sum(model[0].weight ** 2)
+        loss.backward()
+    return Session(sweep_of(loss, {"model": model, "loss": loss})), pictures

@@ -1,12 +1,11 @@
 // Why is a gradient what it is: each contribution as upstream × local, their sum, a check. Every number opens the next card.
-import type { Card, Edge, Graph, Source, Told } from "./data";
+import type { Card, Door, Edge, Graph, Source, Told } from "./data";
 import { announce, byId, element } from "./dom";
+import { examples } from "./examples";
 import { heatmap } from "./heatmap";
 import { t } from "./language";
 import { brief, exact, isArray, signed, whole } from "./numbers";
 import type { Steps } from "./steps";
-
-export type Door = { node: number; index: number[] | null };
 
 export class CardPanel {
   private past: Door[] = [];
@@ -22,9 +21,13 @@ export class CardPanel {
   }
 
   open(node: number, index: number[] | null): void {
+    this.go({ node, index });
+  }
+
+  private go(door: Door): void {
     if (this.now) this.past.push(this.now);
     this.ahead = [];
-    void this.show({ node, index });
+    void this.show(door);
   }
 
   back(): void {
@@ -46,7 +49,7 @@ export class CardPanel {
     const asked = ++this.asked;
     this.select(door);
     try {
-      const card = await this.source.why(door.node, door.index);
+      const card = await this.source.why(door.node, door.index, door.example);
       if (asked === this.asked) this.render(card);
     } catch (error) {
       if (asked !== this.asked) return;
@@ -74,6 +77,10 @@ export class CardPanel {
       element("h2", {}, `${symbol} = `, element("span", { class: "accent", title: whole(card.gradient) }, brief(card.gradient))),
       element("p", { class: "facts" }, `${card.name} = ${brief(card.value)}`, card.formula ? ` = ${card.formula}` : "", card.where ? ` · ${card.where}` : ""),
     ];
+    if (card.example !== null) {
+      const all = element("button", { type: "button", class: "door", click: () => this.open(card.node, card.index) }, t("all examples"));
+      parts.push(element("p", {}, element("b", {}, t("example {0} alone", card.example)), " · ", all));
+    }
     if (card.edges.length) {
       const caption = card.paths === 1 ? t("1 path") : t("{0} paths, added", card.paths.toLocaleString("en"));
       parts.push(element("table", { class: "paths" }, element("caption", {}, caption), element("tbody", {}, ...rows, total)));
@@ -81,7 +88,8 @@ export class CardPanel {
     for (const rule of new Set(card.edges.map((edge) => edge.rule))) if (rule) parts.push(element("p", { class: "rule" }, rule));
     parts.push(element("p", { class: card.agrees ? "check" : "check differs" }, card.check));
     for (const [subject, text] of card.notes) parts.push(element("p", { class: "note" }, element("b", {}, `${subject} `), text));
-    parts.push(derivation(card));
+    const batch = element("div", { id: "examples" });
+    parts.push(batch, derivation(card));
     const picture = element("div", { class: "pictures" });
     parts.push(picture);
     this.body.replaceChildren(...parts);
@@ -90,6 +98,7 @@ export class CardPanel {
     if (card.shape.some((n) => n > 1)) {
       void heatmap(picture, this.source, card.node, card.shape, card.index, (index) => this.open(card.node, index));
     }
+    if (card.examples) void examples(batch, this.source, card, (door) => this.go(door));
     announce(t("{0} is {1}", symbol, brief(card.gradient)));
   }
 
@@ -135,7 +144,7 @@ export class CardPanel {
     queue.running = true;
     try {
       this.steps.renumber(await this.source.change(value === null ? null : { node: card.node, index: card.index, value }));
-      await this.show({ node: card.node, index: card.index });
+      await this.show({ node: card.node, index: card.index, example: card.example });
     } catch (error) {
       announce((error as Error).message);
     }

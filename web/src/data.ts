@@ -3,6 +3,7 @@ import { t, type Catalogue } from "./language";
 
 export type Number = number | "nan" | "inf" | "-inf";
 export interface ArrayTold { shape: number[]; text: string; norm: Number; nonfinite: number }
+export interface Door { node: number; index: number[] | null; example?: number | null } // whose card is opened
 export type Told = Number | ArrayTold | Told[] | null;
 
 export interface Place { x: number; y: number; w: number; h: number }
@@ -26,8 +27,12 @@ export interface Edge {
 }
 export interface Card {
   node: number; index: number[] | null; shape: number[]; name: string; of: string; value: Told; gradient: Told; where: string;
-  formula: string; paths: number; edges: Edge[]; more: { count: number; sum: Told }; sum: Told; check: string; agrees: boolean;
+  formula: string; example: number | null; examples: boolean; paths: number; edges: Edge[]; more: { count: number; sum: Told }; sum: Told; check: string; agrees: boolean;
   notes: [string, string][]; mathml: string; latex: string; text: string;
+}
+export interface ExamplesTold {
+  symbol: string; gradient: Told; along: string; count: number; more: { count: number; sum: Told }; rest: Told;
+  examples: { number: number; contribution: Told; size: number; label: string | null; numbers: string; picture: number[][] | null }[];
 }
 export interface Picture {
   shape: number[]; lead: number[]; matrix: [number, number]; step: [number, number];
@@ -60,7 +65,9 @@ export interface Source {
   live: boolean;
   language(): Promise<Catalogue>;
   graph(): Promise<Graph>;
-  why(node: number, index: number[] | null): Promise<Card>;
+  // With the number of an example, what that one contributed alone.
+  why(node: number, index: number[] | null, example?: number | null): Promise<Card>;
+  examples(node: number, index: number[] | null): Promise<ExamplesTold>;
   array(node: number, lead: number[]): Promise<Picture>;
   // Another number in a leaf; null: the original ones.
   change(leaf: { node: number; index: number[] | null; value: number } | null): Promise<Numbers>;
@@ -100,15 +107,16 @@ function served(): Source {
     live: true,
     language: () => ask("language", {}),
     graph: () => ask("graph", {}),
-    why(node, index) {
-      const key = `${node}:${index ?? ""}`;
+    why(node, index, example) {
+      const key = `${node}:${index ?? ""}:${example ?? ""}`;
       if (!cards.has(key)) {
-        const asked = ask<Card>("why", { node: `${node}`, index: index?.join(",") ?? "" });
+        const asked = ask<Card>("why", { node: `${node}`, index: index?.join(",") ?? "", example: `${example ?? ""}` });
         asked.catch(() => cards.delete(key));
         cards.set(key, asked);
       }
       return cards.get(key)!;
     },
+    examples: (node, index) => ask("examples", { node: `${node}`, index: index?.join(",") ?? "" }),
     array: (node, lead) => ask("array", { node: `${node}`, lead: lead.join(",") }),
     change(leaf) {
       cards.clear();
@@ -122,16 +130,18 @@ function served(): Source {
   };
 }
 
-function saved(data: { language: Catalogue; graph: Graph; why: Record<string, Card>; array: Record<string, Picture>; sweep: Record<string, Numbers>; paths: Record<string, PathsTold> }): Source {
+function saved(data: { language: Catalogue; graph: Graph; why: Record<string, Card>; examples: Record<string, ExamplesTold>; array: Record<string, Picture>; sweep: Record<string, Numbers>; paths: Record<string, PathsTold> }): Source {
   async function kept<T>(found: T | undefined): Promise<T> {
     if (found === undefined) throw new Error(t("This was not saved in the file: it needs Python. Use mg.view(loss)."));
     return found;
   }
+  const entry = (node: number, index: number[] | null) => index?.length && data.graph.nodes[node].shape?.some((n) => n > 1);
   return {
     live: false,
     language: async () => data.language,
     graph: async () => data.graph,
-    why: (node, index) => kept(index?.length && data.graph.nodes[node].shape?.some((n) => n > 1) ? undefined : data.why[node]),
+    why: (node, index, example) => kept(typeof example === "number" || entry(node, index) ? undefined : data.why[node]),
+    examples: (node, index) => kept(entry(node, index) ? undefined : data.examples[node]),
     array: (node, lead) => kept(lead.some((n) => n) ? undefined : data.array[node]),
     change: () => kept<Numbers>(undefined),
     sweep: (mistake) => kept(data.sweep[mistake]),

@@ -1,6 +1,5 @@
 // The largest whole paths from the loss to what the card shows, what the others add, and the gradient without some edges.
-import type { Graph, PathsTold, Source } from "./data";
-import type { Door } from "./card";
+import type { Door, Graph, PathsTold, Source } from "./data";
 import { announce, byId, element } from "./dom";
 import { t } from "./language";
 import { brief, signed, whole } from "./numbers";

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from .examples import Example, Examples
 from .explanation import Edge, Why
 from .largest_paths import Path, Paths, paths
 from .recording import Step
@@ -12,4 +13,4 @@ from .step import step
 from .trace import Trace, trace
 from .why import why
 
-__all__ = ["Edge", "Path", "Paths", "Step", "Trace", "Why", "paths", "step", "trace", "why"]
+__all__ = ["Edge", "Example", "Examples", "Path", "Paths", "Step", "Trace", "Why", "paths", "step", "trace", "why"]

@@ -73,6 +73,7 @@ def _again(old: Node, sweep: Sweep, data: dict[Node, Any], twins: dict[Node, Nod
     new.saved = (y, *args)
     step = recording.steps[new] = Step(new, args, y)
     step.layer, step.model, step.location = recorded.layer, recorded.model, recorded.location
+    step.input = recorded.input
     return new
 
 

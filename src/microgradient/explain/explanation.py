@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,6 +28,9 @@ from .render import (
     sign_style,
     width,
 )
+
+if TYPE_CHECKING:
+    from .examples import Examples
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,7 @@ class Why:
         self.scale = 0.0
         self.check = Check(None, 0.0, "", "not taken")
         self.notes: list[tuple[str, str]] = []
+        self.by_example: Callable[[], Examples] | None = None
 
     def keep(self, contributions: Sequence[Any], edge: Callable[[int], Edge], top: int | None) -> None:
         """Make edges of the `top` largest paths, given by their contributions, largest first.
@@ -122,6 +126,26 @@ class Why:
     def paths(self) -> int:
         """How many paths there are, those left out included."""
         return len(self.edges) + self.more[0]
+
+    def examples(self) -> Examples:
+        """What each example of the batch contributed to this gradient, the largest first.
+
+        >>> import microgradient as mg
+        >>> from microgradient import nn
+        >>> model = nn.Linear(2, 1)
+        >>> x, y = mg.tensor([[1.0, 2.0], [3.0, 4.0]]), mg.tensor([[0.0], [1.0]])
+        >>> with mg.trace():
+        ...     loss = nn.functional.mse_loss(model(x), y)
+        ...     loss.backward()
+        >>> found = mg.why(model.weight, (0, 1))
+        >>> len(found.examples()), abs(sum(each.contribution for each in found.examples()) - found.gradient) < 1e-6
+        (2, True)
+
+        Raises GradientError (MG118) where it is not known which axis counts the examples.
+        """
+        if self.by_example is None:
+            raise GradientError("MG117", "This explanation was made by hand: its examples are not known.")
+        return self.by_example()
 
     def latex(self) -> str:
         r"""The derivation as a LaTeX `aligned` block: in symbols, in numbers, the result."""

@@ -27,6 +27,7 @@ class Views:
     """
 
     def __init__(self, sweep: Sweep, node: Node) -> None:
+        self.sweep = sweep
         self.nodes = [node]
         members = {node}
         for other in sweep.order:
@@ -92,6 +93,10 @@ def entry_paths(views: Views, one_hot: Any) -> Iterator[EntryPaths]:
                 continue
             # of what is pointwise also where the derivative happens to be 0
             touched = np.broadcast_to(t != 0, local.shape) if op.kind == "pointwise" else local != 0
+            if views.sweep.example is not None and views.sweep.batch.axis(use.node) == 0:
+                touched = touched & (np.arange(len(touched)) == views.sweep.example).reshape(
+                    -1, *[1] * (touched.ndim - 1)
+                )
             up, down = (np.asarray(a, np.float64)[touched] for a in (up, local))
             with np.errstate(all="ignore"):
                 yield EntryPaths(use, np.argwhere(touched), up, down, up * down, part if several else None)
@@ -113,5 +118,5 @@ def groups(uses: Sequence[EntryPaths], sweep: Sweep, top: int) -> Iterator[tuple
         name = sweep.names[node] + (f" and {len(same) - 1:,} more like it" if len(same) > 1 else "")
         for axis in range(places.shape[1] if len(places) > top else 0):
             if np.ptp(places[:, axis]):
-                example = "example, " if axis == sweep.batch_axis(node) else ""
+                example = "example, " if axis == sweep.batch.axis(node) else ""
                 yield f"{example}axis {axis} of {name}", np.bincount(places[:, axis], contributions)

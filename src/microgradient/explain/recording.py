@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Self
+
+import numpy as np
 
 from ..array_world import ARRAY
 from ..errors import format_location, user_frame
@@ -17,7 +20,8 @@ from .names import is_module, named_objects, node_names, variables_of
 class Step:
     """One recorded operation: its node, the raw data of its arguments and of its result, and where it was written.
 
-    `location` is (file, line), `layer` the nn.Module that ran it and `model` the outermost one. What is not known is None.
+    `location` is (file, line), `layer` the nn.Module that ran it, `model` the outermost one and `input` the data that this was
+    called with. What is not known is None.
 
     >>> import microgradient as mg
     >>> x = mg.tensor([1.0, 2.0], requires_grad=True)
@@ -27,7 +31,7 @@ class Step:
     ['multiply', 'sum']
     """
 
-    __slots__ = ("args", "layer", "location", "model", "node", "saved", "value")
+    __slots__ = ("args", "input", "layer", "location", "model", "node", "saved", "value")
 
     def __init__(self, node: Node, args: tuple[Any, ...], value: Any) -> None:
         self.node = node
@@ -36,6 +40,7 @@ class Step:
         self.saved = node.saved
         self.layer: Any = None
         self.model: Any = None
+        self.input: Any = None
         self.location: tuple[str, int] | None = None
 
     @property
@@ -56,8 +61,10 @@ class Recording(Recorder):
         self.values: dict[Node, Value] = {}
         self.known: dict[int, tuple[str, Any]] = {}  # name and object by its id: models, and the arrays of tensors
         self.cuts: dict[Node, list[Cut]] = {}  # where the value of a node was used as a constant
+        self.targets: list[Any] = []  # what losses were given as `target`
         self.sweeps: dict[Node, Any] = {}  # by root: what an explanation has swept already
         self._frames: dict[Any, tuple[int, int]] = {}
+        self._inputs: dict[Any, Any] = {}  # of the calls of models, by their frames
         self._outer: Recorder | None = None
         self._token: Any = None
 
@@ -75,6 +82,7 @@ class Recording(Recorder):
         for frame in [*self._frames, user_frame(sys._getframe(1))]:
             self._learn_names(variables_of(frame), deep=True)
         self._frames.clear()
+        self._inputs.clear()
         self._outer = None
 
     def record(self, node: Node, args: Sequence[Any], y: Any) -> None:
@@ -86,6 +94,7 @@ class Recording(Recorder):
         at = user_frame(start)
         step.location = (at.f_code.co_filename, at.f_lineno)
         frame: Any = start
+        call = None
         while frame is not None:
             code = frame.f_code  # whatever the method calls its first argument
             if (
@@ -94,8 +103,14 @@ class Recording(Recorder):
                 and is_module(module := frame.f_locals.get(code.co_varnames[0]))
             ):
                 step.layer = module if step.layer is None else step.layer
-                step.model = module
+                step.model, call = module, frame
+            elif code.co_filename.startswith(_LOSSES) and "target" in code.co_varnames[: code.co_argcount]:
+                self._learn_target(frame.f_locals["target"])
             frame = frame.f_back
+        if call is not None:
+            if call not in self._inputs:  # before the variable is given another value
+                self._inputs[call] = _first_argument(call)
+            step.input = self._inputs[call]
         line, instruction = self._frames.get(at, (0, 0))
         if line != at.f_lineno or at.f_lasti <= instruction:  # another statement, or the same one again in a loop
             self._learn_names(at.f_locals)
@@ -115,6 +130,11 @@ class Recording(Recorder):
         path = next((path for path, module in step.model.named_modules() if module is step.layer), "")
         return ".".join(part for part in (self.known.get(id(step.model), ("", None))[0], path) if part)
 
+    def _learn_target(self, target: Any) -> None:
+        raw = target.raw if isinstance(target, Tensor) else None
+        if isinstance(raw, np.ndarray) and all(raw is not known for known in self.targets):
+            self.targets.append(raw)
+
     def _learn_names(self, variables: Mapping[str, Any], deep: bool = False) -> None:
         for name, value, _ in named_objects(variables, deep):
             known = value.raw if isinstance(value, Tensor) else value
@@ -130,4 +150,13 @@ def recording_of(node: Node) -> Recording:
     return next((c for c in candidates if isinstance(c, Recording) and node in c.steps), Recording())
 
 
+def _first_argument(frame: Any) -> Any:
+    """The data of the first argument of a call of `forward`, after `self`; None if that is not a tensor with an axis."""
+    names, given = frame.f_code.co_varnames, frame.f_locals
+    found = given.get(names[1]) if len(names) > 1 else None
+    found = found[0] if isinstance(found, tuple) and found else found
+    return found.raw if isinstance(found, Tensor) and isinstance(found.raw, np.ndarray) and found.ndim else None
+
+
+_LOSSES = str(Path(__file__).parents[1] / "nn" / "functional")
 _latest: list[Recording] = []

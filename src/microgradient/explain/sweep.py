@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from ..primitives import TABLE, Primitive
 from ..scalar import Value
 from ..tape import PICK, Node, Spent, _operands, backward, last_backward, topological
 from ..tensor import Tensor
+from .batch import Batch
 from .names import name_graph, node_names
 from .recording import Recording, Step, recording_of
 from .scalar_graph import ScalarGraph
@@ -80,6 +82,8 @@ class Sweep:
         self.order = latest_first[::-1]
         self.names: dict[Node, str] = {}
         self.uses: list[Use] = []
+        self.whole: Sweep | None = None  # where this is the part of one example, the sweep of all,
+        self.example: int | None = None  # and which one it is
 
         def observe(node: Node, i: int, upstream: Any, contribution: Any) -> None:
             parent, op = node.parents[i], node.op
@@ -118,16 +122,10 @@ class Sweep:
             return None
         return tangent(use.node, use.argument, np.ones(use.parent.shape, use.parent.dtype))
 
-    def batch_axis(self, node: Node) -> int | None:
-        """Which axis of the result counts the examples, where it is known: the first, in layers of `nn` that take a batch.
-
-        Where a layer flattens examples with positions on the way, its first axis is longer than that of what it gives: None.
-        """
-        layer = self.step(node).layer
-        if layer is None or getattr(layer, "batch_first", True) is False:
-            return None
-        last = next(other for other in reversed(self.order) if self.step(other).layer is layer)
-        return 0 if node.shape and last.shape and node.shape[0] == last.shape[0] else None
+    @functools.cached_property
+    def batch(self) -> Batch:
+        """What is known of the examples that the graph was computed from."""
+        return Batch(self.order, self.recording)
 
     def is_literal(self, node: Node) -> bool:
         """Whether `node` is a number in a formula, without a name."""

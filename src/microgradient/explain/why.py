@@ -15,6 +15,7 @@ from ..errors import ArgumentTypeError, GradientError, OutOfRangeError
 from ..scalar import Value
 from ..tape import Node, backward, last_backward, topological
 from ..tensor import Tensor
+from .examples import by_example
 from .explanation import Edge, Why
 from .names import named_objects, user_variables
 from .nonfinite import first_nan, zero_times_infinity
@@ -109,6 +110,12 @@ def why_node(node: Node, place: tuple[int, ...] | None, sweep: Sweep, top: int |
         found = _of_tensor(node, value, gradient, sweep, top)
     else:
         found = _of_entry(node, place, value, gradient, sweep, top)
+    explain = functools.partial(why_node, node, place, top=top, data=data)
+    found.by_example = functools.partial(by_example, node, place, sweep, explain)
+    if sweep.whole is not None:
+        every = np.asarray(sweep.whole.adjoints[node])[... if place is None else place]
+        told = f"{sweep.example} alone, of {sweep.batch.count:,}: the gradient by all is {short(every)}"
+        found.notes.insert(0, ("example", told))
     _tell_of_nan(found, sweep)
     cuts = dict.fromkeys(map(str, sweep.recording.cuts.get(node, ())))
     found.notes += [("cut", f"{cut}: nothing comes back from there") for cut in cuts]
@@ -190,7 +197,8 @@ def edge_of(
     value = sweep.recording.values.get(node)
     op = use.op.name if value is None else value._op
     told = sweep.formula(node), sentence(use.op), sweep.step(node).where, sweep.recording.layer_path(node)
-    explain = functools.partial(why_node, result, place, sweep, top) if result.shape is not None else None
+    whole = sweep.whole or sweep  # one example has the rows of the result to itself: what arrives there is the same
+    explain = functools.partial(why_node, result, place, whole, top) if result.shape is not None else None
     made = node if value is None else value
     upstream, local, contribution = numbers
     return Edge(

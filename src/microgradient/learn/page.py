@@ -15,7 +15,7 @@ from ..page.session import Session
 from .lesson import find, lessons
 from .session import LessonSession
 
-_GRAPH = ("graph", "why", "array", "change", "sweep", "paths")
+_GRAPH = ("graph", "why", "examples", "array", "change", "sweep", "paths")
 
 
 class LessonPage:

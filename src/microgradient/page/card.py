@@ -9,18 +9,27 @@ import numpy as np
 
 from ..errors import ArgumentTypeError, OutOfRangeError
 from ..explain.derivation import mathml
+from ..explain.examples import by_example, first_numbers, of_example
 from ..explain.explanation import Edge
 from ..explain.render import norm, short
+from ..explain.scalar_graph import ScalarGraph
 from ..explain.sweep import Sweep
 from ..explain.why import checked_index, why_node
 from ..language import translate
 from ..tape import Node
 
+_MOST_PIXELS = 32  # of the picture of an example, along each side
+
 
 def card(
-    sweep: Sweep, ids: Mapping[Node, int], node: int, index: tuple[int, ...] | None = None, top: int = 8
+    sweep: Sweep,
+    ids: Mapping[Node, int],
+    node: int,
+    index: tuple[int, ...] | None = None,
+    top: int = 8,
+    example: int | None = None,
 ) -> dict[str, Any]:
-    """What `mg.why` tells of node number `node`, or of an entry of it.
+    """What `mg.why` tells of node number `node`, or of an entry of it; with `example`, of what that one contributes alone.
 
     Raises `OutOfRangeError` (MG127) for an entry that is not there, and `ArgumentTypeError` (MG116) for a node that is not.
     """
@@ -31,6 +40,8 @@ def card(
     at = sweep.order[node]
     if at.shape is None:
         raise OutOfRangeError("MG127", f"{sweep.names[at]} is several results: open one of them.")
+    if example is not None:
+        sweep = part_of_example(sweep, at, example)
     place = () if int(np.prod(at.shape)) == 1 and index is None else index
     place = (0,) * len(at.shape) if place == () else place
     found = why_node(at, None if place is None else checked_index(place, at.shape), sweep, top)
@@ -45,6 +56,8 @@ def card(
         "where": found.where,
         "formula": sweep.formula(at),
         "paths": found.paths,
+        "example": example,
+        "examples": at.op is None and not isinstance(sweep.recording, ScalarGraph),
         "edges": [_edge(edge, ids) for edge in found.edges],
         "more": {"count": found.more[0], "sum": told(found.more[1])},
         "sum": told(found.sum),
@@ -55,6 +68,50 @@ def card(
         "latex": found.latex(),
         "text": found.text(),
     }
+
+
+def part_of_example(sweep: Sweep, node: Node, example: int) -> Sweep:
+    """The sweep of one example. Raises `OutOfRangeError` (MG127) where there is none of this number."""
+    if not 0 <= example < sweep.batch.count:
+        raise OutOfRangeError("MG127", f"There is no example {example}: the batch has {sweep.batch.count:,}.")
+    return of_example(sweep, node, example)
+
+
+def examples(sweep: Sweep, node: Node, index: tuple[int, ...] | None, top: int = 10) -> dict[str, Any]:
+    """What `Why.examples` tells of a node or an entry: the `top` largest, with what they look like, and what the others add."""
+    place = checked_index(index, node.shape) if index is not None or int(np.prod(node.shape)) == 1 else None
+    found = by_example(node, place, sweep)
+    largest = found[:top]
+    return {
+        "symbol": found.symbol,
+        "gradient": told(found.gradient),
+        "along": found.along,
+        "count": len(found),
+        "more": {"count": len(found) - len(largest), "sum": told(found.left(top))},
+        "rest": told(found.rest),
+        "examples": [
+            {
+                "number": each.number,
+                "contribution": told(each.contribution),
+                "size": size(each.contribution),
+                "label": None if each.label is None else first_numbers(each.label),
+                "numbers": each.numbers,
+                "picture": _greys(each.picture),
+            }
+            for each in largest
+        ],
+    }
+
+
+def _greys(picture: Any) -> list[list[int]] | None:
+    """A picture in 256 levels of grey, the smallest number black and the largest white, of at most 32 × 32 pixels."""
+    if picture is None:
+        return None
+    step = [-(-n // _MOST_PIXELS) for n in picture.shape]
+    wide = np.nan_to_num(picture[:: step[0], :: step[1]].astype(np.float64), posinf=0, neginf=0)
+    low, high = wide.min(), wide.max()
+    greys: list[list[int]] = np.round((wide - low) * (255 / (high - low or 1.0))).astype(int).tolist()
+    return greys
 
 
 def told(value: Any) -> Any:

@@ -16,7 +16,7 @@ from ..explain.sweep import Sweep
 from ..explain.why import checked_index
 from ..language import translate
 from ..tape import Node
-from .card import card, told
+from .card import card, examples, told
 from .document import document, numbers
 
 MOST_NODES = 60_000
@@ -48,6 +48,7 @@ class Session:
         self.answers: dict[str, Callable[[Mapping[str, Any]], Any]] = {
             "graph": lambda words: self.graph,
             "why": self.why,
+            "examples": self.examples,
             "array": self.array,
             "change": self.change,
             "sweep": self.numbers,
@@ -78,8 +79,14 @@ class Session:
         return {**numbers(self.sweep, mistake), "told": translate(MISTAKES[mistake.kind]), "complete": mistake.complete}
 
     def why(self, words: Mapping[str, Any]) -> dict[str, Any]:
-        """The card of `node`, or of its entry `index` ("3,17")."""
-        return card(self.sweep, self.ids, int(words["node"]), _index(words.get("index")), int(words.get("top", 8)))
+        """The card of `node`, or of its entry `index` ("3,17"); with `example`, what that one contributed alone."""
+        example = None if words.get("example") in (None, "") else int(words["example"])
+        top = int(words.get("top", 8))
+        return card(self.sweep, self.ids, int(words["node"]), _index(words.get("index")), top, example)
+
+    def examples(self, words: Mapping[str, Any]) -> dict[str, Any]:
+        """Which examples of the batch push the gradient of `node`, or of its entry `index`, up and which down."""
+        return examples(self.sweep, self._node(words), _index(words.get("index")), int(words.get("top", 10)))
 
     def array(self, words: Mapping[str, Any]) -> dict[str, Any]:
         """The value and gradient of `node` as two pictures of at most 128 × 128 cells, each the entry of largest size there.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from ..errors import GradientError
 from ..explain.mistakes import MISTAKES
 from ..train.atomic import write_atomically
 from .bundle import asset
@@ -28,6 +30,7 @@ def snapshot(session: Session) -> str:
     """The text of that file."""
     cards: dict[str, Any] = {}
     arrays: dict[str, Any] = {}
+    examples: dict[str, Any] = {}
     size = 0
     for number, node in sorted(enumerate(session.sweep.order), key=lambda item: len(item[1].shape or ())):
         if node.shape is None or node not in session.sweep.adjoints:
@@ -37,6 +40,10 @@ def snapshot(session: Session) -> str:
         if node.shape:
             arrays[str(number)] = session.array({"node": number})
             size += len(json.dumps(arrays[str(number)]))
+        if cards[str(number)]["examples"] and not session.sweep.batch.reason:
+            with contextlib.suppress(GradientError):  # of what enters no result with a row for each
+                examples[str(number)] = session.examples({"node": number})
+                size += len(json.dumps(examples[str(number)]))
         if size > _MOST:
             break
     small = len(session.sweep.order) <= _SMALL
@@ -51,6 +58,7 @@ def snapshot(session: Session) -> str:
         "graph": session.graph,
         "why": cards,
         "array": arrays,
+        "examples": examples,
         "sweep": sweeps,
         "paths": paths,
     }
