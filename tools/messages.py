@@ -32,14 +32,15 @@ ARGUMENTS: dict[str, tuple[int | str, ...]] = {
 # full stop, but where these are documentation, or repeat the words of another library
 TOLD = (
     "explain/differences.py", "explain/explanation.py", "explain/grading.py", "explain/largest_paths.py", "explain/mistakes.py",
-    "explain/nonfinite.py", "explain/replay.py", "explain/sentences.py", "explain/why.py", "cli/main.py", "cli/use.py",
-    "cli/view.py", "cli/learn.py",
+    "explain/nonfinite.py", "explain/replay.py", "explain/sentences.py", "explain/updates/update.py",
+    "explain/updates/why_update.py", "explain/why.py", "cli/main.py", "cli/use.py", "cli/view.py", "cli/learn.py",
 )  # fmt: skip
 OTHERS_WORDS = ("torch/", "sklearn/", "scipy/", "scalar", "functions/methods.py", "functions/pointwise.py")
 ASSIGNED = ("summary", "FIELDS")
 # words that are no sentence by themselves, and what click says
 WORDS = (
-    "NaN", "by", "cause", "change", "changed", "check", "cut", "entries", "evidence", "example", "later", "rule", "sum", "where",
+    "NaN", "by", "cause", "change", "changed", "check", "clip", "cut", "effect", "entries", "evidence", "example", "formula",
+    "later", "momentum", "rounding", "rule", "state", "sum", "where",
     "Arguments", "Commands", "Options", "Usage: ", "Show this message and exit.", "Show the version and exit.",
     "Missing argument {0}.", "Missing parameter: {0}", "No such command {0}.", "No such option: {0}", "No such option {0}.",
     "No such option {0}. Did you mean {1}?", "No such command {0}. Did you mean {1}?",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .explain.largest_paths import paths
     from .explain.step import step
     from .explain.trace import trace
+    from .explain.updates.why_update import why_update
     from .explain.why import why
     from .functions.composite import *  # noqa: F403 (mypy does not add lists up)
     from .native.runtime.threads import get_num_threads, set_num_threads
@@ -41,7 +42,7 @@ __all__ = [
     "doctor", "enable_grad", "fori_loop", "get_default_dtype", "get_num_threads", "grad", "hessian", "hvp", "is_grad_enabled",
     "jacobian", "jvp", "load", "manual_seed", "map", "no_grad", "paths", "rand", "randint", "randn", "random",
     "randperm", "scan", "set_default_dtype", "set_num_threads", "step", "tensor", "trace", "value_and_grad", "view",
-    "vjp", "vmap", "while_loop", "why",
+    "vjp", "vmap", "while_loop", "why", "why_update",
 ]  # fmt: skip
 __all__ += functions.__all__
 
@@ -57,7 +58,7 @@ _LATE = {  # loaded when first used
     "doctor": "explain.doctor",
     **dict.fromkeys(("cond", "fori_loop", "map", "scan", "while_loop"), "program.control_flow"),
     "load": "recipes.use",
-    **dict.fromkeys(("paths", "step", "trace", "why"), "explain"),
+    **dict.fromkeys(("paths", "step", "trace", "why", "why_update"), "explain"),
     "view": "page",
     "vmap": "program.vmap",
     "Value": "scalar",

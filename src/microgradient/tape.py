@@ -121,6 +121,12 @@ class Recorder:
     def note_cut(self, node: Node, cut: Cut) -> None:
         """Called where the value of `node` is used as a constant."""
 
+    def note_update(self, optimizer: Any, p: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
+        """Called before an optimiser updates the tensor `p`."""
+
+    def note_clip(self, p: Any, grad: Any, scale: Any, norm: Any) -> None:
+        """Called where the gradient of the tensor `p` has become `scale` times `grad`, because all together had that norm."""
+
 
 TAPE = Recorder()
 recording: ContextVar[Recorder | None] = ContextVar("recording", default=TAPE)

@@ -1,6 +1,7 @@
 """Seeing through a computation: where each gradient came from, step by step, in numbers and in symbols.
 
-`trace` records what was computed, where and under which name; `why` opens one gradient; `symbolic` gives the rules as formulas.
+`trace` records what was computed, where and under which name; `why` opens one gradient, `why_update` one step of the optimiser;
+`symbolic` gives the rules as formulas.
 """
 
 from __future__ import annotations
@@ -11,6 +12,10 @@ from .largest_paths import Path, Paths, paths
 from .recording import Step
 from .step import step
 from .trace import Trace, trace
+from .updates import Term, Update, why_update
 from .why import why
 
-__all__ = ["Edge", "Example", "Examples", "Path", "Paths", "Step", "Trace", "Why", "paths", "step", "trace", "why"]
+__all__ = [
+    "Edge", "Example", "Examples", "Path", "Paths", "Step", "Term", "Trace", "Update", "Why", "paths", "step", "trace", "why",
+    "why_update",
+]  # fmt: skip

@@ -92,7 +92,11 @@ def latex(why: Why) -> str:
 
 def mathml(why: Why) -> str:
     """One `math` element, a row of its table a line."""
-    lines: Sequence[tuple[str, str]] = rows(why, MATHML)
+    return mathml_table(rows(why, MATHML))
+
+
+def mathml_table(lines: Sequence[tuple[str, str]]) -> str:
+    """Lines, of which each has a left and a right side, as one `math` element."""
     table = "".join(f"<mtr><mtd>{left}</mtd><mtd><mo>=</mo>{right}</mtd></mtr>" for left, right in lines)
     return f'<math display="block" xmlns="http://www.w3.org/1998/Math/MathML"><mtable>{table}</mtable></math>'
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -49,6 +49,25 @@ class Step:
         return format_location(self.location) if self.location else ""
 
 
+class Taken(NamedTuple):
+    """One parameter's part of an optimiser's step: value, gradient, what was remembered about it, and the settings, before."""
+
+    optimizer: Any
+    p: Any
+    g: Any
+    state: dict[str, Any]
+    group: dict[str, Any]
+
+
+class Clipped(NamedTuple):
+    """A gradient that was scaled because of the norm of all: before, by what, the norm, and after."""
+
+    before: Any
+    scale: float
+    norm: float
+    after: Any
+
+
 class Recording(Recorder):
     """The steps recorded under a trace, their names and cuts. It keeps their data until the next one begins."""
 
@@ -62,6 +81,8 @@ class Recording(Recorder):
         self.known: dict[int, tuple[str, Any]] = {}  # name and object by its id: models, and the arrays of tensors
         self.cuts: dict[Node, list[Cut]] = {}  # where the value of a node was used as a constant
         self.targets: list[Any] = []  # what losses were given as `target`
+        self.updates: dict[Node, Taken] = {}  # the last one of each parameter
+        self.clips: dict[Node, Clipped] = {}
         self.sweeps: dict[Node, Any] = {}  # by root: what an explanation has swept already
         self._frames: dict[Any, tuple[int, int]] = {}
         self._inputs: dict[Any, Any] = {}  # of the calls of models, by their frames
@@ -122,6 +143,18 @@ class Recording(Recorder):
         """Called by the engine where the value of `node` is used as a constant."""
         self.cuts.setdefault(node, []).append(cut)
 
+    def note_update(self, optimizer: Any, p: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
+        """Called before an optimiser updates the tensor `p`."""
+        if p.node is not None:
+            kept = {key: value.copy() if isinstance(value, np.ndarray) else value for key, value in state.items()}
+            settings = {key: value for key, value in group.items() if key not in ("params", "param_names")}
+            self.updates[p.node] = Taken(optimizer, p.raw, p.grad.raw, kept, settings)
+
+    def note_clip(self, p: Any, grad: Any, scale: Any, norm: Any) -> None:
+        """Called where the gradient of the tensor `p` has become `scale` times `grad`."""
+        if p.node is not None:
+            self.clips[p.node] = Clipped(grad.raw, float(scale.raw), float(getattr(norm, "raw", norm)), p.grad.raw)
+
     def layer_path(self, node: Node) -> str:
         """The path of the layer that computed `node`, such as `model.layers.0`; "" outside of layers."""
         step = self.steps.get(node)
@@ -142,6 +175,12 @@ class Recording(Recorder):
                 self.known.setdefault(id(known), (name, known))
         for node, name in node_names(variables, deep).items():
             self.names.setdefault(node, name)
+
+
+def latest_recording() -> Recording | None:
+    """What is recording now, or recorded last."""
+    candidates = (recording.get(), *_latest)
+    return next((c for c in candidates if isinstance(c, Recording)), None)
 
 
 def recording_of(node: Node) -> Recording:

@@ -19,7 +19,7 @@ from ..array_world import ARRAY
 from ..errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError, warn_once
 from ..nn.parameter import zero_grad
 from ..operators import wrap
-from ..tape import enable_grad
+from ..tape import TAPE, enable_grad, recording
 from ..tensor import Tensor
 from ..tensor_hooks import RemovableHandle
 from .checks import check_parameter, check_settings, listed
@@ -377,6 +377,8 @@ class Optimizer:
         for name in self.numbers:
             if isinstance(state.get(name), _ARRAYS):  # a compiled step keeps it so
                 state[name] = float(state[name])
+        if (observer := recording.get()) is not TAPE and observer is not None:
+            observer.note_update(self, p, state, group)
         if data.dtype.kind == "c":
             new = self.updated(ARRAY, data, g, state, group)
         elif data.nbytes <= _BLOCK or not self.elementwise:

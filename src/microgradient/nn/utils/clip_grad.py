@@ -8,7 +8,9 @@ import numpy as np
 
 import microgradient as mg
 
+from ... import trace_hooks
 from ...errors import ArgumentTypeError, GradientError
+from ...tape import recording
 from ...tensor import Tensor
 from ..module import Module
 
@@ -72,6 +74,8 @@ def clip_grads_with_norm_(
     scale = mg.clip(max_norm / (total_norm + 1e-6), max=1.0)
     for parameter, grad in _with_grad(parameters):
         parameter.grad = mg.astype(grad * scale, grad.dtype)
+        if (observer := recording.get()) is not None and trace_hooks.current() is None:
+            observer.note_clip(parameter, grad, scale, total_norm)
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None) -> None:
