@@ -108,6 +108,8 @@ def norm(value: Any) -> float:
     """The Euclidean norm of all entries; of a tuple of arrays, over all of them."""
     if isinstance(value, tuple):
         return math.hypot(*(norm(part) for part in value if part is not None))
+    if isinstance(value, float):
+        return abs(value)
     return float(np.linalg.norm(np.asarray(value, np.float64).ravel()))
 
 

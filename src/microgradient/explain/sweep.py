@@ -154,7 +154,7 @@ def tangent(node: Node, i: int, t: Any) -> Any:
     y, args = _operands(node, node.saved, None)
     with np.errstate(all="ignore"):
         moved = node.op.jvp(ARRAY, incoming, y, args, node.params)
-    if node.shape is None:
+    if node.shape is None or (node.shape == () and np.ndim(moved) == 0):
         return moved
     return np.broadcast_to(np.asarray(moved), node.shape)
 

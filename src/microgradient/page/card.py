@@ -120,6 +120,8 @@ def told(value: Any) -> Any:
         return None
     if isinstance(value, tuple):
         return [told(part) for part in value]
+    if isinstance(value, float):
+        return float(value) if np.isfinite(value) else str(float(value))
     array = np.asarray(value)
     if array.ndim == 0:
         number = float(array)
