@@ -89,7 +89,7 @@ export class CardPanel {
     parts.push(element("p", { class: card.agrees ? "check" : "check differs" }, card.check));
     for (const [subject, text] of card.notes) parts.push(element("p", { class: "note" }, element("b", {}, `${subject} `), text));
     const batch = element("div", { id: "examples" });
-    parts.push(batch, derivation(card));
+    parts.push(batch, card.mathml ? derivation(card) : "");
     const picture = element("div", { class: "pictures" });
     parts.push(picture);
     this.body.replaceChildren(...parts);

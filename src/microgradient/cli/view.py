@@ -19,14 +19,15 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Show the graph of a program, or of a run, in the browser.")
-@click.argument("target", metavar="RUN|SCRIPT.py", type=click.Path(exists=True, path_type=Path))
+@click.argument("target", metavar="RUN|SCRIPT.py|TRACE.json", type=click.Path(exists=True, path_type=Path))
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.option("--no-browser", is_flag=True, help="Print the address, open nothing.")
 @click.option(
     "--save", type=click.Path(dir_okay=False, path_type=Path), help="Write a page as one file, serve nothing."
 )
 def view(target: Path, arguments: tuple[str, ...], no_browser: bool, save: Path | None) -> None:
-    """Show the graph of what a Python program differentiated last, or of the next step of the run in a run folder.
+    """Show the graph of what a Python program differentiated last, of the next step of the run in a run folder, or of a
+    file that `trace.to_json()` wrote.
 
     Served on this machine alone until Ctrl-C. What comes behind the name of a program is the program's own.
     """
@@ -34,6 +35,13 @@ def view(target: Path, arguments: tuple[str, ...], no_browser: bool, save: Path 
     from ..page.snapshot import save_html
     from ..page.view import serve
 
+    if target.suffix == ".json":
+        from ..page.exported import Exported
+
+        if save is not None:
+            raise click.UsageError("A page is saved where the numbers are: `trace.save_html(path)` instead of --save.")
+        serve(Exported(target), open_browser=not no_browser).wait()
+        return
     found = _run(target) if target.is_dir() else _program(target, arguments)
     if save is None:
         serve(found, open_browser=not no_browser).wait()

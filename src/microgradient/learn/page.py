@@ -11,11 +11,9 @@ from markdown_it import MarkdownIt  # rich is built on it
 from ..errors import ArgumentError
 from ..explain.sweep import sweep_of
 from ..language import language, translate
-from ..page.session import Session
+from ..page.session import OF_GRAPH, Session
 from .lesson import find, lessons
 from .session import LessonSession
-
-_GRAPH = ("graph", "why", "examples", "array", "change", "sweep", "paths")
 
 
 class LessonPage:
@@ -39,7 +37,7 @@ class LessonPage:
             "open": self.open_graph,
             "score": lambda words: {"version": 1, "lessons": {self.session.lesson.name: self._now().record()}},
             "run": lambda words: None,
-            **{name: self._of_graph(name) for name in _GRAPH},
+            **{name: self._of_graph(name) for name in OF_GRAPH},
         }
 
     def state(self, words: Mapping[str, Any]) -> dict[str, Any]:

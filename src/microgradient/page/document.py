@@ -21,7 +21,7 @@ from ..explain.sweep import Sweep, Use
 from ..tape import Node
 from .card import size, told
 from .layout import Box, layout
-from .structure import grouped
+from .structure import Group, grouped
 
 VERSION = 1
 
@@ -29,24 +29,30 @@ VERSION = 1
 def document(sweep: Sweep) -> dict[str, Any]:
     """The data described above."""
     ids = {node: k for k, node in enumerate(sweep.order)}
-    root = grouped(sweep)
-    boxes = layout(root)
-    groups = list(root.groups())
-    group_ids = {group: k for k, group in enumerate(groups)}
-    outer = {member: group_ids[group] for group in groups for member in group.members}
-    nodes = [_node(node, sweep, outer[node], boxes[node]) for node in sweep.order]
+    places, groups = arranged(grouped(sweep))
+    nodes = [{**_node(node, sweep), **places[node]} for node in sweep.order]
     moving = numbers(sweep)
     return {
         "version": VERSION,
         "root": ids[sweep.root],
         "of": sweep.names[sweep.root],
         "nodes": [{**node, **told} for node, told in zip(nodes, moving["nodes"], strict=True)],
-        "groups": [
-            {"path": group.path, "kind": group.kind, "group": outer.get(group), **_place(boxes[group])}
-            for group in groups
-        ],
+        "groups": groups,
         "uses": moving["uses"],
     }
+
+
+def arranged(root: Group) -> tuple[dict[Node, dict[str, Any]], list[dict[str, Any]]]:
+    """Where each node is drawn, with the number of the group that it is in; and the groups, as data."""
+    boxes = layout(root)
+    groups = list(root.groups())
+    group_ids = {group: k for k, group in enumerate(groups)}
+    outer = {member: group_ids[group] for group in groups for member in group.members}
+    nodes = {member: {"group": k, **_place(boxes[member])} for member, k in outer.items() if isinstance(member, Node)}
+    told = [
+        {"path": group.path, "kind": group.kind, "group": outer.get(group), **_place(boxes[group])} for group in groups
+    ]
+    return nodes, told
 
 
 def numbers(sweep: Sweep, mistake: Mistake | None = None) -> dict[str, Any]:
@@ -70,7 +76,7 @@ def numbers(sweep: Sweep, mistake: Mistake | None = None) -> dict[str, Any]:
     return {"nodes": nodes, "uses": [_use(use, total, sweep, ids) for use, total in steps]}
 
 
-def _node(node: Node, sweep: Sweep, group: int, box: Box) -> dict[str, Any]:
+def _node(node: Node, sweep: Sweep) -> dict[str, Any]:
     file, line = sweep.step(node).location or (None, None)
     return {
         "name": sweep.names[node],
@@ -79,8 +85,6 @@ def _node(node: Node, sweep: Sweep, group: int, box: Box) -> dict[str, Any]:
         "shape": None if node.shape is None else list(node.shape),
         "file": file,
         "line": line,
-        "group": group,
-        **_place(box),
     }
 
 

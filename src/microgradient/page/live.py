@@ -30,10 +30,9 @@ from ..train.pictures import drawn
 from ..train.progress import Progress
 from ..train.recipe import Recipe
 from ..train.run_folder import RunFolder
-from .session import Session
+from .session import OF_GRAPH, Session
 
 _POINTS = 2000  # of a curve; of more every second one is dropped
-_OF_GRAPH = ("graph", "why", "examples", "array", "change", "sweep", "paths")
 _PATIENCE = 60.0  # seconds that a question waits for the thread that trains
 
 
@@ -60,7 +59,7 @@ class Run:
             "lesson": lambda words: None,
             "doctor": lambda words: _told(self._ask(self.diagnosis)),
             "picture": lambda words: self._ask(lambda: self._picture(str(words.get("name", "")))),
-            **{name: self._of_graph(name) for name in _OF_GRAPH},
+            **{name: self._of_graph(name) for name in OF_GRAPH},
         }
 
     def progress(self, make: Callable[..., Progress]) -> Callable[..., Progress]:

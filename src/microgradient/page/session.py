@@ -20,6 +20,8 @@ from .card import card, examples, told
 from .document import document, numbers
 
 MOST_NODES = 60_000
+OF_GRAPH = ("graph", "why", "examples", "array", "change", "sweep", "paths")
+"""The questions that a graph answers."""
 _MOST_CELLS = 128  # of a picture of an array, along each axis
 
 

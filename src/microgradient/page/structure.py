@@ -7,7 +7,7 @@ box never goes round in a circle. Calls of equal layers in a row, such as the bl
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,19 +35,30 @@ class Group:
 
 def grouped(sweep: Sweep) -> Group:
     """All nodes of `sweep` in a group without a name. What nothing computed, such as a weight, is where it is first used."""
+    paths: dict[tuple[int, int], list[tuple[str, str]]] = {}
+
+    def layers(node: Node) -> list[tuple[str, str]]:
+        step = sweep.steps.get(node)
+        if step is None or step.layer is None:
+            return []
+        key = id(step.layer), id(step.model)
+        if key not in paths:
+            paths[key] = _parts(sweep, node, step.model)
+        return paths[key]
+
+    return grouped_by(sweep.order, layers)
+
+
+def grouped_by(order: Sequence[Node], layers: Callable[[Node], list[tuple[str, str]]]) -> Group:
+    """The same of nodes in order of evaluation, where `layers` are (path, class) of those around one, the outermost first."""
     root = Group("", "")
     opened = [root]
     waiting: set[Node] = set()  # leaves, until they are used
-    paths: dict[tuple[int, int], list[tuple[str, str]]] = {}
-    for node in sweep.order:
+    for node in order:
         if not node.parents:
             waiting.add(node)
             continue
-        step = sweep.steps.get(node)
-        layer = None if step is None else step.layer
-        if step is not None and layer is not None and (id(layer), id(step.model)) not in paths:
-            paths[id(layer), id(step.model)] = _parts(sweep, node, step.model)
-        inside = [] if step is None or layer is None else paths[id(layer), id(step.model)]
+        inside = layers(node)
         same = 0
         while same < min(len(inside), len(opened) - 1) and opened[same + 1].path == inside[same][0]:
             same += 1
@@ -61,7 +72,7 @@ def grouped(sweep: Sweep) -> Group:
                 waiting.discard(parent)
                 opened[-1].members.append(parent)
         opened[-1].members.append(node)
-    root.members += [node for node in sweep.order if node in waiting]
+    root.members += [node for node in order if node in waiting]
     for group in list(root.groups()):
         group.members = _folded(group.members)
     return root

@@ -1,0 +1,174 @@
+"""A graph that `trace.to_json()` wrote, on the page: drawn, stepped through and listed; its arrays are known by statistics."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import DataError, GradientError, OutOfRangeError
+from ..explain import export
+from ..explain.render import number
+from ..explain.sentences import expression, sentence
+from ..language import translate
+from ..primitives import TABLE
+from ..tape import Node
+from .document import VERSION, arranged
+from .session import OF_GRAPH
+from .structure import grouped_by
+
+_FIELDS = ("version", "root", "nodes", "edges", "forward", "backward")
+
+
+class Exported:
+    """Answers about the graph in the file at `path`.
+
+    Raises DataError (MG181) for a file that is none of `trace.to_json()`, or of another version.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.data = _read(path)
+        nodes = self.data["nodes"]
+        arguments: dict[int, dict[int, int]] = {k: {} for k in range(len(nodes))}
+        for edge in self.data["edges"]:
+            arguments[edge["to"]][edge["argument"]] = edge["from"]
+        self.order: list[Node] = []
+        for k, told in enumerate(nodes):
+            parents = tuple(self.order[at] for _, at in sorted(arguments[k].items()))
+            op = TABLE.get(told["op"] or "")
+            self.order.append(Node(op, parents, (), told["params"], told["shape"], None))
+        self.arguments = arguments
+        self.graph = self._document()
+        self.answers: dict[str, Callable[[Mapping[str, Any]], Any]] = {
+            **dict.fromkeys(OF_GRAPH, _not_kept),
+            "graph": lambda words: self.graph,
+            "why": self.why,
+            "run": lambda words: None,
+            "lesson": lambda words: None,
+        }
+
+    def why(self, words: Mapping[str, Any]) -> dict[str, Any]:
+        """The card of a node: what came to it along each edge."""
+        k = int(words["node"])
+        if not 0 <= k < len(self.order):
+            raise OutOfRangeError("MG127", f"There is no node {k}: they are 0 to {len(self.order) - 1}.")
+        node = self.graph["nodes"][k]
+        edges = [self._edge(use) for use in self.graph["uses"] if use["from"] == k]
+        return {
+            "node": k,
+            "index": None,
+            "shape": [],  # no entry can be opened
+            **{name: node[name] for name in ("name", "value", "gradient", "formula")},
+            "of": self.graph["of"],
+            "where": "" if node["file"] is None else f"{Path(node['file']).name}:{node['line']}",
+            "paths": len(edges),
+            "example": None,
+            "examples": False,
+            "edges": edges,
+            "more": {"count": 0, "sum": 0.0},
+            "sum": node["gradient"],
+            "check": translate("not taken: the file has statistics of the numbers"),
+            "agrees": True,
+            "notes": [],
+            "mathml": "",
+            "latex": "",
+            "text": "",
+        }
+
+    def _edge(self, use: Mapping[str, Any]) -> dict[str, Any]:
+        via = self.graph["nodes"][use["to"]]
+        op = self.order[use["to"]].op
+        return {
+            "via": via["name"], "node": use["to"], "index": None, "op": via["op"], "formula": via["formula"],
+            "rule": translate(sentence(op)) if op is not None else "", "where": "", "layer": "", "argument": 0,
+            **{name: use[name] for name in ("upstream", "local", "contribution", "size")},
+        }  # fmt: skip
+
+    def _document(self) -> dict[str, Any]:
+        """The same data as `document` makes of a sweep."""
+        nodes = self.data["nodes"]
+        layers = {node: told["layer"] for node, told in zip(self.order, nodes, strict=True)}
+        root = grouped_by(self.order, lambda node: _parts(layers[node]))
+        places, groups = arranged(root)
+        return {
+            "version": VERSION,
+            "root": self.data["root"],
+            "of": nodes[self.data["root"]]["name"],
+            "nodes": [
+                {
+                    "name": told["name"],
+                    "op": told["op"],
+                    "formula": self._formula(k),
+                    **{name: told[name] for name in ("shape", "file", "line")},
+                    "value": _told(told["value"], told["shape"]),
+                    "gradient": _told(told["gradient"], told["shape"]),
+                    "wrong": False,
+                    **places[node],
+                }
+                for k, (node, told) in enumerate(zip(self.order, nodes, strict=True))
+            ],
+            "groups": groups,
+            "uses": self._uses(),
+        }
+
+    def _formula(self, k: int) -> str:
+        op, names = self.order[k].op, self.data["nodes"]
+        if op is None:
+            return ""
+        given = self.arguments[k]
+        count = max(max(given, default=-1) + 1, len(op.maps or ()))
+        args = [names[given[i]]["name"] if i in given else "…" for i in range(count)]
+        return expression(op, args, names[k]["params"])
+
+    def _uses(self) -> list[dict[str, Any]]:
+        """The edges as the sweep met them. What had arrived after each is not in the file: the gradient stands for it."""
+        found = []
+        for edge in reversed(self.data["edges"]):
+            start, end = (self.data["nodes"][edge[name]] for name in ("from", "to"))
+            contribution = edge["contribution"]
+            found.append(
+                {
+                    "from": edge["from"], "to": edge["to"], "upstream": _told(edge["upstream"], end["shape"]),
+                    "local": _told(edge["local"], end["shape"]), "contribution": _told(contribution, start["shape"]),
+                    "size": (contribution or {}).get("norm") or 0.0, "total": _told(start["gradient"], start["shape"]),
+                }
+            )  # fmt: skip
+        return found
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        if not all(name in data for name in _FIELDS):
+            raise ValueError
+    except (ValueError, TypeError, RecursionError):
+        raise DataError("MG181", f"{path} holds no graph: `trace.to_json()` writes one.") from None
+    if data["version"] != export.VERSION:
+        raise DataError("MG181", f"{path} has version {data['version']}; this Microgradient reads {export.VERSION}.")
+    return dict(data)
+
+
+def _not_kept(words: Mapping[str, Any]) -> Any:
+    raise GradientError(
+        "MG118", "The file has statistics of the numbers alone: show the trace itself, `mg.view(trace)`."
+    )
+
+
+def _parts(layer: str | None) -> list[tuple[str, str]]:
+    """(path, class) of the layers around an operation, the outermost first; their classes are not in the file."""
+    words = layer.split(".") if layer else []
+    return [(".".join(words[: k + 1]), "") for k in range(len(words))]
+
+
+def _told(statistics: Any, shape: list[int] | None) -> Any:
+    """Statistics as the page shows them: of one number the number, of several their size."""
+    if statistics is None or isinstance(statistics, list):
+        return None
+    if statistics["mean"] is None:
+        return "nan"
+    if not shape:
+        return statistics["mean"]
+    lengths = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
+    text = translate(f"({lengths}) mean {number(statistics['mean'])} norm {number(statistics['norm'])}")
+    return {"shape": shape, "text": text, "norm": statistics["norm"], "nonfinite": statistics["nonfinite"]}
