@@ -17,7 +17,7 @@ from .array_world import ARRAY
 from .errors import ArgumentError, DTypeError, RangeError, ShapeError, TraceError, warn_once
 from .interop import DEFAULT_FLOAT
 from .primitives import TABLE, Primitive
-from .tape import NO_PARAMS, TAPE, Cut, Node, Shaped, cut, leave_graph, picked, recording
+from .tape import NO_PARAMS, TAPE, Cut, Node, Recorder, Shaped, cut, leave_graph, picked, recording
 from .trace_hooks import Traced, as_datum
 
 if TYPE_CHECKING:
@@ -180,6 +180,7 @@ def binary(name: str, reflected: bool = False) -> Callable[[Tensor, Operand], Te
         out.node = node = Node(op, (p, q), saved, NO_PARAMS, y.shape, y.dtype)
         if recorder is not TAPE:
             recorder.record(node, (a, b), y)
+            _note_constants(recorder, node, (self, other))
         return out
 
     return _named(method, name, op)
@@ -278,7 +279,14 @@ def apply(op: Primitive, *args: Any, **params: Any) -> Any:
         out = wrap(y, node, None, cls)
     if recorder is not TAPE:
         recorder.record(node, data, y)
+        _note_constants(recorder, node, args)
     return out
+
+
+def _note_constants(recorder: Recorder, node: Node, args: Sequence[Any]) -> None:
+    for x in args:
+        if isinstance(x, Tensor) and x.cut is not None:
+            recorder.note_constant(node if x.node is None else x.node, x.cut)
 
 
 def world() -> Any:

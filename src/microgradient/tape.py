@@ -127,6 +127,9 @@ class Recorder:
     def note_clip(self, p: Any, grad: Any, scale: Any, norm: Any) -> None:
         """Called where the gradient of the tensor `p` has become `scale` times `grad`, because all together had that norm."""
 
+    def note_constant(self, node: Node, cut: Cut) -> None:
+        """Called where an argument of `node`, or the leaf that it is, is a constant that had a gradient before `cut`."""
+
 
 TAPE = Recorder()
 recording: ContextVar[Recorder | None] = ContextVar("recording", default=TAPE)

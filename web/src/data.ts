@@ -14,9 +14,13 @@ export interface GraphNode extends Place {
 export interface Group extends Place { path: string; kind: string; group: number | null }
 export interface Use {
   from: number; to: number; upstream: Told; local: Told; contribution: Told; size: number; total: Told;
+  dropped: [number, number] | null; // of relu and clip: how many entries let nothing through, of how many
+}
+export interface Cut {
+  from: number | null; to: number | null; name: string; what: string; file: string | null; line: number | null;
 }
 export interface Graph {
-  version: number; root: number; of: string; nodes: GraphNode[]; groups: Group[]; uses: Use[];
+  version: number; root: number; of: string; nodes: GraphNode[]; groups: Group[]; uses: Use[]; cuts: Cut[];
 }
 export interface Numbers {
   nodes: { value: Told; gradient: Told; wrong: boolean }[]; uses: Use[]; told?: string; complete?: boolean;

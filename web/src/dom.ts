@@ -1,6 +1,6 @@
 // Building elements: text is always text, never markup.
 
-type Child = Node | string | null | undefined | false;
+export type Child = Node | string | null | undefined | false;
 
 export function element<K extends keyof HTMLElementTagNameMap>(
   tag: K, attributes: Record<string, string | boolean | (() => void)> = {}, ...children: Child[]

@@ -3,6 +3,7 @@ import type { Graph, GraphNode, Group, Place } from "./data";
 import { announce } from "./dom";
 import { t } from "./language";
 import { brief, signed } from "./numbers";
+import { paintGhosts, scissors } from "./ghosts";
 import type { Steps } from "./steps";
 
 const OPENED = 220; // pixels: a group that is wider shows what is inside
@@ -154,6 +155,7 @@ export class GraphView {
     this.graph.groups.forEach((group, k) => k > 0 && (closed.has(k) || !this.hidden(group, closed)) && this.paintGroup(group, this.screen(group), closed.has(k)));
     if (this.graph.uses.length < CURVED) this.paintEdges(shown);
     else this.paintManyEdges(shown);
+    if (this.graph.cuts.length) this.paintCuts(shown);
     this.graph.nodes.forEach((node, k) => shown[k].kind === "node" && this.visible(this.screen(node)) && this.paintNode(node, this.screen(node), k));
     if (this.graph.uses.length >= CURVED) this.keepPicture();
   }
@@ -230,17 +232,30 @@ export class GraphView {
       if (ends === null) return;
       const [x0, y0, x1, y1] = ends;
       const arrived = k < steps.swept, down = signed(use.contribution) < 0;
-      pen.strokeStyle = !arrived ? this.colours.line : down ? this.colours.down : this.colours.up;
+      const shut = arrived && use.dropped !== null && use.dropped[0] === use.dropped[1]; // nothing comes through
+      pen.strokeStyle = !arrived ? this.colours.line : shut ? this.colours.quiet : down ? this.colours.down : this.colours.up;
       const thin = Math.min(1, Math.max(0.2, this.place(b).h * this.scale / 30));
       const width = 1 + 4 * this.weight(k);
       pen.lineWidth = k === now ? width + 2 : width * thin;
-      pen.setLineDash(arrived && down ? [7, 4] : []);
+      pen.setLineDash(shut ? [2, 4] : arrived && down ? [7, 4] : []);
       pen.beginPath();
       pen.moveTo(x0, y0);
       pen.bezierCurveTo((x0 + x1) / 2, y0, (x0 + x1) / 2, y1, x1, y1);
       pen.stroke();
+      if (!shut) return;
+      pen.fillStyle = this.colours.quiet;
+      scissors(pen, ends);
     });
     pen.setLineDash([]);
+  }
+
+  private paintCuts(shown: Shown[]): void {
+    const readable = (node: number) => {
+      const box = this.screen(this.graph.nodes[node]);
+      return shown[node].kind === "node" && box.w >= READABLE && this.visible(box) ? box : null;
+    };
+    const apart = (from: number, to: number) => shown[from].kind === "node" || shown[to].kind === "node" || shown[from].id !== shown[to].id;
+    paintGhosts(this.pen, this.graph, this.colours.quiet, (from, to) => (apart(from, to) ? this.ends(shown[from], shown[to]) : null), readable);
   }
 
   // Straight lines in a few widths, those of a kind as one path.

@@ -80,6 +80,7 @@ class Recording(Recorder):
         self.values: dict[Node, Value] = {}
         self.known: dict[int, tuple[str, Any]] = {}  # name and object by its id: models, and the arrays of tensors
         self.cuts: dict[Node, list[Cut]] = {}  # where the value of a node was used as a constant
+        self.constants: dict[Node, list[Cut]] = {}  # where a constant that came by a cut was used
         self.targets: list[Any] = []  # what losses were given as `target`
         self.updates: dict[Node, Taken] = {}  # the last one of each parameter
         self.clips: dict[Node, Clipped] = {}
@@ -142,6 +143,14 @@ class Recording(Recorder):
     def note_cut(self, node: Node, cut: Cut) -> None:
         """Called by the engine where the value of `node` is used as a constant."""
         self.cuts.setdefault(node, []).append(cut)
+        if self._outer is not None:
+            self._outer.note_cut(node, cut)
+
+    def note_constant(self, node: Node, cut: Cut) -> None:
+        """Called by the engine where `node` has an argument that became a constant by `cut`."""
+        self.constants.setdefault(node, []).append(cut)
+        if self._outer is not None:
+            self._outer.note_constant(node, cut)
 
     def note_update(self, optimizer: Any, p: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         """Called before an optimiser updates the tensor `p`."""

@@ -1,9 +1,10 @@
 """A graph as plain data for the page: what was computed, where it is drawn, and every step of the sweep.
 
-{"version": 1, "root": id, "nodes": [...], "groups": [...], "uses": [...]}
+{"version": 1, "root": id, "nodes": [...], "groups": [...], "uses": [...], "cuts": [...]}
 
 Ids are positions in "nodes", which are in order of evaluation. "uses" are the edges in the order in which the sweep met them:
-each with what arrived at "to", what it sent on to "from", and what that one's gradient added up to then. The first group holds
+each with what arrived at "to", what it sent on to "from", and what that one's gradient added up to then; "dropped", of relu and
+clip, are how many entries let nothing through, of how many. "cuts" are where a number became a constant. The first group holds
 all.
 """
 
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ..explain.cuts import Dropped, dropped, zeros
 from ..explain.mistakes import Mistake
 from ..explain.path_search import added
 from ..explain.render import norm
@@ -24,6 +26,7 @@ from .layout import Box, layout
 from .structure import Group, grouped
 
 VERSION = 1
+_MOST_CUTS = 500
 
 
 def document(sweep: Sweep) -> dict[str, Any]:
@@ -39,6 +42,7 @@ def document(sweep: Sweep) -> dict[str, Any]:
         "nodes": [{**node, **told} for node, told in zip(nodes, moving["nodes"], strict=True)],
         "groups": groups,
         "uses": moving["uses"],
+        "cuts": [_cut(each, ids) for each in dropped(sweep)[:_MOST_CUTS]],
     }
 
 
@@ -102,14 +106,28 @@ def _summed(sweep: Sweep) -> Iterator[tuple[Use, Any]]:
 
 
 def _use(use: Use, total: Any, sweep: Sweep, ids: Mapping[Node, int]) -> dict[str, Any]:
+    local = sweep.local(use)
     return {
         "from": ids[use.parent],
         "to": ids[use.node],
         "upstream": told(use.upstream),
-        "local": told(sweep.local(use)),
+        "local": told(local),
         "contribution": told(use.contribution),
         "size": size(use.contribution),
         "total": told(total),
+        "dropped": zeros(use, local),
+    }
+
+
+def _cut(each: Dropped, ids: Mapping[Node, int]) -> dict[str, Any]:
+    file, line = each.cut.where
+    return {
+        "from": None if each.source is None else ids[each.source],
+        "to": None if each.user is None else ids[each.user],
+        "name": each.name,
+        "what": each.cut.what,
+        "file": file,
+        "line": line,
     }
 
 

@@ -110,6 +110,7 @@ class Exported:
             ],
             "groups": groups,
             "uses": self._uses(),
+            "cuts": [],  # they are not in the file
         }
 
     def _formula(self, k: int) -> str:
@@ -132,6 +133,7 @@ class Exported:
                     "from": edge["from"], "to": edge["to"], "upstream": _told(edge["upstream"], end["shape"]),
                     "local": _told(edge["local"], end["shape"]), "contribution": _told(contribution, start["shape"]),
                     "size": (contribution or {}).get("norm") or 0.0, "total": _told(start["gradient"], start["shape"]),
+                    "dropped": None,
                 }
             )  # fmt: skip
         return found
