@@ -24,6 +24,15 @@ def test_a_run_that_goes_wrong_is_examined(run):
     assert out.count("doctor: ") == 2
 
 
+def test_a_loss_that_does_not_fall_is_examined(run):
+    code, out, _ = run("train", "digits", "--lr", 1e-12, "--optimizer", "sgd", "--no-compile", "--epochs", 2)
+    assert code == 0
+    assert "The training loss has not fallen: " in out
+    assert "doctor: learning rate too small" in out
+    code, out, _ = run("train", "digits", "--epochs", 2, "--out", "well")
+    assert (code, "has not fallen" in out, out.count("doctor: ")) == (0, False, 1)
+
+
 def test_recipes_without_batches_of_examples_are_not(run):
     code, out, _ = run("train", "gridworld", "--epochs", 1)
     assert (code, "doctor" in out) == (0, False)

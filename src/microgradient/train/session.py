@@ -17,6 +17,7 @@ import microgradient
 
 from .. import random
 from ..errors import ArgumentError, DataError, MicrogradientError, NonFiniteError, TraceError
+from ..language import translate
 from ..native.runtime import blas
 from .checkup import checkup
 from .loop import evaluate, save, train, use_best
@@ -98,7 +99,8 @@ class Session:
         self, say: Say, show: Callable[[int, int, int, str], Progress] = show_progress, examine: bool = False
     ) -> None:
         """Train to the end, telling `say` about the data, the model, the result and the run folder. `show` makes what shows it.
-        With `examine`, `say` is told first what the doctor finds in a model that has not been trained yet.
+        With `examine`, `say` is told first what the doctor finds in a model that has not been trained yet, and at the end what it
+        finds where the training loss has not fallen.
 
         Matrix products run on one thread: those of a small network gain nothing from more, lose much where another
         program wants the cores too, and their last bits would depend on the number of cores. NumPy's warnings are off:
@@ -134,6 +136,14 @@ class Session:
         except NonFiniteError:
             self._tell_doctor(say, steps=True)
             raise
+        losses = [line["train_loss"] for line in self.folder.metrics()]
+        if examine and len(losses) > 1 and not losses[-1] < losses[0]:
+            say(
+                translate(
+                    f"The training loss has not fallen: {losses[0]:.4g} in the first epoch, {losses[-1]:.4g} in the last."
+                )
+            )
+            self._tell_doctor(say, steps=True)
         if position.best_epoch or not metrics:
             use_best(recipe, self.folder)
             metrics = evaluate(recipe)

@@ -163,9 +163,21 @@ def large_rate(case: Case) -> Iterator[Finding]:
 
 
 def small_rate(case: Case) -> Iterator[Finding]:
-    """Steps that are nothing beside the weights, while ones a thousand times as large would still lower the loss."""
+    """Steps that are nothing beside the weights, while ones a thousand times as large would still lower the loss; or that are
+    rounded away.
+    """
     trial = case.trial
     ratio = _step(case)
+    if ratio == 0.0 and _rate(case) > 0 and any(np.any(g) for g in case.gradients.values()):
+        yield Finding(
+            "learning rate too small", "optimizer",
+            f"One step changes no weight: at the learning rate {_rate(case):g} it is lost in rounding.",
+            f"The learning rate {_rate(case):g} is too small.",
+            "Raise it.",
+            f"optimizer = mg.optim.{type(case.optimizer).__name__}(model.parameters(), lr=1e-3)",
+            {"ratio": 0.0},
+        )  # fmt: skip
+        return
     if ratio is None or not (ratio < TINY_STEP and trial.slope < 0 and trial.not_higher(FARTHER)):
         return
     farthest = max(factor for factor in trial.line if trial.not_higher(factor))
