@@ -34,6 +34,14 @@ from microgradient import nn, optim
 from microgradient.nn import functional as F  # noqa: N812
 
 
+@patient("learning rate too large", middle=False)
+def weights_that_earlier_steps_have_blown_up():
+    model = mlp(20, 64, 64, 5)
+    for p in model.parameters():
+        p.data *= 1e25
+    return model, ce, classes(), sgd(model, 30.0)
+
+
 @patient("NaN", middle=False)
 def logarithm_of_a_negative_number():
     model = mlp(10, 64, 1)

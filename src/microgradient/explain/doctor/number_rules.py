@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from ...tape import Node
-from .case import Case
+from .case import Case, inputs_of
 from .depth_rules import overflow
 from .diagnosis import Finding
+from .graph import rms
 
+_GROWN = 1e3  # times 1/√inputs: no initialisation has such weights
 CURES = {
     "log": ("a logarithm of a number ≤ 0", "Keep its argument above zero.", "mg.log(mg.clip(x, min=1e-7))"),
     "sqrt": ("a root of a number ≤ 0", "Keep its argument above zero.", "mg.sqrt(x + 1e-12)"),
@@ -30,7 +32,14 @@ def not_finite(case: Case) -> Iterator[Finding]:
     if case.finite:
         return
     bad = [name for name, g in case.gradients.items() if not np.isfinite(g).all()]
-    yield _bad_parameter(case) or _bad_data(case) or overflow(case) or _producer(case) or _bad_sweep(case, bad)
+    yield (
+        _bad_parameter(case)
+        or _bad_data(case)
+        or _grown(case)
+        or overflow(case)
+        or _producer(case)
+        or _bad_sweep(case, bad)
+    )
 
 
 def _bad_parameter(case: Case) -> Finding | None:
@@ -63,6 +72,25 @@ def _bad_data(case: Case) -> Finding | None:
                 {"entries": float(bad.sum())},
             )  # fmt: skip
     return None
+
+
+def _grown(case: Case) -> Finding | None:
+    """Weights that earlier steps have made so large that what they give overflows: the rate did it, not the operation."""
+    usual = {use.parameter: max(inputs_of(use), 1) ** -0.5 for use in case.graph.weight_uses}
+    sizes = {name: rms(case.parameters[name].raw) / size for name, size in usual.items()}
+    if case.optimizer is None or max(sizes.values(), default=0.0) < _GROWN:
+        return None
+    name = max(sizes, key=lambda each: sizes[each])
+    rate = float(case.optimizer.param_groups[0].get("lr", np.nan))
+    return Finding(
+        "learning rate too large", "optimizer",
+        f"`{name}` has grown to {sizes[name]:.2g} times the usual size of weights, 1/√inputs, and the loss is "
+        f"{case.seen.value:.4g}.",
+        f"Steps at the learning rate {rate:g} were too large.",
+        "Go back to the first weights, with a smaller rate or clipped gradients.",
+        f"optimizer = mg.optim.{type(case.optimizer).__name__}(model.parameters(), lr={rate / 100:.0e})",
+        {"size": sizes[name]},
+    )  # fmt: skip
 
 
 def _arrays(batch: Any) -> Iterator[Any]:
