@@ -152,3 +152,35 @@ def test_the_doctor_sees_the_next_step_and_changes_nothing(tmp_path):
 def test_the_doctor_says_whom_it_does_not_examine(tmp_path):
     with pytest.raises(MicrogradientError, match="moons is none"):
         watched(session(tmp_path, "moons", epochs=1), lambda run, ask: ask["doctor"]())
+
+
+@pytest.mark.parametrize("clip", ["none", "0.05", "auto"])
+def test_the_update_told_is_the_one_that_the_run_then_takes(tmp_path, clip):
+    made = session(tmp_path, "two-layer", epochs=20, compile=False, clip=clip)
+
+    def visitor(run, ask):
+        for step in range(1, 14):  # `auto` measures ten first
+            until(lambda step=step: ask["run"]()["step"] == step)
+            if step < 13:
+                ask["step"]()
+        ask["open"]()
+        named = {node["name"]: k for k, node in enumerate(ask["graph"]()["nodes"])}
+        places = {name: value.shape for name, value in made.recipe.model.named_parameters()}
+        told = {
+            (name, place): ask["why"](node=named[f"model.{name}"], index=",".join(map(str, place)))["update"]
+            for name, shape in places.items()
+            for place in np.ndindex(shape)
+        }
+        before = weights(made)
+        ask["step"]()
+        until(lambda: ask["run"]()["step"] == 14)
+        return told, before, weights(made)
+
+    told, before, after = watched(made, visitor)
+    assert len(told) == 9
+    for (name, place), update in told.items():
+        assert update["step"] == 14
+        assert (update["before"], update["after"]) == (before[name][place], after[name][place])
+        total = sum(term["contribution"] for term in update["terms"]) + update["rounding"]
+        assert total == pytest.approx(update["change"], abs=1e-15)
+        assert any(subject == "clip" for subject, _ in update["notes"]) == (clip == "0.05")

@@ -2,10 +2,12 @@
 import type { Card, Door, Edge, Graph, Source, Told } from "./data";
 import { announce, byId, element } from "./dom";
 import { examples } from "./examples";
+import { derivation } from "./derivation";
 import { heatmap } from "./heatmap";
 import { t } from "./language";
 import { brief, exact, isArray, signed, whole } from "./numbers";
 import type { Steps } from "./steps";
+import { update } from "./update";
 
 export class CardPanel {
   private past: Door[] = [];
@@ -88,6 +90,7 @@ export class CardPanel {
     for (const rule of new Set(card.edges.map((edge) => edge.rule))) if (rule) parts.push(element("p", { class: "rule" }, rule));
     parts.push(element("p", { class: card.agrees ? "check" : "check differs" }, card.check));
     for (const [subject, text] of card.notes) parts.push(element("p", { class: "note" }, element("b", {}, `${subject} `), text));
+    if (card.update) parts.push(update(card.update));
     const batch = element("div", { id: "examples" });
     parts.push(batch, card.mathml ? derivation(card) : "");
     const picture = element("div", { class: "pictures" });
@@ -173,13 +176,4 @@ export class CardPanel {
 
 function number(x: Told, sign: boolean, glyph = ""): HTMLElement {
   return element("td", { class: "number", title: whole(x) }, `${glyph}${brief(x, sign)}`);
-}
-
-function derivation(card: Card): HTMLElement {
-  const shown = element("div", { class: "derivation" });
-  shown.append(document.importNode(new DOMParser().parseFromString(card.mathml, "application/xml").documentElement, true));
-  const copy = element("button", { type: "button", click: () => {
-    void navigator.clipboard.writeText(card.latex).then(() => announce(t("copied as LaTeX")));
-  } }, t("Copy as LaTeX"));
-  return element("div", {}, shown, copy);
 }

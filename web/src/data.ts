@@ -29,10 +29,16 @@ export interface Edge {
   via: string; node: number; index: number[] | null; op: string; upstream: Told; local: Told; contribution: Told; size: number;
   formula: string; rule: string; where: string; layer: string; argument: number;
 }
+// What an optimiser makes of a gradient: coefficient × value = contribution, added up.
+export interface UpdateTold {
+  symbol: string; optimizer: string; step: number | null; before: Told; after: Told; change: Told;
+  terms: { kind: string; symbol: string; coefficient: Told; value: Told; contribution: Told; size: number; formula: string }[];
+  rounding: Told; notes: [string, string][]; mathml: string; latex: string;
+}
 export interface Card {
   node: number; index: number[] | null; shape: number[]; name: string; of: string; value: Told; gradient: Told; where: string;
   formula: string; example: number | null; examples: boolean; paths: number; edges: Edge[]; more: { count: number; sum: Told }; sum: Told; check: string; agrees: boolean;
-  notes: [string, string][]; mathml: string; latex: string; text: string;
+  notes: [string, string][]; mathml: string; latex: string; text: string; update: UpdateTold | null;
 }
 export interface ExamplesTold {
   symbol: string; gradient: Told; along: string; count: number; more: { count: number; sum: Told }; rest: Told;

@@ -14,6 +14,8 @@ from ..explain.explanation import Edge
 from ..explain.render import norm, short
 from ..explain.scalar_graph import ScalarGraph
 from ..explain.sweep import Sweep
+from ..explain.updates.update import remarks_of
+from ..explain.updates.why_update import explained
 from ..explain.why import checked_index, why_node
 from ..language import translate
 from ..tape import Node
@@ -67,6 +69,39 @@ def card(
         "mathml": mathml(found),
         "latex": found.latex(),
         "text": found.text(),
+        "update": None if example is not None else _update(sweep, at, place),
+    }
+
+
+def _update(sweep: Sweep, node: Node, place: tuple[int, ...] | None) -> dict[str, Any] | None:
+    """What an optimiser makes of the gradient of a parameter, or of an entry of it, if it took a step under the trace."""
+    recording = sweep.recording
+    if (taken := recording.updates.get(node)) is None or taken.p.dtype.kind == "c":
+        return None
+    found = explained(taken, place, sweep.names[node], True, recording.clips.get(node))
+    return {
+        "symbol": found.symbol,
+        "optimizer": found.optimizer,
+        "step": found.step,
+        "before": told(found.before),
+        "after": told(found.after),
+        "change": told(found.change),
+        "terms": [
+            {
+                "kind": translate(term.kind),
+                "symbol": term.symbol,
+                "coefficient": told(term.coefficient),
+                "value": told(term.value),
+                "contribution": told(term.contribution),
+                "size": size(term.contribution),
+                "formula": term.formula,
+            }
+            for term in found.terms
+        ],
+        "rounding": told(found.rounding),
+        "notes": [[translate(subject), text] for subject, text in remarks_of(found) if subject != "rounding"],
+        "mathml": found.mathml(),
+        "latex": found.latex(),
     }
 
 

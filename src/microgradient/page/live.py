@@ -30,6 +30,7 @@ from ..train.pictures import drawn
 from ..train.progress import Progress
 from ..train.recipe import Recipe
 from ..train.run_folder import RunFolder
+from ..train.step import largest_norm, update
 from .session import OF_GRAPH, Session
 
 _POINTS = 2000  # of a curve; of more every second one is dropped
@@ -100,11 +101,11 @@ class Run:
                 _serve(*self.wanted.popleft())
 
     def open_step(self) -> int:
-        """Differentiate the next step under a trace, with its own examples and random draws, and show its graph.
+        """Take the next step under a trace, with its own examples and random draws, undo it, and show its graph.
 
-        Of a recipe that computes with single numbers it is the graph of its `worked_examples` first ones.
+        Of a recipe that computes with single numbers it is the graph of its `worked_examples` first ones, and no step is taken.
         """
-        examples = self._next_examples()
+        epoch, examples = self._next_examples()
         count = len(examples) if isinstance(self.recipe.model, Module) else self.recipe.worked_examples
         with left_as_it_was(self.recipe.model, self.optimizer), np.errstate(all="ignore"):
             self.recipe.model.train()
@@ -112,6 +113,9 @@ class Run:
             with trace():
                 loss = self.recipe.loss(examples[:count])
                 loss.backward()
+                if isinstance(self.recipe.model, Module) and type(self.recipe).make_step is Recipe.make_step:
+                    self.recipe.set_learning_rate(self.optimizer, self.recipe.learning_rate(epoch))
+                    update(self.recipe, self.optimizer, largest_norm(self.recipe))
             self.session = Session(sweep_of(loss, {"model": self.recipe.model, "loss": loss}))
         self.shown = count, len(examples)
         self.opened += 1
@@ -120,17 +124,20 @@ class Run:
     def diagnosis(self) -> Diagnosis:
         """What `mg.doctor` finds on the batch of the next step."""
         with np.errstate(all="ignore"):
-            found = diagnosed(self.recipe, self.optimizer, self._next_examples(), steps=True)
+            found = diagnosed(self.recipe, self.optimizer, self._next_examples()[1], steps=True)
         if found is None:
             raise ArgumentError(
                 "MG188", f"The doctor examines an nn.Module that learns from batches; {self.recipe.name} is none."
             )
         return found
 
-    def _next_examples(self) -> Any:
+    def _next_examples(self) -> tuple[int, Any]:
+        """Which epoch the next step belongs to, and its examples."""
         position = self.folder.run.position
         batches = self.recipe.batches(position.epoch)
-        return batches[position.batch] if position.batch < len(batches) else self.recipe.batches(position.epoch + 1)[0]
+        if position.batch < len(batches):
+            return position.epoch, batches[position.batch]
+        return position.epoch + 1, self.recipe.batches(position.epoch + 1)[0]
 
     # ----------------------------------------------------------------------------------------- in the server's threads
 

@@ -32,9 +32,7 @@ class Step:
         self.changed = [*recipe.model.parameters(), *buffers]
         self.compiled = recipe.options.compile
         self.descend = recipe.compiled(_descent(recipe, optimizer))
-        clip = recipe.options.clip
-        self.measured = clip == "auto"
-        self.limit = recipe.clip_norm if clip is None else None if clip in ("none", "auto") else float(clip)
+        self.measured = recipe.options.clip == "auto"
         self.shapes: set[Any] = set()  # of the batches that there are programs for
 
     def __call__(self, examples: NDArray[np.int64], number: int) -> float:
@@ -42,7 +40,7 @@ class Step:
         rng = random.get_state()
         batch = self.recipe.batch(examples)
         before = [copy(x.data) for x in self.changed]
-        limit = tensor(self._measured_limit()) if self.measured else self.limit
+        limit = largest_norm(self.recipe)
         loss, norm = self._run(limit, batch)
         if math.isfinite(loss):
             if self.measured and math.isfinite(norm):
@@ -55,11 +53,6 @@ class Step:
             "MG170", f"The loss became {loss} at step {number:,}: {blame(self.recipe, examples, number)}"
         )
 
-    def _measured_limit(self) -> float:
-        """The 90th percentile of the last norms. Seetharaman, Wichern, Pardo and Le Roux 2020 ("AutoClip")."""
-        norms = self.recipe.norms
-        return float(np.percentile(norms, _PERCENTILE)) if len(norms) >= _FEWEST else float(np.finfo(np.float32).max)
-
     def _run(self, limit: Any, batch: tuple[Any, ...]) -> tuple[float, float]:
         """Loss and norm of the gradients; 0 where they are not clipped."""
         if not self.compiled:
@@ -71,6 +64,26 @@ class Step:
             return tuple(map(float, self.descend(limit, *batch)))  # type: ignore[return-value]
 
 
+def largest_norm(recipe: Recipe) -> Any:
+    """The norm to which the gradients of a step are clipped; None where they are not.
+
+    `auto` is the 90th percentile of the last norms. Seetharaman, Wichern, Pardo and Le Roux 2020 ("AutoClip").
+    """
+    clip, norms = recipe.options.clip, recipe.norms
+    if clip != "auto":
+        return recipe.clip_norm if clip is None else None if clip == "none" else float(clip)
+    return tensor(
+        float(np.percentile(norms, _PERCENTILE)) if len(norms) >= _FEWEST else float(np.finfo(np.float32).max)
+    )
+
+
+def update(recipe: Recipe, optimizer: Any, limit: Any) -> Any:
+    """Clip the gradients to the norm `limit`, if there is one, and take the optimiser's step. Returns their norm before, or 0."""
+    norm = 0.0 if limit is None else clip_grad_norm_(recipe.model.parameters(), limit).data
+    optimizer.step()
+    return norm
+
+
 def _descent(recipe: Recipe, optimizer: Any) -> Callable[..., Any]:
     """Forward, backward, clipping and the optimiser's update, as a function of the largest norm and a batch, that returns the
     loss and the norm of the gradients."""
@@ -79,8 +92,6 @@ def _descent(recipe: Recipe, optimizer: Any) -> Callable[..., Any]:
         optimizer.zero_grad()
         loss = recipe.batch_loss(*batch)
         loss.backward()
-        norm = 0.0 if limit is None else clip_grad_norm_(recipe.model.parameters(), limit).data
-        optimizer.step()
-        return loss.data, norm
+        return loss.data, update(recipe, optimizer, limit)
 
     return descend

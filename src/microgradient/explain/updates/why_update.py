@@ -57,18 +57,18 @@ def why_update(p: Tensor, index: Index | None = None, *, optimizer: Any = None) 
     found = _next(p, optimizer or _optimizer_of(p, variables)) if taken is None else taken
     known = {**node_names(variables, deep=True), **(recording.names if recording is not None else {})}
     clip = None if recording is None else recording.clips.get(p.node)  # type: ignore[arg-type]
-    return explained(p, found, index, known.get(p.node, "w"), taken is not None, clip)
+    return explained(found, index, known.get(p.node, "w"), taken is not None, clip, p)
 
 
 def explained(
-    p: Tensor, taken: Taken, index: Index | None, name: str, was_taken: bool, clip: Clipped | None = None
+    taken: Taken, index: Index | None, name: str, was_taken: bool, clip: Clipped | None = None, p: Any = None
 ) -> Update:
-    """The explanation of an update that is described by `taken`."""
-    if p.dtype.kind == "c":
+    """The explanation of an update that is described by `taken`. `p` is the tensor, if the step has not been taken yet."""
+    if taken.p.dtype.kind == "c":
         raise GradientError("MG116", "mg.why_update explains real parameters; this one is complex. Train the parts, "
                                      "`p = mg.view_as_real(z)`.")  # fmt: skip
     place = None if index is None and taken.p.size != 1 else checked_index(index, taken.p.shape)
-    label = name if index is None else f"{name}[{', '.join(map(str, place or ()))}]"
+    label = name if not index and index != 0 else f"{name}[{', '.join(map(str, place or ()))}]"
     opened = _opened(taken, place, name)
     before, after, gradient = taken.p, None, taken.g
     state: dict[str, Any] = dict(taken.state)
@@ -183,7 +183,7 @@ def _has_axes(value: Any) -> bool:
     return isinstance(value, np.ndarray) and value.ndim > 0
 
 
-def _unopened(p: Tensor, taken: Taken) -> tuple[Any, dict[str, Any]]:
+def _unopened(p: Any, taken: Taken) -> tuple[Any, dict[str, Any]]:
     """The parameter and the state after an update that shows no more: by taking the step, and undoing it."""
     from ..doctor.snapshot import left_as_it_was
 
