@@ -74,6 +74,7 @@ class Exported:
             "mathml": "",
             "latex": "",
             "text": "",
+            "update": None,
         }
 
     def _edge(self, use: Mapping[str, Any]) -> dict[str, Any]:
