@@ -158,3 +158,14 @@ def test_error_codes_stay_in_their_ranges():
     codes = {code for path in modules() for code in re.findall(r'"(MG\d+)"', path.read_text())}
     assert codes
     assert all(100 <= int(code[2:]) < 230 and len(code) == 5 for code in codes)
+
+
+def test_each_lesson_is_in_the_source_distribution_once():
+    """The link `lessons` at the top is for readers; a package built by following it would have no lessons."""
+    from hatchling.builders.sdist import SdistBuilder
+
+    root = PACKAGE.parents[1]
+    shown = sorted(path.relative_to(root / "lessons").as_posix() for path in (root / "lessons").glob("*/*.py"))
+    packed = [file.distribution_path for file in SdistBuilder(str(root)).recurse_included_files()]
+    assert len(shown) > 50
+    assert sorted(name for name in packed if "lessons/" in name) == [f"src/microgradient/lessons/{x}" for x in shown]
