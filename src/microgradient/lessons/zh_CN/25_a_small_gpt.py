@@ -73,7 +73,7 @@ assert mg.check_answer(mg.linalg.vector_norm(model.words.weight.grad).item(), an
 
 # %% [markdown]
 # 第一步只有输出层在学，从第二步起，各层都学。下面训练 300 步：先逐个运算地走几步，再用编译后的版本，
-# 前向传播、反向传播和 Adam 合成一次本机代码的调用。两个名词无法预测，所以每八个词的损失之和不会低于 2 · ln 8。
+# 前向传播、反向传播和 Adam 合成一次机器码调用。两个名词无法预测，所以每八个词的损失之和不会低于 2 · ln 8。
 
 # %%
 for name, count, make in (("逐个运算", 10, lambda step: step), ("编译后", 300, mg.compile)):
