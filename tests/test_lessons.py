@@ -15,8 +15,10 @@ import pytest
 import microgradient
 from microgradient.language import LANGUAGES, speaking
 from microgradient.learn import LessonSession, find, lessons
+from microgradient.learn.lesson import read
 
 FOLDER = Path(microgradient.__file__).parent / "lessons"
+PAGE = (Path(__file__).parents[1] / "docs" / "lessons.md").read_text(encoding="utf-8")
 FILES = sorted(FOLDER.glob("*/*.py"))
 NAMES = sorted({path.stem for path in FILES})
 SLOW = {"20_digits", "25_a_small_gpt", "26_policy_gradient"}  # they train
@@ -66,6 +68,21 @@ def program(path: Path) -> list[str]:
 def test_it_is_the_same_program_in_every_language(name):
     first, *others = [program(FOLDER / language / f"{name}.py") for language in LANGUAGES]
     assert all(other == first for other in others)
+
+
+def test_the_page_lists_the_lessons():
+    rows = [(int(number), title) for number, title in re.findall(r"^\| (\d+) \| (.+?) \|", PAGE, re.M)]
+    with speaking("en"):
+        assert rows == [(lesson.number, lesson.title.partition(" · ")[2]) for lesson in lessons()]
+
+
+def test_the_example_of_the_page_is_a_lesson(capsys):
+    source = re.search(r"^```python\n(# %% \[markdown\]\n.*?)^```", PAGE, re.M | re.S)[1]
+    session = LessonSession(read("27_example", "en", source))
+    assert session.lesson.title.startswith("27 · ")
+    assert session.answer("6")
+    assert session.waiting is None
+    assert "∂y/∂a = 6.0" in "".join(filter(None, session.outputs))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

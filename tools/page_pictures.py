@@ -1,4 +1,4 @@
-"""Take the pictures of docs/page.md from the real page: python tools/page_pictures.py. Needs Debian's Chromium and selenium."""
+"""Take the pictures of docs/ from the real page: python tools/page_pictures.py. Needs Debian's Chromium and selenium."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 
 import microgradient as mg
+from microgradient.learn.page import LessonPage
+from microgradient.page.view import serve
 
 DOCS = Path(__file__).parents[1] / "docs"
 
 
 def main() -> None:
-    """Two screens, 1280 × 760."""
+    """Three screens, 1280 × 760."""
     options = webdriver.ChromeOptions()
     for word in ("--headless=new", "--no-sandbox", "--window-size=1280,900"):
         options.add_argument(word)
@@ -26,6 +28,7 @@ def main() -> None:
     try:
         graph(browser)
         run(browser)
+        lesson(browser)
     finally:
         browser.quit()
 
@@ -62,6 +65,17 @@ def run(browser: webdriver.Chrome) -> None:
         taken(browser, "page-run")
         process.terminate()
         process.communicate()
+
+
+def lesson(browser: webdriver.Chrome) -> None:
+    """Lesson 4, where a question has been answered with the wrong sign."""
+    page = serve(LessonPage("4"), open_browser=False)
+    browser.get(page.url)
+    until(lambda: bool(browser.find_elements(By.CSS_SELECTOR, "#learn input")))
+    browser.find_element(By.CSS_SELECTOR, "#learn input").send_keys("3\n")
+    until(lambda: bool(browser.find_elements(By.CSS_SELECTOR, "#learn .wrong")))
+    taken(browser, "page-learn")
+    page.close()
 
 
 def steps_done(browser: webdriver.Chrome) -> int:

@@ -53,7 +53,7 @@ def check_answer(
     forgotten, a local derivative without what arrives from above, a rule that was given its output in place of its input, a
     factor that is missing, gradients that were not zeroed.
 
-    In a notebook that is graded (nbgrader, otter) write `assert mg.check_answer(a, answer)`.
+    In a notebook that is graded write `assert mg.check_answer(a, answer)`; docs/lessons.md shows it for nbgrader and for otter.
 
     >>> import microgradient as mg
     >>> a, b = mg.Value(2.0, label="a"), mg.Value(3.0, label="b")

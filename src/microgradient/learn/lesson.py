@@ -22,6 +22,9 @@ class Cell(NamedTuple):
     """A part of a lesson: its `kind` (text, code or question), its `text` without comment signs, and its `code`.
 
     The code of a question is all but the line `answer = …`.
+
+    >>> next(cell.code for cell in find("4").cells if cell.kind == "question")
+    'assert mg.check_answer(a, answer)'
     """
 
     kind: str
@@ -58,7 +61,13 @@ def lessons() -> list[Lesson]:
 
 
 def find(words: str) -> Lesson:
-    """The lesson with a number or a name, in the language that is spoken. Raises ArgumentError (MG189) if there is none."""
+    """The lesson with a number or a name, in the language that is spoken.
+
+    >>> find("4") == find("used_twice")
+    True
+
+    Raises ArgumentError (MG189) if there is none.
+    """
     for lesson in lessons():
         if (words.isdigit() and int(words) == lesson.number) or words.lower() in (lesson.name, lesson.name[3:]):
             return lesson
@@ -72,10 +81,11 @@ def find(words: str) -> Lesson:
 def _lessons(spoken: str) -> tuple[Lesson, ...]:
     folder = files("microgradient").joinpath("lessons", spoken)
     found = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".py")), key=lambda entry: entry.name)
-    return tuple(_read(entry.name.removesuffix(".py"), spoken, entry.read_text(encoding="utf-8")) for entry in found)
+    return tuple(read(entry.name.removesuffix(".py"), spoken, entry.read_text(encoding="utf-8")) for entry in found)
 
 
-def _read(name: str, spoken: str, source: str) -> Lesson:
+def read(name: str, spoken: str, source: str) -> Lesson:
+    """The lesson that a file of this name has, in the language of its folder."""
     cells = tuple(_cells(source))
     title = next(line.removeprefix("# ") for cell in cells for line in cell.text.splitlines() if line.startswith("# "))
     return Lesson(name, spoken, title, cells)
