@@ -1,6 +1,6 @@
 """Hooks of mkdocs: the pages that are derived from the code and from the files at the root of the repository.
 
-The reference has a chapter for every public module, with all that its `__all__` names, so nothing is listed by hand. README.md,
+The reference has a chapter for every public module, with all that its `__all__` names, so nothing is listed by hand. The READMEs,
 CONTRIBUTING.md and CHANGELOG.md are pages, too. When the site is built, every public name must be on it.
 """
 
@@ -42,6 +42,7 @@ CHAPTERS = {
     "microgradient.explain": "explain",
     "microgradient.explain.doctor": "explain.doctor",
     "microgradient.page": "page",
+    "microgradient.learn": "learn",
     "microgradient.train": "train",
     "microgradient.rl": "rl",
     "microgradient.tables": "tables",
@@ -49,6 +50,13 @@ CHAPTERS = {
     "microgradient.sklearn": "sklearn",
 }
 """The public modules, and how users write them."""
+AT_THE_ROOT = {
+    "README": "index",
+    "README.zh-CN": "index.zh-CN",
+    "CONTRIBUTING": "contributing",
+    "CHANGELOG": "changelog",
+}
+"""The files at the root of the repository that are pages, and as which."""
 
 
 # ------------------------------------------------------------------------------------------------------ what is public
@@ -141,14 +149,9 @@ def on_files(files: Any, config: Any) -> Any:
 
     for name, (_, text) in pages().items():
         files.append(File.generated(config, name, content=text))
-    for source, name in (("README", "index"), ("CONTRIBUTING", "contributing"), ("CHANGELOG", "changelog")):
-        text = (ROOT / f"{source}.md").read_text()
-        text = re.sub(r"\]\(docs/", "](", text)
-        text = re.sub(
-            r"\]\((README|CONTRIBUTING|CHANGELOG)\.md",
-            lambda m: f"]({m[1].lower().replace('readme', 'index')}.md",
-            text,
-        )
+    for source, name in AT_THE_ROOT.items():
+        text = re.sub(r"\]\(docs/", "](", (ROOT / f"{source}.md").read_text(encoding="utf-8"))
+        text = re.sub(r"\]\(([\w.-]+)\.md", lambda m: f"]({AT_THE_ROOT.get(m[1], m[1])}.md", text)
         files.append(File.generated(config, f"{name}.md", content=text))
     return files
 
