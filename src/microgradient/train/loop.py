@@ -35,9 +35,14 @@ class InterruptedRunError(MicrogradientError):
 
 
 def train(
-    recipe: Recipe, folder: RunFolder, optimizer: Any, show: Callable[[int, int, int, str], Progress] = show_progress
+    recipe: Recipe,
+    folder: RunFolder,
+    optimizer: Any,
+    show: Callable[[int, int, int, str], Progress] = show_progress,
+    step: Callable[..., float] | None = None,
 ) -> list[Metric]:
-    """Train from where `folder` stands to the last epoch; returns the last held-out numbers. `show` makes what shows progress.
+    """Train from where `folder` stands to the last epoch; returns the last held-out numbers. `show` makes what shows progress,
+    `step` is what takes a step, if there is one already.
 
     Raises `NonFiniteError` when the loss is not a finite number, `InterruptedRunError` when the user stops it.
     The folder then holds the last good state.
@@ -53,7 +58,7 @@ def train(
         show(options.epochs, options.epochs * batches, first, recipe.loss_unit) as progress,
     ):
         progress.stopped = stopped
-        step = recipe.make_step(optimizer, progress)
+        step = step or recipe.make_step(optimizer, progress)
         begun = time.monotonic() - position.seconds
         while position.epoch < options.epochs and not _patience_lost(recipe, position):
             for _ in _epoch(recipe, optimizer, position, step, progress):

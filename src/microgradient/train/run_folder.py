@@ -266,6 +266,16 @@ class RunFolder:
         write_atomically(self.path / METRICS, content.encode())
 
 
+class Unwritten(RunFolder):
+    """A run folder into which nothing is written."""
+
+    def save(self, model: Mapping[str, Any], optimizer: Mapping[str, Any]) -> None:
+        """Nothing is."""
+
+    def append_metrics(self, line: Mapping[str, Any]) -> None:
+        """Nothing is."""
+
+
 def free_folder(name: str, parent: Path = Path("runs")) -> Path:
     """`runs/NAME`, or the first of `runs/NAME-2`, `runs/NAME-3`, … that does not exist yet. Creating it claims it."""
     path, count = parent / name, 1

@@ -7,6 +7,7 @@ import json
 import platform
 import shlex
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,18 @@ from .options import Options, flag
 from .pictures import save_pictures
 from .progress import Progress, show_progress
 from .recipe import Metric, Recipe, check_options
-from .run_folder import METRICS, MODEL, RUN, Position, Run, RunFolder, free_folder, latest_folder, run_options
+from .run_folder import (
+    METRICS,
+    MODEL,
+    RUN,
+    Position,
+    Run,
+    RunFolder,
+    Unwritten,
+    free_folder,
+    latest_folder,
+    run_options,
+)
 from .worked_gradient import worked_gradient
 
 Make = Callable[[Options], Recipe]
@@ -78,22 +90,42 @@ class Session:
         """
         folder = RunFolder.open(out or latest_folder(Path(source).stem))
         run = folder.run
+        compiled = run.options.setdefault("compile", False)  # a run from before there was anything to say was not
+        recipe, optimizer = cls._made_again(source, kind, make, given, folder)
+        _load(recipe, folder, optimizer)
+        run.options, run.command = recipe.options.as_dict(), _command(source, recipe.options)
+        folder.trim_metrics()
+        return cls(source, recipe, folder, optimizer, recipe.options.compile != compiled)
+
+    @classmethod
+    def again(cls, source: str, kind: type[Recipe], make: Make, folder: RunFolder) -> Session:
+        """The run in `folder` as it was before its first step. What it computes then is not written anywhere."""
+        folder.run.options.setdefault("compile", False)
+        recipe, optimizer = cls._made_again(source, kind, make, {}, folder)
+        run = replace(folder.run, position=Position(rng=random.get_state()))
+        return cls(source, recipe, Unwritten(folder.path, run, None), optimizer)
+
+    @staticmethod
+    def _made_again(
+        source: str, kind: type[Recipe], make: Make, given: Mapping[str, Any], folder: RunFolder
+    ) -> tuple[Recipe, Any]:
+        """The recipe of the run in `folder`, and its optimiser, as they were before the first step."""
+        run = folder.run
         if run.recipe != kind.name:
             raise ArgumentError("MG187", f"{folder.path} holds a run of {run.recipe}, not of {kind.name}: "
                                          "name another folder with --out.")  # fmt: skip
-        run.options.setdefault("compile", False)  # a run from before there was anything to say was not
         options = _same_options(kind.defaults, run, given, folder.path)
-        changed = options.compile != run.options["compile"]
         check_options(options, kind)
         random.manual_seed(options.seed)
         recipe = _made(make, options)
         if recipe.fingerprint() != run.fingerprint:
             raise DataError("MG187", f"The data of {source} are not those that the run in {folder.path} began with.")
-        run.options, run.command = options.as_dict(), _command(source, options)
-        optimizer = recipe.optimizer()
-        _load(recipe, folder, optimizer)
-        folder.trim_metrics()
-        return cls(source, recipe, folder, optimizer, changed)
+        return recipe, recipe.optimizer()
+
+    def load(self, saved: RunFolder) -> None:
+        """Stand where the run stood when it was saved."""
+        _load(self.recipe, saved, self.optimizer)
+        self.folder.run.position = deepcopy(saved.run.position)
 
     def run(
         self, say: Say, show: Callable[[int, int, int, str], Progress] = show_progress, examine: bool = False
