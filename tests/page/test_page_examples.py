@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 from graphs import of_a_model, of_pictures, of_values
 
+import microgradient as mg
 from microgradient.errors import OutOfRangeError
+from microgradient.explain.sweep import sweep_of
+from microgradient.page.session import Session
 
 
 def number_of(session, name):
@@ -64,3 +67,13 @@ def test_the_card_of_one_example():
 def test_of_single_numbers_nothing_is_said_of_examples():
     session = of_values()
     assert not any(session.why({"node": k})["examples"] for k in range(len(session.graph["nodes"])))
+
+
+def test_where_no_model_was_called_the_page_says_so():
+    x = mg.tensor([[1.0, 2.0]], requires_grad=True)
+    with mg.trace():
+        loss = mg.sum(x * x)
+        loss.backward()
+    found = Session(sweep_of(loss, {"x": x, "loss": loss})).examples({"node": 0, "index": "0,1"})
+    assert list(found) == ["unknown"]
+    assert "Which axis counts the examples is known where" in found["unknown"]

@@ -5,6 +5,7 @@ import { examples } from "./examples";
 import { derivation } from "./derivation";
 import { heatmap } from "./heatmap";
 import { t } from "./language";
+import { origin } from "./nonfinite";
 import { brief, exact, isArray, signed, whole } from "./numbers";
 import type { Steps } from "./steps";
 import { update } from "./update";
@@ -89,7 +90,9 @@ export class CardPanel {
     }
     for (const rule of new Set(card.edges.map((edge) => edge.rule))) if (rule) parts.push(element("p", { class: "rule" }, rule));
     parts.push(element("p", { class: card.agrees ? "check" : "check differs" }, card.check));
-    for (const [subject, text] of card.notes) parts.push(element("p", { class: "note" }, element("b", {}, `${subject} `), text));
+    const sick = origin(this.graph, card, (node, index) => this.open(node, index));
+    if (sick) parts.push(sick);
+    for (const [subject, text] of card.notes.filter((note) => !sick?.textContent!.includes(note[1]))) parts.push(element("p", { class: "note" }, element("b", {}, `${subject} `), text));
     if (card.update) parts.push(update(card.update));
     const batch = element("div", { id: "examples" });
     parts.push(batch, card.mathml ? derivation(card) : "");

@@ -20,10 +20,15 @@ export interface Cut {
   from: number | null; to: number | null; name: string; what: string; file: string | null; line: number | null;
 }
 export interface Graph {
-  version: number; root: number; of: string; nodes: GraphNode[]; groups: Group[]; uses: Use[]; cuts: Cut[];
+  version: number; root: number; of: string; nodes: GraphNode[]; groups: Group[]; uses: Use[]; cuts: Cut[]; nonfinite: Origin | null;
+}
+// Where the first NaN or ∞ comes from, and from where the ∞ that became NaN.
+export interface Origin {
+  node: number; what: string; backward: boolean; text: string; shown: { node: number; index: number[] | null };
+  culprits: { text: string; node: number | null; index: number[] }[]; count: number; victims: number[]; cause: Origin | null;
 }
 export interface Numbers {
-  nodes: { value: Told; gradient: Told; wrong: boolean }[]; uses: Use[]; told?: string; complete?: boolean;
+  nodes: { value: Told; gradient: Told; wrong: boolean }[]; uses: Use[]; nonfinite: Origin | null; told?: string; complete?: boolean;
 }
 export interface Edge {
   via: string; node: number; index: number[] | null; op: string; upstream: Told; local: Told; contribution: Told; size: number;
@@ -41,6 +46,7 @@ export interface Card {
   notes: [string, string][]; mathml: string; latex: string; text: string; update: UpdateTold | null;
 }
 export interface ExamplesTold {
+  unknown?: string; // why nothing else is told
   symbol: string; gradient: Told; along: string; count: number; more: { count: number; sum: Told }; rest: Told;
   examples: { number: number; contribution: Told; size: number; label: string | null; numbers: string; picture: number[][] | null }[];
 }

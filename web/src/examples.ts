@@ -12,6 +12,10 @@ export async function examples(into: HTMLElement, source: Source, card: Card, op
     into.replaceChildren(element("p", { class: "note" }, (error as Error).message));
     return;
   }
+  if (found.unknown) {
+    into.replaceChildren(element("p", { class: "note" }, found.unknown));
+    return;
+  }
   const most = Math.max(...found.examples.map((each) => each.size), 1e-300);
   const rows = found.examples.map((each) => {
     const size = signed(each.contribution), label = each.label === null ? "" : t("label {0}", each.label);

@@ -13,7 +13,7 @@ const CURVED = 4000; // edges at most that are drawn as curves, one by one
 const REST = 120; // milliseconds after which a large graph that was moved is drawn anew
 const WIDTHS = 4; // of edges that are drawn together
 
-interface Colours { text: string; quiet: string; line: string; ground: string; box: string; accent: string; up: string; down: string }
+interface Colours { text: string; quiet: string; line: string; ground: string; box: string; accent: string; up: string; down: string; bad: string }
 type Shown = { kind: "node" | "group"; id: number };
 
 export class GraphView {
@@ -29,6 +29,7 @@ export class GraphView {
   private finest: number; // how much smaller than others the smallest node is
   private most: number; // the largest contribution
   private picture: { image: HTMLCanvasElement; scale: number; x: number; y: number } | null = null; // of a large graph
+  private victims = new Set<number>(); // of the first NaN
   private movedAt = -REST;
 
   constructor(readonly canvas: HTMLCanvasElement, readonly graph: Graph, readonly steps: Steps, readonly open: (node: number) => void) {
@@ -46,7 +47,9 @@ export class GraphView {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.readColours());
     this.readColours();
     this.listen();
+    this.victims = new Set(graph.nonfinite?.victims);
     steps.onChange(() => {
+      this.victims = new Set(graph.nonfinite?.victims);
       const now = steps.current;
       if (now) this.select(now.node);
       this.draw();
@@ -109,7 +112,7 @@ export class GraphView {
 
   private readColours(): void {
     const style = getComputedStyle(document.documentElement);
-    const names: (keyof Colours)[] = ["text", "quiet", "line", "ground", "box", "accent", "up", "down"];
+    const names: (keyof Colours)[] = ["text", "quiet", "line", "ground", "box", "accent", "up", "down", "bad"];
     this.colours = Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`)])) as unknown as Colours;
     this.draw();
   }
@@ -312,7 +315,9 @@ export class GraphView {
     const { pen, colours, steps } = this;
     const chosen = k === this.selected, current = steps.current?.node === k;
     pen.lineWidth = chosen ? 2.5 : 1;
-    pen.strokeStyle = node.wrong ? colours.up : chosen || current ? colours.accent : colours.line;
+    const sick = this.graph.nonfinite?.node === k || this.graph.nonfinite?.cause?.node === k, victim = !sick && this.victims.has(k);
+    pen.strokeStyle = sick ? colours.bad : node.wrong ? colours.up : chosen || current ? colours.accent : colours.line;
+    if (sick) pen.lineWidth = 3;
     pen.fillStyle = colours.box;
     if (box.w <= 3 && !chosen) { // a point
       pen.fillStyle = colours.quiet;
@@ -323,7 +328,9 @@ export class GraphView {
     if (node.op === null) pen.rect(box.x, box.y, box.w, box.h);
     else pen.roundRect(box.x, box.y, box.w, box.h, box.h / 4.4);
     pen.fill();
+    if (victim) pen.setLineDash([3, 3]);
     pen.stroke();
+    pen.setLineDash([]);
     if (box.w < READABLE) return;
     const unit = box.w / 132;
     let taken = 0; // of the line, by what was written to its right
@@ -337,10 +344,10 @@ export class GraphView {
     pen.textBaseline = "middle";
     const mono = "ui-monospace, monospace", gradient = steps.gradient(k);
     label(node.op ?? "", 13, colours.quiet, "right", 11, mono);
-    label(shortName(node), 13, colours.text, "left", 12, "system-ui, sans-serif");
+    label(shortName(node), 13, sick ? colours.bad : victim ? colours.quiet : colours.text, "left", 12, "system-ui, sans-serif");
     const told = gradient === null ? "" : `${node.wrong ? "✗ " : ""}∂ ${brief(gradient)}`;
-    label(told, 31, signed(gradient) < 0 ? colours.down : colours.up, "right", 11, mono);
-    label(steps.evaluated(k) ? brief(node.value) : "·", 31, colours.text, "left", 11, mono);
+    label(told, 31, victim ? colours.quiet : signed(gradient) < 0 ? colours.down : colours.up, "right", 11, mono);
+    label(steps.evaluated(k) ? brief(node.value) : "·", 31, victim ? colours.quiet : colours.text, "left", 11, mono);
   }
 
   private listen(): void {

@@ -17,10 +17,11 @@ export class NodeList {
   }
 
   show(): void {
+    const found = this.graph.nonfinite, victims = new Set(found?.victims);
     const rows = this.graph.nodes.slice(0, MOST).map((node, k) => {
       const name = element("button", { type: "button", class: "door", click: () => this.open(k) }, node.name);
-      return element("tr", {},
-        element("th", { scope: "row" }, name), element("td", {}, node.formula || t("given")),
+      return element("tr", { class: victims.has(k) ? "victim" : "" },
+        element("th", { scope: "row" }, name, ...[found, found?.cause].map((at) => at?.node === k && element("span", { class: "bad" }, ` ${t("{0} starts here", at.what)}`))), element("td", {}, node.formula || t("given")),
         element("td", { class: "number" }, this.steps.evaluated(k) ? brief(node.value) : t("not computed yet")),
         element("td", { class: "number" }, `${node.wrong ? "✗ " : ""}${brief(this.steps.gradient(k))}`), element("td", {}, where(node.file, node.line)),
       );

@@ -6,6 +6,7 @@ import { GraphView } from "./graph";
 import { speak, t, type Catalogue } from "./language";
 import { LessonView } from "./lesson";
 import { NodeList } from "./list";
+import { firstButton } from "./nonfinite";
 import { PathsView } from "./paths";
 import { RunView } from "./run";
 import { Steps } from "./steps";
@@ -47,6 +48,7 @@ async function start(): Promise<void> {
     if (shown === "List") list.show();
     if (shown === "Paths") paths.again();
   });
+  byId("rail").append(firstButton(steps, (node, index) => card.open(node, index)));
   if (from.live) languages(catalogue);
   timeline(steps, from);
   document.addEventListener("keydown", (event) => {

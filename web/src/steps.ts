@@ -23,6 +23,7 @@ export class Steps {
     const atEnd = this.position === this.last;
     this.graph.nodes.forEach((node, k) => Object.assign(node, numbers.nodes[k]));
     this.graph.uses = numbers.uses;
+    this.graph.nonfinite = numbers.nonfinite;
     this.index();
     this.position = atEnd ? this.last : Math.min(this.position, this.last);
     for (const listener of this.listeners) listener();

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentTypeError, OutOfRangeError
+from ..errors import ArgumentTypeError, GradientError, OutOfRangeError
 from ..explain.derivation import mathml
 from ..explain.examples import by_example, first_numbers, of_example
 from ..explain.explanation import Edge
@@ -113,9 +113,15 @@ def part_of_example(sweep: Sweep, node: Node, example: int) -> Sweep:
 
 
 def examples(sweep: Sweep, node: Node, index: tuple[int, ...] | None, top: int = 10) -> dict[str, Any]:
-    """What `Why.examples` tells of a node or an entry: the `top` largest, with what they look like, and what the others add."""
+    """What `Why.examples` tells of a node or an entry: the `top` largest, with what they look like, and what the others add.
+
+    Where it is not known which axis counts the examples, {"unknown": why}.
+    """
     place = checked_index(index, node.shape) if index is not None or int(np.prod(node.shape)) == 1 else None
-    found = by_example(node, place, sweep)
+    try:
+        found = by_example(node, place, sweep)
+    except GradientError as error:
+        return {"unknown": str(error)}
     largest = found[:top]
     return {
         "symbol": found.symbol,

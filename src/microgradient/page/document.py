@@ -1,11 +1,12 @@
 """A graph as plain data for the page: what was computed, where it is drawn, and every step of the sweep.
 
-{"version": 1, "root": id, "nodes": [...], "groups": [...], "uses": [...], "cuts": [...]}
+{"version": 1, "root": id, "nodes": [...], "groups": [...], "uses": [...], "cuts": [...],
+ "nonfinite": {...}}
 
 Ids are positions in "nodes", which are in order of evaluation. "uses" are the edges in the order in which the sweep met them:
 each with what arrived at "to", what it sent on to "from", and what that one's gradient added up to then; "dropped", of relu and
 clip, are how many entries let nothing through, of how many. "cuts" are where a number became a constant. The first group holds
-all.
+all. "nonfinite" is where the first NaN or infinite number comes from, null where there is none.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ import numpy as np
 
 from ..explain.cuts import Dropped, dropped, zeros
 from ..explain.mistakes import Mistake
+from ..explain.nonfinite import Origin, first_nonfinite
 from ..explain.path_search import added
 from ..explain.render import norm
 from ..explain.sweep import Sweep, Use
+from ..language import translate
 from ..tape import Node
 from .card import size, told
 from .layout import Box, layout
@@ -42,6 +45,7 @@ def document(sweep: Sweep) -> dict[str, Any]:
         "nodes": [{**node, **told} for node, told in zip(nodes, moving["nodes"], strict=True)],
         "groups": groups,
         "uses": moving["uses"],
+        "nonfinite": moving["nonfinite"],
         "cuts": [_cut(each, ids) for each in dropped(sweep)[:_MOST_CUTS]],
     }
 
@@ -77,7 +81,29 @@ def numbers(sweep: Sweep, mistake: Mistake | None = None) -> dict[str, Any]:
             }
         )
     steps = _summed(sweep) if mistake is None else mistake.steps
-    return {"nodes": nodes, "uses": [_use(use, total, sweep, ids) for use, total in steps]}
+    uses = [_use(use, total, sweep, ids) for use, total in steps]
+    return {"nodes": nodes, "uses": uses, "nonfinite": _origin(first_nonfinite(sweep), ids)}
+
+
+def _origin(found: Origin | None, ids: Mapping[Node, int]) -> dict[str, Any] | None:
+    """Where the first NaN or ∞ comes from."""
+    if found is None:
+        return None
+    node, place = found.shown
+    return {
+        "node": ids[found.node],
+        "what": found.what,
+        "backward": found.backward,
+        "text": translate(found.text),
+        "shown": {"node": ids[node], "index": None if place is None else list(place)},
+        "culprits": [
+            {"text": each.text, "node": None if each.node is None else ids[each.node], "index": list(each.place)}
+            for each in found.culprits
+        ],
+        "count": found.count,
+        "victims": [ids[victim] for victim in found.victims],
+        "cause": _origin(found.cause, ids),
+    }
 
 
 def _node(node: Node, sweep: Sweep) -> dict[str, Any]:

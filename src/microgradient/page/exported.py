@@ -112,6 +112,7 @@ class Exported:
             "groups": groups,
             "uses": self._uses(),
             "cuts": [],  # they are not in the file
+            "nonfinite": None,
         }
 
     def _formula(self, k: int) -> str:

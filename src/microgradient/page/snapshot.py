@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import json
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from ..errors import GradientError
 from ..explain.mistakes import MISTAKES
 from ..train.atomic import write_atomically
 from .bundle import asset
@@ -40,10 +38,9 @@ def snapshot(session: Session) -> str:
         if node.shape:
             arrays[str(number)] = session.array({"node": number})
             size += len(json.dumps(arrays[str(number)]))
-        if cards[str(number)]["examples"] and not session.sweep.batch.reason:
-            with contextlib.suppress(GradientError):  # of what enters no result with a row for each
-                examples[str(number)] = session.examples({"node": number})
-                size += len(json.dumps(examples[str(number)]))
+        if cards[str(number)]["examples"]:
+            examples[str(number)] = session.examples({"node": number})
+            size += len(json.dumps(examples[str(number)]))
         if size > _MOST:
             break
     small = len(session.sweep.order) <= _SMALL
