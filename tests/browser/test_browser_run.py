@@ -23,9 +23,9 @@ def press(browser, name):
     browser.find_element(By.XPATH, f"//button[text()='{name}']").click()
 
 
-@pytest.fixture
-def run(browser, tmp_path):
-    words = ["train", "digits", "--epochs", "100000", "--view", "--out", str(tmp_path / "run")]
+@pytest.fixture(params=[()])
+def run(request, browser, tmp_path):
+    words = ["train", "digits", "--epochs", "100000", "--view", "--out", str(tmp_path / "run"), *request.param]
     process = subprocess.Popen([sys.executable, "-u", "-m", "microgradient", *words], stdout=subprocess.PIPE, text=True)
     browser.get(next(line.strip() for line in process.stdout if line.startswith("http://")))
     yield process
@@ -55,3 +55,15 @@ def test_a_run(browser, run):
     press(browser, "Run")
     press(browser, "Resume")
     until(browser, lambda: text(browser, "#run-told").startswith("training"))
+
+
+@pytest.mark.parametrize("run", [("--optimizer", "sgd", "--lr", "1e-7")], indirect=True)
+def test_what_the_doctor_advises_is_trained_beside_it(browser, run):
+    until(browser, lambda: "loss" in text(browser, "#run-told"))
+    press(browser, "Pause")
+    press(browser, "Ask the doctor")
+    until(browser, lambda: "learning rate too small" in text(browser, "#diagnosis"))
+    browser.find_element(By.CSS_SELECTOR, "#diagnosis .finding button").click()
+    until(browser, lambda: "at step" in text(browser, "#beside"))
+    assert text(browser, "#beside").startswith("beside it, with --lr ")
+    assert "--lr" in text(browser, ".u-legend")

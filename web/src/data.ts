@@ -57,7 +57,7 @@ export interface Picture {
 
 export interface Diagnosis {
   loss: number | null; text: string;
-  findings: { rule: string; subject: string; evidence: string; cause: string; change: string; code: string }[];
+  findings: { rule: string; subject: string; evidence: string; cause: string; change: string; code: string; options: Record<string, number> }[];
   layers: Record<string, string | number | null>[];
 }
 export interface PathsTold {
@@ -68,7 +68,7 @@ export interface PathsTold {
 export interface Run {
   name: string; command: string; folder: string; step: number; steps: number; epoch: number; epochs: number; unit: string;
   losses: [number, number][]; metrics: Record<string, number | null>[]; paused: boolean; finished: boolean; opened: number;
-  shown: string; pictures: string[];
+  shown: string; pictures: string[]; beside: { changes: string; losses: [number, number][]; going: boolean; said: string } | null;
 }
 
 export interface LessonCell { kind: "text" | "code" | "question"; html: string; code: string; output: string | null; verdict: string; correct: boolean }

@@ -9,10 +9,15 @@ const columns = (): [string, string][] => [
   ["share", t("share of gradient")], ["dead", t("dead")], ["saturated", t("saturated")], ["update_ratio", t("update / weight")],
 ];
 
-export function diagnosis(found: Diagnosis): HTMLElement {
+// `rerun` trains again with some options changed.
+export function diagnosis(found: Diagnosis, rerun: (options: Record<string, number>) => void): HTMLElement {
   const findings = found.findings.map((finding) => element("section", { class: "finding" },
     element("h3", {}, `${finding.rule}: ${finding.subject}`), element("p", {}, finding.evidence), element("p", {}, finding.cause),
-    element("p", {}, finding.change), finding.code ? element("pre", { tabindex: "0" }, finding.code) : ""));
+    element("p", {}, finding.change), finding.code ? element("pre", { tabindex: "0" }, finding.code) : "", again(finding.options)));
+  function again(options: Record<string, number>): HTMLElement | string {
+    const words = Object.entries(options).map(([name, value]) => `--${name.replaceAll("_", "-")} ${value}`);
+    return words.length ? element("button", { type: "button", click: () => rerun(options) }, t("Train again beside it, with {0}", words.join(" "))) : "";
+  }
   const shown = columns().filter(([name]) => found.layers.some((layer) => layer[name] !== null));
   const rows = found.layers.map((layer) => element("tr", {},
     element("th", { scope: "row" }, `${layer.name || t("model")} ${layer.kind}`),

@@ -41,10 +41,12 @@ export class RunView {
   private pause = this.button(t("Pause"), () => this.tell(this.last.paused ? "resume" : "pause"));
   private step = this.button(t("One step"), () => this.tell("step"));
   private ask = this.button(t("Ask the doctor"), async () => {
-    this.found.replaceChildren(diagnosis(await this.source.tell<Diagnosis>("doctor")));
+    const found = await this.source.tell<Diagnosis>("doctor");
+    this.found.replaceChildren(diagnosis(found, (options) => void this.rerun(options)));
     announce(this.found.innerText);
   });
   private found = element("div");
+  private besideTold = element("p", { class: "facts", id: "beside" });
   private open = this.button(t("Open the next step"), () => this.openStep());
   private plot: uPlot | null = null;
   private last: Run;
@@ -53,7 +55,7 @@ export class RunView {
     this.last = run;
     byId("run").append(
       element("h2", {}, run.name), element("p", { class: "facts" }, run.command), this.told,
-      element("div", { class: "history" }, this.pause, this.step, this.open, this.ask), this.message, this.found, this.curve, this.pictures, this.table,
+      element("div", { class: "history" }, this.pause, this.step, this.open, this.ask), this.message, this.found, this.besideTold, this.curve, this.pictures, this.table,
     );
     for (const name of run.pictures) {
       this.pictures.append(this.button(t("Draw {0}", name), async () => {
@@ -79,6 +81,17 @@ export class RunView {
   private async tell(command: string): Promise<void> {
     await this.source.tell(command);
     await this.look();
+  }
+
+  private async rerun(options: object): Promise<void> {
+    try {
+      await this.source.tell("rerun", { options });
+      this.plot?.destroy(); // it gets a second curve
+      this.plot = null;
+      await this.look();
+    } catch (error) {
+      this.message.textContent = (error as Error).message;
+    }
   }
 
   private async openStep(): Promise<void> {
@@ -112,7 +125,10 @@ export class RunView {
   }
 
   private draw(run: Run): void {
-    const data: uPlot.AlignedData = [run.losses.map(([step]) => step), run.losses.map(([, loss]) => loss)];
+    const own: uPlot.AlignedData = [run.losses.map(([step]) => step), run.losses.map(([, loss]) => loss)];
+    const { beside } = run;
+    const data = beside ? uPlot.join([own, [beside.losses.map(([step]) => step), beside.losses.map(([, loss]) => loss)]]) : own;
+    this.besideTold.textContent = !beside ? "" : beside.said || t("beside it, with {0}: {1}", beside.changes, beside.losses.length ? t("loss {0} at step {1}", written(beside.losses.at(-1)![1]), beside.losses.at(-1)![0]) : t("no loss yet"));
     const last = run.losses.at(-1);
     this.curve.setAttribute("aria-label", last ? t("loss by step: {0} at step {1}, {2} at step {3}", written(run.losses[0][1]), run.losses[0][0], written(last[1]), last[0]) : t("no loss yet"));
     if (this.plot) {
@@ -121,11 +137,14 @@ export class RunView {
     }
     if (!run.losses.length) return;
     const style = getComputedStyle(document.documentElement);
-    const [text, line, accent] = ["--quiet", "--line", "--accent"].map((name) => style.getPropertyValue(name));
+    const [text, line, accent, other] = ["--quiet", "--line", "--accent", "--up"].map((name) => style.getPropertyValue(name));
     const axis = { stroke: text, grid: { stroke: line, width: 1 }, ticks: { stroke: line } };
     this.plot = new uPlot({
       width: Math.max(300, byId("run").clientWidth - 40), height: 300, scales: { x: { time: false } }, axes: [axis, axis],
-      series: [{ label: t("step") }, { label: t("loss, {0}", run.unit), stroke: accent, width: 1.5 }],
+      series: [
+        { label: t("step") }, { label: t("loss, {0}", run.unit), stroke: accent, width: 1.5, spanGaps: true },
+        ...(beside ? [{ label: beside.changes, stroke: other, width: 1.5, spanGaps: true, dash: [6, 3] }] : []),
+      ],
     }, data, this.curve);
   }
 

@@ -31,6 +31,7 @@ from ..train.progress import Progress
 from ..train.recipe import Recipe
 from ..train.run_folder import RunFolder
 from ..train.step import largest_norm, update
+from .beside import Beside
 from .session import OF_GRAPH, Session
 
 _POINTS = 2000  # of a curve; of more every second one is dropped
@@ -51,12 +52,14 @@ class Run:
         self.single = False  # one step more, then pause again
         self.wanted: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self.changed = threading.Condition()
+        self.beside: Beside | None = None
         self.answers: dict[str, Callable[[Mapping[str, Any]], Any]] = {
             "run": self.state,
             "pause": lambda words: self._set(paused=True),
             "resume": lambda words: self._set(paused=False),
             "step": lambda words: self._set(paused=True, single=True),
             "open": lambda words: self._ask(self.open_step),
+            "rerun": self.rerun,
             "lesson": lambda words: None,
             "doctor": lambda words: _told(self._ask(self.diagnosis)),
             "picture": lambda words: self._ask(lambda: self._picture(str(words.get("name", "")))),
@@ -159,9 +162,17 @@ class Run:
             "paused": self.paused,
             "finished": self.finished,
             "opened": self.opened,
+            "beside": None if self.beside is None else self.beside.state(),
             "shown": translate(f"{count} of {total} examples") if count < total else "",
             "pictures": list(self.recipe.pictures()) if importlib.util.find_spec("matplotlib") else [],
         }
+
+    def rerun(self, words: Mapping[str, Any]) -> bool:
+        """Train again from the start, beside this run, with `options` changed; what was beside it before ends."""
+        if self.beside is not None:
+            self.beside.close()
+        self.beside = Beside(self.folder.run.source, self.recipe.options, dict(words.get("options", {})))
+        return True
 
     def _set(self, paused: bool, single: bool = False) -> bool:
         with self.changed:

@@ -73,7 +73,7 @@ class Session:
                 "python": platform.python_version(),
                 "machine": platform.machine(),
             },
-            command=_command(source, options),
+            command=command_of(source, options),
             details=recipe.details(),
             position=Position(rng=random.get_state()),
         )
@@ -93,7 +93,7 @@ class Session:
         compiled = run.options.setdefault("compile", False)  # a run from before there was anything to say was not
         recipe, optimizer = cls._made_again(source, kind, make, given, folder)
         _load(recipe, folder, optimizer)
-        run.options, run.command = recipe.options.as_dict(), _command(source, recipe.options)
+        run.options, run.command = recipe.options.as_dict(), command_of(source, recipe.options)
         folder.trim_metrics()
         return cls(source, recipe, folder, optimizer, recipe.options.compile != compiled)
 
@@ -255,7 +255,8 @@ def _same_options(defaults: Options, run: Run, given: Mapping[str, Any], path: P
     return replace(options, epochs=epochs, compile=given.get("compile", options.compile))
 
 
-def _command(source: str, options: Options) -> str:
+def command_of(source: str, options: Options) -> str:
+    """What to type for a run with these options."""
     words, known = ["microgradient", "train", source], {field.name: field.default for field in fields(options)}
     for name, value in options.as_dict().items():
         if isinstance(value, bool):

@@ -89,7 +89,7 @@ def _grown(case: Case) -> Finding | None:
         f"Steps at the learning rate {rate:g} were too large.",
         "Go back to the first weights, with a smaller rate or clipped gradients.",
         f"optimizer = mg.optim.{type(case.optimizer).__name__}(model.parameters(), lr={rate / 100:.0e})",
-        {"size": sizes[name]},
+        {"size": sizes[name]}, {"lr": float(f"{rate / 100:.0e}")},
     )  # fmt: skip
 
 

@@ -158,7 +158,7 @@ def large_rate(case: Case) -> Iterator[Finding]:
         f"The learning rate {_rate(case):g} is too large.",
         "Lower it.",
         f"optimizer = mg.optim.{type(case.optimizer).__name__}(model.parameters(), lr={better:.0e})",
-        {"ratio": ratio, "before": start, "after": tail},
+        {"ratio": ratio, "before": start, "after": tail}, {"lr": float(f"{better:.0e}")},
     )  # fmt: skip
 
 
@@ -175,7 +175,7 @@ def small_rate(case: Case) -> Iterator[Finding]:
             f"The learning rate {_rate(case):g} is too small.",
             "Raise it.",
             f"optimizer = mg.optim.{type(case.optimizer).__name__}(model.parameters(), lr=1e-3)",
-            {"ratio": 0.0},
+            {"ratio": 0.0}, {"lr": 1e-3},
         )  # fmt: skip
         return
     if ratio is None or not (ratio < TINY_STEP and trial.slope < 0 and trial.not_higher(FARTHER)):
@@ -189,7 +189,7 @@ def small_rate(case: Case) -> Iterator[Finding]:
         f"The learning rate {_rate(case):g} is too small.",
         "Raise it.",
         f"optimizer = mg.optim.{type(case.optimizer).__name__}(model.parameters(), lr={better:.0e})",
-        {"ratio": ratio, "farther": farthest},
+        {"ratio": ratio, "farther": farthest}, {"lr": float(f"{better:.0e}")},
     )  # fmt: skip
 
 

@@ -1,0 +1,68 @@
+"""A run trained again beside itself with other options, as the doctor advises, in a process and a folder of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+import subprocess
+import sys
+import tempfile
+import weakref
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import ArgumentError, MicrogradientError
+from ..train.options import Options, flag
+from ..train.run_folder import RunFolder
+from ..train.session import command_of
+
+
+class Beside:
+    """The run of `source` with `options`, some of them changed: it trains from the start, in a process that ends with this one.
+
+    Raises ArgumentError (MG189) for a change that the options don't have.
+    """
+
+    def __init__(self, source: str, options: Options, changes: Mapping[str, Any]) -> None:
+        known = {field.name for field in dataclasses.fields(options)}
+        if not changes or not changes.keys() <= known:
+            raise ArgumentError(
+                "MG189", f"A run is trained again with some of its options changed, not {dict(changes)!r}."
+            )
+        self.changes = " ".join(f"{flag(name)} {value}" for name, value in changes.items())
+        self.folder = tempfile.TemporaryDirectory(prefix="microgradient-")
+        words = shlex.split(command_of(source, dataclasses.replace(options, **changes)))
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", *words, "--out", str(self._path)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        self.said = ""
+        self.close = weakref.finalize(self, _end, self.process, self.folder)
+
+    def state(self) -> dict[str, Any]:
+        """How far it is: what was changed, the loss of each epoch by step, and whether it goes on; what it said if it failed."""
+        if self.process.poll() and not self.said and self.process.stderr is not None:
+            self.said = (self.process.stderr.read().strip().splitlines() or [""])[-1]
+        try:
+            metrics = RunFolder.peek(self._path).metrics()
+        except MicrogradientError:  # it has not saved anything yet
+            metrics = []
+        return {
+            "changes": self.changes,
+            "losses": [[line["step"], line["train_loss"]] for line in metrics if line["train_loss"] is not None],
+            "going": self.process.poll() is None,
+            "said": self.said,
+        }
+
+    @property
+    def _path(self) -> Path:
+        return Path(self.folder.name) / "run"
+
+
+def _end(process: subprocess.Popen[str], folder: tempfile.TemporaryDirectory[str]) -> None:
+    process.kill()
+    process.wait()
+    if process.stderr is not None:
+        process.stderr.close()
+    folder.cleanup()

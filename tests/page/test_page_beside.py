@@ -1,0 +1,56 @@
+"""A run trained again beside itself: the doctor's change is applied, and nothing else."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+
+import pytest
+
+from microgradient.errors import ArgumentError
+from microgradient.page.beside import Beside
+from microgradient.recipes import RECIPES
+from microgradient.train.run_folder import RunFolder
+
+
+def options(**changes):
+    kind = RECIPES["two-layer"]
+    return dataclasses.replace(kind.defaults, epochs=5, compile=False, **changes)
+
+
+def until(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_it_trains_with_the_change_and_nothing_else():
+    beside = Beside("two-layer", options(seed=3), {"lr": 0.0625})
+    until(lambda: not beside.state()["going"])
+    state = beside.state()
+    assert (state["changes"], state["said"], len(state["losses"])) == ("--lr 0.0625", "", 5)
+    kept = RunFolder.peek(beside._path).run.options
+    beside.close()
+    assert kept == {**json.loads(json.dumps(options(seed=3).as_dict())), "lr": 0.0625}
+    assert not beside._path.exists()
+
+
+def test_what_goes_wrong_is_told():
+    beside = Beside("two-layer", options(), {"batch_size": 0})
+    until(lambda: not beside.state()["going"])
+    assert "--batch-size" in beside.state()["said"]
+    beside.close()
+
+
+@pytest.mark.parametrize("changes", [{}, {"no_such": 1.0}])
+def test_other_changes_are_refused(changes):
+    with pytest.raises(ArgumentError, match="MG189"):
+        Beside("two-layer", options(), changes)
+
+
+def test_the_process_ends_with_it():
+    beside = Beside("digits", RECIPES["digits"].defaults, {"epochs": 10_000})
+    beside.close()
+    assert beside.process.returncode is not None
