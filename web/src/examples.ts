@@ -34,7 +34,7 @@ export async function examples(into: HTMLElement, source: Source, card: Card, op
     element("td"), element("th", { scope: "row", colspan: "2" }, name), element("td", { class: "number", title: whole(told) }, brief(told, true))));
   if (found.more.count) line(t("{0} more, exactly", found.more.count.toLocaleString("en")), found.more.sum, "rest");
   if (found.rest !== 0) line(t("by no example"), found.rest, "rest");
-  line(`${t("sum")} = ${found.symbol}`, found.gradient, "sum");
+  line(`${t("sum")} = ${found.symbol}`, found.gradient, "all");
   into.replaceChildren(element("table", {}, element("caption", {}, `${t("By example")}: ${found.along}`), element("tbody", {}, ...rows)));
 }
 
