@@ -7,6 +7,7 @@ import { heatmap } from "./heatmap";
 import { t } from "./language";
 import { origin } from "./nonfinite";
 import { brief, exact, isArray, signed, whole } from "./numbers";
+import { history } from "./past";
 import type { Steps } from "./steps";
 import { update } from "./update";
 
@@ -19,7 +20,7 @@ export class CardPanel {
   private body = element("div", { id: "why" });
   private changing: { key: string; running: boolean; next?: number | null } = { key: "", running: false };
 
-  constructor(readonly graph: Graph, readonly source: Source, readonly steps: Steps, readonly select: (door: Door) => void) {
+  constructor(readonly graph: Graph, readonly source: Source, readonly steps: Steps, readonly select: (door: Door) => void, readonly followed = false) {
     byId("card").append(this.head, this.body);
   }
 
@@ -31,6 +32,10 @@ export class CardPanel {
     if (this.now) this.past.push(this.now);
     this.ahead = [];
     void this.show(door);
+  }
+
+  get door(): Door | null {
+    return this.now;
   }
 
   back(): void {
@@ -94,6 +99,7 @@ export class CardPanel {
     if (sick) parts.push(sick);
     for (const [subject, text] of card.notes.filter((note) => !sick?.textContent!.includes(note[1]))) parts.push(element("p", { class: "note" }, element("b", {}, `${subject} `), text));
     if (card.update) parts.push(update(card.update));
+    if (card.update && card.index && this.followed) parts.push(history(this.source, card));
     const batch = element("div", { id: "examples" });
     parts.push(batch, card.mathml ? derivation(card) : "");
     const picture = element("div", { class: "pictures" });

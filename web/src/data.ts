@@ -69,7 +69,11 @@ export interface Run {
   name: string; command: string; folder: string; step: number; steps: number; epoch: number; epochs: number; unit: string;
   losses: [number, number][]; metrics: Record<string, number | null>[]; paused: boolean; finished: boolean; opened: number;
   shown: string; pictures: string[]; beside: { changes: string; losses: [number, number][]; going: boolean; said: string } | null;
+  // Of a run folder: how many steps it has, how far what is being computed is, and whether the last state came out as it was.
+  past: { last: number; working: [number, number] | null; same: boolean | null } | null;
 }
+// A weight in each step of a run.
+export interface History { name: string; steps: number[]; series: Record<string, Told[]> }
 
 export interface LessonCell { kind: "text" | "code" | "question"; html: string; code: string; output: string | null; verdict: string; correct: boolean }
 export interface Lesson {

@@ -7,6 +7,7 @@ import { speak, t, type Catalogue } from "./language";
 import { LessonView } from "./lesson";
 import { NodeList } from "./list";
 import { firstButton } from "./nonfinite";
+import { machine, kept } from "./past";
 import { PathsView } from "./paths";
 import { RunView } from "./run";
 import { Steps } from "./steps";
@@ -39,7 +40,7 @@ async function start(): Promise<void> {
   const card = new CardPanel(graph, from, steps, (door) => {
     view.select(door.node);
     void paths.show(door);
-  });
+  }, Boolean(run?.past));
   const view = new GraphView(byId<HTMLCanvasElement>("graph"), graph, steps, (node) => card.open(node, null));
   const list = new NodeList(graph, steps, (node) => card.open(node, null));
   document.title = `∂${graph.of} · Microgradient`;
@@ -51,6 +52,7 @@ async function start(): Promise<void> {
   byId("rail").append(firstButton(steps, (node, index) => card.open(node, index)));
   if (from.live) languages(catalogue);
   timeline(steps, from);
+  if (run?.past) machine(from, run, () => card.door);
   document.addEventListener("keydown", (event) => {
     if (event.target instanceof HTMLInputElement || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === ".") steps.go(steps.position + 1);
@@ -59,7 +61,9 @@ async function start(): Promise<void> {
     else return;
     event.preventDefault();
   });
-  card.open(graph.root, null);
+  const before = run?.past ? kept() : null;
+  if (before && before.node < graph.nodes.length) card.open(before.node, before.index);
+  else card.open(graph.root, null);
 }
 
 // The views of the page; `show` is told which one is chosen.

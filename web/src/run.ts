@@ -116,7 +116,8 @@ export class RunView {
     const state = run.finished ? t("finished") : run.paused ? t("paused") : t("training");
     const loss = run.losses.at(-1);
     this.told.textContent = t("{0}: step {1} of {2}, epoch {3} of {4}", state, run.step.toLocaleString("en"), run.steps.toLocaleString("en"), run.epoch, run.epochs) +
-      (loss ? t(", loss {0}", `${written(loss[1])} ${run.unit}`) : "") + (run.shown ? t("; the graph is of {0}", run.shown) : "");
+      (loss ? t(", loss {0}", `${written(loss[1])} ${run.unit}`) : "") + (run.shown ? t("; the graph is of {0}", run.shown) : "") +
+      (run.past?.same === false ? t(". Computed again, the last state is not the one that was saved: another version or machine?") : "");
     this.pause.textContent = run.paused ? t("Resume") : t("Pause");
     this.pause.disabled = this.step.disabled = run.finished;
     if (before.paused !== run.paused || before.finished !== run.finished) announce(state);

@@ -74,16 +74,15 @@ def _program(script: Path, arguments: tuple[str, ...]) -> Session:
 
 
 def _run(folder: Path) -> Run:
-    from ..page.live import Run
+    from ..page.past import PastRun
+    from ..train.rerun import Rerun
     from ..train.run_folder import RunFolder
     from ..train.session import Session
     from .train import find
 
-    kind, make, source = find(RunFolder.peek(folder).run.source)
-    session = Session.resume(source, kind, make, {}, folder)
-    session.folder.release()  # nothing is written
-    found = Run(session.recipe, session.folder, session.optimizer)
-    found.end()
+    saved = RunFolder.peek(folder)
+    kind, make, source = find(saved.run.source)
+    found = PastRun(Rerun(Session.again(source, kind, make, saved), saved))
     with suppress(NotImplementedError):  # a step of reinforcement learning: the page shows its curves
         found.open_step()
     return found

@@ -163,6 +163,7 @@ class Run:
             "finished": self.finished,
             "opened": self.opened,
             "beside": None if self.beside is None else self.beside.state(),
+            "past": None,  # of a run that is over, `past.PastRun`
             "shown": translate(f"{count} of {total} examples") if count < total else "",
             "pictures": list(self.recipe.pictures()) if importlib.util.find_spec("matplotlib") else [],
         }

@@ -67,7 +67,9 @@ class Session:
             node, value = self._node(words), float(words["value"])
             if not np.isfinite(value):
                 raise OutOfRangeError("MG127", "A leaf can be changed to a finite number.")
-            found = changed(self.sweep, node, checked_index(_index(words.get("index")), tuple(node.shape or ())), value)
+            found = changed(
+                self.sweep, node, checked_index(index_of(words.get("index")), tuple(node.shape or ())), value
+            )
         self.sweep = found
         self.ids = {node: k for k, node in enumerate(found.order)}
         return numbers(found)
@@ -84,11 +86,11 @@ class Session:
         """The card of `node`, or of its entry `index` ("3,17"); with `example`, what that one contributed alone."""
         example = None if words.get("example") in (None, "") else int(words["example"])
         top = int(words.get("top", 8))
-        return card(self.sweep, self.ids, int(words["node"]), _index(words.get("index")), top, example)
+        return card(self.sweep, self.ids, int(words["node"]), index_of(words.get("index")), top, example)
 
     def examples(self, words: Mapping[str, Any]) -> dict[str, Any]:
         """Which examples of the batch push the gradient of `node`, or of its entry `index`, up and which down."""
-        return examples(self.sweep, self._node(words), _index(words.get("index")), int(words.get("top", 10)))
+        return examples(self.sweep, self._node(words), index_of(words.get("index")), int(words.get("top", 10)))
 
     def array(self, words: Mapping[str, Any]) -> dict[str, Any]:
         """The value and gradient of `node` as two pictures of at most 128 × 128 cells, each the entry of largest size there.
@@ -97,7 +99,7 @@ class Session:
         """
         node = self._node(words)
         shape = tuple(node.shape or ())
-        lead = _index(words.get("lead")) or (0,) * max(0, len(shape) - 2)
+        lead = index_of(words.get("lead")) or (0,) * max(0, len(shape) - 2)
         if len(lead) != max(0, len(shape) - 2) or any(not 0 <= i < n for i, n in zip(lead, shape, strict=False)):
             raise OutOfRangeError("MG127", f"`lead` names a matrix of an array of shape {shape}; {lead} does not.")
         pictures = {"value": self.sweep.value(node), "gradient": self.sweep.adjoints.get(node)}
@@ -120,10 +122,10 @@ class Session:
         """The largest paths to `node`, or its entry `index`, and what all others add; without the uses numbered in `muted`."""
         node, uses = self._node(words), self.sweep.uses
         single = int(np.prod(node.shape or ())) == 1
-        index = _index(words.get("index"))
+        index = index_of(words.get("index"))
         place = checked_index(index, tuple(node.shape or ())) if single or index is not None else None
         numbered = {id(use): k for k, use in enumerate(uses)}
-        muted = [k for k in _index(words.get("muted")) or () if 0 <= k < len(uses)]
+        muted = [k for k in index_of(words.get("muted")) or () if 0 <= k < len(uses)]
         found = paths_to(self.sweep, node, place, int(words.get("top", 8)), {id(uses[k]): uses[k] for k in muted})
         return {
             "name": found.name,
@@ -155,7 +157,8 @@ class Session:
         return self.sweep.order[number]
 
 
-def _index(text: Any) -> tuple[int, ...] | None:
+def index_of(text: Any) -> tuple[int, ...] | None:
+    """An index as a question has it: "3,17"; None for none."""
     if text is None or text == "":
         return None
     return tuple(int(part) for part in str(text).split(","))

@@ -23,7 +23,7 @@ _KEPT, _BYTES = 32, 1 << 28  # states at most, and bytes of all of them
 Look = Callable[[int, float], None]
 
 
-class _State(NamedTuple):
+class State(NamedTuple):
     """All that the next step depends on."""
 
     position: Position
@@ -42,9 +42,9 @@ class Rerun:
         self.last = saved.run.position.step
         self.same: bool | None = None
         """Whether what the run folder keeps was computed again to the bit; None as long as it was not tried."""
-        self.states = {0: self._state()}
+        self.states = {0: self.state()}
         session.load(saved)
-        self.states[self.last] = self._state()
+        self.states[self.last] = self.state()
         size = sum(np.asarray(x).nbytes for x in self.states[0].model.values())
         self.every = max(1, -(-self.last // min(_KEPT, max(1, _BYTES // max(1, 3 * size)))))
         self.step = self.recipe.make_step(self.optimizer, Progress(1, 1, 0, ""))
@@ -60,16 +60,16 @@ class Rerun:
         """
         nearest = max(k for k in self.states if k <= step) if start is None else start
         if start is not None or not nearest <= self.at <= step:
-            self._put(self.states[nearest])
+            self.put(self.states[nearest])
         if self.at == step:
             return
 
         def looked(number: int, loss: float) -> None:
             self.folder.run.position.rng = random.get_state()
             if number % self.every == 0 and number not in self.states:
-                self.states[number] = self._state()
+                self.states[number] = self.state()
             if number == self.last:
-                self.same = _equal(self._state(), self.states[number])
+                self.same = _equal(self.state(), self.states[number])
             if look is not None:
                 look(number, loss)
             if number == step:
@@ -81,13 +81,15 @@ class Rerun:
         except _ReachedError:
             pass
 
-    def _state(self) -> _State:
+    def state(self) -> State:
+        """All that the next step depends on, as it is now."""
         recipe = self.recipe
         model = {name: np.array(value) for name, value in recipe.model.state_dict().items()}
-        return _State(deepcopy(self.folder.run.position), model, self.optimizer.state_dict(), deepcopy(recipe.extra_state()),
+        return State(deepcopy(self.folder.run.position), model, self.optimizer.state_dict(), deepcopy(recipe.extra_state()),
                       list(recipe.norms), random.get_state())  # fmt: skip
 
-    def _put(self, state: _State) -> None:
+    def put(self, state: State) -> None:
+        """Stand where that state was."""
         self.recipe.model.load_state_dict(state.model)
         self.optimizer.load_state_dict(state.optimizer)
         self.recipe.load_extra_state(deepcopy(state.extra))
@@ -111,6 +113,6 @@ class _Looked(Progress):
         """Nothing is shown."""
 
 
-def _equal(a: _State, b: _State) -> bool:
+def _equal(a: State, b: State) -> bool:
     """Whether two states are the same to the bit: parameters, and random draws to come."""
     return a.rng == b.rng and all(np.array_equal(a.model[name], b.model[name], equal_nan=True) for name in b.model)

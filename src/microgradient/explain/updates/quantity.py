@@ -136,6 +136,11 @@ _STATES = {
 }  # fmt: skip
 
 
+def symbol_of(key: str) -> str:
+    """What an entry of an optimiser's state is called in a formula: m for `exp_avg`."""
+    return _STATES.get(key, key)
+
+
 class Run(NamedTuple):
     """An update that was run: the parameter and its gradient before, what it made of them, and the state before and after."""
 
@@ -160,7 +165,7 @@ def run(optimizer: Any, p: Any, g: Any, state: dict[str, Any], group: dict[str, 
     found = {key: as_quantity(value) for key, value in after.items()}
     for key, value in found.items():
         if value.op and value.symbol is None:
-            stem = _STATES.get(key, key)
+            stem = symbol_of(key)
             value.symbol = Symbol(stem) if key == "step" else Symbol(stem, "t")
     made = [q for q in found.values() if q.op and is_array(q)]
     return Run(parameter, gradient, as_quantity(new), before, found, made)
@@ -172,7 +177,7 @@ def is_array(q: Quantity) -> bool:
 
 
 def _remembered(key: str, value: Any) -> Quantity:
-    stem = _STATES.get(key, key)
+    stem = symbol_of(key)
     found = Quantity(value, symbol=Symbol("(t - 1)") if key == "step" else Symbol(stem, "t-1"))
     found.source = "state" if is_array(found) else ""
     return found
