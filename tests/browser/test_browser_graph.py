@@ -191,3 +191,25 @@ def test_what_is_chosen_elsewhere_is_in_sight_in_the_graph(browser):
     until(browser, lambda: browser.execute_script(colours) > 50)  # text has many shades
     page.close()
     no_errors(browser)
+
+
+def test_playing_stops_at_a_node(browser, values):
+    browser.find_element(By.XPATH, "//button[text()='List']").click()
+    browser.find_element(By.XPATH, "//button[text()='c']").click()
+    until(browser, lambda: text(browser, "#why h2").startswith("∂L/∂c"))
+    browser.find_element(By.XPATH, "//button[text()='Stop here']").click()
+    browser.find_element(By.CSS_SELECTOR, "[aria-label='First step']").click()
+    browser.find_element(By.CSS_SELECTOR, "[aria-label='Play']").click()
+    until(browser, lambda: "c = " in text(browser, "#told"))
+    until(browser, lambda: browser.find_elements(By.CSS_SELECTOR, "[aria-label='Play']"))
+    assert "evaluation, step 3 of" in text(browser, "#told")
+    assert text(browser, "#why h2").startswith("∂L/∂c")
+
+
+def test_the_line_of_the_program_is_on_the_card(browser):
+    page = View(of_a_model())
+    opened(browser, page.url)
+    assert "cross_entropy(model(" in text(browser, "#why pre.code")
+    assert "graphs.py:" in text(browser, "#why pre.code .where")
+    page.close()
+    no_errors(browser)

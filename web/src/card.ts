@@ -16,6 +16,7 @@ export class CardPanel {
   private ahead: Door[] = [];
   private now: Door | null = null;
   private asked = 0;
+  light: (nodes: number[]) => void = () => {}; // marks nodes in the graph
   private head = element("div");
   private body = element("div", { id: "why" });
   private changing: { key: string; running: boolean; next?: number | null } = { key: "", running: false };
@@ -70,7 +71,12 @@ export class CardPanel {
   private history(): HTMLElement {
     const back = element("button", { type: "button", "aria-label": t("Back"), disabled: !this.past.length, click: () => this.back() }, "←");
     const forward = element("button", { type: "button", "aria-label": t("Forward"), disabled: !this.ahead.length, click: () => this.forward() }, "→");
-    return element("div", { class: "history" }, back, forward);
+    const node = this.now!.node;
+    const stop = element("button", { type: "button", "aria-pressed": `${this.steps.stops.has(node)}`, click: () => {
+      this.steps.toggleStop(node);
+      stop.setAttribute("aria-pressed", `${this.steps.stops.has(node)}`);
+    } }, t("Stop here"));
+    return element("div", { class: "history" }, back, forward, stop);
   }
 
   private render(card: Card): void {
@@ -94,6 +100,7 @@ export class CardPanel {
       parts.push(element("table", { class: "paths" }, element("caption", {}, caption), element("tbody", {}, ...rows, total)));
     }
     for (const rule of new Set(card.edges.map((edge) => edge.rule))) if (rule) parts.push(element("p", { class: "rule" }, rule));
+    for (const line of card.code) parts.push(this.line(line));
     parts.push(element("p", { class: card.agrees ? "check" : "check differs" }, card.check));
     const sick = origin(this.graph, card, (node, index) => this.open(node, index));
     if (sick) parts.push(sick);
@@ -112,6 +119,12 @@ export class CardPanel {
     }
     if (card.examples) void examples(batch, this.source, card, (door) => this.go(door));
     announce(t("{0} is {1}", symbol, brief(card.gradient)));
+  }
+
+  // A line of the program; pointed at, what it computed lights up in the graph.
+  private line({ where, text, nodes }: Card["code"][number]): HTMLElement {
+    const [on, off] = [() => this.light(nodes), () => this.light([])];
+    return element("pre", { class: "code", tabindex: "0", mouseenter: on, mouseleave: off, focus: on, blur: off }, text, element("span", { class: "where" }, ` ${where}`));
   }
 
   // Of a number that was given: another one, and everything computed again.
@@ -174,7 +187,8 @@ export class CardPanel {
     const bar = element("meter", { class: sign, min: "0", max: "1", value: `${edge.size / most}`, "aria-hidden": "true" });
     const upstream = element("button", {
       type: "button", class: "door", title: whole(edge.upstream), "aria-label": t("open {0}, {1}", `∂${card.of}/∂${edge.via}`, brief(edge.upstream)),
-      click: () => this.open(edge.node, edge.index),
+      click: () => this.open(edge.node, edge.index), mouseenter: () => this.light([edge.node]), mouseleave: () => this.light([]),
+      focus: () => this.light([edge.node]), blur: () => this.light([]),
     }, brief(edge.upstream));
     const local = edge.local === null ? ` ${t("through {0}", edge.op)}` : ` × ${brief(edge.local)}`;
     const told = element("td", {}, upstream, element("span", { title: edge.local === null ? edge.formula : whole(edge.local) }, local));

@@ -43,7 +43,7 @@ export interface UpdateTold {
 export interface Card {
   node: number; index: number[] | null; shape: number[]; name: string; of: string; value: Told; gradient: Told; where: string;
   formula: string; example: number | null; examples: boolean; paths: number; edges: Edge[]; more: { count: number; sum: Told }; sum: Told; check: string; agrees: boolean;
-  notes: [string, string][]; mathml: string; latex: string; text: string; update: UpdateTold | null;
+  code: { where: string; text: string; nodes: number[] }[]; notes: [string, string][]; mathml: string; latex: string; text: string; update: UpdateTold | null;
 }
 export interface ExamplesTold {
   unknown?: string; // why nothing else is told

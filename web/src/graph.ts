@@ -21,6 +21,8 @@ export class GraphView {
   private x = 0;
   private y = 0;
   private selected: number;
+  private at: number; // the step that is shown
+  private lit = new Set<number>(); // what the card points to
   private pen: CanvasRenderingContext2D;
   private pending = false;
   private colours!: Colours;
@@ -35,6 +37,7 @@ export class GraphView {
   constructor(readonly canvas: HTMLCanvasElement, readonly graph: Graph, readonly steps: Steps, readonly open: (node: number) => void) {
     this.pen = canvas.getContext("2d")!;
     this.selected = graph.root;
+    this.at = steps.position;
     this.users = graph.nodes.map(() => []);
     this.parents = graph.nodes.map(() => []);
     for (const use of graph.uses) {
@@ -51,9 +54,16 @@ export class GraphView {
     steps.onChange(() => {
       this.victims = new Set(graph.nonfinite?.victims);
       const now = steps.current;
-      if (now) this.select(now.node);
+      if (now && steps.position !== this.at) this.select(now.node);
+      this.at = steps.position;
       this.draw();
     });
+  }
+
+  // Mark nodes, such as those of a line of code, until others are.
+  light(nodes: number[]): void {
+    this.lit = new Set(nodes);
+    this.draw();
   }
 
   // Show a node, large enough to be read, moving as little as is needed.
@@ -313,7 +323,7 @@ export class GraphView {
 
   private paintNode(node: GraphNode, box: Place, k: number): void {
     const { pen, colours, steps } = this;
-    const chosen = k === this.selected, current = steps.current?.node === k;
+    const chosen = k === this.selected || this.lit.has(k), current = steps.current?.node === k;
     pen.lineWidth = chosen ? 2.5 : 1;
     const sick = this.graph.nonfinite?.node === k || this.graph.nonfinite?.cause?.node === k, victim = !sick && this.victims.has(k);
     pen.strokeStyle = sick ? colours.bad : node.wrong ? colours.up : chosen || current ? colours.accent : colours.line;
@@ -345,6 +355,12 @@ export class GraphView {
     const mono = "ui-monospace, monospace", gradient = steps.gradient(k);
     label(node.op ?? "", 13, colours.quiet, "right", 11, mono);
     label(shortName(node), 13, sick ? colours.bad : victim ? colours.quiet : colours.text, "left", 12, "system-ui, sans-serif");
+    if (steps.stops.has(k)) {
+      pen.fillStyle = colours.accent;
+      pen.beginPath();
+      pen.arc(box.x, box.y, 5 * unit, 0, 2 * Math.PI);
+      pen.fill();
+    }
     const told = gradient === null ? "" : `${node.wrong ? "✗ " : ""}∂ ${brief(gradient)}`;
     label(told, 31, victim ? colours.quiet : signed(gradient) < 0 ? colours.down : colours.up, "right", 11, mono);
     label(steps.evaluated(k) ? brief(node.value) : "·", 31, victim ? colours.quiet : colours.text, "left", 11, mono);
@@ -420,6 +436,7 @@ export class GraphView {
         announce(t("{0}: {1}, gradient {2}", nodes[to].name, brief(nodes[to].value), brief(this.steps.gradient(to))));
       }
     } else if (event.key === "Enter") this.open(this.selected);
+    else if (event.key === "b") this.steps.toggleStop(this.selected);
     else if (event.key === "+" || event.key === "=") this.zoom(1.25);
     else if (event.key === "-") this.zoom(0.8);
     else if (event.key === "0") this.fit();

@@ -42,6 +42,7 @@ async function start(): Promise<void> {
     void paths.show(door);
   }, Boolean(run?.past));
   const view = new GraphView(byId<HTMLCanvasElement>("graph"), graph, steps, (node) => card.open(node, null));
+  card.light = (nodes) => view.light(nodes);
   const list = new NodeList(graph, steps, (node) => card.open(node, null));
   document.title = `∂${graph.of} · Microgradient`;
   rail(own ? [own, ...VIEWS] : VIEWS, first, (shown) => {

@@ -5,6 +5,7 @@ import { brief } from "./numbers";
 
 export class Steps {
   position: number;
+  readonly stops = new Set<number>(); // nodes at which playing stops
   private listeners: (() => void)[] = [];
   private known: { use: number; total: Told }[][] = [];
 
@@ -42,6 +43,16 @@ export class Steps {
     const to = Math.max(0, Math.min(this.last, Math.round(position)));
     if (to === this.position) return;
     this.position = to;
+    for (const listener of this.listeners) listener();
+  }
+
+  // Whether playing stops here.
+  get stopped(): boolean {
+    return this.current !== null && this.stops.has(this.current.node);
+  }
+
+  toggleStop(node: number): void {
+    if (!this.stops.delete(node)) this.stops.add(node);
     for (const listener of this.listeners) listener();
   }
 

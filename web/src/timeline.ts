@@ -22,7 +22,10 @@ export function timeline(steps: Steps, source: Source): void {
       timer = 0;
     } else {
       if (steps.position === steps.last) steps.go(0);
-      timer = window.setInterval(() => (steps.position === steps.last ? toggle() : steps.go(steps.position + 1)), BEAT);
+      timer = window.setInterval(() => {
+        if (steps.position < steps.last) steps.go(steps.position + 1);
+        if (steps.position === steps.last || steps.stopped) toggle();
+      }, BEAT);
     }
     play.textContent = timer ? "❚❚" : "▶";
     play.setAttribute("aria-label", timer ? t("Pause") : t("Play"));

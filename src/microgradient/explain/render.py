@@ -110,7 +110,13 @@ def norm(value: Any) -> float:
         return math.hypot(*(norm(part) for part in value if part is not None))
     if isinstance(value, float):
         return abs(value)
-    return float(np.linalg.norm(np.asarray(value, np.float64).ravel()))
+    flat = np.asarray(value, np.float64).ravel()
+    with np.errstate(all="ignore"):
+        squares = float(flat @ flat)
+    if 1e-290 < squares < math.inf:
+        return math.sqrt(squares)
+    most = float(np.max(np.abs(flat), initial=0.0))  # the squares may have no room in a float
+    return most * math.sqrt(float((flat / most) @ (flat / most))) if 0 < most < math.inf else most
 
 
 def mark(contribution: Any) -> str:

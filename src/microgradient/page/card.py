@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import linecache
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentTypeError, GradientError, OutOfRangeError
+from ..errors import ArgumentTypeError, GradientError, OutOfRangeError, format_location
 from ..explain.derivation import mathml
 from ..explain.examples import by_example, first_numbers, of_example
 from ..explain.explanation import Edge
@@ -20,6 +21,7 @@ from ..explain.why import checked_index, why_node
 from ..language import translate
 from ..tape import Node
 
+_MOST_LINES = 6  # of code
 _MOST_PIXELS = 32  # of the picture of an example, along each side
 
 
@@ -70,7 +72,21 @@ def card(
         "latex": found.latex(),
         "text": found.text(),
         "update": None if example is not None else _update(sweep, at, place),
+        "code": _code(sweep, ids, [at, *(edge.result for edge in found.edges)]),
     }
+
+
+def _code(sweep: Sweep, ids: Mapping[Node, int], nodes: Sequence[Node]) -> list[dict[str, Any]]:
+    """The lines of the program that computed some nodes, in its order, each with all nodes that it computed."""
+    lines = {sweep.step(node).location: list[int]() for node in nodes}
+    for node, k in ids.items():
+        if (location := sweep.step(node).location) in lines:
+            lines[location].append(k)
+    told = [
+        {"where": format_location(at), "text": linecache.getline(*at).strip(), "nodes": made}
+        for at, made in sorted((at, made) for at, made in lines.items() if at is not None)
+    ]
+    return [line for line in told if line["text"]][:_MOST_LINES]
 
 
 def _update(sweep: Sweep, node: Node, place: tuple[int, ...] | None) -> dict[str, Any] | None:
@@ -168,12 +184,13 @@ def told(value: Any) -> Any:
         number = float(array)
         return number if np.isfinite(number) else str(number)
     wide = array.astype(np.float64)
-    finite = wide[np.isfinite(wide)]
+    length = norm(wide)
+    count = 0 if np.isfinite(length) else int(np.sum(~np.isfinite(wide)))
     return {
         "shape": list(array.shape),
         "text": short(array),
-        "norm": told(np.linalg.norm(finite)),
-        "nonfinite": int(array.size - finite.size),
+        "norm": length if not count else told(norm(wide[np.isfinite(wide)])),
+        "nonfinite": count,
     }
 
 

@@ -66,6 +66,7 @@ class Exported:
             "example": None,
             "examples": False,
             "edges": edges,
+            "code": [],
             "more": {"count": 0, "sum": 0.0},
             "sum": node["gradient"],
             "check": translate("not taken: the file has statistics of the numbers"),
