@@ -274,6 +274,42 @@ def test_a_large_parameter_is_opened_at_one_entry_alone():
     assert update.after == pytest.approx(-0.001, rel=1e-6)
 
 
+@pytest.mark.parametrize("g", [np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("make", [optim.SGD, optim.Adam])
+def test_a_gradient_that_is_not_finite(make, g):
+    w = mg.tensor([1.0, 2.0], requires_grad=True)
+    optimizer = make([w], lr=0.1)
+    w.grad = mg.tensor([g, 1.0])
+    assert not np.isfinite(mg.why_update(w, 0, optimizer=optimizer).change)
+    assert np.isfinite(mg.why_update(w, 1, optimizer=optimizer).change)
+    for update in (mg.why_update(w, optimizer=optimizer), mg.why_update(w, 0, optimizer=optimizer)):
+        assert ("inf" in update.text()) or ("nan" in update.text())
+        ET.fromstring(update.mathml())
+
+
+def test_a_compiled_step_under_a_trace_is_the_step_that_was_taken():
+    w = mg.tensor([1.0, 2.0], requires_grad=True)
+    optimizer = optim.Adam([w], lr=0.1)
+
+    @mg.compile
+    def step():
+        optimizer.zero_grad()
+        loss = mg.sum(w**2)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    for _ in range(2):
+        step()
+    following = mg.why_update(w, 1)
+    before = w.tolist()[1]
+    assert (following.step, following.before) == (3, before)
+    with mg.trace():
+        step()
+    update = mg.why_update(w, 1)
+    assert (update.taken, update.step, update.before, update.after) == (True, 3, before, w.tolist()[1])
+
+
 def test_what_can_not_be_explained():
     w, other = mg.tensor([1.0], requires_grad=True), mg.tensor([1.0], requires_grad=True)
     with pytest.raises(ArgumentTypeError, match="Which optimiser"):

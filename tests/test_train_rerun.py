@@ -7,6 +7,8 @@ import hashlib
 import numpy as np
 import pytest
 
+from microgradient.cli import main
+from microgradient.cli.train import find
 from microgradient.recipes import RECIPES
 from microgradient.train.progress import Progress
 from microgradient.train.rerun import Rerun
@@ -16,6 +18,7 @@ from microgradient.train.session import Session
 CASES = [
     ("two-layer", {"epochs": 30}),
     ("two-layer", {"epochs": 30, "compile": False, "clip": "auto"}),
+    ("gridworld", {"epochs": 1}),  # of reinforcement learning
     ("moons", {"epochs": 2, "batch_size": 20}),  # of single numbers
     pytest.param("digits", {"epochs": 2, "model": "cnn"}, marks=pytest.mark.slow),
 ]
@@ -80,6 +83,22 @@ def test_a_step_by_a_jump_is_the_step_that_was_lived(tmp_path, name, options):
     rerun.go(last, met.__setitem__, start=0)
     assert met == losses
     assert rerun.same
+
+
+def test_a_run_that_ends_its_epochs_by_choosing(tmp_path):
+    """A table's networks are mixed by validation at the end of each epoch: that, too, is what it was."""
+    rows = [f"{x / 7:.3f},{x * x % 11},{'uvw'[x % 3]},{x % 5 + x / 9:.3f}" for x in range(120)]
+    (tmp_path / "table.csv").write_text("\n".join(["a,b,c,y", *rows]))
+    assert main(["train", str(tmp_path / "table.csv"), "--epochs", "2", "--out", str(tmp_path / "run")]) == 0
+    saved = RunFolder.peek(tmp_path / "run")
+    kind, make, source = find(saved.run.source)
+    rerun = Rerun(Session.again(source, kind, make, saved), saved)
+    before = numbers(rerun.recipe)
+    rerun.go(rerun.last // 2)
+    assert not same(rerun.recipe, before)
+    rerun.go(rerun.last, start=0)
+    assert rerun.same
+    assert same(rerun.recipe, before)
 
 
 def test_what_was_computed_on_the_way_is_not_computed_twice(tmp_path):

@@ -22,6 +22,7 @@ from ..language import translate
 from ..tape import Node
 
 _MOST_LINES = 6  # of code
+_MOST_ENTRIES = 1 << 20  # of a parameter whose update is told as a whole, and not of one entry alone
 _MOST_PIXELS = 32  # of the picture of an example, along each side
 
 
@@ -92,7 +93,8 @@ def _code(sweep: Sweep, ids: Mapping[Node, int], nodes: Sequence[Node]) -> list[
 def _update(sweep: Sweep, node: Node, place: tuple[int, ...] | None) -> dict[str, Any] | None:
     """What an optimiser makes of the gradient of a parameter, or of an entry of it, if it took a step under the trace."""
     recording = sweep.recording
-    if (taken := recording.updates.get(node)) is None or taken.p.dtype.kind == "c":
+    taken = recording.updates.get(node)
+    if taken is None or taken.p.dtype.kind == "c" or (place is None and taken.p.size > _MOST_ENTRIES):
         return None
     found = explained(taken, place, sweep.names[node], True, recording.clips.get(node))
     return {

@@ -64,20 +64,27 @@ class Rerun:
         if self.at == step:
             return
 
-        def looked(number: int, loss: float) -> None:
-            self.folder.run.position.rng = random.get_state()
+        def reached() -> None:
+            """Called after each step and, of the last of an epoch, once more after all that ends an epoch."""
+            position = self.folder.run.position
+            position.rng = random.get_state()
+            done = self.at < self.last or position.epoch == self.states[self.last].position.epoch
+            if self.at == self.last and done:
+                self.same = _equal(self.state(), self.states[self.last])
+            if self.at == step and done:
+                raise _ReachedError
+
+        def stepped(number: int, loss: float) -> None:
+            self.folder.run.position.rng = random.get_state()  # `look` may end it here
             if number % self.every == 0 and number not in self.states:
                 self.states[number] = self.state()
-            if number == self.last:
-                self.same = _equal(self.state(), self.states[number])
             if look is not None:
                 look(number, loss)
-            if number == step:
-                raise _ReachedError
+            reached()
 
         try:
             with blas.one_thread(), np.errstate(all="ignore"):
-                train(self.recipe, self.folder, self.optimizer, lambda *_: _Looked(looked), self.step)
+                train(self.recipe, self.folder, self.optimizer, lambda *_: _Looked(stepped, reached), self.step)
         except _ReachedError:
             pass
 
@@ -103,14 +110,14 @@ class _ReachedError(Exception):
 
 
 class _Looked(Progress):
-    def __init__(self, look: Look) -> None:
-        self.look = look
+    def __init__(self, stepped: Look, reached: Callable[[], None]) -> None:
+        self.stepped, self.reached = stepped, reached
 
     def step(self, step: int, loss: float) -> None:
-        self.look(step, loss)
+        self.stepped(step, loss)
 
     def epoch(self, epoch: int, loss: float, metric: str) -> None:
-        """Nothing is shown."""
+        self.reached()
 
 
 def _equal(a: State, b: State) -> bool:

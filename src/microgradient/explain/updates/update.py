@@ -77,9 +77,8 @@ class Update:
         self._made, self._symbol = run.made, run.p.symbol or self._symbol
         self.terms = tuple(_term(group) for group in self._groups)
         contributions = [term.contribution for term in self.terms]
-        self.sum = (
-            math.fsum(contributions) if np.ndim(self.change) == 0 else sum(contributions, np.zeros(self.change.shape))
-        )
+        exact = np.ndim(self.change) == 0 and np.all(np.isfinite(contributions))
+        self.sum = math.fsum(contributions) if exact else sum(contributions, np.zeros(np.shape(self.change))[()])
         self.rounding = self.change - self.sum
 
     @property

@@ -52,7 +52,7 @@ def why_update(p: Tensor, index: Index | None = None, *, optimizer: Any = None) 
     variables = user_variables()
     recording = latest_recording()
     taken = None if recording is None or p.node is None else recording.updates.get(p.node)
-    if taken is not None and (optimizer not in (None, taken.optimizer) or not _is_last(p, taken)):
+    if taken is not None and (optimizer not in (None, taken.optimizer) or not _is_last(p, taken, index)):
         taken = None
     found = _next(p, optimizer or _optimizer_of(p, variables)) if taken is None else taken
     known = {**node_names(variables, deep=True), **(recording.names if recording is not None else {})}
@@ -79,20 +79,18 @@ def explained(
     if place is not None:
         before, gradient = before[place], gradient[place]
         after = after[place] if np.ndim(after) else after
-    found = Update(label, type(taken.optimizer).__name__, _count(taken), was_taken, before, after, gradient)
+    with np.errstate(all="ignore"):
+        found = Update(label, type(taken.optimizer).__name__, _count(taken), was_taken, before, after, gradient)
+        if opened is not None:
+            found.open(opened)
     if opened is None:
         found.remembered = {key: (_at(taken.state.get(key), place, taken.p.shape), _at(value, place, taken.p.shape))
                             for key, value in state.items() if isinstance(value, np.ndarray)}  # fmt: skip
-        found.notes.append(
-            (
-                "formula",
-                f"the step of {found.optimizer} is not opened: its update is more than a formula for each entry",
-            )
-        )
+        told = f"the step of {found.optimizer} is not opened: its update is more than a formula for each entry"
+        found.notes.append(("formula", told))
     else:
         found.remembered = {key: (opened.before[key].value if key in opened.before else None, q.value)
                             for key, q in opened.after.items() if any(q is made for made in opened.made)}  # fmt: skip
-        found.open(opened)
     if clip is not None and clip.scale != 1 and np.array_equal(clip.after, taken.g):
         raw = clip.before if place is None else clip.before[place]
         found.notes.append(("clip", f"g = {short(gradient)} is {short(raw)} × {clip.scale:.6g}: the norm {clip.norm:.6g} of all "
@@ -100,12 +98,14 @@ def explained(
     return found
 
 
-def _is_last(p: Tensor, taken: Taken) -> bool:
-    """Whether nothing has come after the step: no other update, and no new gradient."""
+def _is_last(p: Tensor, taken: Taken, index: Index | None) -> bool:
+    """Whether nothing has come after the step: no other update of what is asked about, and no new gradient."""
     if p.grad is not None and not np.array_equal(p.grad.raw, taken.g, equal_nan=True):
         return False
-    opened = _opened(taken, None, "w")
-    return opened is None or np.array_equal(np.asarray(opened.new.value, p.dtype), p.raw, equal_nan=True)
+    place = None if index is None else checked_index(index, p.shape)
+    opened = _opened(taken, place, "w")
+    after = None if opened is None else np.asarray(opened.new.value, p.dtype)
+    return after is None or np.array_equal(after, p.raw[... if place is None else place], equal_nan=True)
 
 
 def _next(p: Tensor, optimizer: Any) -> Taken:
