@@ -247,7 +247,7 @@ def test_what_is_refused():
         mg.view_as_complex(mg.ones(3))
     with pytest.raises(DTypeError, match=r"mg\.real"):
         mg.astype(x, mg.float32)
-    with pytest.raises(GradientError, match=r"∂f/∂args\[0\]"):
+    with pytest.raises(GradientError, match=r"∂\w+/∂\w+:"):
         mg.check_gradients(mg.custom_rule(lambda x: x * x, vjp=lambda t, y, x: t * x), mg.tensor(1 + 1j))
 
 

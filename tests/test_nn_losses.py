@@ -131,7 +131,7 @@ def test_wrong_labels_of_images_and_sequences() -> None:
 
 def test_softmax_before_cross_entropy_warns_once_for_each_place() -> None:
     p = mg.softmax(numbers(5, 3))
-    with pytest.warns(MicrogradientWarning, match="rows of `logits` already sum to 1") as caught:
+    with pytest.warns(MicrogradientWarning, match="rows of `p` already sum to 1") as caught:
         [F.cross_entropy(p, mg.tensor([0, 1, 2, 0, 1])) for _ in range(3)]
     assert len(caught) == 1
     assert caught[0].filename == __file__

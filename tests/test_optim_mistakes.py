@@ -24,19 +24,23 @@ def test_a_step_without_any_gradient_warns():
     assert p.item() == 1.0
 
 
-@pytest.mark.parametrize("named", [True, False])
-def test_parameters_left_out_of_the_first_steps_are_named_once(named):
+@pytest.mark.parametrize(
+    ("how", "name"), [("given", "`{}` "), ("found", r"`params\['{}'\]` "), ("unknown", "parameter {} of group 0 ")]
+)
+def test_parameters_left_out_of_the_first_steps_are_named_once(how, name):
     params = {name: leaf([1.0] * n) for n, name in enumerate(["used", "a", "b", "c", "d", "e", "f", "frozen"])}
     params["frozen"].requires_grad = False
     params["used"].grad = mg.tensor(np.zeros(0))
-    first, sixth = ("`a` ", "`e` ") if named else ("parameter 1 of group 0 ", "parameter 5 of group 0 ")
-    opt = optim.SGD(params.items() if named else params.values(), lr=0.1)
+    opt = optim.SGD(params.items() if how == "given" else params.values(), lr=0.1)
+    first, fifth = (name.format(*part) for part in ([1], [5])) if how == "unknown" else map(name.format, "ae")
+    if how == "unknown":
+        del params
     for _ in range(9):
         opt.step()
-    told = rf"^6 of 8 .*in the first 10 steps.*{first}\(1,\), .*{sixth}\(5,\) and 1 more\."
+    told = rf"^6 of 8 .*in the first 10 steps.*{first}\(1,\), .*{fifth}\(5,\) and 1 more\."
     with pytest.warns(MicrogradientWarning, match=told) as caught:
         opt.step()
-    assert ("named_parameters" in str(caught[0].message)) is not named
+    assert ("named_parameters" in str(caught[0].message)) is (how == "unknown")
     opt.step()
 
 

@@ -186,8 +186,9 @@ def test_hessian_of_two_arguments():
 def test_grad_refuses_what_it_can_not_do():
     with pytest.raises(GradientError, match=r"one number as result.*\(3,\)"):
         mg.grad(lambda x: x * 2)(mg.tensor([1.0, 2.0, 3.0]))
+    assert mg.grad(lambda x: x * 2)(3).item() == 2.0  # a number, which Python writes without a point
     with pytest.raises(TypeError, match="int64"):
-        mg.grad(lambda x: x * 2)(3)
+        mg.grad(lambda x: x * 2)(mg.tensor(3))
     with pytest.raises(TypeError, match="argnums=2"):
         mg.grad(lambda x: x * 2, argnums=2)(3.0)
     for twice in [(0, 0), (1, -1)]:  # the derivative would go to one of the two, and 0 to the other
@@ -308,9 +309,7 @@ def test_check_gradients_names_the_wrong_entry():
     def crooked(x):
         return x * 1.0
 
-    with pytest.raises(
-        GradientError, match=r"args\[0\]\['w'\]\[1\]: ours .* finite difference .*1 of 3 entries"
-    ) as error:
+    with pytest.raises(GradientError, match=r"p\['w'\]\[1\]: ours .* finite difference .*1 of 3 entries") as error:
         mg.check_gradients(lambda p: crooked(p["w"]), {"w": f64(1.0, 2.0, 3.0)})
     message = str(error.value)
     ours, numeric = (float(part.split()[0]) for part in message.split("ours ")[1].split(", finite difference "))
@@ -334,7 +333,7 @@ def test_check_gradients_finds_a_wrong_second_derivative():
         lambda x: x * x, vjp=lambda t, y, x: t * 2 * x.detach(), jvp=lambda t, y, x: t[0] * 2 * x.detach()
     )
     mg.check_gradients(bad, f64(1.0, 2.0), order=1)
-    with pytest.raises(GradientError, match="∂∂f/∂∂args"):
+    with pytest.raises(GradientError, match="∂∂f/∂∂x"):
         mg.check_gradients(bad, f64(1.0, 2.0), order=2)
 
 

@@ -32,7 +32,7 @@ ARGUMENTS: dict[str, tuple[int | str, ...]] = {
 # full stop, but where these are documentation, or repeat the words of another library
 TOLD = (
     "explain/differences.py", "explain/explanation.py", "explain/grading.py", "explain/largest_paths.py", "explain/mistakes.py",
-    "explain/nonfinite.py", "explain/replay.py", "explain/sentences.py", "explain/updates/update.py",
+    "explain/nonfinite.py", "explain/nonfinite_tape.py", "explain/replay.py", "explain/sentences.py", "explain/updates/update.py",
     "explain/updates/why_update.py", "explain/why.py", "cli/main.py", "cli/use.py", "cli/view.py", "cli/learn.py",
 )  # fmt: skip
 OTHERS_WORDS = ("torch/", "sklearn/", "scipy/", "scalar", "functions/methods.py", "functions/pointwise.py")
@@ -107,8 +107,9 @@ def _arguments(call: ast.Call) -> Iterator[ast.expr]:
     called = ast.unparse(call.func)
     last = called.rpartition(".")[2]
     places = (1,) if last in errors() else ARGUMENTS.get(called, ()) or ARGUMENTS.get(last, ())
-    yield from (call.args[place] for place in places if isinstance(place, int) and place < len(call.args))
-    yield from (keyword.value for keyword in call.keywords if keyword.arg in places)
+    found = [call.args[place] for place in places if isinstance(place, int) and place < len(call.args)]
+    found += [keyword.value for keyword in call.keywords if keyword.arg in places]
+    yield from (text.body if isinstance(text, ast.Lambda) else text for text in found)
 
 
 def _is_sentence(english: str, name: str) -> bool:

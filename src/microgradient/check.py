@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -41,16 +42,23 @@ def check_gradients(
     def flat(*xs: Any) -> list[Any]:
         return [y if isinstance(y, Tensor) else Tensor(y, None) for y in flatten(f(*rebuild(list(xs))))[0]]
 
-    names, close = list(_paths(args, "args")), {"rtol": rtol, "atol": atol, "equal_nan": True}
+    names, close = _names(f, args), {"rtol": rtol, "atol": atol, "equal_nan": True}
     checked: Function = flat
     for level in range(1, order + 1):
-        checked = _check(checked, points, names, level, step, close, random)
+        try:
+            checked = _check(checked, points, names, level, step, close, random)
+        except GradientError as error:
+            error.message += _other_causes(flat, points)
+            raise
 
 
 def _check(
     f: Function, points: list[Any], names: list[str], level: int, step: float, close: Any, random: Generator
 ) -> Function:
-    """Compare the derivatives of a function that gives a list of tensors; returns its gradient, another such function."""
+    """Compare the derivatives of a function that gives a list of tensors; returns its gradient, another such function.
+
+    The first of `names` is that of the function, the others those of its arguments.
+    """
     outputs = [y.raw for y in f(*(wrap(x, None) for x in points))]
     if level == 1 and len(outputs) == 1 and outputs[0].size == 1:
         weights = [np.ones(outputs[0].shape)]  # the numbers of an error are then the derivatives themselves
@@ -73,7 +81,7 @@ def _check(
             numeric[i] = _difference(weighted, points, k, i, step)
             if x.dtype.kind == "c":  # ∂/∂u - i ∂/∂v at u + iv
                 numeric[i] -= 1j * _difference(weighted, points, k, i, step * 1j)
-        _compare(ours[k], numeric, f"{'∂' * level}f/{'∂' * level}{names[k]}", close)
+        _compare(ours[k], numeric, f"{'∂' * level}{names[0]}/{'∂' * level}{names[k + 1]}", close)
     directions = [_random(random, x) for x in points]
     _, moved = jvp(weighted, tuple(wrap(x, None) for x in points), tuple(wrap(u, None) for u in directions))
     forward, backward = moved.item(), float(sum((g * u).sum().real for g, u in zip(ours, directions, strict=True)))
@@ -84,6 +92,33 @@ def _check(
             "The jvp and the vjp of some primitive are not adjoint to each other.",
         )
     return lambda *xs: list(vjp(weighted, *xs)[1](1.0))
+
+
+def _names(f: Any, args: tuple[Any, ...]) -> list[str]:
+    """The name of a function, f for one without, and how to write each leaf of its arguments: `params['w']`, `args[0]`."""
+    try:
+        own = [p.name for p in inspect.signature(f).parameters.values() if p.kind is not p.VAR_POSITIONAL]
+    except (TypeError, ValueError):
+        own = []
+    own += [f"args[{i}]" for i in range(len(own), len(args))]
+    name = getattr(f, "__name__", "f")
+    return [
+        name if name.isidentifier() else "f",
+        *(path for name, arg in zip(own, args, strict=False) for path in _paths(arg, name)),
+    ]
+
+
+def _other_causes(f: Function, points: list[Any]) -> str:
+    """What makes differences differ though the rules may be right: digits that are missing, chance."""
+    first, second = (f(*(wrap(x, None) for x in points)) for _ in range(2))
+    if any(not np.array_equal(a.raw, b.raw, equal_nan=True) for a, b in zip(first, second, strict=True)):
+        return " The function gives other numbers for the same arguments each time: write `mg.manual_seed(0)` inside of it."
+    narrow = next((y.dtype for y in first if y.dtype.kind == "f" and y.dtype != np.float64), None)
+    if narrow is not None:
+        return (
+            f" The function computes in {narrow}, in which differences have few digits: keep float64 in the function."
+        )
+    return ""
 
 
 def _random(random: Generator, like: Any) -> Any:
@@ -111,12 +146,15 @@ def _compare(ours: Any, numeric: Any, what: str, close: Any) -> None:
     error = np.where(np.isnan(error), np.inf, error)
     worst = np.unravel_index(int(np.argmax(error)), error.shape)
     entry = f"[{', '.join(str(int(i)) for i in worst)}]" if worst else ""
-    raise GradientError(
-        "MG114",
+    told = (
         f"{what}{entry}: ours {ours[worst]:.8g}, finite difference {numeric[worst]:.8g} (relative error {error[worst]:.2g}); "
-        f"{int(wrong.sum())} of {wrong.size} entries are wrong. Look at the rule or custom_rule this entry passes through; at a "
-        "kink (relu at 0, a tie) the two may differ without a mistake: move the point a little.",
+        f"{int(wrong.sum())} of {wrong.size} entries are wrong."
     )
+    advice = (
+        " Look at the rule or custom_rule this entry passes through; at a kink (relu at 0, a tie) the two may differ without a "
+        "mistake: move the point a little."
+    )
+    raise GradientError("MG114", told + advice)
 
 
 def _wide(x: Any) -> Any:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
@@ -143,11 +144,15 @@ def format_location(location: tuple[str, int]) -> str:
     return f"{Path(location[0]).name}:{location[1]}"
 
 
-def warn_once(code: str, message: str, everywhere: bool = False) -> None:
-    """Issue a `MicrogradientWarning`, once for each code and place in the user's code, or once for all if `everywhere`."""
+def warn_once(code: str, message: str | Callable[[], str], everywhere: bool = False) -> None:
+    """Issue a `MicrogradientWarning`, once for each code and place in the user's code, or once for all if `everywhere`.
+
+    A message that takes time to word is a function, called where it is needed.
+    """
     filename, line = user_location()
     key = (code, "", 0) if everywhere else (code, filename, line)
     if key not in _warned:
+        message = message if isinstance(message, str) else message()
         warnings.warn_explicit(f"{translate(message)} [{code}]", MicrogradientWarning, filename, line)
         _warned.add(key)
 

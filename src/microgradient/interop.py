@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sys import getrefcount
 from typing import Any, Self
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from . import trace_hooks
 from .array_world import Array
 from .errors import ArgumentError, ArgumentTypeError
+from .in_place import lend
 from .tape import Cut, Node, leave_graph, transforming
 from .trace_hooks import Traced
 
@@ -68,10 +70,16 @@ class Protocols:
     def data(self) -> Any:
         """The raw array, which may be set."""
         trace_hooks.note_lengths(self)
+        if self.node is not None and getrefcount(self.datum) > _HELD_ALONE and trace_hooks.hook is None:
+            lend(self.datum)
         return self.raw
 
     @data.setter
     def data(self, value: Any) -> None:
+        if self.node is not None and self.node.op is None:
+            from .gradients import note_update
+
+            note_update(self)
         self.raw = value
 
     @property
@@ -226,6 +234,11 @@ class Protocols:
 
     def __contains__(self, value: Any) -> bool:
         return bool(np.any(self.raw == (value.raw if isinstance(value, Protocols) else value)))
+
+
+_probe = Protocols()
+_probe.datum = np.zeros(1)
+_HELD_ALONE = getrefcount(_probe.datum)  # what Python counts for an array that nothing but a tensor holds
 
 
 def check_device(device: Any) -> None:

@@ -23,6 +23,8 @@ LANGUAGES = {"en": "English", "zh_CN": "简体中文"}
 """The languages by their names."""
 _BETWEEN = re.compile(r"(?<=[.?]) (?=[A-Z`])")  # two sentences
 _chosen: ContextVar[str | None] = ContextVar("language", default=None)
+_BETWEEN_CHINESE = re.compile(r"(?<=[一-鿿，。；：）]) (?=[一-鿿（])")  # a space
+_VAGUE = 20  # characters: what says less and ends with a hole is part of a sentence
 _VARIABLES = ("MICROGRADIENT_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
 
 
@@ -71,7 +73,7 @@ def translate(text: str) -> str:
     ...     translate("A file that nobody has translated."), translate("the sign is flipped")
     ('A file that nobody has translated.', '符号反了')
     """
-    return text if (to := language()) == "en" else _translated(text, to)
+    return text if (to := language()) == "en" else _BETWEEN_CHINESE.sub("", _translated(text, to))
 
 
 def of_page() -> dict[str, str]:
@@ -80,46 +82,76 @@ def of_page() -> dict[str, str]:
 
 
 class _Entry(NamedTuple):
-    """A sentence with holes: what it starts with, the pattern of what was made from it, which holes are code, the translation."""
+    """A sentence with holes: how much it says, what it starts with, the pattern of what was made from it, which holes are code,
+    the translation. `vague`: it says little and may end anyhow, so it is no whole sentence."""
 
+    size: int
     start: str
     pattern: re.Pattern[str]
     code: frozenset[int]
     translation: str
+    vague: bool
+
+
+class _Match(NamedTuple):
+    """The entry that a text was made from, and what fills its holes."""
+
+    entry: _Entry
+    holes: tuple[str, ...]
+
+    def translation(self, to: str) -> str:
+        """The translation with what filled the holes, also translated."""
+        filled = (hole if k in self.entry.code else _filling(hole, to) for k, hole in enumerate(self.holes))
+        return self.entry.translation.format(*filled)
 
 
 @lru_cache(4096)
 def _translated(text: str, to: str) -> str:
-    """A whole sentence: those of `messages.json` count before those that may also be part of another. Or several, one by one."""
+    """A whole sentence, or several, one by one: by the entry that says most of it."""
     if text[:1].isspace():
         begins = len(text) - len(text.lstrip())
         return text[:begins] + _translated(text[begins:], to)
-    found = _found(text, to, "messages") or _found(text, to, "phrases")
-    if found is not None:
-        return found
+    if (found := _match(text, to)) is not None:
+        return found.translation(to)
     first, *rest = _BETWEEN.split(text, maxsplit=1)
-    if rest and (begun := _translated(first, to)) != first:
-        return begun + _translated(rest[0], to)
-    return _found(text, to, "messages", whole=False) or text
+    begun = _match(first, to) if rest else None
+    loose = _match(text, to, ("messages",), whole=False)
+    if begun is not None and (loose is None or begun.entry.size >= loose.entry.size):
+        others = _translated(rest[0], to)
+        if loose is None or begun.entry.size > loose.entry.size or others != rest[0]:
+            return begun.translation(to) + others
+    return text if loose is None or loose.entry.size < _VAGUE else loose.translation(to)
 
 
 def _filling(hole: str, to: str) -> str:
     """What fills a hole: a phrase, or a sentence. A word that is no phrase may be a name and stays."""
-    return _found(hole, to, "phrases") or (_translated(hole, to) if " " in hole else hole)
+    text = hole.strip()
+    if " " in text:
+        translated = _translated(text, to)
+    else:
+        found = _match(text, to, ("phrases",))
+        translated = text if found is None else found.translation(to)
+    return hole if translated == text else translated
 
 
-def _found(text: str, to: str, name: str, whole: bool = True) -> str | None:
-    """The translation by a catalogue. `whole`: no hole is filled by the end of a sentence and another one."""
-    exact, entries = _catalogue(to, name)
-    if text in exact:
-        return exact[text]
-    for entry in entries:
-        if text.startswith(entry.start) and (found := entry.pattern.fullmatch(text)):
-            if whole and any(map(_BETWEEN.search, found.groups(""))):
+def _match(text: str, to: str, names: tuple[str, ...] = ("messages", "phrases"), whole: bool = True) -> _Match | None:
+    """The entry of the catalogues that says most of a text. `whole`: no hole is filled by the end of a sentence and more."""
+    best: _Match | None = None
+    for name in names:
+        exact, entries = _catalogue(to, name)
+        if text in exact:
+            return _Match(exact[text], ())
+        for entry in entries:
+            if best is not None and entry.size <= best.entry.size:
+                break
+            if entry.vague and text.endswith("."):
                 continue
-            holes = enumerate(found.groups(""))
-            return entry.translation.format(*(hole if k in entry.code else _filling(hole, to) for k, hole in holes))
-    return None
+            if text.startswith(entry.start) and (found := entry.pattern.fullmatch(text)):
+                if whole and any(map(_BETWEEN.search, found.groups(""))):
+                    continue
+                best = _Match(entry, found.groups(""))
+                break
+    return best
 
 
 @cache
@@ -132,18 +164,21 @@ def _kept(to: str, name: str) -> dict[str, str]:
 
 
 @cache
-def _catalogue(to: str, name: str) -> tuple[dict[str, str], list[_Entry]]:
+def _catalogue(to: str, name: str) -> tuple[dict[str, _Entry], list[_Entry]]:
     """The sentences without holes, and those with holes, of which the one that says most comes first."""
     exact, entries = {}, []
     for said, translated in _kept(to, name).items():
         english, translation = said.lstrip(), translated.lstrip()
-        pieces = [literal for literal, *_ in Formatter().parse(english)]
+        pieces = [(literal, hole) for literal, hole, *_ in Formatter().parse(english)]
+        size = sum(len(literal) for literal, _ in pieces)
+        vague = size < _VAGUE and pieces[-1][1] is not None
+        entry = _Entry(size, pieces[0][0], pattern(english), _code(english), translation, vague)
         if len(pieces) == 1 and "{" not in english.replace("{{", ""):
-            exact[pieces[0]] = translation.format()
+            exact[pieces[0][0]] = entry
         else:
-            entries.append((sum(map(len, pieces)), _Entry(pieces[0], pattern(english), _code(english), translation)))
-    entries.sort(key=lambda item: -item[0])
-    return exact, [entry for _, entry in entries]
+            entries.append(entry)
+    entries.sort(key=lambda entry: -entry.size)
+    return exact, entries
 
 
 def pattern(english: str) -> re.Pattern[str]:

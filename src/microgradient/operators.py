@@ -30,7 +30,7 @@ _recorder = recording.get
 _new: Callable[[type[Tensor]], Tensor] = object.__new__  # without the checks of __init__
 
 
-FLAT = ("round", "floor", "ceil", "trunc", "sign")
+FLAT = ("round", "floor", "ceil", "trunc", "sign", "floor_divide")
 """The functions that have a gradient, which is 0."""
 
 
@@ -183,7 +183,16 @@ def binary(name: str, reflected: bool = False) -> Callable[[Tensor, Operand], Te
             _note_constants(recorder, node, (self, other))
         return out
 
-    return _named(method, name, op)
+    if name not in FLAT:
+        return _named(method, name, op)
+
+    def flat(self: Tensor, other: Operand, /) -> Tensor:
+        for x in (self, other):
+            if isinstance(x, Tensor):
+                leave_graph(x, name)
+        return method(self, other)
+
+    return _named(flat, name, op)
 
 
 def pointwise_function(name: str, as_tensor: Callable[[Any], Tensor] | None = None) -> Callable[..., Any]:

@@ -13,6 +13,7 @@ import random
 from collections.abc import Callable
 from functools import lru_cache, partial
 from itertools import chain
+from math import isfinite
 from operator import attrgetter
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
@@ -21,10 +22,12 @@ import numpy as np
 
 from .array_world import UFUNCS
 from .errors import ArgumentTypeError, GradientError
+from .gradients import cause_of_nonfinite, warn_of_nonfinite, warn_of_stale
+from .in_place import next_seq, warn_of_a_new_value
 from .interop import Protocols
 from .primitives import TABLE, Primitive, World, for_each_primitive
 from .scalar_world import SCALAR, TracedNumber
-from .tape import next_seq, note_backward, warn_if_nan
+from .tape import note_backward
 from .trace_hooks import Traced
 
 __all__ = ["MLP", "Layer", "Module", "Neuron", "Value"]
@@ -53,9 +56,12 @@ def unary(name: str, xp: World = SCALAR, cls: type[Value] | None = None) -> Call
 
 
 def binary(
-    name: str, reflected: bool = False, xp: World = SCALAR, cls: type[Value] | None = None
+    name: str, reflected: bool = False, xp: World = SCALAR, cls: type[Value] | None = None, in_place: bool = False
 ) -> Callable[[Value, Operand], Value]:
-    """The operator method of a pointwise primitive of two arguments; `reflected`: self is the second."""
+    """The operator method of a pointwise primitive of two arguments; `reflected`: self is the second.
+
+    `in_place`: `a += b`, which gives the name a new Value.
+    """
     op, kernel = TABLE[name], getattr(xp, name)
 
     def method(self: Value, other: Operand) -> Value:
@@ -66,6 +72,8 @@ def binary(
             other = _constant(other)
             if other is NotImplemented:
                 return NotImplemented
+            if in_place and self.op is None and self.grad:
+                warn_of_a_new_value(self.data, self.grad, op.symbol)
         if reflected:
             self, other = other, self
         out = _new(cls or Value)
@@ -111,7 +119,9 @@ class Value:
     _second: Value | None
     _by_hand: Callable[[], None]
     _children: tuple[Value, ...]  # of a Value made by hand, without an op
-    _summed: tuple[int, Any]  # where grad is the sum of several backward passes: of how many, and the sum
+    _summed: tuple[
+        int, Any, Any
+    ]  # where grad is the sum of several backward passes: of how many, the sum, and data then
     _used: tuple[list[Value], list[Any], list[Any]]  # at a root's backward(): what was given, its data, its grad
     seq: int
 
@@ -186,7 +196,8 @@ class Value:
                 "The `data` of a Value that this was computed from is a Value itself. Write `v.data = other.data`.",
             )
         computed, given = _ancestors(self)
-        warn_if_nan(self.data, given)
+        if self.data.__class__ is float and not isfinite(self.data):
+            warn_of_nonfinite(self.data, given, cause_of_nonfinite(computed))
         self._used = given, [v.data for v in given], [v.grad for v in given]
         self._cotangent = 1
         try:
@@ -197,9 +208,11 @@ class Value:
             for v in chain(computed, given):
                 v._cotangent = None
         if not isinstance(self.data, TracedNumber) and any(self._used[2]):
+            if count := _used_before(given, self._used[2]):
+                warn_of_stale(count, count + 1)
             for v, grad in zip(given, self._used[2], strict=True):
-                count, total = getattr(v, "_summed", (1, grad))
-                v._summed = (count + 1 if total == grad else 2 if grad else 1), v.grad
+                count, total, _ = getattr(v, "_summed", (1, grad, 0))
+                v._summed = (count + 1 if total == grad else 2 if grad else 1), v.grad, v.data
         note_backward(self)
 
     def __pow__(self, other: Operand) -> Value:
@@ -257,6 +270,7 @@ class Value:
     __lt__, __le__, __gt__, __ge__ = (
         _comparison(sign) for sign in (operator.lt, operator.le, operator.gt, operator.ge)
     )
+    __iadd__, __isub__ = binary("add", in_place=True), binary("subtract", in_place=True)
     __neg__, __pos__, __abs__ = unary("negative"), unary("positive"), unary("abs")
 
 
@@ -298,6 +312,17 @@ def _ancestors(root: Value) -> tuple[list[Value], list[Value]]:
                     (given if p._first is None else computed).append(p)
     computed.sort(key=_seq, reverse=True)
     return computed, given
+
+
+def _used_before(given: list[Value], grads: list[Any]) -> int:
+    """Of how many passes gradients were the sum when a step moved all that have one against it, at one rate; 0 for none."""
+    rates: list[Any] = []
+    count = 0
+    for v, grad in zip(given, grads, strict=True):
+        count, total, data = getattr(v, "_summed", (count, None, 0))
+        if grad and total == grad:
+            rates.append((data - v.data) / grad)
+    return count if rates and min(rates) > 0 and max(rates) <= min(rates) * (1 + 1e-6) else 0
 
 
 def _sweep(computed: list[Value]) -> None:

@@ -15,12 +15,13 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
-from itertools import count
 from operator import attrgetter
 from typing import Any, NamedTuple
 
 from . import trace_hooks
-from .errors import GradientError, ShapeError, format_location, user_location, warn_once
+from .errors import GradientError, ShapeError, format_location, user_location
+from .in_place import WRITTEN, refuse_written
+from .in_place import next_seq as next_seq
 from .primitives import TABLE, Primitive, World
 from .rules import unbroadcast
 from .tensor_hooks import ON_CONTRIBUTIONS, ON_COTANGENT, added
@@ -32,14 +33,15 @@ class Node:
 
     `parents` holds a node per argument, None for constants. `saved` is (y, a, b, ...), None where the rule does not
     read it. A leaf has no `op`. `grad` accumulates in leaves and in nodes asked to keep it; NOT_STORED elsewhere. `summed`
-    exists with a gradient: how many backward passes it is the sum of, and how many of them an optimiser has used. `called`
-    exists where the node is the result of a function of `torch`, which may be several operations (see `torch.graph`).
+    exists with a gradient: how many backward passes it is the sum of, how many of them a step has used, and how many steps
+    optimisers had taken when the second came. `called` exists where the node is the result of a function of `torch`, which may
+    be several operations (see `torch.graph`).
     """
 
     __slots__ = (
         "__weakref__", "called", "dtype", "op", "params", "parents", "saved", "seq", "shape", "stored", "summed"
     )  # fmt: skip
-    summed: tuple[int, int]
+    summed: tuple[int, int, int]
     called: tuple[str, bool, int]
 
     def __init__(
@@ -109,7 +111,6 @@ NOT_STORED = object()
 """Marks a node whose gradient is not kept."""
 NO_PARAMS: dict[str, Any] = {}
 PICK = TABLE["pick"]
-next_seq: Callable[[], int] = count().__next__
 
 
 class Recorder:
@@ -249,47 +250,6 @@ def leave_graph(tensor: Any, what: str) -> None:
     recorder.note_cut(tensor.node, DEPARTED[-1])
 
 
-WRITTEN: dict[int, Written] = {}
-"""Memory that was written in place, by the ids of the arrays that own it."""
-
-
-class Written(NamedTuple):
-    """When and where in the user's code memory was written; whether a rule that reads it is refused, or warned of."""
-
-    seq: int
-    where: tuple[str, int]
-    refused: bool
-    owner: weakref.ref[Any]
-
-
-def note_written(array: Any, refused: bool = True) -> None:
-    """Remember that the memory of `array` was written in place: rules should not read what they had saved there before."""
-    owner = _owner(array)
-    key = id(owner)
-    WRITTEN[key] = Written(next_seq(), user_location(), refused, weakref.ref(owner, lambda _: WRITTEN.pop(key, None)))
-
-
-def _owner(array: Any) -> Any:
-    while (base := getattr(array, "base", None)) is not None and base.__class__ is array.__class__:
-        array = base
-    return array
-
-
-def _refuse_written(node: Node, op: Primitive) -> None:
-    """Raise if memory that `node` saved was written since."""
-    for saved in node.saved:
-        found = WRITTEN.get(id(_owner(saved))) if hasattr(saved, "base") else None
-        if found is not None and found.seq > node.seq:
-            told = (
-                f"`{op.name}` saved a tensor of shape {saved.shape} for its derivative, which was changed in place at "
-                f"{format_location(found.where)} (PyTorch: one of the variables needed for gradient computation has been "
-                "modified by an inplace operation). Write `x = x.clone()` before the change, or compute a new tensor there."
-            )
-            if found.refused:
-                raise GradientError("MG103", told)
-            warn_once("MG103", f"The gradient is wrong: {told}")
-
-
 _last_root: list[weakref.ref[Any]] = []
 
 
@@ -302,21 +262,6 @@ def last_backward() -> Any:
     """The node or Value that was differentiated last, None if there is none or it is gone."""
     return _last_root[0]() if _last_root else None
 
-
-def warn_if_nan(loss: Any, leaves: Iterable[Any]) -> None:
-    """Say so where a loop goes on with a loss that is NaN: one that reaches a leaf which a NaN had reached before."""
-    if isinstance(loss, float) and loss != loss:
-        leaves = list(leaves)
-        if any(leaf in _reached_by_nan for leaf in leaves):
-            warn_once(
-                "MG172",
-                "What is differentiated here is NaN, again: so are the gradients, and the parameters after a step. Go back to "
-                "the step before the first NaN, run it under `with mg.trace():` and print `mg.why(loss)`: it names what did it.",
-            )
-        _reached_by_nan.update(leaves)
-
-
-_reached_by_nan: weakref.WeakSet[Any] = weakref.WeakSet()
 
 Observer = Callable[[Node, int, Any, Any], None]
 """Called as observe(node, i, upstream, contribution) for every edge of a backward sweep."""
@@ -367,9 +312,9 @@ def backward(
             leaves[node] = t
         saved = node.saved
         if saved.__class__ is Spent:
-            raise _already_spent(saved)
+            raise _already_spent(saved, order)
         if WRITTEN:
-            _refuse_written(node, op)
+            refuse_written(node, op.name)
         contributions = _contributions(node, op, t, saved, xp, wrap)
         if intercepted and node in ON_CONTRIBUTIONS:
             contributions = _through_hooks(node, t, contributions, xp)
@@ -412,7 +357,7 @@ def forward(
         if all(t is None for t in incoming):
             continue
         if node.saved.__class__ is Spent:
-            raise _already_spent(node.saved)
+            raise _already_spent(node.saved, order)
         y, args = _operands(node, node.saved, wrap)
         t = op.jvp(xp, incoming, y, args, node.params)
         if node.shape is not None:
@@ -489,10 +434,7 @@ def _unbroadcast(xp: World, g: Any, parent: Node) -> Any:
         ) from None
 
 
-def _already_spent(saved: Spent) -> GradientError:
-    return GradientError(
-        "MG105",
-        f"This graph was already differentiated at {format_location(saved.location)}, and what it had saved was released "
-        "(PyTorch: Trying to backward through the graph a second time). In a training loop, compute the loss again inside "
-        "the loop; to differentiate the same graph twice, write `loss.backward(retain_graph=True)` the first time.",
-    )
+def _already_spent(saved: Spent, order: Sequence[Node]) -> GradientError:
+    from .gradients import already_differentiated
+
+    return already_differentiated(saved, order)

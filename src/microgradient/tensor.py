@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator
+from math import isfinite
 from sys import getrefcount
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -24,7 +25,21 @@ from .errors import (
     user_location,
     warn_once,
 )
-from .gradients import accumulate, no_gradient_for, unconnected, warn_if_departed, warn_if_flat
+from .gradients import (
+    NEW,
+    accumulate,
+    cause_of_nonfinite,
+    checked_leaf,
+    no_gradient_for,
+    not_one_number,
+    not_stored,
+    note_update,
+    update_of_leaf,
+    warn_if_departed,
+    warn_if_flat,
+    warn_of_nonfinite,
+)
+from .in_place import LENT, settle
 from .indexing import index_error, index_key
 from .interop import DEFAULT_FLOAT, Protocols
 from .operators import Operand, apply, binary, install, run_kernel, unary, world, wrap
@@ -42,7 +57,6 @@ from .tape import (
     note_backward,
     recording,
     topological,
-    warn_if_nan,
 )
 from .taped_world import TAPED
 from .tensor_hooks import AFTER_ACCUMULATION, ON_COTANGENT, RemovableHandle, add_hook, added
@@ -60,7 +74,8 @@ def _inplace(operator_: Callable[[Tensor, Operand], Tensor]) -> Callable[[Tensor
     def method(self: Tensor, other: Operand, /) -> Tensor:
         leaf = self.node is not None and self.node.op is None
         if leaf:
-            self._refuse_leaf_update(f"`w {operator_.__name__}= …`")
+            row = TABLE.get(operator_.__name__)
+            self._refuse_leaf_update(f" {row.symbol if row else '**'}= …")
         new = operator_(self, other)
         if new is NotImplemented:
             return new
@@ -76,6 +91,7 @@ def _inplace(operator_: Callable[[Tensor, Operand], Tensor]) -> Callable[[Tensor
                 )
             new = apply(TABLE["astype"], new, dtype=self.dtype)
         if leaf:
+            note_update(self)
             self.raw = new.raw
             return self
         return new
@@ -155,11 +171,7 @@ class Tensor(Protocols):
             return None
         found: Any = node.grad
         if found is NOT_STORED:
-            warn_once(
-                "MG107",
-                f"The gradient of this intermediate tensor of shape {self.shape} is not stored, so `.grad` is None. Call "
-                "`h.keep_grad()` before `backward()`, or look at it under `with mg.trace():`.",
-            )
+            warn_once("MG107", lambda: not_stored(self))
             return None
         if found is None and DEPARTED:
             warn_if_departed(node)
@@ -174,6 +186,8 @@ class Tensor(Protocols):
         trace_hooks.note_node(self)
         if self.node is not None:
             self.node.grad = value
+            if value is None:
+                self.node.summed = NEW
         elif value is not None:
             raise GradientError("MG109", "This tensor needs no gradient. Write `x.requires_grad = True` first.")
 
@@ -188,39 +202,39 @@ class Tensor(Protocols):
         the conjugate of what :func:`grad` gives, which follows JAX.
         Raises GradientError if no leaf can be reached, if the graph was released, or if a gradient is needed but not given.
         """
-        if self.node is None or (self.node.op is None and self.cut is not None):
-            raise unconnected(self)
+        node = self.node
+        if node is None or node.op is None:
+            node = checked_leaf(self)
+        if LENT:
+            settle()
         datum, seed = self.raw, self._seed(gradient)
-        t, order = seed.raw, topological([self.node])
+        t, order = seed.raw, topological([node])
         if t.dtype.kind == "c":  # the sweeps carry the conjugates of gradients
             seed = TAPED.conj(seed)
             t = seed.raw
+        value = datum.item() if gradient is None and datum.__class__ is np.ndarray else 0.0
+        cause = "" if isfinite(value) else cause_of_nonfinite(order)
         if create_graph:
-            leaves = backward(order, {self.node: seed}, TAPED, wrap)
+            leaves = backward(order, {node: seed}, TAPED, wrap)
         else:
             spent = None if retain_graph or _recorder() is not TAPE else Spent(user_location())
             with np.errstate(all="ignore"):
-                leaves = backward(order, {self.node: t}, world(), spent=spent)
+                leaves = backward(order, {node: t}, world(), spent=spent)
         if DEPARTED and _recorder() is not None and trace_hooks.hook is None:
-            warn_if_flat(leaves, self.node)
-        if gradient is None and datum.__class__ is np.ndarray:
-            warn_if_nan(datum.item(), leaves)
+            warn_if_flat(leaves, node)
+        if cause:
+            warn_of_nonfinite(value, leaves, cause)
         accumulate(leaves, t)
         if added[0] and AFTER_ACCUMULATION:
-            for hook in [hook for node in leaves for hook in AFTER_ACCUMULATION.get(node, ())]:
+            for hook in [hook for leaf in leaves for hook in AFTER_ACCUMULATION.get(leaf, ())]:
                 hook()
-        note_backward(self.node)
+        note_backward(node)
 
     def _seed(self, gradient: Any) -> Tensor:
         if gradient is None:
             datum = self.raw
             if datum.size != 1:
-                raise GradientError(
-                    "MG101",
-                    f"This tensor has shape {self.shape}; a gradient needs one number (PyTorch: grad can be implicitly created "
-                    "only for scalar outputs). Write `loss.mean().backward()`, or pass a weight for each of the "
-                    f"{self.raw.size} entries: `loss.backward(weights)`.",
-                )
+                raise not_one_number(self)
             if datum.dtype.kind == "c":
                 raise GradientError(
                     "MG101",
@@ -231,7 +245,9 @@ class Tensor(Protocols):
         seed = gradient if isinstance(gradient, Tensor) else Tensor(gradient, self.dtype)
         if seed.shape != self.shape:
             raise ShapeError(
-                "MG122", f"The gradient passed to backward() has shape {seed.shape}, the tensor {self.shape}."
+                "MG122",
+                f"The gradient passed to backward() has shape {seed.shape}, the tensor {self.shape}: give one number for each "
+                f"entry, as `mg.ones({self.shape})`.",
             )
         return seed if seed.dtype == self.dtype else cast("Tensor", apply(TABLE["astype"], seed, dtype=self.dtype))
 
@@ -336,7 +352,7 @@ class Tensor(Protocols):
 
     def __setitem__(self, key: Any, value: Any, /) -> None:
         if self.node is not None and self.node.op is None:
-            self._refuse_leaf_update("`w[i] = …`")
+            self._refuse_leaf_update("[i] = …")
         pattern, indices = index_key(key, self.shape)
         new = Tensor(value, None) if not isinstance(value, Tensor) and holds_tensor(value) else value
         new = new if isinstance(new, Tensor) else wrap(np.asarray(new), None)
@@ -366,11 +382,7 @@ class Tensor(Protocols):
 
     def _refuse_leaf_update(self, what: str) -> None:
         if _recorder() is not None:
-            raise GradientError(
-                "MG104",
-                f"{what} would change a leaf that requires a gradient while operations are recorded. Update parameters with "
-                "`opt.step()` or under `with mg.no_grad():`.",
-            )
+            raise update_of_leaf(self, what)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         from .explain.display import of_tensor
@@ -472,7 +484,11 @@ def to_array(data: Any, dtype: Any = None) -> Any:
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
     if array.dtype.kind not in "biufc":
-        raise DTypeError("MG143", f"A tensor holds numbers; {type(data).__name__} gives NumPy dtype {array.dtype}.")
+        text = array.dtype.kind in "UST"
+        fix = " Number them: `names, y = np.unique(labels, return_inverse=True)`." if text else ""
+        raise DTypeError(
+            "MG143", f"A tensor holds numbers; {type(data).__name__} gives NumPy dtype {array.dtype}.{fix}"
+        )
     return array
 
 

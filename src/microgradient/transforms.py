@@ -77,10 +77,11 @@ def value_and_grad(
     def value_and_gradient(*args: Any, **options: Any) -> Any:
         run = _Run(*_in_chosen(f, args, options, argnums), has_aux)
         if len(run.outputs) != 1 or run.outputs[0].raw.size != 1:
-            shapes = [y.shape for y in run.outputs]
+            shapes = ", ".join(str(y.shape) for y in run.outputs) or "None"
+            name = getattr(f, "__name__", "f")
             raise GradientError(
-                "MG101", f"grad needs a function with one number as result; this one gives {shapes}. Write `.mean()` or "
-                "`.sum()` at its end, or use mg.jacobian or mg.vjp.",
+                "MG101", f"grad needs a function with one number as result; the result of `{name}` has shape {shapes}. Write "
+                "`.mean()` or `.sum()` at its end, or use mg.jacobian or mg.vjp.",
             )  # fmt: skip
         y = run.outputs[0]
         if y.dtype.kind != ("c" if holomorphic else "f"):
@@ -281,12 +282,13 @@ def _warn_if_cut(departed: list[Cut], outputs: list[Tensor]) -> None:
 
 def _fresh(x: Any) -> Tensor:
     """A tensor with the value of `x` that starts a graph, continuing that of `x` if it has one."""
-    x = x if isinstance(x, Tensor) else Tensor(x, None)
+    if not isinstance(x, Tensor):
+        x = Tensor(float(x) if x.__class__ is int else x, None)
     if x.dtype.kind not in "fc":
         raise DTypeError(
             "MG142",
-            f"Derivatives are defined for floating arguments, real or complex, not for {x.dtype} of shape {x.shape}. Write "
-            "`x.astype(mg.float32)`, or leave this argument out of `argnums`.",
+            f"Derivatives are defined for floating arguments, real or complex, not for {x.dtype} of shape {x.shape}: labels and "
+            "indices are counted, not differentiated. Write `x.astype(mg.float32)`, or leave this argument out of `argnums`.",
         )
     node = Node(None, (), (), NO_PARAMS, x.shape, x.dtype)
     if x.node is not None:

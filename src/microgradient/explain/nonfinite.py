@@ -64,8 +64,25 @@ def first_nonfinite(sweep: Sweep) -> Origin | None:
 
 def first_nan(sweep: Sweep) -> str:
     """The first operation, in order of evaluation, that gave NaN, or that was given one. "" if there is none."""
-    found = _producer(sweep, sweep.order, _nan)
-    return "" if found is None else _told_of(found, sweep, _nan)
+    found = _forward(sweep, _nan)
+    if found is None or found.node.op is None:
+        return "" if found is None else found.text
+    later = sum(map(_nan, map(sweep.value, found.victims)))
+    told = f"{found.text}; later results that are NaN because of it: {later}." + CURES.get(found.node.op.name, "")
+    if found.cause is None:
+        return told
+    cause = found.cause.node
+    name = "" if cause.op is None else cause.op.name
+    return told + f" The infinity that it was given comes from {_told(cause, sweep)}." + CURES.get(name, "")
+
+
+CURES = {
+    "log": " Write `mg.log(mg.clip(x, 1e-7))`, or add a small number.",
+    "sqrt": " Write `mg.sqrt(mg.clip(x, 1e-12))`.",
+    "divide": " Write `a / (b + 1e-8)`.",
+    "exp": " Subtract the largest before, as `mg.softmax` does, or scale the input down.",
+}
+"""What to write instead of an operation that gave NaN or infinity, by its name."""
 
 
 def zero_times_infinity(sweep: Sweep) -> str:
@@ -79,9 +96,13 @@ def _told_of(node: Node, sweep: Sweep, test: Test) -> str:
     given = [np.asarray(a, np.float64) for a in args if np.asarray(a).dtype.kind in "fiu"]
     if any(test(a) for a in given):
         return f"an input of {_told(node, sweep)} is {_WORDS[test]} already: a parameter after an earlier step, or the data"
-    ranges = " and ".join(f"{a.min():.6g} to {a.max():.6g}" if a.size > 1 else f"{a.item():.6g}" for a in given)
     count = f"{np.sum(_entries(y, test)):,} of {np.size(y):,} entries"
-    return f"the first comes from {_told(node, sweep)}, {count}; its inputs: {ranges}"
+    return f"the first comes from {_told(node, sweep)}, {count}; its inputs: {ranges(given)}"
+
+
+def ranges(arrays: Iterable[Any]) -> str:
+    """The least and the largest entry of each array."""
+    return ", ".join(f"{a.min():.6g} … {a.max():.6g}" if a.size > 1 else f"{a.item():.6g}" for a in arrays if a.size)
 
 
 def _told_of_use(use: Use, sweep: Sweep) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..array_world import ARRAY
 from ..errors import ArgumentTypeError, GradientError, OutOfRangeError
+from ..gradients import NEW
 from ..scalar import Value
 from ..tape import Node, backward, last_backward, topological
 from ..tensor import Tensor
@@ -218,10 +219,10 @@ def _tell_of_nan(found: Why, sweep: Sweep) -> None:
 def _told_of_a_sum(x: Value | Tensor, node: Node, place: tuple[int, ...] | None, name: str, sweep: Sweep) -> str:
     """That `x.grad`, of `node` in the graph, is the sum of several backward passes, one of which is explained."""
     if isinstance(x, Value):
-        grad, (count, total) = x.grad, getattr(x, "_summed", (1, x.grad))
+        grad, (count, total, *_) = x.grad, getattr(x, "_summed", (1, x.grad))
         stale = total != grad
     else:
-        grad, (count, _) = getattr(node, "grad", None), getattr(node, "summed", (1, 0))
+        grad, (count, *_) = getattr(node, "grad", None), getattr(node, "summed", NEW)
         stale = not isinstance(grad, Tensor)
     if stale or count < 2:
         return ""

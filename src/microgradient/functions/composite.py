@@ -114,7 +114,7 @@ def conv(x: Any, w: Any, /, stride: Extent = 1, padding: Padding = 0, dilation: 
     """
     x, w, options = _spatial(x, w, stride, padding, dilation, groups)
     if x.shape[1] != w.shape[1] * groups or w.shape[0] % groups:
-        raise ShapeError("MG130", _channels(x.shape, w.shape, groups))
+        raise ShapeError("MG130", channel_mismatch(x.shape, w.shape, groups))
     for size, window, step, (lo, hi) in zip(
         x.shape[2:], w.shape[2:], options["dilation"], options["padding"], strict=True
     ):
@@ -237,13 +237,13 @@ def conv_options(
     return {"stride": steps, "padding": pairs, "dilation": spread, "groups": groups}
 
 
-def _channels(x: tuple[int, ...], w: tuple[int, ...], groups: int) -> str:
-    """What to say when the channels of an input do not fit a convolution's weight."""
-    need = w[1] * groups
+def channel_mismatch(x: tuple[int, ...], w: tuple[int, ...], groups: int) -> str:
+    """What to say when the channels of an input, or of one without an axis for the batch, do not fit a convolution's weight."""
+    need, axis = w[1] * groups, len(x) - len(w) + 1
     if w[0] % groups:
         return f"{w[0]} output channels can't be divided into {groups} groups."
-    text = f"The weight {w} with groups={groups} needs {need} channels; the input {x} has {x[1]}."
+    text = f"The weight {w} with groups={groups} needs {need} channels; the input {x} has {x[axis]}."
     if x[-1] == need:
-        order = (0, len(x) - 1, *range(1, len(x) - 1))
-        text += f" It looks channels-last: write `mg.permute_dims(x, {order})`."
-    return text
+        order = (*range(axis), len(x) - 1, *range(axis, len(x) - 1))
+        return text + f" It looks channels-last: write `mg.permute_dims(x, {order})`."
+    return text + f" Write `in_channels={x[axis]}` for the layer, or check where the input comes from."

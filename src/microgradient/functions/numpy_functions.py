@@ -37,6 +37,11 @@ def array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **opti
         return counterpart(*inputs)
     if method == "reduce" and ufunc in _REDUCTIONS:
         return _counterparts()[_REDUCTIONS[ufunc]](*inputs, **{"axis": 0} | options)
+    if _needs_gradient(inputs) and counterpart is not None and options.get("out") and method == "__call__":
+        raise ArgumentTypeError(
+            "MG111", f"np.{ufunc.__name__} can't write into an array, which does not carry the gradient that this tensor needs. "
+            f"Leave out `out`: `y = np.{ufunc.__name__}(x)`.",
+        )  # fmt: skip
     if _needs_gradient((inputs, options)):
         raise _no_gradient(ufunc, "" if method == "__call__" else f".{method}")
     if any(isinstance(out, Tensor) for out in options.get("out", ())):
@@ -150,12 +155,15 @@ def _no_gradient(function: Any, method: str = "") -> GradientError:
     import microgradient
 
     home = "linalg." if "linalg" in (getattr(function, "__module__", None) or "") else ""
-    ours: Any = linalg if home else microgradient.functions
-    known = [name for name in ours.__all__ if callable(getattr(ours, name))]
+    theirs, ours = f"np.{home}", linalg if home else microgradient.functions
+    if isinstance(function, np.ufunc) and getattr(np, function.__name__, None) is not function:
+        theirs, home, ours = "scipy.special.", "special.", microgradient.special
+    names: list[str] = ours.__all__
+    known = [name for name in names if callable(getattr(ours, name))]
     near = get_close_matches(function.__name__, known, n=3, cutoff=0.4) or known[-8:]
     return GradientError(
         "MG111",
-        f"np.{home}{function.__name__}{method} has no gradient here, and this tensor needs one. There are "
+        f"{theirs}{function.__name__}{method} has no gradient here, and this tensor needs one. There are "
         f"{', '.join(f'`mg.{home}{name}`' for name in near)}, ...; for the value only, write "
-        f"`np.{home}{function.__name__}{method}(x.detach())`.",
+        f"`{theirs}{function.__name__}{method}(x.detach())`.",
     )

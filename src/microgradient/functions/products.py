@@ -324,6 +324,9 @@ def _matmul_error(a: tuple[int, ...], b: tuple[int, ...]) -> ShapeError:
         hint = " The second would fit transposed: write `x @ w.mT`."
     elif len(a) > 1 and a[-2] == inner:
         hint = " The first would fit transposed: write `x.mT @ w`."
+    else:
+        fitting = (*b[:at], a[-1], *(b[-1:] if len(b) > 1 else ()))
+        hint = f" With this first one, the second should have the shape {fitting}."
     return ShapeError(
         "MG134",
         f"matmul of shapes {a} and {b}: axis -1 of the first has length {a[-1]}, axis {at} of the second {inner}.{hint}",

@@ -18,25 +18,29 @@ if TYPE_CHECKING:
 
 
 class FeatureError(ShapeError):
-    """A layer got another number of features than it takes. `node`: what made its input, if that is on the tape."""
+    """A layer got `given` features or channels and not the `wanted`; `change` is a layer that would take them.
 
-    def __init__(
-        self, what: str, fix: str, shape: tuple[int, ...], wanted: int, outputs: int, node: Node | None
-    ) -> None:
+    `node`: what made its input, if that is on the tape.
+    """
+
+    def __init__(self, what: str, fix: str, given: int, wanted: int, change: str, node: Node | None) -> None:
         super().__init__("MG159", f"{what}. {fix}")
         self.what = what
-        self.shape = shape
-        self.wanted = wanted
-        self.outputs = outputs
+        self.given, self.wanted = given, wanted
+        self.change = change
         self.node = node
 
 
 class Origin(NamedTuple):
-    """The layer that made an input, its path, and the shape that was flattened on the way, if one was."""
+    """The layer that made an input, its path, and the shape that was flattened on the way, if one was.
+
+    `direct`: nothing between the layer and the flattening changed the shape.
+    """
 
     path: str
     module: Module
     flattened: tuple[int, ...]
+    direct: bool
 
 
 def add_whereabouts(error: MicrogradientError, module: Module) -> None:
@@ -63,26 +67,23 @@ def describe(module: Module) -> str:
 
 
 def _explained(error: FeatureError, origin: Origin, name: str) -> str:
-    given, module = error.shape[-1], origin.module
+    module = origin.module
     source = f"`{name}.{origin.path}` {describe(module)}"
-    change = f"Linear({given}, {error.outputs})"
     if len(origin.flattened) < 2:
-        return f"{error.what} from {source}. Change to {change}."
+        return f"{error.what} from {source}. Change to {error.change}."
     sizes = "×".join(map(str, origin.flattened))
-    text = f"{error.what}: flattening gives {sizes} = {given}, after {source}"
+    text = f"{error.what}: flattening gives {sizes} = {error.given}, after {source}"
     kernel, padding = getattr(module, "kernel_size", None), getattr(module, "padding", None)
-    if kernel is None or isinstance(padding, str) or any(padding or ()):
-        return f"{text}. Change to {change}."
+    if not origin.direct or kernel is None or isinstance(padding, str) or any(padding or ()):
+        return f"{text}. Change to {error.change}."
     before = [n + k - 1 for n, k in zip(origin.flattened[1:], kernel, strict=False)]
-    direct = (
-        all(s == 1 for s in getattr(module, "stride", (2,))) and math.prod(before) * origin.flattened[0] == error.wanted
-    )
     window = "×".join(map(str, kernel))
-    if not direct:
-        return f"{text} ({window} kernel, no padding). Change to {change}."
+    unpadded = all(s == 1 for s in getattr(module, "stride", (2,)))
+    if not unpadded or math.prod(before) * origin.flattened[0] != error.wanted:
+        return f"{text} ({window} kernel, no padding). Change to {error.change}."
     return (
         f"{text} ({window} kernel, no padding: {before[0]}→{origin.flattened[1]}). "
-        f"Change to {change}, or to padding={kernel[0] // 2} in the convolution."
+        f"Change to {error.change}, or to padding={kernel[0] // 2} in the convolution."
     )
 
 
@@ -99,7 +100,7 @@ def _taped_origin(node: Node | None, root: Module) -> Origin | None:
             while parent is not None and parent not in owners and parent.op is not None and parent.op.name in _VIEWS:
                 parent = parent.parents[0]
             if parent in owners:
-                return Origin(*owners[parent], flattened)
+                return Origin(*owners[parent], flattened, flattened == node.shape[1:])
         inner = next((p for p in node.parents if p is not None and p.op is not None), None)
         if node.op.name == "reshape" and inner is not None and not flattened:
             joined = inner.shape[1:]
@@ -112,14 +113,22 @@ _VIEWS = ("permute_dims", "reshape")
 
 
 def _listed_origin(error: FeatureError, path: str, root: Module) -> Origin | None:
-    """Without a tape: the last layer listed before, if it gives as many features as arrived."""
-    last = None
+    """Without a tape: the last layer listed before, if it gives as many features as arrived, or square maps of as many pixels."""
+    last: tuple[str, Any] | None = None
     for listed, module in root.named_modules():
         if listed == path:
             break
-        if hasattr(module, "out_features"):
-            last = Origin(listed, module, ())
-    return last if last is not None and getattr(last.module, "out_features", None) == error.shape[-1] else None
+        if hasattr(module, "out_features") or hasattr(module, "out_channels"):
+            last = listed, module
+    if last is None:
+        return None
+    before, layer = last
+    if error.given in (getattr(layer, "out_features", None), getattr(layer, "out_channels", None)):
+        return Origin(before, layer, (), False)
+    channels = getattr(layer, "out_channels", 0)
+    side = math.isqrt(error.given // channels) if channels and len(layer.kernel_size) == 2 else 0
+    square = channels and channels * side**2 == error.given
+    return Origin(before, layer, (channels, side, side), False) if square else None
 
 
 def _variable(module: Module) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 from .. import trace_hooks
 from ..array_world import ARRAY
 from ..errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError, warn_once
+from ..gradients import steps_taken, warn_of_stale
 from ..nn.parameter import zero_grad
 from ..operators import wrap
 from ..tape import TAPE, enable_grad, recording
@@ -105,8 +106,10 @@ class Optimizer:
         if not groups:
             raise ArgumentError(
                 "MG167",
-                f"{type(self).__name__} got no parameters. If they come from a generator such as `model.parameters()`, it may "
-                "already be used up: write `list(model.parameters())` where it is made.",
+                f"{type(self).__name__} got no parameters. A model finds `nn.Parameter`s and modules in its attributes, and in "
+                "lists, tuples and dicts there, but no plain tensors, nor what is in a set or another object. If they come from "
+                "a generator such as `model.parameters()`, it may already be used up: write `list(model.parameters())` where it "
+                "is made.",
             )
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.add_param_group(group)
@@ -158,19 +161,16 @@ class Optimizer:
                             missing.add((number, i))
                         continue
                     node = p.node
-                    if trace is None and node is not None and hasattr(node, "summed"):
-                        count, used = node.summed
+                    if node is not None and hasattr(node, "summed"):
+                        count, used, since = node.summed
                         if used < count:
                             stale = max(stale, (used, count))
-                            node.summed = (count, count)
+                            node.summed = (count, count, since)
                     self._update(p, grad.raw, group, states, trace)
                     updated += 1
+        steps_taken[0] += 1
         if stale[0]:
-            warn_once(
-                "MG168",
-                f"The gradients include {stale[1]} backward passes, and {stale[0]} of them were used by an earlier step. Call "
-                "`zero_grad()` in each turn of the loop; to accumulate, step once after several `backward()`, then zero.",
-            )
+            warn_of_stale(*stale)
         if not updated:
             warn_once(
                 "MG168",
@@ -428,15 +428,18 @@ class Optimizer:
 
     def _warn_about(self, missing: list[tuple[int, int]]) -> None:
         """Name the parameters, given as (group, position), that got no gradient in the first steps."""
-        descriptions = []
+        from ..explain import names, source
+
+        known = names.node_names(names.variables_of(source.caller()))
+        descriptions, unnamed = [], False
         for number, i in missing[:5]:
             group = self.param_groups[number]
-            name = f"`{group['param_names'][i]}`" if "param_names" in group else f"parameter {i} of group {number}"
-            descriptions.append(f"{name} {group['params'][i].shape}")
+            p = group["params"][i]
+            name = group["param_names"][i] if "param_names" in group else known.get(p.node, "")
+            unnamed |= not name
+            descriptions.append(f"{f'`{name}`' if name else f'parameter {i} of group {number}'} {p.shape}")
         more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
-        hint = (
-            "" if "param_names" in self.param_groups[0] else " Pass `model.named_parameters()` to see their names here."
-        )
+        hint = " Pass `model.named_parameters()` to see their names here." if unnamed else ""
         when = f"in the first {self._steps} steps" if self._steps > 1 else "in this step"
         warn_once(
             "MG169",

@@ -5,8 +5,8 @@ memory. Where a gradient is recorded (or a program traced), the arrays stay as t
 new values: the tensor that owns the memory, its **base**, is computed anew by `index_set`, and every view of it by the function
 that made it a view. Either way all of them see the same numbers, with their derivatives.
 
-An array that was written in place and that a rule is going to read would give wrong gradients: `tape.WRITTEN` remembers it, and
-the backward sweep refuses, as PyTorch's does.
+An array that was written in place and that a rule is going to read would give wrong gradients: `in_place.WRITTEN` remembers it,
+and the backward sweep refuses, as PyTorch's does.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ import numpy as np
 
 from .. import array_world, trace_hooks
 from ..errors import DTypeError, GradientError, ShapeError
+from ..in_place import note_written
 from ..operators import run_kernel, wrap
 from ..rules import INDEX
-from ..tape import note_written, recording
+from ..tape import recording
 from ..taped_world import TAPED
 from ..tensor import Tensor as Base
 

@@ -14,10 +14,11 @@ from typing import Any, cast
 import numpy as np
 
 from ..errors import ArgumentError, ArgumentTypeError, GradientError, ShapeError
+from ..in_place import note_written
 from ..indexing import index_error, index_key
 from ..interop import DEFAULT_FLOAT
 from ..operators import binary, derive, unary, wrap
-from ..tape import leave_graph, note_written
+from ..tape import leave_graph
 from ..taped_world import TAPED
 from ..tensor import Tensor as Base
 from ..tensor import holds_tensor, leaf_node, to_array

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ... import errors, tape
+from ... import errors, in_place, tape
 from ...nn import Module
 from ...optim import Optimizer
 from ...random import Generator, shared_generator
@@ -31,7 +31,8 @@ def left_as_it_was(*things: Any) -> Iterator[None]:
         kept.keep(thing)
     kept.keep_random_states()
     kept.keep_in_place(tape.DEPARTED)
-    kept.keep_in_place(tape.WRITTEN)
+    kept.keep_in_place(in_place.WRITTEN)
+    kept.keep_in_place(in_place.LENT)
     kept.keep_in_place(errors._warned)
     try:
         yield

@@ -9,6 +9,7 @@ import microgradient as mg
 from ...errors import ShapeError
 from ...functions import composite
 from ...tensor import Tensor
+from ..error_context import FeatureError
 from .arguments import in_dimensions
 from .linear import check_float
 
@@ -28,12 +29,7 @@ def conv(
     groups: int = 1,
 ) -> Tensor:
     x = _batched(f"conv{ndim}d", ndim, input, weight)
-    if x is not input and input.shape[0] != weight.shape[1] * groups == 1:
-        raise ShapeError(
-            "MG160",
-            f"conv{ndim}d takes (N, 1, {AXES[ndim]}), got an input of shape {input.shape} without the axis of channels. "
-            "Write `mg.expand_dims(x, axis=1)`.",
-        )
+    _check_channels(f"conv{ndim}d", x, input, weight, groups)
     return _finished(composite.conv(x, weight, stride, padding, dilation, groups), bias, x is input)
 
 
@@ -52,6 +48,24 @@ def conv_transpose(
     x = _batched(f"conv_transpose{ndim}d", ndim, input, weight)
     y = composite.conv_transpose(x, weight, stride, padding, output_padding, groups, dilation)
     return _finished(y, bias, x is input)
+
+
+def _check_channels(name: str, x: Tensor, input: Tensor, weight: Tensor, groups: int) -> None:
+    """Raise if `input`, `x` once it has an axis for the batch, has another number of channels than `weight` takes."""
+    wanted = weight.shape[1] * groups
+    if x.ndim != weight.ndim or x.shape[1] == wanted:
+        return
+    if x is not input and wanted == 1:
+        raise ShapeError(
+            "MG160",
+            f"{name} takes (N, 1, {AXES[x.ndim - 2]}), got an input of shape {input.shape} without the axis of channels. "
+            "Write `mg.expand_dims(x, axis=1)`.",
+        )
+    if x.shape[-1] == wanted:
+        raise ShapeError("MG130", composite.channel_mismatch(input.shape, weight.shape, groups))
+    given, change = x.shape[1], f"in_channels={x.shape[1]}"
+    what = f"{name} of {wanted} input channels got {given}"
+    raise FeatureError(what, f"Input {input.shape}. Change to {change}.", given, wanted, change, input.node)
 
 
 def _batched(name: str, ndim: int, input: Tensor, weight: Tensor) -> Tensor:

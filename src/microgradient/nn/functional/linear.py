@@ -73,13 +73,13 @@ def _linear_mismatch(input: Tensor, weight: tuple[int, ...]) -> ShapeError:
         fix = f"Input {shape} has the features in a column: `mg.reshape(x, (-1, {wanted}))`."
     elif len(shape) > 2 and math.prod(shape[1:]) == wanted:
         fix = f"Input {shape} is not flat: put `nn.Flatten()` before."
+    elif len(shape) > 3:
+        fix = f"Input {shape} is not flat: put `nn.Flatten()` before, and change to Linear({math.prod(shape[1:])}, {outputs})."
+    elif len(shape) == 1 and wanted == 1:
+        fix = f"Input {shape} has no axis for the features: `x[:, None]`."
+    elif len(shape) == 1 and given > wanted and given % wanted == 0:
+        fix = f"Input {shape} has no axis for the batch: `mg.reshape(x, ({given // wanted}, {wanted}))`, or `nn.Flatten()`."
     else:
-        return FeatureError(
-            what,
-            f"Input {shape}. Change to Linear({given}, {outputs}).",
-            shape,
-            wanted,
-            outputs,
-            getattr(input, "node", None),
-        )
+        change = f"Linear({given}, {outputs})"
+        return FeatureError(what, f"Input {shape}. Change to {change}.", given, wanted, change, input.node)
     return ShapeError("MG159", f"{what}. {fix}")

@@ -110,14 +110,13 @@ def binary_cross_entropy_with_logits(
     0.6931
     """
     target = _same_shape("binary_cross_entropy_with_logits", input, target)
-    node = input.node
-    while node is not None and node.op is not None and node.op.kind == "linear" and node.op.name != "sum":
-        node = node.parents[0]  # through reshape, index, …
-    if node is not None and node.op is not None and node.op.name == "sigmoid":
+    if _made_by(input) == "sigmoid":
         warn_once(
             "MG165",
-            "`input` has been through a sigmoid already; binary_cross_entropy_with_logits applies it itself. Give it the scores "
-            "before the sigmoid, or use `binary_cross_entropy(p, y)`.",
+            lambda: (
+                f"{_origin(input, 'Sigmoid')} has been through a sigmoid already; binary_cross_entropy_with_logits applies it "
+                "itself. Give it the scores before the sigmoid, or use `binary_cross_entropy(p, y)`."
+            ),
         )
     spread = mg.softplus(-input)
     if pos_weight is not None:
@@ -314,11 +313,17 @@ def _labels(input: Tensor, target: Tensor, axis: int, ignore_index: int) -> tupl
     if labels.min() < 0 or labels.max() >= classes:
         row = tuple(int(i) for i in np.argwhere((labels < 0) | (labels >= classes))[0])
         highest = labels.max()
-        if highest == classes and labels.min() >= 1 - ignored.any():
+        told = f"{classes} outputs need labels 0–{classes - 1}; {_row(row)} is {labels[row]}."
+        if classes == 1:
+            told = f"One output has no other class to choose; {_row(row)} of the labels is {labels[row]}."
+            hint = " For yes and no write `binary_cross_entropy_with_logits(x[:, 0], y)`."
+        elif highest == classes and labels.min() >= 1 - ignored.any():
             hint = " Labels from 1? `y - 1`."
+        elif labels[row] < 0:
+            hint = f" To leave such rows out, write `ignore_index={labels[row]}`."
         else:
-            hint = f" Give the model {highest + 1} outputs?" if highest >= classes else ""
-        raise LabelError("MG164", f"{classes} outputs need labels 0–{classes - 1}; {_row(row)} is {labels[row]}.{hint}")
+            hint = f" Give the model {highest + 1} outputs?"
+        raise LabelError("MG164", told + hint)
     return mg.asarray(labels), mg.asarray(~ignored)
 
 
@@ -352,6 +357,9 @@ def _label_shape(shape: tuple[int, ...], given: tuple[int, ...], wanted: tuple[i
 
 
 def _warn_if_softmax(input: Tensor, axis: int, instead: str) -> None:
+    if _made_by(input) == "softmax":
+        warn_once("MG165", lambda: f"{_origin(input, 'Softmax')} has been through a softmax already; {instead}")
+        return
     values = input.raw
     if not isinstance(values, np.ndarray) or values.shape[axis] < 2 or not values.size:
         return
@@ -359,7 +367,36 @@ def _warn_if_softmax(input: Tensor, axis: int, instead: str) -> None:
     if not abs(float(values[one].sum()) - 1.0) < 1e-5:
         return  # cheap: one row decides in nearly every case
     if values.min() >= 0 and np.all(np.abs(values.sum(axis=axis) - 1.0) < 1e-5):
-        warn_once("MG165", f"The rows of `logits` already sum to 1, as after a softmax; {instead}")
+        warn_once(
+            "MG165",
+            lambda: f"The rows of {_origin(input, 'Softmax', of=True)} already sum to 1, as after a softmax; {instead}",
+        )
+
+
+def _made_by(x: Tensor) -> str:
+    """The last operation on the tape of `x`, "softmax" for exp(x) / Σ exp(x); reshaping, indexing and the like don't count."""
+    node = x.node
+    while node is not None and node.op is not None and node.op.kind == "linear" and node.op.name != "sum":
+        node = node.parents[0]
+    if node is None or node.op is None:
+        return ""
+    if node.op.name == "divide":
+        above, below = node.parents
+        e = above.op if above is not None else None
+        share = below is not None and below.op is not None and below.op.name == "sum" and below.parents[0] is above
+        return "softmax" if share and e is not None and e.name == "exp" else "divide"
+    return node.op.name
+
+
+def _origin(x: Tensor, layer: str, of: bool = False) -> str:
+    """What the user's code calls `x` and where it computed it, or which layer of that kind a model there has."""
+    from ...explain import source
+
+    frame = source.caller()
+    name = source.variable(x, frame)
+    found = source.assignment(name, frame) if name else None
+    where = f" (`{found.text}` at {found.where})" if found else source.layer(layer, frame)
+    return f"`{name}`{where}" if name else f"{'the' if of else 'The'} input{where}"
 
 
 def _difference(name: str, input: Tensor, target: Tensor) -> Tensor:

@@ -165,9 +165,16 @@ def gradcheck(
                     return False
                 if len(wrong):
                     row, entry = place = tuple(wrong[0])
+                    narrow = x.raw.dtype not in (np.float64, np.complex128)
+                    fix = (
+                        f"In {x.raw.dtype} differences have few digits: give it `x.double()`."
+                        if narrow
+                        else f"Look at the rule for {mode} mode that this entry passes through."
+                    )
                     raise GradientError(
-                        "MG118", f"Jacobian mismatch for output {k} with respect to input {i} in {mode} mode: that of "
-                        f"entry {entry} by entry {row} is {ours[place]} here and {theirs[place]} by differences of {eps}.",
+                        "MG114", f"Jacobian mismatch for output {k} with respect to input {i} in {mode} mode: that of "
+                        f"entry {entry} by entry {row} is {ours[place]:.8g} here and {theirs[place]:.8g} by differences of "
+                        f"{eps}. {fix}",
                     )  # fmt: skip
     return True
 
