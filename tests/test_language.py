@@ -192,11 +192,130 @@ def test_columns_align_under_chinese_names():
     assert len({width(line[: line.index(" = ")]) for line in edges}) == 1
 
 
+def english_in(text):
+    """Two lower-case words in a row, outside of code, tags, and paths."""
+    rest = re.sub(r"`[^`]*`|\[MG\d+\]|[\w.]+\.py:\d+|\S*/\S+", " ", re.sub(r"<[^>]*>", " ", text))
+    return re.findall(r"[a-z]{2,} [a-z]{2,}", rest)
+
+
+def numbers():
+    a, b = mg.Value(2.0, label="a"), mg.Value(-3.0, label="b")
+    L = a * b + a * b.tanh() + sum(a * k for k in range(1, 9))
+    L.label = "L"
+    L.backward()
+    return a, L
+
+
+def arrays():
+    x, w = mg.randn(4, 3), mg.randn(3, 200, requires_grad=True)
+    with mg.trace() as recorded:
+        h = mg.tanh(x @ w)
+        loss = mg.mean(h * h)
+        loss.backward()
+    return w, h, loss, recorded
+
+
+def test_paths_steps_and_traces_are_whole_in_chinese(capsys):
+    a, L = numbers()
+    w, _, loss, _ = arrays()
+    with speaking("zh_CN"):
+        told = [str(mg.paths(a, of=L, top=3)), str(mg.paths(w, (0, 1), of=loss, top=1))]
+        edge = mg.paths(a, of=L).paths[0].edges[-1]
+        told += [str(mg.paths(a, of=L, without=edge)), str(mg.why(a, of=L)), str(mg.why(w, of=loss))]
+        for end in (L, loss):
+            mg.step(end)
+            mg.trace(end)
+            told.append(capsys.readouterr().out)
+    for text in told:
+        assert CHINESE.search(text)
+        assert not english_in(text), text
+    assert "条路径，相加" in told[0]
+    assert "已屏蔽" in told[2]
+    assert "遍历 1" in told[-1]
+
+
+def test_the_columns_of_a_step_align_in_chinese():
+    from microgradient.explain.render import plain, width
+    from microgradient.explain.step import State, Walk, screen
+    from microgradient.explain.sweep import sweep_of
+
+    _, L = numbers()
+    with speaking("zh_CN"):
+        walk = Walk(sweep_of(L, {}))
+        titles = [plain(walk.card(at)).split("\n")[0] for at in (1, walk.turn)]
+        shown = screen(walk, State(walk.turn), 100, 40)
+        asked = screen(walk, State(walk.turn, typed=""), 100, 40)
+    assert width(titles[0][: titles[0].index("v")]) == width(titles[1][: titles[1].index("∂")]) == 14
+    assert all(width(plain([line])) <= 100 for line in shown)
+    assert not english_in(plain(shown) + plain(asked))
+
+
+def test_a_name_stays_a_name():
+    """What a variable is called may be a word of the catalogue."""
+    height, row = mg.Value(2.0, label="height"), mg.Value(3.0, label="row")
+    y = height * row + height
+    y.label = "steps"
+    y.backward()
+    with speaking("zh_CN"):
+        assert "∂steps/∂height = 4.0     从 steps 到 height 有 2 条路径，相加" in str(mg.paths(height, of=y))
+        assert "height 用了 2 次" in str(mg.why(height, of=y))
+
+
+def test_notebooks_are_whole_in_chinese():
+    a, L = numbers()
+    w, h, loss, recorded = arrays()
+    model = nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.BatchNorm1d(8), nn.Linear(8, 1))
+    x = mg.randn(32, 3)
+    sgd = mg.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    mg.mean(model(x) ** 2).backward()
+    sgd.step()
+    found = mg.doctor(model, lambda model, batch: mg.mean(model(batch) ** 2), x)
+    odd = mg.tensor([[np.nan, np.inf, 1.0] * 50] * 3)
+    with speaking("zh_CN"):
+        things = [
+            a, L, mg.Value(1.0), w, h, mg.zeros((0, 3)), mg.ones((2, 2, 2)), mg.ones(()), mg.ones((8, 20, 200)), odd, model,
+            mg.why(a, of=L), mg.why(w, of=loss), mg.paths(a, of=L, top=2), mg.paths(w, of=loss), recorded, found,
+            mg.why_update(model[0].weight, optimizer=sgd), mg.why_update(model[0].weight, (0, 0), optimizer=sgd),
+        ]  # fmt: skip
+        bundles = [thing._repr_mimebundle_() for thing in things]
+    for bundle in bundles:
+        assert not english_in(re.sub(r"<math.*?</math>", "", bundle["text/html"])), bundle["text/html"]
+        assert not re.search(r'alt="[^"]*[a-z]{2,} [a-z]{2,}', bundle["text/html"])
+
+
+def test_a_healthy_model_and_the_table_of_layers_are_whole_in_chinese():
+    mg.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 1))
+    found = mg.doctor(model, lambda model, batch: mg.mean(model(batch) ** 2), mg.randn(32, 3))
+    with speaking("zh_CN"):
+        text, table = found.text(), found.table()
+    assert found.healthy
+    assert text.startswith("健康：损失 ")
+    assert "2 层" in text
+    assert not re.search(r"[a-z]{2,}", text + table.splitlines()[0])
+
+
+def test_a_run_is_whole_in_chinese(run, monkeypatch, tmp_path):
+    monkeypatch.setenv("MICROGRADIENT_LANG", "zh")
+    code, out, _ = run("train", "two-layer", "--epochs", "1", "--out", str(tmp_path / "run"))
+    assert code == 0
+    assert not english_in(out), out
+    assert "4 个点用于训练，留出 3 个" in out
+    code, out, _ = run("train", "two-layer", "--epochs", "2", "--resume", "--out", str(tmp_path / "run"))
+    assert code == 0
+    assert not english_in(out), out
+    code, out, _ = run("show", str(tmp_path / "run"))
+    assert code == 0
+    assert not english_in(re.sub(r"microgradient train .*", "", out)), out
+    assert "测试准确率" in out
+
+
 def test_the_command_speaks_it(run, monkeypatch):
     monkeypatch.setenv("MICROGRADIENT_LANG", "zh")
     code, out, _ = run("--help")
     assert code == 0
     assert "用法：microgradient" in out
+    assert "\n选项：\n" in out
     assert "训练一个配方" in out
     code, _, said = run("train", "digts")
     assert code == 1

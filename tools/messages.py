@@ -26,6 +26,7 @@ ARGUMENTS: dict[str, tuple[int | str, ...]] = {
     **dict.fromkeys(("Option", "Argument", "click.option"), ("help",)),
     **dict.fromkeys(("command", "group"), ("short_help",)),
     "option": (1, "help"),
+    **dict.fromkeys(("subject", "_remark"), (0,)),
     "Finding": (0, 2, 3, 4),
 }
 # modules of which every text with two words of lower-case letters, one after another, is shown; of others, those that end in a
@@ -36,12 +37,14 @@ TOLD = (
     "explain/updates/why_update.py", "explain/why.py", "cli/main.py", "cli/use.py", "cli/view.py", "cli/learn.py",
 )  # fmt: skip
 OTHERS_WORDS = ("torch/", "sklearn/", "scipy/", "scalar", "functions/methods.py", "functions/pointwise.py")
-ASSIGNED = ("summary", "FIELDS")
+ASSIGNED = ("summary", "FIELDS", "HEADINGS")
 # words that are no sentence by themselves, and what click says
 WORDS = (
     "NaN", "by", "cause", "change", "changed", "check", "clip", "cut", "effect", "entries", "evidence", "example", "formula",
     "later", "momentum", "rounding", "rule", "state", "sum", "where",
-    "Arguments", "Commands", "Options", "Usage: ", "Show this message and exit.", "Show the version and exit.",
+    "path", "upstream × local", "contribution", "coefficient × value", "coefficient", "operation",
+    "command", "data", "trained", "result", "made with", "accuracy", "exact", "validation", "weighted",
+    "Arguments:", "Commands:", "Options:", "Usage: ", "Show this message and exit.", "Show the version and exit.",
     "Missing argument {0}.", "Missing parameter: {0}", "No such command {0}.", "No such option: {0}", "No such option {0}.",
     "No such option {0}. Did you mean {1}?", "No such command {0}. Did you mean {1}?",
     "No such option {0}. (Did you mean one of: {1}?)", "No such option: {0} Did you mean {1}?",

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache, lru_cache
@@ -66,14 +66,26 @@ def closest(name: str) -> str:
     return next((known for known in LANGUAGES if known.split("_")[0] == spoken), "en")
 
 
-def translate(text: str) -> str:
-    """A sentence in the language that is spoken.
+def translate(text: str, *names: str) -> str:
+    """A sentence in the language that is spoken. Of what fills its holes the `names` stay as they are, also where one is a word.
 
     >>> with speaking("zh_CN"):
     ...     translate("A file that nobody has translated."), translate("the sign is flipped")
+    ...     translate("all of row", "row")
     ('A file that nobody has translated.', '符号反了')
+    '即 row 的全部'
     """
-    return text if (to := language()) == "en" else _BETWEEN_CHINESE.sub("", _translated(text, to))
+    return text if (to := language()) == "en" else _BETWEEN_CHINESE.sub("", _translated(text, to, names))
+
+
+def listed(parts: Iterable[str]) -> str:
+    """Parts of a sentence, each translated, with commas between them.
+
+    >>> with speaking("zh_CN"):
+    ...     listed(["healthy", "the sign is flipped"])
+    '健康，符号反了'
+    """
+    return translate(", ").join(map(translate, parts))
 
 
 def of_page() -> dict[str, str]:
@@ -99,28 +111,29 @@ class _Match(NamedTuple):
     entry: _Entry
     holes: tuple[str, ...]
 
-    def translation(self, to: str) -> str:
-        """The translation with what filled the holes, also translated."""
-        filled = (hole if k in self.entry.code else _filling(hole, to) for k, hole in enumerate(self.holes))
+    def translation(self, to: str, names: Sequence[str]) -> str:
+        """The translation with what filled the holes, also translated, but for code and `names`."""
+        code = self.entry.code
+        filled = (hole if k in code or hole in names else _filling(hole, to) for k, hole in enumerate(self.holes))
         return self.entry.translation.format(*filled)
 
 
 @lru_cache(4096)
-def _translated(text: str, to: str) -> str:
+def _translated(text: str, to: str, names: tuple[str, ...] = ()) -> str:
     """A whole sentence, or several, one by one: by the entry that says most of it."""
     if text[:1].isspace():
         begins = len(text) - len(text.lstrip())
-        return text[:begins] + _translated(text[begins:], to)
+        return text[:begins] + _translated(text[begins:], to, names)
     if (found := _match(text, to)) is not None:
-        return found.translation(to)
+        return found.translation(to, names)
     first, *rest = _BETWEEN.split(text, maxsplit=1)
     begun = _match(first, to) if rest else None
     loose = _match(text, to, ("messages",), whole=False)
     if begun is not None and (loose is None or begun.entry.size >= loose.entry.size):
-        others = _translated(rest[0], to)
+        others = _translated(rest[0], to, names)
         if loose is None or begun.entry.size > loose.entry.size or others != rest[0]:
-            return begun.translation(to) + others
-    return text if loose is None or loose.entry.size < _VAGUE else loose.translation(to)
+            return begun.translation(to, names) + others
+    return text if loose is None or loose.entry.size < _VAGUE else loose.translation(to, names)
 
 
 def _filling(hole: str, to: str) -> str:
@@ -130,14 +143,16 @@ def _filling(hole: str, to: str) -> str:
         translated = _translated(text, to)
     else:
         found = _match(text, to, ("phrases",))
-        translated = text if found is None else found.translation(to)
+        translated = text if found is None else found.translation(to, ())
     return hole if translated == text else translated
 
 
-def _match(text: str, to: str, names: tuple[str, ...] = ("messages", "phrases"), whole: bool = True) -> _Match | None:
+def _match(
+    text: str, to: str, catalogues: tuple[str, ...] = ("messages", "phrases"), whole: bool = True
+) -> _Match | None:
     """The entry of the catalogues that says most of a text. `whole`: no hole is filled by the end of a sentence and more."""
     best: _Match | None = None
-    for name in names:
+    for name in catalogues:
         exact, entries = _catalogue(to, name)
         if text in exact:
             return _Match(exact[text], ())

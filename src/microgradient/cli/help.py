@@ -18,7 +18,8 @@ class Formatter(click.HelpFormatter):
 
     def write_heading(self, heading: str) -> None:
         """The name of a section."""
-        super().write_heading(translate(heading))
+        told = translate(f"{heading}:")
+        self.write(f"{'':>{self.current_indent}}{told}\n")
 
     def write_text(self, text: str) -> None:
         """A paragraph, or several."""

@@ -150,7 +150,8 @@ def _train(
         else:
             session.run(click.echo, examine=True)
     except InterruptedRunError as stop:
-        click.echo(f"{stop.message} All is saved; to go on: {session.resume_command()}", err=True)
+        go_on = session.resume_command()
+        click.echo(translate(f"{stop.message} All is saved; to go on: {go_on}", go_on), err=True)
         raise click.exceptions.Exit(130) from stop
 
 
@@ -165,7 +166,7 @@ def _watched(session: Any) -> None:
     try:
         session.run(click.echo, run.progress(show_progress), examine=True)
         run.end()
-        click.echo(f"{page.url} stays until Ctrl-C.")
+        click.echo(translate(f"{page.url} stays until Ctrl-C."))
         page.wait()
     finally:
         page.close()

@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 
 from ..errors import ArgumentError, DataError
+from ..language import translate
 from .paths import NamedPath
 from .terminal import printable
 
@@ -43,7 +44,7 @@ def predict(run: Path, inputs: tuple[str, ...], out: Path | None) -> None:
         click.echo(table.getvalue(), nl=False)
     else:
         write_atomically(out, table.getvalue().encode())
-        click.echo(f"{len(rows):,} rows in {out}")
+        click.echo(translate(f"{len(rows):,} rows in {out}", str(out)))
 
 
 @click.command("evaluate", short_help="Score a trained model on other data.")
@@ -95,7 +96,8 @@ def plot(run: Path, out: Path | None) -> None:
     found = plots.charts(run)
     if out is not None:
         write_atomically(out, drawn(partial(plots.draw, found=found), form, plots.size(found)))
-        click.echo(f"{len(found.panels) + bool(found.gradients) + len(found.weights):,} charts in {out}")
+        count = len(found.panels) + bool(found.gradients) + len(found.weights)
+        click.echo(translate(f"{count:,} charts in {out}", str(out)))
         return
     columns, colour = (
         shutil.get_terminal_size((100, 24)).columns,
@@ -107,7 +109,7 @@ def plot(run: Path, out: Path | None) -> None:
 
 def _tell(notes: Sequence[str]) -> None:
     for note in notes:
-        click.echo(f"Note: {printable(note)}", err=True)
+        click.echo(translate("Note: ") + printable(translate(note)), err=True)
 
 
 def _check_apart(out: Path, run: Path, inputs: Sequence[str]) -> None:

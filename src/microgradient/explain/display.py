@@ -19,11 +19,13 @@ import numpy as np
 
 from ..data.png import png
 from ..errors import GradientError
+from ..language import listed, of_page, translate
 from ..scalar import Value
 from ..tape import NOT_STORED, Node, last_backward
 from ..tensor import Tensor
 from . import markup
 from .derivation import mathml
+from .doctor.diagnosis import HEADINGS
 from .explanation import Why
 from .largest_paths import Paths
 from .render import largest, latex_name, norm, short
@@ -37,10 +39,6 @@ _ROWS = 100  # of a trace
 _DERIVED = 4  # paths that are written as a formula
 _FORMULA = 20_000  # characters of MathML
 _MODULES = 400  # of a tree
-_LEGEND = (
-    f"<span style='color:rgb{markup.ORANGE}'>■</span> positive <span style='color:rgb{markup.VIOLET}'>■</span> negative, "
-    "stronger by a symmetric logarithm"
-)
 
 
 def of_value(v: Value) -> markup.Bundle:
@@ -51,25 +49,28 @@ def of_value(v: Value) -> markup.Bundle:
         expression(v.op, parts, v.op.params) if v.op is not None else f"{v._op}({', '.join(parts)})" if parts else ""
     )
     none = type(v.grad) is int and v.grad == 0  # a sweep adds floats
-    grad = "no gradient has arrived yet" if none else markup.number(v.grad)
+    grad = translate("no gradient has arrived yet") if none else markup.number(v.grad)
     line = f"<b>{markup.text(name)}</b>{f' = {markup.text(formula)}' if formula else ''} = {markup.number(v.data)}"
     latex = f"{latex_name(name)} = {markup.latex(v.data)}" + (
         "" if none else rf",\quad \mathrm{{grad}} = {markup.latex(v.grad)}"
     )
     return markup.bundle(
-        repr(v), [markup.line(line), markup.line(f"gradient: {grad}", markup.DIM if none else "")], latex
+        repr(v), [markup.line(line), markup.line(translate(f"gradient: {grad}"), markup.DIM if none else "")], latex
     )
 
 
 def of_tensor(x: Tensor) -> markup.Bundle:
     """A tensor: its values and its gradient as numbers, or as heatmaps where they are many."""
     node = x.node
-    facts = [f"<b>tensor</b> {markup.shape(x.raw.shape)} {x.raw.dtype}", f"{x.raw.size:,} entries"][
-        : 1 + (x.raw.size > 1)
-    ]
-    if node is not None:
-        facts.append("requires a gradient" if node.op is None else f"computed by <b>{markup.text(node.op.name)}</b>")
-    parts = [_array(x.raw, "values")]
+    facts = [f"<b>{translate('tensor')}</b> {markup.shape(x.raw.shape)} {x.raw.dtype}"]
+    if x.raw.size > 1:
+        facts.append(translate(f"{x.raw.size:,} entries"))
+    if node is not None and node.op is None:
+        facts.append(translate("requires a gradient"))
+    elif node is not None and node.op is not None:
+        op = f"<b>{markup.text(node.op.name)}</b>"
+        facts.append(translate(f"computed by {op}", op))
+    parts = [_array(x.raw, translate("values"))]
     if node is not None:
         parts.append(_gradient(node))
     figures = markup.element("div", "".join(parts), "display:flex;flex-wrap:wrap;gap:8px 32px;align-items:flex-start")
@@ -82,8 +83,8 @@ def of_module(module: Any) -> markup.Bundle:
     total = _count(module)
     tree = _tree(module, type(module).__name__, 1, 0, max(total, 1), budget)
     left = sum(1 for _ in module.modules()) - _MODULES
-    cut = [markup.line(f"… {left:,} modules are folded or left out", markup.DIM)] if budget[0] < 0 else []
-    return markup.bundle(repr(module), [tree, *cut, markup.line(f"{total:,} parameters", markup.DIM)])
+    cut = [markup.line(translate(f"… {left:,} modules are folded or left out"), markup.DIM)] if budget[0] < 0 else []
+    return markup.bundle(repr(module), [tree, *cut, markup.line(translate(f"{total:,} parameters"), markup.DIM)])
 
 
 def of_why(found: Why) -> markup.Bundle:
@@ -93,32 +94,42 @@ def of_why(found: Why) -> markup.Bundle:
     rows, vias = [], Counter(e.via for e in found.edges)
     for e in found.edges:
         product = f"∂{found.of}/∂{e.via} {markup.plain(e.upstream)}"
-        product += f" through {e.op}" if e.local is None else f" × {markup.plain(e.local)}"
-        argument = f"as argument {e.argument + 1}" if vias[e.via] > 1 else ""
+        product += translate(f" through {e.op}", e.op) if e.local is None else f" × {markup.plain(e.local)}"
+        argument = translate(f"as argument {e.argument + 1}") if vias[e.via] > 1 else ""
         note = " ".join(filter(None, [e.layer, e.where, argument]))
         rows.append(
-            [f"via {e.via}", product, markup.contribution(e.contribution), markup.bar(e.contribution, size), note]
+            [
+                f"{translate('via')} {e.via}",
+                product,
+                markup.contribution(e.contribution),
+                markup.bar(e.contribution, size),
+                note,
+            ]
         )
     if found.more[0]:
         rows.append(
-            [f"and {found.more[0]:,} more", "", markup.contribution(found.more[1]), markup.bar(found.more[1], size), ""]
+            [
+                translate(f"and {found.more[0]:,} more"),
+                "",
+                markup.contribution(found.more[1]),
+                markup.bar(found.more[1], size),
+                "",
+            ]
         )
     check = found.check
-    told = (
-        check.note
-        if check.numeric is None
-        else f"central difference {markup.plain(check.numeric)} {'✓' if check.agrees else '✗'}"
-    )
+    told = translate(check.note)
+    if check.numeric is not None:
+        told = translate(f"central difference {markup.plain(check.numeric)} {'✓' if check.agrees else '✗'}")
     notes = list(dict.fromkeys(f"{e.via.partition('[')[0]} = {e.formula}" for e in found.edges))[:3]
-    notes += list(dict.fromkeys(e.rule for e in found.edges))[:3]
+    notes += [translate(rule) for rule in list(dict.fromkeys(e.rule for e in found.edges))[:3]]
     lines = [markup.headline(found.of, found.name, found.gradient, f"{found.name} = {markup.plain(found.value)}")]
-    lines += [markup.table(["path", "upstream × local", "contribution", "", "where"], rows)] if rows else []
-    lines += [_array(found.gradient, "gradient")] if whole else []
+    lines += [_table(["path", "upstream × local", "contribution", "", "where"], rows)] if rows else []
+    lines += [_array(found.gradient, translate("gradient"))] if whole else []
     if len(found.edges) <= _DERIVED:
         formula = mathml(found).replace("<mtd>", "<mtd style='text-align:left'>")
         lines.append(markup.element("div", formula, "width:fit-content;margin:8px 0;font-size:16px"))
-    notes += [f"by {along}: {largest(sums)}" for along, sums in found.groups]
-    notes += [f"{subject}: {text}" for subject, text in found.notes if text]
+    notes += [_remark("by", f"{translate(along)}{translate(': ')}{largest(sums)}") for along, sums in found.groups]
+    notes += [_remark(subject, text, ": ") for subject, text in found.notes if text]
     lines += [markup.line(html.escape(text), markup.DIM) for text in [*notes, told] if text]
     return markup.bundle(repr(found), lines, found.latex())
 
@@ -130,18 +141,18 @@ def of_update(found: Update) -> markup.Bundle:
     for term in found.terms:
         product = f"{markup.plain(term.coefficient)} × {term.symbol} {markup.plain(term.value)}"
         bar = markup.bar(term.contribution, size)
-        rows.append([term.kind, product, markup.contribution(term.contribution), bar, term.formula])
-    which = f", step {found.step}" if found.step is not None else ""
-    told = f"{found.name} = {markup.plain(found.before)} → {markup.plain(found.after)}, {found.optimizer}{which}"
+        rows.append([translate(term.kind), product, markup.contribution(term.contribution), bar, term.formula])
+    told = f"{found.name} = {markup.plain(found.before)} → {markup.plain(found.after)}, {found.optimizer}"
+    told += translate(f", step {found.step}") if found.step is not None else ""
     change = markup.colored(found.change) if not np.ndim(found.change) else markup.text(markup.plain(found.change))
     beside = f"<span style='{markup.DIM};padding-left:24px'>{markup.text(told)}</span>"
     lines = [markup.line(f"<b>{markup.text(found.symbol)}</b> = {change} {beside}")]
-    lines += [markup.table(["from", "coefficient × value", "contribution", "", "coefficient"], rows)] if rows else []
-    lines += [_array(found.change, "change")] if np.ndim(found.change) else []
+    lines += [_table(["from", "coefficient × value", "contribution", "", "coefficient"], rows)] if rows else []
+    lines += [_array(found.change, translate("change"))] if np.ndim(found.change) else []
     formula = found.mathml().replace("<mtd>", "<mtd style='text-align:left'>")
     if len(formula) < _FORMULA:
         lines.append(markup.element("div", formula, "width:fit-content;margin:8px 0;font-size:16px"))
-    lines += [markup.line(markup.text(f"{subject}: {text}"), markup.DIM) for subject, text in remarks_of(found)]
+    lines += [markup.line(markup.text(_remark(subject, text, ": ")), markup.DIM) for subject, text in remarks_of(found)]
     return markup.bundle(repr(found), lines, found.latex())
 
 
@@ -154,15 +165,21 @@ def of_paths(found: Paths) -> markup.Bundle:
         for name, p in zip(found.in_lines(), found.paths, strict=True)
     ]
     if left:
-        rows.append([markup.contribution(found.rest), markup.bar(found.rest, size), f"{markup.counted(left)} more"])
-    told = f"{markup.counted(found.count)} path{'s' * (found.count != 1)} from {found.of}"
+        rows.append(
+            [markup.contribution(found.rest), markup.bar(found.rest, size), translate(f"{markup.counted(left)} more")]
+        )
+    told = translate(
+        f"1 path from {found.of}" if found.count == 1 else f"{markup.counted(found.count)} paths from {found.of}",
+        found.of,
+    )
     lines = [markup.headline(found.of, found.name, found.total, told)]
-    lines += [markup.table(["contribution", "", "path"], rows)] if rows else []
-    lines += [markup.line(markup.text(f"muted: {edge}"), markup.DIM) for edge in found.muted]
+    lines += [_table(["contribution", "", "path"], rows)] if rows else []
+    lines += [markup.line(markup.text(translate(f"muted: {edge}", edge)), markup.DIM) for edge in found.muted]
     if found.muted:
-        lines.append(markup.line(markup.text(f"with it: {markup.plain(found.gradient)}"), markup.DIM))
+        lines.append(markup.line(markup.text(translate(f"with it: {markup.plain(found.gradient)}")), markup.DIM))
     if left and not found.exact:
-        lines.append(markup.line("Arrays are on the way: larger paths may be among the others.", markup.DIM))
+        told = translate("Arrays are on the way: larger paths may be among the others.")
+        lines.append(markup.line(told, markup.DIM))
     return markup.bundle(repr(found), lines, found.latex())
 
 
@@ -174,7 +191,7 @@ def of_trace(trace: Any) -> markup.Bundle:
     rows = []
     for k, node in enumerate(shown):
         if k == _ROWS // 2 and len(nodes) > _ROWS:
-            rows.append([f"… {len(nodes) - _ROWS:,} more", "", "", "", ""])
+            rows.append([translate(f"… {len(nodes) - _ROWS:,} more"), "", "", "", ""])
         step = trace.steps[node]
         formula = expression(node.op, ["…"] * len(node.parents), node.params)
         name = formula if sweep is None else f"{sweep.names[node]} = {sweep.formula(node)}"
@@ -183,8 +200,8 @@ def of_trace(trace: Any) -> markup.Bundle:
             [name, markup.brief(step.value), "" if g is None else markup.brief(g), trace.layer_path(node), step.where]
         )
     gradient = "gradient" if sweep is None else f"∂{sweep.names[sweep.root]}/∂"
-    lines = [markup.line(f"<b>trace</b> of {len(trace.steps):,} operations")]
-    lines += [markup.table(["operation", "value", gradient, "layer", "where"], rows)] if rows else []
+    lines = [markup.line(translate(f"<b>trace</b> of {len(trace.steps):,} operations"))]
+    lines += [_table(["operation", "value", gradient, "layer", "where"], rows)] if rows else []
     return markup.bundle(repr(trace), lines)
 
 
@@ -193,11 +210,15 @@ def of_diagnosis(found: Any) -> markup.Bundle:
     lines = [] if found.findings else [markup.line(markup.text(found.text()))]
     for finding in found.findings:
         lines.append(
-            markup.line(f"<b>{markup.text(finding.rule)}</b> · {markup.text(finding.subject)}", "margin-top:8px")
+            markup.line(
+                f"<b>{markup.text(translate(finding.rule))}</b> · {markup.text(finding.subject)}", "margin-top:8px"
+            )
         )
         rows = [("evidence", finding.evidence), ("cause", finding.cause), ("change", finding.change)]
         told = "".join(
-            markup.line(f"<span style='{markup.DIM}'>{name}</span> {html.escape(text)}") for name, text in rows if text
+            markup.line(f"<span style='{markup.DIM}'>{translate(name)}</span> {html.escape(translate(text))}")
+            for name, text in rows
+            if text
         )
         code = (
             markup.element("pre", html.escape(finding.code), "margin:4px 0;color:inherit;background:none")
@@ -206,20 +227,31 @@ def of_diagnosis(found: Any) -> markup.Bundle:
         )
         lines.append(markup.element("div", told + code, "margin-left:16px"))
     if found.hidden:
-        others = "; ".join(f"{finding.rule} ({finding.subject})" for finding in found.hidden)
-        lines.append(markup.line(html.escape(f"this explains too: {others}"), markup.DIM))
+        others = "; ".join(f"{translate(finding.rule)} ({finding.subject})" for finding in found.hidden)
+        lines.append(markup.line(html.escape(translate("this explains too: ") + others), markup.DIM))
     lines.append(_layers(found.layers) if found.layers else "")
     return markup.bundle(found.text(), lines)
 
 
 def _layers(layers: Sequence[Any]) -> str:
-    head = ["layer", "signal", "gain", "gradient", "gain", "share", "dead", "saturated", "update"]
     rows = []
     for k in layers[:_ROWS]:
         numbers = k.signal, k.gain, k.gradient, k.gradient_gain, k.share, k.dead, k.saturated, k.update_ratio
         rows.append([f"{k.name} {k.kind}", *("–" if x is None else f"{x:.3g}".replace("-", "−") for x in numbers)])
-    more = [markup.line(f"… {len(layers) - _ROWS:,} more layers", markup.DIM)] if len(layers) > _ROWS else []
-    return "".join([markup.table(head, rows), *more])
+    left = len(layers) - _ROWS
+    more = [markup.line(translate(f"… {left:,} more layers"), markup.DIM)] if left > 0 else []
+    return "".join([_table([name for name in HEADINGS if name != "kind"], rows), *more])
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table, with the headings that the page has, too."""
+    told = of_page()
+    return markup.table([told.get(name) or translate(name) for name in head], rows)
+
+
+def _remark(subject: str, text: str, between: str = " ") -> str:
+    """What is told below a table: about what, and then what."""
+    return f"{translate(subject)}{translate(between)}{translate(text)}"
 
 
 # --------------------------------------------------------------------------------------------------------------- arrays
@@ -228,11 +260,11 @@ def _layers(layers: Sequence[Any]) -> str:
 def _gradient(node: Node) -> str:
     grad = node.grad
     if grad is NOT_STORED:
-        return markup.line(
-            "gradient: not stored for what is computed on the way, but by keep_grad() or a trace",
-            markup.DIM,
-        )
-    return markup.line("gradient: not computed yet", markup.DIM) if grad is None else _array(grad.raw, "gradient")
+        told = translate("gradient: not stored for what is computed on the way, but by keep_grad() or a trace")
+        return markup.line(told, markup.DIM)
+    if grad is None:
+        return markup.line(translate("gradient: not computed yet"), markup.DIM)
+    return _array(grad.raw, translate("gradient"))
 
 
 def _array(a: Any, title: str) -> str:
@@ -242,39 +274,39 @@ def _array(a: Any, title: str) -> str:
         return markup.line(f"{title}: {markup.text(short(a) if a.dtype.kind != 'O' else str(a.dtype))}")
     told = [title]
     if a.dtype.kind == "c":
-        a, told = np.abs(a), [f"{title}, absolute values"]
+        a, told = np.abs(a), [translate(f"{title}, absolute values")]
     if not a.size:
-        return markup.line(f"{told[0]}: no entries")
+        return markup.line(translate(f"{told[0]}: no entries"))
     values = a.astype(np.float64)
     if not a.ndim:
         return markup.line(f"{told[0]}: {markup.number(values)}")
     grid = values.reshape(-1, values.shape[-1])
     few = grid.size <= _NUMBERS and grid.shape[1] <= 12
     if values.ndim > 2 and few:
-        told.append(f"rows are axes {', '.join(map(str, range(values.ndim - 1)))}")
+        told.append(translate(f"rows are axes {', '.join(map(str, range(values.ndim - 1)))}"))
     elif values.ndim > 2:
         grid = _tiles(values, told)
     picture = _numbers(grid) if few else _heatmap(grid, told)
-    caption = f"{'; '.join(told)}<br>{_statistics(values)}" + ("" if few else f"<br>{_LEGEND}")
+    caption = f"{'; '.join(told)}<br>{_statistics(values)}" + ("" if few else f"<br>{_legend()}")
     return markup.element(
         "figure", picture + markup.element("figcaption", caption, markup.DIM), "margin:4px 0;max-width:min(100%,440px)"
     )
 
 
+def _legend() -> str:
+    positive, negative = (f"<span style='color:rgb{colour}'>■</span>" for colour in (markup.ORANGE, markup.VIOLET))
+    return translate(f"{positive} positive {negative} negative, stronger by a symmetric logarithm", positive, negative)
+
+
 def _statistics(values: Any) -> str:
     finite = values[np.isfinite(values)]
     told = [f"{np.sum(np.isnan(values)):,} NaN"] if np.any(np.isnan(values)) else []
-    told += [f"{np.sum(np.isinf(values)):,} infinite"] if np.any(np.isinf(values)) else []
+    told += [translate(f"{np.sum(np.isinf(values)):,} infinite")] if np.any(np.isinf(values)) else []
     if not finite.size:
-        return ", ".join(told)
+        return listed(told)
     with np.errstate(over="ignore"):
-        told = [
-            f"{markup.number(finite.min())} to {markup.number(finite.max())}",
-            f"mean {markup.number(np.mean(finite))}",
-            f"norm {markup.number(norm(finite))}",
-            *told,
-        ]
-    return ", ".join(told)
+        low, high, mean, size = map(markup.number, (finite.min(), finite.max(), np.mean(finite), norm(finite)))
+    return listed([translate(f"{low} to {high}, mean {mean}, norm {size}"), *told])
 
 
 def _numbers(grid: Any) -> str:
@@ -300,7 +332,7 @@ def _tiles(values: Any, told: list[str]) -> Any:
     sheet = np.zeros((down * across, high + 1, wide + 1))
     sheet[:count, :high, :wide] = matrices
     if count > 1:
-        told.append(f"{count:,} matrices of the last two axes, {across} in a row")
+        told.append(translate(f"{count:,} matrices of the last two axes, {across} in a row"))
     joined = (
         sheet.reshape(down, across, high + 1, wide + 1).swapaxes(1, 2).reshape(down * (high + 1), across * (wide + 1))
     )
@@ -314,14 +346,16 @@ def _heatmap(grid: Any, told: list[str]) -> str:
     if rows > 1 or columns > 1:
         before, grid = grid.shape, largest_of_blocks(grid, rows, columns)
         told.append(
-            f"{before[0]:,} × {before[1]:,} drawn as {grid.shape[0]} × {grid.shape[1]}: of each {rows} × {columns} the entry of "
-            "the largest magnitude"
+            translate(
+                f"{before[0]:,} × {before[1]:,} drawn as {grid.shape[0]} × {grid.shape[1]}: of each {rows} × {columns} the "
+                "entry of the largest magnitude"
+            )
         )
     if not np.all(np.isfinite(grid)):
-        told.append("hatched: not finite")
+        told.append(translate("hatched: not finite"))
     size = max(1, min(12, 288 // max(grid.shape)))
     height, width = (max(n * size, 12) for n in grid.shape)
-    alt = f"heatmap of {grid.shape[0]} rows and {grid.shape[1]} columns, {told_of_all}"
+    alt = translate(f"heatmap of {grid.shape[0]} rows and {grid.shape[1]} columns, {told_of_all}")
     source = "data:image/png;base64," + base64.b64encode(png(_pixels(grid))).decode()
     style = f"width:{width}px;height:{height}px;image-rendering:pixelated;outline:1px solid rgba(128,128,128,.4);max-width:none"
     return f'<img src="{source}" alt="{markup.text(alt)}" style="{style}">'
@@ -373,7 +407,9 @@ def _tree(module: Any, name: str, times: int, depth: int, total: int, budget: li
         return ""
     kind, extra = type(module).__name__, module.extra_repr()
     own = [f"{key} {markup.shape(p.raw.shape)}" for key, p in module.named_parameters(recurse=False)]
-    own += [f"{key} {markup.shape(b.raw.shape)} (buffer)" for key, b in module.named_buffers(recurse=False)]
+    own += [
+        f"{key} {markup.shape(b.raw.shape)} ({translate('buffer')})" for key, b in module.named_buffers(recurse=False)
+    ]
     count = _count(module)
     told = f"<b>{markup.text(name)}</b>" + (f" <b>×{times}</b>" if times > 1 else "")
     told += f" {markup.text(kind)}{markup.text(f'({extra})') if extra else ''}" if name != kind or extra else ""

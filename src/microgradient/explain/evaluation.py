@@ -9,7 +9,8 @@ import shutil
 from typing import Any
 
 from ..errors import GradientError
-from .render import columns, number, short, width
+from ..language import translate
+from .render import columns, cropped, number, short, width
 from .sweep import Sweep
 
 _LONGEST = 200  # rows of each half; of more, the first and the last hundred are shown
@@ -36,15 +37,17 @@ def evaluation_trace(sweep: Sweep) -> str:
         if use.op.kind == "pointwise" and use.node.shape == use.parent.shape == ():
             part = f"{names[use.node]}: {number(use.upstream)} × {number(sweep.local(use))}"
         else:
-            part = f"via {names[use.node]} ({use.op.symbol or use.op.name})"
+            via, op = names[use.node], use.op.symbol or use.op.name
+            part = translate(f"via {via} ({op})", via, op)
         parts.setdefault(use.parent, []).append(part)
     backward: list[Row] = []
     for node in reversed(shown):
         into, adjoint = parts.get(node, []), sweep.adjoints.get(node)
-        text = " + ".join(into[:_PARTS]) + (f" + {len(into) - _PARTS:,} more" if len(into) > _PARTS else "")
+        text = " + ".join(into[:_PARTS])
+        text += translate(f" + {len(into) - _PARTS:,} more") if len(into) > _PARTS else ""
         told = "0.0" if adjoint is None else short(adjoint)
         backward.append((f"∂{root}/∂{names[node]}", f" = {text}" if text else "", told))
-    return "\n".join(["forward ↓", *_table(forward), "backward ↑", *_table(backward)])
+    return "\n".join([translate("forward ↓"), *_table(forward), translate("backward ↑"), *_table(backward)])
 
 
 def _table(rows: list[Row]) -> list[str]:
@@ -53,10 +56,10 @@ def _table(rows: list[Row]) -> list[str]:
     kept = rows[: _LONGEST // 2] + rows[-_LONGEST // 2 :] if cut else rows
     room = shutil.get_terminal_size((120, 24)).columns - 5 - sum(max(width(row[i]) for row in kept) for i in (0, 2))
     kept = [
-        (name, text if width(text) <= room else text[: max(room, 20) - 1] + "…", value) for name, text, value in kept
+        (name, "".join(piece for piece, _ in cropped([(text, "")], max(room, 20))), value) for name, text, value in kept
     ]
     arrays = any(value.startswith(("(", "[")) for _, _, value in kept)  # descriptions, aligned to the left
     lines = [f"  {name}{text} = {value}".rstrip() for name, text, value in columns(kept, right=() if arrays else (2,))]
     if cut:
-        lines.insert(_LONGEST // 2, f"  … {total - _LONGEST:,} more")
+        lines.insert(_LONGEST // 2, "  " + translate(f"… {total - _LONGEST:,} more"))
     return lines

@@ -26,7 +26,7 @@ from .render import (
     short,
     shown,
     sign_style,
-    width,
+    subject,
 )
 
 if TYPE_CHECKING:
@@ -192,30 +192,24 @@ def _lines(why: Why) -> list[Line]:
     if count:
         told = short(total) if np.ndim(total) else number(total, sign=True)
         found.append([("  " + translate(f"and {count:,} more: "), ""), (told, "bold")])
-    remarks = [("by", f"{along}: {largest(sums)}", "") for along, sums in why.groups]
+    remarks = [("by", f"{translate(along)}{translate(': ')}{largest(sums)}", "") for along, sums in why.groups]
     formulas = dict.fromkeys(f"{e.via.partition('[')[0]} = {e.formula}" for e in why.edges if _numbered(e.via))
     remarks += [("where", text, "italic") for text in list(formulas)[:3]]
     remarks += [("rule", text, "italic") for text in list(dict.fromkeys(e.rule for e in why.edges))[:3]]
-    remarks += [(subject, text, "") for subject, text in why.notes]
-    found += [[_subject(subject), (translate(text), style)] for subject, text, style in remarks if text]
-    return [*found, [_subject("check"), *_checked(why, whole)]]
-
-
-def _subject(english: str) -> tuple[str, str]:
-    """What a line is about, in the first column."""
-    told = translate(english)
-    return "  " + told + " " * max(1, 8 - width(told)), "dim"
+    remarks += [(about, text, "") for about, text in why.notes]
+    found += [[subject(about), (translate(text), style)] for about, text, style in remarks if text]
+    return [*found, [subject("check"), *_checked(why, whole)]]
 
 
 def _headline(why: Why) -> Line:
     if why.name == why.of:
         uses = translate("where every backward pass starts")
     elif not why.paths:
-        uses = translate(f"{why.of} does not depend on it")
+        uses = translate(f"{why.of} does not depend on it", why.of)
     elif why.paths == 1:
-        uses = translate(f"{base(why.name)} used 1×")
+        uses = translate(f"{base(why.name)} used 1×", base(why.name))
     else:
-        uses = translate(f"{base(why.name)} used {why.paths:,}× → {why.paths:,} paths, added")
+        uses = translate(f"{base(why.name)} used {why.paths:,}× → {why.paths:,} paths, added", base(why.name))
     told = [uses, _common(e.layer for e in why.edges), why.where or _common(e.where for e in why.edges)]
     line = [(f"∂{why.of}/∂{why.name} = ", "bold"), (short(why.gradient), "bold yellow")]
     line.append((f"     {why.name} = {short(why.value)}", ""))

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentTypeError, GradientError, OutOfRangeError
+from ..language import translate
 from ..scalar import Value
 from ..tape import Node
 from ..tensor import Tensor
@@ -32,6 +33,7 @@ from .render import (
     short,
     shown,
     sign_style,
+    subject,
 )
 from .sweep import Sweep, Use
 from .why import Index, edge_of, question
@@ -259,7 +261,7 @@ def _runs(chain: Sequence[Use], sweep: Sweep) -> list[tuple[str, list[str]]]:
     for use in chain:
         layer, name = sweep.recording.layer_path(use.node), sweep.names[use.node]
         if use.node.parents.count(use.parent) > 1:
-            name += f", argument {use.argument + 1}"
+            name += translate(f", argument {use.argument + 1}")
         if layer and found and found[-1][0] == layer:
             found[-1][1].append(name)
         else:
@@ -300,9 +302,12 @@ def counted(n: int) -> str:
 def _lines(found: Paths) -> list[Line]:
     left = found.count - len(found.paths)
     of, x = found.of, found.name
-    told = f"{counted(found.count)} path{'s' * (found.count != 1)} from {of} to {x}" + ", added" * (found.count > 1)
     if not found.count:
-        told = f"no path leads from {of} to {x}"
+        told = translate(f"no path leads from {of} to {x}", of, x)
+    elif found.count == 1:
+        told = translate(f"1 path from {of} to {x}", of, x)
+    else:
+        told = translate(f"{counted(found.count)} paths from {of} to {x}, added", of, x)
     lines: list[Line] = [[(f"∂{of}/∂{x} = ", "bold"), (short(found.total), "bold yellow"), (f"     {told}", "")]]
     names = found.in_lines()
     rows = [
@@ -314,13 +319,14 @@ def _lines(found: Paths) -> list[Line]:
         line: Line = [("  ", ""), (name, "bold"), ("  ", ""), (product, "cyan"), (equals, "dim"), (contribution, "")]
         lines.append([*line, (f"  {sign}", sign_style(sign))])
     if left:
-        lines.append([(f"  and {counted(left)} more: ", ""), (_signed(found.rest), "bold")])
+        lines.append([("  " + translate(f"and {counted(left)} more: "), ""), (_signed(found.rest), "bold")])
     for edge in found.muted:
-        lines.append([("  muted   ", "dim"), (edge, "")])
+        lines.append([subject("muted"), (edge, "")])
     if found.muted:
-        lines.append([("  with it ", "dim"), (f"∂{of}/∂{x} = {short(found.gradient)}", "")])
+        lines.append([subject("with it"), (f"∂{of}/∂{x} = {short(found.gradient)}", "")])
     if not found.exact and left:
-        lines.append([("  beam    ", "dim"), ("larger ones may be among the others: arrays were on the way", "dim")])
+        told = translate("larger ones may be among the others: arrays were on the way")
+        lines.append([subject("beam"), (told, "dim")])
     return lines
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..language import translate
 from .render import brief as brief_text
 from .render import latex_number, norm, short
 from .render import number as number_text
@@ -130,8 +131,8 @@ def brief(x: Any) -> str:
 
 
 def shape(shape: Sequence[int]) -> str:
-    return " × ".join(f"{n:,}" for n in shape) if shape else "scalar"
+    return " × ".join(f"{n:,}" for n in shape) if shape else translate("scalar")
 
 
 def counted(n: int) -> str:
-    return f"{n:,}" if n < 10**15 else "more than 10¹⁵"
+    return f"{n:,}" if n < 10**15 else translate("more than 10¹⁵")

@@ -131,6 +131,12 @@ def sign_style(sign: str) -> str:
     return {"▲": "green", "▼": "red"}.get(sign, "dim")
 
 
+def subject(english: str) -> tuple[str, str]:
+    """What a line is about, in the first column."""
+    told = translate(english)
+    return "  " + told + " " * max(1, 8 - width(told)), "dim"
+
+
 def columns(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[list[str]]:
     """The cells padded so that they align; the columns numbered in `right` to the right."""
     widths = [max(width(row[i]) for row in rows) for i in range(len(rows[0]))] if rows else []

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentTypeError, GradientError
+from ..language import translate
 from ..scalar import Value
 from ..tape import Node
 from ..tensor import Tensor
@@ -65,7 +66,7 @@ def step(loss: Value | Tensor | None = None) -> None:
     cut = total > _PRINTED
     for at in [*range(_PRINTED // 2), *range(total - _PRINTED // 2, total)] if cut else range(total):
         if cut and at == total - _PRINTED // 2:
-            print(f"… {total - _PRINTED:,} more")
+            print(translate(f"… {total - _PRINTED:,} more"))
         print(shown(walk.card(at)))
 
 
@@ -108,12 +109,12 @@ class Walk:
         self._made = {node: 1 + k for k, node in enumerate(self.forward)}
 
     def title(self, at: int) -> str:
-        """`evaluation 2 of 5`."""
+        """`evaluation 2`."""
         if at == 0:
-            return "given"
+            return translate("given")
         if at < self.turn:
-            return f"evaluation {at}"
-        return f"sweep {at - self.turn + 1}"
+            return translate(f"evaluation {at}")
+        return translate(f"sweep {at - self.turn + 1}")
 
     def find(self, name: str, at: int) -> int | None:
         """The step that computes a node of that name or, in the sweep, the last one in which it gets something."""
@@ -142,20 +143,22 @@ class Walk:
 
     def card(self, at: int) -> list[Line]:
         """A step, told with its numbers."""
-        title: Line = [(f"{self.title(at):<14}", "bold")]
+        title: Line = [(columns([[self.title(at)], [" " * 14]])[0][0], "bold")]
         where: Line = [(f"     {told}", "dim")] if (told := self.where(at)) else []
         if at == 0:
             parts = [f"{self.sweep.names[n]} = {brief(self.sweep.value(n))}" for n in self.given]
-            more = f", and {len(parts) - 8:,} more" if len(parts) > 8 else ""
+            more = translate(f", and {len(parts) - 8:,} more") if len(parts) > 8 else ""
             return [[*title, (", ".join(parts[:8]) + more, "")]]
         if at < self.turn:
             return [[*title, *self._evaluated(self.forward[at - 1]), *where]]
         node = self.backward[at - self.turn]
-        formula = self.sweep.formula(node)
-        head: Line = [*title, (f"∂{self.of}/∂{self.sweep.names[node]}", "bold"), (" = ", "dim")]
+        name, formula = self.sweep.names[node], self.sweep.formula(node)
+        head: Line = [*title, (f"∂{self.of}/∂{name}", "bold"), (" = ", "dim")]
         arrived = next(iter(self.uses[node])).upstream
-        head += [(brief(arrived), "cyan"), (f" goes through {self.sweep.names[node]} = {formula}", ""), *where]
-        return [head, *self._sent(node, at), [("  rule   ", "dim"), (sentence(node.op), "italic")]]
+        through = translate(f" goes through {name} = {formula}", name, formula)
+        head += [(brief(arrived), "cyan"), (through, ""), *where]
+        rule: Line = [(f"  {translate('rule')}   ", "dim"), (translate(sentence(node.op)), "italic")]
+        return [head, *self._sent(node, at), rule]
 
     def _evaluated(self, node: Node) -> Line:
         name, formula = self.sweep.names[node], self.sweep.formula(node)
@@ -177,18 +180,21 @@ class Walk:
         rows = []
         for use in self.uses[node]:
             total, left = self.arrived(use.parent, at)
-            told = f"∂{self.of}/∂{self.sweep.names[use.parent]}"
+            name = self.sweep.names[use.parent]
+            adjoint = f"∂{self.of}/∂{name}"
             if self._expected[use.parent] == 1:
-                told = f"all of {told}"
+                told = translate(f"all of {adjoint}", adjoint)
+            elif left:
+                told = translate(f"{adjoint} = {brief(total)} so far, {left:,} more to come", adjoint)
             else:
-                told += f" = {brief(total)}" + (f" so far, {left:,} more to come" if left else ", complete")
-            upstream, by, local = "", f"through {use.op.name}", ""
+                told = translate(f"{adjoint} = {brief(total)}, complete", adjoint)
+            upstream, by, local = "", translate(f" through {use.op.name}", use.op.name).lstrip(), ""
             if use.op.kind == "pointwise" and not use.parent.shape and not use.node.shape:
                 upstream, by, local = brief(use.upstream), " × ", brief(self.sweep.local(use))
             array = isinstance(use.contribution, tuple) or np.ndim(use.contribution)
             sent = brief(use.contribution) if array else number(use.contribution, sign=True)
             cells = [
-                f"to {self.sweep.names[use.parent]}  ",
+                f"{translate('to')} {name}  ",
                 upstream,
                 by,
                 local,
@@ -227,14 +233,15 @@ def screen(walk: Walk, state: State, wide: int, high: int) -> list[Line]:
     done = round((wide - 1) * at / walk.last) if walk.last else 0
     turn = round((wide - 1) * (walk.turn - 0.5) / walk.last) if walk.last else 0
     bar = "".join("●" if k == done else "┼" if k == turn else "━" if k < done else "─" for k in range(wide))
-    place = f"step {at} of {walk.last}   {'evaluation ↓' if at < walk.turn else 'backward ↑'}"
+    place = translate(f"step {at} of {walk.last}")
+    place += "   " + translate("evaluation ↓" if at < walk.turn else "backward ↑")
     top: list[Line] = [[(place, "bold")], [(bar, "dim")], []]
     card = walk.card(at)
     foot = [_footer(state)]
     room = high - len(top) - len(foot)
     most = max(room - 4 if room > 8 else room, 1)
     if len(card) > most:
-        card = [*card[: most - 1], [(f"  … {len(card) - most + 1} more lines", "dim")]]
+        card = [*card[: most - 1], [("  " + translate(f"… {len(card) - most + 1} more lines"), "dim")]]
     table = _table(walk, state, max(room - len(card) - 1, 0), wide)
     lines = [*top, *card, [], *table]
     lines = lines[: high - 1]
@@ -248,7 +255,10 @@ def _table(walk: Walk, state: State, rows: int, wide: int) -> list[Line]:
     middle = nodes.index(now) if now in nodes else 0
     start = max(0, min(middle - rows // 2, len(nodes) - (rows - 1)))
     kept = nodes[start : start + max(rows - 1, 0)]
-    table = [["", "", "value", f"∂{walk.of}/∂" if at >= walk.turn else ""], *(walk.row(node, at) for node in kept)]
+    table = [
+        ["", "", translate("value"), f"∂{walk.of}/∂" if at >= walk.turn else ""],
+        *(walk.row(node, at) for node in kept),
+    ]
     narrow = [
         [cut(name, _NAME), cut(f" = {formula}", _FORMULA) if formula else "", f"   {value}", f"   {adjoint}"]
         for name, formula, value, adjoint in table
@@ -267,8 +277,8 @@ def _table(walk: Walk, state: State, rows: int, wide: int) -> list[Line]:
 
 def _footer(state: State) -> Line:
     if state.typed is not None:
-        return [("go to (number or name): ", "bold"), (state.typed, ""), ("▏", "dim")]
-    keys = "→ ← a step   ↓ ↑ ten   Home End   g go to   q quit"
+        return [(translate("go to (number or name): "), "bold"), (state.typed, ""), ("▏", "dim")]
+    keys = translate("→ ← a step   ↓ ↑ ten   Home End   g go to   q quit")
     return [(f"{state.told}   ", "bold yellow"), (keys, "dim")] if state.told else [(keys, "dim")]
 
 
@@ -300,7 +310,7 @@ def _typed(walk: Walk, state: State, key: str) -> State | None:
     if text.isdecimal():
         return State(min(int(text), walk.last))
     found = walk.find(text, state.at)
-    return State(state.at, told=f"Nothing is called {text}.") if found is None else State(found)
+    return State(state.at, told=translate(f"Nothing is called {text}.", text)) if found is None else State(found)
 
 
 def cut(text: str, columns: int) -> str:

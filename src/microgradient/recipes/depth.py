@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .. import nn, optim
 from ..data.datasets import load_digits
 from ..data.split import split
+from ..language import listed, translate
 from ..nn.functional import cross_entropy, relu, sigmoid, tanh
 from ..tape import enable_grad
 from ..tensor import Tensor
@@ -143,8 +144,8 @@ class Depth(Recipe):
         lines = []
         for when, norms in (("before training", self.first_norms), ("after it", self._norms_now())):
             some = range(0, len(norms), max(1, len(norms) // 5))
-            shown = ", ".join(f"layer {i + 1} {norms[i]:.1e}" for i in some)
-            lines.append(f"norms of the gradients {when}: {shown}, layer {len(norms)} {norms[-1]:.1e}")
+            shown = listed(f"layer {i + 1} {norms[i]:.1e}" for i in [*some, len(norms) - 1])
+            lines.append(translate(f"norms of the gradients {when}: {shown}"))
         return lines
 
     def pictures(self) -> Mapping[str, Callable[[Any], None]]:

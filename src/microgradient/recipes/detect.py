@@ -20,6 +20,7 @@ from ..data.pictures import read_sizes, resized
 from ..data.scenes import SIDE, compose
 from ..data.split import split
 from ..errors import DataError
+from ..language import translate
 from ..nn.functional import interpolate, relu
 from ..tensor import Tensor
 from ..train.inputs import as_arrays
@@ -190,8 +191,10 @@ class Detect(Recipe):
         return compose(self.digits[part], self.labels[part], count, draw)
 
     def description(self) -> list[str]:
-        return [f"new pictures of {len(self.training):,} digits to learn from, {_VALIDATION} to choose the epoch, {_TEST} of "
-                f"{len(self.test_digits):,} other digits held out"]  # fmt: skip
+        return [translate(
+            f"new pictures of {len(self.training):,} digits to learn from, {_VALIDATION} to choose the epoch, {_TEST} of "
+            f"{len(self.test_digits):,} other digits held out"
+        )]  # fmt: skip
 
     def pictures(self) -> Mapping[str, Callable[[Any], None]]:
         return {"boxes": lambda figure: draw_boxes(figure, self.test[0][:12], self.predictor.found(self.test[0][:12]))}

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .. import nn, random
 from ..data.datasets import load_digits
 from ..data.split import split
+from ..language import listed, translate
 from ..nn.functional import cross_entropy
 from ..tensor import Tensor
 from ..train.options import Options
@@ -93,18 +94,20 @@ class Digits(Recipe):
         return {"model": self.options.model, "classes": classes, "shape": [8, 8], "white": 16}
 
     def description(self) -> list[str]:
-        return [f"{self.train_size:,} pictures of 8 × 8 pixels to learn from, {len(self.test):,} held out"]
+        return [translate(f"{self.train_size:,} pictures of 8 × 8 pixels to learn from, {len(self.test):,} held out")]
 
     def report(self) -> list[str]:
         guesses = self.predictor.logits(self.images[self.test]).argmax(axis=1)
         truth = self.labels[self.test]
         wrong = Counter(zip(truth[guesses != truth].tolist(), guesses[guesses != truth].tolist(), strict=True))
-        lines = [f"{int((guesses == truth).sum())} of {len(truth)} held-out digits right"]
+        line = translate(f"{int((guesses == truth).sum())} of {len(truth)} held-out digits right")
         if wrong:
-            said = (f"{true} as {guess}" + (f" ({count} times)" if count > 1 else "")
-                    for (true, guess), count in wrong.most_common(5))  # fmt: skip
-            lines[0] += ", mistaken most: " + ", ".join(said)
-        return lines
+            line += translate(", mistaken most: ")
+            line += listed(
+                f"{true} {translate('as')} {guess}" + (translate(f" ({count} times)") if count > 1 else "")
+                for (true, guess), count in wrong.most_common(5)
+            )
+        return [line]
 
     def pictures(self) -> Mapping[str, Callable[[Any], None]]:
         held_out = self.images[self.test], self.labels[self.test]

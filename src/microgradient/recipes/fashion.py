@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .. import nn, random
 from ..data.idx import load_pictures
 from ..functions import mean
+from ..language import listed, translate
 from ..nn.functional import cross_entropy, relu
 from ..tensor import Tensor
 from ..train.options import Options, option
@@ -126,12 +127,17 @@ class Fashion(Recipe):
 
     def description(self) -> list[str]:
         data = self.pictures_data
-        size = " × ".join(map(str, data.train_x.shape[1:]))
+        size, names = " × ".join(map(str, data.train_x.shape[1:])), ", ".join(data.classes)
         return [
-            f"{len(data.train_x):,} pictures of {size} pixels to learn from, {len(data.test_x):,} held out, of "
-            f"{len(data.classes)} classes: {', '.join(data.classes)}",
-            f"to beat: logistic regression (scikit-learn) on the pixels of {min(len(data.train_x), _BASELINE):,} of them gets "
-            f"{100 * self.baseline:.2f} % right",
+            translate(
+                f"{len(data.train_x):,} pictures of {size} pixels to learn from, {len(data.test_x):,} held out, of "
+                f"{len(data.classes)} classes: {names}",
+                names,
+            ),
+            translate(
+                f"to beat: logistic regression (scikit-learn) on the pixels of {min(len(data.train_x), _BASELINE):,} of them "
+                f"gets {100 * self.baseline:.2f} % right"
+            ),
         ]
 
     def report(self) -> list[str]:
@@ -139,7 +145,8 @@ class Fashion(Recipe):
         guesses = self.predictor.logits(self.test_pictures).argmax(axis=1)
         recalls = [float((guesses[data.test_y == c] == c).mean()) for c in range(len(data.classes))]
         hardest = sorted(range(len(recalls)), key=recalls.__getitem__)[:3]
-        return ["hardest: " + ", ".join(f"{data.classes[c]} ({100 * recalls[c]:.1f} % found)" for c in hardest)]
+        found = (translate(f"{data.classes[c]} ({100 * recalls[c]:.1f} % found)", data.classes[c]) for c in hardest)
+        return [translate("hardest: ") + listed(found)]
 
     def pictures(self) -> Mapping[str, Callable[[Any], None]]:
         held_out = self.test_pictures, self.pictures_data.test_y

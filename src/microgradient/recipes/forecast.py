@@ -14,6 +14,7 @@ import microgradient as mg
 
 from ..data.series import Series, load_co2, load_sunspots, read_series
 from ..errors import ArgumentError
+from ..language import translate
 from ..tensor import Tensor
 from ..train.options import Options, option
 from ..train.predictor import Predictor
@@ -136,19 +137,23 @@ class Forecast(Recipe):
 
     def description(self) -> list[str]:
         return [
-            *self.notes,
-            f"{self.start} values to learn from, {len(self.series) - self.start} held out; forecasts of {AHEAD} from the "
-            f"last {WINDOW}, the linear ones from {self.lags} of them, as AIC chose",
+            *map(translate, self.notes),
+            translate(
+                f"{self.start} values to learn from, {len(self.series) - self.start} held out; forecasts of {AHEAD} from the "
+                f"last {WINDOW}, the linear ones from {self.lags} of them, as AIC chose"
+            ),
         ]
 
     def report(self) -> list[str]:
         """How ARIMA was chosen, and what the one that was not chosen would have reached."""
         _, truth = rolling(self.series, self.start, self.season)
         of = {True: "square roots", False: "the values"}
-        best, *others = ((f"ARIMA {a.order} of {of[a.roots]}", rmse("", a.forecasts, truth)[0]) for a in self.arima)
+        best, *others = (
+            (translate(f"ARIMA {a.order} of {of[a.roots]}"), rmse("", a.forecasts, truth)[0]) for a in self.arima
+        )
         return [
-            f"the baseline is {best[0]}, by AIC",
-            *(f"not chosen by AIC: {name}, {error}" for name, error in others),
+            translate(f"the baseline is {best[0]}, by AIC"),
+            *(translate(f"not chosen by AIC: {name}, {error}") for name, error in others),
         ]
 
     def pictures(self) -> Mapping[str, Callable[[Any], None]]:

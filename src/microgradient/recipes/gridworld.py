@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .. import nn
 from ..errors import DataError
+from ..language import translate
 from ..tensor import Tensor
 from ..train.inputs import as_numbers
 from ..train.options import Options
@@ -165,7 +166,10 @@ class GridWorld(Recipe):
 
     def description(self) -> list[str]:
         return [
-            f"a maze of {len(MAZE)} × {len(MAZE[0])}: {len(_CELLS)} free cells, the goal {distances().max()} moves away at most"
+            translate(
+                f"a maze of {len(MAZE)} × {len(MAZE[0])}: {len(_CELLS)} free cells, the goal {distances().max()} moves away at "
+                "most"
+            )
         ]
 
     def report(self) -> list[str]:

@@ -17,6 +17,7 @@ from ..data.catalogues import LANGUAGES, load_catalogue, without_markup
 from ..data.csv_file import read_named
 from ..data.texts import normalized, read_texts
 from ..errors import DataError
+from ..language import listed, translate
 from ..nn.functional import cross_entropy
 from ..tensor import Tensor
 from ..train.inputs import as_texts
@@ -221,17 +222,19 @@ class Language(Recipe):
         return {"languages": list(LANGUAGES)}
 
     def description(self) -> list[str]:
-        return [f"{self.train_size:,} texts in {len(LANGUAGES)} languages to learn from, {len(self.validating):,} to choose the "
-                f"epoch, {len(self.test):,} held out, half of them of {np.median([len(t) for t in self.texts]):.0f} characters "
-                "or fewer"]  # fmt: skip
+        return [translate(
+            f"{self.train_size:,} texts in {len(LANGUAGES)} languages to learn from, {len(self.validating):,} to choose the "
+            f"epoch, {len(self.test):,} held out, half of them of {np.median([len(t) for t in self.texts]):.0f} characters "
+            "or fewer"
+        )]  # fmt: skip
 
     def report(self) -> list[str]:
         """The languages that are mistaken for each other most."""
         truth, said = self.labels[self.test], self._said()
         pairs, counts = np.unique(np.stack([truth, said])[:, truth != said], axis=1, return_counts=True)
         most = np.argsort(-counts)[:5]
-        told = ", ".join(f"{LANGUAGES[pairs[0, k]]} for {LANGUAGES[pairs[1, k]]} ({counts[k]} texts)" for k in most)
-        return [f"mistaken most: {told}"]
+        told = listed(f"{LANGUAGES[pairs[0, k]]} for {LANGUAGES[pairs[1, k]]} ({counts[k]} texts)" for k in most)
+        return [translate("mistaken most: ") + told]
 
     def _said(self) -> NDArray[np.int64]:
         return self.predictor.logits([self.hashed[row] for row in self.test]).argmax(axis=1)

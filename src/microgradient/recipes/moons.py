@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..data.datasets import make_moons
 from ..data.numeric_csv import read_points
+from ..language import translate
 from ..scalar import MLP, Value
 from ..train.inputs import as_numbers
 from ..train.options import Options
@@ -92,7 +93,7 @@ class Moons(Recipe):
         optimizer.lr.data = rate
 
     def description(self) -> list[str]:
-        return ["100 points to learn from, 100 held out"]
+        return [translate("100 points to learn from, 100 held out")]
 
     def pictures(self) -> Mapping[str, Callable[[Any], None]]:
         return {"boundary": self._draw_boundary}

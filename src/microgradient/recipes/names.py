@@ -14,6 +14,7 @@ from ..data.bigram import bigram_loss
 from ..data.datasets import load_names
 from ..data.split import split
 from ..data.texts import read_texts, unknown_characters
+from ..language import translate
 from ..nn.functional import cross_entropy
 from ..tensor import Tensor
 from ..train.inputs import as_texts
@@ -120,15 +121,16 @@ class Names(Recipe):
         return [Metric("test loss", float(np.average(losses, weights=letters)), "nats/char")]
 
     def description(self) -> list[str]:
-        return [f"{self.train_size:,} names to learn from, {len(self.test):,} held out"]
+        return [translate(f"{self.train_size:,} names to learn from, {len(self.test):,} held out")]
 
     def report(self) -> list[str]:
         made_up = self.predictor.predict([""] * 200)
         new = [name for name in made_up if name and name not in set(self.names)]
         bigram = bigram_loss(self._pairs(self.training), self._pairs(self.test), 27)
+        made = ", ".join(name.capitalize() for name in new[:12])
         return [
-            f"a bigram model's test loss is {bigram:.4f} nats/char",
-            f"made up, not among the {len(self.names):,} names: {', '.join(name.capitalize() for name in new[:12])}",
+            translate(f"a bigram model's test loss is {bigram:.4f} nats/char"),
+            translate(f"made up, not among the {len(self.names):,} names: {made}", made),
         ]
 
     def _encoded(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:

@@ -16,6 +16,7 @@ from ..data.pictures import read_labelled, read_pictures
 from ..data.split import split
 from ..errors import DataError
 from ..explain import trace, why
+from ..language import translate
 from ..nn.functional import cross_entropy, mse_loss
 from ..tensor import Tensor
 from ..train.inputs import as_numbers
@@ -174,13 +175,15 @@ class Outputs(Recipe):
         return {"means": self.means.round(4).tolist()}
 
     def description(self) -> list[str]:
-        return [f"{self.train_size:,} pairs of pictures to learn from, {_TEST_PAIRS:,} of {len(self.test)} others held out; "
-                "the baseline of each head is a network of the same size with that head alone"]  # fmt: skip
+        return [translate(
+            f"{self.train_size:,} pairs of pictures to learn from, {_TEST_PAIRS:,} of {len(self.test)} others held out; "
+            "the baseline of each head is a network of the same size with that head alone"
+        )]  # fmt: skip
 
     def report(self) -> list[str]:
         shares = self.gradient_shares(np.arange(64))
         said = ", ".join(f"{name} {100 * share:.0f} %" for name, share in shares.items())
-        return [f"of the gradient that reaches the trunk, by head (mg.why): {said}"]
+        return [translate(f"of the gradient that reaches the trunk, by head (mg.why): {said}", said)]
 
     def gradient_shares(self, examples: NDArray[np.int64]) -> dict[str, float]:
         """What each head adds to the gradient of the mean loss by the trunk's output: its part along that gradient, of 1."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..data.ratings import Ratings, make_ratings, read_ratings
 from ..errors import ArgumentError, DataError
+from ..language import translate
 from ..nn.functional import cross_entropy, mse_loss
 from ..tensor import Tensor
 from ..train.options import Options, option
@@ -118,24 +119,30 @@ class Recommend(Recipe):
 
     def description(self) -> list[str]:
         users, items, repeated = self.given.users, self.given.items, self.given.repeated
-        left_out = [f"{repeated:,} ratings left out: later rows have another of the same item by the same user"]
+        left_out = [
+            translate(f"{repeated:,} ratings left out: later rows have another of the same item by the same user")
+        ]
         return [
             *(left_out if repeated else []),
-            f"{self.train_size:,} ratings to learn from, {len(self.validating):,} to choose the epoch, {len(self.test):,} "
-            f"held out; {len(users.ids):,} users of whom {len(users.names)} things may be known, {len(items.ids):,} items "
-            f"({len(items.names)})",
+            translate(
+                f"{self.train_size:,} ratings to learn from, {len(self.validating):,} to choose the epoch, {len(self.test):,} "
+                f"held out; {len(users.ids):,} users of whom {len(users.names)} things may be known, {len(items.ids):,} items "
+                f"({len(items.names)})"
+            ),
         ]
 
     def report(self) -> list[str]:
         """The scores on held-out ratings of items that were rated least."""
         counts = (self.model.history.data[1:, 1:] > 0).sum(axis=0)[self.given.item[self.test]]
         penalty, factorized = self.factorized
-        lines = [f"the baseline's penalty is {penalty:g}, of those tried best on the validation part"]
+        lines = [translate(f"the baseline's penalty is {penalty:g}, of those tried best on the validation part")]
         rare = self.test[counts < 5]
         if len(rare):
             theirs = rating_error("baseline ", factorized[rare], self.given.rating[rare])
             lines.append(
-                f"items with fewer than five ratings to learn from: {self._score(rare)}, {theirs} ({len(rare)} ratings)"
+                translate(
+                    f"items with fewer than five ratings to learn from: {self._score(rare)}, {theirs} ({len(rare)} ratings)"
+                )
             )
         return lines
 

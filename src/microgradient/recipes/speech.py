@@ -17,6 +17,7 @@ from .. import nn, random
 from ..data.log_mels import BANDS, RATE, log_mels, padded, varied
 from ..data.wav import read_wav, wav_files
 from ..errors import DataError
+from ..language import listed, translate
 from ..nn.functional import ctc_loss, relu
 from ..tensor import Tensor
 from ..train.inputs import as_arrays
@@ -206,8 +207,10 @@ class Speech(Recipe):
 
     def description(self) -> list[str]:
         heard, held = (len(set(self.spoken.voices[part].tolist())) for part in (self.training, self.test))
-        return [f"{self.train_size:,} recordings of {heard} voices to learn from, {len(self.validating)} of others to choose the "
-                f"epoch, {len(self.test)} of {held} more held out"]  # fmt: skip
+        return [translate(
+            f"{self.train_size:,} recordings of {heard} voices to learn from, {len(self.validating)} of others to choose the "
+            f"epoch, {len(self.test)} of {held} more held out"
+        )]  # fmt: skip
 
     def report(self) -> list[str]:
         """The held-out voices that are understood worst."""
@@ -218,7 +221,8 @@ class Speech(Recipe):
             rows = np.flatnonzero(voices == voice)
             errors[voice] = word_error([said[k] for k in rows], [right[k] for k in rows])
         worst = sorted(errors, key=lambda voice: -errors[voice])[:3]
-        return ["understood worst: " + ", ".join(f"{VOICES[v]} ({100 * errors[v]:.1f} % wrong)" for v in worst)]
+        told = listed(translate(f"{VOICES[v]} ({100 * errors[v]:.1f} % wrong)", VOICES[v]) for v in worst)
+        return [translate("understood worst: ") + told]
 
     def pictures(self) -> Mapping[str, Callable[[Any], None]]:
         return {"labels": self._draw_labels}

@@ -14,6 +14,7 @@ from ..data.docstrings import Docstring, load_docstrings, package_folder
 from ..data.pieces import CAPITAL, Pieces
 from ..data.rouge import rouge_l
 from ..data.texts import normalized, read_texts
+from ..language import translate
 from ..train.options import Options, option
 from ..train.predictor import Predictor
 from ..train.recipe import Metric
@@ -156,8 +157,10 @@ class Summarise(WriterRecipe):
         return {"pieces": self.pieces.as_dict(), "shapes": [[48, 20]], "network": network}
 
     def description(self) -> list[str]:
-        return [f"{self.train_size:,} docstrings to learn from, {len(self.validating)} to choose the epoch, {len(self.test)} "
-                f"held out, in files of their own; {len(self.predictor.pieces.vocabulary):,} different pieces"]  # fmt: skip
+        return [translate(
+            f"{self.train_size:,} docstrings to learn from, {len(self.validating)} to choose the epoch, {len(self.test)} "
+            f"held out, in files of their own; {len(self.predictor.pieces.vocabulary):,} different pieces"
+        )]  # fmt: skip
 
     def report(self) -> list[str]:
         some = self.test[:: max(1, len(self.test) // 4)][:4]

@@ -15,6 +15,7 @@ from ..data.split import split
 from ..data.table import Table, read_table
 from ..data.targets import TASKS
 from ..errors import ArgumentError
+from ..language import translate
 from ..tables import LINEAR, NETWORKS, TableLearner, TablePredictor
 from ..tables.learner import Effort
 from ..tables.metrics import table_metrics
@@ -152,20 +153,30 @@ class TableRecipe(Recipe):
 
     def description(self) -> list[str]:
         features, folds = self.table.x.shape[1], self.learner.folds
-        chosen_by = f"{len(folds)} folds choose" if self.options.valid is None else f"{len(folds[0]):,} of them choose"
-        return [
-            *self.table.notes,
-            f"{len(self.x):,} rows to learn from, {len(self.held_out):,} held out, {features:,} features; "
-            f"{chosen_by} the epoch",
-        ]
+        chosen_by = translate(
+            f"{len(folds)} folds choose the epoch"
+            if self.options.valid is None
+            else f"{len(folds[0]):,} of them choose the epoch"
+        )
+        counts = translate(
+            f"{len(self.x):,} rows to learn from, {len(self.held_out):,} held out, {features:,} features; {chosen_by}"
+        )
+        return [*map(translate, self.table.notes), counts]
 
     def report(self) -> list[str]:
         score, baseline = self.evaluate()[:2]
         target = self.table.targets[0]
         numbers = target.task == "regression"
-        how = "better" if (score.value < baseline.value) == numbers and score.value != baseline.value else "no better"
-        line = f"{how} than the baseline, which always says {_BASELINES[target.task]}"
-        line += f"; RMSE in {'days' if target.kind == 'date' else f'the units of {target.name!r}'}" if numbers else ""
+        better = (score.value < baseline.value) == numbers and score.value != baseline.value
+        always = _BASELINES[target.task]
+        line = translate(
+            f"better than the baseline, which always says {always}"
+            if better
+            else f"no better than the baseline, which always says {always}"
+        )
+        if numbers:
+            name = repr(target.name)
+            line += translate("; RMSE in days" if target.kind == "date" else f"; RMSE in the units of {name}", name)
         return [line, *self._recalls(), *self._importance(), *self._learning_curve(score)]
 
     def _recalls(self) -> list[str]:
@@ -176,12 +187,14 @@ class TableRecipe(Recipe):
         guess = self.predictor.answer(self.held_out)[:, : target.width].argmax(axis=1)
         truth = self.table.y[self.table.held_out, 0].astype(int)
         said = [
-            f"{name} {(guess[truth == k] == k).sum()} of {(truth == k).sum()}" for k, name in enumerate(target.classes)
+            f"{name} {(guess[truth == k] == k).sum()} {translate('of')} {(truth == k).sum()}"
+            for k, name in enumerate(target.classes)
         ]
         counts = np.bincount(self.y[:, 0].astype(int), minlength=target.width)
         rare = counts.min() * 10 < counts.max() and self.options.class_weight is None
-        hint = "; the classes are uneven: --class-weight balanced counts them the same" if rare else ""
-        return [f"found of each class: {', '.join(said)}{hint}"]
+        told = ", ".join(said)
+        hint = translate("; the classes are uneven: --class-weight balanced counts them the same") if rare else ""
+        return [translate(f"found of each class: {told}", told) + hint]
 
     def _importance(self) -> list[str]:
         """How much worse the first score becomes when a column's held-out cells change places."""
@@ -202,9 +215,16 @@ class TableRecipe(Recipe):
             losses[name] = sign * (before.value - after.value)
         most = sorted((name for name in losses if losses[name] > 0), key=lambda name: -losses[name])[:5]
         unit = 100 if before.unit == "%" else 1
-        found = ", ".join(f"{name} {unit * losses[name]:.3g}" for name in most) or "none by itself"
-        which = f" of the {len(tried)} that correlate most with what is predicted" if len(tried) < len(places) else ""
-        return [f"columns that matter most{which} ({before.name.replace('held-out ', '')} lost when shuffled): {found}"]
+        found = ", ".join(f"{name} {unit * losses[name]:.3g}" for name in most) or translate("none by itself")
+        what = translate(before.name.replace("held-out ", ""))
+        told = translate(
+            f"columns that matter most of the {len(tried)} that correlate most with what is predicted ({what} lost when "
+            f"shuffled): {found}"
+            if len(tried) < len(places)
+            else f"columns that matter most ({what} lost when shuffled): {found}",
+            found,
+        )
+        return [told]
 
     def _learning_curve(self, score: Metric) -> list[str]:
         """The same score after training on parts of the rows: whether more of them would help."""
@@ -217,9 +237,10 @@ class TableRecipe(Recipe):
             self.curve.append((len(table.training), smaller.evaluate()[0].value))
         self.curve.append((len(rows), score.value))
         said = ", ".join(
-            f"{replace(score, name='', value=value)!s} from {count:,}".strip() for count, value in self.curve
+            f"{replace(score, name='', value=value)!s} {translate('from')} {count:,}".strip()
+            for count, value in self.curve
         )
-        return [f"learning curve, {score.name} by rows: {said}"]
+        return [translate(f"learning curve, {score.name} by rows: {said}", said)]
 
     def pictures(self) -> Mapping[str, Callable[[Any], None]]:
         return {"learning_curve": self._draw_curve} if self.curve else {}

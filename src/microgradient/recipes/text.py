@@ -14,6 +14,7 @@ from ..data.bigram import bigram_loss
 from ..data.datasets import load_text
 from ..data.texts import read_texts, unknown_characters
 from ..errors import DataError
+from ..language import translate
 from ..nn.functional import cross_entropy
 from ..tensor import Tensor
 from ..train.inputs import as_texts
@@ -160,17 +161,21 @@ class Text(Recipe):
 
     def description(self) -> list[str]:
         return [
-            f"{len(self.training):,} characters to learn from, {len(self.test):,} held out, "
-            f"{len(self.alphabet)} different ones",
-            f"to beat: a bigram model fitted on the same text has {self.bigram:.4f} nats/char on the held-out part",
+            translate(
+                f"{len(self.training):,} characters to learn from, {len(self.test):,} held out, "
+                f"{len(self.alphabet)} different ones"
+            ),
+            translate(
+                f"to beat: a bigram model fitted on the same text has {self.bigram:.4f} nats/char on the held-out part"
+            ),
         ]
 
     def report(self) -> list[str]:
         loss = self.evaluate()[0].value
-        how = "below" if loss < self.bigram else "not below"
+        how = translate("below" if loss < self.bigram else "not below")
         return [
-            f"{how} the bigram model's {self.bigram:.4f} nats/char",
-            "it writes:",
+            translate(f"{how} the bigram model's {self.bigram:.4f} nats/char"),
+            translate("it writes:"),
             *("  " + line for line in self.write(300).splitlines()),
         ]
 

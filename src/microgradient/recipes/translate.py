@@ -15,6 +15,7 @@ from ..data.installed import require
 from ..data.pieces import Pieces
 from ..data.spoken_forms import spoken_forms
 from ..data.texts import normalized
+from ..language import translate
 from ..train.options import Options, option
 from ..train.predictor import Predictor
 from ..train.recipe import Metric
@@ -204,8 +205,10 @@ class Translate(WriterRecipe):
         return {"pieces": self.pieces.as_dict(), **self.settings}
 
     def description(self) -> list[str]:
-        return [f"{self.train_size:,} examples to learn from, {len(self.validating)} to choose the epoch, {len(self.test):,} "
-                f"held out, of texts that are in one part only; {len(self.predictor.pieces.vocabulary)} pieces"]  # fmt: skip
+        return [translate(
+            f"{self.train_size:,} examples to learn from, {len(self.validating)} to choose the epoch, {len(self.test):,} "
+            f"held out, of texts that are in one part only; {len(self.predictor.pieces.vocabulary)} pieces"
+        )]  # fmt: skip
 
     def report(self) -> list[str]:
         texts, right = map(list, zip(*self.test[:4], strict=True))

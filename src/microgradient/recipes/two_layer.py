@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from .. import nn
 from ..data.numeric_csv import read_points
+from ..language import translate
 from ..nn.functional import mse_loss
 from ..tensor import Tensor
 from ..train.inputs import as_numbers
@@ -99,15 +100,17 @@ class TwoLayer(Recipe):
                 Metric("test loss", float(np.mean((predicted - Y_TEST) ** 2)), "MSE")]  # fmt: skip
 
     def description(self) -> list[str]:
-        return ["4 points to learn from, 3 held out"]
+        return [translate("4 points to learn from, 3 held out")]
 
     def report(self) -> list[str]:
         lines = []
-        for title, points, targets in (("learnt", X, Y), ("held out", X_TEST, Y_TEST)):
+        for title, points, targets in ((translate("learnt"), X, Y), (translate("held out"), X_TEST, Y_TEST)):
             for x, y, p in zip(points, targets, self.model(Tensor(points)).data, strict=True):
-                verdict = "right" if (p[0] > 0.5) == (y[0] > 0.5) else "wrong"
-                lines.append(f"{title}: ({x[0]:.1f}, {x[1]:.1f}) is {y[0]:.0f}, predicted {p[0]:.3f}, {verdict}")
-        return [
-            *lines,
-            "(0.2, 0.4), which is 0, lies nearer to (0.3, 0.4), which is 1, than to the only 0 shown, (0.1, 0.2)",
-        ]
+                verdict = translate("right" if (p[0] > 0.5) == (y[0] > 0.5) else "wrong")
+                lines.append(
+                    translate(f"{title}: ({x[0]:.1f}, {x[1]:.1f}) is {y[0]:.0f}, predicted {p[0]:.3f}, {verdict}")
+                )
+        last = translate(
+            "(0.2, 0.4), which is 0, lies nearer to (0.3, 0.4), which is 1, than to the only 0 shown, (0.1, 0.2)"
+        )
+        return [*lines, last]

@@ -13,12 +13,14 @@ import numpy as np
 
 from .. import random
 from ..errors import DataError
+from ..explain.render import columns, width
+from ..language import translate
 from ..native.runtime import blas
 from ..tensor import Tensor
 from ..train.loop import evaluate
 from ..train.predictor import Predictor
 from ..train.recipe import Metric, Recipe, check_options
-from ..train.run_folder import RUN, RunFolder, is_finite, run_options
+from ..train.run_folder import RUN, Position, RunFolder, is_finite, run_options
 from . import RECIPES
 from .table import TableRecipe
 
@@ -94,22 +96,24 @@ def summary(run: str | os.PathLike[str]) -> list[str]:
     found, position = folder.run, folder.run.position
     metrics = folder.metrics()
     epochs = found.options.get("epochs", position.epoch)
-    lines = [
-        f"{found.recipe}: {_summary_of(found.recipe)}",
-        f"command    {found.command}",
-        f"data       {found.source}, SHA-256 {found.fingerprint[:16]}…",
-        f"trained    {position.epoch:,} of {epochs:,} epochs, {position.step:,} steps in {position.seconds:.1f} s"
-        + (f"; the {_ordinal(position.best_epoch)} is used, best by validation" if position.best_epoch else ""),
-        *(f"result     {name.replace('_', ' ')} {_number(value)}" for name, value in found.result.items()),
-        f"made with  {', '.join(f'{name} {version}' for name, version in found.versions.items())}",
+    rows = [
+        ("command", found.command),
+        ("data", f"{found.source}, SHA-256 {found.fingerprint[:16]}…"),
+        ("trained", _trained(position, epochs)),
+        *(("result", f"{_named(name)} {_number(value)}") for name, value in found.result.items()),
+        ("made with", ", ".join(f"{name} {version}" for name, version in found.versions.items())),
     ]
-    names = [name for name in (metrics[-1] if metrics else {}) if name not in ("epoch", "step", "lr", "run")]
-    width = max((len(name) for name in names), default=0)
-    for name in names:
+    lines = [f"{found.recipe}{translate(': ')}{translate(_summary_of(found.recipe))}"]
+    lines += ["  ".join(cells).rstrip() for cells in columns([[translate(about), text] for about, text in rows])]
+    names = {
+        name: _named(name) for name in (metrics[-1] if metrics else {}) if name not in ("epoch", "step", "lr", "run")
+    }
+    room = max(map(width, names.values()), default=0)
+    for name, told in names.items():
         values = [line[name] for line in metrics if is_finite(line.get(name))]
         if values:
             ends = f"{_number(values[0])} → {_number(values[-1])}"
-            lines.append(f"{name.replace('_', ' '):<{width}}  {_curve(values)}  {ends}")
+            lines.append(f"{told}{' ' * (room - width(told))}  {_curve(values)}  {ends}")
     return lines
 
 
@@ -172,8 +176,24 @@ def blocks(heights: Any) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "not finite" if value is None else f"{value:.4g}"
+    return translate("not finite") if value is None else f"{value:.4g}"
 
 
-def _ordinal(n: int) -> str:
-    return f"{n:,}{'th' if 10 <= n % 100 <= 20 else {1: 'st', 2: 'nd', 3: 'rd'}.get(n % 10, 'th')}"
+def _named(key: str) -> str:
+    """What a number is called, by its key in `metrics.jsonl`."""
+    return translate(key.replace("_", " "))
+
+
+def _trained(position: Position, epochs: int) -> str:
+    """How long the run trained, and which epoch counts."""
+    n = position.best_epoch
+    told = translate(f"{position.epoch:,} of {epochs:,} epochs, {position.step:,} steps in {position.seconds:.1f} s")
+    if not n:
+        return told
+    last = 0 if 10 <= n % 100 <= 20 else n % 10
+    return told + translate(
+        f"; the {n:,}st is used, best by validation" if last == 1
+        else f"; the {n:,}nd is used, best by validation" if last == 2
+        else f"; the {n:,}rd is used, best by validation" if last == 3
+        else f"; the {n:,}th is used, best by validation"
+    )  # fmt: skip

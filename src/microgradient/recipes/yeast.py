@@ -13,6 +13,7 @@ from .. import nn
 from ..data.numeric_csv import read_numbers
 from ..data.split import split
 from ..data.yeast import load_yeast
+from ..language import translate
 from ..nn.functional import binary_cross_entropy_with_logits
 from ..tables.metrics import micro_f1
 from ..tensor import Tensor
@@ -164,9 +165,11 @@ class Yeast(Recipe):
 
     def description(self) -> list[str]:
         return [
-            f"{self.train_size:,} genes to learn from, {len(self.validating)} to choose the epoch and the threshold, "
-            f"{len(self.test)} held out; {len(self.measurements)} measurements, {self.y.sum(axis=1).mean():.1f} of "
-            f"{len(self.labels)} labels a gene"
+            translate(
+                f"{self.train_size:,} genes to learn from, {len(self.validating)} to choose the epoch and the threshold, "
+                f"{len(self.test)} held out; {len(self.measurements)} measurements, {self.y.sum(axis=1).mean():.1f} of "
+                f"{len(self.labels)} labels a gene"
+            )
         ]
 
     def report(self) -> list[str]:
@@ -174,6 +177,8 @@ class Yeast(Recipe):
         truth, predicted = self.y[self.test], self.predictor.predict(self.x[self.test])
         found, said, there = (truth * predicted).sum(axis=0), predicted.sum(axis=0), truth.sum(axis=0)
         return [
-            f"{self.labels[k]}: {there[k]} of {len(truth)} genes have it; {found[k]} of {said[k]} said rightly"
+            translate(
+                f"{self.labels[k]}: {there[k]} of {len(truth)} genes have it; {found[k]} of {said[k]} said rightly"
+            )
             for k in np.argsort(-there)[:5]
         ]

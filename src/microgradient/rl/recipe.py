@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ArgumentError, NonFiniteError
+from ..language import translate
 from ..train.options import Options, option
 from ..train.predictor import Predictor
 from ..train.recipe import Metric, Recipe
@@ -167,13 +168,20 @@ class ControlRecipe(Recipe):
 
     def description(self) -> list[str]:
         spaces, count = self.agent.spaces, self.agent.environments.count
-        act = f"{spaces.actions} actions" if spaces.discrete else f"actions of {spaces.actions} between bounds"
-        per = self.steps_per_epoch * self.agent.steps_per_iteration
-        return [f"{self.environment}: observations of {spaces.features} numbers, {act}; {count} side by side, "
-                f"{per:,} steps an epoch"]  # fmt: skip
+        per, name = self.steps_per_epoch * self.agent.steps_per_iteration, self.environment
+        told = translate(
+            f"{name}: observations of {spaces.features} numbers, {spaces.actions} actions; {count} side by side, "
+            f"{per:,} steps an epoch"
+            if spaces.discrete
+            else f"{name}: observations of {spaces.features} numbers, actions of {spaces.actions} between bounds; {count} side "
+            f"by side, {per:,} steps an epoch",
+            name,
+        )
+        return [told]
 
     def report(self) -> list[str]:
-        return ["to film an episode: microgradient.load(RUN).film('episode.gif')"] if self.environment in VIEWS else []
+        told = translate("to film an episode: microgradient.load(RUN).film('episode.gif')")
+        return [told] if self.environment in VIEWS else []
 
     def pictures(self) -> Mapping[str, Callable[[Any], None]]:
         return {"episode": self._draw_episode} if self.environment in VIEWS else {}

@@ -11,6 +11,7 @@ from .. import random
 from ..errors import MicrogradientError
 from ..explain.doctor.diagnosis import Diagnosis
 from ..explain.doctor.examine import examined
+from ..language import translate
 from ..nn import Module
 from .recipe import Recipe
 
@@ -44,4 +45,4 @@ def checkup(recipe: Recipe, optimizer: Any, steps: bool) -> list[str]:
     if found is None:
         return []
     first, *others = found.text().splitlines()
-    return [f"doctor: {first}", *(f"  {line}" for line in others)]
+    return [translate(f"doctor: {first}"), *(f"  {line}" for line in others)]

@@ -8,7 +8,8 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from threading import Timer
 from typing import Any, Self
 
-_COMPILING = "compiling the training step …"
+from ..language import translate
+
 _LINES = 20
 _COMPILING_SECONDS = 2.0  # what takes longer is told
 
@@ -53,7 +54,7 @@ class Progress:
 
     @contextmanager
     def _said(self) -> Iterator[None]:
-        timer = Timer(_COMPILING_SECONDS, _say_compiling)
+        timer = Timer(_COMPILING_SECONDS, _say, (_compiling(),))
         timer.daemon = True
         timer.start()
         try:
@@ -66,12 +67,12 @@ class Progress:
         if not self.begun:
             self.first, self.begun = step, now
         if now - self.shown > self.pause:
-            self._show(f"step {step:,}/{self.steps:,}", loss)
+            self._show(translate(f"step {step:,}/{self.steps:,}"), loss)
 
     def epoch(self, epoch: int, loss: float, metric: str) -> None:
         self.done, self.metric = epoch, metric
         if epoch % max(1, -(-self.epochs // _LINES)) == 0 or epoch in (1, self.epochs):
-            self._show(f"epoch {epoch:>{len(str(self.epochs))}}/{self.epochs}", loss)
+            self._show(translate(f"epoch {epoch:>{len(str(self.epochs))}}/{self.epochs}"), loss)
 
     def pace(self) -> str:
         """`12 steps/s  0:07 left`; nothing before there is something to measure."""
@@ -79,7 +80,7 @@ class Progress:
             return ""
         rate = (self.at - self.first) / max(1e-9, time.monotonic() - self.begun)
         shown = f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"
-        return f"{shown} steps/s  {_clock((self.steps - self.at) / rate)} left"
+        return translate(f"{shown} steps/s  {_clock((self.steps - self.at) / rate)} left")
 
     def _show(self, place: str, loss: float) -> None:
         self.shown = time.monotonic()
@@ -89,7 +90,8 @@ class Progress:
         print(f"{place}  {numbers}", flush=True)
 
     def _loss(self, loss: float) -> str:
-        return f"loss {loss:{'.4f' if abs(loss) < 1e4 else '.4e'}} {self.loss_unit}".rstrip()
+        told = f"{loss:{'.4f' if abs(loss) < 1e4 else '.4e'}} {translate(self.loss_unit)}".rstrip()
+        return translate(f"loss {told}")
 
 
 class _Bar(Progress):
@@ -120,7 +122,7 @@ class _Bar(Progress):
     @contextmanager
     def _said(self) -> Iterator[None]:
         before = self.bar.tasks[0].fields["numbers"]
-        self.bar.update(self.task, numbers=_COMPILING)
+        self.bar.update(self.task, numbers=_compiling())
         try:
             yield
         finally:
@@ -130,7 +132,7 @@ class _Bar(Progress):
         self.bar.update(self.task, completed=self.at, description=self._epoch(), numbers=numbers)
 
     def _epoch(self) -> str:
-        return f"epoch {min(self.done + 1, self.epochs)}/{self.epochs}"
+        return translate(f"epoch {min(self.done + 1, self.epochs)}/{self.epochs}")
 
 
 def _clock(seconds: float) -> str:
@@ -140,7 +142,11 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def _say_compiling() -> None:
+def _compiling() -> str:
+    return translate("compiling the training step …")
+
+
+def _say(words: str) -> None:
     """Runs in a thread of its own; that the reader has gone is for the loop to notice."""
     with suppress(BrokenPipeError):
-        print(_COMPILING, flush=True)
+        print(words, flush=True)

@@ -16,6 +16,7 @@ import microgradient
 
 from ..data.installed import require
 from ..errors import ArgumentError
+from ..language import translate
 from .options import Options, flag
 from .predictor import Predictor
 
@@ -40,9 +41,10 @@ class Metric:
         return self.name.replace(" ", "_")
 
     def __str__(self) -> str:
+        name = translate(self.name)
         if self.unit == "%":
-            return f"{self.name} {100 * self.value:.2f} %"
-        return f"{self.name} {self.value:.4g} {self.unit}".rstrip()
+            return f"{name} {100 * self.value:.2f} %"
+        return f"{name} {self.value:.4g} {translate(self.unit)}".rstrip()
 
 
 class Recipe:

@@ -18,7 +18,7 @@ import microgradient
 
 from .. import random
 from ..errors import ArgumentError, DataError, MicrogradientError, NonFiniteError, TraceError
-from ..language import translate
+from ..language import listed, translate
 from ..native.runtime import blas
 from .checkup import checkup
 from .loop import evaluate, save, train, use_best
@@ -154,13 +154,18 @@ class Session:
         trained = [p for p in recipe.model.parameters() if getattr(p, "requires_grad", True)]
         count = sum(int(np.size(parameter.data)) for parameter in trained)
         length = f"{_counted(options.epochs, 'epoch')} of {_counted(recipe.steps_per_epoch, 'step')}"
-        say(f"model {options.model} with {count:,} parameters; {options.optimizer}, learning rate {options.lr:g}, "
-            f"{length}, seed {options.seed}")  # fmt: skip
+        say(translate(f"model {options.model} with {count:,} parameters; {options.optimizer}, learning rate {options.lr:g}, "
+                      f"{length}, seed {options.seed}", options.model, options.optimizer))  # fmt: skip
         if position.step:
-            say(f"going on after {position.step:,} steps ({_counted(position.epoch, 'epoch')})")
+            say(translate(f"going on after {position.step:,} steps ({_counted(position.epoch, 'epoch')})"))
         if self.changed:
-            now = "compiled" if options.compile else "not compiled"
-            say(f"from here on {now}, unlike before: the numbers are the same to rounding")
+            say(
+                translate(
+                    "from here on compiled, unlike before: the numbers are the same to rounding"
+                    if options.compile
+                    else "from here on not compiled, unlike before: the numbers are the same to rounding"
+                )
+            )
         if examine and not position.step:
             self._tell_doctor(say, steps=False)
         try:
@@ -192,15 +197,20 @@ class Session:
     def _tell_result(self, say: Say, metrics: list[Metric]) -> None:
         position = self.folder.run.position
         say("")
-        chosen = f", chosen by validation of {_counted(position.epoch, 'epoch')}" if position.best_epoch else ""
-        say(f"{', '.join(map(str, metrics))} after {_counted(position.best_epoch or position.epoch, 'epoch')}{chosen}, "
-            f"{position.step:,} steps in {position.seconds:.1f} s")  # fmt: skip
+        reached, epochs = listed(map(str, metrics)), _counted(position.epoch, "epoch")
+        steps, seconds = f"{position.step:,}", f"{position.seconds:.1f}"
+        if position.best_epoch:
+            best = _counted(position.best_epoch, "epoch")
+            say(translate(f"{reached} after {best}, chosen by validation of {epochs}, {steps} steps in {seconds} s"))
+        else:
+            say(translate(f"{reached} after {epochs}, {steps} steps in {seconds} s"))
         self.recipe.model.eval()
         with microgradient.no_grad():
             for line in self.recipe.report():
                 say(line)
             pictures = save_pictures(self.recipe, self.folder.path)
-        say(f"run folder: {self.folder.path} ({', '.join([MODEL, METRICS, RUN, *pictures])})")
+        path, names = str(self.folder.path), ", ".join([MODEL, METRICS, RUN, *pictures])
+        say(translate(f"run folder: {path} ({names})", path, names))
         for line in worked_gradient(self.recipe):
             say(line)
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..errors import MicrogradientError
 from ..explain import trace, why
+from ..language import translate
 from ..scalar import Value
 from .recipe import Recipe
 
@@ -36,5 +37,6 @@ def worked_gradient(recipe: Recipe) -> list[str]:
     try:
         explained = repr(why(parameter, index, of=loss))
     except MicrogradientError as error:  # an explanation that fails must not make a finished run fail
-        return [f"(no worked gradient: {error.message})"]
-    return ["", f"one gradient, worked: of the mean loss of {len(examples)} training examples, by {name}", explained]
+        return [translate(f"(no worked gradient: {error.message})")]
+    told = translate(f"one gradient, worked: of the mean loss of {len(examples)} training examples, by {name}", name)
+    return ["", told, explained]

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ...language import translate
+from ...language import listed, translate
 from ..render import Line, columns, plain, rich_text, shown, width
+
+HEADINGS = ("layer", "kind", "signal", "gain", "gradient", "gain", "share", "dead", "saturated", "update")
 
 
 @dataclass(frozen=True)
@@ -80,13 +82,18 @@ class Diagnosis:
     """
 
     def __init__(
-        self, findings: Sequence[Finding], layers: Sequence[Layer], hidden: Sequence[Finding], loss: float, said: str
+        self,
+        findings: Sequence[Finding],
+        layers: Sequence[Layer],
+        hidden: Sequence[Finding],
+        loss: float,
+        said: Sequence[str] = (),
     ) -> None:
         self.findings = tuple(findings)
         self.layers = tuple(layers)
         self.hidden = tuple(hidden)
         self.loss = loss
-        self._said = said
+        self._said = tuple(said)  # what is told of a healthy model
 
     @property
     def healthy(self) -> bool:
@@ -134,7 +141,7 @@ class Diagnosis:
 
     def _lines(self) -> list[Line]:
         if not self.findings:
-            return [[(translate("healthy"), "bold green"), (f": {translate(self._said)}", "")]]
+            return [[(translate("healthy"), "bold green"), (translate(": ") + listed(self._said), "")]]
         found: list[Line] = []
         for finding in self.findings:
             found.append([(translate(finding.rule), "bold red"), (f"  {finding.subject}", "bold")])
@@ -149,8 +156,7 @@ class Diagnosis:
 
 
 def _table(layers: Sequence[Layer]) -> list[Line]:
-    head = ["layer", "kind", "signal", "gain", "gradient", "gain", "share", "dead", "saturated", "update"]
-    rows = [head]
+    rows = [[translate(name) for name in HEADINGS]]
     for layer in layers:
         rows.append(
             [

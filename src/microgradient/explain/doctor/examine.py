@@ -121,7 +121,7 @@ def examined(
         except MicrogradientError as error:
             if (finding := loss_rules.refused(error)) is None:
                 raise
-            return Diagnosis([finding], [], [], math.nan, "")
+            return Diagnosis([finding], [], [], math.nan)
         trial = Trial(model, loss_fn, batch, optimizer, seen, state, steps)
         case = Case(model, batch, optimizer, seen, trial)
         found = list(dict.fromkeys(finding for rule in RULES for finding in rule(case)))
@@ -136,12 +136,12 @@ def _explained(found: list[Finding]) -> tuple[list[Finding], list[Finding]]:
     return [f for f in found if f.rule not in explained], [f for f in found if f.rule in explained]
 
 
-def _said(case: Case) -> str:
-    """What is told of a healthy model in one line."""
+def _said(case: Case) -> list[str]:
+    """What is told of a healthy model."""
     layers, trial = case.layers, case.trial
     told = [f"loss {case.seen.value:.4g}", f"{len(layers)} layer{'' if len(layers) == 1 else 's'}"]
     if (along := depth_rules.profile(case)) is not None:
         told.append(f"gradient ×{along.gain:.2g} a layer")
     if trial.ratios:
         told.append(f"steps of {100 * max(trial.ratios[n] for n in step_rules._weights(case)):.2g} % of the weights")
-    return ", ".join(told)
+    return told
