@@ -193,8 +193,8 @@ def test_columns_align_under_chinese_names():
 
 
 def english_in(text):
-    """Two lower-case words in a row, outside of code, tags, and paths."""
-    rest = re.sub(r"`[^`]*`|\[MG\d+\]|[\w.]+\.py:\d+|\S*/\S+", " ", re.sub(r"<[^>]*>", " ", text))
+    """Two lower-case words in a row, outside of code, tags, options and paths."""
+    rest = re.sub(r"`[^`]*`|--\S+ \w+|\[MG\d+\]|[\w.]+\.py:\d+|\S*/\S+", " ", re.sub(r"<[^>]*>", " ", text))
     return re.findall(r"[a-z]{2,} [a-z]{2,}", rest)
 
 
@@ -308,6 +308,40 @@ def test_a_run_is_whole_in_chinese(run, monkeypatch, tmp_path):
     assert code == 0
     assert not english_in(re.sub(r"microgradient train .*", "", out)), out
     assert "测试准确率" in out
+
+
+def test_a_run_on_a_table_is_whole_in_chinese(run, monkeypatch, tmp_path):
+    monkeypatch.setenv("MICROGRADIENT_LANG", "zh")
+    rows = [
+        f"{k},{k % 7 / 7},{'red' if k % 3 else 'blue'},2020-01-{k % 28 + 1:02},{(k * k) % 11 + k % 7 / 7}"
+        for k in range(80)
+    ]
+    path = tmp_path / "prices.csv"
+    path.write_text("\n".join(["id,size,colour,day,price", *rows]) + "\n", encoding="utf-8")
+    code, out, _ = run("train", str(path), "--epochs", "2", "--out", str(tmp_path / "run"))
+    assert code == 0
+    assert not english_in(out), out
+    assert "预测最后一列 'price'" in out
+    code, out, _ = run("show", str(tmp_path / "run"))
+    assert not english_in(re.sub(r"microgradient train .*", "", out)), out
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (lambda g: -g, "符号反了"), (lambda g: 2 * g, "大了一倍"), (lambda g: g[:, :2], "形状为 (3, 2)"),
+        (lambda g: g * (g > 1), "15 个数中有 9 个正确"), (lambda g: "half", "而 'half' 不是"), (lambda g: g, "正确："),
+    ],
+)  # fmt: skip
+def test_verdicts_are_whole_in_chinese(wrong, said, capsys):
+    w = mg.tensor([[1.0, 2.0, 3.0, 4.0, 5.0]] * 3, requires_grad=True)
+    mg.mean(w * w * 3.0).backward()
+    with speaking("zh_CN"):
+        mg.check_answer(w, wrong(w.grad.numpy()))
+    told = capsys.readouterr().out
+    assert said in told
+    assert told.startswith(("不是 ", "正确："))
+    assert not english_in(told)
 
 
 def test_the_command_speaks_it(run, monkeypatch):

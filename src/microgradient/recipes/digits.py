@@ -104,7 +104,7 @@ class Digits(Recipe):
         if wrong:
             line += translate(", mistaken most: ")
             line += listed(
-                f"{true} {translate('as')} {guess}" + (translate(f" ({count} times)") if count > 1 else "")
+                translate(f"{true} as {guess} ({count} times)") if count > 1 else f"{true} {translate('as')} {guess}"
                 for (true, guess), count in wrong.most_common(5)
             )
         return [line]
