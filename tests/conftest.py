@@ -38,6 +38,7 @@ def _own_machine_code(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
     """Run a command in an empty folder; gives its exit code, standard output and standard error."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MICROGRADIENT_LANG", "en")  # and as it was before, if a command sets it
 
     def call(*words: object) -> Outcome:
         from microgradient.cli import main

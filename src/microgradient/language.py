@@ -62,7 +62,7 @@ def closest(name: str) -> str:
     >>> closest("zh-Hans"), closest("en_GB.UTF-8"), closest("C"), closest("fr")
     ('zh_CN', 'en', 'en', 'en')
     """
-    spoken = re.split(r"[_.@-]", name.lower())[0]
+    spoken = re.split(r"[_.@-]", name.strip().lower())[0]
     return next((known for known in LANGUAGES if known.split("_")[0] == spoken), "en")
 
 

@@ -46,7 +46,10 @@ export class GraphView {
     }
     this.most = graph.uses.reduce((most, use) => Math.max(most, use.size), 1e-300);
     this.finest = 132 / graph.nodes.reduce((least, node) => Math.min(least, node.w), 132);
-    new ResizeObserver(() => this.fit()).observe(canvas.parentElement!);
+    new ResizeObserver(() => {
+      this.fit();
+      this.select(this.selected);
+    }).observe(canvas.parentElement!);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.readColours());
     this.readColours();
     this.listen();

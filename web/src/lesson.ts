@@ -24,6 +24,8 @@ export class LessonView {
       if (before.number !== this.lesson.number) byId("learn").scrollTop = 0;
       else this.afterAnswer(before);
     } catch (error) {
+      this.lesson = (await this.source.lesson())!; // an answer counts, even if it could not be written down
+      this.show();
       this.message.textContent = (error as Error).message;
     }
   }

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ..language import LANGUAGES, speaking, translate
+from ..language import LANGUAGES, closest, translate
 from .terminal import printable
 
 if TYPE_CHECKING:
@@ -26,18 +29,21 @@ def learn(lesson: str | None, lang: str, text: bool, score: Path | None, no_brow
     A lesson is a program that is run cell by cell. At a question it waits: write a number, and it is graded; an empty
     line shows the answer.
     """
-    with speaking(lang):
-        if lesson is None:
-            _list()
-        elif text:
-            from ..learn import LessonSession, find
+    if lang:
+        if closest(lang) == "en" and lang[:2].lower() != "en":
+            raise click.UsageError(f"There is no language {lang!r}: choose from {', '.join(LANGUAGES)}.")
+        os.environ["MICROGRADIENT_LANG"] = lang  # an error is told in it, too
+    if lesson is None:
+        _list()
+    elif text:
+        from ..learn import LessonSession, find
 
-            _in_the_terminal(LessonSession(find(lesson), score))
-        else:
-            from ..learn.page import LessonPage
-            from ..page.view import serve
+        _in_the_terminal(LessonSession(find(lesson), score))
+    else:
+        from ..learn.page import LessonPage
+        from ..page.view import serve
 
-            serve(LessonPage(lesson, score), open_browser=not no_browser, lang=lang).wait()
+        serve(LessonPage(lesson, score), open_browser=not no_browser, lang=lang).wait()
 
 
 def _list() -> None:
@@ -54,6 +60,8 @@ def _in_the_terminal(session: LessonSession) -> None:
     from rich.markdown import Markdown
     from rich.syntax import Syntax
 
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # not every terminal has all characters
     console, shown = Console(), 0
     while True:
         last = len(session.lesson.cells) if session.waiting is None else session.waiting

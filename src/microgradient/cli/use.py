@@ -20,7 +20,7 @@ from .paths import NamedPath
 from .terminal import printable
 
 
-@click.command("predict")
+@click.command("predict", short_help="Predict by a trained model, as a table in CSV.")
 @click.argument("run", type=NamedPath())
 @click.argument("inputs", metavar="INPUT…", nargs=-1, required=True)
 @click.option("--out", type=NamedPath(), help="Write the table into this file.  [default: print it]")

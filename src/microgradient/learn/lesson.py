@@ -18,6 +18,10 @@ from ..language import language
 _MARK = re.compile(r"^# %%(?: \[?(markdown|question)\]?)?.*$", re.MULTILINE)
 
 
+# where a line ends between two Chinese characters: there is no space
+_WRAPPED = re.compile(r"(?<=[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef])\n(?=[\u4e00-\u9fff\uff00-\uffef])")
+
+
 class Cell(NamedTuple):
     """A part of a lesson: its `kind` (text, code or question), its `text` without comment signs, and its `code`.
 
@@ -69,7 +73,7 @@ def find(words: str) -> Lesson:
     Raises ArgumentError (MG189) if there is none.
     """
     for lesson in lessons():
-        if (words.isdigit() and int(words) == lesson.number) or words.lower() in (lesson.name, lesson.name[3:]):
+        if (words.isdecimal() and int(words) == lesson.number) or words.lower() in (lesson.name, lesson.name[3:]):
             return lesson
     last = lessons()[-1].number
     raise ArgumentError(
@@ -97,7 +101,7 @@ def _cells(source: str) -> Iterator[Cell]:
     for mark, end in zip(marks, ends, strict=True):
         body = source[mark.end() : end].strip("\n")
         if mark[1] == "markdown":
-            yield Cell("text", _uncommented(body.splitlines()), "")
+            yield Cell("text", _WRAPPED.sub("", _uncommented(body.splitlines())), "")
         elif mark[1] == "question":
             lines = body.splitlines()
             code = [line for line in lines if not line.startswith(("#", "answer ="))]

@@ -6,6 +6,7 @@ import ast
 import io
 import json
 import operator
+import unicodedata
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from ..train.atomic import write_atomically
 from .lesson import Lesson
 
 _VERSION = 1
+_LONGEST = 200  # characters of an answer
 
 
 class LessonSession:
@@ -37,13 +39,11 @@ class LessonSession:
 
     def __init__(self, lesson: Lesson, score: Path | None = None) -> None:
         self.lesson, self.score = lesson, score
-        if score is not None:
-            _kept(score)  # a file that is none of ours is said before the lesson begins
         self.variables: dict[str, Any] = {"__name__": "__main__", "__file__": self._file}
         self.outputs: list[str | None] = [None] * len(lesson.cells)
-        self.attempts: dict[int, list[dict[str, Any]]] = {
-            k: [] for k, cell in enumerate(lesson.cells) if cell.kind == "question"
-        }
+        places = [k for k, cell in enumerate(lesson.cells) if cell.kind == "question"]
+        self.attempts: dict[int, list[dict[str, Any]]] = dict(zip(places, self._earlier(len(places)), strict=True))
+        self._keep()  # a file that can't be written, or is none of ours, is said before the lesson begins
         self.verdicts: dict[int, str] = {}
         self.position = 0
         self.go_on()
@@ -70,6 +70,7 @@ class LessonSession:
         Raises ArgumentError (MG189) where no question waits.
         """
         place = self._question()
+        words = words.encode(errors="replace").decode()[:_LONGEST]
         try:
             given: Any = parsed(words)
         except ValueError:
@@ -84,10 +85,10 @@ class LessonSession:
             }
         )
         self.verdicts[place] = grade.message
-        self._keep()
         if grade.correct:
             self.position += 1
             self.go_on()
+        self._keep()
         return grade
 
     def give_up(self) -> Any:
@@ -97,6 +98,7 @@ class LessonSession:
         self.verdicts[place] = f"the answer is {short(expected)}"
         self.position += 1
         self.go_on()
+        self._keep()
         return expected
 
     def record(self) -> dict[str, Any]:
@@ -134,6 +136,12 @@ class LessonSession:
     def _file(self) -> str:
         return f"{self.lesson.name}.py"
 
+    def _earlier(self, count: int) -> list[list[dict[str, Any]]]:
+        """The answers that the score file has of this lesson, for each of its questions."""
+        kept = {} if self.score is None else _kept(self.score)["lessons"].get(self.lesson.name, {})
+        earlier = [list(question["answers"]) for question in kept.get("questions", ())]
+        return earlier if len(earlier) == count else [[] for _ in range(count)]
+
     def _keep(self) -> None:
         if self.score is None:
             return
@@ -148,9 +156,12 @@ def _kept(path: Path) -> dict[str, Any]:
         return {"version": _VERSION, "lessons": {}}
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        if found["version"] != _VERSION or not isinstance(found["lessons"], dict):
+        if found["version"] != _VERSION:
             raise ValueError
-    except (ValueError, KeyError, TypeError, OSError):
+        for lesson in found["lessons"].values():
+            for question in lesson["questions"]:
+                [answer["correct"] for answer in question["answers"]]
+    except (ValueError, KeyError, TypeError, AttributeError, OSError, RecursionError):
         raise DataError(
             "MG181", f"{path} is not a file of scores of version {_VERSION}: choose another name."
         ) from None
@@ -170,7 +181,9 @@ def parsed(words: str) -> Any:
 
     Raises ValueError for anything else.
     """
-    plain = words.strip().translate(str.maketrans("−–×·÷，／", "--**/,/"))
+    plain = unicodedata.normalize("NFKC", words).strip().translate(str.maketrans("−–—×·÷，【】", "---**/,[]"))
+    if len(plain) > _LONGEST:
+        raise ValueError(f"no number: {plain[:_LONGEST]}…")
     try:
         found = _number(ast.parse(plain.replace("^", "**"), mode="eval").body)
     except (SyntaxError, ArithmeticError, RecursionError, TypeError, MemoryError):

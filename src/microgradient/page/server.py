@@ -74,15 +74,15 @@ class Server:
             words = dict(parse_qsl(query)) if method == "GET" else json.loads(body)
             if not isinstance(words, dict):
                 raise ValueError("not an object")
-        except ValueError as error:
-            return _told(400, f"The question is not understood: {error}")
+        except (ValueError, RecursionError) as error:
+            return _told(400, translate(f"The question is not understood: {error}"))
         with speaking(str(words.pop("lang", ""))):
             try:
                 answer = catalogue() if name == "language" else self.answers[name](words)
                 return 200, "application/json", json.dumps(answer, ensure_ascii=False).encode()
             except MicrogradientError as error:
                 return _told(400, str(error))
-            except (ValueError, TypeError, KeyError) as error:
+            except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
                 return _told(400, translate(f"The question is not understood: {error}"))
 
 

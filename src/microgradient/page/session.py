@@ -85,12 +85,12 @@ class Session:
     def why(self, words: Mapping[str, Any]) -> dict[str, Any]:
         """The card of `node`, or of its entry `index` ("3,17"); with `example`, what that one contributed alone."""
         example = None if words.get("example") in (None, "") else int(words["example"])
-        top = int(words.get("top", 8))
+        top = _count(words, 8)
         return card(self.sweep, self.ids, int(words["node"]), index_of(words.get("index")), top, example)
 
     def examples(self, words: Mapping[str, Any]) -> dict[str, Any]:
         """Which examples of the batch push the gradient of `node`, or of its entry `index`, up and which down."""
-        return examples(self.sweep, self._node(words), index_of(words.get("index")), int(words.get("top", 10)))
+        return examples(self.sweep, self._node(words), index_of(words.get("index")), _count(words, 10))
 
     def array(self, words: Mapping[str, Any]) -> dict[str, Any]:
         """The value and gradient of `node` as two pictures of at most 128 × 128 cells, each the entry of largest size there.
@@ -126,7 +126,7 @@ class Session:
         place = checked_index(index, tuple(node.shape or ())) if single or index is not None else None
         numbered = {id(use): k for k, use in enumerate(uses)}
         muted = [k for k in index_of(words.get("muted")) or () if 0 <= k < len(uses)]
-        found = paths_to(self.sweep, node, place, int(words.get("top", 8)), {id(uses[k]): uses[k] for k in muted})
+        found = paths_to(self.sweep, node, place, _count(words, 8), {id(uses[k]): uses[k] for k in muted})
         return {
             "name": found.name,
             "of": found.of,
@@ -155,6 +155,11 @@ class Session:
         if not 0 <= number < len(self.sweep.order):
             raise OutOfRangeError("MG127", f"There is no node {number}: they are 0 to {len(self.sweep.order) - 1}.")
         return self.sweep.order[number]
+
+
+def _count(words: Mapping[str, Any], usual: int) -> int:
+    """How many of the largest are asked for: at least one."""
+    return max(1, int(words.get("top", usual)))
 
 
 def index_of(text: Any) -> tuple[int, ...] | None:
