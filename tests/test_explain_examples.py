@@ -47,7 +47,30 @@ def weight_normed():
     return nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(4, 4)), nn.Tanh(), nn.Linear(4, 3))
 
 
+class Scaled(nn.Module):
+    """Constants as long as the batch that have nothing to do with it: one of features, one of places."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(3, 4)
+        self.weight = nn.Parameter(mg.ones(4))
+        self.places = nn.Linear(4, 3)
+
+    def forward(self, x):
+        table = self.places(mg.tensor(np.arange(16.0).reshape(4, 4)))
+        return self.linear(x) * (self.weight * mg.tensor([1.0, -2.0, 3.0, 0.5])) @ table
+
+
+def normalised():
+    """As many features as examples, with the running statistics of each."""
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 3))
+    model[1].running_var.data[:] = [0.5, 2.0, 3.0, 1.5]
+    return model.eval()
+
+
 MODELS = {
+    "constants as long as the batch": (Scaled, (4, 3)),
+    "batch norm with as many features": (normalised, (4, 3)),
     "perceptron": (perceptron, (5, 5)),
     "convolutions": (convolutions, (5, 1, 5, 5)),
     "weight norm": (weight_normed, (4, 4)),

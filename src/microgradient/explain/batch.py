@@ -31,6 +31,7 @@ class Batch:
         self.count = 0 if self.input is None else len(self.input)
         targets = [a for a in recording.targets if np.ndim(a) and len(a) == self.count]
         self.labels: Any = targets[0] if self.calls == 1 and len(targets) == 1 else None
+        self.known = [step.input for step in calls] + ([] if self.labels is None else [self.labels])
         self.varies: set[Node] = set()  # computed from the examples
         for node in order if self.input is not None else ():
             if any(p in self.varies for p in node.parents) or self._reads_examples(node):
@@ -55,14 +56,14 @@ class Batch:
         )
 
     def _reads_examples(self, node: Node) -> bool:
-        """Whether an argument is the input, or a constant as long; where another axis is as long too, the input alone counts."""
-        alone = self.count in self.input.shape[1:]
-        for parent, a in zip(node.parents, self.steps[node].args if node in self.steps else (), strict=False):
-            if not isinstance(a, np.ndarray) or not a.ndim:
-                continue
-            if np.may_share_memory(a, self.input) or (parent is None and not alone and len(a) == self.count):
-                return True
-        return False
+        """Whether an argument is an input of the model or its labels; or as many equal rows, such as the first hidden state.
+
+        Any other constant that is as long as the batch may be of something else: of features, of places.
+        """
+        args = [a for a in self.steps[node].args if isinstance(a, np.ndarray)] if node in self.steps else []
+        if any(np.may_share_memory(a, each) for a in args for each in self.known):
+            return True
+        return any(a.ndim > 1 and len(a) == self.count and bool(np.all(a == a[:1])) for a in args)
 
     @staticmethod
     def _reason(none: bool, turned: bool) -> str:
