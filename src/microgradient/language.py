@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 LANGUAGES = {"en": "English", "zh_CN": "简体中文"}
 """The languages by their names."""
+_LONGEST = 2000  # characters of a text that is looked up
 _BETWEEN = re.compile(r"(?<=[.?]) (?=[A-Z`])")  # two sentences
 _chosen: ContextVar[str | None] = ContextVar("language", default=None)
 _BETWEEN_CHINESE = re.compile(r"(?<=[一-鿿，。；：）]) (?=[一-鿿（])")  # a space
@@ -75,7 +76,9 @@ def translate(text: str, *names: str) -> str:
     ('A file that nobody has translated.', '符号反了')
     '即 row 的全部'
     """
-    return text if (to := language()) == "en" else _BETWEEN_CHINESE.sub("", _translated(text, to, names))
+    if (to := language()) == "en" or len(text) > _LONGEST:
+        return text
+    return _BETWEEN_CHINESE.sub("", _translated(text, to, names))
 
 
 def listed(parts: Iterable[str]) -> str:

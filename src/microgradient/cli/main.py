@@ -103,7 +103,7 @@ for command in (_command, *_command.commands.values()):
 
 def _warn(message: Warning | str, *_where: Any, **_named: Any) -> None:
     """Say a warning on standard error, in one line; the place in the code is ours and tells the user nothing."""
-    told = printable(translate(" ".join(str(message).split())))
+    told = printable(" ".join(str(message).split()))  # ours is translated already
     click.echo(translate("Warning: ") + told, err=True)
 
 
