@@ -117,3 +117,28 @@ def test_no_answer_that_is_right_is_called_wrong(x, y):
     assert mg.check_answer(b, float(f"{b.grad:.4g}"))
     if abs(a.grad) > 1e-300:
         assert not mg.check_answer(a, a.grad * 1.02)
+
+
+def test_factors_beside_the_way_are_not_missed():
+    a, b = mg.Value(3.0, label="a"), mg.Value(8.0, label="b")
+    y = a * a + b / 4
+    y.backward()
+    assert "/ 4" not in mg.check_answer(a, 24.0).mistake
+    assert "/ 4 is missing" in mg.check_answer(b, 1.0).mistake
+
+
+def test_zeroed_gradients_are_not_a_pass_before():
+    w = mg.tensor([1.0, 2.0], requires_grad=True)
+    loss = mg.sum(w * w)
+    loss.backward()
+    w.grad = mg.zeros(2)
+    assert "last backward" not in mg.check_answer(w, [2.0, 4.0]).mistake
+    assert loss.shape == ()
+
+
+def test_what_two_mistakes_would_give_is_told_as_two():
+    a, b = mg.Value(2.0, label="a"), mg.Value(-3.0, label="b")
+    c, d = a * b, a + b
+    y = c * d
+    y.backward()
+    assert mg.check_answer(a, 3.0).mistake == "the sign is flipped; or the path via d is missing; it adds -6.0"

@@ -96,3 +96,23 @@ def test_another_version_is_named(written):
     path.write_text(json.dumps({**json.loads(path.read_text()), "version": 99}))
     with pytest.raises(DataError, match="version 99"):
         Exported(path)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data["edges"].append({**data["edges"][0], "from": 9999}),
+        lambda data: data["nodes"][0].pop("name"),
+        lambda data: data["nodes"][-1].update(shape="x"),
+        lambda data: data.update(root=-5000),
+        lambda data: data.update(nodes=[]),
+        lambda data: data.update(edges=[1, 2]),
+    ],
+)
+def test_a_damaged_graph_is_refused_in_a_sentence(written, damage):
+    path, _ = written
+    data = json.loads(path.read_text())
+    damage(data)
+    path.write_text(json.dumps(data))
+    with pytest.raises(DataError, match="MG181"):
+        Exported(path)

@@ -74,8 +74,8 @@ export class LessonView {
     if (k !== this.lesson.waiting) return element("section", { class: "question" }, text, verdict);
     const answer = element("input", { type: "text", autocomplete: "off", spellcheck: "false", "aria-label": t("Your answer") });
     const form = element("form", { submit: () => {
-      if (answer.value.trim()) void this.tell("answer", { text: answer.value });
-    } }, answer, element("button", { type: "submit" }, t("Check")), element("button", { type: "button", click: () => void this.tell("give_up") }, t("Show the answer")));
+      if (answer.value.trim()) void this.tell("answer", { text: answer.value, question: k });
+    } }, answer, element("button", { type: "submit" }, t("Check")), element("button", { type: "button", click: () => void this.tell("give_up", { question: k }) }, t("Show the answer")));
     form.addEventListener("submit", (event) => event.preventDefault());
     return element("section", { class: "question" }, text, form, verdict);
   }

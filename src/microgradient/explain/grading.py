@@ -96,7 +96,7 @@ def _gradient(x: Any, index: Index | None, of: Any) -> tuple[str, Any, Callable[
     name = f"∂{sweep.names[sweep.root]}/∂{sweep.names.get(node, 'x')}{entry}"
 
     def mistakes() -> Iterator[tuple[str, Any]]:
-        if not np.array_equal(held, last, equal_nan=True):
+        if np.any(held) and not np.array_equal(held, last, equal_nan=True):
             yield "that is the last backward pass alone; `grad` adds it to what was there", last[place]
         yield from ((told, np.broadcast_to(wrong, node.shape)[place]) for told, wrong in _mistakes(sweep, node, last))
 
@@ -120,7 +120,8 @@ def _graded(name: str, expected: Any, answer: Any, mistakes: Callable[[], Iterat
         told = f"{name} = {short(expected)}" if name else short(expected)
         return Grade(True, _result(expected), answer, 1.0, "", f"right: {told}")
     score = float(right.mean())
-    mistake = next((told for told, wrong in _candidates(expected, mistakes) if _near(given, wrong).all()), "")
+    named = [told for told, wrong in _candidates(expected, mistakes) if _near(given, wrong).all()]
+    mistake = "; or ".join(named[:2])  # more than one may have given this
     share = f"{right.sum():,} of {right.size:,} numbers are right" if right.any() else ""
     return _wrong(expected, answer, score, mistake, mistake or share or "work it out once more")
 
@@ -225,8 +226,11 @@ def _with_saved(sweep: Sweep, use: Use, saved: tuple[Any, ...] | None) -> Any:
 
 def _missing_factors(sweep: Sweep, node: Node, gradient: Any) -> Iterator[tuple[str, Any]]:
     """The gradient without one of the numbers that the graph multiplies or divides by, such as the n of a mean."""
-    seen = set()
-    for step in (sweep.step(other) for other in sweep.order if other.op is not None):
+    seen, computed = set(), {node}  # from x
+    for other in sweep.order:
+        if any(parent in computed for parent in other.parents):
+            computed.add(other)
+    for step in (sweep.step(other) for other in sweep.order if other in computed and other.op is not None):
         name = "" if step.node.op is None else step.node.op.name
         for i, (constant, parent) in enumerate(zip(step.args, step.node.parents, strict=False)):
             if name not in ("multiply", "divide") or np.ndim(constant) or (name == "divide" and i == 0):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -27,15 +28,17 @@ class LessonPage:
     def __init__(self, lesson: str, score: Path | None = None) -> None:
         self.score = score
         self.session = LessonSession(find(lesson), score)
+        self.sessions = {self.session.lesson.name: self.session}  # one comes back to where one was
+        self.lock = threading.Lock()
         self.graph: Session | None = None
         self.opened = 0  # graphs so far
         self.answers: dict[str, Callable[[Mapping[str, Any]], Any]] = {
-            "lesson": self.state,
-            "answer": lambda words: self._now().answer(str(words.get("text", ""))).correct,
-            "give_up": lambda words: self._now().give_up() is not None,
-            "choose": self.choose,
-            "open": self.open_graph,
-            "score": lambda words: {"version": 1, "lessons": {self.session.lesson.name: self._now().record()}},
+            "lesson": self._alone(self.state),
+            "answer": self._alone(self.answer),
+            "give_up": self._alone(self.give_up),
+            "choose": self._alone(self.choose),
+            "open": self._alone(self.open_graph),
+            "score": self._alone(self.scores),
             "run": lambda words: None,
             **{name: self._of_graph(name) for name in OF_GRAPH},
         }
@@ -67,9 +70,25 @@ class LessonPage:
             ],
         }
 
+    def answer(self, words: Mapping[str, Any]) -> bool:
+        """Whether the answer `text` to the question of cell number `question` is right."""
+        return self._asked(words).answer(str(words.get("text", ""))).correct
+
+    def give_up(self, words: Mapping[str, Any]) -> bool:
+        """Show the answer to the question of cell number `question`."""
+        self._asked(words).give_up()
+        return True
+
+    def scores(self, words: Mapping[str, Any]) -> dict[str, Any]:
+        """What a score file holds, of all lessons that were taken on this page."""
+        self._now()
+        return {"version": 1, "lessons": {name: session.record() for name, session in self.sessions.items()}}
+
     def choose(self, words: Mapping[str, Any]) -> int:
-        """Go to another lesson."""
-        self.session = LessonSession(find(str(words.get("lesson", ""))), self.score)
+        """Go to another lesson, or back to where one was in it."""
+        lesson = find(str(words.get("lesson", "")))
+        self.session = self.sessions.get(lesson.name) or LessonSession(lesson, self.score)
+        self.sessions[lesson.name] = self.session
         self.graph, self.opened = None, 0
         return self.session.lesson.number
 
@@ -79,6 +98,22 @@ class LessonPage:
         self.opened += 1
         return self.opened
 
+    def _alone(self, answer: Callable[[Mapping[str, Any]], Any]) -> Callable[[Mapping[str, Any]], Any]:
+        """One question at a time: a lesson is one program."""
+
+        def alone(words: Mapping[str, Any]) -> Any:
+            with self.lock:
+                return answer(words)
+
+        return alone
+
+    def _asked(self, words: Mapping[str, Any]) -> LessonSession:
+        """The session, if it waits at the question that is meant: an answer that comes twice is not one to the next question."""
+        session = self._now()
+        if words.get("question", session.waiting) != session.waiting:
+            raise ArgumentError("MG189", "This question is answered already.")
+        return session
+
     def _now(self) -> LessonSession:
         """The session in the language that is spoken."""
         before = self.session
@@ -87,6 +122,7 @@ class LessonPage:
             while self.session.position < before.position and self.session.waiting is not None:
                 self.session.give_up()
             self.session.attempts, self.session.verdicts = before.attempts, before.verdicts
+            self.sessions[before.lesson.name] = self.session
             self.graph, self.opened = None, 0
         return self.session
 

@@ -6,6 +6,7 @@ import ast
 import io
 import json
 import operator
+import threading
 import unicodedata
 from collections.abc import Callable
 from contextlib import redirect_stdout
@@ -20,6 +21,7 @@ from ..train.atomic import write_atomically
 from .lesson import Lesson
 
 _VERSION = 1
+_PRINTING = threading.Lock()  # standard output is the process's
 _LONGEST = 200  # characters of an answer
 
 
@@ -120,7 +122,7 @@ class LessonSession:
         check = ast.parse(self.lesson.cells[place].code).body[-1]
         assert isinstance(check, ast.Assert)
         self.variables["answer"] = given
-        with redirect_stdout(io.StringIO()):
+        with _PRINTING, redirect_stdout(io.StringIO()):
             found = eval(compile(ast.Expression(check.test), self._file, "eval"), self.variables)
         assert isinstance(found, Grade)
         return found
@@ -128,7 +130,7 @@ class LessonSession:
     def _run(self, code: str) -> str:
         """Run a cell as part of the lesson's program; what it printed."""
         printed = io.StringIO()
-        with redirect_stdout(printed):
+        with _PRINTING, redirect_stdout(printed):
             exec(compile(code, self._file, "exec"), self.variables)
         return printed.getvalue()
 

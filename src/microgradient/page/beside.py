@@ -33,17 +33,18 @@ class Beside:
         self.changes = " ".join(f"{flag(name)} {value}" for name, value in changes.items())
         self.folder = tempfile.TemporaryDirectory(prefix="microgradient-")
         words = shlex.split(command_of(source, dataclasses.replace(options, **changes)))
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", *words, "--out", str(self._path)],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
+        with self._errors.open("w") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", *words, "--out", str(self._path)],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors,
+            )  # fmt: skip
         self.said = ""
         self.close = weakref.finalize(self, _end, self.process, self.folder)
 
     def state(self) -> dict[str, Any]:
         """How far it is: what was changed, the loss of each epoch by step, and whether it goes on; what it said if it failed."""
-        if self.process.poll() and not self.said and self.process.stderr is not None:
-            self.said = (self.process.stderr.read().strip().splitlines() or [""])[-1]
+        if self.process.poll() and not self.said:
+            self.said = (self._errors.read_text(errors="replace").strip().splitlines() or [""])[-1]
         try:
             metrics = RunFolder.peek(self._path).metrics()
         except MicrogradientError:  # it has not saved anything yet
@@ -56,13 +57,15 @@ class Beside:
         }
 
     @property
+    def _errors(self) -> Path:
+        return Path(self.folder.name) / "errors"
+
+    @property
     def _path(self) -> Path:
         return Path(self.folder.name) / "run"
 
 
-def _end(process: subprocess.Popen[str], folder: tempfile.TemporaryDirectory[str]) -> None:
+def _end(process: subprocess.Popen[bytes], folder: tempfile.TemporaryDirectory[str]) -> None:
     process.kill()
     process.wait()
-    if process.stderr is not None:
-        process.stderr.close()
     folder.cleanup()

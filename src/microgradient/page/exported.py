@@ -29,17 +29,10 @@ class Exported:
 
     def __init__(self, path: Path) -> None:
         self.data = _read(path)
-        nodes = self.data["nodes"]
-        arguments: dict[int, dict[int, int]] = {k: {} for k in range(len(nodes))}
-        for edge in self.data["edges"]:
-            arguments[edge["to"]][edge["argument"]] = edge["from"]
-        self.order: list[Node] = []
-        for k, told in enumerate(nodes):
-            parents = tuple(self.order[at] for _, at in sorted(arguments[k].items()))
-            op = TABLE.get(told["op"] or "")
-            self.order.append(Node(op, parents, (), told["params"], told["shape"], None))
-        self.arguments = arguments
-        self.graph = self._document()
+        try:
+            self._build()
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError, ArithmeticError):
+            raise DataError("MG181", f"{path} is damaged: its nodes and edges make no graph.") from None
         self.answers: dict[str, Callable[[Mapping[str, Any]], Any]] = {
             **dict.fromkeys(OF_GRAPH, _not_kept),
             "graph": lambda words: self.graph,
@@ -47,6 +40,22 @@ class Exported:
             "run": lambda words: None,
             "lesson": lambda words: None,
         }
+
+    def _build(self) -> None:
+        """The nodes, and the data for the page."""
+        nodes = self.data["nodes"]
+        arguments: dict[int, dict[int, int]] = {k: {} for k in range(len(nodes))}
+        for edge in self.data["edges"]:
+            arguments[edge["to"]][edge["argument"]] = edge["from"]
+        self.order: list[Node] = []
+        for k, told in enumerate(nodes):
+            if told["shape"] is not None and not all(isinstance(n, int) and n >= 0 for n in told["shape"]):
+                raise ValueError("no shape")
+            parents = tuple(self.order[at] for _, at in sorted(arguments[k].items()))
+            op = TABLE.get(told["op"] or "")
+            self.order.append(Node(op, parents, (), told["params"], told["shape"], None))
+        self.arguments = arguments
+        self.graph = self._document()
 
     def why(self, words: Mapping[str, Any]) -> dict[str, Any]:
         """The card of a node: what came to it along each edge."""
@@ -171,7 +180,7 @@ def _told(statistics: Any, shape: list[int] | None) -> Any:
     if statistics is None or isinstance(statistics, list):
         return None
     if statistics["mean"] is None:
-        return "nan"
+        return "nan" if not shape else {"shape": shape, "text": "", "norm": 0.0, "nonfinite": statistics["nonfinite"]}
     if not shape:
         return statistics["mean"]
     lengths = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")

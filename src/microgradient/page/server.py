@@ -84,6 +84,8 @@ class Server:
                 return _told(400, str(error))
             except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
                 return _told(400, translate(f"The question is not understood: {error}"))
+            except Exception as error:  # the page says it, and goes on
+                return _told(500, translate(f"A fault in Microgradient: {type(error).__name__}: {error}."))
 
 
 def catalogue() -> dict[str, Any]:
