@@ -6,6 +6,8 @@ import sys
 import threading
 import weakref
 from collections.abc import Iterable, Sequence
+from functools import partial
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +15,7 @@ import numpy as np
 from .errors import DTypeError, GradientError, format_location, user_location, warn_once
 from .interop import Protocols
 from .operators import FLAT, world, wrap
-from .tape import DEPARTED, NOT_STORED, Node, Spent
+from .tape import DEPARTED, NOT_STORED, Cut, Node, Spent
 from .taped_world import TAPED
 from .trace_hooks import as_datum
 
@@ -70,14 +72,10 @@ def _count(node: Node) -> None:
 
 def _unused(node: Node, count: int) -> str:
     """The warning for a parameter that no optimiser has."""
-    from .explain import names, source
-
-    known = names.node_names(names.variables_of(source.caller()))
-    who = f"`{known[node]}`" if node in known else "a parameter"
     return (
-        f"The gradient of {who} of shape {node.shape} is the sum of {count} backward passes: no optimiser has used it in "
-        f"{_PATIENCE} steps. Give it to the optimiser; `model.parameters()` finds what modules hold, but not what is inside of "
-        "other objects. To keep it as it is, write `p.requires_grad = False`."
+        f"The gradient of {_leaf_name(node) or 'a parameter'} of shape {node.shape} is the sum of {count} backward passes: no "
+        f"optimiser has used it in {_PATIENCE} steps. Give it to the optimiser; `model.parameters()` finds what modules hold, "
+        "but not what is inside of other objects. To keep it as it is, write `p.requires_grad = False`."
     )
 
 
@@ -298,16 +296,28 @@ def warn_if_flat(found: dict[Node, Any], root: Node) -> None:
     Where that is so of every leaf, only when it happens to one again: once may be meant, in a loop it is not.
     """
     for left in [left for left in DEPARTED if left.what in FLAT and _last_root[0] < left.seq < root.seq]:
-        lost = [leaf for ref in left.leaves if (leaf := ref()) in found and not found[leaf].any()]
+        leaves = [leaf for ref in left.leaves if (leaf := ref()) in found and not found[leaf].any()]
+        lost: list[Node] = sorted(leaves, key=attrgetter("seq"))
         some = any(g.any() for g in found.values())
         if any(some or leaf in _lost for leaf in lost):
-            warn_once(
-                "MG102",
-                f"{left}: the gradient of a tensor of shape {lost[0].shape} is 0, since {left.what} is flat: its derivative is 0 "
-                "everywhere. Leave it out of the loss; for classes use softmax and cross_entropy.",
-            )
+            warn_once("MG102", partial(_told_flat, left, lost[0]))
         _lost.update(lost)
     _last_root[0] = root.seq
+
+
+def _told_flat(left: Cut, leaf: Node) -> str:
+    return (
+        f"{left}: the gradient of {_leaf_name(leaf) or 'a tensor'} of shape {leaf.shape} is 0, since {left.what} is flat: its "
+        "derivative is 0 everywhere. Leave it out of the loss; for classes use softmax and cross_entropy."
+    )
+
+
+def _leaf_name(leaf: Node) -> str:
+    """What the user's code calls the tensor of a leaf, in backticks; "" if nothing."""
+    from .explain import names, source
+
+    name = names.node_names(names.variables_of(source.caller())).get(leaf)
+    return f"`{name}`" if name else ""
 
 
 _lost: weakref.WeakSet[Node] = weakref.WeakSet()
@@ -317,11 +327,14 @@ def warn_if_departed(leaf: Node) -> None:
     """Say so where a leaf has no gradient after a backward pass, and a conversion to a number or an array explains it."""
     for left in [left for left in DEPARTED if left.what not in FLAT and left.seq < _last_root[0]]:
         if any(ref() is leaf for ref in left.leaves):
-            warn_once(
-                "MG102",
-                f"A tensor of shape {leaf.shape} has got no gradient: what was computed from it became a number by {left}. Use "
-                "the `mg.` functions on tensors there, as mg.exp(x) for math.exp(x).",
-            )
+            warn_once("MG102", partial(_told_departed, left, leaf))
+
+
+def _told_departed(left: Cut, leaf: Node) -> str:
+    return (
+        f"{_leaf_name(leaf) or 'A tensor'} of shape {leaf.shape} has got no gradient: what was computed from it became a number "
+        f"by {left}. Use the `mg.` functions on tensors there, as mg.exp(x) for math.exp(x)."
+    )
 
 
 _last_root = [-1]  # the number of what was differentiated last

@@ -101,7 +101,7 @@ class Recording(Recorder):
         if self._token is not None:
             recording.reset(self._token)
             self._token = None
-        for frame in [*self._frames, user_frame(sys._getframe(1))]:
+        for frame in [user_frame(sys._getframe(1)), *self._frames]:  # a model's own name before that of its attribute
             self._learn_names(variables_of(frame), deep=True)
         self._frames.clear()
         self._inputs.clear()
@@ -135,7 +135,7 @@ class Recording(Recorder):
             step.input = self._inputs[call]
         line, instruction = self._frames.get(at, (0, 0))
         if line != at.f_lineno or at.f_lasti <= instruction:  # another statement, or the same one again in a loop
-            self._learn_names(at.f_locals)
+            self._learn_names(_local_variables(at))
         self._frames[at] = (at.f_lineno, at.f_lasti)
         if self._outer is not None:
             self._outer.record(node, args, y)
@@ -184,6 +184,21 @@ class Recording(Recorder):
                 self.known.setdefault(id(known), (name, known))
         for node, name in node_names(variables, deep).items():
             self.names.setdefault(node, name)
+
+
+def _local_variables(frame: Any) -> Mapping[str, Any]:
+    """The variables of a function; in a method of a module, what the module computed and keeps, instead of the module itself.
+
+    Its parameters are named by the variable that has the module, wherever that is: `net.a.weight`.
+    """
+    code, variables = frame.f_code, frame.f_locals
+    own = variables.get(code.co_varnames[0]) if code.co_argcount else None
+    if not is_module(own):
+        return variables
+    kept = {
+        k: v for k, v in vars(own).items() if isinstance(v, Tensor) and v.node is not None and v.node.op is not None
+    }
+    return kept | {k: v for k, v in variables.items() if v is not own}
 
 
 def latest_recording() -> Recording | None:

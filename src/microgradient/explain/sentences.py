@@ -58,6 +58,8 @@ def expression(op: Primitive, args: Sequence[str], params: Mapping[str, Any]) ->
     >>> expression(TABLE["multiply"], ["a", "b"], {}), expression(TABLE["sum"], ["h"], {"axis": (0,), "keepdims": False})
     ('a * b', 'sum(h, axis=(0,))')
     """
+    if _is_a_users(op):
+        return f"{op.name}({', '.join(args)})"
     if op.name == "matmul":
         return " @ ".join(args)
     if op.name in ("square", "power"):
@@ -79,10 +81,10 @@ def sentence(op: Primitive | None) -> str:
     """
     if op is None:
         return ""
+    if _is_a_users(op):
+        return f"`{op.name}` has its own rule"
     if op.name in _SENTENCES:
         return _SENTENCES[op.name]
-    if TABLE.get(op.name) is not op:
-        return f"`{op.name}` has its own rule"
     if op.kind == "linear":
         return f"`{op.name}` is linear: what arrives goes back the way the entries came"
     if op.kind == "multilinear":
@@ -90,6 +92,11 @@ def sentence(op: Primitive | None) -> str:
     if op.kind == "pointwise":
         return _formula(op)
     return f"`{op.name}`: see its rule in rules.py"
+
+
+def _is_a_users(op: Primitive) -> bool:
+    """Whether `op` is a `custom_rule`, which may have the name of a primitive."""
+    return op.kind == "special" and TABLE.get(op.name) is not op
 
 
 def _formula(op: Primitive) -> str:
