@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import microgradient as mg
-from microgradient.errors import GradientError
+from microgradient.errors import ArgumentTypeError, GradientError
 
 
 def loss_of(a, b):
@@ -142,3 +142,22 @@ def test_what_two_mistakes_would_give_is_told_as_two():
     y = c * d
     y.backward()
     assert mg.check_answer(a, 3.0).mistake == "the sign is flipped; or the path via d is missing; it adds -6.0"
+
+
+def test_nothing_but_rounding_is_zero():
+    a = mg.Value(1.0, label="a")
+    y = 0.1 * a + 0.2 * a - 0.3 * a
+    y.backward()
+    assert a.grad != 0
+    assert mg.check_answer(a, 0)
+
+
+@pytest.mark.parametrize("answer", [pytest.param(10**400, id="huge"), b"1", object(), lambda: 1, [1, [2]]])
+def test_other_objects_are_no_answers(ab, answer):
+    assert not mg.check_answer(ab[0], answer)
+
+
+@pytest.mark.parametrize("x", [print, 1j, "text", None, pytest.param(10**400, id="huge")])
+def test_other_objects_have_no_answer(x):
+    with pytest.raises(ArgumentTypeError, match="MG116"):
+        mg.check_answer(x, 1.0)

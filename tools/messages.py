@@ -51,7 +51,7 @@ WORDS = (
     "Got unexpected extra argument ({0})", "Got unexpected extra arguments ({0})", "Option {0} requires an argument.",
     "Option {0} does not take a value.", "Invalid value for {0}: {1}", "{0} is not a valid {1}.", "{0} is not one of {1}.",
     "{0} is not in the range {1}.", "File {0} does not exist.", "Directory {0} does not exist.", "Path {0} does not exist.",
-    "File {0} is a directory.", "(Possible options: {0})", "not {0}: {1}", "right: {0}",
+    "File {0} is a directory.", "(Possible options: {0})", "not {0}: {1}", "right: {0}", "the answer is {0}",
 )  # fmt: skip
 _TWO_WORDS = re.compile(r"^(?!bold).*[a-z]{2,} [a-z]{2,}", re.DOTALL)
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -54,3 +57,17 @@ def test_the_process_ends_with_it():
     beside = Beside("digits", RECIPES["digits"].defaults, {"epochs": 10_000})
     beside.close()
     assert beside.process.returncode is not None
+
+
+def test_it_ends_with_its_program_however_that_ends(tmp_path):
+    program = (
+        "import os, sys, dataclasses\nfrom microgradient.page.beside import Beside\nfrom microgradient.recipes import RECIPES\n"
+        "beside = Beside('digits', RECIPES['digits'].defaults, {'epochs': 10_000})\n"
+        "print(beside.process.pid, beside.folder.name, flush=True)\nsys.stdin.read()\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    pid, folder = parent.stdout.readline().split(maxsplit=1)
+    parent.kill()
+    parent.communicate()
+    until(lambda: not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text().split()[2])
+    assert not Path(folder.strip()).exists()

@@ -107,6 +107,10 @@ def test_another_version_is_named(written):
         lambda data: data.update(root=-5000),
         lambda data: data.update(nodes=[]),
         lambda data: data.update(edges=[1, 2]),
+        lambda data: data["edges"][0].update(argument=10**9),
+        lambda data: data["edges"][0].update({"from": data["edges"][0]["to"]}),
+        lambda data: data["edges"][0].update({"from": -1}),
+        lambda data: data["nodes"][0]["value"].update(mean=float("nan")),
     ],
 )
 def test_a_damaged_graph_is_refused_in_a_sentence(written, damage):

@@ -190,7 +190,7 @@ export class CardPanel {
       click: () => this.open(edge.node, edge.index), mouseenter: () => this.light([edge.node]), mouseleave: () => this.light([]),
       focus: () => this.light([edge.node]), blur: () => this.light([]),
     }, brief(edge.upstream));
-    const local = edge.local === null ? ` ${t("through {0}", edge.op)}` : ` × ${brief(edge.local)}`;
+    const local = edge.local === null ? ` ${t("through {0}", edge.op)}` : ` ${isArray(edge.local) ? "⊙" : "×"} ${brief(edge.local)}`;
     const told = element("td", {}, upstream, element("span", { title: edge.local === null ? edge.formula : whole(edge.local) }, local));
     const glyph = sign === "array" ? "" : size < 0 ? "▼ " : size > 0 ? "▲ " : "";
     return element("tr", {}, element("td", { class: "bar" }, bar), element("th", { scope: "row", title: `${edge.formula} ${edge.where}` }, t("via {0}", edge.via)), told, number(edge.contribution, true, glyph));

@@ -75,7 +75,7 @@ export interface Run {
 // A weight in each step of a run.
 export interface History { name: string; steps: number[]; series: Record<string, Told[]> }
 
-export interface LessonCell { kind: "text" | "code" | "question"; html: string; code: string; output: string | null; verdict: string; correct: boolean }
+export interface LessonCell { kind: "text" | "code" | "question"; html: string; code: string; output: string | null; verdict: string; correct: boolean; shown: boolean }
 export interface Lesson {
   number: number; title: string; lessons: { number: number; title: string }[]; opened: number; waiting: number | null; right: number;
   of: number; cells: LessonCell[];

@@ -46,10 +46,7 @@ export class GraphView {
     }
     this.most = graph.uses.reduce((most, use) => Math.max(most, use.size), 1e-300);
     this.finest = 132 / graph.nodes.reduce((least, node) => Math.min(least, node.w), 132);
-    new ResizeObserver(() => {
-      this.fit();
-      this.select(this.selected);
-    }).observe(canvas.parentElement!);
+    new ResizeObserver(() => this.fit()).observe(canvas.parentElement!);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.readColours());
     this.readColours();
     this.listen();
@@ -100,8 +97,7 @@ export class GraphView {
     this.canvas.width = wide * devicePixelRatio;
     this.canvas.height = high * devicePixelRatio;
     this.scale = Math.min(1.2, wide / whole.w, high / whole.h);
-    if (this.graph.nodes.length <= SMALL) this.scale = Math.max(this.scale, READABLE / this.graph.nodes[0].w);
-    this.x = Math.min((wide - whole.w * this.scale) / 2, wide > whole.w * this.scale ? Infinity : 0);
+    this.x = (wide - whole.w * this.scale) / 2;
     this.y = (high - whole.h * this.scale) / 2;
     this.draw();
   }

@@ -70,7 +70,8 @@ export class LessonView {
     // Python made the markup from Markdown, with all else in it as text
     const text = element("div", {}, ...new DOMParser().parseFromString(cell.html, "text/html").body.childNodes);
     if (cell.kind === "text") return text;
-    const verdict = cell.verdict ? element("p", { class: cell.correct ? "verdict" : "verdict wrong" }, `${cell.correct ? "✓" : "✗"} ${cell.verdict}`) : "";
+    const [sign, kind] = cell.correct ? ["✓ ", ""] : cell.shown ? ["", ""] : ["✗ ", "wrong"];
+    const verdict = cell.verdict ? element("p", { class: `verdict ${kind}` }, `${sign}${cell.verdict}`) : "";
     if (k !== this.lesson.waiting) return element("section", { class: "question" }, text, verdict);
     const answer = element("input", { type: "text", autocomplete: "off", spellcheck: "false", "aria-label": t("Your answer") });
     const form = element("form", { submit: () => {

@@ -141,7 +141,7 @@ export class RunView {
     const [text, line, accent, other] = ["--quiet", "--line", "--accent", "--up"].map((name) => style.getPropertyValue(name));
     const axis = { stroke: text, grid: { stroke: line, width: 1 }, ticks: { stroke: line } };
     this.plot = new uPlot({
-      width: Math.max(300, byId("run").clientWidth - 40), height: 300, scales: { x: { time: false } }, axes: [axis, axis],
+      width: Math.max(300, byId("run").clientWidth - 40), height: 300, scales: { x: { time: false } }, axes: [axis, { ...axis, size: 80 }],
       series: [
         { label: t("step") }, { label: t("loss, {0}", run.unit), stroke: accent, width: 1.5, spanGaps: true },
         ...(beside ? [{ label: beside.changes, stroke: other, width: 1.5, spanGaps: true, dash: [6, 3] }] : []),

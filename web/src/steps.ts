@@ -95,7 +95,7 @@ export class Steps {
       return t("evaluation, step {0} of {1}: {2}, {3}", this.position, nodes.length, made, brief(node.value));
     }
     const use = uses[now.use];
-    const product = use.local === null || Array.isArray(use.upstream) ? "" : `${brief(use.upstream)} × ${brief(use.local)} = `;
+    const product = use.local === null || typeof use.local === "object" || typeof use.upstream === "object" ? "" : `${brief(use.upstream)} × ${brief(use.local)} = `;
     const received = t("{0} receives {1} via {2}", node.name, product + brief(use.contribution, true), nodes[use.to].name);
     return t("sweep, step {0} of {1}: {2}; its gradient is {3} so far", this.swept, uses.length, received, brief(use.total));
   }

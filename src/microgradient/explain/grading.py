@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import GradientError
+from ..errors import ArgumentTypeError, GradientError
 from ..language import translate
 from ..scalar import Value
 from ..tape import Node
@@ -18,6 +18,7 @@ from .render import short
 from .sweep import Sweep, Use, tangent
 from .why import Index, question
 
+_ZERO = 1e-12  # what is nothing but rounding
 _DIGITS = 5e-3  # relative: three significant digits are enough
 
 
@@ -72,10 +73,23 @@ def check_answer(
     if tracked:
         name, expected, mistakes = _gradient(x, index, of)
     else:
-        name, expected, mistakes = "", np.asarray(_plain(x), np.float64)[... if index is None else index], None
+        name, expected, mistakes = "", _numbers(x)[... if index is None else index], None
     grade = _graded(name, np.asarray(expected, np.float64), answer, mistakes)
     print(translate(grade.message))
     return grade
+
+
+def _numbers(x: Any) -> Any:
+    """A number or an array that is its own right answer."""
+    try:
+        array = np.asarray(_plain(x))
+        if array.dtype.kind in "biuf":
+            return array.astype(np.float64)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise ArgumentTypeError(
+        "MG116", f"What an answer is compared with is a number, an array, a Value or a Tensor, not {x!r}."
+    )
 
 
 def _gradient(x: Any, index: Index | None, of: Any) -> tuple[str, Any, Callable[[], Iterator[tuple[str, Any]]] | None]:
@@ -106,7 +120,7 @@ def _gradient(x: Any, index: Index | None, of: Any) -> tuple[str, Any, Callable[
 def _graded(name: str, expected: Any, answer: Any, mistakes: Callable[[], Iterator[tuple[str, Any]]] | None) -> Grade:
     try:
         given = np.asarray(_plain(answer))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         given = np.asarray(None)
     if given.dtype.kind not in "iuf":
         return _wrong(expected, answer, 0.0, "", f"an answer is a number, and {answer!r} is none")
@@ -129,7 +143,7 @@ def _graded(name: str, expected: Any, answer: Any, mistakes: Callable[[], Iterat
 def _wrong(expected: Any, answer: Any, score: float, mistake: str, told: str) -> Grade:
     try:
         given = short(_plain(answer))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         given = repr(answer)
     return Grade(False, _result(expected), answer, score, mistake, f"not {given}: {told}")
 
@@ -254,7 +268,8 @@ def _plain(x: Any) -> Any:
 def _near(a: Any, b: Any) -> Any:
     """Entry by entry, whether two numbers agree to three digits; infinities of a sign do, and NaN does with NaN."""
     with np.errstate(all="ignore"):
-        return (a == b) | (np.abs(a - b) <= _DIGITS * np.minimum(np.abs(a), np.abs(b))) | (np.isnan(a) & np.isnan(b))
+        close = np.abs(a - b) <= np.maximum(_DIGITS * np.minimum(np.abs(a), np.abs(b)), _ZERO)
+        return (a == b) | close | (np.isnan(a) & np.isnan(b))
 
 
 def _result(expected: Any) -> Any:

@@ -64,6 +64,7 @@ class LessonPage:
                     "code": cell.code,
                     "output": session.outputs[k],
                     "verdict": translate(session.verdicts.get(k, "")),
+                    "shown": k in session.shown,
                     "correct": any(attempt["correct"] for attempt in session.attempts.get(k, [])),
                 }
                 for k, cell in enumerate(shown)
@@ -121,7 +122,11 @@ class LessonPage:
             self.session = LessonSession(find(before.lesson.name), self.score)
             while self.session.position < before.position and self.session.waiting is not None:
                 self.session.give_up()
-            self.session.attempts, self.session.verdicts = before.attempts, before.verdicts
+            self.session.attempts, self.session.verdicts, self.session.shown = (
+                before.attempts,
+                before.verdicts,
+                before.shown,
+            )
             self.sessions[before.lesson.name] = self.session
             self.graph, self.opened = None, 0
         return self.session

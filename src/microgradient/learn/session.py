@@ -47,6 +47,7 @@ class LessonSession:
         self.attempts: dict[int, list[dict[str, Any]]] = dict(zip(places, self._earlier(len(places)), strict=True))
         self._keep()  # a file that can't be written, or is none of ours, is said before the lesson begins
         self.verdicts: dict[int, str] = {}
+        self.shown: set[int] = set()  # questions whose answers were asked for
         self.position = 0
         self.go_on()
 
@@ -98,6 +99,7 @@ class LessonSession:
         place = self._question()
         expected = self._graded(place, None).expected
         self.verdicts[place] = f"the answer is {short(expected)}"
+        self.shown.add(place)
         self.position += 1
         self.go_on()
         self._keep()

@@ -17,6 +17,19 @@ from ..train.options import Options, flag
 from ..train.run_folder import RunFolder
 from ..train.session import command_of
 
+# The command, which ends when its standard input does: however the program ends that has started it
+_PROGRAM = """
+import os, shutil, sys, threading
+from microgradient.cli import main
+folder = sys.argv.pop(1)
+def watch():
+    sys.stdin.read()
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(1)
+threading.Thread(target=watch, daemon=True).start()
+sys.exit(main(sys.argv[1:]))
+"""
+
 
 class Beside:
     """The run of `source` with `options`, some of them changed: it trains from the start, in a process that ends with this one.
@@ -35,8 +48,8 @@ class Beside:
         words = shlex.split(command_of(source, dataclasses.replace(options, **changes)))
         with self._errors.open("w") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", *words, "--out", str(self._path)],
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors,
+                [sys.executable, "-c", _PROGRAM, self.folder.name, *words[1:], "--out", str(self._path)],
+                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors,
             )  # fmt: skip
         self.said = ""
         self.close = weakref.finalize(self, _end, self.process, self.folder)
@@ -68,4 +81,6 @@ class Beside:
 def _end(process: subprocess.Popen[bytes], folder: tempfile.TemporaryDirectory[str]) -> None:
     process.kill()
     process.wait()
+    if process.stdin is not None:
+        process.stdin.close()
     folder.cleanup()

@@ -18,6 +18,7 @@ from .document import VERSION, arranged
 from .session import OF_GRAPH
 from .structure import grouped_by
 
+_MOST_ARGUMENTS = 100_000
 _FIELDS = ("version", "root", "nodes", "edges", "forward", "backward")
 
 
@@ -46,6 +47,8 @@ class Exported:
         nodes = self.data["nodes"]
         arguments: dict[int, dict[int, int]] = {k: {} for k in range(len(nodes))}
         for edge in self.data["edges"]:
+            if not (0 <= edge["argument"] < _MOST_ARGUMENTS and 0 <= edge["from"] < edge["to"]):
+                raise ValueError("no edge of a graph in order of evaluation")
             arguments[edge["to"]][edge["argument"]] = edge["from"]
         self.order: list[Node] = []
         for k, told in enumerate(nodes):
@@ -153,7 +156,7 @@ class Exported:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
         if not all(name in data for name in _FIELDS):
             raise ValueError
     except (ValueError, TypeError, RecursionError):
@@ -161,6 +164,10 @@ def _read(path: Path) -> dict[str, Any]:
     if data["version"] != export.VERSION:
         raise DataError("MG181", f"{path} has version {data['version']}; this Microgradient reads {export.VERSION}.")
     return dict(data)
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
 
 
 def _not_kept(words: Mapping[str, Any]) -> Any:

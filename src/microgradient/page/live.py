@@ -148,6 +148,9 @@ class Run:
         """Where the run stands, the losses of its steps, and what each epoch gave."""
         run = self.folder.run
         count, total = self.shown
+        metrics = self.folder.metrics()
+        epochs = [(line["step"], line["train_loss"]) for line in metrics if line["train_loss"] is not None]
+        losses = list(self.losses) or epochs  # of a run that was trained before
         return {
             "name": self.recipe.name,
             "command": run.command,
@@ -157,8 +160,8 @@ class Run:
             "epoch": run.position.epoch,
             "epochs": self.recipe.options.epochs,
             "unit": self.recipe.loss_unit,
-            "losses": [[step, loss] for step, loss in list(self.losses) if np.isfinite(loss)],
-            "metrics": self.folder.metrics(),
+            "losses": [[step, loss] for step, loss in losses if np.isfinite(loss)],
+            "metrics": metrics,
             "paused": self.paused,
             "finished": self.finished,
             "opened": self.opened,
@@ -170,9 +173,10 @@ class Run:
 
     def rerun(self, words: Mapping[str, Any]) -> bool:
         """Train again from the start, beside this run, with `options` changed; what was beside it before ends."""
-        if self.beside is not None:
-            self.beside.close()
-        self.beside = Beside(self.folder.run.source, self.recipe.options, dict(words.get("options", {})))
+        beside = Beside(self.folder.run.source, self.recipe.options, dict(words.get("options", {})))
+        before, self.beside = self.beside, beside
+        if before is not None:
+            before.close()
         return True
 
     def _set(self, paused: bool, single: bool = False) -> bool:
