@@ -8,6 +8,7 @@
 
 # %%
 import math
+import warnings
 
 import microgradient as mg
 from microgradient import optim
@@ -55,7 +56,8 @@ def train(zeroing, steps):
     return path
 
 
-right, wrong = train(True, 60), train(False, 60)
+with warnings.catch_warnings(action="ignore"):  # Microgradient warns of it; here it is meant
+    right, wrong = train(True, 60), train(False, 60)
 
 # %% question
 # Both go from 4 to 3.6 in the first step. Where is w after the second one *without* zeroing?

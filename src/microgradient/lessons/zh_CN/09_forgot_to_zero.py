@@ -8,6 +8,7 @@
 
 # %%
 import math
+import warnings
 
 import microgradient as mg
 from microgradient import optim
@@ -54,7 +55,8 @@ def train(zeroing, steps):
     return path
 
 
-right, wrong = train(True, 60), train(False, 60)
+with warnings.catch_warnings(action="ignore"):  # Microgradient 会对此发出警告；这里是有意的
+    right, wrong = train(True, 60), train(False, 60)
 
 # %% question
 # 第一步，两者都从 4 走到 3.6。*不清零*时，第二步之后 w 在哪里？
