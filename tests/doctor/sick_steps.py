@@ -35,6 +35,15 @@ from microgradient.nn import functional as F  # noqa: N812
 
 
 @patient("learning rate too large", middle=False)
+def weights_blown_up_that_leave_relus_dead():
+    model = mlp(20, 64, 64, 5)
+    for p in model.parameters():
+        p.data *= 3e4 if p.ndim > 1 else 0
+        p.data -= 1e6 * (p.ndim == 1)
+    return model, ce, classes(), sgd(model, 20.0)
+
+
+@patient("learning rate too large", middle=False)
 def weights_that_earlier_steps_have_blown_up():
     model = mlp(20, 64, 64, 5)
     for p in model.parameters():

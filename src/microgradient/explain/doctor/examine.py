@@ -125,7 +125,10 @@ def examined(
         trial = Trial(model, loss_fn, batch, optimizer, seen, state, steps)
         case = Case(model, batch, optimizer, seen, trial)
         found = list(dict.fromkeys(finding for rule in RULES for finding in rule(case)))
-        shown, hidden = (found[:1], found[1:]) if not case.finite else _explained(found)
+        if case.finite and (blown_up := number_rules.grown(case)) is not None:
+            shown, hidden = [blown_up], [finding for finding in found if finding != blown_up]
+        else:
+            shown, hidden = (found[:1], found[1:]) if not case.finite else _explained(found)
         layers = case.layers
     return Diagnosis(shown, layers, hidden, seen.value, _said(case))
 

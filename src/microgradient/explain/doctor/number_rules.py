@@ -35,7 +35,7 @@ def not_finite(case: Case) -> Iterator[Finding]:
     yield (
         _bad_parameter(case)
         or _bad_data(case)
-        or _grown(case)
+        or grown(case)
         or overflow(case)
         or _producer(case)
         or _bad_sweep(case, bad)
@@ -74,8 +74,8 @@ def _bad_data(case: Case) -> Finding | None:
     return None
 
 
-def _grown(case: Case) -> Finding | None:
-    """Weights that earlier steps have made so large that what they give overflows: the rate did it, not the operation."""
+def grown(case: Case) -> Finding | None:
+    """Weights that earlier steps have made far too large: the rate did it, whatever else has come of it."""
     usual = {use.parameter: max(inputs_of(use), 1) ** -0.5 for use in case.graph.weight_uses}
     sizes = {name: rms(case.parameters[name].raw) / size for name, size in usual.items()}
     if case.optimizer is None or max(sizes.values(), default=0.0) < _GROWN:
