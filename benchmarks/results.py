@@ -229,7 +229,8 @@ def _machine() -> str:
     """The processor that rows are measured on."""
     flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
     width = next((name for name in ("avx512f", "avx2") if name in flags), platform.machine()).upper().removesuffix("F")
-    return f"Measured last on {os.cpu_count()} cores with {width}."
+    target = os.environ.get("MICROGRADIENT_TARGET", "").upper()
+    return f"Measured last on {os.cpu_count()} cores with {width}{f', of which {target} is used' if target else ''}."
 
 
 def _number(value: Any) -> str:
