@@ -6,11 +6,13 @@ import io
 import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import microgradient as mg
 from microgradient.errors import ArgumentError, DataError
 from microgradient.language import speaking
 from microgradient.learn import LessonSession, find
@@ -203,3 +205,10 @@ def test_one_comes_back_to_where_one_was():
     page.answers["choose"]({"lesson": "4"})
     assert page.answers["lesson"]({})["right"] == 1
     assert len(page.answers["score"]({})["lessons"]) == 2
+
+
+def test_lines_are_those_of_the_file():
+    session = LessonSession(find("13"))
+    file, line = mg.why(session.variables["W"]).edges[0].where.split(":")
+    assert file == "13_matrix_product.py"
+    assert "@ W" in Path(session.lesson.path).read_text(encoding="utf-8").splitlines()[int(line) - 1]

@@ -97,6 +97,12 @@ def test_right_answers_lead_through_it_and_wrong_ones_do_not(name, language, mon
         session.give_up()
     assert all(session.outputs[k] is not None for k, cell in enumerate(session.lesson.cells) if cell.kind == "code")
     assert session.record()["right"] == 0
+    again = taken(name, language)
+    answers = re.findall(r"^answer = (.+)$", (FOLDER / language / f"{name}.py").read_text(encoding="utf-8"), re.M)
+    for words in answers:
+        assert again.answer(words), words
+    assert again.waiting is None
+    assert again.record()["right"] == len(answers)
 
 
 @pytest.mark.slow

@@ -57,14 +57,14 @@ def check_answer(
     In a notebook that is graded write `assert mg.check_answer(a, answer)`; docs/lessons.md shows it for nbgrader and for otter.
 
     >>> import microgradient as mg
-    >>> a, b = mg.Value(2.0, label="a"), mg.Value(3.0, label="b")
+    >>> a, b = mg.Value(2.0, label="a"), mg.Value(5.0, label="b")
     >>> y = a * b + a
     >>> y.backward()
-    >>> mg.check_answer(a, 4.0)
-    right: ∂y/∂a = 4.0
-    Grade(correct=True, answer=4.0, score=1.0, mistake='')
-    >>> bool(mg.check_answer(a, 3.0))
-    not 3.0: the path via y is missing; it adds 1.0
+    >>> mg.check_answer(a, 6.0)
+    right: ∂y/∂a = 6.0
+    Grade(correct=True, answer=6.0, score=1.0, mistake='')
+    >>> bool(mg.check_answer(a, 5.0))
+    not 5.0: the path via y is missing; it adds 1.0
     False
 
     Raises GradientError if `x` needs no gradient or nothing was differentiated, and what `mg.why` raises for a wrong index.

@@ -158,11 +158,15 @@ class Recording(Recorder):
             kept = {key: value.copy() if isinstance(value, np.ndarray) else value for key, value in state.items()}
             settings = {key: value for key, value in group.items() if key not in ("params", "param_names")}
             self.updates[p.node] = Taken(optimizer, p.raw, p.grad.raw, kept, settings)
+        if self._outer is not None:
+            self._outer.note_update(optimizer, p, state, group)
 
     def note_clip(self, p: Any, grad: Any, scale: Any, norm: Any) -> None:
         """Called where the gradient of the tensor `p` has become `scale` times `grad`."""
         if p.node is not None:
             self.clips[p.node] = Clipped(grad.raw, float(scale.raw), float(getattr(norm, "raw", norm)), p.grad.raw)
+        if self._outer is not None:
+            self._outer.note_clip(p, grad, scale, norm)
 
     def layer_path(self, node: Node) -> str:
         """The path of the layer that computed `node`, such as `model.layers.0`; "" outside of layers."""

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import NamedTuple
 
 from ..errors import ArgumentError
@@ -23,17 +24,19 @@ _WRAPPED = re.compile(r"(?<=[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef])\n(?=[\u4e
 
 
 class Cell(NamedTuple):
-    """A part of a lesson: its `kind` (text, code or question), its `text` without comment signs, and its `code`.
+    """A part of a lesson: its `kind` (text, code or question), its `text` without comment signs, and its `code`, which begins
+    behind `line` others of the file.
 
     The code of a question is all but the line `answer = …`.
 
-    >>> next(cell.code for cell in find("4").cells if cell.kind == "question")
+    >>> next(cell.code.strip() for cell in find("4").cells if cell.kind == "question")
     'assert mg.check_answer(a, answer)'
     """
 
     kind: str
     text: str
     code: str
+    line: int
 
 
 class Lesson(NamedTuple):
@@ -53,6 +56,11 @@ class Lesson(NamedTuple):
     def number(self) -> int:
         """The number it is known by."""
         return int(self.name.partition("_")[0])
+
+    @property
+    def path(self) -> str:
+        """Its file."""
+        return str(_folder(self.language).joinpath(f"{self.name}.py"))
 
 
 def lessons() -> list[Lesson]:
@@ -83,9 +91,14 @@ def find(words: str) -> Lesson:
 
 @cache
 def _lessons(spoken: str) -> tuple[Lesson, ...]:
-    folder = files("microgradient").joinpath("lessons", spoken)
-    found = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".py")), key=lambda entry: entry.name)
+    found = sorted(
+        (entry for entry in _folder(spoken).iterdir() if entry.name.endswith(".py")), key=lambda entry: entry.name
+    )
     return tuple(read(entry.name.removesuffix(".py"), spoken, entry.read_text(encoding="utf-8")) for entry in found)
+
+
+def _folder(spoken: str) -> Traversable:
+    return files("microgradient").joinpath("lessons", spoken)
 
 
 def read(name: str, spoken: str, source: str) -> Lesson:
@@ -100,16 +113,16 @@ def _cells(source: str) -> Iterator[Cell]:
     ends = [mark.start() for mark in marks[1:]] + [len(source)]
     for mark, end in zip(marks, ends, strict=True):
         body = source[mark.end() : end].strip("\n")
+        line = source.count("\n", 0, source.index(body, mark.end()))
         if mark[1] == "markdown":
-            yield Cell("text", _WRAPPED.sub("", _uncommented(body.splitlines())), "")
+            yield Cell("text", _WRAPPED.sub("", _uncommented(body.splitlines())), "", line)
         elif mark[1] == "question":
             lines = body.splitlines()
-            code = [line for line in lines if not line.startswith(("#", "answer ="))]
-            yield Cell(
-                "question", _uncommented(line for line in lines if line.startswith("#")), "\n".join(code).strip()
-            )
+            code = ["" if words.startswith(("#", "answer =")) else words for words in lines]
+            text = _uncommented(words for words in lines if words.startswith("#"))
+            yield Cell("question", text, "\n".join(code), line)
         else:
-            yield Cell("code", "", body)
+            yield Cell("code", "", body, line)
 
 
 def _uncommented(lines: Iterable[str]) -> str:

@@ -14,7 +14,7 @@ from ..explain.sweep import sweep_of
 from ..language import language, translate
 from ..page.session import OF_GRAPH, Session
 from .lesson import find, lessons
-from .session import LessonSession
+from .session import LessonSession, scores
 
 
 class LessonPage:
@@ -83,7 +83,7 @@ class LessonPage:
     def scores(self, words: Mapping[str, Any]) -> dict[str, Any]:
         """What a score file holds, of all lessons that were taken on this page."""
         self._now()
-        return {"version": 1, "lessons": {name: session.record() for name, session in self.sessions.items()}}
+        return scores({name: session.record() for name, session in self.sessions.items()})
 
     def choose(self, words: Mapping[str, Any]) -> int:
         """Go to another lesson, or back to where one was in it."""

@@ -8,7 +8,7 @@ import json
 import operator
 import threading
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from ..errors import ArgumentError, DataError
 from ..explain.grading import Grade
 from ..explain.render import short
 from ..train.atomic import write_atomically
-from .lesson import Lesson
+from .lesson import Cell, Lesson
 
 _VERSION = 1
 _PRINTING = threading.Lock()  # standard output is the process's
@@ -41,7 +41,7 @@ class LessonSession:
 
     def __init__(self, lesson: Lesson, score: Path | None = None) -> None:
         self.lesson, self.score = lesson, score
-        self.variables: dict[str, Any] = {"__name__": "__main__", "__file__": self._file}
+        self.variables: dict[str, Any] = {"__name__": "__main__", "__file__": lesson.path}
         self.outputs: list[str | None] = [None] * len(lesson.cells)
         places = [k for k, cell in enumerate(lesson.cells) if cell.kind == "question"]
         self.attempts: dict[int, list[dict[str, Any]]] = dict(zip(places, self._earlier(len(places)), strict=True))
@@ -61,10 +61,10 @@ class LessonSession:
         while self.position < len(self.lesson.cells):
             cell = self.lesson.cells[self.position]
             if cell.kind == "question":
-                self._run(cell.code.rpartition("assert ")[0])
+                self._run(cell, cell.code.rpartition("assert ")[0])
                 return
             if cell.kind == "code":
-                self.outputs[self.position] = self._run(cell.code)
+                self.outputs[self.position] = self._run(cell, cell.code)
             self.position += 1
 
     def answer(self, words: str) -> Grade:
@@ -125,20 +125,16 @@ class LessonSession:
         assert isinstance(check, ast.Assert)
         self.variables["answer"] = given
         with _PRINTING, redirect_stdout(io.StringIO()):
-            found = eval(compile(ast.Expression(check.test), self._file, "eval"), self.variables)
+            found = eval(compile(ast.Expression(check.test), self.lesson.path, "eval"), self.variables)
         assert isinstance(found, Grade)
         return found
 
-    def _run(self, code: str) -> str:
-        """Run a cell as part of the lesson's program; what it printed."""
+    def _run(self, cell: Cell, code: str) -> str:
+        """Run code of a cell as part of the lesson's program, by its lines in the file; what it printed."""
         printed = io.StringIO()
         with _PRINTING, redirect_stdout(printed):
-            exec(compile(code, self._file, "exec"), self.variables)
+            exec(compile("\n" * cell.line + code, self.lesson.path, "exec"), self.variables)
         return printed.getvalue()
-
-    @property
-    def _file(self) -> str:
-        return f"{self.lesson.name}.py"
 
     def _earlier(self, count: int) -> list[list[dict[str, Any]]]:
         """The answers that the score file has of this lesson, for each of its questions."""
@@ -154,10 +150,15 @@ class LessonSession:
         write_atomically(self.score, (json.dumps(kept, indent=1, ensure_ascii=False) + "\n").encode())
 
 
+def scores(lessons: Mapping[str, Any]) -> dict[str, Any]:
+    """What a score file holds: the records of lessons, by their names."""
+    return {"version": _VERSION, "lessons": dict(lessons)}
+
+
 def _kept(path: Path) -> dict[str, Any]:
     """What a score file holds. Raises DataError (MG181) for a file that is none."""
     if not path.exists():
-        return {"version": _VERSION, "lessons": {}}
+        return scores({})
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         if found["version"] != _VERSION:
