@@ -185,8 +185,9 @@ def test_nothing_is_left_behind():
 
 
 INTERRUPTED = """
-import time
+import signal, time
 from microgradient import data
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job has it ignored
 class Slow(data.Dataset):
     def __len__(self): return 1000
     def __getitem__(self, i):

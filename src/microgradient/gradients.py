@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import weakref
@@ -103,6 +104,10 @@ def gradient_class(node: Node) -> Any:
 
 
 _accumulating = threading.RLock()  # threads that share parameters must not lose each other's gradients
+if hasattr(os, "register_at_fork"):  # or a child would wait for a thread that it does not have
+    os.register_at_fork(
+        before=_accumulating.acquire, after_in_parent=_accumulating.release, after_in_child=_accumulating.release
+    )
 
 
 def cause_of_nonfinite(order: Sequence[Any]) -> str:

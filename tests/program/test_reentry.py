@@ -233,6 +233,30 @@ check()
     assert (right, int(done) > 500, int(refused) > 10) == ("right", True, True)
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_child_of_a_process_whose_thread_adds_to_gradients() -> None:
+    out = run(
+        """
+from microgradient import gradients
+held = threading.Event()
+def hold():
+    with gradients._accumulating:
+        held.set()
+        time.sleep(0.5)
+threading.Thread(target=hold).start()
+held.wait()
+child = os.fork()
+if child == 0:
+    faulthandler.dump_traceback_later(20, exit=True)
+    w = mg.tensor([2.0], requires_grad=True)
+    mg.sum(w * w).backward()
+    os._exit(0 if w.grad.item() == 4 else 1)
+print(os.waitpid(child, 0)[1])
+"""
+    )
+    assert out == "0\n"
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_child_of_a_process_whose_threads_compute() -> None:

@@ -125,7 +125,8 @@ def examined(
         trial = Trial(model, loss_fn, batch, optimizer, seen, state, steps)
         case = Case(model, batch, optimizer, seen, trial)
         found = list(dict.fromkeys(finding for rule in RULES for finding in rule(case)))
-        if case.finite and (blown_up := number_rules.grown(case)) is not None:
+        raw = any(finding.rule == "data not normalised" for finding in found)  # which makes the steps large
+        if case.finite and not raw and (blown_up := number_rules.grown(case)) is not None:
             shown, hidden = [blown_up], [finding for finding in found if finding != blown_up]
         else:
             shown, hidden = (found[:1], found[1:]) if not case.finite else _explained(found)
