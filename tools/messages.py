@@ -63,7 +63,7 @@ def messages() -> dict[str, list[str]]:
         name = str(path.relative_to(PACKAGE))
         if name.startswith("lessons/"):
             continue
-        for node in _nodes(ast.parse(path.read_text(encoding="utf-8")), name):
+        for node in _nodes(_tree(path), name):
             for english, holes in sentences(node):
                 if re.search(r"[A-Za-z]{2}", re.sub(r"\{\d+\}", "", english)):
                     where = f"{name}:{node.lineno}"
@@ -107,8 +107,9 @@ def _nodes(tree: ast.Module, name: str) -> Iterator[ast.expr]:
 
 def _arguments(call: ast.Call) -> Iterator[ast.expr]:
     """The arguments of a call that are shown."""
-    called = ast.unparse(call.func)
-    last = called.rpartition(".")[2]
+    last = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    owner = getattr(call.func, "value", None)
+    called = f"{owner.id}.{last}" if isinstance(owner, ast.Name) else last
     places = (1,) if last in errors() else ARGUMENTS.get(called, ()) or ARGUMENTS.get(last, ())
     found = [call.args[place] for place in places if isinstance(place, int) and place < len(call.args)]
     found += [keyword.value for keyword in call.keywords if keyword.arg in places]
@@ -122,13 +123,19 @@ def _is_sentence(english: str, name: str) -> bool:
 
 
 @cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
 def errors() -> frozenset[str]:
     """The names of the classes that derive from MicrogradientError, which take a code and a sentence."""
     bases: dict[str, set[str]] = {}
     for path in PACKAGE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(_tree(path)):
             if isinstance(node, ast.ClassDef):
-                bases.setdefault(node.name, set()).update(ast.unparse(base).rpartition(".")[2] for base in node.bases)
+                own = bases.setdefault(node.name, set())
+                own |= {getattr(base, "attr", "") or getattr(base, "id", "") for base in node.bases}
     found = {"MicrogradientError"}
     while more := {name for name, own in bases.items() if own & found} - found:
         found |= more
