@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import re
 import subprocess
 import sys
-import tokenize
 from pathlib import Path
 
 import jupytext
@@ -57,11 +57,19 @@ def test_it_opens_as_a_notebook(path):
         assert kinds == ["markdown" if cell.kind == "text" else "code" for cell in find(path.stem).cells]
 
 
-def program(path: Path) -> list[str]:
-    """The words of a program without its strings and comments."""
-    text = {"COMMENT", "STRING", "FSTRING_START", "FSTRING_MIDDLE", "FSTRING_END", "NL", "NEWLINE", "INDENT", "DEDENT"}
-    tokens = tokenize.generate_tokens(io.StringIO(path.read_text(encoding="utf-8")).readline)
-    return [token.string for token in tokens if tokenize.tok_name[token.type] not in text]
+class Wordless(ast.NodeTransformer):
+    """A program without its texts: of those with holes only what fills them is left, once each and in any order."""
+
+    def visit_Constant(self, node):
+        return ast.Constant("") if isinstance(node.value, str) else node
+
+    def visit_JoinedStr(self, node):
+        holes = [self.visit(value) for value in node.values if isinstance(value, ast.FormattedValue)]
+        return ast.JoinedStr(sorted({ast.dump(hole): hole for hole in holes}.values(), key=ast.dump))
+
+
+def program(path: Path) -> str:
+    return ast.dump(Wordless().visit(ast.parse(path.read_text(encoding="utf-8"))), indent=1)
 
 
 @pytest.mark.parametrize("name", NAMES)
