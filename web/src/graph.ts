@@ -10,6 +10,7 @@ const OPENED = 220; // pixels: a group that is wider shows what is inside
 const READABLE = 72; // pixels: from this width on nodes have text
 const SMALL = 60; // nodes: these are drawn to be read at once
 const CURVED = 4000; // edges at most that are drawn as curves, one by one
+const FAR = 150; // of the layout: an edge that is longer passes other layers
 const REST = 120; // milliseconds after which a large graph that was moved is drawn anew
 const WIDTHS = 4; // of edges that are drawn together
 
@@ -252,7 +253,11 @@ export class GraphView {
       pen.setLineDash(shut ? [2, 4] : arrived && down ? [7, 4] : []);
       pen.beginPath();
       pen.moveTo(x0, y0);
-      pen.bezierCurveTo((x0 + x1) / 2, y0, (x0 + x1) / 2, y1, x1, y1);
+      const tall = this.place(b).h * this.scale, far = x1 - x0 > FAR * this.scale * (this.place(b).w / 132);
+      if (far && Math.abs(y1 - y0) < 2 * tall) { // over the nodes between, which may be in the same row
+        const over = Math.min(y0, y1) - 1.4 * tall;
+        pen.bezierCurveTo(x0 + (x1 - x0) / 4, over, x1 - (x1 - x0) / 4, over, x1, y1);
+      } else pen.bezierCurveTo((x0 + x1) / 2, y0, (x0 + x1) / 2, y1, x1, y1);
       pen.stroke();
       if (!shut) return;
       pen.fillStyle = this.colours.quiet;
