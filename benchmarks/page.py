@@ -99,7 +99,10 @@ def drag() -> tuple[float, str]:
     session = Session(sweep_of(loss, {"model": model, "loss": loss}))
     node = next(k for k, node in enumerate(session.graph["nodes"]) if node["name"] == "model.0.weight")
     values = iter(np.linspace(-1, 1, 50))
-    act = lambda: session.change({"node": node, "index": "3,17", "value": next(values)})  # noqa: E731
+
+    def act() -> Any:
+        return session.change({"node": node, "index": "3,17", "value": next(values)})
+
     act()
     return median_seconds(act, 20), f"{count:,} parameters"
 

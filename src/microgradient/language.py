@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache, lru_cache
-from importlib.resources import files
+from pathlib import Path
 from string import Formatter
 from typing import NamedTuple
 
@@ -32,12 +32,9 @@ _VARIABLES = ("MICROGRADIENT_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
 def language() -> str:
     """The language that is spoken: of the first of MICROGRADIENT_LANG, LC_ALL, LC_MESSAGES and LANG that is set, or `speaking`.
 
-    >>> os.environ["MICROGRADIENT_LANG"] = "zh_CN.UTF-8"
-    >>> language()
+    >>> with speaking("zh_CN.UTF-8"):
+    ...     language()
     'zh_CN'
-    >>> os.environ["MICROGRADIENT_LANG"] = "en"
-    >>> language()
-    'en'
     """
     return _chosen.get() or closest(next((found for name in _VARIABLES if (found := os.environ.get(name))), "en"))
 
@@ -176,7 +173,7 @@ def _match(
 def _kept(to: str, name: str) -> dict[str, str]:
     if to == "en":
         return {}
-    path = files(__package__).joinpath("locale", to, f"{name}.json")
+    path = Path(__file__).parent / "locale" / to / f"{name}.json"
     kept: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
     return kept
 

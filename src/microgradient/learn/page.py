@@ -39,7 +39,6 @@ class LessonPage:
             "choose": self._alone(self.choose),
             "open": self._alone(self.open_graph),
             "score": self._alone(self.scores),
-            "run": lambda words: None,
             **{name: self._of_graph(name) for name in OF_GRAPH},
         }
 

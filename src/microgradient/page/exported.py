@@ -38,8 +38,6 @@ class Exported:
             **dict.fromkeys(OF_GRAPH, _not_kept),
             "graph": lambda words: self.graph,
             "why": self.why,
-            "run": lambda words: None,
-            "lesson": lambda words: None,
         }
 
     def _build(self) -> None:

@@ -60,7 +60,6 @@ class Run:
             "step": lambda words: self._set(paused=True, single=True),
             "open": lambda words: self._ask(self.open_step),
             "rerun": self.rerun,
-            "lesson": lambda words: None,
             "doctor": lambda words: _told(self._ask(self.diagnosis)),
             "picture": lambda words: self._ask(lambda: self._picture(str(words.get("name", "")))),
             **{name: self._of_graph(name) for name in OF_GRAPH},

@@ -27,6 +27,10 @@ _LONGEST = 1 << 20  # bytes of a request's body
 Answer = Callable[[Mapping[str, Any]], Any]
 
 
+OPTIONAL = ("run", "lesson")
+"""What the page asks of everybody, and gets null from whoever has none."""
+
+
 class Answering(Protocol):
     """What a page can be asked, by name."""
 
@@ -62,7 +66,7 @@ class Server:
             return _told(403, "This server answers on its own address alone.")
         if not secrets.compare_digest(token.encode(), self.token.encode()):
             return _told(404, "Nothing is here. The address has to be the whole one that was printed.")
-        if name.startswith("api/") and name.removeprefix("api/") in {"language", *self.answers}:
+        if name.startswith("api/") and name.removeprefix("api/") in {"language", *OPTIONAL, *self.answers}:
             return self._answer(name.removeprefix("api/"), method, split.query, body)
         found = asset(name or "index.html") if method == "GET" else None
         if found is None:
@@ -78,7 +82,8 @@ class Server:
             return _told(400, translate(f"The question is not understood: {error}"))
         with speaking(str(words.pop("lang", ""))):
             try:
-                answer = catalogue() if name == "language" else self.answers[name](words)
+                asked: Answer = self.answers.get(name, _nothing)
+                answer = catalogue() if name == "language" else asked(words)
                 return 200, "application/json", json.dumps(answer, ensure_ascii=False).encode()
             except MicrogradientError as error:
                 return _told(400, str(error))
@@ -86,6 +91,10 @@ class Server:
                 return _told(400, translate(f"The question is not understood: {error}"))
             except Exception as error:  # the page says it, and goes on
                 return _told(500, translate(f"A fault in Microgradient: {type(error).__name__}: {error}."))
+
+
+def _nothing(words: Mapping[str, Any]) -> None:
+    return None
 
 
 def catalogue() -> dict[str, Any]:

@@ -55,8 +55,6 @@ class Session:
             "change": self.change,
             "sweep": self.numbers,
             "paths": self.paths,
-            "run": lambda words: None,  # `live.Run` has one, and `learn.page.LessonPage` a lesson
-            "lesson": lambda words: None,
         }
 
     def change(self, words: Mapping[str, Any]) -> dict[str, Any]:
