@@ -136,7 +136,7 @@ def test_a_run_from_before_there_was_a_choice_goes_on_eagerly(tmp_path):
 @pytest.mark.parametrize("compiled", [True, False])
 def test_a_step_with_a_bad_loss_changes_nothing_in_the_model_and_no_draw(compiled):
     mg.manual_seed(1)
-    recipe = Noisy(Options(**{**Noisy.defaults.as_dict(), "compile": compiled}))
+    recipe = Plain(Options(**{**Plain.defaults.as_dict(), "compile": compiled}))
     optimizer = recipe.optimizer()
     step = Step(recipe, optimizer, show_progress(1, 3, 0, ""))
     step(np.arange(4), 1)
