@@ -1,6 +1,6 @@
 """Reinforcement learning beside stable-baselines3 and single-file PyTorch: time for the same steps, and returns against time.
 
-    python benchmarks/rl.py [--only "cartpole ppo"] [--seeds N] [--part 0.25] [--threads 1] [--json FILE] [--plot FILE.svg]
+    python benchmarks/rl.py [--only "cartpole ppo"] [--seeds N] [--part 0.25] [--threads 1] [--json FILE] [--page]
 
 Each library trains in a process of its own, on the recipe's settings and number of environment steps, and they take turns;
 figures are medians over seeds. Time is wall time of training, from the first step, with our compilation (the cache is empty),
@@ -32,6 +32,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from microgradient.train.atomic import write_atomically
+
 OURS, STEPPED, SB3, TORCH = "microgradient", "microgradient on gymnasium", "stable-baselines3", "PyTorch"
 LIBRARIES = (OURS, STEPPED, SB3, TORCH)
 TASKS = (
@@ -40,7 +42,20 @@ TASKS = (
 )
 Note = Callable[[int, Iterable[float]], None]  # told steps so far and returns of the last episodes
 Run = Callable[[Note], None]
+Runs = dict[str, list[dict[str, Any]]]  # of one task, by library
+Results = dict[str, Runs]
 MUST = 0.5  # of the other's time
+PAGE = Path(__file__).parents[1] / "docs" / "rl.md"
+POINTS = 200  # of a curve, at most
+MARK = "<!-- measured -->"
+COLUMNS = (
+    "",
+    "steps",
+    *(f"{library}, s" for library in LIBRARIES),
+    "of sb3's (on gymnasium)",
+    "of PyTorch's (on gymnasium)",
+    "return at the end",
+)
 console = Console()
 
 
@@ -50,54 +65,79 @@ console = Console()
 @click.option("--part", default=1.0, type=click.FloatRange(0, 1, min_open=True), show_default=True,
               help="Which part of the recipe's steps to take.")  # fmt: skip
 @click.option("--threads", default=1, type=click.IntRange(1), show_default=True, help="Threads that each library gets.")
-@click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write all figures here, too.")
-@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw returns against time (matplotlib).")
-def main(only: tuple[str, ...], seeds: int, part: float, threads: int, file: Path | None, plot: Path | None) -> None:
-    """Measure, print a table, draw."""
-    results: dict[str, dict[str, list[dict[str, Any]]]] = {}
-    table = Table(title=f"{threads} thread(s) each, medians of {seeds} seed(s), {part:.0%} of the steps")
-    for column in (
-        "",
-        "steps",
-        *(f"{library}, s" for library in LIBRARIES),
-        "of sb3's (on gymnasium)",
-        "of PyTorch's (on gymnasium)",
-        "return at the end",
-    ):
-        table.add_column(column, justify="left" if not column else "right")
-    reached = True
+@click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False),
+              help="Keep all runs here, task by task; tasks that it has and that are not asked for are shown, too.")  # fmt: skip
+@click.option("--page", is_flag=True, help="Write docs/rl.md and docs/rl.svg.")
+def main(only: tuple[str, ...], seeds: int, part: float, threads: int, file: Path | None, page: bool) -> None:
+    """Measure, print a table, write the page."""
+    results: Results = json.loads(file.read_text()) if file is not None and file.exists() else {}
     for task in only or TASKS:
-        results[task] = {library: [] for library in LIBRARIES if not (library == SB3 and "reinforce" in task)}
-        for seed in range(seeds):
-            for library, runs in results[task].items():
-                runs.append(race(task, library, seed, part, threads))
-        seconds = {
-            library: statistics.median(run["seconds"] for run in runs) for library, runs in results[task].items()
-        }
-        ratios = [
-            (seconds[OURS] / seconds[library], seconds[STEPPED] / seconds[library]) if library in seconds else None
-            for library in (SB3, TORCH)
-        ]
-        reached &= all(ratio is None or ratio[0] <= MUST for ratio in ratios)
-        ends = (statistics.median(run["curve"][-1][2] for run in runs) for runs in results[task].values())
-        table.add_row(task, f"{results[task][OURS][0]['steps']:,}",
-                      *(f"{seconds[library]:.1f}" if library in seconds else "–" for library in LIBRARIES),
-                      *(shown(ratio) for ratio in ratios),
-                      " / ".join(f"{end:.0f}" for end in ends))  # fmt: skip
-        console.print(f"{task}: " + ", ".join(f"{name} {value:.2f} s" for name, value in seconds.items()))
+        results[task] = measure(task, seeds, part, threads)
+        if file is not None:
+            write_atomically(file, (json.dumps(results, indent=1) + "\n").encode())
+        console.print(
+            f"{task}: " + ", ".join(f"{name} {value:.2f} s" for name, value in medians(results[task]).items())
+        )
+    results = {task: results[task] for task in TASKS if task in results}
+    table = Table(title=f"{threads} thread(s) each, medians of {seeds} seed(s), {part:.0%} of the steps")
+    for number, column in enumerate(COLUMNS):
+        table.add_column(column, justify="right" if number else "left")
+    for task, runs in results.items():
+        table.add_row(task, *cells(runs))
     console.print(table)
-    if file is not None:
-        file.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    if plot is not None:
-        draw(results, plot)
-    sys.exit(not reached)
+    if page:
+        write_page(results)
+        draw(results, PAGE.with_suffix(".svg"))
+    sys.exit(any(ratio > MUST for runs in results.values() for ratio, _ in ratios(runs).values()))
 
 
-def shown(ratio: tuple[float, float] | None) -> str:
-    """Our time by theirs, and in brackets the same with gymnasium's stepping."""
-    if ratio is None:
-        return "–"
-    return f"[{'green' if ratio[0] <= MUST else 'red'}]{ratio[0]:.2f}[/] ({ratio[1]:.2f})"
+def measure(task: str, seeds: int, part: float, threads: int) -> Runs:
+    """The libraries take turns, seed by seed."""
+    runs: Runs = {library: [] for library in LIBRARIES if not (library == SB3 and "reinforce" in task)}
+    for seed in range(seeds):
+        for library, several in runs.items():
+            several.append(race(task, library, seed, part, threads))
+    return runs
+
+
+def medians(runs: Runs) -> dict[str, float]:
+    """The seconds of each library."""
+    return {library: statistics.median(run["seconds"] for run in several) for library, several in runs.items()}
+
+
+def ratios(runs: Runs) -> dict[str, tuple[float, float]]:
+    """Our time by that of each other library, and the same with gymnasium's stepping."""
+    seconds = medians(runs)
+    return {
+        other: (seconds[OURS] / seconds[other], seconds[STEPPED] / seconds[other])
+        for other in (SB3, TORCH)
+        if other in seconds
+    }
+
+
+def cells(runs: Runs) -> list[str]:
+    """What stands behind the task's name in its line of the table."""
+    seconds, found = medians(runs), ratios(runs)
+    returns = (statistics.median(run["curve"][-1][2] for run in several) for several in runs.values())
+    return [
+        f"{runs[OURS][0]['steps']:,}",
+        *(f"{seconds[library]:.1f}" if library in seconds else "–" for library in LIBRARIES),
+        *("{:.2f} ({:.2f})".format(*found[other]) if other in found else "–" for other in (SB3, TORCH)),
+        " / ".join(f"{value:.0f}" for value in returns),
+    ]
+
+
+def write_page(results: Results) -> None:
+    """The table of docs/rl.md."""
+    head, _, tail = PAGE.read_text(encoding="utf-8").split(MARK)
+    lines = [
+        "",
+        f"| {' | '.join(COLUMNS)} |",
+        f"| --- {'| ---: ' * (len(COLUMNS) - 1)}|",
+        *(f"| {' | '.join([task, *cells(runs)])} |" for task, runs in results.items()),
+        "",
+    ]
+    write_atomically(PAGE, (f"{head}{MARK}\n" + "\n".join(lines) + f"\n{MARK}{tail}").encode())
 
 
 def race(task: str, library: str, seed: int, part: float, threads: int) -> dict[str, Any]:
@@ -130,7 +170,8 @@ def worker(task: str, library: str, seed: int, part: float, threads: int) -> dic
 
     run(note)
     seconds = time.perf_counter() - begun
-    return {"seconds": seconds, "processor": time.process_time() - used, "steps": curve[-1][1], "curve": curve}
+    thin = [*curve[: -1 : 1 + len(curve) // POINTS], curve[-1]]
+    return {"seconds": seconds, "processor": time.process_time() - used, "steps": curve[-1][1], "curve": thin}
 
 
 def ours(
@@ -211,7 +252,7 @@ def sb3(algorithm: str, name: str, total: int, seed: int, settings: dict[str, An
     return run
 
 
-def draw(results: dict[str, dict[str, list[dict[str, Any]]]], file: Path) -> None:
+def draw(results: Results, file: Path) -> None:
     """Returns against time, a panel for each task, a line for each run."""
     from matplotlib.figure import Figure
 

@@ -10,8 +10,10 @@ import pytest
 from properties import built, check_missing_package, check_overfits, check_predicts, check_resumes, trained
 
 from microgradient.cli import main
+from microgradient.data import idx
 from microgradient.data.datasets import load_digits
-from microgradient.data.idx import read_idx
+from microgradient.data.idx import load_pictures, read_idx
+from microgradient.errors import DataError
 
 SMALL = {"width": 4, "batch_size": 32, "epochs": 2}
 
@@ -92,8 +94,23 @@ def test_bad_files_get_one_sentence(folder, tmp_path, monkeypatch, capsys):
         refused("broken", pattern)
 
 
-def test_a_missing_package_is_named(monkeypatch):
-    import microgradient.data.idx as idx
+def test_digits_can_be_asked_for_and_files_may_not_come_with_it(folder, capsys):
+    digits = load_pictures(None, "digits", seed=0)
+    assert (digits.train_x.shape, len(digits.test_x)) == ((4000, 28, 28), 1000)
+    assert digits.classes == [str(digit) for digit in range(10)]
+    assert main(["train", "fashion", "--pictures", "digits", "--data", str(folder)]) == 1
+    assert "leave one of them out" in capsys.readouterr().err
 
+
+def test_a_missing_package_is_named(monkeypatch):
     monkeypatch.setattr(idx, "FASHION", Path("/nowhere"))
     check_missing_package(monkeypatch, "fashion", "mlxtend")
+    with pytest.raises(DataError, match="apt install dataset-fashion-mnist"):
+        load_pictures(None, "clothes", seed=0)
+
+
+def test_the_rate_does_not_depend_on_how_many_epochs_there_will_be(folder):
+    short, long = (built("fashion", data=folder, **{**SMALL, "epochs": epochs}) for epochs in (2, 20))
+    rates = [short.learning_rate(epoch) for epoch in range(20)]
+    assert rates == [long.learning_rate(epoch) for epoch in range(20)]
+    np.testing.assert_allclose(np.divide(rates[1:], rates[:-1]), 0.8)

