@@ -74,7 +74,7 @@ def test_a_value_shows_how_it_was_computed_and_its_gradient():
     L.backward()
     assert page(a).text == "a = 2.0 gradient: −3.0"
     assert page(L).text == "value = a * b = −6.0 gradient: 1.0"
-    assert L._repr_mimebundle_()["text/latex"] == r"$\displaystyle \mathrm{value} = -6.0,\quad \mathrm{grad} = 1.0$"
+    assert L._repr_mimebundle_()["text/latex"] == r"$\displaystyle \mathrm{value} = -6,\quad \mathrm{grad} = 1$"
     assert page(a**2).text.startswith("value = a**2 = 4.0")
     assert page(Value(float("nan"))).text.startswith("value = nan")
 

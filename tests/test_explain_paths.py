@@ -314,7 +314,7 @@ def test_the_latex_has_the_products_the_numbers_and_the_result():
     rows = mg.paths(a, of=L).latex().splitlines()
     chain = r"\frac{\partial L}{\partial v} \cdot \frac{\partial v}{\partial a}"
     assert rows[1] == rf"\frac{{\partial L}}{{\partial a}} &= {chain} + \frac{{\partial L}}{{\partial a}} \\"
-    assert rows[2:4] == [r"&= (-3.0) + 1.0 \\", "&= -2.0"]
+    assert rows[2:4] == [r"&= \left(-3\right) + 1 \\", "&= -2"]
     assert mg.paths(a, of=L)._repr_mimebundle_()["text/latex"].startswith(r"$\displaystyle \begin{aligned}")
 
 

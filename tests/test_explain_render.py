@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import microgradient as mg
-from microgradient.explain.render import base, columns, latex_name, latex_number, number, short
+from microgradient.explain.notation import LATEX, latex_name, latex_number, operand
+from microgradient.explain.render import base, columns, number, short
 from microgradient.explain.sentences import _SENTENCES, sentence
 from microgradient.primitives import TABLE
 from microgradient.scalar import Value
@@ -99,8 +100,8 @@ def test_latex_of_a_value(explained):
         r"\frac{\partial L}{\partial b} &= \frac{\partial L}{\partial c} \cdot \frac{\partial c}{\partial b} "
         r"+ \frac{\partial L}{\partial d} \cdot \frac{\partial d}{\partial b}"
     )
-    assert numbers.strip() == r"&= (-6.0) \cdot 1.0 + (-1.0) \cdot 2.0"
-    assert result.strip() == "&= -8.0"
+    assert numbers.strip() == r"&= \left(-6\right) \cdot 1 + \left(-1\right) \cdot 2"
+    assert result.strip() == "&= -8"
 
 
 def test_latex_of_tensors_and_odd_names():
@@ -152,7 +153,7 @@ def test_columns_align():
 def test_names_in_formulas():
     assert base("0.weight[1, 2]") == "w"
     assert base("layers.0") == "layers.0"
-    assert latex_number(-1.5e-9, brackets=True) == r"(-1.5 \cdot 10^{-9})"
+    assert operand(LATEX, -1.5e-9) == r"\left(-1.5 \cdot 10^{-9}\right)"
     assert latex_number(np.inf) == r"\infty"
     assert latex_name("a&b") == r"\mathrm{a\&b}"
 

@@ -13,30 +13,9 @@ from hypothesis import strategies as st
 import microgradient as mg
 from microgradient import nn, optim
 from microgradient.errors import ArgumentTypeError, GradientError
+from microgradient.explain import derivation
 from microgradient.language import speaking
-
-ALL = [
-    (optim.SGD, {"lr": 0.05}),
-    (optim.SGD, {"lr": 0.05, "momentum": 0.9, "dampening": 0.25, "maximize": True}),
-    (optim.SGD, {"lr": 0.05, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}),
-    (optim.Adam, {"lr": 0.05, "weight_decay": 0.01}),
-    (optim.Adam, {"lr": 0.05, "amsgrad": True, "maximize": True}),
-    (optim.AdamW, {"lr": 0.05}),
-    (optim.Adadelta, {"lr": 5.0}),
-    (optim.Adagrad, {"lr": 1.0, "lr_decay": 0.01}),
-    (optim.Adamax, {"lr": 0.05}),
-    (optim.ASGD, {"lr": 0.05, "t0": 3}),
-    (optim.NAdam, {"lr": 0.05}),
-    (optim.RAdam, {"lr": 0.05}),
-    (optim.RMSprop, {"lr": 0.003, "momentum": 0.9, "centered": True}),
-    (optim.Rprop, {}),
-    (optim.Adafactor, {"lr": 0.05}),
-    (optim.SparseAdam, {"lr": 0.05}),
-    (optim.Lion, {"lr": 0.01, "weight_decay": 0.1}),
-    (optim.LAMB, {"lr": 0.015}),
-    (optim.AdamWScheduleFree, {"lr": 0.1, "warmup_steps": 2}),
-]
-WHOLE = [(optim.Shampoo, {"lr": 0.5}), (optim.SOAP, {"lr": 0.05}), (optim.Muon, {"lr": 0.05})]
+from optimizers import OF_ARRAYS, OF_ENTRIES, OF_MATRICES
 
 
 def after_steps(make, given, steps=3, dtype=np.float32):
@@ -56,7 +35,9 @@ def told(optimizer):
     return repr(copy.deepcopy(optimizer.state_dict()))
 
 
-@pytest.mark.parametrize(("make", "given"), ALL + WHOLE, ids=lambda x: getattr(x, "__name__", ""))
+@pytest.mark.parametrize(
+    ("make", "given"), OF_ENTRIES + OF_ARRAYS + OF_MATRICES, ids=lambda x: getattr(x, "__name__", "")
+)
 @pytest.mark.parametrize("steps", [0, 3])
 def test_the_next_step_is_told_to_the_bit_and_nothing_changes(make, given, steps):
     w, optimizer = after_steps(make, given, steps)
@@ -82,7 +63,7 @@ def bound(update, dtype, units=1.5):
     return units * unit + 16 * np.finfo(dtype).eps * size
 
 
-@pytest.mark.parametrize(("make", "given"), ALL, ids=lambda x: getattr(x, "__name__", ""))
+@pytest.mark.parametrize(("make", "given"), OF_ENTRIES, ids=lambda x: getattr(x, "__name__", ""))
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_terms_add_up_to_the_change_but_for_the_roundings(make, given, dtype):
     w, _ = after_steps(make, given, dtype=dtype)
@@ -343,3 +324,17 @@ def test_in_a_notebook_and_in_chinese():
         assert "AdamW 把 " in update.text()
         assert "动量" in update.text()
         assert "尚未执行" in update.text()
+
+
+def test_a_derivation_and_an_update_write_numbers_alike():
+    w = mg.tensor(2.0, requires_grad=True)
+    loss = w * w
+    loss.backward(retain_graph=True)
+    of_gradient, of_update = mg.why(w, of=loss), mg.why_update(w, optimizer=optim.SGD([w], lr=0.5))
+    numbers = [
+        {number.text for number in ET.fromstring(formula).iter("{http://www.w3.org/1998/Math/MathML}mn")}
+        for formula in (derivation.mathml(of_gradient), of_update.mathml())
+    ]
+    assert "4" in numbers[0] & numbers[1]  # the gradient is a number of both
+    assert r"\cdot 4" in of_update.latex()
+    assert of_gradient.latex().endswith("&= 4\n\\end{aligned}")

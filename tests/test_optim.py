@@ -15,31 +15,9 @@ import microgradient as mg
 from microgradient import optim
 from microgradient.errors import MicrogradientWarning
 from microgradient.optim import lr_scheduler, optimizer
+from optimizers import OF_ARRAYS, OF_ENTRIES, OF_MATRICES
 
-ALL = [
-    (optim.SGD, {"lr": 0.05}),
-    (optim.SGD, {"lr": 0.05, "momentum": 0.9}),
-    (optim.SGD, {"lr": 0.05, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}),
-    (optim.Adam, {"lr": 0.05, "weight_decay": 0.01}),
-    (optim.Adam, {"lr": 0.05, "amsgrad": True}),
-    (optim.AdamW, {"lr": 0.05}),
-    (optim.Adadelta, {"lr": 5.0}),
-    (optim.Adagrad, {"lr": 1.0, "lr_decay": 0.01}),
-    (optim.Adamax, {"lr": 0.05}),
-    (optim.ASGD, {"lr": 0.05, "lambd": 0.0, "t0": 3}),
-    (optim.NAdam, {"lr": 0.05}),
-    (optim.RAdam, {"lr": 0.05}),
-    (optim.RMSprop, {"lr": 0.003, "momentum": 0.9, "centered": True}),
-    (optim.Rprop, {}),
-    (optim.Adafactor, {"lr": 0.05}),
-    (optim.SparseAdam, {"lr": 0.05}),
-    (optim.Lion, {"lr": 0.01, "betas": (0.5, 0.5)}),
-    (optim.LAMB, {"lr": 0.015}),
-    (optim.Shampoo, {"lr": 0.5}),
-    (optim.SOAP, {"lr": 0.05}),
-    (optim.AdamWScheduleFree, {"lr": 0.1}),
-]
-DECOMPOSING = (optim.Shampoo, optim.SOAP)
+ALL = OF_ENTRIES + OF_ARRAYS
 
 
 def leaf(value, dtype=np.float64):
@@ -56,6 +34,11 @@ def run(make, settings, start, gradients):
         opt.step()
         seen.append(p.numpy())
     return opt, seen
+
+
+def test_every_optimiser_is_tested():
+    classes = {make for make in vars(optim).values() if isinstance(make, type) and issubclass(make, optim.Optimizer)}
+    assert {make for make, _ in OF_ENTRIES + OF_ARRAYS + OF_MATRICES} == classes - {optim.Optimizer, optim.LBFGS}
 
 
 # ------------------------------------------------------------------------------------------------------------ the formulas
@@ -247,8 +230,8 @@ def test_hooks_are_called_in_order_and_can_be_taken_away():
 def test_all_find_the_minimum_of_a_parabola(make, settings):
     p = leaf([3.0, -2.0], np.float32)
     opt = make([p], **settings)
-    if "weight_decay" in opt.defaults:
-        opt.param_groups[0]["weight_decay"] = 0.0
+    for key, off in {"weight_decay": 0.0, "lambd": 0.0, "maximize": False}.items():
+        opt.param_groups[0] |= {key: off} if key in opt.defaults else {}
     for _ in range(400):
         opt.zero_grad()
         loss = (p - 1.0) * (p - 1.0)
@@ -381,7 +364,7 @@ def test_a_graph_from_before_the_step_can_still_be_differentiated():
 @pytest.mark.parametrize(("make", "settings"), ALL)
 @pytest.mark.parametrize("shape", [(), (0,), (2, 3)])
 def test_shape_and_dtype_stay(make, settings, shape, dtype):
-    if make in DECOMPOSING and dtype == np.float16:
+    if (make, settings) in OF_ARRAYS and dtype == np.float16:
         dtype = np.float32  # LAPACK has no float16
     p = leaf(np.ones(shape), dtype)
     opt = make([p], **settings)

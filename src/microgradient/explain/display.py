@@ -28,7 +28,8 @@ from .derivation import mathml
 from .doctor.diagnosis import HEADINGS
 from .explanation import Why
 from .largest_paths import Paths
-from .render import largest, latex_name, norm, short
+from .notation import latex_name
+from .render import largest, norm, short
 from .sentences import expression
 from .sweep import Sweep, sweep_of
 from .updates.update import Update, remarks_of

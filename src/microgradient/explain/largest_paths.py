@@ -18,13 +18,11 @@ from ..scalar import Value
 from ..tape import Node
 from ..tensor import Tensor
 from .explanation import Edge
+from .notation import LATEX, Notation, Row, derivative, joined, latex_rows, operand
 from .path_search import Search, adjoints, at, is_number, sent
 from .render import (
     Line,
     columns,
-    fraction,
-    latex_name,
-    latex_number,
     mark,
     norm,
     number,
@@ -101,7 +99,7 @@ class Paths:
 
     def latex(self) -> str:
         """The sum over the paths as a LaTeX `aligned` block: in symbols, in numbers, the result."""
-        return "\\begin{aligned}\n" + " \\\\\n".join(_latex_rows(self)) + "\n\\end{aligned}"
+        return latex_rows(_rows(self, LATEX))
 
     def in_lines(self) -> list[str]:
         """Each path in a line; of long ones what is not on all of them, and of that the beginning and the end."""
@@ -342,19 +340,21 @@ def _signed(contribution: Any) -> str:
     return short(contribution) if np.ndim(contribution) else number(contribution, sign=True)
 
 
-def _latex_rows(found: Paths) -> list[str]:
-    left = fraction(latex_name(found.of), latex_name(found.name))
-    dots = [r"\cdots"] if found.count > len(found.paths) else []
-    rows = [f"{left} &= {' + '.join([*(_chain(path.names) for path in found.paths), *dots]) or '0'}"]
+def _rows(found: Paths, to: Notation) -> list[Row]:
+    """What is left and right of each equals sign of the derivation."""
+    left = derivative(to, to.name(found.of, ""), to.name(found.name, ""))
+    dots = [to.sign("⋯")] if found.count > len(found.paths) else []
+    chains = [_chain(path.names, to) for path in found.paths]
+    rows = [(left, joined(to, "+", [*chains, *dots]) or to.number(0))]
     if np.ndim(found.total):
-        return [*rows, rf"\left\lVert {left} \right\rVert &= {latex_number(norm(found.total))}"]
+        return [*rows, (to.norm(left), to.number(norm(found.total)))]
     numbers = [path.contribution for path in found.paths] + ([found.rest] if dots else [])
     if len(numbers) > 1:
-        rows.append(f"&= {' + '.join(latex_number(x, True) for x in numbers)}")
-    return [*rows, f"&= {latex_number(found.total)}"]
+        rows.append(("", joined(to, "+", [operand(to, x) for x in numbers])))
+    return [*rows, ("", to.number(found.total))]
 
 
-def _chain(names: Sequence[str]) -> str:
+def _chain(names: Sequence[str], to: Notation) -> str:
     """The product of the derivatives along a path; of many, the first and the last."""
-    steps = [fraction(latex_name(a), latex_name(b)) for a, b in itertools.pairwise(names)]
-    return r" \cdot ".join(steps if len(steps) <= _FACTORS else [*steps[:2], r"\cdots", *steps[-2:]])
+    steps = [derivative(to, to.name(a, ""), to.name(b, "")) for a, b in itertools.pairwise(names)]
+    return joined(to, "·", steps if len(steps) <= _FACTORS else [*steps[:2], to.sign("⋯"), *steps[-2:]])

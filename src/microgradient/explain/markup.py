@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from ..language import translate
+from .notation import latex_number
 from .render import brief as brief_text
-from .render import latex_number, norm, short
+from .render import norm, short
 from .render import number as number_text
 
 ORANGE, VIOLET = (217, 95, 2), (117, 80, 200)

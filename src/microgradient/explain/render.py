@@ -1,4 +1,4 @@
-"""How explanations look: numbers, aligned columns, colour on a terminal (by rich), LaTeX."""
+"""How explanations look: numbers, aligned columns, colour on a terminal (by rich)."""
 
 from __future__ import annotations
 
@@ -187,41 +187,3 @@ def base(name: str) -> str:
     if not path or last[0].isdigit():
         return name
     return "w" if "weight" in last else "b" if "bias" in last else last
-
-
-def latex_name(name: str) -> str:
-    r"""A name in LaTeX: `v3` as v_{3}, `w[3, 17]` as w[3, 17], longer ones upright.
-
-    >>> latex_name("v3"), latex_name("w[3, 17]"), latex_name("my_loss")
-    ('v_{3}', 'w[3, 17]', '\\mathrm{my\\_loss}')
-    """
-    stem, bracket, index = name.partition("[")
-    match = re.fullmatch(r"([A-Za-z])(\d+)", stem)
-    if match:
-        stem = f"{match[1]}_{{{match[2]}}}"
-    elif len(stem) > 1:
-        stem = rf"\mathrm{{{_escaped(stem)}}}"
-    return stem + bracket + _escaped(index)
-
-
-def latex_number(x: Any, brackets: bool = False) -> str:
-    """A number in LaTeX; with `brackets` round a negative one, to stand after an operator."""
-    text = number(x)
-    if "e" in text:
-        mantissa, exponent = text.split("e")
-        text = rf"{mantissa} \cdot 10^{{{int(exponent)}}}"
-    text = text.replace("inf", r"\infty").replace("nan", r"\mathrm{NaN}")
-    return f"({text})" if brackets and text.startswith("-") else text
-
-
-def fraction(above: str, below: str) -> str:
-    r"""The derivative of one name with respect to another in LaTeX.
-
-    >>> print(fraction("L", "v_{3}"))
-    \frac{\partial L}{\partial v_{3}}
-    """
-    return rf"\frac{{\partial {above}}}{{\partial {below}}}"
-
-
-def _escaped(text: str) -> str:
-    return re.sub(r"([_%&#${}])", r"\\\1", text)

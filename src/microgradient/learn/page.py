@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt  # rich is built on it
 from ..errors import ArgumentError
 from ..explain.sweep import sweep_of
 from ..language import language, translate
-from ..page.session import OF_GRAPH, Session
+from ..page.session import Answers, Session, of_graph
 from .lesson import find, lessons
 from .session import LessonSession, scores
 
@@ -32,14 +32,14 @@ class LessonPage:
         self.lock = threading.Lock()
         self.graph: Session | None = None
         self.opened = 0  # graphs so far
-        self.answers: dict[str, Callable[[Mapping[str, Any]], Any]] = {
+        self.answers: Answers = {
             "lesson": self._alone(self.state),
             "answer": self._alone(self.answer),
             "give_up": self._alone(self.give_up),
             "choose": self._alone(self.choose),
             "open": self._alone(self.open_graph),
             "score": self._alone(self.scores),
-            **{name: self._of_graph(name) for name in OF_GRAPH},
+            **of_graph(self._opened),
         }
 
     def state(self, words: Mapping[str, Any]) -> dict[str, Any]:
@@ -130,10 +130,7 @@ class LessonPage:
             self.graph, self.opened = None, 0
         return self.session
 
-    def _of_graph(self, name: str) -> Callable[[Mapping[str, Any]], Any]:
-        def answer(words: Mapping[str, Any]) -> Any:
-            if self.graph is None:
-                raise ArgumentError("MG188", "No graph has been opened yet: run the lesson to where it differentiates.")
-            return self.graph.answers[name](words)
-
-        return answer
+    def _opened(self) -> Session:
+        if self.graph is None:
+            raise ArgumentError("MG188", "No graph has been opened yet: run the lesson to where it differentiates.")
+        return self.graph

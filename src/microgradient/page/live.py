@@ -32,7 +32,7 @@ from ..train.recipe import Recipe
 from ..train.run_folder import RunFolder
 from ..train.step import largest_norm, update
 from .beside import Beside
-from .session import OF_GRAPH, Session
+from .session import Answers, Session, of_graph
 
 _POINTS = 2000  # of a curve; of more every second one is dropped
 _PATIENCE = 60.0  # seconds that a question waits for the thread that trains
@@ -53,7 +53,7 @@ class Run:
         self.wanted: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self.changed = threading.Condition()
         self.beside: Beside | None = None
-        self.answers: dict[str, Callable[[Mapping[str, Any]], Any]] = {
+        self.answers: Answers = {
             "run": self.state,
             "pause": lambda words: self._set(paused=True),
             "resume": lambda words: self._set(paused=False),
@@ -62,7 +62,7 @@ class Run:
             "rerun": self.rerun,
             "doctor": lambda words: _told(self._ask(self.diagnosis)),
             "picture": lambda words: self._ask(lambda: self._picture(str(words.get("name", "")))),
-            **{name: self._of_graph(name) for name in OF_GRAPH},
+            **of_graph(self._opened),
         }
 
     def progress(self, make: Callable[..., Progress]) -> Callable[..., Progress]:
@@ -204,13 +204,10 @@ class Run:
                 "MG188", f"A step of {self.recipe.name} is not one loss over examples: it has no single graph."
             ) from None
 
-    def _of_graph(self, name: str) -> Callable[[Mapping[str, Any]], Any]:
-        def answer(words: Mapping[str, Any]) -> Any:
-            if self.session is None:
-                raise ArgumentError("MG188", "No step has been opened yet: pause the run and open one.")
-            return self.session.answers[name](words)
-
-        return answer
+    def _opened(self) -> Session:
+        if self.session is None:
+            raise ArgumentError("MG188", "No step has been opened yet: pause the run and open one.")
+        return self.session
 
     def _picture(self, name: str) -> str:
         """What the recipe draws of its model now, as the address of a PNG."""

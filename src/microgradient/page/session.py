@@ -22,6 +22,8 @@ from .document import document, numbers
 MOST_NODES = 60_000
 OF_GRAPH = ("graph", "why", "examples", "array", "change", "sweep", "paths")
 """The questions that a graph answers."""
+Answers = dict[str, Callable[[Mapping[str, Any]], Any]]
+"""What answers each question, by its name."""
 _MOST_CELLS = 128  # of a picture of an array, along each axis
 
 
@@ -47,7 +49,7 @@ class Session:
         self.original = self.sweep = sweep
         self.ids = {node: k for k, node in enumerate(sweep.order)}
         self.graph = document(sweep)
-        self.answers: dict[str, Callable[[Mapping[str, Any]], Any]] = {
+        self.answers: Answers = {
             "graph": lambda words: self.graph,
             "why": self.why,
             "examples": self.examples,
@@ -153,6 +155,15 @@ class Session:
         if not 0 <= number < len(self.sweep.order):
             raise OutOfRangeError("MG127", f"There is no node {number}: they are 0 to {len(self.sweep.order) - 1}.")
         return self.sweep.order[number]
+
+
+def of_graph(opened: Callable[[], Session]) -> Answers:
+    """The answers about whichever graph has been `opened` when a question comes."""
+
+    def of(name: str) -> Callable[[Mapping[str, Any]], Any]:
+        return lambda words: opened().answers[name](words)
+
+    return {name: of(name) for name in OF_GRAPH}
 
 
 def _count(words: Mapping[str, Any], usual: int) -> int:

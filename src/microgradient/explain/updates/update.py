@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...language import translate
-from ..derivation import mathml_table
+from ..notation import LATEX, MATHML, TEXT, Notation, Row, latex_rows, mathml_rows
 from ..render import Line, base, columns, mark, norm, number, plain, rich_text, short, shown, sign_style, width
-from .formula import LATEX, MATHML, TEXT, Notation, Writer
+from .formula import Writer
 from .quantity import Quantity, Run, Symbol
 from .terms import Group, Product, change
 
@@ -88,24 +88,23 @@ class Update:
 
     def latex(self) -> str:
         r"""The derivation as a LaTeX `aligned` block: what is remembered, then the change; in symbols, in numbers, the result."""
-        lines = [f"{left} &= {right}".lstrip() for left, right in self._rows(LATEX, r"\Delta ")]
-        return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
+        return latex_rows(self._rows(LATEX))
 
     def mathml(self) -> str:
         """The derivation as one `math` element, a row of its table a line."""
-        return mathml_table(self._rows(MATHML, "<mo>Δ</mo>"))
+        return mathml_rows(self._rows(MATHML))
 
-    def _rows(self, to: Notation, delta: str) -> list[tuple[str, str]]:
+    def _rows(self, to: Notation) -> list[Row]:
         """What is left and right of each equals sign; where nothing is left, it is what is above."""
         single, found = np.ndim(self.change) == 0, []
         for q in self._made:
             assert q.symbol is not None
-            found.append((to.name(q.symbol), Writer(to).definition(q)))
+            found.append((to.name(*q.symbol), Writer(to).definition(q)))
             if single:
                 found += [("", Writer(to, True).definition(q)), ("", to.number(float(q.value)))]
         right = [_total(self._groups, Writer(to))]
         right += [_total(self._groups, Writer(to, True)), to.number(float(self.change))] if single else []
-        left = [delta + to.name(self._symbol), "", ""]
+        left = [to.sign("Δ") + to.name(*self._symbol), "", ""]
         return [*found, *zip(left, filter(None, right), strict=False)]
 
     def text(self) -> str:
@@ -179,7 +178,7 @@ def remarks_of(update: Update) -> list[tuple[str, str]]:
         assert q.symbol is not None
         numbers = f" = {_cut(Writer(TEXT, True).definition(q))}" if np.ndim(q.value) == 0 else ""
         found.append(
-            ("where", f"{TEXT.name(q.symbol)} = {_cut(Writer(TEXT).definition(q))}{numbers} = {short(q.value)}")
+            ("where", f"{TEXT.name(*q.symbol)} = {_cut(Writer(TEXT).definition(q))}{numbers} = {short(q.value)}")
         )
     if not update._made:
         for key, (before, after) in update.remembered.items():
