@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from looking import no_errors, opened, press, text, until
 from selenium.webdriver.common.by import By
-from test_browser_graph import no_errors, opened, text, until
 
 import microgradient as mg
 from microgradient.explain.sweep import sweep_of
@@ -44,7 +44,7 @@ def test_the_cuts_are_drawn_and_listed(browser):
         seen |= set(browser.execute_script("return window.written.splice(0)"))
     assert labels <= seen
     assert "✂" in seen  # on the edge that relu shut, and on that of the detached number
-    browser.find_element(By.XPATH, "//button[text()='List']").click()
+    press(browser, "List")
     told = text(browser, "#cuts")
     assert ".detach(); goes into" in told
     assert "greater; goes into" in told

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from graphs import of_pictures
+from looking import no_errors, opened, press, text, titles, until
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from test_browser_graph import no_errors, opened, text, titles, until
 
 from microgradient.page.snapshot import save_html
 from microgradient.page.view import View
@@ -15,8 +15,8 @@ def test_the_examples_of_an_entry_and_one_alone(browser):
     session, _ = of_pictures()
     page = View(session)
     opened(browser, page.url)
-    browser.find_element(By.XPATH, "//button[text()='List']").click()
-    browser.find_element(By.XPATH, "//button[text()='model.2.bias']").click()
+    press(browser, "List")
+    press(browser, "model.2.bias")
     node = next(k for k, n in enumerate(session.graph["nodes"]) if n["name"] == "model.2.bias")
     picture = until(browser, lambda: browser.find_elements(By.CSS_SELECTOR, "#card figure canvas"))[0]
     picture.send_keys(Keys.ARROW_RIGHT, Keys.ENTER)
@@ -31,7 +31,7 @@ def test_the_examples_of_an_entry_and_one_alone(browser):
     assert titles(browser, "#why h2 .accent") == [first["contribution"]]
     assert titles(browser, "#why table.paths td.number") == [first["contribution"]] * 2  # its one path, and the sum
     until(browser, lambda: titles(browser, "#examples td.number") == shown)
-    browser.find_element(By.XPATH, "//button[text()='all examples']").click()
+    press(browser, "all examples")
     until(browser, lambda: "alone" not in text(browser, "#why"))
     page.close()
     no_errors(browser)
@@ -41,8 +41,8 @@ def test_a_saved_page_has_the_examples_of_whole_weights(browser, tmp_path):
     session, _ = of_pictures()
     save_html(session, tmp_path / "page.html")
     opened(browser, (tmp_path / "page.html").as_uri())
-    browser.find_element(By.XPATH, "//button[text()='List']").click()
-    browser.find_element(By.XPATH, "//button[text()='model.0.weight']").click()
+    press(browser, "List")
+    press(browser, "model.0.weight")
     until(browser, lambda: "by no example" in text(browser, "#examples"))
     assert browser.find_elements(By.CSS_SELECTOR, "#examples button") == []
     no_errors(browser)

@@ -6,38 +6,15 @@ from pathlib import Path
 
 import pytest
 from graphs import of_a_model, of_values
+from looking import no_errors, opened, press, text, titles, until
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import Select, WebDriverWait
+from selenium.webdriver.support.ui import Select
 
 import microgradient as mg
 from microgradient.explain.mistakes import MISTAKES
 from microgradient.page.snapshot import save_html
 from microgradient.page.view import View
-
-
-def text(browser, selector):
-    """In one script: what is found here may be replaced before it is asked a second time."""
-    found = "const found = document.querySelector(arguments[0]); return found ? found.innerText : ''"
-    return browser.execute_script(found, selector)
-
-
-def titles(browser, selector):
-    found = "return [...document.querySelectorAll(arguments[0])].map((each) => each.title)"
-    return [float(x) for x in browser.execute_script(found, selector)]
-
-
-def until(browser, condition):
-    return WebDriverWait(browser, 10).until(lambda _: condition())
-
-
-def opened(browser, url):
-    browser.get(url)
-    until(browser, lambda: "∂" in text(browser, "#card h2"))
-
-
-def no_errors(browser):
-    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
 
 
 @pytest.fixture(params=["served", "saved"])
@@ -66,8 +43,8 @@ def test_a_card_by_keyboard_alone(browser, values):
 
 def test_the_card_shows_each_contribution_and_their_sum(browser, values):
     nodes = values.graph["nodes"]
-    browser.find_element(By.XPATH, "//button[text()='List']").click()
-    browser.find_element(By.XPATH, "//button[text()='a']").click()
+    press(browser, "List")
+    press(browser, "a")
     until(browser, lambda: text(browser, "#card h2").startswith("∂L/∂a"))
     card = values.why({"node": next(k for k, n in enumerate(nodes) if n["name"] == "a")})
     assert titles(browser, "#card td.number") == [*(edge["contribution"] for edge in card["edges"]), card["gradient"]]
@@ -75,7 +52,7 @@ def test_the_card_shows_each_contribution_and_their_sum(browser, values):
 
 def test_steps_forward_and_back_return_to_the_same_page(browser, values):
     count = len(values.graph["nodes"]) + len(values.graph["uses"])
-    browser.find_element(By.XPATH, "//button[text()='List']").click()
+    press(browser, "List")
     seen = []
     body = browser.find_element(By.TAG_NAME, "body")
     for _ in range(count):
@@ -91,8 +68,8 @@ def test_an_entry_of_a_weight_is_opened_from_its_picture(browser):
     session = of_a_model()
     page = View(session)
     opened(browser, page.url)
-    browser.find_element(By.XPATH, "//button[text()='List']").click()
-    browser.find_element(By.XPATH, "//button[text()='model.0.weight']").click()
+    press(browser, "List")
+    press(browser, "model.0.weight")
     picture = until(browser, lambda: browser.find_elements(By.CSS_SELECTOR, "#card figure canvas"))[0]
     picture.send_keys(Keys.ARROW_RIGHT, Keys.ARROW_DOWN, Keys.ENTER)
     until(browser, lambda: "model.0.weight[1, 1]" in text(browser, "#card h2"))
@@ -107,9 +84,9 @@ def test_another_number_in_a_leaf(browser):
     session = of_values()
     page = View(session)
     opened(browser, page.url)
-    browser.find_element(By.XPATH, "//button[text()='List']").click()
+    press(browser, "List")
     before = text(browser, "#list")
-    browser.find_element(By.XPATH, "//button[text()='a']").click()
+    press(browser, "a")
     until(browser, lambda: text(browser, "#why h2").startswith("∂L/∂a"))
     field = browser.find_element(By.CSS_SELECTOR, "#card input[type=number]")
     browser.execute_script("arguments[0].value = '0.5'; arguments[0].dispatchEvent(new Event('input'))", field)
@@ -118,14 +95,14 @@ def test_another_number_in_a_leaf(browser):
     L.backward()
     until(browser, lambda: titles(browser, "#card tr.sum td.number") == [a.grad])
     until(browser, lambda: text(browser, "#list") != before)
-    browser.find_element(By.XPATH, "//button[text()='Reset all']").click()
+    press(browser, "Reset all")
     until(browser, lambda: text(browser, "#list") == before)
     page.close()
     no_errors(browser)
 
 
 def test_the_sweep_done_wrong(browser, values):
-    browser.find_element(By.XPATH, "//button[text()='List']").click()
+    press(browser, "List")
     right = text(browser, "#list")
     choice = Select(browser.find_element(By.CSS_SELECTOR, "#timeline select"))
     for kind, said in MISTAKES.items():
@@ -137,10 +114,10 @@ def test_the_sweep_done_wrong(browser, values):
 
 
 def test_paths(browser, values):
-    browser.find_element(By.XPATH, "//button[text()='List']").click()
-    browser.find_element(By.XPATH, "//button[text()='a']").click()
+    press(browser, "List")
+    press(browser, "a")
     until(browser, lambda: text(browser, "#why h2").startswith("∂L/∂a"))
-    browser.find_element(By.XPATH, "//button[text()='Paths']").click()
+    press(browser, "Paths")
     found = values.paths({"node": next(k for k, node in enumerate(values.graph["nodes"]) if node["name"] == "a")})
     until(
         browser, lambda: titles(browser, "#paths summary .number") == [path["contribution"] for path in found["paths"]]
@@ -168,7 +145,7 @@ def test_axe_finds_nothing(browser, view, scheme):
     )
     page = View(of_a_model())
     opened(browser, page.url)
-    browser.find_element(By.XPATH, f"//button[text()='{view}']").click()
+    press(browser, view)
     browser.execute_script(AXE.read_text())
     found = browser.execute_async_script("axe.run().then((found) => arguments[arguments.length - 1](found))")
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
@@ -180,10 +157,10 @@ def test_what_is_chosen_elsewhere_is_in_sight_in_the_graph(browser):
     """The node that a card is of lies within the drawing when one comes back to it: a click there opens the same card."""
     page = View(of_values())
     opened(browser, page.url)
-    browser.find_element(By.XPATH, "//button[text()='List']").click()
-    browser.find_element(By.XPATH, "//button[text()='a']").click()
+    press(browser, "List")
+    press(browser, "a")
     until(browser, lambda: text(browser, "#why h2").startswith("∂L/∂a"))
-    browser.find_element(By.XPATH, "//button[text()='Graph']").click()
+    press(browser, "Graph")
     colours = """
         const canvas = document.getElementById("graph"), pen = canvas.getContext("2d");
         return new Set(new Uint32Array(pen.getImageData(0, 0, canvas.width, canvas.height).data.buffer)).size
@@ -194,10 +171,10 @@ def test_what_is_chosen_elsewhere_is_in_sight_in_the_graph(browser):
 
 
 def test_playing_stops_at_a_node(browser, values):
-    browser.find_element(By.XPATH, "//button[text()='List']").click()
-    browser.find_element(By.XPATH, "//button[text()='c']").click()
+    press(browser, "List")
+    press(browser, "c")
     until(browser, lambda: text(browser, "#why h2").startswith("∂L/∂c"))
-    browser.find_element(By.XPATH, "//button[text()='Stop here']").click()
+    press(browser, "Stop here")
     browser.find_element(By.CSS_SELECTOR, "[aria-label='First step']").click()
     browser.find_element(By.CSS_SELECTOR, "[aria-label='Play']").click()
     until(browser, lambda: "c = " in text(browser, "#told"))

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 from graphs import of_values
+from looking import last_text, no_errors, press, until
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import Select, WebDriverWait
+from selenium.webdriver.support.ui import Select
 
 from microgradient.language import speaking
 from microgradient.learn.page import LessonPage
@@ -17,15 +18,6 @@ from microgradient.page.snapshot import save_html
 from microgradient.page.view import View
 
 AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
-
-
-def text(browser, selector):
-    found = "const found = document.querySelectorAll(arguments[0]); return found.length ? found[found.length - 1].innerText : ''"
-    return browser.execute_script(found, selector)
-
-
-def until(browser, condition):
-    return WebDriverWait(browser, 10).until(lambda _: condition())
 
 
 def write(browser, words):
@@ -37,9 +29,9 @@ def write(browser, words):
 def lesson(browser, tmp_path):
     page = View(LessonPage("4", tmp_path / "score.json"))
     browser.get(page.url)
-    until(browser, lambda: "?" in text(browser, "#learn .question"))
+    until(browser, lambda: "?" in last_text(browser, "#learn .question"))
     yield page
-    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+    no_errors(browser)
     browser.get("about:blank")
     page.close()
 
@@ -50,38 +42,38 @@ def test_a_lesson_by_keyboard_alone(browser, lesson, tmp_path):
             break
         write(browser, Keys.TAB)
     write(browser, "3" + Keys.ENTER)
-    until(browser, lambda: "the sign is flipped" in text(browser, "#learn .verdict"))
-    assert "the sign is flipped" in text(browser, "#announcement")
+    until(browser, lambda: "the sign is flipped" in last_text(browser, "#learn .verdict"))
+    assert "the sign is flipped" in last_text(browser, "#announcement")
     write(browser, "-3" + Keys.ENTER)
-    until(browser, lambda: "1 of 3" in text(browser, "#learn .facts"))
+    until(browser, lambda: "1 of 3" in last_text(browser, "#learn .facts"))
     write(browser, "-8" + Keys.ENTER)
-    until(browser, lambda: "2 of 3" in text(browser, "#learn .facts"))
+    until(browser, lambda: "2 of 3" in last_text(browser, "#learn .facts"))
     assert "∂L/∂a = -3.0" in browser.execute_script("return document.querySelector('#learn').innerText")
     write(browser, Keys.TAB + Keys.TAB + Keys.ENTER)  # check, then show the answer
-    until(browser, lambda: "the answer is" in text(browser, "#learn .verdict"))
+    until(browser, lambda: "the answer is" in last_text(browser, "#learn .verdict"))
     kept = json.loads((tmp_path / "score.json").read_text())["lessons"]["04_used_twice"]
     assert kept["right"] == 2
     assert kept["questions"][0]["answers"][0]["mistake"].startswith("the sign is flipped")
 
 
 def test_the_graph_of_a_lesson(browser, lesson):
-    browser.find_element(By.XPATH, "//button[text()='Open the graph']").click()
-    until(browser, lambda: text(browser, "#why h2").startswith("∂L/∂L"))
-    browser.find_element(By.XPATH, "//button[text()='Learn']").click()
-    assert "4 · Used twice" in text(browser, "#learn h1")
+    press(browser, "Open the graph")
+    until(browser, lambda: last_text(browser, "#why h2").startswith("∂L/∂L"))
+    press(browser, "Learn")
+    assert "4 · Used twice" in last_text(browser, "#learn h1")
 
 
 def test_another_lesson_and_another_language(browser, lesson):
     Select(browser.find_element(By.CSS_SELECTOR, "#learn select")).select_by_value("1")
-    until(browser, lambda: text(browser, "#learn h1").startswith("1 · "))
-    english = text(browser, "#learn h1")
+    until(browser, lambda: last_text(browser, "#learn h1").startswith("1 · "))
+    english = last_text(browser, "#learn h1")
     Select(browser.find_element(By.CSS_SELECTOR, "#rail select")).select_by_value("zh_CN")
-    until(browser, lambda: text(browser, "#learn h1") not in ("", english))
+    until(browser, lambda: last_text(browser, "#learn h1") not in ("", english))
     assert browser.execute_script("return document.documentElement.lang") == "zh-CN"
-    assert text(browser, "#learn form button") == "显示答案"
+    assert last_text(browser, "#learn form button") == "显示答案"
     answer = browser.find_element(By.CSS_SELECTOR, "#learn form input")
     answer.send_keys("1234" + Keys.ENTER)
-    until(browser, lambda: "不是 1234" in text(browser, "#learn .verdict"))
+    until(browser, lambda: "不是 1234" in last_text(browser, "#learn .verdict"))
 
 
 def english_left(browser):
@@ -111,13 +103,13 @@ def test_the_page_is_chinese_throughout(browser, saved, tmp_path):
             page = View(session)
             url = f"{page.url}?lang=zh"
     browser.get(url)
-    until(browser, lambda: "∂" in text(browser, "#why h2"))
-    browser.find_element(By.XPATH, "//button[text()='列表']").click()
-    until(browser, lambda: "算式" in text(browser, "#list thead"))
-    browser.find_element(By.XPATH, "//button[text()='a']").click()
-    until(browser, lambda: "条路径相加" in text(browser, "#why caption"))
-    browser.find_element(By.XPATH, "//button[text()='路径']").click()
-    until(browser, lambda: text(browser, "#paths h2"))
+    until(browser, lambda: "∂" in last_text(browser, "#why h2"))
+    press(browser, "列表")
+    until(browser, lambda: "算式" in last_text(browser, "#list thead"))
+    press(browser, "a")
+    until(browser, lambda: "条路径相加" in last_text(browser, "#why caption"))
+    press(browser, "路径")
+    until(browser, lambda: last_text(browser, "#paths h2"))
     assert english_left(browser) == []
     assert browser.execute_script("return document.documentElement.lang") == "zh-CN"
     if page is not None:
@@ -130,7 +122,7 @@ def test_axe_finds_nothing_in_a_lesson(browser, lesson, scheme):
         "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
     )
     browser.find_element(By.CSS_SELECTOR, "#learn form input").send_keys("1" + Keys.ENTER)
-    until(browser, lambda: text(browser, "#learn .verdict"))
+    until(browser, lambda: last_text(browser, "#learn .verdict"))
     browser.execute_script(AXE.read_text())
     found = browser.execute_async_script(
         "axe.run().then((r) => arguments[0](r.violations.map((v) => [v.id, v.nodes.map((n) => n.html)])))"

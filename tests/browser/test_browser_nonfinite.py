@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import warnings
 
+from looking import no_errors, opened, press, text, until
 from selenium.webdriver.common.by import By
-from test_browser_graph import no_errors, opened, text, until
 
 import microgradient as mg
 from microgradient.explain.sweep import sweep_of
@@ -32,14 +32,14 @@ def test_the_first_nan_is_opened_and_followed_to_its_cause(browser):
     session = session_of(lambda x: mg.exp(x) / mg.sum(mg.exp(x)), 1.0, 1000.0)
     page = View(session)
     opened(browser, page.url)
-    browser.find_element(By.XPATH, "//button[text()='first NaN']").click()
+    press(browser, "first NaN")
     until(browser, lambda: "NaN starts here" in text(browser, "#why section"))
     assert rows(browser, "#why section li") == ["inf / inf = nan"]
     browser.find_element(By.XPATH, "//section/p/button").click()
     until(browser, lambda: rows(browser, "#why section li") == ["exp(1000.0) = inf"])
     browser.find_element(By.CSS_SELECTOR, "#why section li button").click()
     until(browser, lambda: text(browser, "#why h2").startswith("∂loss/∂x[1]"))
-    browser.find_element(By.XPATH, "//button[text()='List']").click()
+    press(browser, "List")
     victims = [session.graph["nodes"][k]["name"] for k in session.graph["nonfinite"]["victims"]]
     assert sorted(row.split()[0] for row in rows(browser, "#list tr.victim th")) == sorted(victims)
     page.close()
@@ -65,8 +65,8 @@ def test_nan_comes_and_goes_with_the_number_of_a_leaf(browser):
     page = View(Session(sweep_of(loss, {"a": a, "loss": loss})))
     opened(browser, page.url)
     assert not browser.find_element(By.ID, "first").is_displayed()
-    browser.find_element(By.XPATH, "//button[text()='List']").click()
-    browser.find_element(By.XPATH, "//button[text()='a']").click()
+    press(browser, "List")
+    press(browser, "a")
     until(browser, lambda: text(browser, "#why h2").startswith("∂loss/∂a"))
     field = browser.find_element(By.CSS_SELECTOR, "#card input[type=number]")
     change = "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('input'))"

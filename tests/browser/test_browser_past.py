@@ -6,19 +6,11 @@ import subprocess
 import sys
 
 import pytest
+from looking import press, text, until
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 from microgradient.cli import main
-
-
-def text(browser, selector):
-    found = "const found = document.querySelector(arguments[0]); return found ? found.innerText : ''"
-    return browser.execute_script(found, selector)
-
-
-def until(browser, condition):
-    return WebDriverWait(browser, 60).until(lambda _: condition())
 
 
 @pytest.fixture
@@ -56,7 +48,7 @@ def _is_gone(element):
 def test_the_time_machine(browser, page):
     until(browser, lambda: "after the last, 60" in text(browser, "#past"))
     choose(browser, 12)
-    browser.find_element(By.XPATH, "//button[text()='List']").click()
+    press(browser, "List")
     browser.find_element(By.XPATH, "//div[@id='list']//button[text()='model.2.bias']").click()
     until(browser, lambda: "Adam makes of it, in step 12" in text(browser, "#update h3"))
     choose(browser, 40)  # the card stays open

@@ -6,21 +6,8 @@ import subprocess
 import sys
 
 import pytest
+from looking import press, text, until
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
-
-
-def text(browser, selector):
-    found = "const found = document.querySelector(arguments[0]); return found ? found.innerText : ''"
-    return browser.execute_script(found, selector)
-
-
-def until(browser, condition):
-    return WebDriverWait(browser, 60).until(lambda _: condition())
-
-
-def press(browser, name):
-    browser.find_element(By.XPATH, f"//button[text()='{name}']").click()
 
 
 @pytest.fixture(params=[()])
