@@ -27,11 +27,11 @@ from rich.table import Table
 
 import microgradient as mg
 from microgradient import nn
+from microgradient.explain.layers import grouped
 from microgradient.explain.sweep import sweep_of
 from microgradient.page.document import document
 from microgradient.page.layout import layout
 from microgradient.page.session import Session
-from microgradient.page.structure import grouped
 from microgradient.page.view import View
 
 REPEATS = 5

@@ -20,6 +20,7 @@ from .transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 if TYPE_CHECKING:
     from . import data, distributions, fft, nn, optim, recipes, scalar, sparse, special, train  # noqa: F401
     from .explain.doctor import doctor
+    from .explain.gradient_flow import gradient_flow
     from .explain.grading import check_answer
     from .explain.largest_paths import paths
     from .explain.step import step
@@ -39,8 +40,8 @@ __version__ = "0.2.0"
 
 __all__ = [
     "Tensor", "Value", "bernoulli", "check_answer", "check_gradients", "checkpoint", "compile", "cond", "custom_rule",
-    "doctor", "enable_grad", "fori_loop", "get_default_dtype", "get_num_threads", "grad", "hessian", "hvp", "is_grad_enabled",
-    "jacobian", "jvp", "load", "manual_seed", "map", "no_grad", "paths", "rand", "randint", "randn", "random",
+    "doctor", "enable_grad", "fori_loop", "get_default_dtype", "get_num_threads", "grad", "gradient_flow", "hessian", "hvp",
+    "is_grad_enabled", "jacobian", "jvp", "load", "manual_seed", "map", "no_grad", "paths", "rand", "randint", "randn", "random",
     "randperm", "scan", "set_default_dtype", "set_num_threads", "step", "tensor", "trace", "value_and_grad", "view",
     "vjp", "vmap", "while_loop", "why", "why_update",
 ]  # fmt: skip
@@ -58,7 +59,7 @@ _LATE = {  # loaded when first used
     "doctor": "explain.doctor",
     **dict.fromkeys(("cond", "fori_loop", "map", "scan", "while_loop"), "program.control_flow"),
     "load": "recipes.use",
-    **dict.fromkeys(("paths", "step", "trace", "why", "why_update"), "explain"),
+    **dict.fromkeys(("gradient_flow", "paths", "step", "trace", "why", "why_update"), "explain"),
     "view": "page",
     "vmap": "program.vmap",
     "Value": "scalar",

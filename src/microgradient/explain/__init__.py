@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from .examples import Example, Examples
 from .explanation import Edge, Why
+from .flow import Part
+from .gradient_flow import Balance, Band, GradientFlow, gradient_flow
 from .largest_paths import Path, Paths, paths
 from .recording import Step
 from .step import step
@@ -16,6 +18,6 @@ from .updates import Term, Update, why_update
 from .why import why
 
 __all__ = [
-    "Edge", "Example", "Examples", "Path", "Paths", "Step", "Term", "Trace", "Update", "Why", "paths", "step", "trace", "why",
-    "why_update",
+    "Balance", "Band", "Edge", "Example", "Examples", "GradientFlow", "Part", "Path", "Paths", "Step", "Term", "Trace", "Update",
+    "Why", "gradient_flow", "paths", "step", "trace", "why", "why_update",
 ]  # fmt: skip

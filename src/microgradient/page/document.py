@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..explain.cuts import Dropped, dropped, zeros
+from ..explain.layers import Group, grouped
 from ..explain.mistakes import Mistake
 from ..explain.nonfinite import Origin, first_nonfinite
 from ..explain.path_search import added
@@ -26,7 +27,6 @@ from ..language import translate
 from ..tape import Node
 from .card import size, told
 from .layout import Box, layout
-from .structure import Group, grouped
 
 VERSION = 1
 _MOST_CUTS = 500

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import DataError, GradientError, OutOfRangeError
 from ..explain import export
+from ..explain.layers import grouped_by
 from ..explain.render import number
 from ..explain.sentences import expression, sentence
 from ..language import translate
@@ -16,7 +17,6 @@ from ..primitives import TABLE
 from ..tape import Node
 from .document import VERSION, arranged
 from .session import OF_GRAPH
-from .structure import grouped_by
 
 _MOST_ARGUMENTS = 100_000
 _FIELDS = ("version", "root", "nodes", "edges", "forward", "backward")

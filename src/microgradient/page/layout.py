@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
+from ..explain.layers import Group
 from ..tape import Node
-from .structure import Group
 
 NODE = (132.0, 44.0)
 _BETWEEN_LAYERS, _BETWEEN_NODES = 56.0, 16.0

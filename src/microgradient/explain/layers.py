@@ -1,4 +1,4 @@
-"""The operations of a graph grouped by the layers that ran them: what the page shows as boxes within boxes.
+"""The operations of a graph grouped by the layers that ran them, as boxes within boxes: those of the page.
 
 A group is one call of a layer: the operations between two that do not belong to it. So what flows between the groups of one
 box never goes round in a circle. Calls of equal layers in a row, such as the blocks of a transformer, are a group of their own.
@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..explain.sweep import Sweep
 from ..tape import Node
+from .sweep import Sweep
 
 _FEWEST = 3  # equal groups in a row that are folded
 

@@ -1,0 +1,207 @@
+"""`mg.gradient_flow`: how a gradient flows from the loss through the layers of a model, and how much of it cancels on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..language import translate
+from ..scalar import Value
+from ..tape import Node
+from ..tensor import Tensor
+from .flow import Part, added_up, flows
+from .names import user_variables
+from .render import Line, columns, mark, norm, number, plain, rich_text, shown, sign_style
+from .stations import Station, opened, stations
+from .sweep import Sweep, Use, sweep_of
+from .why import Index, question
+
+
+@dataclass(frozen=True)
+class Band:
+    """What flows from one station to another, all edges between them together.
+
+    `uses` has each with its part, the largest first.
+
+    >>> import microgradient as mg
+    >>> a = mg.Value(2.0, label="a")
+    >>> L = a * a
+    >>> [(band.start.name, band.end.name, band.part.net) for band in mg.gradient_flow(a, of=L).bands]
+    [('L', 'a', 4.0)]
+    """
+
+    start: Station
+    end: Station
+    part: Part
+    uses: Sequence[tuple[Use, Part]]
+
+
+@dataclass(frozen=True)
+class Balance:
+    """What flows into a station, what begins in it (at the loss), what flows out of it, and what ends in it.
+
+    `ends` has the nodes where it ends. Inflow and source are together what flows out and what is kept, up to rounding; in
+    their sizes they differ by what cancels in between.
+
+    >>> import microgradient as mg
+    >>> a = mg.Value(2.0, label="a")
+    >>> L = a * a
+    >>> a_, L_ = mg.gradient_flow(a, of=L).balances
+    >>> L_.source.net, L_.outflow.net, a_.inflow.net, a_.kept.net
+    (4.0, 4.0, 4.0, 4.0)
+    """
+
+    station: Station
+    inflow: Part
+    source: Part
+    outflow: Part
+    kept: Part
+    ends: Mapping[Node, Part]
+
+
+class GradientFlow:
+    """What `mg.gradient_flow` returns. Printing it shows what flows between the layers, from the loss on.
+
+    `symbol` and `total` are the derivative, `bands` what flows between two stations each, and `balances` has the account of each
+    station: a layer, or operations between layers.
+
+    >>> import microgradient as mg
+    >>> a = mg.Value(2.0, label="a")
+    >>> L = a * a - a
+    >>> flow = mg.gradient_flow(a, of=L)
+    >>> flow.symbol, flow.total, flow.balances[0].kept
+    ('∂L/∂a', 3.0, Part(up=4.0, down=-1.0))
+    """
+
+    def __init__(self, symbol: str, total: float, balances: Sequence[Balance], bands: Sequence[Band]) -> None:
+        self.symbol, self.total = symbol, total
+        self.balances, self.bands = tuple(balances), tuple(bands)
+
+    def text(self) -> str:
+        """The flow as text without colour."""
+        return plain(_lines(self))
+
+    def __repr__(self) -> str:
+        return shown(_lines(self))
+
+    def __rich__(self) -> Any:
+        return rich_text(_lines(self))
+
+
+def gradient_flow(
+    x: Value | Tensor | None = None, index: Index | None = None, *, of: Value | Tensor | None = None
+) -> GradientFlow:
+    """How does the gradient of `x` flow from the loss through the layers, and how much of it cancels?
+
+    Between two layers flow the contributions of all edges that lead from one to the other: those of `mg.why`, upstream × local,
+    each times how x moves what is behind it. Those that raise the gradient and those that lower it are added up apart: 2.0 may
+    be +1000 - 998. Their sum is preserved: what flows into a layer flows out of it or ends in it. Operations outside of
+    any layer are stations of their own, between the layers.
+
+    `x` is a Value, a Tensor, or with `index` one entry of a Tensor; of a whole tensor the parts along its gradient flow, which
+    add up to its norm. Without `x` it is all leaves together: what each layer keeps is then its share of ‖∇loss‖. A `custom_rule`
+    whose jvp is not what its vjp says carries the right sum, spread along what arrives.
+
+    Raises GradientError as `mg.why` does.
+
+    >>> import microgradient as mg
+    >>> a, b = mg.Value(1000.0, label="a"), mg.Value(998.0, label="b")
+    >>> w = mg.Value(1.0, label="w")
+    >>> L = w * a - w * b
+    >>> L.label = "L"
+    >>> mg.gradient_flow(w, of=L)
+    ∂L/∂w = 2.0
+      L → v1      +1000.0      0.0 = +1000.0  ▲
+      L → v2          0.0   -998.0 =  -998.0  ▼
+      v2 → w          0.0   -998.0 =  -998.0  ▼
+      v1 → w      +1000.0      0.0 = +1000.0  ▲
+      w keeps it  +1000.0   -998.0 =    +2.0  ▲
+    """
+    if x is None:
+        return flow_to(sweep_of(of, user_variables()))
+    asked = question(x, index, of)
+    return flow_to(asked.sweep, asked.node, asked.place)
+
+
+def flow_to(
+    sweep: Sweep, node: Node | None = None, place: tuple[int, ...] | None = None, numbers: Collection[int] | None = None
+) -> GradientFlow:
+    """`gradient_flow` to the entry `place` of `node`, to all of it (None), or to all leaves; stations with these numbers open."""
+    symbol, total, direction = _direction(sweep, node, place)
+    shown = opened(stations(sweep), numbers)
+    at = {member: station for station in shown for member in station.nodes}
+    source = Part(max(total, 0.0), min(total, 0.0)) if np.isfinite(total) else Part(total)
+    inflow: dict[Station, Part] = {}
+    outflow: dict[Station, Part] = {}
+    ends: dict[Node, Part] = {sweep.root: source} if sweep.root in direction else {}
+    between: dict[tuple[Station, Station], list[tuple[Use, Part]]] = {}
+    used = {at[sweep.root]}
+    for use, part in flows(sweep, direction):
+        start, end = at[use.node], at[use.parent]
+        used |= {start, end}
+        if use.parent in direction:
+            ends[use.parent] = ends.get(use.parent, Part()).plus(part)
+        if start is not end:
+            between.setdefault((start, end), []).append((use, part))
+            outflow[start] = outflow.get(start, Part()).plus(part)
+            inflow[end] = inflow.get(end, Part()).plus(part)
+    balances = []
+    for station in (station for station in shown if station in used):
+        own = {target: part for target, part in ends.items() if at[target] is station}
+        begins = source if at[sweep.root] is station else Part()
+        parts = inflow.get(station, Part()), begins, outflow.get(station, Part()), added_up(own.values())
+        balances.append(Balance(station, *parts, own))
+    bands = [
+        Band(start, end, added_up(part for _, part in uses), sorted(uses, key=lambda each: -each[1].gross))
+        for (start, end), uses in between.items()
+    ]
+    return GradientFlow(symbol, total, balances, bands)
+
+
+def _direction(sweep: Sweep, node: Node | None, place: tuple[int, ...] | None) -> tuple[str, float, dict[Node, Any]]:
+    """What is asked for as a symbol, the number that flows, and how the nodes move that it flows to."""
+    of = sweep.names[sweep.root]
+    if node is not None and place is not None:
+        one_hot = np.zeros(node.shape, node.dtype)
+        one_hot[place] = 1
+        g = sweep.adjoints.get(node)
+        entry = f"[{', '.join(map(str, place))}]" if place else ""
+        total = 0.0 if g is None else float(np.asarray(g)[place])
+        return f"∂{of}/∂{sweep.names.get(node, 'x')}{entry}", total, {node: one_hot}
+    if node is not None:
+        targets, symbol = [node], f"‖∂{of}/∂{sweep.names.get(node, 'x')}‖"
+    else:
+        leaves = [leaf for leaf in sweep.order if leaf.op is None]
+        targets = [leaf for leaf in leaves if not sweep.is_literal(leaf)] or leaves
+        symbol = f"‖∇{of}‖"
+    gradients = {target: sweep.adjoints[target] for target in targets if target in sweep.adjoints}
+    length = norm(tuple(gradients.values()))
+    return symbol, length, {target: np.asarray(g) / (length or 1.0) for target, g in gradients.items()}
+
+
+def _lines(found: GradientFlow) -> list[Line]:
+    lines: list[Line] = [[(f"{found.symbol} = ", "bold"), (number(found.total), "bold yellow")]]
+    if found.symbol.startswith("‖"):
+        lines[0].append((f"     {translate('parts along the gradient: they add up to its norm')}", "dim"))
+    parts = [(f"{band.start.name} → {band.end.name}", band.part) for band in found.bands]
+    kept = [balance for balance in reversed(found.balances) if balance.ends]
+    parts += [(translate(f"{each.station.name} keeps it", each.station.name), each.kept) for each in kept]
+    rows = [[name, _signed(part.up), _signed(part.down), _signed(part.net), mark(part.net)] for name, part in parts]
+    for name, up, down, net, sign in columns(rows, right=(1, 2, 3)):
+        cells: Line = [
+            ("  ", ""),
+            (name, "bold"),
+            ("  ", ""),
+            (up, sign_style("▲")),
+            ("  ", ""),
+            (down, sign_style("▼")),
+        ]
+        lines.append([*cells, (" = ", "dim"), (net, ""), (f"  {sign}", sign_style(sign))])
+    return lines
+
+
+def _signed(x: float) -> str:
+    return number(x, sign=bool(x))
