@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 
 import gymnasium
 import numpy as np
@@ -93,6 +94,18 @@ def test_a_memory_goes_on_from_its_state(kind):
         np.testing.assert_array_equal(*(rows for rows, _ in draws))
     with pytest.raises(DataError, match="of shape"):
         kind(3, (1,)).load_state_dict(memory.state_dict())
+
+
+def test_priorities_that_are_put_back_are_those_of_then():
+    """What was added later is no longer drawn."""
+    memory = PrioritizedReplayBuffer(8, (1,))
+    memory.add(*numbered(0, 2))
+    before = deepcopy(memory.state_dict())
+    memory.add(*numbered(2, 4))
+    memory.load_state_dict(before)
+    rows, weights = memory.draw(np.random.default_rng(0), 100, 1.0)
+    assert np.bincount(rows).tolist() == [50, 50]
+    assert (weights == 1).all()
 
 
 @given(st.integers(1, 6), st.integers(1, 3), st.floats(0, 1), st.floats(0, 1), st.integers(0, 2**31), st.booleans())

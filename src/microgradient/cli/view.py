@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..errors import ArgumentError
 from ..tape import last_backward
 
 if TYPE_CHECKING:
@@ -48,9 +49,7 @@ def view(target: Path, arguments: tuple[str, ...], no_browser: bool, save: Path 
         return
     session = found if isinstance(found, Session) else found.session
     if session is None:
-        raise click.ClickException(
-            f"A step of the run in {target} is not one loss over examples: it has no single graph."
-        )
+        raise click.ClickException(f"The next step of the run in {target} differentiates nothing: it has no graph.")
     save_html(session, save)
     click.echo(f"{save}: {save.stat().st_size / 1e3:,.0f} kB")
 
@@ -83,6 +82,8 @@ def _run(folder: Path) -> Run:
     saved = RunFolder.peek(folder)
     kind, make, source = find(saved.run.source)
     found = PastRun(Rerun(Session.again(source, kind, make, saved), saved))
-    with suppress(NotImplementedError):  # a step of reinforcement learning: the page shows its curves
+    with suppress(
+        NotImplementedError, ArgumentError
+    ):  # a step without a loss to differentiate: the page shows the curves
         found.open_step()
     return found

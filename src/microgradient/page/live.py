@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,6 @@ from ..train.pictures import drawn
 from ..train.progress import Progress
 from ..train.recipe import Recipe
 from ..train.run_folder import RunFolder
-from ..train.step import largest_norm, update
 from .beside import Beside
 from .session import Answers, Session, of_graph
 
@@ -45,7 +45,7 @@ class Run:
         self.recipe, self.folder, self.optimizer = recipe, folder, optimizer
         self.session: Session | None = None
         self.opened = 0  # graphs so far
-        self.shown = 0, 0  # how many examples the graph is of, and how many the step has
+        self.part = ""  # what of the step the graph is of, where it isn't all
         self.losses: list[tuple[int, float]] = []
         self.stride = 1
         self.paused = self.finished = False
@@ -82,7 +82,6 @@ class Run:
             if len(self.losses) > _POINTS:
                 self.losses = self.losses[1::2]
                 self.stride *= 2
-        self.single = False
         while (wanted := self._next(stopped)) is not None:
             _serve(*wanted)
 
@@ -91,6 +90,7 @@ class Run:
         with self.changed:
             while not self.wanted:
                 if not self.paused or self.single or stopped():
+                    self.single = False  # it is taken now
                     return None
                 self.changed.wait(0.1)  # a signal to stop is seen between two waits
             return self.wanted.popleft()
@@ -103,23 +103,22 @@ class Run:
                 _serve(*self.wanted.popleft())
 
     def open_step(self) -> int:
-        """Take the next step under a trace, with its own examples and random draws, undo it, and show its graph.
-
-        Of a recipe that computes with single numbers it is the graph of its `worked_examples` first ones, and no step is taken.
-        """
-        epoch, examples = self._next_examples()
-        count = len(examples) if isinstance(self.recipe.model, Module) else self.recipe.worked_examples
-        with left_as_it_was(self.recipe.model, self.optimizer), np.errstate(all="ignore"):
-            self.recipe.model.train()
-            self.optimizer.zero_grad()
-            with trace():
-                loss = self.recipe.loss(examples[:count])
-                loss.backward()
-                if isinstance(self.recipe.model, Module) and type(self.recipe).make_step is Recipe.make_step:
-                    self.recipe.set_learning_rate(self.optimizer, self.recipe.learning_rate(epoch))
-                    update(self.recipe, self.optimizer, largest_norm(self.recipe))
-            self.session = Session(sweep_of(loss, {"model": self.recipe.model, "loss": loss}))
-        self.shown = count, len(examples)
+        """Take the next step under a trace, with its own examples and random draws, undo it, and show its graph."""
+        recipe, (epoch, examples) = self.recipe, self._next_examples()
+        state = deepcopy(recipe.extra_state())
+        optimizers = getattr(self.optimizer, "optimizers", [self.optimizer])
+        with left_as_it_was(recipe.model, *optimizers), np.errstate(all="ignore"):
+            try:
+                recipe.model.train()
+                self.optimizer.zero_grad()
+                recipe.set_learning_rate(self.optimizer, recipe.learning_rate(epoch))
+                step = recipe.next_step(self.optimizer, examples, self.folder.run.position.step + 1)
+                with trace(recipe.model if isinstance(recipe.model, Module) else None):
+                    loss = step.take()
+                self.session = Session(sweep_of(loss, {"model": recipe.model, "loss": loss}))
+            finally:
+                recipe.load_extra_state(state)
+        self.part = step.part
         self.opened += 1
         return self.opened
 
@@ -146,7 +145,6 @@ class Run:
     def state(self, words: Mapping[str, Any]) -> dict[str, Any]:
         """Where the run stands, the losses of its steps, and what each epoch gave."""
         run = self.folder.run
-        count, total = self.shown
         metrics = self.folder.metrics()
         epochs = [(line["step"], line["train_loss"]) for line in metrics if line["train_loss"] is not None]
         losses = list(self.losses) or epochs  # of a run that was trained before
@@ -166,7 +164,7 @@ class Run:
             "opened": self.opened,
             "beside": None if self.beside is None else self.beside.state(),
             "past": None,  # of a run that is over, `past.PastRun`
-            "shown": translate(f"{count} of {total} examples") if count < total else "",
+            "shown": translate(self.part),
             "pictures": list(self.recipe.pictures()) if importlib.util.find_spec("matplotlib") else [],
         }
 

@@ -8,14 +8,17 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+import microgradient as mg
+
 from .. import nn
 from ..errors import DataError
 from ..language import translate
+from ..nn.functional import log_softmax
 from ..tensor import Tensor
 from ..train.inputs import as_numbers
 from ..train.options import Options
 from ..train.predictor import Predictor
-from ..train.recipe import Metric, Recipe
+from ..train.recipe import Metric, NextStep, Recipe
 
 Array = NDArray[Any]
 MAZE = ("......", ".##.#.", ".#....", "...##.", ".#...G")
@@ -80,6 +83,10 @@ class Maze(nn.Module):
         self.logits = nn.Parameter(Tensor(np.zeros((len(_CELLS), 4), np.float32)))
         self.register_buffer("values", Tensor(np.zeros(len(_CELLS), np.float32)))
 
+    def forward(self, cells: Tensor, moves: Tensor) -> Tensor:
+        """log π(a|s) of moves in cells, arrays of one shape."""
+        return log_softmax(self.logits, -1)[cells, moves]
+
 
 class MazePredictor(Predictor):
     """Cells (cells, 2), row and column from 0, to the move for each."""
@@ -140,9 +147,7 @@ class GridWorld(Recipe):
 
     def make_step(self, optimizer: Any, progress: Any) -> Callable[[NDArray[np.int64], int], float]:
         def step(examples: NDArray[np.int64], number: int) -> float:
-            rng = np.random.default_rng([self.options.seed, number])
-            logits, values = (np.asarray(x.data, np.float64) for x in (self.model.logits, self.model.values))
-            cells, moves, returns = walk(logits, rng.integers(0, len(_CELLS), len(examples)), rng)
+            logits, values, (cells, moves, returns) = self._walks(len(examples), number)
             gradient = policy_gradient(logits, values, cells, moves, returns)
             counts, sums = np.zeros_like(values), np.zeros_like(values)
             np.add.at(counts, cells, 1.0)
@@ -155,6 +160,26 @@ class GridWorld(Recipe):
             return -float(returns[0].mean())
 
         return step
+
+    def _walks(self, count: int, number: int) -> tuple[Array, Array, tuple[Array, Array, Array]]:
+        """Logits, values, and the walks of step `number`."""
+        rng = np.random.default_rng([self.options.seed, number])
+        logits, values = (np.asarray(x.data, np.float64) for x in (self.model.logits, self.model.values))
+        return logits, values, walk(logits, rng.integers(0, len(_CELLS), count), rng)
+
+    def next_step(self, optimizer: Any, examples: NDArray[np.int64], number: int) -> NextStep:
+        """The loss whose gradient is the one by hand."""
+        _, values, (cells, moves, returns) = self._walks(len(examples), number)
+        advantages = np.where(cells == GOAL, 0.0, returns - values[cells]).astype(np.float32)
+
+        def take() -> Tensor:
+            logs = self.model(Tensor(cells.T), Tensor(moves.T))  # a walk is an example
+            loss: Tensor = -mg.sum(logs * Tensor(advantages.T)) / len(examples)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        return NextStep(take)
 
     def evaluate(self) -> list[Metric]:
         far, others = distances(), np.arange(len(_CELLS)) != GOAL

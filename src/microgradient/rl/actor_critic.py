@@ -29,6 +29,7 @@ class ContinuousAgent(OffPolicyAgent):
 
     loss_of: ClassVar[str] = "MSE"
     discrete: ClassVar[bool | None] = False
+    of_critic: optim.Optimizer
 
     def __init__(
         self,
@@ -58,6 +59,18 @@ class ContinuousAgent(OffPolicyAgent):
         past, new = self.noise_correlation, float(np.sqrt(1 - self.noise_correlation**2))
         self._drift = past * self._drift + new * self.noise(*actions.shape)
         return np.clip(actions + self.action_noise * self._drift, -1.0, 1.0)
+
+    def descend_critics(self, observations: Tensor, actions: Tensor, target: Tensor) -> Tensor:
+        """The critics' step towards `target`; returns their loss."""
+        self.of_critic.zero_grad()
+        loss = self.critic_loss(observations, actions, target)
+        loss.backward()
+        self.of_critic.step()
+        return loss
+
+    def critic_loss(self, observations: Tensor, actions: Tensor, target: Tensor) -> Tensor:
+        """How far the critics are from `target`."""
+        raise NotImplementedError
 
     def after_step(self, ended: Array) -> None:
         self._drift[ended] = 0.0
@@ -119,9 +132,16 @@ class SAC(ContinuousAgent):
             return np.asarray(self._draw(observations, self.noise(len(observations), self.spaces.actions)).data)
 
     def learn(self) -> float:
+        return self.update(*self._minibatches())
+
+    def first_descent(self) -> Callable[[], Tensor]:
+        seen, done, rewards, reached, terminated, _, noise = (Tensor(array[0]) for array in self._minibatches())
+        return lambda: self.descend_critics(seen, done, self.target(rewards, reached, terminated, noise, self.alpha()))
+
+    def _minibatches(self) -> tuple[Array, ...]:
         shape = self.gradient_steps, self.batch_size
         noise = self.noise(2, *shape, self.spaces.actions)
-        return self.update(*self.memory.sample(self.rng, shape), *noise)
+        return *self.memory.sample(self.rng, shape), *noise
 
     def descend(self, observations: Tensor, actions: Tensor, rewards: Tensor, next_observations: Tensor, terminated: Tensor,
                 noise: Tensor, next_noise: Tensor) -> Tensor:  # fmt: skip
@@ -132,11 +152,8 @@ class SAC(ContinuousAgent):
             self.of_alpha.zero_grad()
             self.alpha_loss(log_prob).backward()
             self.of_alpha.step()
-        self.of_critic.zero_grad()
-        critic_loss = self.critic_loss(observations, actions, self.target(rewards, next_observations, terminated, next_noise,
-                                                                          alpha))  # fmt: skip
-        critic_loss.backward()
-        self.of_critic.step()
+        target = self.target(rewards, next_observations, terminated, next_noise, alpha)
+        critic_loss = self.descend_critics(observations, actions, target)
         self.of_actor.zero_grad()
         self.actor_loss(observations, drawn, log_prob, alpha).backward()
         self.of_critic.zero_grad()  # the actor's loss has no say in the critics
@@ -220,20 +237,22 @@ class TD3(ContinuousAgent):
         losses = []
         for _ in range(self.gradient_steps):
             self.updates += 1
-            batch = self.memory.sample(self.rng, (self.batch_size,))
-            noise = self.noise(self.batch_size, self.spaces.actions)
-            losses.append(float(self.update(self.updates % self.policy_delay == 0, *batch, noise).data))
+            losses.append(float(self.update(self.updates % self.policy_delay == 0, *self._minibatch()).data))
         return float(np.mean(losses))
+
+    def first_descent(self) -> Callable[[], Tensor]:
+        seen, done, rewards, reached, terminated, noise = map(Tensor, self._minibatch())
+        return lambda: self.descend_critics(seen, done, self.target(rewards, reached, terminated, noise))
+
+    def _minibatch(self) -> tuple[Array, ...]:
+        batch = self.memory.sample(self.rng, (self.batch_size,))
+        return *batch, self.noise(self.batch_size, self.spaces.actions)
 
     def descend(self, delayed: bool, observations: Tensor, actions: Tensor, rewards: Tensor, next_observations: Tensor,
                 terminated: Tensor, noise: Tensor) -> Tensor:  # fmt: skip
         """One update by a minibatch, `delayed` with the actor's; returns the critics' loss."""
-        self.of_critic.zero_grad()
-        critic_loss = self.critic_loss(
-            observations, actions, self.target(rewards, next_observations, terminated, noise)
-        )
-        critic_loss.backward()
-        self.of_critic.step()
+        target = self.target(rewards, next_observations, terminated, noise)
+        critic_loss = self.descend_critics(observations, actions, target)
         if delayed:
             self.of_actor.zero_grad()
             self.actor_loss(observations).backward()

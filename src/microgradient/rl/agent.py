@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .. import nn
 from ..errors import ArgumentError
 from ..tape import no_grad
+from ..tensor import Tensor
 from .environments import Environments
 from .replay import ReplayBuffer
 from .updates import program
@@ -65,6 +66,13 @@ class Agent:
         """Act for a while and learn from it; returns the loss."""
         raise NotImplementedError
 
+    def next_descent(self) -> tuple[Callable[[], Tensor], int]:
+        """Act as the next iteration does; then a function that takes the first descent of its update eagerly and returns the
+        loss, and how many minibatches the update has. To put back model, optimiser and `state_dict()` is the caller's part.
+        Raises ArgumentError (MG188) where the next iteration only acts.
+        """
+        raise NotImplementedError
+
     def policy(self, observations: Array) -> Array:
         """What the agent holds to be best, as the environments take it."""
         with no_grad():
@@ -117,6 +125,20 @@ class OffPolicyAgent(Agent):
         return self.train_freq * self.environments.count
 
     def iterate(self) -> float:
+        self.collect()
+        return self.learn() if self.steps > self.learning_starts else 0.0
+
+    def next_descent(self) -> tuple[Callable[[], Tensor], int]:
+        self.collect()
+        if self.steps <= self.learning_starts:
+            raise ArgumentError(
+                "MG188",
+                f"The next step learns nothing: the first {self.learning_starts:,} steps in the environments are random.",
+            )
+        return self.first_descent(), self.gradient_steps
+
+    def collect(self) -> None:
+        """Take `train_freq` steps, and remember them."""
         for _ in range(self.train_freq):
             before = self.environments.observations
             actions = self.random_actions() if self.steps < self.learning_starts else self.explore(before)
@@ -124,7 +146,6 @@ class OffPolicyAgent(Agent):
             self.memory.add(before, actions, met.rewards, met.observations, met.terminated)
             self.steps += self.environments.count
             self.after_step(met.ended)
-        return self.learn() if self.steps > self.learning_starts else 0.0
 
     def random_actions(self) -> Array:
         """Uniform ones, continuous ones between -1 and 1."""
@@ -139,6 +160,10 @@ class OffPolicyAgent(Agent):
 
     def learn(self) -> float:
         """Change the model by `gradient_steps` minibatches; returns the loss."""
+        raise NotImplementedError
+
+    def first_descent(self) -> Callable[[], Tensor]:
+        """Draw as `learn` does; a function that takes its first descent eagerly and returns the loss."""
         raise NotImplementedError
 
     def after_step(self, ended: Array) -> None:

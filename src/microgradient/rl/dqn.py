@@ -15,7 +15,7 @@ from ..tensor import Tensor
 from .agent import OffPolicyAgent
 from .environments import Environments
 from .networks import DQNetworks, copy_parameters
-from .replay import PrioritizedReplayBuffer, ReplayBuffer
+from .replay import PrioritizedReplayBuffer, ReplayBuffer, Transitions
 from .updates import Update
 
 Array = NDArray[Any]
@@ -95,11 +95,25 @@ class DQN(OffPolicyAgent):
     def learn(self) -> float:
         if isinstance(self.memory, PrioritizedReplayBuffer):
             return float(np.mean([self._learn_by_priority(self.memory) for _ in range(self.gradient_steps)]))
-        return self.update(*self.memory.sample(self.rng, (self.gradient_steps, self.batch_size)))
+        return self.update(*self._minibatches())
+
+    def first_descent(self) -> Callable[[], Tensor]:
+        if isinstance(self.memory, PrioritizedReplayBuffer):
+            rows, weights = self._draw_by_priority(self.memory)
+            first = [*self.memory.take(rows), weights]
+        else:
+            first = [array[0] for array in self._minibatches()]
+        return lambda: self.descend(*map(Tensor, first))[0]
+
+    def _minibatches(self) -> Transitions:
+        return self.memory.sample(self.rng, (self.gradient_steps, self.batch_size))
+
+    def _draw_by_priority(self, memory: PrioritizedReplayBuffer) -> tuple[Array, Array]:
+        beta = min(1.0, 0.4 + 0.6 * self.steps / self.prioritized_steps)
+        return memory.draw(self.rng, self.batch_size, beta)
 
     def _learn_by_priority(self, memory: PrioritizedReplayBuffer) -> float:
-        beta = min(1.0, 0.4 + 0.6 * self.steps / self.prioritized_steps)
-        rows, weights = memory.draw(self.rng, self.batch_size, beta)
+        rows, weights = self._draw_by_priority(memory)
         loss, errors = self._weighted(*memory.take(rows), weights)
         memory.update(rows, errors.data)
         return float(loss.data)

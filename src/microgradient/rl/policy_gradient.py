@@ -79,12 +79,21 @@ class A2C(Agent):
         return optim.RMSprop(self.parameters, lr=learning_rate, alpha=0.99, eps=1e-5)
 
     def iterate(self) -> float:
+        return self.learn(*self.experience())
+
+    def next_descent(self) -> tuple[Callable[[], Tensor], int]:
+        found = self.minibatches(*self.experience())
+        first = [Tensor(array[0]) for array in found]
+        return lambda: self.descend(*first), len(found[0])
+
+    def experience(self) -> tuple[Array, ...]:
+        """Act for `n_steps` steps; what there is to learn from them, as arrays (steps, environments, …)."""
         with mg.no_grad():
             rollout = self.rollout()
             values, next_values, log_probs = (
                 x.data for x in self._look(rollout.observations, rollout.next_observations, rollout.actions)
             )
-        return self.learn(rollout.observations, rollout.actions, log_probs, *self.targets(rollout, values, next_values))
+        return rollout.observations, rollout.actions, log_probs, *self.targets(rollout, values, next_values)
 
     def rollout(self) -> Rollout:
         """What the policy does, and meets, in `n_steps` steps."""
@@ -106,7 +115,11 @@ class A2C(Agent):
 
     def learn(self, *steps: Array) -> float:
         """Descend on arrays (steps, environments, …)."""
-        return self.update(*(x.reshape(1, -1, *x.shape[2:]) for x in steps))
+        return self.update(*self.minibatches(*steps))
+
+    def minibatches(self, *steps: Array) -> tuple[Array, ...]:
+        """Arrays (steps, environments, …) as (minibatches, size of one, …)."""
+        return tuple(x.reshape(1, -1, *x.shape[2:]) for x in steps)
 
     def descend(
         self, observations: Tensor, actions: Tensor, old: Tensor, advantages: Tensor, returns: Tensor
@@ -167,12 +180,12 @@ class PPO(A2C):
         """Adam over all parameters."""
         return optim.Adam(self.parameters, lr=learning_rate, eps=1e-5)
 
-    def learn(self, *steps: Array) -> float:
+    def minibatches(self, *steps: Array) -> tuple[Array, ...]:
         size = steps[0].shape[0] * steps[0].shape[1]
         whole = size - size % min(self.batch_size, size)  # what is left over is another part in each epoch
         orders = np.stack([self.rng.permutation(size)[:whole] for _ in range(self.n_epochs)])
         rows = orders.reshape(-1, min(self.batch_size, size))
-        return self.update(*(x.reshape(size, *x.shape[2:])[rows] for x in steps))
+        return tuple(x.reshape(size, *x.shape[2:])[rows] for x in steps)
 
     def policy_loss(self, new: Tensor, old: Tensor, advantages: Tensor) -> Tensor:
         if advantages.shape[0] > 1:  # of one number there is no deviation

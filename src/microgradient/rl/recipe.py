@@ -15,7 +15,7 @@ from ..errors import ArgumentError, NonFiniteError
 from ..language import translate
 from ..train.options import Options, option
 from ..train.predictor import Predictor
-from ..train.recipe import Metric, Recipe
+from ..train.recipe import Metric, NextStep, Recipe
 from . import AGENTS
 from .environments import Environments
 from .evaluation import episode_returns
@@ -130,6 +130,10 @@ class ControlRecipe(Recipe):
             return loss
 
         return step
+
+    def next_step(self, optimizer: Any, examples: NDArray[np.int64], number: int) -> NextStep:
+        take, count = self.agent.next_descent()
+        return NextStep(take, f"the first of {count:,} minibatches" if count > 1 else "")
 
     def extra_state(self) -> dict[str, Any]:
         return dict(_flat(self.agent.state_dict()))

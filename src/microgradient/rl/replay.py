@@ -132,7 +132,7 @@ class PrioritizedReplayBuffer(ReplayBuffer):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         super().load_state_dict(state)
-        self.highest = float(state["highest"])
+        self.highest, self.tree = float(state["highest"]), SumTree(self.capacity)
         self.tree.set(np.arange(self.size), np.asarray(state["priorities"]))
 
 

@@ -7,7 +7,7 @@ import hashlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,15 @@ class Metric:
         if self.unit == "%":
             return f"{name} {100 * self.value:.2f} %"
         return f"{name} {self.value:.4g} {translate(self.unit)}".rstrip()
+
+
+class NextStep(NamedTuple):
+    """A step that is taken to be explained: `take` computes the loss, differentiates it, updates the model, eagerly, and returns
+    the loss. `part` says what of the step that is where it isn't all.
+    """
+
+    take: Callable[[], Any]
+    part: str = ""
 
 
 class Recipe:
@@ -141,6 +150,14 @@ class Recipe:
         from .step import Step
 
         return Step(self, optimizer, progress)
+
+    def next_step(self, optimizer: Any, examples: NDArray[np.int64], number: int) -> NextStep:
+        """The step of these examples, which has this number from 1, for the page: it takes the step under a trace, and puts back
+        the model, the optimiser, `extra_state` and the random generators. What comes before the loss may be done here.
+        """
+        from .step import eager_step
+
+        return eager_step(self, optimizer, examples)
 
     def extra_state(self) -> dict[str, Any]:
         """What else has to be saved for a resumed run to compute the same: arrays, and what JSON can hold."""

@@ -18,7 +18,7 @@ from ..nn.utils import clip_grad_norm_
 from ..tensor import tensor
 from .non_finite import blame
 from .progress import Progress
-from .recipe import Recipe
+from .recipe import NextStep, Recipe
 
 _PERCENTILE, _REMEMBERED, _FEWEST = 90, 100, 10  # steps
 
@@ -82,6 +82,23 @@ def update(recipe: Recipe, optimizer: Any, limit: Any) -> Any:
     norm = 0.0 if limit is None else clip_grad_norm_(recipe.model.parameters(), limit).data
     optimizer.step()
     return norm
+
+
+def eager_step(recipe: Recipe, optimizer: Any, examples: NDArray[np.int64]) -> NextStep:
+    """A step as it is, to be explained. Of a recipe that computes with single numbers it is the loss of its `worked_examples`
+    first examples, differentiated, and no update.
+    """
+    whole = isinstance(recipe.model, Module)
+    count, total = len(examples) if whole else recipe.worked_examples, len(examples)
+
+    def take() -> Any:
+        loss = recipe.loss(examples[:count])
+        loss.backward()
+        if whole and type(recipe).make_step is Recipe.make_step:
+            update(recipe, optimizer, largest_norm(recipe))
+        return loss
+
+    return NextStep(take, f"{count} of {total} examples" if count < total else "")
 
 
 def _descent(recipe: Recipe, optimizer: Any) -> Callable[..., Any]:
