@@ -10,9 +10,9 @@ from looking import press, text, until
 from selenium.webdriver.common.by import By
 
 
-@pytest.fixture(params=[()])
+@pytest.fixture(params=[("digits",)])
 def run(request, browser, tmp_path):
-    words = ["train", "digits", "--epochs", "100000", "--view", "--out", str(tmp_path / "run"), *request.param]
+    words = ["train", *request.param, "--epochs", "100000", "--view", "--out", str(tmp_path / "run")]
     process = subprocess.Popen([sys.executable, "-u", "-m", "microgradient", *words], stdout=subprocess.PIPE, text=True)
     browser.get(next(line.strip() for line in process.stdout if line.startswith("http://")))
     yield process
@@ -44,7 +44,7 @@ def test_a_run(browser, run):
     until(browser, lambda: text(browser, "#run-told").startswith("training"))
 
 
-@pytest.mark.parametrize("run", [("--optimizer", "sgd", "--lr", "1e-7")], indirect=True)
+@pytest.mark.parametrize("run", [("digits", "--optimizer", "sgd", "--lr", "1e-7")], indirect=True)
 def test_what_the_doctor_advises_is_trained_beside_it(browser, run):
     until(browser, lambda: "loss" in text(browser, "#run-told"))
     press(browser, "Pause")
@@ -54,3 +54,25 @@ def test_what_the_doctor_advises_is_trained_beside_it(browser, run):
     until(browser, lambda: "at step" in text(browser, "#beside"))
     assert text(browser, "#beside").startswith("beside it, with --lr ")
     assert "--lr" in text(browser, ".u-legend")
+
+
+DEPTH = [("depth", "--layers", "30", "--no-compile", "--model", model) for model in ("none", "large+clip")]
+
+
+@pytest.mark.parametrize("run", DEPTH, indirect=True)
+def test_a_finding_offers_the_option_that_makes_its_change_or_says_that_none_does(browser, run):
+    until(browser, lambda: "loss" in text(browser, "#run-told"))
+    press(browser, "Pause")
+    press(browser, "Ask the doctor")
+    until(browser, lambda: "gradient: " in text(browser, "#diagnosis"))
+    if "large+clip" in run.args:  # no model of the recipe has smaller weights and clips, too
+        assert browser.find_elements(By.CSS_SELECTOR, "#diagnosis button") == []
+        assert text(browser, "#diagnosis .finding").endswith(
+            "No option of depth makes this change: it is one of the code."
+        )
+        assert "kaiming_normal_" in text(browser, "#diagnosis pre")
+        return
+    press(browser, "Train again beside it, with --model he")
+    until(browser, lambda: "at step" in text(browser, "#beside"))
+    assert text(browser, "#beside").startswith("beside it, with --model he: ")
+    assert "--model he" in text(browser, ".u-legend")

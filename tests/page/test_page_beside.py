@@ -40,6 +40,15 @@ def test_it_trains_with_the_change_and_nothing_else():
     assert not beside._path.exists()
 
 
+def test_it_clips_the_gradients_that_the_run_does_not():
+    beside = Beside("two-layer", options(), {"clip": "1.0"})
+    until(lambda: not beside.state()["going"])
+    state = beside.state()
+    assert (state["changes"], state["said"], len(state["losses"])) == ("--clip 1.0", "", 5)
+    assert RunFolder.peek(beside._path).run.options["clip"] == "1.0"
+    beside.close()
+
+
 def test_what_goes_wrong_is_told():
     beside = Beside("two-layer", options(), {"batch_size": 0})
     until(lambda: not beside.state()["going"])

@@ -55,9 +55,10 @@ export interface Picture {
   value: Number[][] | null; gradient: Number[][] | null;
 }
 
+export type Options = Record<string, number | string>;
 export interface Diagnosis {
   loss: number | null; text: string;
-  findings: { rule: string; subject: string; evidence: string; cause: string; change: string; code: string; options: Record<string, number> }[];
+  findings: { rule: string; subject: string; evidence: string; cause: string; change: string; code: string; options: Options }[];
   layers: Record<string, string | number | null>[];
 }
 export interface PathsTold {

@@ -1,5 +1,5 @@
 // What the doctor finds: evidence, one cause, one change; and the layers as a table with bars.
-import type { Diagnosis } from "./data";
+import type { Diagnosis, Options } from "./data";
 import { element } from "./dom";
 import { t } from "./language";
 import { written } from "./numbers";
@@ -9,14 +9,15 @@ const columns = (): [string, string][] => [
   ["share", t("share of gradient")], ["dead", t("dead")], ["saturated", t("saturated")], ["update_ratio", t("update / weight")],
 ];
 
-// `rerun` trains again with some options changed.
-export function diagnosis(found: Diagnosis, rerun: (options: Record<string, number>) => void): HTMLElement {
+// `rerun` trains `recipe` again with some options changed.
+export function diagnosis(found: Diagnosis, recipe: string, rerun: (options: Options) => void): HTMLElement {
   const findings = found.findings.map((finding) => element("section", { class: "finding" },
     element("h3", {}, `${finding.rule}: ${finding.subject}`), element("p", {}, finding.evidence), element("p", {}, finding.cause),
     element("p", {}, finding.change), finding.code ? element("pre", { tabindex: "0" }, finding.code) : "", again(finding.options)));
-  function again(options: Record<string, number>): HTMLElement | string {
+  function again(options: Options): HTMLElement {
     const words = Object.entries(options).map(([name, value]) => `--${name.replaceAll("_", "-")} ${value}`);
-    return words.length ? element("button", { type: "button", click: () => rerun(options) }, t("Train again beside it, with {0}", words.join(" "))) : "";
+    return words.length ? element("button", { type: "button", click: () => rerun(options) }, t("Train again beside it, with {0}", words.join(" ")))
+      : element("p", { class: "facts" }, t("No option of {0} makes this change: it is one of the code.", recipe));
   }
   const shown = columns().filter(([name]) => found.layers.some((layer) => layer[name] !== null));
   const rows = found.layers.map((layer) => element("tr", {},

@@ -42,7 +42,7 @@ export class RunView {
   private step = this.button(t("One step"), () => this.tell("step"));
   private ask = this.button(t("Ask the doctor"), async () => {
     const found = await this.source.tell<Diagnosis>("doctor");
-    this.found.replaceChildren(diagnosis(found, (options) => void this.rerun(options)));
+    this.found.replaceChildren(diagnosis(found, this.last.name, (options) => void this.rerun(options)));
     announce(this.found.innerText);
   });
   private found = element("div");

@@ -26,11 +26,12 @@ from ..explain.trace import trace
 from ..language import translate
 from ..nn import Module
 from ..tape import no_grad
+from ..train.advice import advised
 from ..train.checkup import diagnosed
 from ..train.pictures import drawn
 from ..train.progress import Progress
 from ..train.recipe import Recipe
-from ..train.run_folder import RunFolder
+from ..train.run_folder import RunFolder, run_options
 from .beside import Beside
 from .session import Answers, Session, of_graph
 
@@ -60,7 +61,7 @@ class Run:
             "step": lambda words: self._set(paused=True, single=True),
             "open": lambda words: self._ask(self.open_step),
             "rerun": self.rerun,
-            "doctor": lambda words: _told(self._ask(self.diagnosis)),
+            "doctor": lambda words: self._told(self._ask(self.diagnosis)),
             "picture": lambda words: self._ask(lambda: self._picture(str(words.get("name", "")))),
             **of_graph(self._opened),
         }
@@ -170,7 +171,8 @@ class Run:
 
     def rerun(self, words: Mapping[str, Any]) -> bool:
         """Train again from the start, beside this run, with `options` changed; what was beside it before ends."""
-        beside = Beside(self.folder.run.source, self.recipe.options, dict(words.get("options", {})))
+        given = run_options(type(self.recipe.defaults), self.folder.run, self.folder.path)
+        beside = Beside(self.folder.run.source, given, dict(words.get("options", {})))
         before, self.beside = self.beside, beside
         if before is not None:
             before.close()
@@ -207,6 +209,14 @@ class Run:
             raise ArgumentError("MG188", "No step has been opened yet: pause the run and open one.")
         return self.session
 
+    def _told(self, found: Diagnosis) -> dict[str, Any]:
+        """A diagnosis as data for the page, in the language that is spoken, with this recipe's options for the changes."""
+        told = json.loads(found.to_json())
+        for finding in told["findings"]:
+            finding.update({name: translate(finding[name]) for name in ("rule", "evidence", "cause", "change")})
+            finding["options"] = advised(self.recipe, finding["options"])
+        return {**told, "text": found.text()}
+
     def _picture(self, name: str) -> str:
         """What the recipe draws of its model now, as the address of a PNG."""
         draw = self.recipe.pictures().get(name)
@@ -216,14 +226,6 @@ class Run:
             self.recipe.model.eval()
             content = drawn(draw, "png", (6, 4.5))
         return f"data:image/png;base64,{base64.b64encode(content).decode()}"
-
-
-def _told(found: Diagnosis) -> dict[str, Any]:
-    """A diagnosis as data for the page, in the language that is spoken."""
-    told = json.loads(found.to_json())
-    for finding in told["findings"]:
-        finding.update({name: translate(finding[name]) for name in ("rule", "evidence", "cause", "change")})
-    return {**told, "text": found.text()}
 
 
 def _serve(question: Callable[[], Any], answer: Future[Any]) -> None:

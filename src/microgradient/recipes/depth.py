@@ -118,6 +118,17 @@ class Depth(Recipe):
     def batch_loss(self, x: Tensor, y: Tensor) -> Tensor:
         return cross_entropy(self.model(x), y)
 
+    def as_options(self, change: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Another activation or initialisation is the remedy that differs in nothing else, its learning rate aside."""
+        if not change.keys() & {"activation", "initialisation"}:
+            return change
+        known: dict[str, dict[str, Any]] = {
+            "relu": {"activation": relu}, "he": {"gain": _HE.gain}, "xavier": {"gain": _XAVIER.gain}
+        }  # fmt: skip
+        wanted = self.remedy._replace(**{field: x for word in change.values() for field, x in known[word].items()})
+        same = [name for name, remedy in REMEDIES.items() if remedy._replace(lr=wanted.lr) == wanted]
+        return {"model": same[0]} if same else change
+
     def optimizer(self) -> Any:
         return self.remedy.optimizer(self.model.parameters(), lr=self.options.lr)
 

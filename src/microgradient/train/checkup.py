@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from ..explain.doctor.diagnosis import Diagnosis
 from ..explain.doctor.examine import examined
 from ..language import translate
 from ..nn import Module
+from .advice import advised
 from .recipe import Recipe
 
 _EXAMPLES = 16
@@ -36,8 +38,13 @@ def diagnosed(recipe: Recipe, optimizer: Any, examples: NDArray[np.int64], steps
         random.set_state(before)
 
 
-def checkup(recipe: Recipe, optimizer: Any, steps: bool) -> list[str]:
-    """What it finds with the first training examples, as lines; none where it can't examine the model."""
+def checkup(
+    recipe: Recipe, optimizer: Any, steps: bool, command: Callable[[Mapping[str, Any]], str]
+) -> list[str]:  # fmt: skip
+    """What it finds with the first training examples, as lines; none where it can't examine the model.
+
+    `command` is what to type for a run with some options changed: shown where these make a finding's change.
+    """
     try:
         found = diagnosed(recipe, optimizer, recipe.batches(0)[0][:_EXAMPLES], steps)
     except MicrogradientError:  # what can't be examined may still be trained
@@ -45,4 +52,9 @@ def checkup(recipe: Recipe, optimizer: Any, steps: bool) -> list[str]:
     if found is None:
         return []
     first, *others = found.text().splitlines()
-    return [translate(f"doctor: {first}"), *(f"  {line}" for line in others)]
+    commands = [command(options) for finding in found.findings if (options := advised(recipe, finding.options))]
+    return [
+        translate(f"doctor: {first}"),
+        *(f"  {line}" for line in others),
+        *("  " + translate(f"to train again with this change: {words}", words) for words in commands),
+    ]

@@ -190,6 +190,12 @@ class Recipe:
                 group["weight_decay"] = self.weight_decay
         return optimizer
 
+    def as_options(self, change: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What the doctor advises, in the recipe's own options. Its words `activation` and `initialisation` are options of none;
+        a recipe with models that differ in them names the model.
+        """
+        return change
+
     def learning_rate(self, epoch: int) -> float:
         """The learning rate of an epoch (from 0). It may not depend on how many epochs there will be: a run that is
         resumed with more of them must continue as if it had never stopped.

@@ -187,8 +187,13 @@ class Session:
         self._tell_result(say, metrics)
 
     def _tell_doctor(self, say: Say, steps: bool) -> None:
-        for line in checkup(self.recipe, self.optimizer, steps):
+        for line in checkup(self.recipe, self.optimizer, steps, self.command):
             say(line)
+
+    def command(self, changes: Mapping[str, Any]) -> str:
+        """What to type for this run with some of its options changed."""
+        given = run_options(type(self.recipe.defaults), self.folder.run, self.folder.path)
+        return command_of(self.source, replace(given, **changes))
 
     def resume_command(self) -> str:
         """What to type to go on."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -200,6 +201,11 @@ def inputs_of(use: WeightUse) -> int:
     if y.op is not None and y.op.name == "conv":
         return int(np.prod(w.shape[1:]))
     return int(w.shape[0]) if w.ndim == 2 else int(w.shape[-1])
+
+
+def rate_of(case: Case) -> float:
+    """The optimiser's learning rate; NaN without one."""
+    return float(case.optimizer.param_groups[0].get("lr", math.nan)) if case.optimizer is not None else math.nan
 
 
 def _gradient_entering(graph: Graph, uses: list[WeightUse]) -> float | None:

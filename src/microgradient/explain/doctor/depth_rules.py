@@ -105,11 +105,13 @@ def vanishing(case: Case) -> Iterator[Finding]:
         f"The gradient shrinks ×{p.gain:.2f} per layer over {len(p.norms)} layers: `{first}` gets "
         f"{100 * p.ratio:.2g} % of what `{last}` gets."
     )
-    cause, change, code = _why_vanishing(case)
-    yield Finding("vanishing gradient", first, evidence, cause, change, code, {"gain": p.gain, "ratio": p.ratio})
+    cause, change, code, options = _why_vanishing(case)
+    yield Finding(
+        "vanishing gradient", first, evidence, cause, change, code, {"gain": p.gain, "ratio": p.ratio}, options
+    )
 
 
-def _why_vanishing(case: Case) -> tuple[str, str, str]:
+def _why_vanishing(case: Case) -> tuple[str, str, str, dict[str, float | str]]:
     hidden = [a for a in case.activations if not case.graph.after_the_weights(a.node)]
     sigmoids = [a for a in hidden if a.kind == "sigmoid"]
     if sigmoids and 2 * len(sigmoids) >= len(hidden):
@@ -117,6 +119,7 @@ def _why_vanishing(case: Case) -> tuple[str, str, str]:
             "The derivative of the sigmoid is at most 0.25, and each layer multiplies by it.",
             "Use relu between the layers, with He's initialisation.",
             "nn.ReLU()  # in the place of nn.Sigmoid()\nnn.init.kaiming_normal_(layer.weight, nonlinearity='relu')",
+            {"activation": "relu", "initialisation": "he"},
         )
     kind = "tanh" if any(a.kind == "tanh" for a in hidden) else "relu"
     std, right = _typical_std(case, kind)
@@ -126,6 +129,7 @@ def _why_vanishing(case: Case) -> tuple[str, str, str]:
         f"The weights are too small: their standard deviation is {std:.2g} where {right:.2g} keeps a signal's size.",
         "Initialise each weight for its number of inputs, or put a normalisation or a residual connection around each layer.",
         f"for layer in model.modules():\n    if isinstance(layer, (nn.Linear, nn.Conv2d)):\n        {init}",
+        {"initialisation": "xavier" if kind == "tanh" else "he"},
     )
 
 
@@ -152,7 +156,7 @@ def exploding(case: Case) -> Iterator[Finding]:
         "Initialise each weight for its number of inputs (in a residual branch, its last one by zeros).",
         "for layer in model.modules():\n    if isinstance(layer, (nn.Linear, nn.Conv2d)):\n"
         "        nn.init.kaiming_normal_(layer.weight, nonlinearity='relu')",
-        {"gain": p.gain, "ratio": p.ratio},
+        {"gain": p.gain, "ratio": p.ratio}, {"initialisation": "he"},
     )  # fmt: skip
 
 
@@ -196,18 +200,22 @@ def through_time(case: Case) -> Iterator[Finding]:
             if grows
             else f"Each step of time lets little pass: the largest singular value of `{name}` is {largest:.3g}."
         )
-        change, code = (
-            ("Start it orthogonal, and clip the gradient.", f"nn.init.orthogonal_({written(name)})")
-            if grows
-            else ("Start it orthogonal, and open forget gates.", f"nn.init.orthogonal_({written(name)})")
-        )
+        change, code, options = _cure_through_time(grows, written(name))
         yield Finding(
             rule, layer,
             f"The gradient {verb} ×{gain:.2f} in each of {len(norms)} steps of time: the first gets {ratio:.3g} times what the "
             "last gets.",
-            cause, change, code, {"gain": float(gain), "ratio": float(ratio)},
+            cause, change, code, {"gain": float(gain), "ratio": float(ratio)}, options,
         )  # fmt: skip
         return
+
+
+def _cure_through_time(grows: bool, weight: str) -> tuple[str, str, dict[str, float | str]]:
+    """Of a gradient that grows the norm can be held. Pascanu, Mikolov and Bengio 2013."""
+    if grows:
+        code = "nn.utils.clip_grad_norm_(model.parameters(), 1.0)  # before optimizer.step()"
+        return "Clip the gradient, or start this weight orthogonal.", code, {"clip": "1.0"}
+    return "Start it orthogonal, and open forget gates.", f"nn.init.orthogonal_({weight})", {}
 
 
 def _along_the_chain(case: Case, uses: list[WeightUse]) -> list[float]:
@@ -255,5 +263,5 @@ def overflow(case: Case) -> Finding | None:
         "Initialise each weight for its number of inputs.",
         "for layer in model.modules():\n    if isinstance(layer, (nn.Linear, nn.Conv2d)):\n"
         "        nn.init.kaiming_normal_(layer.weight, nonlinearity='relu')",
-        {"gain": gain},
+        {"gain": gain}, {"initialisation": "he"},
     )  # fmt: skip

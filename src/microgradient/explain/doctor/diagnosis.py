@@ -18,7 +18,8 @@ class Finding:
     """One thing that is wrong: which rule says so, of what part of the model, and what to do.
 
     `evidence` is a sentence with the `numbers`, which are also there by name; `cause` and `change` are a sentence each, `code`
-    is what to paste. `options` are those of `microgradient train` that make the same change, where it is one of them. Two
+    is what to paste. `options` say the same change in options of `microgradient train`: `lr`, `clip`, and how weights and
+    activation functions are chosen, as `initialisation` and `activation`; none where the change is one of the code alone. Two
     findings are equal if rule and subject are.
 
     >>> Finding("softmax twice", "model", "…", "…", "…", "") == Finding("softmax twice", "model", "other numbers", "", "", "")
@@ -32,7 +33,7 @@ class Finding:
     change: str = field(compare=False)
     code: str = field(compare=False)
     numbers: dict[str, float] = field(default_factory=dict, compare=False)
-    options: dict[str, float] = field(default_factory=dict, compare=False)
+    options: dict[str, float | str] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...tape import Node
-from .case import Case, inputs_of
+from .case import Case, inputs_of, rate_of
 from .depth_rules import overflow
 from .diagnosis import Finding
 from .graph import rms
@@ -52,7 +52,7 @@ def _bad_parameter(case: Case) -> Finding | None:
                 "An earlier step overflowed, or its gradient was not finite.",
                 "Go back to the last weights that are finite, with a smaller learning rate and clipped gradients.",
                 "nn.utils.clip_grad_norm_(model.parameters(), 1.0)  # before optimizer.step()",
-                {"entries": float(count)},
+                {"entries": float(count)}, {"clip": "1.0"},
             )  # fmt: skip
     return None
 
@@ -81,7 +81,7 @@ def grown(case: Case) -> Finding | None:
     if case.optimizer is None or max(sizes.values(), default=0.0) < _GROWN:
         return None
     name = max(sizes, key=lambda each: sizes[each])
-    rate = float(case.optimizer.param_groups[0].get("lr", np.nan))
+    rate = rate_of(case)
     return Finding(
         "learning rate too large", "optimizer",
         f"`{name}` has grown to {sizes[name]:.2g} times the usual size of weights, 1/√inputs, and the loss is "

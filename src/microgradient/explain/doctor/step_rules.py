@@ -9,7 +9,7 @@ import numpy as np
 
 from ...errors import format_location
 from ...tape import topological
-from .case import Case, inputs_of, layer_of, written
+from .case import Case, inputs_of, layer_of, rate_of, written
 from .diagnosis import Finding
 from .graph import rms
 
@@ -111,7 +111,7 @@ def outside_optimizer(case: Case) -> Iterator[Finding]:
         "not in optimizer", missing[0],
         f"{len(missing)} of {len(case.gradients)} parameters with a gradient are not in the optimiser: {shown}.",
         cause, "Make the optimiser from all parameters, after the model is complete.",
-        f"optimizer = mg.optim.{type(case.optimizer).__name__}(model.parameters(), lr={_rate(case):g})",
+        f"optimizer = mg.optim.{type(case.optimizer).__name__}(model.parameters(), lr={rate_of(case):g})",
         {"parameters": float(len(missing)), "strangers": float(strangers)},
     )  # fmt: skip
 
@@ -128,7 +128,7 @@ def ascent(case: Case) -> Iterator[Finding]:
         f"The cosine between the gradient and the optimiser's step is {trial.ascent:+.2f}; descending it is negative.{rise}",
         "The optimiser has `maximize=True`." if maximize else "The optimiser steps along the gradient.",
         "Leave it out." if maximize else "Step against the gradient.",
-        f"optimizer = mg.optim.{type(case.optimizer).__name__}(model.parameters(), lr={_rate(case):g})",
+        f"optimizer = mg.optim.{type(case.optimizer).__name__}(model.parameters(), lr={rate_of(case):g})",
         {"cosine": trial.ascent},
     )  # fmt: skip
 
@@ -150,12 +150,12 @@ def large_rate(case: Case) -> Iterator[Finding]:
     if not (found and trial.line.get(0.01, math.inf) < start):
         return
     weight = max(_weights(case), key=lambda name: _against_inputs(case, name))
-    better = _rate(case) * 10.0 ** round(math.log10(1e-2 / ratio))
+    better = rate_of(case) * 10.0 ** round(math.log10(1e-2 / ratio))
     yield Finding(
         "learning rate too large", "optimizer",
         f"One step changes `{weight}` by {100 * ratio:.3g} % of its size (about 0.1 % is usual), and after "
         f"{len(trial.losses) - 1} steps on this batch the loss is {tail:.4g}, from {start:.4g}; a hundredth of it lowers it.",
-        f"The learning rate {_rate(case):g} is too large.",
+        f"The learning rate {rate_of(case):g} is too large.",
         "Lower it.",
         f"optimizer = mg.optim.{type(case.optimizer).__name__}(model.parameters(), lr={better:.0e})",
         {"ratio": ratio, "before": start, "after": tail}, {"lr": float(f"{better:.0e}")},
@@ -168,11 +168,11 @@ def small_rate(case: Case) -> Iterator[Finding]:
     """
     trial = case.trial
     ratio = _step(case)
-    if ratio == 0.0 and _rate(case) > 0 and any(np.any(g) for g in case.gradients.values()):
+    if ratio == 0.0 and rate_of(case) > 0 and any(np.any(g) for g in case.gradients.values()):
         yield Finding(
             "learning rate too small", "optimizer",
-            f"One step changes no weight: at the learning rate {_rate(case):g} it is lost in rounding.",
-            f"The learning rate {_rate(case):g} is too small.",
+            f"One step changes no weight: at the learning rate {rate_of(case):g} it is lost in rounding.",
+            f"The learning rate {rate_of(case):g} is too small.",
             "Raise it.",
             f"optimizer = mg.optim.{type(case.optimizer).__name__}(model.parameters(), lr=1e-3)",
             {"ratio": 0.0}, {"lr": 1e-3},
@@ -181,12 +181,12 @@ def small_rate(case: Case) -> Iterator[Finding]:
     if ratio is None or not (ratio < TINY_STEP and trial.slope < 0 and trial.not_higher(FARTHER)):
         return
     farthest = max(factor for factor in trial.line if trial.not_higher(factor))
-    better = _rate(case) * 10.0 ** round(math.log10(1e-3 / ratio)) if ratio > 0 else 1e-3
+    better = rate_of(case) * 10.0 ** round(math.log10(1e-3 / ratio)) if ratio > 0 else 1e-3
     yield Finding(
         "learning rate too small", "optimizer",
         f"One step changes the weights by {100 * ratio:.2g} % of their size (about 0.1 % is usual), and a step {farthest:,.0f} "
         "times as large would not be too large.",
-        f"The learning rate {_rate(case):g} is too small.",
+        f"The learning rate {rate_of(case):g} is too small.",
         "Raise it.",
         f"optimizer = mg.optim.{type(case.optimizer).__name__}(model.parameters(), lr={better:.0e})",
         {"ratio": ratio, "farther": farthest}, {"lr": float(f"{better:.0e}")},
@@ -210,7 +210,3 @@ def _weights(case: Case) -> list[str]:
 def _step(case: Case) -> float | None:
     """The largest ratio of step to weight."""
     return max((case.trial.ratios[name] for name in _weights(case)), default=None)
-
-
-def _rate(case: Case) -> float:
-    return float(case.optimizer.param_groups[0].get("lr", math.nan)) if case.optimizer is not None else math.nan

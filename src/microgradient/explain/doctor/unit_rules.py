@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from .case import Activation, Case, inputs_of, layer_of, named, written
+from .case import Activation, Case, inputs_of, layer_of, named, rate_of, written
 from .diagnosis import Finding
 from .graph import rms
 
@@ -69,13 +70,14 @@ def _dead_finding(case: Case, act: Activation, dead: float, expected: float) -> 
         if use.parameter in case.trial.fresh
     }
     if moved and (largest := max(moved.values())) > 1:
+        better = rate_of(case) * 10.0 ** round(math.log10(1e-2 / largest))
         return Finding(
             "learning rate too large", "optimizer",
             f"{evidence} One first step of such an optimiser moves weights by {largest:.3g} times the size at which they start.",
             "Steps that were too large have pushed the weighted sums below zero for good.",
             "Lower the learning rate, and draw the weights anew.",
-            f"optimizer = mg.optim.{type(case.optimizer).__name__}(model.parameters(), lr=1e-3)",
-            {"dead": dead, "expected": expected, "step": largest},
+            f"optimizer = mg.optim.{type(case.optimizer).__name__}(model.parameters(), lr={better:.0e})",
+            {"dead": dead, "expected": expected, "step": largest}, {"lr": float(f"{better:.0e}")},
         )  # fmt: skip
     return Finding(
         "dead relu", named(layer), evidence,
