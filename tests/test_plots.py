@@ -7,14 +7,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fontTools.fontBuilder import FontBuilder
+from fontTools.pens.ttGlyphPen import TTGlyphPen
+from matplotlib.font_manager import fontManager
+from matplotlib.text import Text
 from PIL import Image
 
+import microgradient as mg
 from commands import refused
 from microgradient import nn
+from microgradient.explain.render import width
+from microgradient.language import speaking, wide_characters
 from microgradient.recipes import plots
 from microgradient.recipes.two_layer import TwoLayer
 from microgradient.recipes.use import trained, trained_recipe
 from microgradient.train import safetensors
+from microgradient.train.pictures import drawn
 from microgradient.train.run_folder import METRICS, MODEL, RUN
 
 
@@ -58,6 +66,71 @@ def test_in_the_terminal(run, trained_run, monkeypatch):
     assert "\x1b[" in coloured
     monkeypatch.setenv("COLUMNS", "40")
     assert all(len(line) <= 40 for line in run("plot", trained_run)[1].splitlines())
+
+
+def test_in_the_terminal_in_chinese(run, trained_run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("MICROGRADIENT_LANG", "zh_CN")
+    code, shown, _ = run("plot", trained_run)
+    assert code == 0
+    assert "▚ 训练损失" in shown
+    assert not re.search(r"loss|epoch|accuracy|gradient|weights|examples", shown)
+    assert all(width(line) <= 40 for line in shown.splitlines())
+
+
+@pytest.fixture
+def chinese_font(tmp_path):
+    """A font that has a square for every character of the Chinese catalogue, and nothing else."""
+    with speaking("zh_CN"):
+        characters = wide_characters()
+    pen = TTGlyphPen(None)
+    for step, place in zip((pen.moveTo, pen.lineTo, pen.lineTo), ((0, 0), (0, 900), (900, 900)), strict=True):
+        step(place)
+    pen.closePath()
+    font = FontBuilder(1000, isTTF=True)
+    font.setupGlyphOrder([".notdef", "square"])
+    font.setupCharacterMap({ord(c): "square" for c in characters})
+    font.setupGlyf({".notdef": TTGlyphPen(None).glyph(), "square": pen.glyph()})
+    font.setupHorizontalMetrics({".notdef": (1000, 0), "square": (1000, 0)})
+    font.setupHorizontalHeader(ascent=900, descent=-100)
+    font.setupNameTable({"familyName": "Squares", "styleName": "Regular"})
+    font.setupOS2()
+    font.setupPost()
+    font.save(tmp_path / "squares.ttf")
+    return tmp_path / "squares.ttf"
+
+
+@pytest.mark.parametrize("form", ["png", "svg"])
+@pytest.mark.parametrize("installed", [True, False])
+@pytest.mark.filterwarnings("error")  # of matplotlib, for a character that no font has
+def test_a_picture_is_chinese_where_a_font_is(trained_run, monkeypatch, chinese_font, form, installed):
+    known = [font for font in fontManager.ttflist if font.name.startswith("DejaVu")]
+    monkeypatch.setattr(fontManager, "ttflist", known)
+    if installed:
+        fontManager.addfont(chinese_font)
+    found, texts = plots.charts(trained_run), []
+
+    def draw(figure):
+        plots.draw(figure, found)
+        texts.extend(text.get_text() for text in figure.findobj(Text))
+
+    with speaking("zh_CN"):
+        assert drawn(draw, form, (6, 6))
+    assert ("训练损失" in texts) == installed
+    assert ("train loss" in texts) != installed
+    with speaking("en"):
+        assert drawn(draw, form, (6, 6))
+    assert "train loss" in texts
+
+
+def test_each_picture_of_a_run_folder_speaks_chinese():
+    """What the functions of matplotlib that write are given is translated, or comes from the data."""
+    package = Path(mg.__file__).parent
+    writes = re.compile(r'(set_[xy]label|set_title|suptitle|label|[xy]label)(\(|=)f?"[^"]*[a-z]{3}')
+    for path in package.rglob("*.py"):
+        source = re.sub(r"\{.*?\}", "", path.read_text(encoding="utf-8"))
+        if "figure.subplots" in source:
+            assert not writes.search(source), path
 
 
 def test_into_files(run, trained_run):

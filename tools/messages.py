@@ -36,6 +36,7 @@ TOLD = (
     "explain/differences.py", "explain/explanation.py", "explain/grading.py", "explain/largest_paths.py", "explain/mistakes.py",
     "explain/nonfinite.py", "explain/nonfinite_tape.py", "explain/replay.py", "explain/sentences.py", "explain/updates/update.py",
     "explain/updates/why_update.py", "explain/why.py", "cli/main.py", "cli/use.py", "cli/view.py", "cli/learn.py",
+    "recipes/plots.py",
 )  # fmt: skip
 OTHERS_WORDS = ("torch/", "sklearn/", "scipy/", "scalar", "functions/methods.py", "functions/pointwise.py")
 ASSIGNED = ("summary", "FIELDS", "HEADINGS")

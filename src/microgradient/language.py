@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -91,6 +92,21 @@ def listed(parts: Iterable[str]) -> str:
 def of_page() -> dict[str, str]:
     """The sentences of the page (web/) in the language that is spoken, by their English; none in English."""
     return _kept(language(), "page")
+
+
+def wide_characters() -> frozenset[str]:
+    """What the catalogue of the language that is spoken needs of a font beyond letters and signs: its Chinese characters.
+
+    >>> wide_characters()
+    frozenset()
+    """
+    return _wide(language())
+
+
+@cache
+def _wide(to: str) -> frozenset[str]:
+    said = "".join(text for name in ("messages", "phrases") for text in _kept(to, name).values())
+    return frozenset(c for c in said if unicodedata.east_asian_width(c) in "WF")
 
 
 class _Entry(NamedTuple):

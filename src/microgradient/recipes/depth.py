@@ -169,8 +169,8 @@ class Depth(Recipe):
     def _draw_gradients(self, figure: Any) -> None:
         axes = figure.subplots()
         layers = np.arange(1, 1 + len(self.first_norms))
-        axes.semilogy(layers, np.maximum(self.first_norms, 1e-45), label="before training")
-        axes.semilogy(layers, np.maximum(self._norms_now(), 1e-45), label="after it")
-        axes.set_xlabel("layer")
-        axes.set_ylabel("norm of the gradient of its weights")
+        axes.semilogy(layers, np.maximum(self.first_norms, 1e-45), label=translate("before training"))
+        axes.semilogy(layers, np.maximum(self._norms_now(), 1e-45), label=translate("after training"))
+        axes.set_xlabel(translate("layer"))
+        axes.set_ylabel(translate("norm of the gradient of its weights"))
         axes.legend()

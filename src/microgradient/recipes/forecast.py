@@ -162,15 +162,15 @@ class Forecast(Recipe):
     def _draw_forecasts(self, figure: Any) -> None:
         """The held-out part, and every twelfth forecast from it."""
         histories, _ = rolling(self.series, self.start, self.predictor.length)
-        lines = {"network": self.predictor.predict(histories), "ARIMA": self.arima[0].forecasts}
+        lines = {translate("network"): self.predictor.predict(histories), "ARIMA": self.arima[0].forecasts}
         axes = figure.subplots()
         first = self.start - 2 * AHEAD
-        axes.plot(range(first, len(self.series)), self.series[first:], color="black", label="measured")
+        axes.plot(range(first, len(self.series)), self.series[first:], color="black", label=translate("measured"))
         for (name, forecasts), colour in zip(lines.items(), ("tab:blue", "tab:orange"), strict=True):
             for k in range(0, len(forecasts), AHEAD):
                 steps = range(self.start + k, self.start + k + AHEAD)
                 axes.plot(steps, forecasts[k], color=colour, label="" if k else name)
-        axes.set(xlabel="step", ylabel=self.column)
+        axes.set(xlabel=translate("time step"), ylabel=self.column)
         axes.legend()
 
 

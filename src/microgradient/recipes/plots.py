@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.console import Console
+from rich.text import Text
 
 from .. import random
 from ..errors import DataError
+from ..explain.render import cropped, plain, width
+from ..language import translate
 from ..native.runtime import blas
 from ..tensor import Tensor
 from ..train.run_folder import RunFolder, is_finite
@@ -60,17 +63,17 @@ def in_terminal(found: Charts, columns: int, colour: bool) -> Iterator[str]:
     """Lines of at most `columns` characters. Raises `DataError` (MG184) if plotext is not installed."""
 
     def shown(rows: list[str]) -> Iterator[str]:
-        yield from (row[:columns].rstrip() for row in rows)
+        yield from (plain([cropped([(row, "")], columns)]) for row in rows)
 
     yield from shown([found.name])
     for title, curves in found.panels.items():
         yield ""
         yield from _curves_in_text(title, curves, columns, colour)
     yield ""
-    yield from textwrap.wrap(f"gradient flow: {found.note}", columns)
+    yield from _wrapped(translate(f"gradient flow: {translate(found.note)}"), columns)
     yield from shown([*_cut([*_bars(found.gradients)])])
     yield ""
-    head = "weights: how often each size occurs, from the least to the greatest"
+    head = translate("weights: how often each size occurs, from the least to the greatest")
     yield from shown([head, *_cut([*_histograms(found.weights)])])
 
 
@@ -139,6 +142,11 @@ def _gradients(folder: RunFolder) -> tuple[list[tuple[str, float]], str]:
     return found, f"root mean square of each gradient, for the trained model and the loss of {len(examples):,} examples"
 
 
+def _wrapped(text: str, columns: int) -> list[str]:
+    """Lines of at most so many columns, of which a Chinese character takes two."""
+    return [line.plain.rstrip() for line in Text(text).wrap(Console(), columns)]
+
+
 def _clean(text: str) -> str:
     """Text from a file, which may be anyone's, without what a terminal obeys."""
     return "".join(c for c in text if c.isprintable())
@@ -158,10 +166,10 @@ def _curves_in_text(title: str, curves: dict[str, Curve], columns: int, colour: 
     figure.clear()
     figure.theme("clear")
     figure.plot_size(min(columns, _WIDEST), _HEIGHT)
-    figure.title(f"{title} by epoch")
+    figure.title(translate(f"{title} by epoch"))
     for (name, (epochs, values)), marker in zip(curves.items(), _MARKERS * len(curves), strict=False):
         signal = figure.signal(epochs, values, marker=marker)
-        signal.label(name)
+        signal.label(translate(name))
         figure.draw(signal.lines() if len(epochs) > 1 else signal)
     first, last = (values for _, values in curves.values()), max(epochs[-1] for epochs, _ in curves.values())
     numbers = [value for _, values in curves.values() for value in values]
@@ -182,15 +190,15 @@ def _bars(gradients: Sequence[tuple[str, float]]) -> Iterator[str]:
     wide = max((len(name) for name, _ in gradients), default=0)
     for name, g in gradients:
         share = 1 + np.log10(g / most) / 6 if 0 < g <= most else 0.0
-        bar = "█" * max(round(_BAR * share), int(g > 0)) if np.isfinite(g) else "not finite"
-        yield f"  {name:<{wide}}  {bar:<{_BAR}}  {g:.3g}"
+        bar = "█" * max(round(_BAR * share), int(g > 0)) if np.isfinite(g) else translate("not finite")
+        yield f"  {name:<{wide}}  {bar}{' ' * (_BAR - width(bar))}  {g:.3g}"
 
 
 def _histograms(weights: dict[str, NDArray[Any]]) -> Iterator[str]:
     wide = max(map(len, weights), default=0)
     for name, a in weights.items():
         counts, low, high, bad = _histogram(a)
-        told = [f"{bad:,} not finite"] if bad else []
+        told = [translate(f"{bad:,} not finite")] if bad else []
         if len(counts):
             spread = np.std(a[np.isfinite(a)], dtype=np.float64)
             told = [f"{low:.3g} … {high:.3g}", f"σ {spread:.3g}", *told]
@@ -211,7 +219,7 @@ def _cut(rows: list[str]) -> list[str]:
     """The first and the last of many rows."""
     if len(rows) <= _ROWS:
         return rows
-    return [*rows[: _ROWS // 2], f"  … {len(rows) - _ROWS:,} more", *rows[-_ROWS // 2 :]]
+    return [*rows[: _ROWS // 2], translate(f"  … {len(rows) - _ROWS:,} more"), *rows[-_ROWS // 2 :]]
 
 
 # ------------------------------------------------------------------------------------------------------- by matplotlib
@@ -224,9 +232,11 @@ def _draw_curves(figure: Any, panels: dict[str, dict[str, Curve]]) -> None:
         figure.subplots(1, max(len(panels), 1), squeeze=False)[0], panels.items(), strict=False
     ):
         for name, (epochs, values) in curves.items():
-            axes.plot(epochs, values, label=_plain(name), marker="o" if len(epochs) < 30 else None, markersize=3)
-        axes.set_title(_plain(title))
-        axes.set_xlabel("epoch")
+            axes.plot(
+                epochs, values, label=_plain(translate(name)), marker="o" if len(epochs) < 30 else None, markersize=3
+            )
+        axes.set_title(_plain(translate(f"{title} by epoch")))
+        axes.set_xlabel(translate("epoch"))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
         axes.legend()
@@ -240,13 +250,13 @@ def _draw_gradients(figure: Any, found: Charts) -> None:
     axes.invert_yaxis()
     if max(sizes) > 0:
         axes.set_xscale("log")
-    axes.set_title(f"gradient flow: {_plain(found.note)}", fontsize=10)
+    axes.set_title(_plain(translate(f"gradient flow: {translate(found.note)}")), fontsize=10)
     axes.grid(axis="x", alpha=0.3)
 
 
 def _draw_histograms(figure: Any, weights: dict[str, NDArray[Any]], count: int) -> None:
-    left = f", the largest {len(weights)} of {count}" if count > len(weights) else ""
-    figure.suptitle(f"weights{left}", fontsize=10)
+    few = translate(f"weights, the largest {len(weights)} of {count}")
+    figure.suptitle(few if count > len(weights) else translate("weights"), fontsize=10)
     grid = figure.subplots(-(-len(weights) // 4), 4, squeeze=False)
     for axes in grid.flat[len(weights) :]:
         axes.set_axis_off()

@@ -177,8 +177,8 @@ class Summarise(WriterRecipe):
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
         axes.set_xticks(range(len(read)), map(_label, read), rotation=90)
         axes.set_yticks(range(len(written)), map(_label, written))
-        axes.set_xlabel("read")
-        axes.set_ylabel("written")
+        axes.set_xlabel(translate("pieces read"))
+        axes.set_ylabel(translate("pieces written"))
 
 
 def _label(piece: str) -> str:

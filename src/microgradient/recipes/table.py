@@ -250,8 +250,8 @@ class TableRecipe(Recipe):
         axes = figure.subplots()
         axes.plot(counts, values, marker="o")
         axes.set_xscale("log", base=2)
-        axes.set_xlabel("rows to learn from")
-        axes.set_ylabel(self.evaluate()[0].name)
+        axes.set_xlabel(translate("rows to learn from"))
+        axes.set_ylabel(translate(self.evaluate()[0].name))
 
     def details(self) -> dict[str, Any]:
         return {

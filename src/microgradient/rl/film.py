@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ArgumentError, DataError
+from ..language import translate
 from ..train.atomic import write_atomically
 
 Array = NDArray[Any]
@@ -90,7 +91,7 @@ def draw_episode(figure: Any, name: str, states: Array, count: int = 6) -> None:
         axis.axis("off")
     for axis, moment, picture in zip(axes, moments, frames(name, states[moments]), strict=False):
         axis.imshow(np.asarray(picture))
-        axis.set_title(f"step {moment:,}")
+        axis.set_title(translate(f"step {moment:,}"))
 
 
 def _cartpole(state: Array) -> list[Stroke]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.boxes import Boxes
+from ..language import speaking, translate, wide_characters
 from .atomic import write_atomically
 from .recipe import Recipe
 
@@ -28,8 +30,8 @@ def draw_confusion(figure: Any, truth: NDArray[Any], guesses: NDArray[Any], name
             axes.text(column, row, count, ha="center", va="center", color=colour)
     axes.set_xticks(range(len(names)), names, rotation=90 if len(names) > 12 else 0)
     axes.set_yticks(range(len(names)), names)
-    axes.set_xlabel("predicted")
-    axes.set_ylabel("true")
+    axes.set_xlabel(translate("predicted class"))
+    axes.set_ylabel(translate("true class"))
 
 
 def draw_boxes(figure: Any, pictures: NDArray[np.float32], found: Boxes) -> None:
@@ -57,14 +59,46 @@ def save_pictures(recipe: Recipe, folder: Path) -> list[str]:
 def drawn(draw: Callable[[Any], None], form: str, size: tuple[float, float] = (8, 6)) -> bytes:
     """What `draw` draws into a figure of matplotlib, as the content of a file of the form "png" or "svg".
 
+    It speaks the language that is spoken if matplotlib knows a font for it, else English (`font_for`).
+
     >>> drawn(lambda figure: None, "png")[1:4]
     b'PNG'
     """
+    from matplotlib import rc_context, rcParams
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=size, layout="constrained")  # without pyplot: no window, no state
-    draw(figure)
+    characters = wide_characters()
+    font = font_for(characters) if characters else None
+    family = [*rcParams["font.family"], *([font] if font else [])]  # what comes first draws what it can
     content = io.BytesIO()
     metadata = {"Date": None} if form == "svg" else None  # the same file each time
-    figure.savefig(content, format=form, dpi=120, metadata=metadata)
+    with speaking("" if font else "en"), rc_context({"font.family": family}):
+        figure = Figure(figsize=size, layout="constrained")  # without pyplot: no window, no state
+        draw(figure)
+        figure.savefig(content, format=form, dpi=120, metadata=metadata)
     return content.getvalue()
+
+
+def font_for(characters: Set[str]) -> str | None:
+    """A font among those that matplotlib's font manager lists which has every one of the characters, or None.
+
+    Of several one without serifs, for simplified Chinese, of regular weight, as far as their names and weights tell.
+    """
+    from matplotlib.font_manager import fontManager
+
+    def plain(font: Any) -> tuple[bool, bool, int]:
+        return "Serif" in font.name, not font.name.endswith("SC"), abs(int(font.weight) - 400)
+
+    fonts = [font for font in fontManager.ttflist if _has(font.fname, frozenset(characters))]
+    return min(fonts, key=plain).name if fonts else None
+
+
+@cache
+def _has(file: str, characters: frozenset[str]) -> bool:
+    from matplotlib.font_manager import get_font
+
+    try:
+        font = get_font(file)
+    except (OSError, RuntimeError):  # it was removed, or is damaged
+        return False
+    return all(font.get_char_index(ord(c)) for c in characters)
