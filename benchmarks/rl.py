@@ -50,6 +50,7 @@ POINTS = 200  # of a curve, at most
 MARK = "<!-- measured -->"
 COLUMNS = (
     "",
+    "seeds",
     "steps",
     *(f"{library}, s" for library in LIBRARIES),
     "of sb3's (on gymnasium)",
@@ -79,7 +80,7 @@ def main(only: tuple[str, ...], seeds: int, part: float, threads: int, file: Pat
             f"{task}: " + ", ".join(f"{name} {value:.2f} s" for name, value in medians(results[task]).items())
         )
     results = {task: results[task] for task in TASKS if task in results}
-    table = Table(title=f"{threads} thread(s) each, medians of {seeds} seed(s), {part:.0%} of the steps")
+    table = Table(title=f"{threads} thread(s) each, medians, {part:.0%} of the steps")
     for number, column in enumerate(COLUMNS):
         table.add_column(column, justify="right" if number else "left")
     for task, runs in results.items():
@@ -120,6 +121,7 @@ def cells(runs: Runs) -> list[str]:
     seconds, found = medians(runs), ratios(runs)
     returns = (statistics.median(run["curve"][-1][2] for run in several) for several in runs.values())
     return [
+        str(len(runs[OURS])),
         f"{runs[OURS][0]['steps']:,}",
         *(f"{seconds[library]:.1f}" if library in seconds else "–" for library in LIBRARIES),
         *("{:.2f} ({:.2f})".format(*found[other]) if other in found else "–" for other in (SB3, TORCH)),
