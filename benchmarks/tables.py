@@ -1,6 +1,6 @@
 """How well tables are learnt: ours at its defaults beside scikit-learn's gradient boosting, linear model and MLP.
 
-    python benchmarks/tables.py [NAME ...] [--seeds 0,1,2] [--ours-only]
+    python benchmarks/tables.py [NAME ...] [--seeds 0,1,2] [--ours-only] [--json FILE]
     python benchmarks/tables.py --large            # how long 10,000 rows of made tables take, a regression and a classification
 
 The tables are those that installed packages ship (scikit-learn, statsmodels, river, mlxtend); none is downloaded. All learn from
@@ -17,6 +17,7 @@ import csv
 import gzip
 import importlib.util
 import io
+import json
 import tempfile
 import time
 import zipfile
@@ -29,6 +30,7 @@ import click
 import numpy as np
 
 from microgradient.recipes.table import TableRecipe
+from microgradient.train.atomic import write_atomically
 from microgradient.train.session import Session
 
 MODELS = ("ours", "boosting", "linear", "mlp")
@@ -144,18 +146,22 @@ SOURCES = [
 @click.argument("names", nargs=-1)
 @click.option("--seeds", default="0,1,2", show_default=True, help="With commas between.")
 @click.option("--ours-only", is_flag=True, help="Without scikit-learn's models.")
+@click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False),
+              help="Keep the losses here, table by table; tables that it has are not learnt again.")  # fmt: skip
 @click.option("--large", is_flag=True, help="Only time two made tables of 10,000 rows.")
-def main(names: tuple[str, ...], seeds: str, ours_only: bool, large: bool) -> None:
+def main(names: tuple[str, ...], seeds: str, ours_only: bool, file: Path | None, large: bool) -> None:
     """Print a line for each table, and what share of them is learnt best."""
     if large:
         return time_large()
     known = [source.name for source in SOURCES]
     if strange := [name for name in names if name not in known]:
         raise click.UsageError(f"there is no table {strange[0]!r}: choose from {', '.join(known)}.")
-    losses: dict[str, dict[str, list[float]]] = {}
+    losses: dict[str, dict[str, list[float]]] = (
+        json.loads(file.read_text()) if file is not None and file.exists() else {}
+    )
     with tempfile.TemporaryDirectory() as folder:
         for source in SOURCES:
-            if names and source.name not in names:
+            if source.name in losses or (names and source.name not in names):
                 continue
             try:
                 path = read_source(source, Path(folder))
@@ -172,6 +178,8 @@ def main(names: tuple[str, ...], seeds: str, ours_only: bool, large: bool) -> No
                 for name, answer in said.items():
                     found.setdefault(name, []).append(loss(table, answer))
             losses[source.name] = found
+            if file is not None:
+                write_atomically(file, (json.dumps(losses, indent=1) + "\n").encode())
             shown = "  ".join(f"{name} {np.mean(values):.4f}" for name, values in found.items())
             click.echo(f"{source.name:<16} {len(table.x):>7,} rows  {slowest:5.1f} s  {shown}")
     if not losses:
