@@ -91,13 +91,13 @@ def test_inflow_and_source_are_outflow_and_what_is_kept(program, data):
     leaves = [node for node in sweep.order if node.op is None]
     node = data.draw(st.sampled_from([None, *leaves, *sweep.order[-8:]]))
     place = None if node is None else tuple(data.draw(st.integers(0, n - 1)) for n in node.shape)
-    some = data.draw(st.sets(st.integers(0, 40)))
+    some, root = data.draw(st.sets(st.integers(0, 40))), stations(sweep)
     for at in {None, place}:
-        finest = flow_to(sweep, node, at, range(10**4))
+        finest = flow_to(sweep, node, at, opened(root, range(10**4)))
         inner = max((band.part.gross for band in finest.bands), default=0.0)
         checked(finest)
         for numbers in (None, some):
-            checked(flow_to(sweep, node, at, numbers), inner=inner)
+            checked(flow_to(sweep, node, at, opened(root, numbers)), inner=inner)
     everything = flow_to(sweep)
     norms = [np.sum(np.square(sweep.adjoints[leaf])) for leaf in leaves]
     assert everything.total == pytest.approx(math.sqrt(sum(norms)), rel=1e-12)

@@ -136,7 +136,7 @@ def test_paths(browser, values):
 AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 
 
-@pytest.mark.parametrize("view", ["Graph", "Paths", "List"])
+@pytest.mark.parametrize("view", ["Graph", "Flow", "Paths", "List"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(browser, view, scheme):
     """Deque's axe-core: names, roles, contrast, order of headings."""
@@ -166,6 +166,45 @@ def test_what_is_chosen_elsewhere_is_in_sight_in_the_graph(browser):
         return new Set(new Uint32Array(pen.getImageData(0, 0, canvas.width, canvas.height).data.buffer)).size
     """
     until(browser, lambda: browser.execute_script(colours) > 50)  # text has many shades
+    page.close()
+    no_errors(browser)
+
+
+def test_the_flow_by_keyboard(browser, values):
+    """Each band and station is a door: what it tells is what Python says; the table has the same."""
+    browser.find_element(By.XPATH, "//button[text()='Flow']").click()
+    found = values.flow({})
+    until(browser, lambda: titles(browser, "#flow h2 .accent") == [found["total"]])
+    numbers = lambda part: [part["up"], part["down"], part["net"]]
+    kept = [each["kept"] for each in reversed(found["stations"]) if each["ends"]]
+    everything = [x for part in [*(band["part"] for band in found["bands"]), *kept] for x in numbers(part)]
+    assert titles(browser, "#flow > table td.number") == everything
+    doors = browser.find_elements(By.CSS_SELECTOR, "#flow svg [role=button]")
+    assert len(doors) == len(found["bands"]) + len(kept) + len(found["stations"])
+    doors[0].send_keys(Keys.ENTER)
+    band = found["bands"][0]
+    told = [x for part in [*(edge["part"] for edge in band["edges"]), band["part"]] for x in numbers(part)]
+    assert titles(browser, "#flow-told td.number") == told
+    browser.find_element(By.CSS_SELECTOR, "#flow-told button.door").click()
+    until(browser, lambda: text(browser, "#why h2").startswith(f"∂L/∂{band['edges'][0]['to']}"))
+    browser.find_elements(By.CSS_SELECTOR, "#flow .choice button")[1].click()
+    of_one = values.flow({"node": band["edges"][0]["node"]})
+    until(browser, lambda: titles(browser, "#flow h2 .accent") == [of_one["total"]])
+    assert titles(browser, "#flow > table td.number")[:3] == numbers(of_one["bands"][0]["part"])
+
+
+def test_a_layer_is_looked_into(browser):
+    session = of_a_model()
+    page = View(session)
+    opened(browser, page.url)
+    browser.find_element(By.XPATH, "//button[text()='Flow']").click()
+    until(browser, lambda: browser.find_elements(By.CSS_SELECTOR, "#flow svg .station"))
+    before = text(browser, "#flow > table")
+    browser.find_element(By.CSS_SELECTOR, "#flow svg .station[aria-label^='model.0 ']").send_keys(" ")
+    browser.find_element(By.XPATH, "//button[text()='look inside']").click()
+    until(browser, lambda: "model.0.weight keeps it" in text(browser, "#flow > table"))
+    browser.find_element(By.XPATH, "//button[text()='close model.0']").click()
+    until(browser, lambda: text(browser, "#flow > table") == before)
     page.close()
     no_errors(browser)
 

@@ -66,6 +66,21 @@ export interface PathsTold {
   muted: { use: number; text: string }[];
   paths: { labels: string[]; contribution: Told; edges: { use: number; from: string; to: string; local: Told }[] }[];
 }
+// How a gradient flows between layers, as it is drawn: contributions that raise it and those that lower it, and their sum.
+export interface PartTold { up: Number; down: Number; net: Number }
+export interface FlowBand {
+  start: number; end: number; part: PartTold; wide: number; y: number[]; count: number;
+  edges: { node: number; from: string; to: string; part: PartTold }[];
+}
+export interface FlowStation {
+  number: number; name: string; kind: string; count: number; inside: boolean; node: number | null; column: number; y: number; high: number;
+  inflow: PartTold; source: PartTold | null; outflow: PartTold; kept: PartTold; keptAt: number; keptWide: number;
+  ends: { node: number; name: string; part: PartTold }[];
+}
+export interface FlowTold {
+  symbol: string; total: Number; height: number; columns: number; stations: FlowStation[]; bands: FlowBand[];
+  open: { number: number; name: string; kind: string }[];
+}
 export interface Run {
   name: string; command: string; folder: string; step: number; steps: number; epoch: number; epochs: number; unit: string;
   losses: [number, number][]; metrics: Record<string, number | null>[]; paused: boolean; finished: boolean; opened: number;
@@ -96,6 +111,8 @@ export interface Source {
   sweep(mistake: string): Promise<Numbers>;
   // The largest paths to a gradient, without the uses that are muted.
   paths(node: number, index: number[] | null, muted: number[]): Promise<PathsTold>;
+  // How a gradient, or that of all leaves (null), flows between layers; `open` are the numbers of those that are looked into.
+  flow(node: number | null, index: number[] | null, open: number[] | null): Promise<FlowTold>;
   // The training run that the page is of; null: of none.
   run(): Promise<Run | null>;
   // The lesson that the page is of; null: of none.
@@ -145,13 +162,16 @@ function served(): Source {
     },
     sweep: (mistake) => ask("sweep", { mistake }),
     paths: (node, index, muted) => ask("paths", { node: `${node}`, index: index?.join(",") ?? "", muted: muted.join(",") }),
+    flow: (node, index, open) => ask("flow", {
+      ...(node === null ? {} : { node: `${node}`, index: index?.join(",") ?? "" }), ...(open === null ? {} : { open: open.join(",") }),
+    }),
     run: () => ask("run", {}),
     lesson: () => ask("lesson", {}),
     tell: (command, words = {}) => tell(command, words),
   };
 }
 
-function saved(data: { language: Catalogue; graph: Graph; why: Record<string, Card>; examples: Record<string, ExamplesTold>; array: Record<string, Picture>; sweep: Record<string, Numbers>; paths: Record<string, PathsTold> }): Source {
+function saved(data: { language: Catalogue; graph: Graph; why: Record<string, Card>; examples: Record<string, ExamplesTold>; array: Record<string, Picture>; sweep: Record<string, Numbers>; paths: Record<string, PathsTold>; flow: Record<string, FlowTold> }): Source {
   async function kept<T>(found: T | undefined): Promise<T> {
     if (found === undefined) throw new Error(t("This was not saved in the file: it needs Python. Use mg.view(loss)."));
     return found;
@@ -167,6 +187,7 @@ function saved(data: { language: Catalogue; graph: Graph; why: Record<string, Ca
     change: () => kept<Numbers>(undefined),
     sweep: (mistake) => kept(data.sweep[mistake]),
     paths: (node, index, muted) => kept(muted.length || index?.length ? undefined : data.paths[node]),
+    flow: (node, index) => kept(node === null ? data.flow[""] : entry(node, index) ? undefined : data.flow[node]),
     run: async () => null,
     lesson: async () => null,
     tell: <T>() => kept<T>(undefined),

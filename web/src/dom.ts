@@ -15,6 +15,14 @@ export function element<K extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
+// The same of a drawing.
+export function drawn(tag: string, attributes: Record<string, string> = {}, ...children: (Node | string)[]): SVGElement {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
 export function byId<T extends HTMLElement>(id: string): T {
   return document.getElementById(id) as T;
 }

@@ -2,6 +2,7 @@
 import { source } from "./data";
 import { announce, byId, element } from "./dom";
 import { CardPanel } from "./card";
+import { FlowView } from "./flow";
 import { GraphView } from "./graph";
 import { speak, t, type Catalogue } from "./language";
 import { LessonView } from "./lesson";
@@ -13,7 +14,7 @@ import { RunView } from "./run";
 import { Steps } from "./steps";
 import { timeline } from "./timeline";
 
-const VIEWS = ["Graph", "Paths", "List"]; // their names: t("Run") t("Learn") t("Graph") t("Paths") t("List")
+const VIEWS = ["Graph", "Flow", "Paths", "List"]; // their names: t("Run") t("Learn") t("Graph") t("Flow") t("Paths") t("List")
 
 async function start(): Promise<void> {
   const from = source();
@@ -40,14 +41,17 @@ async function start(): Promise<void> {
   const card = new CardPanel(graph, from, steps, (door) => {
     view.select(door.node);
     void paths.show(door);
+    flow.show(door);
   }, Boolean(run?.past));
   const view = new GraphView(byId<HTMLCanvasElement>("graph"), graph, steps, (node) => card.open(node, null));
   card.light = (nodes) => view.light(nodes);
+  const flow = new FlowView(graph, from, steps, (node) => card.open(node, null));
   const list = new NodeList(graph, steps, (node) => card.open(node, null));
   document.title = `∂${graph.of} · Microgradient`;
   rail(own ? [own, ...VIEWS] : VIEWS, first, (shown) => {
     if (shown === "Graph") view.show();
     if (shown === "List") list.show();
+    if (shown === "Flow") flow.again();
     if (shown === "Paths") paths.again();
   });
   byId("rail").append(firstButton(steps, (node, index) => card.open(node, index)));

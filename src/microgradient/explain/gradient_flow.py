@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from .sweep import Sweep, Use, sweep_of
 from .why import Index, question
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Band:
     """What flows from one station to another, all edges between them together.
 
@@ -39,7 +39,7 @@ class Band:
     uses: Sequence[tuple[Use, Part]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Balance:
     """What flows into a station, what begins in it (at the loss), what flows out of it, and what ends in it.
 
@@ -127,11 +127,14 @@ def gradient_flow(
 
 
 def flow_to(
-    sweep: Sweep, node: Node | None = None, place: tuple[int, ...] | None = None, numbers: Collection[int] | None = None
+    sweep: Sweep,
+    node: Node | None = None,
+    place: tuple[int, ...] | None = None,
+    shown: Sequence[Station] | None = None,
 ) -> GradientFlow:
-    """`gradient_flow` to the entry `place` of `node`, to all of it (None), or to all leaves; stations with these numbers open."""
+    """`gradient_flow` to the entry `place` of `node`, to all of it (None), or to all leaves, between the stations `shown`."""
     symbol, total, direction = _direction(sweep, node, place)
-    shown = opened(stations(sweep), numbers)
+    shown = opened(stations(sweep)) if shown is None else shown
     at = {member: station for station in shown for member in station.nodes}
     source = Part(max(total, 0.0), min(total, 0.0)) if np.isfinite(total) else Part(total)
     inflow: dict[Station, Part] = {}

@@ -15,7 +15,8 @@ from ..tape import Node
 from .layers import Group, grouped
 from .sweep import Sweep
 
-_MOST = 24  # stations in one that has no layers in it, and about so many at first
+_MOST = 24  # stations in one that has no layers in it
+_FIRST = 16  # that are shown at first: layers are looked into, all of a depth together, as long as there are no more
 
 
 @dataclass(eq=False)
@@ -56,15 +57,11 @@ def opened(root: Station, numbers: Collection[int] | None = None) -> list[Statio
     if numbers is not None:
         return list(itertools.chain.from_iterable(_shown(each, numbers) for each in shown))
     while True:
-        largest = [each for each in shown if (len(shown) == 1 and each.inside) or any(s.layer for s in each.inside)]
-        largest.sort(key=lambda each: -len(each.nodes))
-        for each in largest:
-            if len(shown) - 1 + len(each.inside) <= _MOST:
-                at = shown.index(each)
-                shown = [*shown[:at], *each.inside, *shown[at + 1 :]]
-                break
-        else:
+        layers = [each.inside if any(s.layer for s in each.inside) or len(shown) == 1 else [] for each in shown]
+        finer = [one for each, inside in zip(shown, layers, strict=True) for one in inside or [each]]
+        if not any(layers) or len(finer) > (_FIRST if len(shown) > 2 else 2 * _MOST):
             return shown
+        shown = finer
 
 
 def _shown(station: Station, numbers: Collection[int]) -> Iterator[Station]:

@@ -68,7 +68,7 @@ def _placed(
     arrows = _arrows(group, places, parents)
     widths, heights = np.array([sizes.get(member, NODE) for member in members]).T
     layers = _layers(len(members), arrows, np.array([isinstance(m, Node) and not m.parents for m in members]))
-    y = _heights(layers, arrows, heights)
+    y = middles(layers, arrows, heights)
     columns = np.zeros(layers.max() + 1)
     np.maximum.at(columns, layers, widths)
     left = np.concatenate([[0.0], np.cumsum(columns + _BETWEEN_LAYERS)[:-1]])
@@ -113,7 +113,7 @@ def _layers(count: int, arrows: NDArray[np.intp], leaves: NDArray[np.bool_]) -> 
     return layers
 
 
-def _heights(layers: NDArray[np.intp], arrows: NDArray[np.intp], heights: NDArray[np.float64]) -> NDArray[np.float64]:
+def middles(layers: NDArray[np.intp], arrows: NDArray[np.intp], heights: NDArray[np.float64]) -> NDArray[np.float64]:
     """The middle of each on the y axis: in each layer in an order that has few crossings, near to what it is joined with."""
     ranked = np.argsort(layers, kind="stable")
     order = np.split(ranked, np.flatnonzero(np.diff(layers[ranked])) + 1)

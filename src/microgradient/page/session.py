@@ -18,9 +18,10 @@ from ..language import translate
 from ..tape import Node
 from .card import card, examples, told
 from .document import document, numbers
+from .river import river
 
 MOST_NODES = 60_000
-OF_GRAPH = ("graph", "why", "examples", "array", "change", "sweep", "paths")
+OF_GRAPH = ("graph", "why", "examples", "array", "change", "sweep", "paths", "flow")
 """The questions that a graph answers."""
 Answers = dict[str, Callable[[Mapping[str, Any]], Any]]
 """What answers each question, by its name."""
@@ -57,6 +58,7 @@ class Session:
             "change": self.change,
             "sweep": self.numbers,
             "paths": self.paths,
+            "flow": self.flow,
         }
 
     def change(self, words: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,10 +122,8 @@ class Session:
 
     def paths(self, words: Mapping[str, Any]) -> dict[str, Any]:
         """The largest paths to `node`, or its entry `index`, and what all others add; without the uses numbered in `muted`."""
-        node, uses = self._node(words), self.sweep.uses
-        single = int(np.prod(node.shape or ())) == 1
-        index = index_of(words.get("index"))
-        place = checked_index(index, tuple(node.shape or ())) if single or index is not None else None
+        node, place = self._place(words)
+        uses = self.sweep.uses
         numbered = {id(use): k for k, use in enumerate(uses)}
         muted = [k for k in index_of(words.get("muted")) or () if 0 <= k < len(uses)]
         found = paths_to(self.sweep, node, place, _count(words, 8), {id(uses[k]): uses[k] for k in muted})
@@ -149,6 +149,21 @@ class Session:
                 for path in found.paths
             ],
         }
+
+    def flow(self, words: Mapping[str, Any]) -> dict[str, Any]:
+        """How the gradient of `node`, of its entry `index`, or without `node` of all leaves flows between layers.
+
+        `open` are the numbers of the stations to look inside of ("3,5"); without it as many as can be looked at at once.
+        """
+        node, place = self._place(words) if words.get("node") not in (None, "") else (None, None)
+        numbers = None if words.get("open") is None else index_of(words["open"]) or ()
+        return river(self.sweep, self.ids, node, place, numbers)
+
+    def _place(self, words: Mapping[str, Any]) -> tuple[Node, tuple[int, ...] | None]:
+        """The node that is asked about, and which entry of it; None: all of it."""
+        node, index = self._node(words), index_of(words.get("index"))
+        single = int(np.prod(node.shape or ())) == 1
+        return node, checked_index(index, tuple(node.shape or ())) if single or index is not None else None
 
     def _node(self, words: Mapping[str, Any]) -> Node:
         number = int(words["node"])

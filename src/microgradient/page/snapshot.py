@@ -50,6 +50,10 @@ def snapshot(session: Session) -> str:
         for k, node in enumerate(session.sweep.order)
         if small and node.shape is not None
     }
+    flow = {"": session.flow({})}
+    if small:
+        shown = [k for k, node in enumerate(session.sweep.order) if node.shape is not None]
+        flow |= {str(k): session.flow({"node": k}) for k in shown}
     data = {
         "language": catalogue(),
         "graph": session.graph,
@@ -58,6 +62,7 @@ def snapshot(session: Session) -> str:
         "examples": examples,
         "sweep": sweeps,
         "paths": paths,
+        "flow": flow,
     }
     script, style = _text("page.js"), _text("page.css")
     text = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")
