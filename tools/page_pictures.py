@@ -13,6 +13,7 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 
 import microgradient as mg
+from microgradient import nn
 from microgradient.learn.page import LessonPage
 from microgradient.page.view import serve
 
@@ -20,13 +21,14 @@ DOCS = Path(__file__).parents[1] / "docs"
 
 
 def main() -> None:
-    """Three screens, 1280 × 760."""
+    """Four screens, 1280 × 760."""
     options = webdriver.ChromeOptions()
     for word in ("--headless=new", "--no-sandbox", "--window-size=1280,900"):
         options.add_argument(word)
     browser = webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
     try:
         graph(browser)
+        flow(browser)
         run(browser)
         lesson(browser)
     finally:
@@ -46,6 +48,34 @@ def graph(browser: webdriver.Chrome) -> None:
     until(lambda: "∂L/∂a" in browser.find_element(By.ID, "card").text)
     press(browser, "Graph")
     taken(browser, "page-graph")
+    page.close()
+
+
+def flow(browser: webdriver.Chrome) -> None:
+    """The gradient through three residual blocks, with the account of the last layer."""
+
+    class Block(nn.Module):
+        """x + f(norm(x))"""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm, self.inner, self.out = nn.LayerNorm(16), nn.Linear(16, 32), nn.Linear(32, 16)
+
+        def forward(self, x: mg.Tensor) -> mg.Tensor:
+            return x + self.out(mg.tanh(self.inner(self.norm(x))))
+
+    mg.manual_seed(0)
+    model = nn.Sequential(nn.Linear(8, 16), *(Block() for _ in range(3)), nn.Linear(16, 3))
+    with mg.trace():
+        loss = nn.functional.cross_entropy(model(mg.randn(32, 8)), mg.randint(0, 3, (32,)))
+        loss.backward()
+    page = mg.view(loss, open_browser=False)
+    browser.get(page.url)
+    press(browser, "Flow")
+    last = "#flow .station[aria-label^='model.4 ']"
+    until(lambda: bool(browser.find_elements(By.CSS_SELECTOR, last)))
+    browser.find_element(By.CSS_SELECTOR, last).send_keys("\n")
+    taken(browser, "page-flow")
     page.close()
 
 

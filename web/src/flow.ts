@@ -8,7 +8,9 @@ import type { Steps } from "./steps";
 
 const BOX = 14; // pixels: the width of a station
 const STUB = 30; // of what ends in a station, or begins
-const APART = 128; // from one column to the next, at least
+const APART = 104; // from one column to the next, at least
+
+type Point = [number, number];
 
 export class FlowView {
   private door: Door | null = null; // of the card
@@ -93,7 +95,7 @@ export class FlowView {
     const parts = found.bands.map((band) => this.band(band, at.get(band.start)!, at.get(band.end)!, left, apart));
     for (const station of found.stations) {
       const x = left(station), y = station.keptAt;
-      if (station.ends.length) parts.push(this.stream(`M${x} ${y}H${x - STUB}`, station.kept, station.keptWide, t("{0} keeps it", station.name), () => this.tellStation(station)));
+      if (station.ends.length) parts.push(this.stream([[x, y], [x - STUB, y]], station.kept, station.keptWide, t("{0} keeps it", station.name), () => this.tellStation(station)));
       if (station.source) {
         const middle = station.y + station.high / 2;
         parts.push(drawn("text", { x: `${x + BOX + 6}`, y: `${middle}`, class: "source" }, `← ${brief(found.total)}`));
@@ -105,25 +107,24 @@ export class FlowView {
   }
 
   private band(band: FlowBand, start: FlowStation, end: FlowStation, left: (station: FlowStation) => number, apart: number): SVGElement {
-    let x = left(start), path = `M${x} ${band.y[0]}`;
+    const points: Point[] = [[left(start), band.y[0]]];
     band.y.slice(1).forEach((y, k) => {
-      const to = left(start) - (k + 1) * apart + BOX, middle = (x + to) / 2;
-      path += `C${middle} ${band.y[k]} ${middle} ${y} ${to} ${y}`;
-      x = to - BOX;
-      if (k < band.y.length - 2) path += `H${x}`; // a lane past a column
+      const x = left(start) - (k + 1) * apart;
+      points.push([x + BOX, y]);
+      if (k < band.y.length - 2) points.push([x, y]); // a lane past a column
     });
-    return this.stream(path, band.part, band.wide, `${start.name} → ${end.name}`, () => this.tellBand(band, start, end));
+    return this.stream(points, band.part, band.wide, `${start.name} → ${end.name}`, () => this.tellBand(band, start, end));
   }
 
-  // One band along a path: above what raises, below what lowers, in the middle the sum.
-  private stream(path: string, part: PartTold, wide: number, name: string, act: () => void): SVGElement {
-    const up = signed(part.up), down = -signed(part.down), gross = up + down || 1;
-    const stroke = (kind: string, width: number, shift: number) => width > 0 && drawn("path", { d: path, class: kind, "stroke-width": `${Math.max(1, width)}`, transform: `translate(0 ${shift})` });
-    const net = signed(part.net);
+  // One band along its points: above what raises, below what lowers, in the middle the sum.
+  private stream(points: Point[], part: PartTold, wide: number, name: string, act: () => void): SVGElement {
+    const up = signed(part.up), down = -signed(part.down), gross = up + down || 1, net = signed(part.net);
+    const filled = (kind: string, width: number, shift: number) => width > 0 && drawn("path", { d: ribbon(points, Math.max(1, width), shift), class: kind });
     return this.button("band", sentence(name, part), act,
-      drawn("path", { d: path, class: "reach", "stroke-width": `${Math.max(10, wide)}` }),
-      stroke("rises", wide * up / gross, -wide * down / gross / 2), stroke("falls", wide * down / gross, wide * up / gross / 2),
-      stroke(net < 0 ? "sum down" : "sum up", wide * Math.abs(net) / gross, 0));
+      drawn("path", { d: ribbon(points, Math.max(10, wide), 0), class: "reach" }),
+      filled("rises", wide * up / gross, -wide * down / gross / 2), filled("falls", wide * down / gross, wide * up / gross / 2),
+      filled(net < 0 ? "sum down" : "sum up", wide * Math.abs(net) / gross, 0),
+      net < 0 && drawn("path", { d: `M${along(points, 0)}`, class: "dashes" })); // not by its colour alone
   }
 
   private station(station: FlowStation, x: number, apart: number): SVGElement {
@@ -190,6 +191,20 @@ function accounts(rows: HTMLElement[], caption = ""): HTMLElement {
 function row(name: Child, part: PartTold): HTMLElement {
   const cell = (x: PartTold["net"], glyph = "") => element("td", { class: "number", title: whole(x) }, `${glyph}${brief(x, true)}`);
   return element("tr", {}, element("th", { scope: "row" }, name), cell(part.up), cell(part.down), cell(part.net, signed(part.net) < 0 ? "▼ " : signed(part.net) > 0 ? "▲ " : ""));
+}
+
+// The outline of a band through points; `shift` moves it down.
+function ribbon(points: Point[], width: number, shift: number): string {
+  return `M${along(points, shift - width / 2)}L${along([...points].reverse(), shift + width / 2)}Z`;
+}
+
+// A curve through points, moved down by `by`.
+function along(points: Point[], by: number): string {
+  return points.map(([x, y], k) => {
+    if (!k) return `${x} ${y + by}`;
+    const [before, from] = points[k - 1], middle = (before + x) / 2;
+    return `C${middle} ${from + by} ${middle} ${y + by} ${x} ${y + by}`;
+  }).join("");
 }
 
 // What a band carries, in words.
