@@ -99,6 +99,8 @@ export interface Lesson {
 
 export interface Source {
   live: boolean;
+  // Whether it can be asked for again in another language: it has an address.
+  addressed: boolean;
   language(): Promise<Catalogue>;
   graph(): Promise<Graph>;
   // With the number of an example, what that one contributed alone.
@@ -123,26 +125,54 @@ export interface Source {
 
 export function source(): Source {
   const stored = document.getElementById("data");
-  return stored ? saved(JSON.parse(stored.textContent!)) : served();
+  if (!stored) return answered(byAddress(), true);
+  const data = JSON.parse(stored.textContent!);
+  return data ? saved(data) : answered(byMessages(), false);
 }
 
-function served(): Source {
+// Carries a question to Python, and the text of the answer back. What only asks may go as an address, what tells may not.
+type Carrier = (name: string, words: Record<string, unknown>, tells: boolean) => Promise<{ ok: boolean; text: string }>;
+
+function byAddress(): Carrier {
   const lang = new URLSearchParams(location.search).get("lang") ?? "";
-  async function ask<T>(name: string, words: Record<string, string>): Promise<T> {
-    const answer = await fetch(`api/${name}?${new URLSearchParams({ ...words, lang })}`);
-    const data = await answer.json();
-    if (!answer.ok) throw new Error(data.error);
+  return async (name, words, tells) => {
+    const said = { ...words, lang };
+    const answer = await (tells ? fetch(`api/${name}`, { method: "POST", body: JSON.stringify(said) })
+      : fetch(`api/${name}?${new URLSearchParams(said as Record<string, string>)}`));
+    return { ok: answer.ok, text: await answer.text() };
+  };
+}
+
+// In a frame: whoever has made it passes messages on, to a notebook's kernel.
+function byMessages(): Carrier {
+  const page = `${Math.random()}`; // the same widget may be shown twice, and each page hears the answers to both
+  const waiting = new Map<string, (answer: { ok: boolean; text: string }) => void>();
+  window.addEventListener("message", ({ source, data }) => {
+    if (source !== window.parent) return;
+    waiting.get(data.id)?.({ ok: data.status === 200, text: data.text });
+    waiting.delete(data.id);
+  });
+  let asked = 0;
+  return (name, words) => new Promise((answer) => {
+    const id = `${page} ${asked++}`;
+    waiting.set(id, answer);
+    window.parent.postMessage({ id, name, words }, "*");
+  });
+}
+
+function answered(carry: Carrier, addressed: boolean): Source {
+  async function said<T>(name: string, words: Record<string, unknown>, tells: boolean): Promise<T> {
+    const { ok, text } = await carry(name, words, tells);
+    const data = JSON.parse(text);
+    if (!ok) throw new Error(data.error);
     return data as T;
   }
-  async function tell<T>(name: string, words: object): Promise<T> {
-    const answer = await fetch(`api/${name}`, { method: "POST", body: JSON.stringify({ ...words, lang }) });
-    const data = await answer.json();
-    if (!answer.ok) throw new Error(data.error);
-    return data as T;
-  }
+  const ask = <T>(name: string, words: Record<string, string>) => said<T>(name, words, false);
+  const tell = <T>(name: string, words: object) => said<T>(name, { ...words }, true);
   const cards = new Map<string, Promise<Card>>();
   return {
     live: true,
+    addressed,
     language: () => ask("language", {}),
     graph: () => ask("graph", {}),
     why(node, index, example) {
@@ -179,6 +209,7 @@ function saved(data: { language: Catalogue; graph: Graph; why: Record<string, Ca
   const entry = (node: number, index: number[] | null) => index?.length && data.graph.nodes[node].shape?.some((n) => n > 1);
   return {
     live: false,
+    addressed: false,
     language: async () => data.language,
     graph: async () => data.graph,
     why: (node, index, example) => kept(typeof example === "number" || entry(node, index) ? undefined : data.why[node]),

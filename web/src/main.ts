@@ -32,7 +32,7 @@ async function start(): Promise<void> {
       : t("No graph has been opened yet. Where the lesson has differentiated something, open its graph: it is shown here.");
     byId("card").append(element("p", {}, told));
     rail([own], own, () => {});
-    if (from.live) languages(catalogue);
+    if (from.addressed) languages(catalogue);
     return;
   }
   const graph = await from.graph();
@@ -55,7 +55,7 @@ async function start(): Promise<void> {
     if (shown === "Paths") paths.again();
   });
   byId("rail").append(firstButton(steps, (node, index) => card.open(node, index)));
-  if (from.live) languages(catalogue);
+  if (from.addressed) languages(catalogue);
   timeline(steps, from);
   if (run?.past) machine(from, run, () => card.door);
   document.addEventListener("keydown", (event) => {

@@ -10,13 +10,13 @@ import json
 import secrets
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from ..errors import MicrogradientError
-from ..language import LANGUAGES, language, of_page, speaking, translate
+from ..language import translate
+from .answering import Answer, answer, known, told
 from .bundle import CONTENT_TYPES, asset
 
 _POLICY = (
@@ -24,17 +24,6 @@ _POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _LONGEST = 1 << 20  # bytes of a request's body
-Answer = Callable[[Mapping[str, Any]], Any]
-
-
-OPTIONAL = ("run", "lesson")
-"""What the page asks of everybody, and gets null from whoever has none."""
-
-
-class Answering(Protocol):
-    """What a page can be asked, by name."""
-
-    answers: dict[str, Answer]
 
 
 class Server:
@@ -66,7 +55,7 @@ class Server:
             return _told(403, "This server answers on its own address alone.")
         if not secrets.compare_digest(token.encode(), self.token.encode()):
             return _told(404, "Nothing is here. The address has to be the whole one that was printed.")
-        if name.startswith("api/") and name.removeprefix("api/") in {"language", *OPTIONAL, *self.answers}:
+        if name.startswith("api/") and known(self.answers, name.removeprefix("api/")):
             return self._answer(name.removeprefix("api/"), method, split.query, body)
         found = asset(name or "index.html") if method == "GET" else None
         if found is None:
@@ -76,30 +65,9 @@ class Server:
     def _answer(self, name: str, method: str, query: str, body: bytes) -> tuple[int, str, bytes]:
         try:
             words = dict(parse_qsl(query)) if method == "GET" else json.loads(body)
-            if not isinstance(words, dict):
-                raise ValueError("not an object")
         except (ValueError, RecursionError) as error:
             return _told(400, translate(f"The question is not understood: {error}"))
-        with speaking(str(words.pop("lang", ""))):
-            try:
-                asked: Answer = self.answers.get(name, _nothing)
-                answer = catalogue() if name == "language" else asked(words)
-                return 200, "application/json", json.dumps(answer, ensure_ascii=False).encode()
-            except MicrogradientError as error:
-                return _told(400, str(error))
-            except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
-                return _told(400, translate(f"The question is not understood: {error}"))
-            except Exception as error:  # the page says it, and goes on
-                return _told(500, translate(f"A fault in Microgradient: {type(error).__name__}: {error}."))
-
-
-def _nothing(words: Mapping[str, Any]) -> None:
-    return None
-
-
-def catalogue() -> dict[str, Any]:
-    """The language that is spoken, all that there are, and the page's own sentences in it."""
-    return {"language": language(), "languages": LANGUAGES, "strings": of_page()}
+        return _as_json(*answer(self.answers, name, words))
 
 
 class _Quiet(ThreadingHTTPServer):
@@ -112,7 +80,11 @@ class _Quiet(ThreadingHTTPServer):
 
 
 def _told(status: int, text: str) -> tuple[int, str, bytes]:
-    return status, "application/json", json.dumps({"error": text}, ensure_ascii=False).encode()
+    return _as_json(*told(status, text))
+
+
+def _as_json(status: int, text: str) -> tuple[int, str, bytes]:
+    return status, "application/json", text.encode()
 
 
 def _handler(server: Server) -> type[BaseHTTPRequestHandler]:

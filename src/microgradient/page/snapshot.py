@@ -11,8 +11,8 @@ from typing import Any
 
 from ..explain.mistakes import MISTAKES
 from ..train.atomic import write_atomically
+from .answering import catalogue
 from .bundle import asset
-from .server import catalogue
 from .session import Session
 
 _MOST = 2_000_000  # bytes of explanations
@@ -64,6 +64,11 @@ def snapshot(session: Session) -> str:
         "paths": paths,
         "flow": flow,
     }
+    return document_of(data)
+
+
+def document_of(data: Any) -> str:
+    """The page with its data as one document. Without data it asks whoever has put it into a frame."""
     script, style = _text("page.js"), _text("page.css")
     text = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")
     policy = (

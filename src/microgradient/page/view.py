@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import sys
 import webbrowser
-from typing import Any
+from importlib.util import find_spec
+from typing import Any, Literal, overload
 
-from ..errors import ArgumentTypeError, GradientError
+from ..errors import ArgumentTypeError, DataError, GradientError
 from ..explain.names import user_variables
 from ..explain.recording import Recording
 from ..explain.sweep import sweep_of
 from ..scalar import Value
 from ..tensor import Tensor
-from .server import Answering, Server
+from .answering import Answering
+from .server import Server
 from .session import Session
 
 _SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
@@ -52,7 +54,11 @@ class View:
         return f"<page at {self.url}>"
 
 
-def view(x: Value | Tensor | Any = None, *, open_browser: bool = True) -> View:
+@overload
+def view(x: Value | Tensor | Any = None, *, open_browser: bool = True, notebook: Literal[False] = False) -> View: ...
+@overload
+def view(x: Value | Tensor | Any = None, *, open_browser: bool = True, notebook: Literal[True]) -> Any: ...
+def view(x: Value | Tensor | Any = None, *, open_browser: bool = True, notebook: bool = False) -> Any:
     """Show the graph of `x` in the browser: a Value, a Tensor computed under `mg.trace()`, or the trace itself.
 
     `x` is what was differentiated last, if not given, or if it is a trace. The page is served on 127.0.0.1, at a random port and
@@ -67,9 +73,16 @@ def view(x: Value | Tensor | Any = None, *, open_browser: bool = True) -> View:
     http://127.0.0.1:.../.../
     >>> page.close()
 
+    With `notebook` it is a widget, the same page in the cell of a notebook; nothing is served, the kernel answers. This needs
+    anywidget: `pip install 'microgradient[notebook]'`.
+
     Raises GradientError if there is nothing to show (MG117), also in the trace that is given, and where the numbers on the way
-    are no longer known (MG118).
+    are no longer known (MG118); DataError (MG184) where anywidget is missing.
     """
+    if notebook and find_spec("anywidget") is None:
+        raise DataError(
+            "MG184", "A page in a cell needs anywidget, which is missing: pip install 'microgradient[notebook]'."
+        )
     if not (x is None or isinstance(x, Value | Tensor | Recording)):
         raise ArgumentTypeError("MG116", f"mg.view shows Values, Tensors and traces, not {type(x).__name__}.")
     sweep = sweep_of(None if isinstance(x, Recording) else x, user_variables())
@@ -77,6 +90,10 @@ def view(x: Value | Tensor | Any = None, *, open_browser: bool = True) -> View:
         raise GradientError(
             "MG117", "This trace did not record what was differentiated last: name that, `mg.view(loss)`."
         )
+    if notebook:
+        from .notebook import Cell
+
+        return Cell(Session(sweep))
     found = serve(Session(sweep), open_browser)
     if open_browser and not (hasattr(sys, "ps1") or sys.flags.interactive or "ipykernel" in sys.modules):
         found.wait()
