@@ -116,6 +116,9 @@ def _part(upstream: Any, moved: Any) -> Part:
     if isinstance(upstream, tuple):
         pairs = zip(upstream, moved, strict=True)
         return added_up(_part(up, t) for up, t in pairs if up is not None and t is not None)
+    if not np.ndim(upstream):
+        number = float(upstream) * float(moved)
+        return Part(number, 0.0) if not number < 0 else Part(0.0, number)
     contributions = np.asarray(upstream, np.float64) * np.asarray(moved, np.float64)
     total = float(np.sum(contributions))
     if not np.isfinite(total):

@@ -92,9 +92,7 @@ def _of_nodes(nodes: list[Node], names: Mapping[Node, str]) -> Station:
     if len(nodes) == 1:
         node = nodes[0]
         return Station(names[node], "" if node.op is None else node.op.symbol or node.op.name, nodes)
-    size = 1
-    while len(nodes) > _MOST * size:
-        size *= _MOST
+    size = -(-len(nodes) // _MOST)
     inside = [_of_nodes(nodes[k : k + size], names) for k in range(0, len(nodes), size)]
     computed = [names[node] for node in nodes if node.op is not None] or [names[node] for node in nodes]
     return Station(" … ".join(dict.fromkeys((computed[0], computed[-1]))), "", nodes, inside)
