@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -14,6 +15,7 @@ import microgradient as mg
 from microgradient import nn, optim
 from microgradient.errors import ArgumentTypeError, GradientError
 from microgradient.explain import derivation
+from microgradient.explain.render import width
 from microgradient.language import speaking
 from optimizers import OF_ARRAYS, OF_ENTRIES, OF_MATRICES
 
@@ -338,3 +340,11 @@ def test_a_derivation_and_an_update_write_numbers_alike():
     assert "4" in numbers[0] & numbers[1]  # the gradient is a number of both
     assert r"\cdot 4" in of_update.latex()
     assert of_gradient.latex().endswith("&= 4\n\\end{aligned}")
+
+
+@pytest.mark.parametrize("spoken", ["en", "zh_CN"])
+def test_what_a_line_is_about_stands_in_one_column(spoken):
+    w, _ = after_steps(optim.AdamW, {"lr": 0.05})
+    with speaking(spoken):
+        lines = mg.why_update(w).text().splitlines()[1:]
+    assert len({width(re.match(r"  \S.*?  +(?=\S)", line)[0]) for line in lines}) == 1

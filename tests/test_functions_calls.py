@@ -12,6 +12,7 @@ import pytest
 import microgradient as mg
 from microgradient import nn
 from microgradient.errors import ArgumentTypeError, MicrogradientError
+from microgradient.language import speaking
 from microgradient.nn import functional as F  # noqa: N812
 
 A = mg.tensor([[1.0, 2.0], [3.0, 5.0]])
@@ -120,11 +121,18 @@ def test_options_by_position_are_answered_ready_to_paste(name):
         (lambda: mg.arange(None), r"mg.arange: `start` is float, not None"),
         (lambda: mg.linspace(0, None, 3), r"mg.linspace: `stop` is Number, not None"),
         (lambda: mg.permute_dims(A, 1), r"`axes` is tuple\[int, ...\], not 1"),
+        (lambda: mg.ones(2, 3), r"Write `mg.ones\(shape=\(2, 3\)\)`"),
+        (lambda: mg.full(2, 3, 1.0), r"Write `mg.full\(shape=\(2, 3\), fill_value=1.0\)`"),
+        (lambda: mg.broadcast_to(A, 3, 2, 2), r"Write `mg.broadcast_to\(x, shape=\(3, 2, 2\)\)`"),
+        (lambda: mg.sum(A, 0, axis=1), r"Write `mg.sum\(x, axis=1\)`"),
     ],
 )  # fmt: skip
 def test_which_argument_and_what_to_write(use, said):
     with pytest.raises(ArgumentTypeError, match=said):
         use()
+    with speaking("zh_CN"):
+        told = re.sub(r"`[^`]*`", "", refused(use))
+    assert not re.search(r"[a-z]{2,} [a-z]{2,}", told)
 
 
 WRONG = [None, 3.0, 2, [1.0, 2.0], [[[1.0]]], [], "a", object(), mg.tensor(1), np.ones((1,) * 5)]

@@ -73,7 +73,7 @@ def test_the_n_of_a_mean_and_the_pass_before():
     assert mg.check_answer(w, first[1, 0], index=(1, 0))
     assert "the factor / 3 is missing" in mg.check_answer(w, 3 * first).mistake
     half = mg.check_answer(w, first * [[1], [5]])
-    assert (half.score, half.message.endswith("1 of 2 numbers are right")) == (0.5, True)
+    assert (half.score, half.message.endswith("1 of 2 numbers is right")) == (0.5, True)
     with mg.trace():
         mg.mean((x @ w - 1) ** 2).backward()
     assert mg.check_answer(w, 2 * first)

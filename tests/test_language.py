@@ -377,3 +377,22 @@ def test_warnings_of_others_are_said_as_they_are(capsys):
     with speaking("zh_CN"):
         _warn(UserWarning("Precision is ill-defined and being set to 0.0"))
     assert "Precision is ill-defined and being set to 0.0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        lambda: mg.vmap(lambda a, b: a + b)(mg.ones((2,)), mg.ones((3,))),
+        lambda: mg.vmap(lambda a, b, c: a + b + c)(mg.ones((2,)), mg.ones((3,)), mg.ones((2,))),
+        lambda: mg.tensor([[1, 2], [3]]),
+        lambda: mg.tensor([[[1, 2], 3]]),
+    ],
+)
+def test_lists_in_a_sentence_are_translated_part_by_part(mistake):
+    with speaking("zh_CN"), pytest.raises(MicrogradientError) as caught:
+        mistake()
+    with speaking("zh_CN"):
+        told = re.sub(r"`[^`]*`", "", str(caught.value))
+    assert CHINESE.search(told)
+    assert not re.search(r"[a-z]{2,}", told.replace("vmap", "").replace("out_axes", ""))
+    assert not re.search(r"[;(]|, [^\d]", re.sub(r"\([\d, ]*\)", "", told))  # full-width, but for shapes

@@ -40,7 +40,7 @@ TOLD = (
 )  # fmt: skip
 OTHERS_WORDS = ("torch/", "sklearn/", "scipy/", "scalar", "functions/methods.py", "functions/pointwise.py")
 ASSIGNED = ("summary", "FIELDS", "HEADINGS")
-# words that are no sentence by themselves, and what click says
+# words that are no sentence by themselves, and what click and Python say
 WORDS = (
     "NaN", "by", "cause", "change", "changed", "check", "clip", "cut", "effect", "entries", "evidence", "example", "formula",
     "later", "momentum", "rounding", "rule", "state", "sum", "where",
@@ -53,7 +53,11 @@ WORDS = (
     "Got unexpected extra argument ({0})", "Got unexpected extra arguments ({0})", "Option {0} requires an argument.",
     "Option {0} does not take a value.", "Invalid value for {0}: {1}", "{0} is not a valid {1}.", "{0} is not one of {1}.",
     "{0} is not in the range {1}.", "File {0} does not exist.", "Directory {0} does not exist.", "Path {0} does not exist.",
-    "File {0} is a directory.", "(Possible options: {0})", "not {0}: {1}", "right: {0}", "the answer is {0}",
+    "File {0} is a directory.", "(Possible options: {0})",
+    "{0}: too many positional arguments.", "{0}: missing a required argument: {1}.",
+    "{0}: got an unexpected keyword argument {1}.", "{0}: multiple values for argument {1}.", "Write `{0}`.",
+    "{0}: `{1}` is `{2}` here.",
+    "{0}: `{1}` is `{2}` here, `{3}` is `{4}` here.", "not {0}: {1}", "right: {0}", "the answer is {0}",
 )  # fmt: skip
 _TWO_WORDS = re.compile(r"^(?!bold).*[a-z]{2,} [a-z]{2,}", re.DOTALL)
 

@@ -98,3 +98,17 @@ def new_shape(shape: Any) -> tuple[int, ...]:
     if any(n < 0 for n in lengths):
         raise ShapeError("MG121", f"Lengths in a shape must not be negative; this is {lengths}.")
     return lengths
+
+
+def unequal(data: Any, place: str = "") -> str:
+    """Which two of nested sequences that should be of one length are not; "" if there are none.
+
+    >>> unequal([[1, 2], [3]]), unequal([[[1], 2]])
+    ('`data[0]` has length 2, `data[1]` has length 1', '`data[0][0]` has length 1, `data[0][1]` is a number')
+    """
+    said = [f"has length {len(x)}" if isinstance(x, list | tuple) else "is a number" for x in data]
+    for k, told in enumerate(said):
+        if told != said[0]:
+            return f"`data{place}[0]` {said[0]}, `data{place}[{k}]` {told}"
+    nested = (unequal(x, f"{place}[{k}]") for k, x in enumerate(data) if isinstance(x, list | tuple))
+    return next(filter(None, nested), "")

@@ -155,7 +155,10 @@ def _translated(text: str, to: str, names: tuple[str, ...] = ()) -> str:
 def _filling(hole: str, to: str) -> str:
     """What fills a hole: a phrase, or a sentence. A word that is no phrase may be a name and stays."""
     text = hole.strip()
-    if " " in text:
+    parts = text.split("; ")
+    if len(parts) > 1 and all(_translated(part, to) != part for part in parts):
+        translated = "；".join(_translated(part, to) for part in parts)
+    elif " " in text:
         translated = _translated(text, to)
     else:
         found = _match(text, to, ("phrases",))

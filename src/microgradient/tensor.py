@@ -40,7 +40,7 @@ from .gradients import (
     warn_of_nonfinite,
 )
 from .in_place import LENT, settle
-from .indexing import index_error, index_key
+from .indexing import index_error, index_key, unequal
 from .interop import DEFAULT_FLOAT, Protocols
 from .operators import Operand, apply, binary, install, run_kernel, unary, world, wrap
 from .primitives import TABLE
@@ -474,7 +474,8 @@ def to_array(data: Any, dtype: Any = None) -> Any:
         try:
             array = np.array(data, copy=True)
         except ValueError as error:
-            raise ShapeError("MG126", f"The nested sequences have different lengths: {error}") from None
+            why = unequal(data) or str(error).rstrip(".")
+            raise ShapeError("MG126", f"Nested sequences have to be of one length: {why}.") from None
         if dtype is None and array.dtype.kind in "fc" and not _has_array(data):
             dtype = DEFAULT_FLOAT[0] if array.dtype.kind == "f" else np.result_type(DEFAULT_FLOAT[0], np.complex64)
         if array.dtype.kind == "O" and any(x is None for x in array.flat):

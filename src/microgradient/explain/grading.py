@@ -136,8 +136,14 @@ def _graded(name: str, expected: Any, answer: Any, mistakes: Callable[[], Iterat
     score = float(right.mean())
     named = [told for told, wrong in _candidates(expected, mistakes) if _near(given, wrong).all()]
     mistake = "; or ".join(named[:2])  # more than one may have given this
-    share = f"{right.sum():,} of {right.size:,} numbers are right" if right.any() else ""
-    return _wrong(expected, answer, score, mistake, mistake or share or "work it out once more")
+    return _wrong(expected, answer, score, mistake, mistake or _share(int(right.sum()), right.size))
+
+
+def _share(right: int, of: int) -> str:
+    """How much of an answer is right."""
+    if not right:
+        return "work it out once more"
+    return f"1 of {of:,} numbers is right" if right == 1 else f"{right:,} of {of:,} numbers are right"
 
 
 def _wrong(expected: Any, answer: Any, score: float, mistake: str, told: str) -> Grade:

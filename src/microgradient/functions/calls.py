@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from types import FunctionType, UnionType
 from typing import Any
 
@@ -22,14 +23,25 @@ _THEIRS = {  # parameters, and what PyTorch or NumPy call them
     "start_axis": "start_dim", "end_axis": "end_dim", "indices": "index", "shift": "shifts", "ord": "p",
 }  # fmt: skip
 
-_PAIR = "It gives the values alone, where PyTorch's gives a pair: write `x.{0}(axis=1)`, and `x.arg{0}(axis=1)` for the indices."
-_SPREAD = (
-    "NumPy divides by n, PyTorch by n - 1: write `x.{0}(correction=0)` or `x.{0}(correction=1)`; `mg.{0}(x)` is by n."
-)
+
+def _pair(name: str) -> str:
+    return (
+        f"It gives the values alone, where PyTorch's gives a pair: write `x.{name}(axis=1)`, and `x.arg{name}(axis=1)` "
+        "for the indices."
+    )
+
+
+def _spread(name: str) -> str:
+    return (
+        f"NumPy divides by n, PyTorch by n - 1: write `x.{name}(correction=0)` or `x.{name}(correction=1)`; "
+        f"`mg.{name}(x)` is by n."
+    )
+
+
 OTHERWISE = {  # what means something else in PyTorch: what to write, and the parameter that makes it clear
-    "sort": (_PAIR.format("sort"), ""),
-    **{name: (f"{_PAIR.format(name)} Of two tensors: `mg.{name}imum(x1, x2)`.", "") for name in ("max", "min")},
-    **{name: (_SPREAD.format(name), "correction") for name in ("std", "var")},
+    "sort": (_pair("sort"), ""),
+    **{name: (f"{_pair(name)} Of two tensors: `mg.{name}imum(x1, x2)`.", "") for name in ("max", "min")},
+    **{name: (_spread(name), "correction") for name in ("std", "var")},
     "repeat": ("NumPy repeats each entry, `mg.repeat(x, 2)`, PyTorch the whole, `mg.tile(x, (2,))`.", "axis"),
     "nonzero": (
         "`mg.nonzero(x)` gives one tensor for each axis; PyTorch's table is `mg.stack(mg.nonzero(x), axis=1)`.",
@@ -88,7 +100,9 @@ def answer(error: Exception, function: Any, home: str, args: Any, options: dict[
         meant: dict[str, Any] = {
             n: ... for n, p in parameters.items() if p.default is p.empty and p.kind is not p.VAR_POSITIONAL
         }
-        meant |= dict(zip(by_position(function), args, strict=False)) | {ours.get(n, n): v for n, v in options.items()}
+        meant |= dict(zip(by_position(function), _with_shape(args, by_position(function)), strict=False)) | {
+            ours.get(n, n): v for n, v in options.items()
+        }
         fix = [_written(n, value, parameters[n].kind) for n, value in meant.items() if n in parameters]
         note = OTHERWISE.get(function.__name__, ("",))[0] if home != "F." else ""
         fix = fix[home == "x." :]
@@ -119,6 +133,15 @@ def by_position(function: Callable[..., Any]) -> list[str]:
     parameters = inspect.signature(function).parameters
     placed = [name for name, p in parameters.items() if p.kind is not p.KEYWORD_ONLY]
     return placed + [name for name in options if name in parameters and name not in placed]
+
+
+def _with_shape(args: Sequence[Any], places: Sequence[str]) -> Sequence[Any]:
+    """Arguments by position, with integers that were meant for one shape, `ones(2, 3)`, as a tuple."""
+    if "shape" not in places:
+        return args
+    first = places.index("shape")
+    sizes = list(itertools.takewhile(lambda a: isinstance(a, int), args[first:]))
+    return [*args[:first], tuple(sizes), *args[first + len(sizes) :]] if len(sizes) > 1 else args
 
 
 def _written(name: str, value: Any, kind: int) -> str:

@@ -156,16 +156,17 @@ def lines(update: Update) -> list[Line]:
     """The explanation as lines of styled text."""
     single = np.ndim(update.change) == 0
     found = [_headline(update)]
-    rows = [_cells(term) for term in update.terms]
+    remarks = [(translate(subject), text) for subject, text in remarks_of(update)]
+    subjects = [*(translate(term.kind) for term in update.terms), *(subject for subject, _ in remarks)]
+    room = max(map(width, subjects))  # of the first column
+    rows = [_cells(term, room) for term in update.terms]
     for term, cells in zip(update.terms, columns(rows, right=(1, 3, 5) if single else ()), strict=True):
         line: Line = [("  ", ""), *zip(cells, ("bold", "cyan", "dim", "cyan", "dim", ""), strict=True)]
         sign = mark(term.contribution)
         found.append([*line, (f"  {sign}", sign_style(sign)), (f"   {term.formula}", "dim")])
         if single and term.numbers != number_of(term.coefficient):
             found[-1].append((f" = {term.numbers}", "dim"))
-    remarks = [(translate(subject), text) for subject, text in remarks_of(update)]
-    pad = max((width(subject) for subject, _ in remarks), default=0)
-    return found + [[(f"  {s}{' ' * (max(pad, 7) - width(s))} ", "dim"), (text, "")] for s, text in remarks]
+    return found + [[(f"  {s}{' ' * (room - width(s))}  ", "dim"), (text, "")] for s, text in remarks]
 
 
 def remarks_of(update: Update) -> list[tuple[str, str]]:
@@ -173,7 +174,7 @@ def remarks_of(update: Update) -> list[tuple[str, str]]:
     found = []
     if update.terms and np.any(update.rounding):
         told = translate(f"what {update.dtype} could not hold of the sum, {short(update.sum)}")
-        found.append(("rounding", f"{short(update.rounding)}: {told}"))
+        found.append(("rounding", f"{short(update.rounding)}{translate(': ')}{told}"))
     for q in update._made:
         assert q.symbol is not None
         numbers = f" = {_cut(Writer(TEXT, True).definition(q))}" if np.ndim(q.value) == 0 else ""
@@ -197,15 +198,16 @@ def _headline(update: Update) -> Line:
     line.append((f"     {update.name} = {short(update.before)} → {short(update.after)}", ""))
     told = [update.optimizer] + [translate(f"step {update.step}")] * (update.step is not None)
     told += [] if update.taken else [translate("not taken yet")]
-    line.append((f"     {', '.join(told)}", "dim"))
+    line.append((f"     {translate(', ').join(told)}", "dim"))
     return [*line, (f"     {translate('gradient')} {short(update.gradient)}", "dim")]
 
 
-def _cells(term: Term) -> list[str]:
-    """gradient · -0.25 · × g · 0.004 · = · -0.001"""
+def _cells(term: Term, room: int) -> list[str]:
+    """gradient · -0.25 · × g · 0.004 · = · -0.001, the first in a column of `room` and two spaces."""
+    kind = translate(term.kind)
     contribution = short(term.contribution) if np.ndim(term.contribution) else number(term.contribution, sign=True)
     return [
-        f"{translate(term.kind)}  ",
+        f"{kind}{' ' * (room - width(kind))}  ",
         short(term.coefficient),
         f" × {term.symbol} ",
         short(term.value),

@@ -44,8 +44,8 @@ def why_update(p: Tensor, index: Index | None = None, *, optimizer: Any = None) 
       gradient        -0.5 × g     -0.5 =    +0.25  ▲   -lr
       momentum       -0.25 × bₜ₋₁   4.5 =   -1.125  ▼   -lr · μ = -0.5 · 0.5
       weight decay  -0.125 × w    -0.25 = +0.03125  ▲   -lr · λ = -0.5 · 0.25
-      where   bₜ = μ · bₜ₋₁ + (1 - τ) · (g + λ · w) = 0.5 · 4.5 + (1 - 0) · (-0.5 + 0.25 · (-0.25)) = 1.6875
-      effect  SGD turned -0.5 into -0.84375
+      where         bₜ = μ · bₜ₋₁ + (1 - τ) · (g + λ · w) = 0.5 · 4.5 + (1 - 0) · (-0.5 + 0.25 · (-0.25)) = 1.6875
+      effect        SGD turned -0.5 into -0.84375
     """
     if not isinstance(p, Tensor):
         raise ArgumentTypeError("MG116", f"What an optimiser updates is a Tensor, not {type(p).__name__}.")
