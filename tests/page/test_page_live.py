@@ -107,7 +107,7 @@ def test_a_question_that_has_no_answer_gets_a_sentence(tmp_path):
     def visitor(run, ask):
         with pytest.raises(MicrogradientError, match="opened yet"):
             ask["graph"]()
-        with pytest.raises(MicrogradientError, match="no picture"):
+        with pytest.raises(MicrogradientError, match="nothing to show"):
             ask["picture"](name="none")
         return ask["picture"](name="boundary")
 

@@ -24,7 +24,7 @@ from microgradient.rl import (
     gae,
 )
 from microgradient.rl.environments import Spaces
-from microgradient.rl.evaluation import episode_states
+from microgradient.rl.evaluation import played
 
 NAMES = ["CartPole-v1", "Acrobot-v1", "Pendulum-v1", "MountainCarContinuous-v0"]
 
@@ -300,7 +300,7 @@ def test_what_has_no_time_limit(registered):
 
 def test_states_that_are_not_known():
     with pytest.raises(DataError, match="What MountainCar-v0 keeps in itself isn't known"):
-        episode_states(lambda seen: np.zeros(1, np.int64), "MountainCar-v0")
+        played(lambda seen: np.zeros(1, np.int64), "MountainCar-v0")
 
 
 def test_episodes_have_seeds_of_their_own():

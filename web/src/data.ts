@@ -81,10 +81,18 @@ export interface FlowTold {
   symbol: string; total: Number; height: number; columns: number; stations: FlowStation[]; bands: FlowBand[];
   open: { number: number; name: string; kind: string }[];
 }
+export type Offer = [name: string, called: string];
+export interface Sample { step: number; headings: string[]; rows: string[][] }
+export interface Film {
+  step: number; left: number; right: number; bottom: number; top: number; every: number; per_second: number; told: string;
+  frames: { points: [number, number][]; width: number; colour: string }[][];
+}
 export interface Run {
   name: string; command: string; folder: string; step: number; steps: number; epoch: number; epochs: number; unit: string;
   losses: [number, number][]; metrics: Record<string, number | null>[]; paused: boolean; finished: boolean; opened: number;
-  shown: string; pictures: string[]; beside: { changes: string; losses: [number, number][]; going: boolean; said: string } | null;
+  // What else there is to follow, and what the recipe offers to be looked at: names, and what they are called.
+  curves: { name: string; points: [number, number][] }[]; pictures: Offer[]; samples: Offer[]; films: Offer[];
+  shown: string; beside: { changes: string; losses: [number, number][]; going: boolean; said: string } | null;
   // Of a run folder: how many steps it has, how far what is being computed is, and whether the last state came out as it was.
   past: { last: number; working: [number, number] | null; same: boolean | null } | null;
 }

@@ -1,9 +1,9 @@
 // A run that is over: any of its steps is computed again and opened, and a weight is followed through them.
-import uPlot from "uplot";
+import { curve } from "./curves";
 import type { Card, Door, History, Run, Source } from "./data";
 import { announce, byId, element } from "./dom";
 import { t } from "./language";
-import { brief, written } from "./numbers";
+import { brief } from "./numbers";
 
 const KEPT = "card"; // what was open before a jump, in the browser's storage of this tab
 const EVERY = 300; // milliseconds between two looks
@@ -92,11 +92,5 @@ function plot(into: HTMLElement, found: History, name: string, row: History["ser
   const told = found.steps.length ? t("{0}: {1} at step {2}, {3} at step {4}", label, brief(row[0]), found.steps[0], brief(row.at(-1)!), found.steps.at(-1)!) : label;
   const place = element("div", { role: "img", "aria-label": told });
   into.append(element("figure", {}, place, element("figcaption", {}, told)));
-  const style = getComputedStyle(document.documentElement);
-  const [text, line, accent] = ["--quiet", "--line", "--accent"].map((variable) => style.getPropertyValue(variable));
-  const axis = { stroke: text, grid: { stroke: line, width: 1 }, ticks: { stroke: line } };
-  new uPlot({
-    width: Math.max(240, into.clientWidth), height: 140, scales: { x: { time: false } }, legend: { show: false },
-    axes: [axis, { ...axis, size: 80, values: (_, ticks) => ticks.map((tick) => written(tick)) }], series: [{}, { stroke: accent, width: 1.5 }],
-  }, [found.steps, numbers], place);
+  curve(place, Math.max(240, into.clientWidth), [found.steps, numbers]);
 }

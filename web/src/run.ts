@@ -24,11 +24,13 @@ THE SOFTWARE.
 */
 // A training run: its curves as they grow, pause and single steps, and the graph of the very next step.
 import uPlot from "uplot";
+import { Curves } from "./curves";
 import type { Diagnosis, Run, Source } from "./data";
 import { diagnosis } from "./doctor";
 import { announce, byId, element } from "./dom";
 import { t } from "./language";
 import { written } from "./numbers";
+import { Offers } from "./offers";
 
 const EVERY = 500; // milliseconds between two looks
 
@@ -37,7 +39,8 @@ export class RunView {
   private message = element("p", { class: "error" });
   private curve = element("div", { role: "img" });
   private table = element("div", { class: "table" });
-  private pictures = element("div", { class: "pictures" });
+  private curves = new Curves();
+  private offers: Offers;
   private pause = this.button(t("Pause"), () => this.tell(this.last.paused ? "resume" : "pause"));
   private step = this.button(t("One step"), () => this.tell("step"));
   private ask = this.button(t("Ask the doctor"), async () => {
@@ -53,17 +56,11 @@ export class RunView {
 
   constructor(readonly source: Source, run: Run) {
     this.last = run;
+    this.offers = new Offers(source, run, (name, click) => this.button(name, click));
     byId("run").append(
       element("h2", {}, run.name), element("p", { class: "facts" }, run.command), this.told,
-      element("div", { class: "history" }, this.pause, this.step, this.open, this.ask), this.message, this.found, this.besideTold, this.curve, this.pictures, this.table,
+      element("div", { class: "history" }, this.pause, this.step, this.open, this.ask), this.message, this.found, this.besideTold, this.curve, this.curves.place, this.offers.place, this.table,
     );
-    for (const name of run.pictures) {
-      this.pictures.append(this.button(t("Draw {0}", name), async () => {
-        const address = await source.tell<string>("picture", { name });
-        this.pictures.querySelector("img")?.remove();
-        this.pictures.append(element("img", { src: address, alt: t("{0} after step {1}", name, this.last.step) }));
-      }));
-    }
     this.show(run);
     window.setInterval(() => void this.look(), EVERY);
   }
@@ -122,6 +119,8 @@ export class RunView {
     this.pause.disabled = this.step.disabled = run.finished;
     if (before.paused !== run.paused || before.finished !== run.finished) announce(state);
     this.draw(run);
+    this.curves.show(run.curves);
+    this.offers.show(run);
     if (run.metrics.length !== this.table.querySelectorAll("tbody tr").length) this.list(run);
   }
 

@@ -10,9 +10,9 @@ import importlib.util
 import json
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from copy import deepcopy
 from typing import Any
 
@@ -28,6 +28,7 @@ from ..nn import Module
 from ..tape import no_grad
 from ..train.advice import advised
 from ..train.checkup import diagnosed
+from ..train.offers import Film, Texts
 from ..train.pictures import drawn
 from ..train.progress import Progress
 from ..train.recipe import Recipe
@@ -35,8 +36,23 @@ from ..train.run_folder import RunFolder, run_options
 from .beside import Beside
 from .session import Answers, Session, of_graph
 
-_POINTS = 2000  # of a curve; of more every second one is dropped
+_POINTS = 2000  # of a curve
+_OTHER_COLUMNS = ("epoch", "step", "lr", "run", "train_loss")  # of `metrics.jsonl`
 _PATIENCE = 60.0  # seconds that a question waits for the thread that trains
+
+
+class Curve(list[tuple[int, float]]):
+    """Points of a curve by step; where there are too many, every second one is dropped."""
+
+    stride = 1
+
+    def add(self, step: int, value: float) -> None:
+        """One point more."""
+        if step % self.stride == 0:
+            self.append((step, value))
+        if len(self) > _POINTS:
+            self[:] = self[1::2]
+            self.stride *= 2
 
 
 class Run:
@@ -47,8 +63,8 @@ class Run:
         self.session: Session | None = None
         self.opened = 0  # graphs so far
         self.part = ""  # what of the step the graph is of, where it isn't all
-        self.losses: list[tuple[int, float]] = []
-        self.stride = 1
+        self.losses = Curve()
+        self.measured: dict[str, Curve] = {}  # what the recipe tells besides
         self.paused = self.finished = False
         self.single = False  # one step more, then pause again
         self.wanted: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
@@ -63,6 +79,8 @@ class Run:
             "rerun": self.rerun,
             "doctor": lambda words: self._told(self._ask(self.diagnosis)),
             "picture": lambda words: self._ask(lambda: self._picture(str(words.get("name", "")))),
+            "sample": lambda words: _table(*self._ask(lambda: self._sample(str(words.get("name", ""))))),
+            "film": lambda words: _moving(*self._ask(lambda: self._film(words))),
             **of_graph(self._opened),
         }
 
@@ -78,11 +96,9 @@ class Run:
 
     def follow(self, step: int, loss: float, stopped: Callable[[], bool]) -> None:
         """Called after each step: notes the loss, and holds the run while it is paused and the user has not `stopped` it."""
-        if step % self.stride == 0:
-            self.losses.append((step, loss))
-            if len(self.losses) > _POINTS:
-                self.losses = self.losses[1::2]
-                self.stride *= 2
+        self.losses.add(step, loss)
+        for name, value in self.recipe.measured().items():
+            self.measured.setdefault(name, Curve()).add(step, value)
         while (wanted := self._next(stopped)) is not None:
             _serve(*wanted)
 
@@ -166,8 +182,22 @@ class Run:
             "beside": None if self.beside is None else self.beside.state(),
             "past": None,  # of a run that is over, `past.PastRun`
             "shown": translate(self.part),
-            "pictures": list(self.recipe.pictures()) if importlib.util.find_spec("matplotlib") else [],
+            "curves": self._curves(metrics),
+            "pictures": [(name, name) for name in self.recipe.pictures()]
+            if importlib.util.find_spec("matplotlib")
+            else [],
+            "samples": _named(self.recipe.samples()),
+            "films": _named(self.recipe.films()),
         }
+
+    def _curves(self, metrics: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """What else there is to follow: from step to step, and the held-out numbers of each epoch, but for those of baselines."""
+        found: dict[str, list[tuple[int, Any]]] = {name: list(curve) for name, curve in self.measured.items()}
+        for key in metrics[0] if metrics else ():
+            if key not in _OTHER_COLUMNS and not key.startswith("baseline"):
+                found[key.replace("_", " ")] = [(line["step"], line.get(key)) for line in metrics]
+        finite = {name: [p for p in points if p[1] is not None and np.isfinite(p[1])] for name, points in found.items()}
+        return [{"name": translate(name), "points": points} for name, points in finite.items() if len(points) > 1]
 
     def rerun(self, words: Mapping[str, Any]) -> bool:
         """Train again from the start, beside this run, with `options` changed; what was beside it before ends."""
@@ -219,13 +249,62 @@ class Run:
 
     def _picture(self, name: str) -> str:
         """What the recipe draws of its model now, as the address of a PNG."""
-        draw = self.recipe.pictures().get(name)
-        if draw is None:
-            raise ArgumentError("MG188", f"{self.recipe.name} draws no picture {name!r}.")
-        with left_as_it_was(self.recipe.model), no_grad(), np.errstate(all="ignore"):
-            self.recipe.model.eval()
+        draw = self._offered(self.recipe.pictures(), name)
+        with self._looking():
             content = drawn(draw, "png", (6, 4.5))
         return f"data:image/png;base64,{base64.b64encode(content).decode()}"
+
+    def _sample(self, name: str) -> tuple[int, Texts]:
+        """After how many steps, and what is written."""
+        write = self._offered(self.recipe.samples(), name)
+        with self._looking():
+            return self.folder.run.position.step, write()
+
+    def _film(self, words: Mapping[str, Any]) -> tuple[int, Film]:
+        play = self._offered(self.recipe.films(), str(words.get("name", "")))
+        with self._looking():
+            return self.folder.run.position.step, play(max(0, int(words.get("number", 0))))
+
+    def _offered(self, offers: Mapping[str, Callable[..., Any]], name: str) -> Callable[..., Any]:
+        if name not in offers:
+            raise ArgumentError("MG188", f"{self.recipe.name} has nothing to show that is called {name!r}.")
+        return offers[name]
+
+    @contextmanager
+    def _looking(self) -> Iterator[None]:
+        """The model as it is used, and afterwards as it was; random generators, too."""
+        with left_as_it_was(self.recipe.model), no_grad(), np.errstate(all="ignore"):
+            self.recipe.model.eval()
+            yield
+
+
+def _named(offers: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What is offered, by its name and by what it is called in the language that is spoken."""
+    return [(name, translate(name)) for name in offers]
+
+
+def _table(step: int, texts: Texts) -> dict[str, Any]:
+    return {"step": step, "headings": [translate(heading) for heading in texts.headings], "rows": texts.rows}
+
+
+def _moving(step: int, film: Film) -> dict[str, Any]:
+    """A film as data for the page; four digits are more than a screen shows."""
+
+    def rounded(x: float) -> float:
+        return float(f"{x:.4g}")
+
+    frames = [
+        [
+            {
+                "points": [(rounded(x), rounded(y)) for x, y in stroke.points],
+                "width": stroke.width,
+                "colour": f"rgb{stroke.colour}",
+            }
+            for stroke in frame
+        ]
+        for frame in film.frames
+    ]
+    return {"step": step, **film._asdict(), "frames": frames, "told": translate(film.told)}
 
 
 def _serve(question: Callable[[], Any], answer: Future[Any]) -> None:

@@ -16,12 +16,14 @@ from ..language import translate
 from ..nn.functional import log_softmax
 from ..tensor import Tensor
 from ..train.inputs import as_numbers
+from ..train.offers import Texts
 from ..train.options import Options
 from ..train.predictor import Predictor
 from ..train.recipe import Metric, NextStep, Recipe
 
 Array = NDArray[Any]
 MAZE = ("......", ".##.#.", ".#....", "...##.", ".#...G")
+HEADINGS = ("the move in each cell",)
 GAMMA, LONGEST = 0.9, 30
 _MOVES, ARROWS = ((-1, 0), (0, 1), (1, 0), (0, -1)), "↑→↓←"
 _CELLS = [(r, c) for r, row in enumerate(MAZE) for c, cell in enumerate(row) if cell != "#"]
@@ -196,6 +198,9 @@ class GridWorld(Recipe):
                 "most"
             )
         ]
+
+    def samples(self) -> Mapping[str, Callable[[], Texts]]:
+        return {"maze": lambda: Texts(HEADINGS, [["\n".join(self.report())]])}
 
     def report(self) -> list[str]:
         """The maze, with the move in each cell."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from string import ascii_lowercase
 from typing import Any, ClassVar
 
@@ -18,11 +18,13 @@ from ..language import translate
 from ..nn.functional import cross_entropy
 from ..tensor import Tensor
 from ..train.inputs import as_texts
+from ..train.offers import Texts
 from ..train.options import Options
 from ..train.predictor import Predictor
 from ..train.recipe import Metric, Recipe
 
 END = 0  # stands before the first letter and after the last; the letters are 1 to 26
+HEADINGS = ("name", "exists")
 _LETTERS = frozenset(ascii_lowercase)
 _IGNORED = -100  # the target of positions after the end, which cross_entropy leaves out
 
@@ -122,6 +124,13 @@ class Names(Recipe):
 
     def description(self) -> list[str]:
         return [translate(f"{self.train_size:,} names to learn from, {len(self.test):,} held out")]
+
+    def samples(self) -> Mapping[str, Callable[[], Texts]]:
+        return {"sample": self._sample}
+
+    def _sample(self) -> Texts:
+        known, found = set(self.names), self.predictor.predict([""] * 12)
+        return Texts(HEADINGS, [[name.capitalize(), "✓" if name in known else "–"] for name in found])
 
     def report(self) -> list[str]:
         made_up = self.predictor.predict([""] * 200)

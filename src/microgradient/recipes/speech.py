@@ -21,6 +21,7 @@ from ..language import listed, translate
 from ..nn.functional import ctc_loss, relu
 from ..tensor import Tensor
 from ..train.inputs import as_arrays
+from ..train.offers import Texts
 from ..train.options import Options, option
 from ..train.predictor import Predictor
 from ..train.recipe import Metric, Recipe
@@ -32,6 +33,7 @@ STEP = 4  # frames of a step
 FRAMES = 320  # of a recording to learn from, 3.2 s
 _GRID = 40  # frames: a longer recording is padded to a multiple of them
 _AT_ONCE, _HIDDEN = 64, 96
+HEADINGS = ("spoken", "understood")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,6 +225,14 @@ class Speech(Recipe):
         worst = sorted(errors, key=lambda voice: -errors[voice])[:3]
         told = listed(translate(f"{VOICES[v]} ({100 * errors[v]:.1f} % wrong)", VOICES[v]) for v in worst)
         return [translate("understood worst: ") + told]
+
+    def samples(self) -> Mapping[str, Callable[[], Texts]]:
+        return {"sample": self._sample}
+
+    def _sample(self) -> Texts:
+        rows = self.test[:: max(1, len(self.test) // 6)][:6]
+        said = self.predictor.decoded([self.mels[row] for row in rows])["digits"]
+        return Texts(HEADINGS, list(zip(self._right(rows), said, strict=True)))
 
     def pictures(self) -> Mapping[str, Callable[[Any], None]]:
         return {"labels": self._draw_labels}

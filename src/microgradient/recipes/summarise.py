@@ -162,8 +162,14 @@ class Summarise(WriterRecipe):
             f"held out, in files of their own; {len(self.predictor.pieces.vocabulary):,} different pieces"
         )]  # fmt: skip
 
+    def _few(self) -> Sequence[Docstring]:
+        return self.test[:: max(1, len(self.test) // 4)][:4]
+
+    def some(self) -> Sequence[tuple[str, str]]:
+        return [(f"{_signature(text)}\n{_beginning(text.body)}", text.summary) for text in self._few()]
+
     def report(self) -> list[str]:
-        some = self.test[:: max(1, len(self.test) // 4)][:4]
+        some = self._few()
         found = self.predictor.predict([_input(text) for text in some])
         return [f"{text.name} → {said} (it says: {text.summary})" for text, said in zip(some, found, strict=True)]
 
@@ -187,7 +193,11 @@ def _label(piece: str) -> str:
 
 
 def _input(text: Docstring) -> str:
-    return f"{text.name}({', '.join(text.arguments)})\n{text.body}"
+    return f"{_signature(text)}\n{text.body}"
+
+
+def _signature(text: Docstring) -> str:
+    return f"{text.name}({', '.join(text.arguments)})"
 
 
 def _beginning(body: str) -> str:

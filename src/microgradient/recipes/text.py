@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -18,12 +18,14 @@ from ..language import translate
 from ..nn.functional import cross_entropy
 from ..tensor import Tensor
 from ..train.inputs import as_texts
+from ..train.offers import Texts
 from ..train.options import Options, option
 from ..train.predictor import Predictor
 from ..train.recipe import Metric, Recipe
 
 CONTEXT, WIDTH, HEADS, BLOCKS = 64, 96, 4, 2
-_HELD_OUT = 0.1
+_HELD_OUT, _SAMPLE = 0.1, 100
+HEADINGS = ("after", "it writes")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,12 +181,18 @@ class Text(Recipe):
             *("  " + line for line in self.write(300).splitlines()),
         ]
 
+    def samples(self) -> Mapping[str, Callable[[], Texts]]:
+        return {"sample": lambda: Texts(HEADINGS, [[self._beginning(), self.write(_SAMPLE)]])}
+
     def details(self) -> dict[str, Any]:
         return {"alphabet": "".join(self.alphabet)}
 
     def write(self, count: int) -> str:
         """Go on from the first held-out characters."""
-        return self.predictor.write("".join(self.alphabet[code] for code in self.test[:CONTEXT]), count)
+        return self.predictor.write(self._beginning(), count)
+
+    def _beginning(self) -> str:
+        return "".join(self.alphabet[code] for code in self.test[:CONTEXT])
 
 
 def _stretches(codes: NDArray[np.int64], starts: NDArray[np.int64]) -> tuple[Tensor, Tensor]:

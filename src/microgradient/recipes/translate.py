@@ -210,8 +210,11 @@ class Translate(WriterRecipe):
             f"held out, of texts that are in one part only; {len(self.predictor.pieces.vocabulary)} pieces"
         )]  # fmt: skip
 
+    def some(self) -> Sequence[tuple[str, str]]:
+        return self.test[:4]
+
     def report(self) -> list[str]:
-        texts, right = map(list, zip(*self.test[:4], strict=True))
+        texts, right = map(list, zip(*self.some(), strict=True))
         found = self.predictor.predict(texts)
         return [
             f"{a} → {b} ({'right' if b == c else 'wrong: ' + c})" for a, b, c in zip(texts, found, right, strict=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,10 +15,12 @@ from ..data.texts import read_texts, unknown_characters
 from ..errors import DataError
 from ..tensor import Tensor
 from ..train.inputs import as_texts
+from ..train.offers import Texts
 from ..train.predictor import Predictor
 from ..train.recipe import Metric, Recipe
 from .seq2seq import BEGIN, END, SPECIAL, UNKNOWN, Seq2Seq, beam_search, next_token_loss, padded
 
+HEADINGS = ("text", "it writes", "right")
 Codes = list[int]
 Example = tuple[Sequence[Codes], Codes]  # the parts of a source, and what is to be written
 
@@ -162,6 +164,17 @@ class WriterRecipe(Recipe):
 
     def batch_loss(self, source: Tensor, before: Tensor, following: Tensor) -> Tensor:
         return next_token_loss(self.model(source, before), following, self.smoothing)
+
+    def some(self) -> Sequence[tuple[str, str]]:
+        """A few texts that were held out, each with what is to be written for it."""
+        raise NotImplementedError
+
+    def samples(self) -> Mapping[str, Callable[[], Texts]]:
+        return {"sample": self._sample}
+
+    def _sample(self) -> Texts:
+        sources, right = zip(*self.some(), strict=True)
+        return Texts(HEADINGS, list(zip(sources, self.predictor.predict(sources), right, strict=True)))
 
     def validation(self) -> float:
         return float(self.batch_loss(*_tensors(self.validating, self.predictor.shapes[-1])).data)

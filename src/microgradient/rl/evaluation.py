@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,17 +34,25 @@ def episode_returns(policy: Policy, name: str, episodes: int = 100, seed: int = 
     return returns
 
 
-def episode_states(policy: Policy, name: str, seed: int = 0) -> Array:
-    """The environment's inner states in one episode, (steps, numbers): what there is to draw. Raises DataError (MG188) where
-    they are not known.
+class Episode(NamedTuple):
+    """The environment's inner states, (steps, numbers), which are what there is to draw, and the sum of all rewards."""
 
-    >>> states = episode_states(lambda observations: np.ones(1, np.int64), "CartPole-v1")
-    >>> states.shape[1], bool(abs(states[-1, 2]) > 0.15)
+    states: Array
+    total: float
+
+
+def played(policy: Policy, name: str, seed: int = 0) -> Episode:
+    """One episode. Raises DataError (MG188) where the environment's states are not known.
+
+    >>> episode = played(lambda observations: np.ones(1, np.int64), "CartPole-v1")
+    >>> episode.states.shape[1], bool(abs(episode.states[-1, 2]) > 0.15)
     (4, True)
     """
     environments = Environments(name, 1, seed)
-    states, over = [], False
+    states, total, over = [], 0.0, False
     while not over:
         states.append(environments.states[0])
-        over = bool(environments.step(policy(environments.observations)).ended[0])
-    return np.stack(states)
+        met = environments.step(policy(environments.observations))
+        total += float(met.rewards[0])
+        over = bool(met.ended[0])
+    return Episode(np.stack(states), total)

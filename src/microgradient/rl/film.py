@@ -1,9 +1,9 @@
-"""Episodes as animated GIFs, drawn by Pillow from the environments' states. No window is opened."""
+"""Episodes as films, drawn from the environments' states, and as animated GIFs by Pillow. No window is opened."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,18 +13,12 @@ from numpy.typing import NDArray
 from ..errors import ArgumentError, DataError
 from ..language import translate
 from ..train.atomic import write_atomically
+from ..train.offers import Film, Stroke
 
 Array = NDArray[Any]
 _INK, _ACCENT, _GROUND = (31, 35, 40), (9, 105, 218), (140, 149, 159)
+_PER_SECOND = 25  # frames
 _FINE = 2  # drawn so many times larger, then scaled down: smooth edges
-
-
-class Stroke(NamedTuple):
-    """A line through points in the environment's units, with round ends; one of a single point is a disc."""
-
-    points: Sequence[tuple[float, float]]
-    width: float
-    colour: tuple[int, int, int] = _INK
 
 
 class View(NamedTuple):
@@ -48,9 +42,7 @@ def frames(name: str, states: Array, width: int = 320) -> list[Any]:
     except ImportError as error:
         raise DataError("MG184", "Pictures of episodes need Pillow, which is missing: pip install 'microgradient[recipes]'."
                         ) from error  # fmt: skip
-    if name not in VIEWS:
-        raise ArgumentError("MG188", f"There is no drawing of {name}; there are {', '.join(VIEWS)}.")
-    view = VIEWS[name]
+    view = _view(name)
     scale = _FINE * width / (view.right - view.left)
     size = _FINE * width, round(scale * (view.top - view.bottom))
     pictures = []
@@ -68,7 +60,25 @@ def frames(name: str, states: Array, width: int = 320) -> list[Any]:
     return pictures
 
 
-def save_film(name: str, states: Array, path: str | Path, per_second: int = 25) -> None:
+def film(name: str, states: Array, told: str) -> Film:
+    """The states of an episode as a film, which tells `told`; two steps of the environment a frame, and the last state.
+
+    >>> film("Pendulum-v1", np.zeros((6, 2)), "an episode").frames[0][1].points
+    [(0, 0)]
+    """
+    view = _view(name)
+    shown = [*states[:-1:2], states[-1]]
+    frames = [view.strokes(state) for state in shown]
+    return Film(view.left, view.right, view.bottom, view.top, frames, every=2, per_second=_PER_SECOND, told=told)
+
+
+def _view(name: str) -> View:
+    if name not in VIEWS:
+        raise ArgumentError("MG188", f"There is no drawing of {name}; there are {', '.join(VIEWS)}.")
+    return VIEWS[name]
+
+
+def save_film(name: str, states: Array, path: str | Path, per_second: int = _PER_SECOND) -> None:
     """Write the states as an animated GIF, two steps of the environment a frame.
 
     >>> import tempfile
@@ -99,14 +109,14 @@ def _cartpole(state: Array) -> list[Stroke]:
     pole = [(x, 0.1), (x + np.sin(angle), 0.1 + np.cos(angle))]
     return [
         Stroke([(-2.4, 0), (2.4, 0)], 0.03, _GROUND),
-        Stroke([(x - 0.2, 0.1), (x + 0.2, 0.1)], 0.2),
+        Stroke([(x - 0.2, 0.1), (x + 0.2, 0.1)], 0.2, _INK),
         Stroke(pole, 0.09, _ACCENT),
     ]
 
 
 def _pendulum(state: Array) -> list[Stroke]:
     tip = -float(np.sin(state[0])), float(np.cos(state[0]))
-    return [Stroke([(0, 0), tip], 0.16, _ACCENT), Stroke([(0, 0)], 0.1)]
+    return [Stroke([(0, 0), tip], 0.16, _ACCENT), Stroke([(0, 0)], 0.1, _INK)]
 
 
 def _acrobot(state: Array) -> list[Stroke]:
@@ -115,7 +125,7 @@ def _acrobot(state: Array) -> list[Stroke]:
     hand = elbow[0] + np.sin(both), elbow[1] - np.cos(both)
     return [
         Stroke([(-2.2, 1), (2.2, 1)], 0.03, _GROUND),
-        Stroke([(0, 0), elbow], 0.16),
+        Stroke([(0, 0), elbow], 0.16, _INK),
         Stroke([elbow, hand], 0.16, _ACCENT),
     ]
 
@@ -127,7 +137,7 @@ def _mountain_car(state: Array) -> list[Stroke]:
     x = float(state[0])
     road = [(p, height(p)) for p in np.linspace(-1.2, 0.6, 60).tolist()]
     goal = [(0.45, height(0.45)), (0.45, height(0.45) + 0.2)]
-    return [Stroke(road, 0.015, _GROUND), Stroke(goal, 0.015), Stroke([(x, height(x) + 0.05)], 0.1, _ACCENT)]
+    return [Stroke(road, 0.015, _GROUND), Stroke(goal, 0.015, _INK), Stroke([(x, height(x) + 0.05)], 0.1, _ACCENT)]
 
 
 VIEWS: dict[str, View] = {

@@ -16,7 +16,7 @@ from ..train.inputs import as_numbers
 from ..train.predictor import Predictor
 from ..train.recipe import Metric
 from .environments import Spaces
-from .evaluation import episode_returns, episode_states
+from .evaluation import Episode, episode_returns, played
 from .film import save_film
 
 Array = NDArray[Any]
@@ -77,10 +77,10 @@ class PolicyPredictor(Predictor):
         with self.inference():
             return episode_returns(lambda seen: self._act(seen)[0], self.environment, episodes, seed)
 
-    def states(self, seed: int) -> Array:
-        """The environment's inner states in the episode with this seed."""
+    def episode(self, seed: int) -> Episode:
+        """The episode with this seed."""
         with self.inference():
-            return episode_states(lambda seen: self._act(seen)[0], self.environment, seed)
+            return played(lambda seen: self._act(seen)[0], self.environment, seed)
 
     def evaluate(self, path: str) -> list[Metric]:
         """Scores of 100 new episodes; `path` is the seed of the first."""
@@ -93,7 +93,7 @@ class PolicyPredictor(Predictor):
 
     def film(self, path: str | Path, seed: int = 0) -> None:
         """Write one episode as an animated GIF."""
-        save_film(self.environment, self.states(seed), path)
+        save_film(self.environment, self.episode(seed).states, path)
 
 
 def _read(name: str, features: int) -> Array:

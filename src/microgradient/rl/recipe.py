@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from ..errors import ArgumentError, NonFiniteError
 from ..language import translate
+from ..train.offers import Film
 from ..train.options import Options, option
 from ..train.predictor import Predictor
 from ..train.recipe import Metric, NextStep, Recipe
 from . import AGENTS
 from .environments import Environments
 from .evaluation import episode_returns
-from .film import VIEWS, draw_episode
+from .film import VIEWS, draw_episode, film
 from .predictor import PolicyPredictor
 
 Array = NDArray[Any]
@@ -191,7 +192,22 @@ class ControlRecipe(Recipe):
         return {"episode": self._draw_episode} if self.environment in VIEWS else {}
 
     def _draw_episode(self, figure: Any) -> None:
-        draw_episode(figure, self.environment, self.predictor.states(10**6))
+        draw_episode(figure, self.environment, self.predictor.episode(10**6).states)
+
+    def films(self) -> Mapping[str, Callable[[int], Film]]:
+        return {"episode": self._film_episode} if self.environment in VIEWS else {}
+
+    def _film_episode(self, number: int) -> Film:
+        """One of the episodes that the score is of."""
+        k = number % _EPISODES
+        states, total = self.predictor.episode(10**6 + 1000 * self.options.seed + k)
+        return film(
+            self.environment, states, f"episode {k + 1} of those scored: return {total:.4g} in {len(states):,} steps"
+        )
+
+    def measured(self) -> Mapping[str, float]:
+        returns = self.agent.environments.returns
+        return {"return while learning": float(np.mean(returns))} if returns else {}
 
 
 def _flat(state: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -17,6 +17,7 @@ import microgradient
 from ..data.installed import require
 from ..errors import ArgumentError
 from ..language import translate
+from .offers import Film, Texts
 from .options import Options, flag
 from .predictor import Predictor
 
@@ -130,6 +131,18 @@ class Recipe:
 
     def pictures(self) -> Mapping[str, Callable[[Any], None]]:
         """What to draw at the end: by name, functions of a `matplotlib.figure.Figure`. Saved as PNG in the run folder."""
+        return {}
+
+    def samples(self) -> Mapping[str, Callable[[], Texts]]:
+        """What the model writes as it is now: by name, functions. Nothing in them is random but from seeds of their own."""
+        return {}
+
+    def films(self) -> Mapping[str, Callable[[int], Film]]:
+        """What the model does as it is now: by name, functions of a number, 0, 1, …, that chooses another film each."""
+        return {}
+
+    def measured(self) -> Mapping[str, float]:
+        """What there is to follow from step to step besides the loss, by name: numbers that the last step left behind."""
         return {}
 
     # -- what a step is, for a recipe that isn't trained on epochs of examples
