@@ -88,3 +88,20 @@ def test_equal_blocks_in_a_row_are_one_box():
         f"model.{k}" for k in range(1, 13)
     ]
     checked(graph)
+
+
+def test_what_can_wait_is_drawn_beside_its_use():
+    """The products of a dot product, and their weights, lie where they are added, not all in one column far from there."""
+    x = [mg.Value(0.1 * k) for k in range(12)]
+    w = [mg.Value(1.0 - 0.1 * k) for k in range(12)]
+    total = mg.Value(0.0)
+    for a, b in zip(x, w, strict=True):
+        total = total + a * b
+    (total * total).backward()
+    sweep = sweep_of(total, {})
+    graph = document(sweep)
+    columns = {x: k for k, x in enumerate(sorted({node["x"] for node in graph["nodes"]}))}
+    at = [columns[node["x"]] for node in graph["nodes"]]
+    assert all(at[use["to"]] == at[use["from"]] + 1 for use in graph["uses"])
+    assert max(at.count(column) for column in columns.values()) <= 4
+    checked(graph)

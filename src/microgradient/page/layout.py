@@ -67,7 +67,7 @@ def _placed(
     places = {member: k for k, member in enumerate(members)}
     arrows = _arrows(group, places, parents)
     widths, heights = np.array([sizes.get(member, NODE) for member in members]).T
-    layers = _layers(len(members), arrows, np.array([isinstance(m, Node) and not m.parents for m in members]))
+    layers = _layers(len(members), arrows)
     y = middles(layers, arrows, heights)
     columns = np.zeros(layers.max() + 1)
     np.maximum.at(columns, layers, widths)
@@ -100,17 +100,27 @@ def _arrows(group: Group, places: Mapping[Any, int], parents: Mapping[Any, Group
     return np.array(list(found), np.intp).reshape(-1, 2)
 
 
-def _layers(count: int, arrows: NDArray[np.intp], leaves: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """The layer of each: one after the last of what it was computed from; what was not computed is just before its first use."""
-    layers = np.zeros(count, np.intp)
-    by_target = arrows[np.argsort(arrows[:, 1], kind="stable")]  # members are in order of evaluation, but for leaves
-    for start, end in by_target.tolist():
+def _layers(count: int, arrows: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The layer of each: one after the last of what it was computed from; but what can wait is just before its first use.
+
+    It waits if that makes no more arrows longer than shorter. What it alone is computed from waits with it, as leaves do.
+    """
+    layers = [0] * count
+    for start, end in arrows[np.argsort(arrows[:, 1], kind="stable")].tolist():  # members are in order of evaluation
         layers[end] = max(layers[end], layers[start] + 1)
-    first = np.full(count, np.iinfo(np.intp).max)
-    np.minimum.at(first, arrows[:, 0], layers[arrows[:, 1]])
-    used = leaves & (first < np.iinfo(np.intp).max)
-    layers[used] = first[used] - 1
-    return layers
+    users = np.bincount(arrows[:, 0], minlength=count)
+    remain = np.bincount(arrows[:, 1], users[arrows[:, 0]] > 1, count)
+    waits = ((users > 0) & (users >= remain)).tolist()
+    first = [count] * count
+    into: list[list[int]] = [[] for _ in range(count)]
+    for start, end in arrows.tolist():
+        into[end].append(start)
+    for k in range(count - 1, -1, -1):
+        if waits[k]:
+            layers[k] = first[k] - 1
+        for start in into[k]:
+            first[start] = min(first[start], layers[k])
+    return np.array(layers, np.intp)
 
 
 def middles(layers: NDArray[np.intp], arrows: NDArray[np.intp], heights: NDArray[np.float64]) -> NDArray[np.float64]:
