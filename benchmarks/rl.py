@@ -67,12 +67,12 @@ console = Console()
               help="Which part of the recipe's steps to take.")  # fmt: skip
 @click.option("--threads", default=1, type=click.IntRange(1), show_default=True, help="Threads that each library gets.")
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False),
-              help="Keep all runs here, task by task; tasks that it has and that are not asked for are shown, too.")  # fmt: skip
+              help="Keep all runs here, task by task; those that it has are not run again but with --only.")  # fmt: skip
 @click.option("--page", is_flag=True, help="Write docs/rl.md and docs/rl.svg.")
 def main(only: tuple[str, ...], seeds: int, part: float, threads: int, file: Path | None, page: bool) -> None:
     """Measure, print a table, write the page."""
     results: Results = json.loads(file.read_text()) if file is not None and file.exists() else {}
-    for task in only or TASKS:
+    for task in only or [task for task in TASKS if task not in results]:
         results[task] = measure(task, seeds, part, threads)
         if file is not None:
             write_atomically(file, (json.dumps(results, indent=1) + "\n").encode())
@@ -262,15 +262,17 @@ def draw(results: Results, file: Path) -> None:
     rows = -(-len(results) // columns)
     figure = Figure(figsize=(3.6 * columns, 2.8 * rows), layout="constrained")
     colours = dict(zip(LIBRARIES, ("#0969da", "#54aeff", "#8c959f", "#bc4c00"), strict=True))
-    for axis, (task, runs) in zip(figure.subplots(rows, columns, squeeze=False).flat, results.items(), strict=False):
+    lines = {}
+    for place, (task, runs) in enumerate(results.items(), 1):
+        axis = figure.add_subplot(rows, columns, place)
         for library, several in runs.items():
-            for number, run in enumerate(several):
+            for run in several:
                 seconds, _, returns = zip(*run["curve"], strict=True)
-                axis.plot(seconds, returns, color=colours[library], lw=1.2, label=library if number == 0 else None)
+                (lines[library],) = axis.plot(seconds, returns, color=colours[library], lw=1.2)
         axis.set_title(task, fontsize=10)
         axis.set_xlabel("seconds")
-    figure.axes[0].legend(fontsize=8)
-    figure.axes[0].set_ylabel("return, last 20 episodes")
+        axis.set_ylabel("return, last 20 episodes" if (place - 1) % columns == 0 else "")
+    figure.legend(lines.values(), lines.keys(), loc="outside lower center", ncols=len(lines))
     figure.savefig(file)
 
 
