@@ -68,7 +68,13 @@ class Batch:
     @staticmethod
     def _reason(none: bool, turned: bool) -> str:
         if none:
-            return "Which axis counts the examples is known where an nn.Module was called with them under `mg.trace()`."
+            return (
+                "Which axis counts the examples is known where an nn.Module was called with them under `mg.trace()`. "
+                "Else name the tensor: `.examples(batch=x)`, `mg.view(loss, batch=x)`."
+            )
         if turned:
-            return "Which axis counts the examples is not known: a layer has `batch_first=False`."
+            return (
+                "Which axis counts the examples is not known: a layer has `batch_first=False`. "
+                "Name it: `.examples(batch=x, axis=1)`."
+            )
         return ""

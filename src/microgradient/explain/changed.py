@@ -39,6 +39,12 @@ def changed(sweep: Sweep, node: Node, index: tuple[int, ...], value: float) -> S
     again.nodes = {x: twins[old] for x, old in sweep.recording.nodes.items() if old in twins}
     again.names = {twins[old]: name for old, name in sweep.recording.names.items() if old in twins}
     found = Sweep(twins[sweep.root], again)
+    if sweep.named is not None:
+        given, axis = sweep.named
+        found.named = (
+            tuple((None, array) if old is None else (twins.get(old), data.get(old, array)) for old, array in given),
+            axis,
+        )
     found.names = {twins[old]: name for old, name in sweep.names.items() if old in twins}
     return found
 

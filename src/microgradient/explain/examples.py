@@ -187,11 +187,11 @@ def by_example(
                 rest += float(np.sum(np.asarray(use.contribution, np.float64) * t))
                 continue
             moved = tangent(use.node, use.argument, t)
-            if batch.axis(use.node) is None:
+            if (along := batch.axis(use.node)) is None:
                 tangents[use.node] = added(tangents.get(use.node), moved)
                 continue
             product = np.asarray(use.upstream, np.float64) * moved
-            sums += product.reshape(batch.count, -1).sum(axis=1)
+            sums += np.moveaxis(product, along, 0).reshape(batch.count, -1).sum(axis=1)
             reached = True
     if sweep.root in tangents:
         rest += float(np.sum(tangents[sweep.root]))
@@ -203,7 +203,7 @@ def by_example(
     entry = f"[{', '.join(map(str, place))}]" if place else ""
     symbol = f"∂{sweep.names[sweep.root]}/∂{sweep.names.get(node, 'x')}{entry}"
     labels = batch.labels
-    along = translate("the part of each along the gradient; ") if place is None else ""
+    what = translate("the part of each along the gradient; ") if place is None else ""
 
     def make(i: int) -> Example:
         given = batch.input[i] if batch.calls == 1 else None
@@ -211,7 +211,7 @@ def by_example(
         part = None if explain is None else lambda: explain(of_example(sweep, node, i))
         return Example(i, float(sums[i]), given, label, part)
 
-    return Examples(f"‖{symbol}‖" if place is None else symbol, total, along + batch.told(), sums, rest, make)
+    return Examples(f"‖{symbol}‖" if place is None else symbol, total, what + batch.told(), sums, rest, make)
 
 
 def of_example(sweep: Sweep, node: Node, i: int) -> Sweep:
@@ -236,7 +236,8 @@ def of_example(sweep: Sweep, node: Node, i: int) -> Sweep:
                 upstream = found.adjoints.get(use.node)
             else:
                 upstream = np.zeros_like(use.upstream)
-                upstream[i] = use.upstream[i]
+                row = (*[slice(None)] * (batch.axis(use.node) or 0), i)
+                upstream[row] = use.upstream[row]
             if upstream is not None:
                 _send(use.node, upstream, inner, found)
     return found

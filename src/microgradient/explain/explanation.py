@@ -104,7 +104,7 @@ class Why:
         self.scale = 0.0
         self.check = Check(None, 0.0, "", "not taken")
         self.notes: list[tuple[str, str]] = []
-        self.by_example: Callable[[], Examples] | None = None
+        self.by_example: Callable[..., Examples] | None = None
 
     def keep(self, contributions: Sequence[Any], edge: Callable[[int], Edge], top: int | None) -> None:
         """Make edges of the `top` largest paths, given by their contributions, largest first.
@@ -127,8 +127,12 @@ class Why:
         """How many paths there are, those left out included."""
         return len(self.edges) + self.more[0]
 
-    def examples(self) -> Examples:
+    def examples(self, batch: Any = None, axis: int = 0) -> Examples:
         """What each example of the batch contributed to this gradient, the largest first.
+
+        The batch is what an nn.Module was called with. Of any other program say what it is: `batch` is a tensor that entered the
+        computation, or several, such as inputs and targets, and `axis` the one of theirs that counts the examples. Which axis of
+        a result does is found by computing it once more with the examples in another order: the one that is permuted alike.
 
         >>> import microgradient as mg
         >>> from microgradient import nn
@@ -141,11 +145,18 @@ class Why:
         >>> len(found.examples()), abs(sum(each.contribution for each in found.examples()) - found.gradient) < 1e-6
         (2, True)
 
+        >>> w = mg.tensor([[1.0], [2.0]], requires_grad=True)
+        >>> with mg.trace():
+        ...     loss = mg.sum((x @ w - y) ** 2)
+        ...     loss.backward()
+        >>> [each.contribution for each in mg.why(w, (0, 0)).examples(batch=(x, y))]
+        [60.0, 10.0]
+
         Raises GradientError (MG118) where it is not known which axis counts the examples.
         """
         if self.by_example is None:
             raise GradientError("MG117", "This explanation was made by hand: its examples are not known.")
-        return self.by_example()
+        return self.by_example(batch, axis)
 
     def latex(self) -> str:
         r"""The derivation as a LaTeX `aligned` block: in symbols, in numbers, the result."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from ..scalar import Value
 from ..tape import PICK, Node, Spent, _operands, backward, last_backward, topological
 from ..tensor import Tensor
 from .batch import Batch
+from .named_batch import Named, NamedBatch, named
 from .names import name_graph, node_names
 from .recording import Recording, Step, recording_of
 from .scalar_graph import ScalarGraph
@@ -84,6 +86,7 @@ class Sweep:
         self.uses: list[Use] = []
         self.whole: Sweep | None = None  # where this is the part of one example, the sweep of all,
         self.example: int | None = None  # and which one it is
+        self.named: Named | None = None  # the batch, where it was named
 
         def observe(node: Node, i: int, upstream: Any, contribution: Any) -> None:
             parent, op = node.parents[i], node.op
@@ -123,9 +126,18 @@ class Sweep:
         return tangent(use.node, use.argument, np.ones(use.parent.shape, use.parent.dtype))
 
     @functools.cached_property
-    def batch(self) -> Batch:
+    def batch(self) -> Batch | NamedBatch:
         """What is known of the examples that the graph was computed from."""
+        if self.named is not None:
+            return NamedBatch(self.order, self.recording, self.named)
         return Batch(self.order, self.recording)
+
+    def of_batch(self, batch: Any, axis: int) -> Sweep:
+        """This sweep, of a graph whose batch the caller names; `axis` of these tensors counts the examples."""
+        found = copy.copy(self)
+        found.named = named(batch, axis)
+        vars(found).pop("batch", None)
+        return found
 
     def is_literal(self, node: Node) -> bool:
         """Whether `node` is a number in a formula, without a name."""

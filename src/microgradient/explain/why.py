@@ -112,7 +112,9 @@ def why_node(node: Node, place: tuple[int, ...] | None, sweep: Sweep, top: int |
     else:
         found = _of_entry(node, place, value, gradient, sweep, top)
     explain = functools.partial(why_node, node, place, top=top, data=data)
-    found.by_example = functools.partial(by_example, node, place, sweep, explain)
+    found.by_example = lambda batch, axis: by_example(
+        node, place, sweep if batch is None else sweep.of_batch(batch, axis), explain
+    )
     if sweep.whole is not None:
         every = np.asarray(sweep.whole.adjoints[node])[... if place is None else place]
         told = f"{sweep.example} alone, of {sweep.batch.count:,}: the gradient by all is {short(every)}"

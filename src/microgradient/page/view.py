@@ -55,10 +55,16 @@ class View:
 
 
 @overload
-def view(x: Value | Tensor | Any = None, *, open_browser: bool = True, notebook: Literal[False] = False) -> View: ...
+def view(
+    x: Value | Tensor | Any = None, *, batch: Any = None, open_browser: bool = True, notebook: Literal[False] = False
+) -> View: ...
 @overload
-def view(x: Value | Tensor | Any = None, *, open_browser: bool = True, notebook: Literal[True]) -> Any: ...
-def view(x: Value | Tensor | Any = None, *, open_browser: bool = True, notebook: bool = False) -> Any:
+def view(
+    x: Value | Tensor | Any = None, *, batch: Any = None, open_browser: bool = True, notebook: Literal[True]
+) -> Any: ...
+def view(
+    x: Value | Tensor | Any = None, *, batch: Any = None, open_browser: bool = True, notebook: bool = False
+) -> Any:
     """Show the graph of `x` in the browser: a Value, a Tensor computed under `mg.trace()`, or the trace itself.
 
     `x` is what was differentiated last, if not given, or if it is a trace. The page is served on 127.0.0.1, at a random port and
@@ -72,6 +78,9 @@ def view(x: Value | Tensor | Any = None, *, open_browser: bool = True, notebook:
     >>> page = mg.view(y, open_browser=False)
     http://127.0.0.1:.../.../
     >>> page.close()
+
+    `batch` is a tensor that counts the examples along its first axis, or several in a tuple; what an nn.Module was called with
+    is known.
 
     With `notebook` it is a widget, the same page in the cell of a notebook; nothing is served, the kernel answers. This needs
     anywidget: `pip install 'microgradient[notebook]'`.
@@ -90,6 +99,8 @@ def view(x: Value | Tensor | Any = None, *, open_browser: bool = True, notebook:
         raise GradientError(
             "MG117", "This trace did not record what was differentiated last: name that, `mg.view(loss)`."
         )
+    if batch is not None:
+        sweep = sweep.of_batch(batch, 0)
     if notebook:
         from .notebook import Cell
 
