@@ -152,7 +152,7 @@ export class RunView {
     const names = Object.keys(run.metrics[0] ?? {});
     const rows = run.metrics.map((row) => element("tr", {}, ...names.map((name) => element("td", { class: "number" }, row[name] === null ? t("not finite") : written(row[name]!)))));
     this.table.replaceChildren(element("table", {},
-      element("thead", {}, element("tr", {}, ...names.map((name) => element("th", { scope: "col" }, name.replaceAll("_", " "))))),
+      element("thead", {}, element("tr", {}, ...names.map((name) => element("th", { scope: "col", class: "number" }, name.replaceAll("_", " "))))),
       element("tbody", {}, ...rows)));
   }
 }

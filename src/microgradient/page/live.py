@@ -24,6 +24,7 @@ from ..explain.doctor.snapshot import left_as_it_was
 from ..explain.sweep import sweep_of
 from ..explain.trace import trace
 from ..language import translate
+from ..native.runtime import blas
 from ..nn import Module
 from ..tape import no_grad
 from ..train.advice import advised
@@ -124,7 +125,7 @@ class Run:
         recipe, (epoch, examples) = self.recipe, self._next_examples()
         state = deepcopy(recipe.extra_state())
         optimizers = getattr(self.optimizer, "optimizers", [self.optimizer])
-        with left_as_it_was(recipe.model, *optimizers), np.errstate(all="ignore"):
+        with left_as_it_was(recipe.model, *optimizers), blas.one_thread(), np.errstate(all="ignore"):
             try:
                 recipe.model.train()
                 self.optimizer.zero_grad()
@@ -273,7 +274,7 @@ class Run:
     @contextmanager
     def _looking(self) -> Iterator[None]:
         """The model as it is used, and afterwards as it was; random generators, too."""
-        with left_as_it_was(self.recipe.model), no_grad(), np.errstate(all="ignore"):
+        with left_as_it_was(self.recipe.model), no_grad(), blas.one_thread(), np.errstate(all="ignore"):
             self.recipe.model.eval()
             yield
 
