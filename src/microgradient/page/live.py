@@ -36,6 +36,7 @@ from ..train.recipe import Recipe
 from ..train.run_folder import RunFolder, run_options
 from .beside import Beside
 from .session import Answers, Session, of_graph
+from .step_sizes import StepSizes
 
 _POINTS = 2000  # of a curve
 _OTHER_COLUMNS = ("epoch", "step", "lr", "run", "train_loss")  # of `metrics.jsonl`
@@ -65,7 +66,8 @@ class Run:
         self.opened = 0  # graphs so far
         self.part = ""  # what of the step the graph is of, where it isn't all
         self.losses = Curve()
-        self.measured: dict[str, Curve] = {}  # what the recipe tells besides
+        self.sizes = StepSizes(recipe.model.parameters())
+        self.measured: dict[str, Curve] = {}  # of the steps and what the recipe tells besides
         self.paused = self.finished = False
         self.single = False  # one step more, then pause again
         self.wanted: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
@@ -98,7 +100,7 @@ class Run:
     def follow(self, step: int, loss: float, stopped: Callable[[], bool]) -> None:
         """Called after each step: notes the loss, and holds the run while it is paused and the user has not `stopped` it."""
         self.losses.add(step, loss)
-        for name, value in self.recipe.measured().items():
+        for name, value in {**self.recipe.measured(), **self.sizes.after_step()}.items():
             self.measured.setdefault(name, Curve()).add(step, value)
         while (wanted := self._next(stopped)) is not None:
             _serve(*wanted)
