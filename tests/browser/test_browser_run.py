@@ -76,3 +76,21 @@ def test_a_finding_offers_the_option_that_makes_its_change_or_says_that_none_doe
     until(browser, lambda: "at step" in text(browser, "#beside"))
     assert text(browser, "#beside").startswith("beside it, with --model he: ")
     assert "--model he" in text(browser, ".u-legend")
+
+
+WIDTHS = """window.widths = {}; const write = CanvasRenderingContext2D.prototype.fillText;
+CanvasRenderingContext2D.prototype.fillText = function (text, ...rest) {
+  if (this.textAlign === 'right') window.widths[text] = this.measureText(text).width / devicePixelRatio;
+  return write.call(this, text, ...rest);
+};"""
+
+
+@pytest.mark.parametrize("run", [("digits", "--optimizer", "sgd", "--lr", "20")], indirect=True)
+def test_the_numbers_beside_a_curve_of_large_losses_are_whole(browser, run):
+    """The first loss is 2.3, those after it are in the millions."""
+    until(browser, lambda: "loss" in text(browser, "#run-told"))
+    browser.execute_script(WIDTHS)
+    widths = until(
+        browser, lambda: {t: w for t, w in browser.execute_script("return window.widths").items() if "×10" in t}
+    )
+    assert all(width < 65 for width in widths.values())  # of 80 pixels, with the ticks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from microgradient.errors import MicrogradientError
+from microgradient.language import speaking
 from microgradient.page.live import Run
 from microgradient.recipes import RECIPES
 from microgradient.train.progress import Progress
@@ -112,6 +114,32 @@ def test_a_question_that_has_no_answer_gets_a_sentence(tmp_path):
         return ask["picture"](name="boundary")
 
     assert watched(session(tmp_path, "moons", epochs=1), visitor).startswith("data:image/png;base64,")
+
+
+@pytest.mark.parametrize("name", ["two-layer", "moons"])
+def test_the_doctor_is_offered_where_there_is_one(tmp_path, name):
+    """`two-layer` trains an nn.Module, `moons` numbers one by one."""
+    made = session(tmp_path, name)
+    run = Run(made.recipe, made.folder, made.optimizer)
+    run.end()
+    if run.answers["run"]({})["examinable"]:
+        assert "findings" in run.answers["doctor"]({})
+    else:
+        with pytest.raises(MicrogradientError, match="MG188"):
+            run.answers["doctor"]({})
+    assert run.answers["run"]({})["examinable"] == (name == "two-layer")
+    made.folder.release()
+
+
+def test_the_numbers_of_a_run_have_headings_in_the_language_that_is_spoken(tmp_path):
+    made = session(tmp_path, "two-layer", epochs=1)
+    made.run(lambda line: None)
+    run = Run(made.recipe, made.folder, made.optimizer)
+    with speaking("zh_CN"):
+        state = run.answers["run"]({})
+    assert set(state["headings"]) == set(state["metrics"][0]) - {"run"}  # which only tells two runs in one file apart
+    assert not re.search("[a-z]", "".join(state["headings"].values()))
+    assert run.answers["run"]({})["headings"]["lr"] == "learning rate"
 
 
 def test_a_long_run_keeps_a_curve_of_bounded_length(tmp_path):

@@ -89,7 +89,7 @@ export interface Film {
 }
 export interface Run {
   name: string; command: string; folder: string; step: number; steps: number; epoch: number; epochs: number; unit: string;
-  losses: [number, number][]; metrics: Record<string, number | null>[]; paused: boolean; finished: boolean; opened: number;
+  losses: [number, number][]; metrics: Record<string, number | null>[]; headings: Record<string, string>; examinable: boolean; paused: boolean; finished: boolean; opened: number;
   // What else there is to follow, and what the recipe offers to be looked at: names, and what they are called.
   curves: { name: string; points: [number, number][] }[]; pictures: Offer[]; samples: Offer[]; films: Offer[];
   shown: string; beside: { changes: string; losses: [number, number][]; going: boolean; said: string } | null;

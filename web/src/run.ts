@@ -61,6 +61,7 @@ export class RunView {
       element("h2", {}, run.name), element("p", { class: "facts" }, run.command), this.told,
       element("div", { class: "history" }, this.pause, this.step, this.open, this.ask), this.message, this.found, this.besideTold, this.curve, this.curves.place, this.offers.place, this.table,
     );
+    this.ask.hidden = !run.examinable;
     this.show(run);
     window.setInterval(() => void this.look(), EVERY);
   }
@@ -140,7 +141,7 @@ export class RunView {
     const [text, line, accent, other] = ["--quiet", "--line", "--accent", "--up"].map((name) => style.getPropertyValue(name));
     const axis = { stroke: text, grid: { stroke: line, width: 1 }, ticks: { stroke: line } };
     this.plot = new uPlot({
-      width: Math.max(300, byId("run").clientWidth - 40), height: 300, scales: { x: { time: false } }, axes: [axis, { ...axis, size: 80 }],
+      width: Math.max(300, byId("run").clientWidth - 40), height: 300, scales: { x: { time: false } }, axes: [axis, { ...axis, size: 80, values: (_, marks) => marks.map((mark) => written(mark)) }],
       series: [
         { label: t("step") }, { label: t("loss, {0}", run.unit), stroke: accent, width: 1.5, spanGaps: true },
         ...(beside ? [{ label: beside.changes, stroke: other, width: 1.5, spanGaps: true, dash: [6, 3] }] : []),
@@ -149,10 +150,10 @@ export class RunView {
   }
 
   private list(run: Run): void {
-    const names = Object.keys(run.metrics[0] ?? {});
+    const names = Object.keys(run.headings);
     const rows = run.metrics.map((row) => element("tr", {}, ...names.map((name) => element("td", { class: "number" }, row[name] === null ? t("not finite") : written(row[name]!)))));
     this.table.replaceChildren(element("table", {},
-      element("thead", {}, element("tr", {}, ...names.map((name) => element("th", { scope: "col", class: "number" }, name.replaceAll("_", " "))))),
+      element("thead", {}, element("tr", {}, ...names.map((name) => element("th", { scope: "col", class: "number" }, run.headings[name])))),
       element("tbody", {}, ...rows)));
   }
 }

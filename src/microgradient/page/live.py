@@ -28,7 +28,7 @@ from ..native.runtime import blas
 from ..nn import Module
 from ..tape import no_grad
 from ..train.advice import advised
-from ..train.checkup import diagnosed
+from ..train.checkup import diagnosed, examinable
 from ..train.offers import Film, Texts
 from ..train.pictures import drawn
 from ..train.progress import Progress
@@ -179,6 +179,8 @@ class Run:
             "unit": self.recipe.loss_unit,
             "losses": [[step, loss] for step, loss in losses if np.isfinite(loss)],
             "metrics": metrics,
+            "headings": {name: _heading(name) for name in (metrics[0] if metrics else {}) if name != "run"},
+            "examinable": examinable(self.recipe),
             "paused": self.paused,
             "finished": self.finished,
             "opened": self.opened,
@@ -308,6 +310,11 @@ def _moving(step: int, film: Film) -> dict[str, Any]:
         for frame in film.frames
     ]
     return {"step": step, **film._asdict(), "frames": frames, "told": translate(film.told)}
+
+
+def _heading(key: str) -> str:
+    """What a number of `metrics.jsonl` is called."""
+    return translate({"lr": "learning rate"}.get(key, key.replace("_", " ")))
 
 
 def _serve(question: Callable[[], Any], answer: Future[Any]) -> None:

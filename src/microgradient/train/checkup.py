@@ -20,13 +20,17 @@ from .recipe import Recipe
 _EXAMPLES = 16
 
 
+def examinable(recipe: Recipe) -> bool:
+    """Whether the doctor can examine what a recipe trains: an `nn.Module` that learns from batches of examples."""
+    return isinstance(recipe.model, Module) and type(recipe).batch_loss is not Recipe.batch_loss
+
+
 def diagnosed(recipe: Recipe, optimizer: Any, examples: NDArray[np.int64], steps: bool) -> Diagnosis | None:
     """What `mg.doctor` finds with these training examples; nothing is changed. With `steps` the optimiser's are followed, too.
 
-    They are not where the loop clips gradients, for then they are not the optimiser's own. None for a model that is no
-    `nn.Module`, and for a recipe that isn't trained on batches of examples.
+    They are not where the loop clips gradients, for then they are not the optimiser's own. None for what isn't `examinable`.
     """
-    if not isinstance(recipe.model, Module) or type(recipe).batch_loss is Recipe.batch_loss:
+    if not examinable(recipe):
         return None
     clipped = recipe.clip_norm is not None or recipe.options.clip not in (None, "none")
     followed = optimizer if steps and not clipped else None
