@@ -13,7 +13,7 @@ import pytest
 
 import microgradient as mg
 from microgradient import nn
-from microgradient.errors import MicrogradientError
+from microgradient.errors import MicrogradientError, NonFiniteError
 from microgradient.language import LANGUAGES, closest, language, pattern, speaking, translate
 
 FOLDER = Path(mg.__file__).parent / "locale"
@@ -396,3 +396,17 @@ def test_lists_in_a_sentence_are_translated_part_by_part(mistake):
     assert CHINESE.search(told)
     assert not re.search(r"[a-z]{2,}", told.replace("vmap", "").replace("out_axes", ""))
     assert not re.search(r"[;(]|, [^\d]", re.sub(r"\([\d, ]*\)", "", told))  # full-width, but for shapes
+
+
+def test_an_account_of_several_sentences_within_one_is_translated_sentence_by_sentence():
+    error = NonFiniteError(
+        "MG171",
+        "a line of microgradient: `exp` in `5` gives NaN at [0, 1]; its operands are float32 (2, 3) from 0 to 1.5, "
+        "float32 (3, 4) from -2 to 2. It is %18 of the compiled program.",
+    )
+    first = f"the first operation to leave the finite numbers is at {error.message}"
+    said = f"The loss became nan at step 11: {first} Try a smaller --lr than 5."
+    with speaking("zh_CN"):
+        told = translate(said)
+    assert not re.search(r"[a-z]{3,} [a-z]{2,}", re.sub(r"`[^`]*`", "", told))
+    assert told.count("。") == len(re.findall(r"[a-z0-9]\.( |$)", said))  # a full stop each

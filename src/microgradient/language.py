@@ -111,12 +111,13 @@ def _wide(to: str) -> frozenset[str]:
 
 class _Entry(NamedTuple):
     """A sentence with holes: how much it says, what it starts with, the pattern of what was made from it, which holes are code,
-    the translation. `vague`: it says little and may end anyhow, so it is no whole sentence."""
+    which lie within a sentence, the translation. `vague`: it says little and may end anyhow, so it is no whole sentence."""
 
     size: int
     start: str
     pattern: re.Pattern[str]
     code: frozenset[int]
+    within: frozenset[int]
     translation: str
     vague: bool
 
@@ -155,9 +156,9 @@ def _translated(text: str, to: str, names: tuple[str, ...] = ()) -> str:
 def _filling(hole: str, to: str) -> str:
     """What fills a hole: a phrase, or a sentence. A word that is no phrase may be a name and stays."""
     text = hole.strip()
-    parts = text.split("; ")
-    if len(parts) > 1 and all(_translated(part, to) != part for part in parts):
-        translated = "；".join(_translated(part, to) for part in parts)
+    alike = [_match(part, to) for part in text.split("; ")]
+    if len(alike) > 1 and len({found and found.entry for found in alike}) == 1 and alike[0] is not None:
+        translated = "；".join(found.translation(to, ()) for found in alike if found is not None)  # a list
     elif " " in text:
         translated = _translated(text, to)
     else:
@@ -181,7 +182,8 @@ def _match(
             if entry.vague and text.endswith("."):
                 continue
             if text.startswith(entry.start) and (found := entry.pattern.fullmatch(text)):
-                if whole and any(map(_BETWEEN.search, found.groups(""))):
+                ends = {k for k, hole in enumerate(found.groups("")) if _BETWEEN.search(hole)}  # several sentences
+                if ends & entry.within or (whole and ends):
                     continue
                 best = _Match(entry, found.groups(""))
                 break
@@ -206,7 +208,7 @@ def _catalogue(to: str, name: str) -> tuple[dict[str, _Entry], list[_Entry]]:
         pieces = [(literal, hole) for literal, hole, *_ in Formatter().parse(english)]
         size = sum(len(literal) for literal, _ in pieces)
         vague = size < _VAGUE and pieces[-1][1] is not None
-        entry = _Entry(size, pieces[0][0], pattern(english), _code(english), translation, vague)
+        entry = _Entry(size, pieces[0][0], pattern(english), _code(english), _within(pieces), translation, vague)
         if len(pieces) == 1 and "{" not in english.replace("{{", ""):
             exact[pieces[0][0]] = entry
         else:
@@ -224,6 +226,15 @@ def pattern(english: str) -> re.Pattern[str]:
             said += f"(?P=h{hole})" if hole in seen else f"(?P<h{hole}>.*?)"
             seen.add(hole)
     return re.compile(said, re.DOTALL)
+
+
+def _within(pieces: Sequence[tuple[str, str | None]]) -> frozenset[int]:
+    """The holes in the middle of a sentence, after a word and before more of it or its full stop: no sentence ends in them."""
+    found = set()
+    for k, (literal, hole) in enumerate(pieces[:-1]):
+        if hole is not None and re.search(r"[a-z] $", literal) and pieces[k + 1][0]:
+            found.add(int(hole))
+    return frozenset(found)
 
 
 def _code(english: str) -> frozenset[int]:

@@ -12,7 +12,7 @@ from selenium.webdriver.common.by import By
 
 @pytest.fixture(params=[("digits",)])
 def run(request, browser, tmp_path):
-    words = ["train", *request.param, "--epochs", "100000", "--view", "--out", str(tmp_path / "run")]
+    words = ["train", *request.param, "--epochs", "100000", "--view", "--no-browser", "--out", str(tmp_path / "run")]
     process = subprocess.Popen([sys.executable, "-u", "-m", "microgradient", *words], stdout=subprocess.PIPE, text=True)
     browser.get(next(line.strip() for line in process.stdout if line.startswith("http://")))
     yield process

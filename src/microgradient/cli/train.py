@@ -71,7 +71,13 @@ def _first_source(args: list[str]) -> int:
     from ..recipes import RECIPES
 
     options = {field for recipe in RECIPES.values() for field in fields(recipe.defaults)}
-    flags = {"--resume", "--tensorboard", "--view", *(flag(field.name) for field in options if field.type == "bool")}
+    flags = {
+        "--resume",
+        "--tensorboard",
+        "--view",
+        "--no-browser",
+        *(flag(field.name) for field in options if field.type == "bool"),
+    }
     flags |= {"--no-" + name[2:] for name in flags}
     values = {i + 1 for i, word in enumerate(args) if word.startswith("-") and word not in flags and "=" not in word}
     places = [i for i, word in enumerate(args) if not word.startswith("-") and i not in values]
@@ -99,10 +105,14 @@ def _command_of(name: str, kind: Any, make: Callable[[Any], Any], source: str) -
         click.Option(
             ["--view"], is_flag=True, help="Show the run in the browser: curves, pause, the graph of any step."
         ),
+        click.Option(["--no-browser"], is_flag=True, help="With --view: print the address, open nothing."),
     ]
 
-    def callback(out: Path | None, resume: bool, tensorboard: bool, view: bool, **options: Any) -> None:
-        _train(kind, make, source, out, resume, tensorboard, view, options)
+    def callback(
+        out: Path | None, resume: bool, tensorboard: bool, view: bool, no_browser: bool, **options: Any
+    ) -> None:
+        watch = partial(_watched, open_browser=not no_browser) if view else None
+        _train(kind, make, source, out, resume, tensorboard, watch, options)
 
     told = translate(kind.summary)
     command = click.Command(
@@ -128,8 +138,8 @@ def _flag(field: Field[Any], hint: Any, default: Any, kind: Any) -> click.Option
 
 
 def _train(
-    kind: Any, make: Callable[[Any], Any], source: str, out: Path | None, resume: bool, tensorboard: bool, view: bool,
-    options: Any,
+    kind: Any, make: Callable[[Any], Any], source: str, out: Path | None, resume: bool, tensorboard: bool,
+    watch: Callable[[Any], None] | None, options: Any,
 ) -> None:  # fmt: skip
     from ..train.loop import InterruptedRunError
     from ..train.session import Session
@@ -145,8 +155,8 @@ def _train(
     if tensorboard:
         session.folder.begin_events()
     try:
-        if view:
-            _watched(session)
+        if watch is not None:
+            watch(session)
         else:
             session.run(click.echo, examine=True)
     except InterruptedRunError as stop:
@@ -155,14 +165,14 @@ def _train(
         raise click.exceptions.Exit(130) from stop
 
 
-def _watched(session: Any) -> None:
+def _watched(session: Any, open_browser: bool) -> None:
     """Train with a page beside it, which stays until Ctrl-C."""
     from ..page.live import Run
     from ..page.view import serve
     from ..train.progress import show_progress
 
     run = Run(session.recipe, session.folder, session.optimizer)
-    page = serve(run, open_browser=True)
+    page = serve(run, open_browser=open_browser)
     try:
         session.run(click.echo, run.progress(show_progress), examine=True)
         run.end()
