@@ -95,6 +95,21 @@ def test_a_saved_page_holds_all_and_nothing_that_ends_its_script():
     assert "http" not in text.replace("http://www.w3.org", "").replace("http-equiv", "")
 
 
+def test_a_saved_page_of_many_paths_and_large_arrays_stays_small():
+    x = mg.tensor(np.linspace(-1, 1, 256).reshape(16, 16), requires_grad=True)
+    weights = [mg.tensor(np.full((16, 16), 0.01), requires_grad=True) for _ in range(12)]
+    with mg.trace():
+        y = x
+        for w in weights:
+            y = y + mg.tanh(y @ w)
+        loss = mg.sum(y)
+    text = snapshot(Session(sweep_of(loss, {"loss": loss})))
+    data = json.loads(text.split('type="application/json">')[1].split("</script>")[0])
+    assert len(text.encode()) < 5_000_000
+    assert data["why"].keys() == {str(k) for k in range(len(data["graph"]["nodes"]))}
+    assert all(data[kind] for kind in ("array", "sweep", "paths", "flow"))
+
+
 def test_another_number_and_back():
     session = of_values()
     before = session.numbers({})

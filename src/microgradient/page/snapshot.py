@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Callable, Iterable, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -15,45 +16,29 @@ from .answering import catalogue
 from .bundle import asset
 from .session import Session
 
-_MOST = 2_000_000  # bytes of explanations
+_ROOM = 600_000  # bytes of each kind of answer, but of heatmaps more: with the graph they are to stay below 5 MB
+_ROOM_OF_ARRAYS = 2_000_000
 _SMALL = 200  # nodes: of a larger graph the sweeps that are done wrong are left out
 
 
 def save_html(session: Session, path: str | PathLike[str]) -> None:
-    """Write the page with the graph, and as many explanations as have room: of scalars first, then of whole arrays."""
+    """Write the page with the graph, and as much of each kind of answer as has room: of scalars first, then of whole arrays."""
     write_atomically(Path(path), snapshot(session).encode())
 
 
 def snapshot(session: Session) -> str:
     """The text of that file."""
-    cards: dict[str, Any] = {}
-    arrays: dict[str, Any] = {}
-    examples: dict[str, Any] = {}
-    size = 0
-    for number, node in sorted(enumerate(session.sweep.order), key=lambda item: len(item[1].shape or ())):
-        if node.shape is None or node not in session.sweep.adjoints:
-            continue
-        cards[str(number)] = session.why({"node": number})
-        size += len(json.dumps(cards[str(number)]))
-        if node.shape:
-            arrays[str(number)] = session.array({"node": number})
-            size += len(json.dumps(arrays[str(number)]))
-        if cards[str(number)]["examples"]:
-            examples[str(number)] = session.examples({"node": number})
-            size += len(json.dumps(examples[str(number)]))
-        if size > _MOST:
-            break
-    small = len(session.sweep.order) <= _SMALL
-    sweeps = {kind: session.numbers({"mistake": kind}) for kind in ("", *MISTAKES)} if small else {}
-    paths = {
-        str(k): session.paths({"node": k})
-        for k, node in enumerate(session.sweep.order)
-        if small and node.shape is not None
-    }
-    flow = {"": session.flow({})}
-    if small:
-        shown = [k for k, node in enumerate(session.sweep.order) if node.shape is not None]
-        flow |= {str(k): session.flow({"node": k}) for k in shown}
+    order = session.sweep.order
+    numbers = sorted((k for k, n in enumerate(order) if n.shape is not None), key=lambda k: len(order[k].shape or ()))
+    explained = [k for k in numbers if order[k] in session.sweep.adjoints]
+    small = len(order) <= _SMALL
+    cards = _with_room(session.why, _about(explained))
+    told = [int(k) for k in cards]
+    arrays = _with_room(session.array, _about(k for k in told if order[k].shape), _ROOM_OF_ARRAYS)
+    examples = _with_room(session.examples, _about(k for k in told if cards[str(k)]["examples"]))
+    sweeps = _with_room(session.numbers, {kind: {"mistake": kind} for kind in ("", *MISTAKES)}) if small else {}
+    paths = _with_room(session.paths, _about(numbers)) if small else {}
+    flow = _with_room(session.flow, {"": {}, **(_about(numbers) if small else {})})
     data = {
         "language": catalogue(),
         "graph": session.graph,
@@ -65,6 +50,24 @@ def snapshot(session: Session) -> str:
         "flow": flow,
     }
     return document_of(data)
+
+
+def _about(nodes: Iterable[int]) -> dict[str, dict[str, Any]]:
+    return {str(node): {"node": node} for node in nodes}
+
+
+def _with_room(
+    ask: Callable[[Mapping[str, Any]], Any], questions: Mapping[str, Mapping[str, Any]], room: int = _ROOM
+) -> dict[str, Any]:
+    """The answers to these questions, one after another, until the next would not fit."""
+    found: dict[str, Any] = {}
+    for name, words in questions.items():
+        answer = ask(words)
+        room -= len(json.dumps(answer, ensure_ascii=False).encode())
+        if room < 0:
+            break
+        found[name] = answer
+    return found
 
 
 def document_of(data: Any) -> str:
