@@ -72,6 +72,9 @@ console = Console()
 def main(only: tuple[str, ...], seeds: int, part: float, threads: int, file: Path | None, page: bool) -> None:
     """Measure, print a table, write the page."""
     results: Results = json.loads(file.read_text()) if file is not None and file.exists() else {}
+    for task, runs in results.items():
+        if any((run["part"], run["threads"]) != (part, threads) for several in runs.values() for run in several):
+            raise click.UsageError(f"{file} has {task} of another --part or with other --threads: choose another file.")
     for task in only or [task for task in TASKS if task not in results]:
         results[task] = measure(task, seeds, part, threads)
         if file is not None:
@@ -173,7 +176,8 @@ def worker(task: str, library: str, seed: int, part: float, threads: int) -> dic
     run(note)
     seconds = time.perf_counter() - begun
     thin = [*curve[: -1 : 1 + len(curve) // POINTS], curve[-1]]
-    return {"seconds": seconds, "processor": time.process_time() - used, "steps": curve[-1][1], "curve": thin}
+    told = {"seconds": seconds, "processor": time.process_time() - used, "steps": curve[-1][1], "curve": thin}
+    return told | {"part": part, "threads": threads}
 
 
 def ours(

@@ -147,7 +147,7 @@ SOURCES = [
 @click.option("--seeds", default="0,1,2", show_default=True, help="With commas between.")
 @click.option("--ours-only", is_flag=True, help="Without scikit-learn's models.")
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False),
-              help="Keep the losses here, table by table; tables that it has are not learnt again.")  # fmt: skip
+              help="Keep the losses here, table by table; those that it has are not learnt again, but by NAME.")  # fmt: skip
 @click.option("--large", is_flag=True, help="Only time two made tables of 10,000 rows.")
 def main(names: tuple[str, ...], seeds: str, ours_only: bool, file: Path | None, large: bool) -> None:
     """Print a line for each table, and what share of them is learnt best."""
@@ -159,9 +159,13 @@ def main(names: tuple[str, ...], seeds: str, ours_only: bool, file: Path | None,
     losses: dict[str, dict[str, list[float]]] = (
         json.loads(file.read_text()) if file is not None and file.exists() else {}
     )
+    count, models = len(seeds.split(",")), {"ours", "trivial"} if ours_only else {"trivial", *MODELS}
+    for name, found in losses.items():
+        if found.keys() != models or any(len(values) != count for values in found.values()):
+            raise click.UsageError(f"{file} has {name} with other seeds or models: choose another file.")
     with tempfile.TemporaryDirectory() as folder:
         for source in SOURCES:
-            if source.name in losses or (names and source.name not in names):
+            if source.name not in names if names else source.name in losses:
                 continue
             try:
                 path = read_source(source, Path(folder))

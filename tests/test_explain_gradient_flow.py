@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 import microgradient as mg
 from microgradient import nn
-from microgradient.explain.flow import flows
+from microgradient.errors import ArgumentTypeError
+from microgradient.explain.flow import Part, flows
 from microgradient.explain.gradient_flow import flow_to
 from microgradient.explain.stations import opened, stations
 from microgradient.explain.sweep import sweep_of, tangent
@@ -251,3 +252,17 @@ def test_it_prints_what_cancels():
     told = str(mg.gradient_flow(w, of=loss)).splitlines()
     assert told[0] == "∂L/∂w = 2.0"
     assert told[-1].split() == ["w", "keeps", "it", "+1000.0", "-998.0", "=", "+2.0", "▲"]
+
+
+def test_minus_infinity_is_among_what_lowers():
+    assert Part.of(-math.inf).gross == Part.of(math.inf).gross == math.inf
+    x = mg.tensor([0.0, 1.0], requires_grad=True)
+    flow = mg.gradient_flow(x, 0, of=-mg.sum(mg.sqrt(x)))
+    assert flow.total == -math.inf
+    assert all(band.part == Part(0.0, -math.inf) for band in flow.bands if not band.start.name.startswith("x"))
+
+
+def test_an_index_needs_a_tensor():
+    x = mg.tensor([0.0, 1.0], requires_grad=True)
+    with pytest.raises(ArgumentTypeError, match="none is given"):
+        mg.gradient_flow(index=0, of=mg.sum(x))

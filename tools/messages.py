@@ -40,7 +40,7 @@ TOLD = (
     "recipes/plots.py",
 )  # fmt: skip
 OTHERS_WORDS = ("torch/", "sklearn/", "scipy/", "scalar", "functions/methods.py", "functions/pointwise.py")
-ASSIGNED = ("summary", "FIELDS", "HEADINGS")
+ASSIGNED = ("summary", "descent", "FIELDS", "HEADINGS")
 # words that are no sentence by themselves, and what click and Python say
 WORDS = (
     "NaN", "by", "cause", "change", "changed", "check", "clip", "cut", "effect", "entries", "evidence", "example", "formula",

@@ -11,7 +11,7 @@ import pytest
 
 from microgradient.errors import MicrogradientError
 from microgradient.language import speaking
-from microgradient.page.live import Run
+from microgradient.page.live import Curve, Run
 from microgradient.recipes import RECIPES
 from microgradient.train.progress import Progress
 from microgradient.train.session import Session
@@ -113,7 +113,9 @@ def test_a_question_that_has_no_answer_gets_a_sentence(tmp_path):
             ask["picture"](name="none")
         return ask["picture"](name="boundary")
 
-    assert watched(session(tmp_path, "moons", epochs=1), visitor).startswith("data:image/png;base64,")
+    drawn = watched(session(tmp_path, "moons", epochs=1), visitor)
+    assert drawn["step"] == 1
+    assert drawn["address"].startswith("data:image/png;base64,")
 
 
 @pytest.mark.parametrize("name", ["two-layer", "moons"])
@@ -212,3 +214,22 @@ def test_the_update_told_is_the_one_that_the_run_then_takes(tmp_path, clip):
         total = sum(term["contribution"] for term in update["terms"]) + update["rounding"]
         assert total == pytest.approx(update["change"], abs=1e-15)
         assert any(subject == "clip" for subject, _ in update["notes"]) == (clip == "0.05")
+
+
+def test_the_thread_that_trains_answers_in_the_language_of_who_asks(tmp_path):
+    def visitor(run, ask):
+        with speaking("zh_CN"):
+            ask["open"]()
+            return ask["run"]()["pictures"], ask["doctor"]()["text"]
+
+    pictures, said = watched(session(tmp_path, "digits", epochs=1, batch_size=700), visitor)
+    assert pictures == [("confusion", "混淆矩阵")]
+    assert re.search("[\u4e00-\u9fff]", said)
+
+
+def test_a_curve_goes_on_whichever_steps_it_is_told_of():
+    curve = Curve()
+    for step in range(1, 20_001, 2):
+        curve.add(step, 1.0)
+    assert len(curve) <= 2000
+    assert curve[-1][0] > 20_001 - 2 * 2 * curve.stride

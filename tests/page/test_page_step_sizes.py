@@ -59,3 +59,13 @@ def test_a_watched_run_has_both_curves(monkeypatch, tmp_path):
     for name in ("gradient norm", "update / weight"):
         assert len(curves[name]) > 1
         assert all(value > 0 for _, value in curves[name])
+
+
+def test_frozen_parameters_and_optimisers_that_take_turns_are_left_out(monkeypatch):
+    monkeypatch.setattr(step_sizes, "_EVERY", 0.0)
+    w, target = mg.tensor([3.0, 4.0], requires_grad=True), mg.tensor([1e6])
+    sizes = StepSizes([w, target], one_gradient=False)
+    sizes.after_step()
+    w.grad = mg.tensor([1.0, 1.0])
+    w.data, target.data = np.array([3.0, 4.5]), np.array([2e6])
+    assert sizes.after_step() == {"update / weight": 0.1}

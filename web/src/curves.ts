@@ -7,13 +7,19 @@ import { written } from "./numbers";
 
 const WIDTH = 300; // pixels
 
+export function colour(variable: string): string {
+  return getComputedStyle(document.documentElement).getPropertyValue(variable);
+}
+
+// Steps below, numbers as the page writes them on the left.
+export function axes(): uPlot.Axis[] {
+  const line = colour("--line"), axis = { stroke: colour("--quiet"), grid: { stroke: line, width: 1 }, ticks: { stroke: line } };
+  return [axis, { ...axis, size: 80, values: (_, ticks) => ticks.map((tick) => written(tick)) }];
+}
+
 export function curve(place: HTMLElement, width: number, data: uPlot.AlignedData): uPlot {
-  const style = getComputedStyle(document.documentElement);
-  const [text, line, accent] = ["--quiet", "--line", "--accent"].map((variable) => style.getPropertyValue(variable));
-  const axis = { stroke: text, grid: { stroke: line, width: 1 }, ticks: { stroke: line } };
   return new uPlot({
-    width, height: 140, scales: { x: { time: false } }, legend: { show: false },
-    axes: [axis, { ...axis, size: 80, values: (_, ticks) => ticks.map((tick) => written(tick)) }], series: [{}, { stroke: accent, width: 1.5 }],
+    width, height: 140, scales: { x: { time: false } }, legend: { show: false }, axes: axes(), series: [{}, { stroke: colour("--accent"), width: 1.5 }],
   }, data, place);
 }
 

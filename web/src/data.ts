@@ -83,6 +83,7 @@ export interface FlowTold {
 }
 export type Offer = [name: string, called: string];
 export interface Sample { step: number; headings: string[]; rows: string[][] }
+export interface Drawing { step: number; address: string }
 export interface Film {
   step: number; left: number; right: number; bottom: number; top: number; every: number; per_second: number; told: string;
   frames: { points: [number, number][]; width: number; colour: string }[][];

@@ -1,6 +1,6 @@
 // What a recipe offers to be looked at: pictures and films at the press of a button; samples of what the model writes after each
 // epoch, too.
-import type { Film, Offer, Run, Sample, Source } from "./data";
+import type { Drawing, Film, Offer, Run, Sample, Source } from "./data";
 import { announce, element } from "./dom";
 import { FilmView } from "./film";
 import { t } from "./language";
@@ -8,14 +8,14 @@ import { t } from "./language";
 export class Offers {
   readonly place = element("div", { id: "offers" });
   private buttons = element("div", { class: "history" });
+  private message = element("p", { class: "error" });
   private samples: (() => Promise<void>)[] = [];
   private film: FilmView | null = null;
   private epoch = -1;
-  private step = 0;
   private busy = false;
 
   constructor(readonly source: Source, run: Run, readonly button: (name: string, click: () => Promise<unknown>) => HTMLButtonElement) {
-    this.place.append(this.buttons);
+    this.place.append(this.buttons, this.message);
     for (const offer of run.pictures) this.add(t("Draw {0}", offer[1]), this.picture(offer));
     for (const offer of run.films) this.add(t("Play {0}", offer[1]), this.played(offer));
     for (const offer of run.samples) {
@@ -30,11 +30,14 @@ export class Offers {
 
   // Samples are renewed with each epoch.
   show(run: Run): void {
-    this.step = run.step;
     if (run.epoch === this.epoch || this.busy) return;
-    this.epoch = run.epoch;
     this.busy = true;
-    Promise.all(this.samples.map((write) => write())).catch(() => {}).finally(() => {
+    Promise.all(this.samples.map((write) => write())).then(() => {
+      this.epoch = run.epoch;
+      this.message.textContent = "";
+    }, (error: Error) => {
+      this.message.textContent = error.message;
+    }).finally(() => {
       this.busy = false;
     });
   }
@@ -52,8 +55,8 @@ export class Offers {
   private picture([name, called]: Offer): () => Promise<void> {
     const place = this.frame();
     return async () => {
-      const src = await this.source.tell<string>("picture", { name });
-      place.replaceChildren(element("img", { src, alt: t("{0} after step {1}", called, this.step) }));
+      const { step, address } = await this.source.tell<Drawing>("picture", { name });
+      place.replaceChildren(element("img", { src: address, alt: t("{0} after step {1}", called, step) }));
       place.hidden = false;
     };
   }

@@ -24,7 +24,7 @@ THE SOFTWARE.
 */
 // A training run: its curves as they grow, pause and single steps, and the graph of the very next step.
 import uPlot from "uplot";
-import { Curves } from "./curves";
+import { axes, colour, Curves } from "./curves";
 import type { Diagnosis, Run, Source } from "./data";
 import { diagnosis } from "./doctor";
 import { announce, byId, element } from "./dom";
@@ -137,14 +137,11 @@ export class RunView {
       return;
     }
     if (!run.losses.length) return;
-    const style = getComputedStyle(document.documentElement);
-    const [text, line, accent, other] = ["--quiet", "--line", "--accent", "--up"].map((name) => style.getPropertyValue(name));
-    const axis = { stroke: text, grid: { stroke: line, width: 1 }, ticks: { stroke: line } };
     this.plot = new uPlot({
-      width: Math.max(300, byId("run").clientWidth - 40), height: 300, scales: { x: { time: false } }, axes: [axis, { ...axis, size: 80, values: (_, marks) => marks.map((mark) => written(mark)) }],
+      width: Math.max(300, byId("run").clientWidth - 40), height: 300, scales: { x: { time: false } }, axes: axes(),
       series: [
-        { label: t("step") }, { label: t("loss, {0}", run.unit), stroke: accent, width: 1.5, spanGaps: true },
-        ...(beside ? [{ label: beside.changes, stroke: other, width: 1.5, spanGaps: true, dash: [6, 3] }] : []),
+        { label: t("step") }, { label: t("loss, {0}", run.unit), stroke: colour("--accent"), width: 1.5, spanGaps: true },
+        ...(beside ? [{ label: beside.changes, stroke: colour("--up"), width: 1.5, spanGaps: true, dash: [6, 3] }] : []),
       ],
     }, data, this.curve);
   }

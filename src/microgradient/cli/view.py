@@ -5,7 +5,6 @@ from __future__ import annotations
 import runpy
 import sys
 import traceback
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,12 +43,16 @@ def view(target: Path, arguments: tuple[str, ...], no_browser: bool, save: Path 
         serve(Exported(target), open_browser=not no_browser).wait()
         return
     found = _run(target) if target.is_dir() else _program(target, arguments)
+    if not isinstance(found, Session):
+        try:
+            found.open_step()
+        except ArgumentError:  # a step that has no graph: the page shows the curves
+            if save is not None:
+                raise
     if save is None:
         serve(found, open_browser=not no_browser).wait()
         return
-    session = found if isinstance(found, Session) else found.session
-    if session is None:
-        raise click.ClickException(f"The next step of the run in {target} differentiates nothing: it has no graph.")
+    session = found if isinstance(found, Session) else found.opened_session()
     save_html(session, save)
     click.echo(f"{save}: {save.stat().st_size / 1e3:,.0f} kB")
 
@@ -81,9 +84,4 @@ def _run(folder: Path) -> Run:
 
     saved = RunFolder.peek(folder)
     kind, make, source = find(saved.run.source)
-    found = PastRun(Rerun(Session.again(source, kind, make, saved), saved))
-    with suppress(
-        NotImplementedError, ArgumentError
-    ):  # a step without a loss to differentiate: the page shows the curves
-        found.open_step()
-    return found
+    return PastRun(Rerun(Session.again(source, kind, make, saved), saved))

@@ -36,6 +36,11 @@ class Part(NamedTuple):
     up: float = 0.0
     down: float = 0.0
 
+    @classmethod
+    def of(cls, number: float) -> Part:
+        """One contribution. NaN is counted among those that raise."""
+        return cls(0.0, number) if number < 0 else cls(number, 0.0)
+
     @property
     def net(self) -> float:
         """Their sum."""
@@ -117,11 +122,10 @@ def _part(upstream: Any, moved: Any) -> Part:
         pairs = zip(upstream, moved, strict=True)
         return added_up(_part(up, t) for up, t in pairs if up is not None and t is not None)
     if not np.ndim(upstream):
-        number = float(upstream) * float(moved)
-        return Part(number, 0.0) if not number < 0 else Part(0.0, number)
+        return Part.of(float(upstream) * float(moved))
     contributions = np.asarray(upstream, np.float64) * np.asarray(moved, np.float64)
     total = float(np.sum(contributions))
     if not np.isfinite(total):
-        return Part(total, 0.0)
+        return Part.of(total)
     up = float(np.sum(contributions, where=contributions > 0))
     return Part(up, float(np.sum(contributions, where=contributions < 0)))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import ArgumentTypeError
 from ..language import translate
 from ..scalar import Value
 from ..tape import Node
@@ -65,7 +66,8 @@ class Balance:
 class GradientFlow:
     """What `mg.gradient_flow` returns. Printing it shows what flows between the layers, from the loss on.
 
-    `symbol` and `total` are the derivative, `bands` what flows between two stations each, and `balances` has the account of each
+    `symbol` and `total` are the derivative, or the norm of several (`of_norm`), `bands` what flows between two stations each, and
+    `balances` has the account of each
     station: a layer, or operations between layers.
 
     >>> import microgradient as mg
@@ -76,8 +78,10 @@ class GradientFlow:
     ('∂L/∂a', 3.0, Part(up=4.0, down=-1.0))
     """
 
-    def __init__(self, symbol: str, total: float, balances: Sequence[Balance], bands: Sequence[Band]) -> None:
-        self.symbol, self.total = symbol, total
+    def __init__(
+        self, symbol: str, total: float, balances: Sequence[Balance], bands: Sequence[Band], of_norm: bool = False
+    ) -> None:
+        self.symbol, self.total, self.of_norm = symbol, total, of_norm
         self.balances, self.bands = tuple(balances), tuple(bands)
 
     def text(self) -> str:
@@ -121,6 +125,10 @@ def gradient_flow(
       w keeps it  +1000.0   -998.0 =    +2.0  ▲
     """
     if x is None:
+        if index is not None:
+            raise ArgumentTypeError(
+                "MG116", "`index` chooses an entry of a Tensor, and none is given: `mg.gradient_flow(w, (0, 1))`."
+            )
         return flow_to(sweep_of(of, user_variables()))
     asked = question(x, index, of)
     return flow_to(asked.sweep, asked.node, asked.place)
@@ -130,13 +138,13 @@ def flow_to(
     sweep: Sweep,
     node: Node | None = None,
     place: tuple[int, ...] | None = None,
-    shown: Sequence[Station] | None = None,
+    among: Sequence[Station] | None = None,
 ) -> GradientFlow:
-    """`gradient_flow` to the entry `place` of `node`, to all of it (None), or to all leaves, between the stations `shown`."""
+    """`gradient_flow` to the entry `place` of `node`, to all of it (None), or to all leaves, between the stations `among`."""
     symbol, total, direction = _direction(sweep, node, place)
-    shown = opened(stations(sweep)) if shown is None else shown
-    at = {member: station for station in shown for member in station.nodes}
-    source = Part(max(total, 0.0), min(total, 0.0)) if np.isfinite(total) else Part(total)
+    among = opened(stations(sweep)) if among is None else among
+    at = {member: station for station in among for member in station.nodes}
+    source = Part.of(total)
     inflow: dict[Station, Part] = {}
     outflow: dict[Station, Part] = {}
     ends: dict[Node, Part] = {sweep.root: source} if sweep.root in direction else {}
@@ -152,7 +160,7 @@ def flow_to(
             outflow[start] = outflow.get(start, Part()).plus(part)
             inflow[end] = inflow.get(end, Part()).plus(part)
     balances = []
-    for station in (station for station in shown if station in used):
+    for station in (station for station in among if station in used):
         own = {target: part for target, part in ends.items() if at[target] is station}
         begins = source if at[sweep.root] is station else Part()
         parts = inflow.get(station, Part()), begins, outflow.get(station, Part()), added_up(own.values())
@@ -161,7 +169,7 @@ def flow_to(
         Band(start, end, added_up(part for _, part in uses), sorted(uses, key=lambda each: -each[1].gross))
         for (start, end), uses in between.items()
     ]
-    return GradientFlow(symbol, total, balances, bands)
+    return GradientFlow(symbol, total, balances, bands, of_norm=node is None or place is None)
 
 
 def _direction(sweep: Sweep, node: Node | None, place: tuple[int, ...] | None) -> tuple[str, float, dict[Node, Any]]:
@@ -187,7 +195,7 @@ def _direction(sweep: Sweep, node: Node | None, place: tuple[int, ...] | None) -
 
 def _lines(found: GradientFlow) -> list[Line]:
     lines: list[Line] = [[(f"{found.symbol} = ", "bold"), (number(found.total), "bold yellow")]]
-    if found.symbol.startswith("‖"):
+    if found.of_norm:
         lines[0].append((f"     {translate('parts along the gradient: they add up to its norm')}", "dim"))
     parts = [(f"{band.start.name} → {band.end.name}", band.part) for band in found.bands]
     kept = [balance for balance in reversed(found.balances) if balance.ends]

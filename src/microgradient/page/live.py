@@ -23,7 +23,7 @@ from ..explain.doctor.diagnosis import Diagnosis
 from ..explain.doctor.snapshot import left_as_it_was
 from ..explain.sweep import sweep_of
 from ..explain.trace import trace
-from ..language import translate
+from ..language import language, speaking, translate
 from ..native.runtime import blas
 from ..nn import Module
 from ..tape import no_grad
@@ -32,7 +32,7 @@ from ..train.checkup import diagnosed, examinable
 from ..train.offers import Film, Texts
 from ..train.pictures import drawn
 from ..train.progress import Progress
-from ..train.recipe import Recipe
+from ..train.recipe import NextStep, Recipe
 from ..train.run_folder import RunFolder, run_options
 from .beside import Beside
 from .session import Answers, Session, of_graph
@@ -47,10 +47,12 @@ class Curve(list[tuple[int, float]]):
     """Points of a curve by step; where there are too many, every second one is dropped."""
 
     stride = 1
+    told = 0  # points
 
     def add(self, step: int, value: float) -> None:
         """One point more."""
-        if step % self.stride == 0:
+        self.told += 1
+        if self.told % self.stride == 0:
             self.append((step, value))
         if len(self) > _POINTS:
             self[:] = self[1::2]
@@ -66,7 +68,8 @@ class Run:
         self.opened = 0  # graphs so far
         self.part = ""  # what of the step the graph is of, where it isn't all
         self.losses = Curve()
-        self.sizes = StepSizes(recipe.model.parameters())
+        self.optimizers = getattr(optimizer, "optimizers", [optimizer])
+        self.sizes = StepSizes(recipe.model.parameters(), one_gradient=len(self.optimizers) == 1)
         self.measured: dict[str, Curve] = {}  # of the steps and what the recipe tells besides
         self.paused = self.finished = False
         self.single = False  # one step more, then pause again
@@ -84,7 +87,7 @@ class Run:
             "picture": lambda words: self._ask(lambda: self._picture(str(words.get("name", "")))),
             "sample": lambda words: _table(*self._ask(lambda: self._sample(str(words.get("name", ""))))),
             "film": lambda words: _moving(*self._ask(lambda: self._film(words))),
-            **of_graph(self._opened),
+            **of_graph(self.opened_session),
         }
 
     def progress(self, make: Callable[..., Progress]) -> Callable[..., Progress]:
@@ -126,13 +129,12 @@ class Run:
         """Take the next step under a trace, with its own examples and random draws, undo it, and show its graph."""
         recipe, (epoch, examples) = self.recipe, self._next_examples()
         state = deepcopy(recipe.extra_state())
-        optimizers = getattr(self.optimizer, "optimizers", [self.optimizer])
-        with left_as_it_was(recipe.model, *optimizers), blas.one_thread(), np.errstate(all="ignore"):
+        with left_as_it_was(recipe.model, *self.optimizers), blas.one_thread(), np.errstate(all="ignore"):
             try:
                 recipe.model.train()
                 self.optimizer.zero_grad()
                 recipe.set_learning_rate(self.optimizer, recipe.learning_rate(epoch))
-                step = recipe.next_step(self.optimizer, examples, self.folder.run.position.step + 1)
+                step = self._next_step(examples)
                 with trace(recipe.model if isinstance(recipe.model, Module) else None):
                     loss = step.take()
                 self.session = Session(sweep_of(loss, {"model": recipe.model, "loss": loss}))
@@ -141,6 +143,14 @@ class Run:
         self.part = step.part
         self.opened += 1
         return self.opened
+
+    def _next_step(self, examples: Any) -> NextStep:
+        try:
+            return self.recipe.next_step(self.optimizer, examples, self.folder.run.position.step + 1)
+        except NotImplementedError:
+            raise ArgumentError(
+                "MG188", f"A step of {self.recipe.name} is not one loss over examples: it has no single graph."
+            ) from None
 
     def diagnosis(self) -> Diagnosis:
         """What `mg.doctor` finds on the batch of the next step."""
@@ -188,16 +198,14 @@ class Run:
             "past": None,  # of a run that is over, `past.PastRun`
             "shown": translate(self.part),
             "curves": self._curves(metrics),
-            "pictures": [(name, name) for name in self.recipe.pictures()]
-            if importlib.util.find_spec("matplotlib")
-            else [],
+            "pictures": _named(self.recipe.pictures()) if importlib.util.find_spec("matplotlib") else [],
             "samples": _named(self.recipe.samples()),
             "films": _named(self.recipe.films()),
         }
 
     def _curves(self, metrics: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """What else there is to follow: from step to step, and the held-out numbers of each epoch, but for those of baselines."""
-        found: dict[str, list[tuple[int, Any]]] = {name: list(curve) for name, curve in self.measured.items()}
+        found: dict[str, list[tuple[int, Any]]] = {name: list(curve) for name, curve in [*self.measured.items()]}
         for key in metrics[0] if metrics else ():
             if key not in _OTHER_COLUMNS and not key.startswith("baseline"):
                 found[key.replace("_", " ")] = [(line["step"], line.get(key)) for line in metrics]
@@ -220,13 +228,19 @@ class Run:
         return True
 
     def _ask(self, question: Callable[[], Any]) -> Any:
-        """The answer of the thread that trains, which gives it between two steps."""
+        """The answer of the thread that trains, which gives it between two steps, in the language of this thread."""
         answer: Future[Any] = Future()
+        spoken = language()
+
+        def asked() -> Any:
+            with speaking(spoken):
+                return question()
+
         with self.changed:
             if self.finished:
-                _serve(question, answer)
+                _serve(asked, answer)
             else:
-                self.wanted.append((question, answer))
+                self.wanted.append((asked, answer))
                 self.changed.notify_all()
         try:
             return answer.result(_PATIENCE)
@@ -234,12 +248,9 @@ class Run:
             raise ArgumentError(
                 "MG188", f"The step that is going on has taken longer than {_PATIENCE:.0f} s."
             ) from None
-        except NotImplementedError:
-            raise ArgumentError(
-                "MG188", f"A step of {self.recipe.name} is not one loss over examples: it has no single graph."
-            ) from None
 
-    def _opened(self) -> Session:
+    def opened_session(self) -> Session:
+        """The graph that is open. Raises ArgumentError (MG188) where none is."""
         if self.session is None:
             raise ArgumentError("MG188", "No step has been opened yet: pause the run and open one.")
         return self.session
@@ -252,12 +263,13 @@ class Run:
             finding["options"] = advised(self.recipe, finding["options"])
         return {**told, "text": found.text()}
 
-    def _picture(self, name: str) -> str:
-        """What the recipe draws of its model now, as the address of a PNG."""
+    def _picture(self, name: str) -> dict[str, Any]:
+        """After how many steps, and what the recipe draws of its model then, as the address of a PNG."""
         draw = self._offered(self.recipe.pictures(), name)
         with self._looking():
             content = drawn(draw, "png", (6, 4.5))
-        return f"data:image/png;base64,{base64.b64encode(content).decode()}"
+        address = f"data:image/png;base64,{base64.b64encode(content).decode()}"
+        return {"step": self.folder.run.position.step, "address": address}
 
     def _sample(self, name: str) -> tuple[int, Texts]:
         """After how many steps, and what is written."""
@@ -285,7 +297,7 @@ class Run:
 
 def _named(offers: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What is offered, by its name and by what it is called in the language that is spoken."""
-    return [(name, translate(name)) for name in offers]
+    return [(name, translate(name.replace("_", " "))) for name in offers]
 
 
 def _table(step: int, texts: Texts) -> dict[str, Any]:

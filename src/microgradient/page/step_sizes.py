@@ -9,17 +9,20 @@ from typing import Any
 
 import numpy as np
 
+from ..train.recipe import trained
+
 _EVERY = 0.2  # seconds between two readings: each reads all weights
 
 
 class StepSizes:
-    """‖g‖, the gradient that the optimiser was given last, clipped where the run clips it, and ‖Δw‖ / ‖w‖ of its step.
+    """‖g‖, the gradient that the optimiser was given last, clipped where the run clips it, and ‖Δw‖ / ‖w‖ of the step.
 
-    Both are over all parameters together. Nothing is changed by reading them.
+    Both are over all parameters that are trained. Nothing is changed by reading them. Where several optimisers take turns there
+    is not `one_gradient` that a step followed, and none is told.
     """
 
-    def __init__(self, parameters: Iterable[Any]) -> None:
-        self.parameters = list(parameters)
+    def __init__(self, parameters: Iterable[Any], one_gradient: bool = True) -> None:
+        self.parameters, self.one_gradient = trained(parameters), one_gradient
         self.before: list[Any] | None = None  # the weights after the step before
         self.read = -math.inf  # when
 
@@ -31,7 +34,7 @@ class StepSizes:
                 self.before = [np.array(p.data) for p in self.parameters]
             return {}
         self.read = time.monotonic()
-        gradients = [g for p in self.parameters if (g := p.grad) is not None]
+        gradients = [g for p in self.parameters if (g := p.grad) is not None] if self.one_gradient else []
         moved = _norm(p.data - old for p, old in zip(self.parameters, before, strict=True))
         found = {"gradient norm": _norm(np.asarray(g) for g in gradients)} if gradients else {}
         size = _norm(before)

@@ -28,6 +28,7 @@ class ContinuousAgent(OffPolicyAgent):
     """
 
     loss_of: ClassVar[str] = "MSE"
+    descent: ClassVar[str] = "the critics' descent on the first minibatch; the actor's is left out"
     discrete: ClassVar[bool | None] = False
     of_critic: optim.Optimizer
 

@@ -34,6 +34,9 @@ class Agent:
 
     name: ClassVar[str]
     loss_of: ClassVar[str]  # what `iterate` gives
+    descent: ClassVar[str] = (
+        ""  # what `next_descent` gives of an update, where it isn't all that is done on a minibatch
+    )
     discrete: ClassVar[bool | None] = None  # which actions it is for; None: both
     networks: ClassVar[Callable[..., nn.Module]]
     """What it trains, as one module made from `Spaces` and, by name, its architecture. Its method `act` gives, for observations,

@@ -134,6 +134,8 @@ class ControlRecipe(Recipe):
 
     def next_step(self, optimizer: Any, examples: NDArray[np.int64], number: int) -> NextStep:
         take, count = self.agent.next_descent()
+        if self.agent.descent:
+            return NextStep(take, self.agent.descent)
         return NextStep(take, f"the first of {count:,} minibatches" if count > 1 else "")
 
     def extra_state(self) -> dict[str, Any]:

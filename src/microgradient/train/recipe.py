@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, NamedTuple
 
@@ -55,6 +55,11 @@ class NextStep(NamedTuple):
 
     take: Callable[[], Any]
     part: str = ""
+
+
+def trained(parameters: Iterable[Any]) -> list[Any]:
+    """Those that learn: the others are frozen, such as the targets of reinforcement learning."""
+    return [p for p in parameters if getattr(p, "requires_grad", True)]
 
 
 class Recipe:

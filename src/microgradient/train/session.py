@@ -25,7 +25,7 @@ from .loop import evaluate, save, train, use_best
 from .options import Options, flag
 from .pictures import save_pictures
 from .progress import Progress, show_progress
-from .recipe import Metric, Recipe, check_options
+from .recipe import Metric, Recipe, check_options, trained
 from .run_folder import (
     METRICS,
     MODEL,
@@ -151,8 +151,7 @@ class Session:
         recipe, options, position = self.recipe, self.recipe.options, self.folder.run.position
         for line in recipe.description():
             say(line)
-        trained = [p for p in recipe.model.parameters() if getattr(p, "requires_grad", True)]
-        count = sum(int(np.size(parameter.data)) for parameter in trained)
+        count = sum(int(np.size(parameter.data)) for parameter in trained(recipe.model.parameters()))
         length = f"{_counted(options.epochs, 'epoch')} of {_counted(recipe.steps_per_epoch, 'step')}"
         say(translate(f"model {options.model} with {count:,} parameters; {options.optimizer}, learning rate {options.lr:g}, "
                       f"{length}, seed {options.seed}", options.model, options.optimizer))  # fmt: skip

@@ -50,7 +50,7 @@ def _bad_parameter(case: Case) -> Finding | None:
                 "NaN", name,
                 f"{count:,} of {p.raw.size:,} entries of `{name}` are not finite; everything computed from them is a victim.",
                 "An earlier step overflowed, or its gradient was not finite.",
-                "Go back to the last weights that are finite, with a smaller learning rate and clipped gradients.",
+                "Go back to the last weights that are finite, and clip the gradients.",
                 "nn.utils.clip_grad_norm_(model.parameters(), 1.0)  # before optimizer.step()",
                 {"entries": float(count)}, {"clip": "1.0"},
             )  # fmt: skip
