@@ -67,8 +67,7 @@ class GradientFlow:
     """What `mg.gradient_flow` returns. Printing it shows what flows between the layers, from the loss on.
 
     `symbol` and `total` are the derivative, or the norm of several (`of_norm`), `bands` what flows between two stations each, and
-    `balances` has the account of each
-    station: a layer, or operations between layers.
+    `balances` has the account of each station: a layer, or operations between layers.
 
     >>> import microgradient as mg
     >>> a = mg.Value(2.0, label="a")
