@@ -266,3 +266,16 @@ def test_an_index_needs_a_tensor():
     x = mg.tensor([0.0, 1.0], requires_grad=True)
     with pytest.raises(ArgumentTypeError, match="none is given"):
         mg.gradient_flow(index=0, of=mg.sum(x))
+
+
+def test_an_entry_that_is_finite_flows_beside_one_that_is_not():
+    x = mg.tensor([1.0, 0.0, 4.0], requires_grad=True)
+    flow = mg.gradient_flow(x, 0, of=mg.sum(mg.sqrt(x)))
+    assert flow.total == 0.5
+    assert all(band.part == Part(0.5, 0.0) for band in flow.bands)
+
+
+@pytest.mark.parametrize("of", ["y", 3.0, nn.Linear(2, 2)])
+def test_of_is_a_number_of_ours(of):
+    with pytest.raises(ArgumentTypeError, match="`of` is a Value or a Tensor, not"):
+        mg.gradient_flow(mg.tensor([1.0], requires_grad=True), of=of)

@@ -216,3 +216,30 @@ def test_view_takes_it():
     assert page.session.sweep.batch.count == N
     page.close()
     assert sweep_of(loss, {}).named is None  # it holds for this page alone
+
+
+@pytest.mark.parametrize("axis", [1.0, "0", None, (0,), True])
+def test_the_axis_is_an_integer(axis):
+    x, w = normal(N, 3), mg.tensor(np.ones((3, 1)), requires_grad=True)
+    with mg.trace():
+        loss = mg.sum((x @ w) ** 2)
+    with pytest.raises(ArgumentTypeError, match="`axis` is an integer, not"):
+        mg.why(w, (0, 0), of=loss).examples(batch=x, axis=axis)
+
+
+def test_a_view_of_what_entered_is_not_it():
+    x, w = normal(N, 3), mg.tensor(np.ones((3, 1)), requires_grad=True)
+    with mg.trace():
+        loss = mg.sum((x @ w) ** 2)
+    with pytest.raises(GradientError, match="name the very tensors"):
+        mg.why(w, (0, 0), of=loss).examples(batch=x[:2])
+
+
+def test_an_entry_that_is_finite_beside_one_that_is_not():
+    w = mg.tensor([1.0, 1.0], requires_grad=True)
+    x = mg.tensor([[np.inf, 1.0], [1.0, 2.0]])
+    with mg.trace():
+        loss = mg.sum(x * w)
+    found = mg.why(w, 1, of=loss).examples(batch=x)
+    assert (found.gradient, found.rest) == (3.0, 0.0)
+    assert found.contributions.tolist() == [1.0, 2.0]

@@ -418,3 +418,21 @@ def test_the_search_for_names_is_not_led_astray():
     b = mg.sum(awkward.big[3] * 2.0)
     assert mg.why(awkward.big[3], 0, of=b).name == "awkward.big[3][0]"
     assert len(rows) + len(many) == 33_000
+
+
+def test_a_trace_exports_its_own_graph_and_no_other():
+    with mg.trace() as first:
+        a = leaf(2)
+        loss = mg.sum(a * a)
+        loss.backward()
+    with mg.trace() as second:
+        b = leaf(3)
+        other = mg.sum(b * b * b)
+        other.backward()
+    assert {node["name"] for node in json.loads(second.to_json())["nodes"]} >= {"b", "other"}
+    assert {node["name"] for node in json.loads(first.to_json(of=loss))["nodes"]} >= {"a", "loss"}
+    with mg.trace() as empty:
+        pass
+    for trace, of in ((first, None), (empty, None), (second, loss)):
+        with pytest.raises(GradientError, match="not computed under this trace"):
+            trace.to_json(of=of)

@@ -410,3 +410,12 @@ def test_an_account_of_several_sentences_within_one_is_translated_sentence_by_se
         told = translate(said)
     assert not re.search(r"[a-z]{3,} [a-z]{2,}", re.sub(r"`[^`]*`", "", told))
     assert told.count("。") == len(re.findall(r"[a-z0-9]\.( |$)", said))  # a full stop each
+
+
+def test_paths_stay_as_they_are_where_they_are_words_or_signs_or_have_spaces():
+    with speaking("zh_CN"):
+        for path in ("loss", ".", "1 epoch", "nothing"):
+            assert translate(f"There is no run to resume in {path}: it has no run.json.").startswith(
+                f"{path} 中没有"
+            ), path
+        assert translate("There is no run to resume in 甲 乙: it has no run.json.").startswith("甲 乙中没有")

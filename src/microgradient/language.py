@@ -26,6 +26,7 @@ _LONGEST = 2000  # characters of a text that is looked up
 _BETWEEN = re.compile(r"(?<=[.?]) (?=[A-Z`])")  # two sentences
 _chosen: ContextVar[str | None] = ContextVar("language", default=None)
 _BETWEEN_CHINESE = re.compile(r"(?<=[一-鿿，。；：）]) (?=[一-鿿（])")  # a space
+_SPACE = "\ue000"  # a space of a name, which stays also between Chinese characters
 _VAGUE = 20  # characters: what says less and ends with a hole is part of a sentence
 _VARIABLES = ("MICROGRADIENT_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
 
@@ -76,7 +77,7 @@ def translate(text: str, *names: str) -> str:
     """
     if (to := language()) == "en" or len(text) > _LONGEST:
         return text
-    return _BETWEEN_CHINESE.sub("", _translated(text, to, names))
+    return _BETWEEN_CHINESE.sub("", _translated(text, to, names)).replace(_SPACE, " ")
 
 
 def listed(parts: Iterable[str]) -> str:
@@ -110,13 +111,14 @@ def _wide(to: str) -> frozenset[str]:
 
 
 class _Entry(NamedTuple):
-    """A sentence with holes: how much it says, what it starts with, the pattern of what was made from it, which holes are code,
-    which lie within a sentence, the translation. `vague`: it says little and may end anyhow, so it is no whole sentence."""
+    """A sentence with holes: how much it says, what it starts with, the pattern of what was made from it, which holes stay as
+    they are (in backticks, or `{0!s}` in the translation), which lie within a sentence, the translation. `vague`: it says
+    little and may end anyhow, so it is no whole sentence."""
 
     size: int
     start: str
     pattern: re.Pattern[str]
-    code: frozenset[int]
+    verbatim: frozenset[int]
     within: frozenset[int]
     translation: str
     vague: bool
@@ -129,9 +131,12 @@ class _Match(NamedTuple):
     holes: tuple[str, ...]
 
     def translation(self, to: str, names: Sequence[str]) -> str:
-        """The translation with what filled the holes, also translated, but for code and `names`."""
-        code = self.entry.code
-        filled = (hole if k in code or hole in names else _filling(hole, to) for k, hole in enumerate(self.holes))
+        """The translation with what filled the holes, also translated, but for what stays as it is and `names`."""
+        verbatim = self.entry.verbatim
+        filled = (
+            hole.replace(" ", _SPACE) if k in verbatim or hole in names else _filling(hole, to)
+            for k, hole in enumerate(self.holes)
+        )
         return self.entry.translation.format(*filled)
 
 
@@ -208,7 +213,9 @@ def _catalogue(to: str, name: str) -> tuple[dict[str, _Entry], list[_Entry]]:
         pieces = [(literal, hole) for literal, hole, *_ in Formatter().parse(english)]
         size = sum(len(literal) for literal, _ in pieces)
         vague = size < _VAGUE and pieces[-1][1] is not None
-        entry = _Entry(size, pieces[0][0], pattern(english), _code(english), _within(pieces), translation, vague)
+        entry = _Entry(
+            size, pieces[0][0], pattern(english), _verbatim(english, translation), _within(pieces), translation, vague
+        )
         if len(pieces) == 1 and "{" not in english.replace("{{", ""):
             exact[pieces[0][0]] = entry
         else:
@@ -237,9 +244,9 @@ def _within(pieces: Sequence[tuple[str, str | None]]) -> frozenset[int]:
     return frozenset(found)
 
 
-def _code(english: str) -> frozenset[int]:
-    """The holes that stand in backticks."""
-    found, open_ = set(), False
+def _verbatim(english: str, translation: str) -> frozenset[int]:
+    """The holes that stand in backticks, and those that the translation takes as they are, `{0!s}`: paths and other names."""
+    found, open_ = {int(hole) for _, hole, _, kept in Formatter().parse(translation) if hole and kept == "s"}, False
     for literal, hole, *_ in Formatter().parse(english):
         open_ ^= literal.count("`") % 2 == 1
         if hole is not None and open_:

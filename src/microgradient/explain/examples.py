@@ -199,7 +199,7 @@ def by_example(
         raise GradientError(
             "MG118", f"No result that {sweep.names[node]} enters is known to have a row for each example."
         )
-    total = float(np.sum(gradient * direction))
+    total = float(np.sum(gradient * direction)) if place is None else float(gradient[place])
     entry = f"[{', '.join(map(str, place))}]" if place else ""
     symbol = f"∂{sweep.names[sweep.root]}/∂{sweep.names.get(node, 'x')}{entry}"
     labels = batch.labels

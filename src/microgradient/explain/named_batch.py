@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,7 +21,10 @@ Named = tuple[tuple[tuple[Node | None, Any], ...], int]
 
 
 def named(batch: Any, axis: int) -> Named:
-    """Raises ArgumentTypeError (MG116) for what is no tensor, ShapeError (MG160) where these have not the same examples."""
+    """Raises ArgumentTypeError (MG116) for what is no tensor or no axis, ShapeError (MG160) where numbers of examples differ."""
+    if isinstance(axis, bool) or not hasattr(axis, "__index__"):
+        raise ArgumentTypeError("MG116", f"`axis` is an integer, not {type(axis).__name__}.")
+    axis = operator.index(axis)
     parts = batch if isinstance(batch, tuple | list) else (batch,)
     found = []
     for part in parts:
@@ -121,10 +125,11 @@ class NamedBatch:
         for _, data, turned in self.turned if isinstance(arg, np.ndarray) else ():
             if not np.may_share_memory(arg, data):
                 continue
-            first, offset = _address(data), _address(arg) - _address(data)
+            (begin, end), (low, high) = map(np.lib.array_utils.byte_bounds, (data, arg))
+            offset = _address(arg) - _address(data)
             if (offset, arg.shape, arg.strides) == (0, data.shape, data.strides):
                 return turned
-            if data.flags.c_contiguous and arg.dtype == data.dtype and first <= _address(arg) < first + data.nbytes:
+            if data.flags.c_contiguous and arg.dtype == data.dtype and begin <= low and high <= end:
                 return np.ndarray(arg.shape, arg.dtype, np.ascontiguousarray(turned).data, offset, arg.strides)
         return None
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..array_world import ARRAY
-from ..errors import GradientError, format_location
+from ..errors import ArgumentTypeError, GradientError, format_location
 from ..primitives import TABLE, Primitive
 from ..scalar import Value
 from ..tape import PICK, Node, Spent, _operands, backward, last_backward, topological
@@ -166,6 +166,8 @@ def tangent(node: Node, i: int, t: Any) -> Any:
     y, args = _operands(node, node.saved, None)
     with np.errstate(all="ignore"):
         moved = node.op.jvp(ARRAY, incoming, y, args, node.params)
+        if node.op.kind == "pointwise" and not np.all(np.isfinite(moved)):
+            moved = np.where(np.broadcast_to(np.asarray(t) == 0, np.shape(moved)), 0, moved)  # also where 0 × ∞ is NaN
     if node.shape is None or (node.shape == () and np.ndim(moved) == 0):
         return moved
     return np.broadcast_to(np.asarray(moved), node.shape)
@@ -190,9 +192,15 @@ def _restore(order: Sequence[Node], recording: Recording) -> None:
 
 def root_node(of: Any) -> Node:
     """The node of what is being differentiated: `of`, or what was differentiated last. It has to be one number."""
+    if not isinstance(of, Tensor | Node | None):
+        raise ArgumentTypeError("MG116", f"`of` is a Value or a Tensor, not {type(of).__name__}.")
     root = last_backward() if of is None else of.node if isinstance(of, Tensor) else of
     if root is None and isinstance(of, Tensor):
-        raise GradientError("MG102", "`of` is not connected to any tensor that requires a gradient.")
+        raise GradientError(
+            "MG102",
+            "`of` is not connected to any tensor that requires a gradient. What a compiled function returned has no graph: call "
+            "the function itself under `with mg.trace():`.",
+        )
     if not isinstance(root, Node):
         raise _nothing_differentiated()
     if int(np.prod(root.shape)) != 1:

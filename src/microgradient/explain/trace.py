@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import ArgumentTypeError, GradientError
 from ..operators import wrap
 from ..scalar import Value
-from ..tape import Node
+from ..tape import Node, last_backward
 from ..tensor import Tensor
 from .evaluation import evaluation_trace
 from .export import export
@@ -62,19 +62,33 @@ class Trace(Recording):
         return found
 
     def to_json(self, of: Value | Tensor | None = None) -> str:
-        """The graph of `of` (what was differentiated last) as JSON text; its structure is described in `explain.export`."""
-        return json.dumps(export(sweep_of(of, user_variables())), ensure_ascii=False, default=str)
+        """The graph of `of` (what was differentiated last) as JSON text; its structure is described in `explain.export`.
+
+        Raises GradientError (MG118) if that was not computed under this trace.
+        """
+        return json.dumps(export(self._sweep(of)), ensure_ascii=False, default=str)
 
     def save_html(self, path: str | PathLike[str], of: Value | Tensor | None = None) -> None:
         """Write the page of `mg.view` as one file that needs neither Python nor a network: it steps and explains, as far as
         there is room in it. It replaces a file at `path`.
 
-        Raises DataError (MG186) if it can't be written.
+        Shown is `of`, or what was differentiated last. Raises GradientError (MG118) if that was not computed under this trace,
+        DataError (MG186) if the file can't be written.
         """
         from ..page.session import Session
         from ..page.snapshot import save_html
 
-        save_html(Session(sweep_of(of, user_variables())), path)
+        save_html(Session(self._sweep(of)), path)
+
+    def _sweep(self, of: Value | Tensor | None) -> Sweep:
+        last = last_backward() if of is None else of
+        if not isinstance(last, Value) and root_node(last) not in self.steps:
+            which = "What was differentiated last" if of is None else "`of`"
+            raise GradientError(
+                "MG118",
+                f"{which} was not computed under this trace: name a loss that was, `of=loss`, or use its own trace.",
+            )
+        return sweep_of(of, user_variables())
 
     def __repr__(self) -> str:
         where = {step.where for step in self.steps.values()}
