@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import GradientError
+from ..errors import ArgumentTypeError, GradientError
 from ..language import translate
 from . import derivation
 from .differences import Check
@@ -127,12 +127,13 @@ class Why:
         """How many paths there are, those left out included."""
         return len(self.edges) + self.more[0]
 
-    def examples(self, batch: Any = None, axis: int = 0) -> Examples:
+    def examples(self, batch: Any = None, axis: int | None = None) -> Examples:
         """What each example of the batch contributed to this gradient, the largest first.
 
         The batch is what an nn.Module was called with. Of any other program say what it is: `batch` is a tensor that entered the
-        computation, or several, such as inputs and targets, and `axis` the one of theirs that counts the examples. Which axis of
-        a result does is found by computing it once more with the examples in another order: the one that is permuted alike.
+        computation, or several, such as inputs and targets, and `axis` the one of theirs that counts the examples (0 if none).
+        Which axis of a result does is found by computing it once more with the examples in another order: the one that is
+        permuted alike.
 
         >>> import microgradient as mg
         >>> from microgradient import nn
@@ -156,7 +157,11 @@ class Why:
         """
         if self.by_example is None:
             raise GradientError("MG117", "This explanation was made by hand: its examples are not known.")
-        return self.by_example(batch, axis)
+        if batch is None and axis is not None:
+            raise ArgumentTypeError(
+                "MG116", "`axis` is that of `batch`: name the batch, too, `.examples(batch=x, axis=1)`."
+            )
+        return self.by_example(batch, 0 if axis is None else axis)
 
     def latex(self) -> str:
         r"""The derivation as a LaTeX `aligned` block: in symbols, in numbers, the result."""

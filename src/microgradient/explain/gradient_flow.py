@@ -189,7 +189,8 @@ def _direction(sweep: Sweep, node: Node | None, place: tuple[int, ...] | None) -
         symbol = f"‖∇{of}‖"
     gradients = {target: sweep.adjoints[target] for target in targets if target in sweep.adjoints}
     length = norm(tuple(gradients.values()))
-    return symbol, length, {target: np.asarray(g) / (length or 1.0) for target, g in gradients.items()}
+    with np.errstate(all="ignore"):
+        return symbol, length, {target: np.asarray(g) / (length or 1.0) for target, g in gradients.items()}
 
 
 def _lines(found: GradientFlow) -> list[Line]:

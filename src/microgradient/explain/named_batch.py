@@ -32,6 +32,8 @@ def named(batch: Any, axis: int) -> Named:
         if not isinstance(data, np.ndarray):
             raise ArgumentTypeError("MG116", f"`batch` is a tensor, or several in a tuple, not {type(part).__name__}.")
         found.append((part.node if isinstance(part, Tensor) else None, data))
+    if not found:
+        raise ArgumentTypeError("MG116", "`batch` names no tensor.")
     counts = {data.shape[axis] if -data.ndim <= axis < data.ndim else 0 for _, data in found}
     if len(counts) != 1 or max(counts) < 2:
         shapes = ", ".join(str(data.shape) for _, data in found)

@@ -23,6 +23,8 @@ def write_atomically(path: Path, content: bytes) -> None:
 
     Raises `DataError` (MG186), with the system's reason, if it can't be written; the old file then stands.
     """
+    if path.is_dir():
+        raise DataError("MG186", f"{path} is a folder: name a file.")
     write_all_atomically(path.parent, {path.name: content})
 
 

@@ -257,8 +257,11 @@ def check_options(options: Options, recipe: type[Recipe]) -> None:
         word = getattr(options, name)
         if word is not None and word not in choices:
             close = difflib.get_close_matches(str(word), choices, 1)
-            hint = f"did you mean {close[0]}?" if close else f"choose from {', '.join(choices)}."
-            raise ArgumentError("MG188", f"{recipe.name} has no {flag(name)} {word!r}: {hint}")
+            if close:
+                raise ArgumentError("MG188", f"{recipe.name} has no {flag(name)} {word!r}: did you mean {close[0]}?")
+            raise ArgumentError(
+                "MG188", f"{recipe.name} has no {flag(name)} {word!r}: choose from {', '.join(choices)}."
+            )
 
 
 def _positive(text: str) -> bool:
