@@ -233,3 +233,13 @@ def test_a_curve_goes_on_whichever_steps_it_is_told_of():
         curve.add(step, 1.0)
     assert len(curve) <= 2000
     assert curve[-1][0] > 20_001 - 2 * 2 * curve.stride
+
+
+def test_the_weights_of_a_scalar_network_have_their_names(tmp_path):
+    def visitor(run, ask):
+        ask["open"]()
+        return {node["name"] for node in ask["graph"]()["nodes"]}
+
+    made = session(tmp_path, "moons", epochs=1)
+    names = watched(made, visitor)
+    assert names >= {name for name, _ in made.recipe.model.named_parameters()}

@@ -26,6 +26,7 @@ from ..explain.trace import trace
 from ..language import language, speaking, translate
 from ..native.runtime import blas
 from ..nn import Module
+from ..scalar import Value
 from ..tape import no_grad
 from ..train.advice import advised
 from ..train.checkup import diagnosed, examinable
@@ -134,6 +135,7 @@ class Run:
                 recipe.model.train()
                 self.optimizer.zero_grad()
                 recipe.set_learning_rate(self.optimizer, recipe.learning_rate(epoch))
+                _label(recipe.model)
                 step = self._next_step(examples)
                 with trace(recipe.model if isinstance(recipe.model, Module) else None):
                     loss = step.take()
@@ -293,6 +295,13 @@ class Run:
         with left_as_it_was(self.recipe.model), no_grad(), blas.one_thread(), np.errstate(all="ignore"):
             self.recipe.model.eval()
             yield
+
+
+def _label(model: Any) -> None:
+    """Values have their names with them: those of a model that is no nn.Module are found in no other way."""
+    for name, parameter in model.named_parameters():
+        if isinstance(parameter, Value) and not parameter.label:
+            parameter.label = name
 
 
 def _named(offers: Mapping[str, Any]) -> list[tuple[str, str]]:
