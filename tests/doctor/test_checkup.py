@@ -1,5 +1,7 @@
 """`microgradient train` asks the doctor at the start, and when a loss is no longer finite."""
 
+import re
+
 import pytest
 
 from microgradient.train import session
@@ -36,3 +38,13 @@ def test_a_loss_that_does_not_fall_is_examined(run):
 def test_recipes_without_batches_of_examples_are_not(run):
     code, out, _ = run("train", "gridworld", "--epochs", 1)
     assert (code, "doctor" in out) == (0, False)
+
+
+def test_what_was_found_at_the_start_is_the_cause_of_what_came_after(run):
+    code, out, error = run("train", "depth", "--model", "large", "--epochs", 1)
+    assert code != 0
+    assert "MG170" in error
+    commands = re.findall("to train again with this change: (.*)", out)
+    assert len(commands) == 2
+    assert commands[0] == commands[1]
+    assert "--model he" in commands[0]

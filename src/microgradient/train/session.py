@@ -6,7 +6,7 @@ import hashlib
 import json
 import platform
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import fields, replace
 from pathlib import Path
@@ -165,12 +165,11 @@ class Session:
                     else "from here on not compiled, unlike before: the numbers are the same to rounding"
                 )
             )
-        if examine and not position.step:
-            self._tell_doctor(say, steps=False)
+        found = self._tell_doctor(say, steps=False) if examine and not position.step else []
         try:
             metrics = train(recipe, self.folder, self.optimizer, show)
         except NonFiniteError:
-            self._tell_doctor(say, steps=True)
+            self._tell_doctor(say, steps=True, known=found)
             raise
         losses = [line["train_loss"] for line in self.folder.metrics()]
         if examine and len(losses) > 1 and not losses[-1] < losses[0]:
@@ -179,15 +178,18 @@ class Session:
                     f"The training loss has not fallen: {losses[0]:.4g} in the first epoch, {losses[-1]:.4g} in the last."
                 )
             )
-            self._tell_doctor(say, steps=True)
+            self._tell_doctor(say, steps=True, known=found)
         if position.best_epoch or not metrics:
             use_best(recipe, self.folder)
             metrics = evaluate(recipe)
         self._tell_result(say, metrics)
 
-    def _tell_doctor(self, say: Say, steps: bool) -> None:
-        for line in checkup(self.recipe, self.optimizer, steps, self.command):
+    def _tell_doctor(self, say: Say, steps: bool, known: Sequence[str] = ()) -> Sequence[str]:
+        """Say what it finds, and return it if it is anything. What is `known` from the start is the cause of what came after."""
+        lines = known or checkup(self.recipe, self.optimizer, steps, self.command)
+        for line in lines:
             say(line)
+        return lines if len(lines) > 1 else ()
 
     def command(self, changes: Mapping[str, Any]) -> str:
         """What to type for this run with some of its options changed."""
