@@ -13,8 +13,16 @@ export function colour(variable: string): string {
 
 // Steps below, numbers as the page writes them on the left.
 export function axes(): uPlot.Axis[] {
-  const line = colour("--line"), axis = { stroke: colour("--quiet"), grid: { stroke: line, width: 1 }, ticks: { stroke: line } };
-  return [axis, { ...axis, size: 80, values: (_, ticks) => ticks.map((tick) => written(tick)) }];
+  const line = colour("--line");
+  const axis: uPlot.Axis = { stroke: colour("--quiet"), grid: { stroke: line, width: 1 }, ticks: { stroke: line }, splits: (_plot, _axis, least, most) => ticks(least, most) };
+  return [axis, { ...axis, size: 80, values: (_, marks) => marks.map((mark) => written(mark)) }];
+}
+
+// Round numbers from `least` to `most`, six at most. uPlot's own add up a step that may be lost in rounding, and never end.
+function ticks(least: number, most: number): number[] {
+  const range = most / 5 - least / 5, power = 10 ** Math.floor(Math.log10(range)), step = power * [1, 2, 5, 10].find((k) => k * power >= range)!;
+  const first = Math.ceil(least / step);
+  return [0, 1, 2, 3, 4, 5].map((k) => (first + k) * step).filter((tick) => tick >= least && tick <= most);
 }
 
 export function curve(place: HTMLElement, width: number, data: uPlot.AlignedData): uPlot {
