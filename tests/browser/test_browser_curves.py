@@ -2,19 +2,25 @@
 
 import numpy as np
 import pytest
+from looking import until
 from selenium.webdriver.common.by import By
 
-from looking import until
 from microgradient.page.live import Curve, Run
 from microgradient.page.view import serve
 from microgradient.recipes import RECIPES
 from microgradient.train.session import Session
 
 CURVES = {
-    "huge": [1e300, 2e300], "tiny": [1e-300, 3e-300], "wide": [-1.7e308, 1.7e308], "constant": [1e20, 1e20],
-    "nearly constant": [1e17, np.nextafter(1e17, 2e17)], "small": [0.1, np.nextafter(0.1, 1)], "zero": [0.0, 0.0], "clipped": [1.0, 1 + 2**-52, 1 - 2**-53],
+    "huge": [1e300, 2e300],
+    "tiny": [1e-300, 3e-300],
+    "wide": [-1.7e308, 1.7e308],
+    "constant": [1e20, 1e20],
+    "nearly constant": [1e17, np.nextafter(1e17, 2e17)],
+    "small": [0.1, np.nextafter(0.1, 1)],
+    "zero": [0.0, 0.0],
+    "clipped": [1.0, 1 + 2**-52, 1 - 2**-53],
     "ordinary": [0.5, 0.25],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("losses", [[1.0], [1.0, 0.5], [1e300, 1e30]])
