@@ -95,6 +95,7 @@ def test_a_saved_page_holds_all_and_nothing_that_ends_its_script():
     assert "http" not in text.replace("http://www.w3.org", "").replace("http-equiv", "")
 
 
+@pytest.mark.slow
 def test_a_saved_page_of_many_paths_and_large_arrays_stays_small():
     x = mg.tensor(np.linspace(-1, 1, 256).reshape(16, 16), requires_grad=True)
     weights = [mg.tensor(np.full((16, 16), 0.01), requires_grad=True) for _ in range(12)]
