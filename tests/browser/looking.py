@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from contextlib import contextmanager
+
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -41,3 +45,16 @@ def opened(browser, url):
 
 def no_errors(browser):
     assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+@contextmanager
+def page_of(browser, *words, view=""):
+    """The page that a command serves, until the block ends: nothing may go wrong in its console."""
+    process = subprocess.Popen([sys.executable, "-u", "-m", "microgradient", *words], stdout=subprocess.PIPE, text=True)
+    browser.get(next(line.strip() for line in process.stdout if line.startswith("http://")) + view)
+    yield process
+    said = browser.get_log("browser")
+    browser.get("about:blank")  # nobody asks a program that has ended
+    process.terminate()
+    process.communicate(timeout=60)
+    assert [entry for entry in said if entry["level"] == "SEVERE"] == []

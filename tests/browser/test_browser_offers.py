@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
+from looking import page_of, text, until
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from test_browser_run import text, until
 
 
 @pytest.fixture
 def run(request, browser, tmp_path):
     words = ["train", *request.param, "--view", "--out", str(tmp_path / "run")]
-    process = subprocess.Popen([sys.executable, "-u", "-m", "microgradient", *words], stdout=subprocess.PIPE, text=True)
-    browser.get(next(line.strip() for line in process.stdout if line.startswith("http://")))
-    yield process
-    said = browser.get_log("browser")
-    browser.get("about:blank")
-    process.terminate()
-    process.communicate(timeout=60)
-    assert [entry for entry in said if entry["level"] == "SEVERE"] == []
+    with page_of(browser, *words) as process:
+        yield process
 
 
 def press(browser, name, key=Keys.SPACE):

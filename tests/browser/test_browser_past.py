@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
-from looking import press, text, until
+from looking import page_of, press, text, until
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -17,14 +14,8 @@ from microgradient.cli import main
 def page(browser, tmp_path):
     assert main(["train", "two-layer", "--epochs", "60", "--out", str(tmp_path / "run")]) == 0
     words = ["view", "--no-browser", str(tmp_path / "run")]
-    process = subprocess.Popen([sys.executable, "-u", "-m", "microgradient", *words], stdout=subprocess.PIPE, text=True)
-    browser.get(next(line.strip() for line in process.stdout if line.startswith("http://")) + "#Graph")
-    yield process
-    said = browser.get_log("browser")
-    browser.get("about:blank")
-    process.terminate()
-    process.communicate(timeout=60)
-    assert [entry for entry in said if entry["level"] == "SEVERE"] == []
+    with page_of(browser, *words, view="#Graph") as process:
+        yield process
 
 
 def choose(browser, step):

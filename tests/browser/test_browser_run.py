@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
-from looking import press, text, until
+from looking import page_of, press, text, until
 from selenium.webdriver.common.by import By
 
 
 @pytest.fixture(params=[("digits",)])
 def run(request, browser, tmp_path):
     words = ["train", *request.param, "--epochs", "100000", "--view", "--no-browser", "--out", str(tmp_path / "run")]
-    process = subprocess.Popen([sys.executable, "-u", "-m", "microgradient", *words], stdout=subprocess.PIPE, text=True)
-    browser.get(next(line.strip() for line in process.stdout if line.startswith("http://")))
-    yield process
-    said = browser.get_log("browser")
-    browser.get("about:blank")  # nobody asks a program that has ended
-    process.terminate()
-    process.communicate(timeout=60)
-    assert [entry for entry in said if entry["level"] == "SEVERE"] == []
+    with page_of(browser, *words) as process:
+        yield process
 
 
 def test_a_run(browser, run):
