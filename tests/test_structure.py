@@ -18,8 +18,9 @@ PACKAGE = Path(mg.__file__).parent
 ORDER = [
     ["startup"], ["language"], ["errors"], ["other_names"], ["trace_hooks"], ["primitives", "rules", "rules_linalg"],
     ["array_world", "array_linalg", "box_muller", "special_kernels", "rules_special"],
-    ["tensor_hooks", "in_place"], ["tape"], ["interop"], ["indexing"], ["operators"], ["taped_world"],
-    ["gradients"], ["tensor", "scalar_world", "tree"], ["scalar", "random"], ["functions", "transforms", "custom_rules", "check"],
+    ["tensor_hooks", "in_place"], ["tape"], ["interop"], ["indexing"], ["operators"], ["taped_world", "coercion"],
+    ["gradients"], ["tensor", "scalar_world", "scalar_sweep", "tree"], ["traced_draws"], ["scalar", "random"],
+    ["functions", "transforms", "custom_rules", "check"],
     ["fft", "special", "sparse"], ["numpy", "distributions"], ["scipy"],
     ["nn"], ["optim"], ["program", "native", "scalar_jit"],
     ["explain", "data"], ["train"], ["tables"], ["torch"], ["rl"], ["recipes"],

@@ -32,7 +32,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar, Token
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -43,6 +43,7 @@ from .indexing import new_shape
 from .operators import get_default_dtype, wrap
 from .other_names import answer_for
 from .tensor import Tensor
+from .traced_draws import traced_draw
 
 __all__ = ["Generator", "bernoulli", "drawing_from", "get_state", "integers", "manual_seed", "normal", "permutation"]
 __all__ += ["rand", "randint", "randn", "randperm", "set_state", "uniform"]
@@ -141,7 +142,7 @@ class Generator:
         if low > high:
             raise ArgumentError("MG139", f"uniform needs low <= high, got low = {low} and high = {high}.")
         if trace_hooks.current() is not None:
-            return _traced(self.uniform, (shape, low, high, dtype), 0, dtype, (low, high))
+            return traced_draw(self.uniform, (shape, low, high, dtype), 0, dtype, (low, high))
         out = self._uniforms(math.prod(shape), np.dtype(np.float64 if dtype == np.float64 else np.float32))
         if dtype == np.float16 or low != 0.0 or high != 1.0:
             out = out * out.dtype.type(high - low)
@@ -166,7 +167,7 @@ class Generator:
         if std < 0:
             raise ArgumentError("MG139", f"A standard deviation must not be negative, got std = {std}.")
         if trace_hooks.current() is not None:
-            return _traced(self.normal, (shape, mean, std, dtype), 0, dtype, (mean, std))
+            return traced_draw(self.normal, (shape, mean, std, dtype), 0, dtype, (mean, std))
         out = self._normals(math.prod(shape), FORMATS[np.dtype(np.float64 if dtype == np.float64 else np.float32)])
         if std != 1.0:
             out *= out.dtype.type(std)
@@ -191,7 +192,7 @@ class Generator:
                 "`high` itself is never drawn.",
             )
         if trace_hooks.current() is not None:
-            return _traced(self.integers, (low, high, shape), 2, np.dtype(np.int64))
+            return traced_draw(self.integers, (low, high, shape), 2, np.dtype(np.int64))
         n, span = math.prod(shape), high - low
         out, rejected = _scaled(self._words(n, _WORDS64), span)
         while rejected.any():
@@ -213,7 +214,7 @@ class Generator:
         if n < 0:
             raise ArgumentError("MG139", f"permutation needs n ≥ 0, got n = {n}.")
         if trace_hooks.current() is not None:
-            return _traced(self.permutation, (n,), None, np.dtype(np.int64))
+            return traced_draw(self.permutation, (n,), None, np.dtype(np.int64))
         return _tensor(np.argsort(self._words(n, _WORDS64), kind="stable").astype(np.int64, copy=False), (n,))
 
     def bernoulli(self, p: Any, shape: Shape | None = None, dtype: Any = None) -> Tensor:
@@ -230,7 +231,7 @@ class Generator:
         if trace_hooks.current() is not None:
             places = new_shape((p.shape if isinstance(p, Tensor) else np.shape(p)) if shape is None else shape)
             numbers = (float(p),) if type(p) in (int, float) and 0 <= p <= 1 else None
-            return _traced(self.bernoulli, (p, places, dtype), 1, np.dtype(dtype or get_default_dtype()), numbers)
+            return traced_draw(self.bernoulli, (p, places, dtype), 1, np.dtype(dtype or get_default_dtype()), numbers)
         chances = np.asarray(p.raw if isinstance(p, Tensor) else p)
         shape = new_shape(chances.shape if shape is None else shape)
         if chances.dtype.kind not in "biuf" or not (chances.size == 0 or 0 <= chances.min() <= chances.max() <= 1):
@@ -311,31 +312,6 @@ def _scaled(words: Array, span: int) -> tuple[Array, Array]:
     return scaled, words * span < 2**64 % span
 
 
-class Drawing(NamedTuple):
-    """What a draw in a traced program does whenever that runs: `method(*arguments)`, of which data may take the first's place,
-    and number `at` is the shape, if one is."""
-
-    method: Callable[..., Tensor]
-    arguments: tuple[Any, ...]
-    at: int | None
-
-    def __call__(self, *data: Any) -> Any:
-        """The numbers."""
-        return self.method(*data, *self.arguments[len(data) :]).raw
-
-    def of_shape(self, shape: tuple[int, ...]) -> Drawing:
-        """The same of another shape."""
-        return self._replace(arguments=tuple(shape if k == self.at else x for k, x in enumerate(self.arguments)))
-
-
-class Draw(NamedTuple):
-    """What a draw in a traced program is, if machine code can do it."""
-
-    generator: Generator
-    kind: str  # uniform, normal, bernoulli
-    numbers: tuple[float, ...]  # low and high; mean and std; p
-
-
 # ----------------------------------------------------------------------------------------------------- checks of arguments
 
 
@@ -376,23 +352,6 @@ def _excerpt(values: Array) -> str:
         return repr(values.tolist())[:60]
     wrong = values[~((values >= 0) & (values <= 1))]
     return f"{wrong.flat[0]}" + (f" (and {wrong.size - 1} more)" if wrong.size > 1 else "")
-
-
-def _traced(
-    method: Callable[..., Tensor],
-    arguments: tuple[Any, ...],
-    at: int | None,
-    dtype: np.dtype[Any],
-    numbers: tuple[float, ...] | None = None,
-) -> Tensor:
-    """A draw as an instruction of the program being traced: it draws whenever that runs. The first argument may be traced."""
-    trace, first, name = trace_hooks.current(), arguments[0], method.__name__
-    shape = (arguments[0],) if at is None else arguments[at]
-    data = (first.raw,) if isinstance(first, Tensor) and isinstance(first.raw, trace_hooks.Traced) else ()
-    half = dtype == np.float16 and name != "bernoulli"
-    draw = None if numbers is None or half else Draw(cast("Any", method).__self__, name, numbers)
-    out: Tensor = wrap(trace.draw(Drawing(method, arguments, at), name, shape, dtype, data, draw), None)
-    return out
 
 
 def _not_while_tracing() -> None:

@@ -14,7 +14,6 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from itertools import chain
 from math import isfinite
-from operator import attrgetter
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +25,7 @@ from .gradients import cause_of_nonfinite, warn_of_nonfinite, warn_of_stale
 from .in_place import next_seq, warn_of_a_new_value
 from .interop import Protocols
 from .primitives import TABLE, Primitive, World, for_each_primitive
+from .scalar_sweep import ancestors, pass_on, sweep
 from .scalar_world import SCALAR, TracedNumber
 from .tape import note_backward
 from .trace_hooks import Traced
@@ -167,7 +167,7 @@ class Value:
     @property
     def _backward(self) -> Callable[[], None]:
         """Adds to the parents' grad what this one sends them; set it on a Value made by hand (micrograd's name)."""
-        return getattr(self, "_by_hand", None) or partial(_pass_on, self)
+        return getattr(self, "_by_hand", None) or partial(pass_on, self)
 
     @_backward.setter
     def _backward(self, function: Callable[[], None]) -> None:
@@ -195,13 +195,13 @@ class Value:
                 "MG111",
                 "The `data` of a Value that this was computed from is a Value itself. Write `v.data = other.data`.",
             )
-        computed, given = _ancestors(self)
+        computed, given = ancestors(self)
         if self.data.__class__ is float and not isfinite(self.data):
             warn_of_nonfinite(self.data, given, cause_of_nonfinite(computed))
         self._used = given, [v.data for v in given], [v.grad for v in given]
         self._cotangent = 1
         try:
-            _sweep(computed)
+            sweep(computed)
             for v in given:
                 v.grad += v._cotangent
         finally:
@@ -275,7 +275,6 @@ class Value:
 
 
 _new: Callable[[type[Value]], Value] = Value.__new__
-_seq = attrgetter("seq")
 _pow = binary("pow")
 
 
@@ -287,33 +286,6 @@ def _method(row: Primitive) -> None:
         setattr(Value, row.name, method if row.name != "pow" else lambda a, b: a**b)
 
 
-def _ancestors(root: Value) -> tuple[list[Value], list[Value]]:
-    """What `root` was computed from, itself included: what has parents, latest first, and what has none.
-
-    Cotangents of all of them are set to 0: None marks those not seen yet.
-    """
-    p: Any  # never None here: what has been computed has a first argument
-    computed: list[Value] = []
-    given: list[Value] = []
-    root._cotangent = 0
-    (given if root._first is None else computed).append(root)
-    for v in computed:  # grows while it is walked through
-        p, q = v._first, v._second
-        if p._cotangent is None:
-            p._cotangent = 0
-            (given if p._first is None else computed).append(p)
-        if q is not None and q._cotangent is None:
-            q._cotangent = 0
-            (given if q._first is None else computed).append(q)
-        if v.op is None:
-            for p in v._children:
-                if p._cotangent is None:
-                    p._cotangent = 0
-                    (given if p._first is None else computed).append(p)
-    computed.sort(key=_seq, reverse=True)
-    return computed, given
-
-
 def _used_before(given: list[Value], grads: list[Any]) -> int:
     """Of how many passes gradients were the sum when a step moved all that have one against it, at one rate; 0 for none."""
     rates: list[Any] = []
@@ -323,38 +295,6 @@ def _used_before(given: list[Value], grads: list[Any]) -> int:
         if grad and total == grad:
             rates.append((data - v.data) / grad)
     return count if rates and min(rates) > 0 and max(rates) <= min(rates) * (1 + 1e-6) else 0
-
-
-def _sweep(computed: list[Value]) -> None:
-    """Apply the rules to `computed`, latest first: each Value's cotangent is complete when its turn comes."""
-    p: Any
-    for v in computed:
-        t = v._cotangent
-        v.grad += t
-        op = v.op
-        p, q = v._first, v._second
-        try:
-            if op is None:
-                _send(v, t)
-            elif op.passes:
-                p._cotangent += t
-                if q is not None:
-                    q._cotangent += t
-            elif q is None:
-                p._cotangent += op.maps[0](SCALAR, t, v.data, p.data)  # type: ignore[misc]
-            else:
-                f, g = op.maps
-                y, a, b = v.data, p.data, q.data
-                to_p, to_q = f(SCALAR, t, y, a, b), g(SCALAR, t, y, a, b)  # type: ignore[misc]
-                p._cotangent += to_p
-                q._cotangent += to_q
-        except (ZeroDivisionError, OverflowError):
-            _send(v, t)
-
-
-def _send(v: Value, t: Any) -> None:
-    for p, contribution in zip(v.parents, contributions(v, t), strict=True):
-        p._cotangent += contribution
 
 
 @lru_cache(maxsize=1000, typed=True)  # 2 and 2.0 have different signs
@@ -387,46 +327,6 @@ def _constant(x: Any) -> Any:
 
 def _number(x: Any) -> Any:
     return x.data if isinstance(x, Value) else x
-
-
-def contributions(v: Value, t: Any) -> list[Any]:
-    """What `v` sends to each of its parents when `t` arrives; where Python raises, as for 1/sqrt(0), what IEEE arithmetic gives.
-
-    A Value made by hand, `Value(data, (a, b), op)`, sends what its `_backward` adds to its parents' grad when it reads `t` as
-    its own; all of it goes to the first of equal parents.
-    """
-    if v.op is None:
-        own, kept = v._backward, [(p, p.grad) for p in dict.fromkeys((v, *v.parents))]
-        for p, _ in kept:
-            p.grad = 0
-        v.grad = t
-        try:
-            own()
-            sent = {p: p.grad for p in v.parents}
-        finally:
-            for p, grad in kept:
-                p.grad = grad
-        return [sent.pop(p, 0) for p in v.parents]
-    numbers = t, v.data, *(p.data for p in v.parents)
-    rules: Any = v.op.maps
-    try:
-        return [rule(SCALAR, *numbers) for rule in rules]
-    except (ZeroDivisionError, OverflowError):
-        numbers = tuple(x if isinstance(x, TracedNumber) else np.float64(x) for x in numbers)
-        with np.errstate(all="ignore"):
-            found = [rule(SCALAR, *numbers) for rule in rules]
-        return [x if isinstance(x, TracedNumber) else float(x) for x in found]
-
-
-def _pass_on(v: Value) -> None:
-    """micrograd's `_backward`, for one operation by hand: add the gradient of `v`, times the rule, to its parents'."""
-    if v.op is None and v.parents:
-        raise GradientError(
-            "MG103",
-            f"{v!r} was made by hand with parents but has no derivative. Set `out._backward`, or use the operators.",
-        )
-    for p, contribution in zip(v.parents, contributions(v, v.grad) if v.op else (), strict=True):
-        p.grad += contribution
 
 
 # ---------------------------------------------------------------------------------------------------- networks of Values

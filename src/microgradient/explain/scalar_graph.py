@@ -9,7 +9,8 @@ import numpy as np
 
 from ..errors import GradientError
 from ..primitives import TABLE, Primitive, Rule, total
-from ..scalar import Value, contributions
+from ..scalar import Value
+from ..scalar_sweep import contributions
 from ..scalar_world import SCALAR
 from ..tape import Node, topological
 from .recording import Recording, Step

@@ -8,12 +8,13 @@ from typing import Any, cast
 import numpy as np
 
 from .. import array_world
+from ..coercion import holds_tensor
 from ..errors import ArgumentError, ArgumentTypeError, DTypeError, OutOfRangeError, ShapeError
 from ..interop import DEFAULT_FLOAT
 from ..operators import run_kernel, wrap
 from ..tape import cut
 from ..taped_world import TAPED as xp
-from ..tensor import Tensor, holds_tensor
+from ..tensor import Tensor
 from ..trace_hooks import Traced, as_datum
 
 ArrayLike = Any

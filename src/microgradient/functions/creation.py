@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from ..coercion import holds_tensor
 from ..errors import ArgumentError, ShapeError, type_name
 from ..indexing import new_shape
 from ..interop import DEFAULT_FLOAT, check_device
 from ..taped_world import TAPED as xp
-from ..tensor import Tensor, holds_tensor
+from ..tensor import Tensor
 from ..trace_hooks import Traced
 from .arguments import ArrayLike, DType, as_tensor, cast_to, checked_dtype, constant_tensor, matrices
 from .manipulation import broadcast_to, reshape

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from ..coercion import to_array
 from ..errors import DTypeError
 from ..interop import check_device
 from ..operators import get_default_dtype, wrap
-from ..tensor import Tensor, to_array
+from ..tensor import Tensor
 
 
 class Parameter(Tensor):

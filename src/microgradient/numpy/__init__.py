@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as _numpy
 
-from ..tensor import Tensor, holds_tensor
+from ..coercion import holds_tensor
+from ..tensor import Tensor
 from . import fft, linalg, random  # noqa: F401 (among the names of NumPy's)
 from .dispatch import as_one, names_of
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from ..coercion import holds_tensor
 from ..functions.manipulation import stack
 from ..functions.numpy_functions import array_function, array_ufunc
-from ..tensor import Tensor, holds_tensor
+from ..tensor import Tensor
 
 _NESTING: dict[Any, int] = {
     np.concatenate: 1, np.stack: 1, np.hstack: 1, np.vstack: 1, np.dstack: 1, np.column_stack: 1, np.select: 1,

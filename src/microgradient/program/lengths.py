@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import type_name
-from ..random import Drawing
+from ..traced_draws import Drawing
 from .body import Body
 from .capture import Traced
 from .program import Instruction, Program

@@ -16,8 +16,8 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ..primitives import TABLE
-from ..random import Drawing
 from ..rules import INDEX
+from ..traced_draws import Drawing
 from .batching import model_of_index
 from .body import Body
 from .lengths import Count, FixedLengthError, Lengths, Varying

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..random import Drawing
+from ..traced_draws import Drawing
 from .origin import Origin
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import special
-from ..tensor import holds_tensor
+from ..coercion import holds_tensor
 
 
 def either(theirs: Callable[[], Any], ours: Callable[..., Any]) -> Callable[..., Any]:

@@ -25,6 +25,7 @@ from . import (  # noqa: F401 (fill FUNCTIONS)
     pointwise,
     products,
     random,
+    random_sampling,
     reductions,
     shapes,
     special,

@@ -14,7 +14,8 @@ from ..tensor import Tensor as Base
 from ..trace_hooks import note_lengths
 from . import memory, types
 from .function import function
-from .tensor import Tensor, adopt, promoted, together
+from .promotion import promoted, together
+from .tensor import Tensor, adopt
 
 
 @function

@@ -11,16 +11,17 @@ import numpy as np
 
 import microgradient as mg
 
+from ..coercion import holds_tensor, to_array
 from ..errors import ArgumentError, ArgumentTypeError, DTypeError, warn_once
 from ..functions.creation import from_both_ends
 from ..indexing import shape_tuple
 from ..operators import wrap
 from ..tensor import Tensor as Base
-from ..tensor import holds_tensor, to_array
 from ..trace_hooks import Traced
 from . import memory, types
 from .function import function
-from .tensor import Tensor, adopt, numbers_in, promoted
+from .promotion import promoted
+from .tensor import Tensor, adopt, numbers_in
 
 _IGNORED = {"layout", "pin_memory", "memory_format", "names", "out"}
 

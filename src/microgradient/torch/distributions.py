@@ -14,9 +14,9 @@ from .. import distributions as _distributions
 from ..distributions import constraint_registry as constraint_registry
 from ..distributions import constraints as constraints
 from ..distributions import transforms as transforms
-from . import random as _random
 from .creation import arange, tensor
 from .random import sharing
+from .random_sampling import multinomial
 from .tensor import adopt
 
 
@@ -65,7 +65,7 @@ def _derived(base: type) -> type:
 
 def _categories(self: Any, sample_shape: Any) -> Any:
     probs, shape = self.probs.detach(), tuple(sample_shape)
-    drawn = _random.multinomial(probs.reshape(-1, probs.shape[-1]), math.prod(shape), True)
+    drawn = multinomial(probs.reshape(-1, probs.shape[-1]), math.prod(shape), True)
     return drawn.T.reshape(*shape, *probs.shape[:-1])
 
 

@@ -17,8 +17,8 @@ from ..tensor import Tensor as Base
 from . import types
 from .axes import one_dim
 from .function import FUNCTIONS, function
+from .promotion import promoted
 from .shapes import lengths
-from .tensor import promoted
 
 
 def _joined(tensors: Any, what: str) -> list[Any]:

@@ -16,7 +16,9 @@ from ..tensor import Tensor as Base
 from ..trace_hooks import on_data
 from . import types
 from .function import FUNCTIONS, function
-from .tensor import Tensor, check_divisor, promoted, together
+from .operators import check_divisor
+from .promotion import promoted, together
+from .tensor import Tensor
 
 _UNARY = {  # by the primitive
     "abs": "abs absolute", "acos": "acos arccos", "acosh": "acosh arccosh", "asin": "asin arcsin", "asinh": "asinh arcsinh",

@@ -11,7 +11,8 @@ from ..tensor import Tensor as Base
 from . import memory
 from .axes import dims, one_dim
 from .function import FUNCTIONS, function
-from .tensor import Tensor, adopt, together
+from .promotion import together
+from .tensor import Tensor, adopt
 
 
 def _check(name: str, input: Any, mat2: Any, ndims: tuple[int, int]) -> None:

@@ -21,15 +21,13 @@ import microgradient as mg
 
 from .. import random as shared
 from .. import trace_hooks
-from ..errors import ArgumentError, ArgumentTypeError
+from ..errors import ArgumentError
 from ..indexing import shape_tuple
 from ..operators import wrap
-from ..random import Drawing, _traced
 from ..random import Generator as Base
 from ..tensor import Tensor as BaseTensor
-from . import memory, samplers, types
-from .creation import lengths_of, made
-from .function import function
+from ..traced_draws import Drawing, traced_draw
+from . import samplers, types
 from .tensor import Tensor
 
 Array = np.ndarray[Any, Any]
@@ -140,7 +138,7 @@ class Generator(Base):
 
     def uniform(self, shape: Any = (), low: float = 0.0, high: float = 1.0, dtype: Any = None) -> Any:
         """Numbers spread evenly over [low, high)."""
-        shape, kind = _shape(shape), _kind(dtype)
+        shape, kind = _shape(shape), dtype_or_default(dtype)
         most = float(np.finfo(kind).max)
         if not 0 <= high - low <= most:
             raise ArgumentError(
@@ -148,7 +146,7 @@ class Generator(Base):
                 f"uniform_ draws from [from, to), where to - from is between 0 and {most:.5g}; got {low} and {high}.",
             )
         if trace_hooks.current() is not None:
-            return _traced(self.uniform, (shape, float(low), float(high), kind), 0, kind)
+            return traced_draw(self.uniform, (shape, float(low), float(high), kind), 0, kind)
         u = self._units(math.prod(shape), kind)
         if low != 0.0 or high != 1.0:
             u = _scaled(u, float(low), float(high))
@@ -156,19 +154,20 @@ class Generator(Base):
 
     def normal(self, shape: Any = (), mean: float = 0.0, std: float = 1.0, dtype: Any = None) -> Any:
         """Numbers of the normal distribution N(mean, std²)."""
-        shape, kind = _shape(shape), _kind(dtype)
+        shape, kind = _shape(shape), dtype_or_default(dtype)
         if std < 0:
             raise ArgumentError("MG139", f"normal expects std >= 0.0, but found std {std}.")
         if trace_hooks.current() is not None:
-            return _traced(self.normal, (shape, float(mean), float(std), kind), 0, kind)
+            return traced_draw(self.normal, (shape, float(mean), float(std), kind), 0, kind)
         n = math.prod(shape)
-        z = self._by_sixteen(n, kind) if n >= 16 else np.array([self._one_normal() for _ in range(n)])
+        z = self._by_sixteen(n, kind) if n >= 16 else np.array([self.one_normal() for _ in range(n)])
         if n < 16:  # as one number each, in float64
             return wrap(np.asarray(z * std + mean).astype(kind).reshape(shape), None)
         z = z * z.dtype.type(std) + z.dtype.type(mean) if (mean, std) != (0, 1) else z
         return wrap(z.astype(kind, copy=False).reshape(shape), None)
 
-    def _one_normal(self) -> float:
+    def one_normal(self) -> float:
+        """A standard normal float64: they are made in pairs."""
         if self._left_over is not None:
             z, self._left_over = self._left_over, None
             return z
@@ -195,7 +194,7 @@ class Generator(Base):
                 "MG139", f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}."
             )
         if trace_hooks.current() is not None:
-            return _traced(self.integers, (low, high, shape), 2, np.dtype(np.int64))
+            return traced_draw(self.integers, (low, high, shape), 2, np.dtype(np.int64))
         n, span = math.prod(shape), high - low
         words = self.words64(n) if span >= 2**28 else self.words32(n)
         found = (words % np.uint64(span) if span < 2**64 else words).astype(np.uint64) + np.uint64(low % 2**64)
@@ -207,7 +206,7 @@ class Generator(Base):
         if n < 0:
             raise ArgumentError("MG139", f"n must be non-negative, got {n}.")
         if trace_hooks.current() is not None:
-            return _traced(self.permutation, (n,), None, np.dtype(np.int64))
+            return traced_draw(self.permutation, (n,), None, np.dtype(np.int64))
         order = list(range(n))
         jumps = (self.words32(max(n - 1, 0)) % np.arange(n, 1, -1, dtype=np.uint64)).tolist()
         for i, z in enumerate(jumps):
@@ -219,7 +218,7 @@ class Generator(Base):
         places = _shape((p.shape if isinstance(p, BaseTensor) else np.shape(p)) if shape is None else shape)
         if trace_hooks.current() is not None:
             kind = np.dtype(dtype or mg.get_default_dtype())
-            return _traced(self.bernoulli, (p, places, kind), 1, kind)
+            return traced_draw(self.bernoulli, (p, places, kind), 1, kind)
         chances = np.asarray(p.raw if isinstance(p, BaseTensor) else p)
         if chances.size and not (chances.min() >= 0 and chances.max() <= 1):
             raise ArgumentError(
@@ -233,7 +232,7 @@ class Generator(Base):
 
     def samplers(self) -> Any:
         """What draws gamma, Poisson and binomial numbers as PyTorch does."""
-        return samplers.Samplers(self.one_double, self._one_normal, super().samplers)
+        return samplers.Samplers(self.one_double, self.one_normal, super().samplers)
 
     def one_double(self) -> float:
         """A uniform float64 in [0, 1)."""
@@ -242,7 +241,7 @@ class Generator(Base):
 
     def exponential(self, shape: Any, rate: float, dtype: Any) -> Any:
         """Numbers of the exponential distribution."""
-        return _drawn(self, shape, dtype, lambda u: -1.0 / rate * np.log1p(-u))
+        return transformed_draws(self, shape, dtype, lambda u: -1.0 / rate * np.log1p(-u))
 
 
 def _generator(state: Array) -> Generator:
@@ -278,9 +277,9 @@ def _product_error(x: Array, number: float) -> Array:
     return np.ldexp(((x_high * y_high - x * y) + x_high * y_low + x_low * y_high) + x_low * y_low, exponent)
 
 
-def _drawn(generator: Any, shape: Any, dtype: Any, transform: Callable[[Array], Array]) -> Any:
-    """`transform` of uniform float64 numbers."""
-    shape, kind = _shape(shape), _kind(dtype)
+def transformed_draws(generator: Any, shape: Any, dtype: Any, transform: Callable[[Array], Array]) -> Any:
+    """`transform` of uniform float64 numbers; in a trace, an instruction that draws them."""
+    shape, kind = _shape(shape), dtype_or_default(dtype)
     if (trace := trace_hooks.current()) is not None:
         drawing = Drawing(generator.transformed, (shape, kind, transform), 0)
         return wrap(trace.draw(drawing, "draw", shape, kind, (), None), None)
@@ -291,7 +290,8 @@ def _shape(shape: Any) -> tuple[int, ...]:
     return shape_tuple(shape)
 
 
-def _kind(dtype: Any) -> np.dtype[Any]:
+def dtype_or_default(dtype: Any) -> np.dtype[Any]:
+    """NumPy's dtype for one of PyTorch's; the default float for None."""
     kind = types.numpy_dtype(dtype)
     return mg.get_default_dtype() if kind is None else kind
 
@@ -347,230 +347,3 @@ def fork_rng(devices: Any = None, enabled: bool = True, **_: Any) -> Iterator[No
     finally:
         if enabled:
             set_rng_state(state)
-
-
-# ------------------------------------------------------------------------------------------------------------------ functions
-
-
-def _of(generator: Any) -> Any:
-    if generator is not None and not isinstance(generator, Base):
-        raise ArgumentTypeError("MG125", f"`generator` is a torch.Generator, not {type(generator).__name__}.")
-    return default_generator if generator is None else generator
-
-
-def _creation(name: str, draw: Callable[..., Any], doc: str) -> None:
-    def call(*size: Any, generator: Any = None, dtype: Any = None, requires_grad: bool = False, **options: Any) -> Any:
-        return made(draw(_of(generator), lengths_of(size, options), dtype), requires_grad, options)
-
-    def like(
-        input: Any, *, dtype: Any = None, requires_grad: bool = False, generator: Any = None, **options: Any
-    ) -> Any:
-        return made(draw(_of(generator), tuple(input.shape), dtype or input.raw.dtype), requires_grad, options)
-
-    call.__name__, call.__doc__ = name, doc
-    like.__name__, like.__doc__ = f"{name}_like", f"{doc} With the shape and dtype of `input`."
-    function(call, method=False)
-    function(like, method=False)
-
-
-_creation("rand", lambda g, shape, dtype: _complex_parts(g.uniform, shape, dtype, 1.0), "Uniform numbers in [0, 1).")
-_creation(
-    "randn", lambda g, shape, dtype: _complex_parts(g.normal, shape, dtype, math.sqrt(0.5)), "Standard normal numbers."
-)
-
-
-def _complex_parts(draw: Any, shape: tuple[int, ...], dtype: Any, scale: float) -> Any:
-    kind = _kind(dtype)
-    if kind.kind != "c":
-        return draw(shape, dtype=kind)
-    parts = draw((*shape, 2), dtype=np.empty(0, kind).real.dtype).raw
-    return wrap(np.ascontiguousarray(parts * parts.dtype.type(scale)).view(kind)[..., 0], None)
-
-
-@function(method=False)
-def randint(
-    low: Any = 0, high: Any = None, size: Any = None, *, generator: Any = None, dtype: Any = None, requires_grad: bool = False,
-    **options: Any,
-) -> Any:  # fmt: skip
-    """Whole numbers, low ≤ k < high."""
-    if size is None and isinstance(high, tuple | list):
-        low, high, size = 0, low, high
-    elif high is None:
-        low, high = 0, low
-    if not isinstance(size, tuple | list):
-        raise ArgumentTypeError("MG125", f"randint takes `size` as a tuple, got {size!r:.80}. Write `size=(3,)`.")
-    drawn = _of(generator).integers(int(low), int(high), tuple(size))
-    return made(mg.astype(drawn, np.int64 if dtype is None else types.numpy_dtype(dtype)), requires_grad, options)
-
-
-@function(method=False)
-def randint_like(
-    input: Any, low: Any, high: Any = None, *, dtype: Any = None, generator: Any = None, **options: Any
-) -> Any:
-    """Whole numbers, low ≤ k < high, with the shape and dtype of `input`."""
-    low, high = (0, low) if high is None else (low, high)
-    return randint(
-        int(low), int(high), tuple(input.shape), dtype=dtype or input.raw.dtype, generator=generator, **options
-    )
-
-
-@function(method=False)
-def randperm(n: int, *, generator: Any = None, dtype: Any = None, requires_grad: bool = False, **options: Any) -> Any:
-    """0 … n-1 in random order."""
-    drawn = _of(generator).permutation(n)
-    return made(drawn if dtype is None else mg.astype(drawn, types.numpy_dtype(dtype)), requires_grad, options)
-
-
-@function(method=False)
-def normal(
-    mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Any = None, dtype: Any = None, **options: Any
-) -> Any:
-    """Numbers of N(mean, std²), which are numbers or tensors."""
-    g = _of(generator)
-    if size is not None:
-        return made(
-            g.normal(lengths_of((size,), {}), float(mean), float(std), dtype),
-            options.pop("requires_grad", False),
-            options,
-        )
-    kinds = [x.raw.dtype for x in (mean, std) if isinstance(x, BaseTensor)]
-    shape = np.broadcast_shapes(*(np.shape(x.raw) if isinstance(x, BaseTensor) else () for x in (mean, std)))
-    if isinstance(std, BaseTensor) and isinstance(std.raw, np.ndarray) and (std.raw < 0).any():
-        raise ArgumentError("MG139", "normal expects all elements of std >= 0.0.")
-    return mg.stop_gradient(g.normal(shape, dtype=kinds[0]) * std + mean)
-
-
-@function
-def bernoulli(input: Any, p: Any = None, *, generator: Any = None) -> Any:
-    """Ones with the probabilities in `input`."""
-    if p is not None:
-        return _of(generator).bernoulli(float(p), tuple(input.shape), input.raw.dtype)
-    return _of(generator).bernoulli(input, dtype=input.raw.dtype)
-
-
-@function
-def poisson(input: Any, generator: Any = None) -> Any:
-    """Numbers of the Poisson distribution with the means in `input`."""
-    g = _of(generator)
-
-    def draw(rate: Any) -> Any:
-        if not ((rate >= 0) & (rate < np.inf)).all():
-            raise ArgumentError(
-                "MG139", f"invalid Poisson rate, expected rate to be non-negative and finite; the least is {rate.min()}, the "
-                f"greatest {rate.max()}.",
-            )  # fmt: skip
-        return np.asarray(g.samplers().poisson(rate), input.raw.dtype)
-
-    return wrap(trace_hooks.on_data(draw, input.raw), None)
-
-
-@function
-def multinomial(input: Any, num_samples: int, replacement: bool = False, *, generator: Any = None) -> Any:
-    """Indices drawn with the probabilities (or weights) in the rows of `input`."""
-    g = _of(generator)
-    if isinstance(input.raw, np.ndarray):
-        _check_weights(input.raw, num_samples, replacement)
-    if (trace := trace_hooks.current()) is not None:
-        shape = (*input.shape[:-1], num_samples)
-        drawn = trace.draw(
-            lambda x: _indices(g, x, num_samples, replacement), "multinomial", shape, np.int64, (input.raw,), None
-        )
-        return wrap(drawn, None)
-    return wrap(_indices(g, input.raw, num_samples, replacement), None)
-
-
-def _check_weights(p: Array, n: int, replacement: bool) -> None:
-    if p.ndim not in (1, 2) or p.dtype.kind != "f":
-        raise ArgumentError(
-            "MG139", f"multinomial takes weights of shape (n,) or (rows, n), floating point, not {p.dtype} {p.shape}."
-        )
-    if n < 1 or (not replacement and n > p.shape[-1]):
-        raise ArgumentError(
-            "MG139", f"cannot sample n_sample > prob_dist.size(-1) samples without replacement: {n} of {p.shape[-1]}."
-        )
-    if p.size and not (np.isfinite(p).all() and p.min() >= 0):
-        raise WeightsError("MG139", "probability tensor contains either `inf`, `nan` or element < 0.")
-    if p.size and not (p.sum(axis=-1) > 0).all():
-        raise WeightsError("MG139", "invalid multinomial distribution (sum of probabilities <= 0).")
-
-
-class WeightsError(ArgumentError, RuntimeError):
-    """Weights that are no distribution."""
-
-
-def _indices(g: Generator, p: Array, n: int, replacement: bool) -> Array:
-    if not replacement or n == 1:  # the largest of p / exponential numbers
-        times = g.exponential(p.shape, 1.0, p.dtype).raw
-        keys = p / times
-        if n == 1:
-            return np.asarray(keys.argmax(axis=-1, keepdims=True), np.int64)
-        return np.asarray(np.argsort(-keys, axis=-1, kind="stable")[..., :n], np.int64)
-    rows = p.reshape(-1, p.shape[-1])
-    sums = np.cumsum(rows, axis=1, dtype=rows.dtype)
-    sums = sums / sums[:, -1:]
-    found = [np.searchsorted(row, g.doubles(n).astype(row.dtype), side="left") for row in sums]
-    last = [np.flatnonzero(row > 0)[-1] for row in rows]
-    return np.minimum(np.array(found), np.array(last)[:, None]).reshape(*p.shape[:-1], n).astype(np.int64)
-
-
-def _into(name: str, draw: Callable[..., Any], doc: str) -> None:
-    """A method that fills a tensor with draws."""
-
-    def method(self: Any, *args: Any, generator: Any = None, **options: Any) -> Any:
-        return memory.write(
-            self, draw(_of(generator), tuple(self.shape), self.raw.dtype, *args, **options), f"`x.{name}(…)`"
-        )
-
-    method.__name__, method.__doc__ = name, doc
-    setattr(Tensor, name, method)
-
-
-def _uniform(g: Any, shape: Any, kind: Any, a: float = 0.0, b: float = 1.0, **named: Any) -> Any:
-    return g.uniform(shape, float(named.get("from", a)), float(named.get("to", b)), kind)
-
-
-def _random(g: Any, shape: Any, kind: Any, a: int | None = None, b: int | None = None, **named: Any) -> Any:
-    low, high = named.get("from", a), named.get("to", b)
-    if high is None and low is not None:
-        low, high = 0, low
-    if high is None:
-        digits = {"float64": 53, "float32": 24, "float16": 11, "bool": 1}
-        low, high = 0, 2 ** digits.get(kind.name, kind.itemsize * 8 - (kind.kind == "i")) + (kind.kind == "f")
-    return mg.astype(g.integers(low or 0, high, shape), kind)
-
-
-def _log_normal(g: Any, shape: Any, kind: Any, mean: float, std: float) -> Any:
-    normals = [g._one_normal() for _ in range(math.prod(shape))]
-    return wrap(np.exp(np.array(normals) * std + mean).astype(kind).reshape(shape), None)
-
-
-_into("uniform_", _uniform, "Fill with uniform numbers of [from, to).")
-_into(
-    "normal_",
-    lambda g, shape, kind, mean=0.0, std=1.0: g.normal(shape, float(mean), float(std), kind),
-    "Fill with N(mean, std²).",
-)
-_into("random_", _random, "Fill with whole numbers, from ≤ k < to.")
-_into(
-    "exponential_", lambda g, shape, kind, lambd=1.0: g.exponential(shape, float(lambd), kind),
-    "Fill with numbers of the exponential distribution.",
-)  # fmt: skip
-_into(
-    "log_normal_", lambda g, shape, kind, mean=1.0, std=2.0: _log_normal(g, shape, kind, float(mean), float(std)),
-    "Fill with exponentials of N(mean, std²).",
-)  # fmt: skip
-_into(
-    "cauchy_",
-    lambda g, shape, kind, median=0.0, sigma=1.0: _drawn(g, shape, kind, lambda u: median + sigma * np.tan(math.pi * (u - 0.5))),
-    "Fill with numbers of the Cauchy distribution.",
-)  # fmt: skip
-_into(
-    "geometric_",
-    lambda g, shape, kind, p: mg.astype(_drawn(g, shape, np.float64, lambda u: np.ceil(np.log(u) / math.log1p(-p))), kind),
-    "Fill with the numbers of trials to the first success.",
-)  # fmt: skip
-_into(
-    "bernoulli_",
-    lambda g, shape, kind, p=0.5: g.bernoulli(p if isinstance(p, BaseTensor) else float(p), shape, kind),
-    "Fill with ones, with probability p, and zeros.",
-)  # fmt: skip

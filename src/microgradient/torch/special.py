@@ -14,7 +14,7 @@ from ..tensor import Tensor as Base
 from ..trace_hooks import whole_value
 from . import older_names  # noqa: F401 (which has polygamma and mvlgamma)
 from .function import FUNCTIONS, adopting, function
-from .tensor import together
+from .promotion import together
 
 __all__: list[str] = []
 

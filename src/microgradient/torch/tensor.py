@@ -8,23 +8,25 @@ from __future__ import annotations
 
 import copy as copying
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, cast
 
 import numpy as np
 
+from ..coercion import holds_tensor, to_array
 from ..errors import ArgumentError, ArgumentTypeError, GradientError, ShapeError
 from ..in_place import note_written
 from ..indexing import index_error, index_key
 from ..interop import DEFAULT_FLOAT
-from ..operators import binary, derive, unary, wrap
+from ..operators import derive, wrap
 from ..tape import leave_graph
 from ..taped_world import TAPED
 from ..tensor import Tensor as Base
-from ..tensor import holds_tensor, leaf_node, to_array
+from ..tensor import leaf_node
 from ..trace_hooks import Traced, current, note_lengths
 from . import memory, types
 from .graph import backward_node
+from .operators import attach_operators
 from .printing import shown
 
 
@@ -418,124 +420,7 @@ class Storage:
     __len__ = size
 
 
-# --------------------------------------------------------------------------------------------------------------- operators
-
-_RANK = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}
-
-
-def together(a: Any, b: Any) -> tuple[Any, Any]:
-    """Two tensors of different dtypes in the one that PyTorch promotes them to.
-
-    A tensor of shape () decides only where its kind (boolean, integer, real, complex) is higher than that of one with axes.
-    https://docs.pytorch.org/docs/stable/tensor_attributes.html#type-promotion-doc
-    """
-    x, y = a.raw, b.raw
-    if (x.ndim == 0) is not (y.ndim == 0):
-        large, small = (y, x) if x.ndim == 0 else (x, y)
-        low, high = _RANK[large.dtype.kind], _RANK[small.dtype.kind]
-        target = large.dtype if high <= low else small.dtype
-        if low == 2 and high == 3:  # real beside a complex number: of its own precision
-            target = np.result_type(large.dtype, np.complex64)
-    else:
-        target = promoted(x.dtype, y.dtype)
-    return tuple(t if t.raw.dtype == target else TAPED.astype(t, dtype=target) for t in (a, b))  # type: ignore[return-value]
-
-
-def promoted(a: Any, b: Any) -> Any:
-    """The dtype that two promote to: as NumPy, but that integers beside reals take the dtype of the reals."""
-    if a.kind in "fc" and b.kind in "biu":
-        return a
-    if b.kind in "fc" and a.kind in "biu":
-        return b
-    return np.result_type(a, b)
-
-
-def check_divisor(y: Any, divisor: Any) -> Any:
-    """`y`, a quotient or a remainder. Raises ArgumentError for a whole number divided by zero, for which there is none."""
-    data = divisor.raw if isinstance(divisor, Base) else divisor
-    if y.raw.dtype.kind in "iu" and isinstance(y.raw, np.ndarray) and not isinstance(data, Traced) and not np.all(data):
-        raise ArgumentError(
-            "MG124", "ZeroDivisionError: whole numbers are divided by zero. Divide floats: `x.float()`."
-        )
-    return y
-
-
-def _operator(name: str, reflected: bool = False) -> Callable[..., Any]:
-    method = binary(name, reflected)
-    shown = {"subtract": "rsub", "divide": "rdiv"}.get(name) if reflected else None
-
-    def operator(self: Any, other: Any, /) -> Any:
-        if isinstance(other, Base):
-            if other.raw.dtype is not self.raw.dtype and name not in ("bitwise_left_shift", "bitwise_right_shift"):
-                self, other = together(self, other)
-        elif isinstance(other, np.ndarray):
-            other = wrap(np.asarray(other), None)
-            self, other = together(self, other)
-        elif other is None:
-            return NotImplemented
-        y = method(self, other)
-        if name in ("floor_divide", "remainder") and y is not NotImplemented:
-            check_divisor(y, self if reflected else other)
-        if shown is not None and y is not NotImplemented and y.node is not None:
-            y.node.called = (shown, True, y.node.seq - 1)
-        return y
-
-    operator.__name__ = operator.__qualname__ = method.__name__
-    return operator
-
-
-def _update(operator: Callable[..., Any], sign: str) -> Callable[..., Any]:
-    def method(self: Any, other: Any, /) -> Any:
-        new = operator(self, other)
-        return new if new is NotImplemented else memory.write(self, new, f"`x {sign} …`")
-
-    return method
-
-
-OPERATORS = {
-    "add": ("add", "+"), "sub": ("subtract", "-"), "mul": ("multiply", "*"), "truediv": ("divide", "/"),
-    "floordiv": ("floor_divide", "//"), "mod": ("remainder", "%"), "and": ("bitwise_and", "&"), "or": ("bitwise_or", "|"),
-    "xor": ("bitwise_xor", "^"), "lshift": ("bitwise_left_shift", "<<"), "rshift": ("bitwise_right_shift", ">>"),
-    "pow": ("pow", "**"),
-}  # fmt: skip
-_COMPARISONS = {
-    "lt": "less",
-    "le": "less_equal",
-    "gt": "greater",
-    "ge": "greater_equal",
-    "eq": "equal",
-    "ne": "not_equal",
-}
-
-
-def _attach_operators(cls: Any) -> None:
-    for name, (primitive, sign) in OPERATORS.items():
-        forward = _operator(primitive)
-        if name == "pow":
-            forward = _power(forward)
-        setattr(cls, f"__{name}__", forward)
-        setattr(cls, f"__r{name}__", _operator(primitive, reflected=True))
-        setattr(cls, f"__i{name}__", _update(forward, f"{sign}="))
-    cls.__rdiv__ = cls.__rtruediv__
-    for name, primitive in _COMPARISONS.items():
-        setattr(cls, f"__{name}__", _operator(primitive))
-    for name, primitive in {"neg": "negative", "pos": "positive", "abs": "abs", "invert": "bitwise_invert"}.items():
-        setattr(cls, f"__{name}__", unary(primitive))
-
-
-def _power(general: Callable[..., Any]) -> Callable[..., Any]:
-    quick = Base.__pow__
-
-    def __pow__(self: Any, other: Any, /) -> Any:  # noqa: N807
-        if self.raw.dtype.kind == "b" and other.__class__ is int:
-            self = TAPED.astype(self, dtype=np.dtype(np.int64))
-        number = other.__class__ is float or (other.__class__ is int and (other >= 0 or self.raw.dtype.kind in "fc"))
-        return quick(self, other) if number else general(self, other)
-
-    return __pow__
-
-
-_attach_operators(Tensor)
+attach_operators(Tensor)
 derive(Tensor)
 
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from ...coercion import to_array
 from ...nn.parameter import Buffer as BaseBuffer
 from ...nn.parameter import Parameter as Base
 from ...tensor import Tensor as BaseTensor
-from ...tensor import leaf_node, to_array
+from ...tensor import leaf_node
 from ..tensor import Tensor
 
 
