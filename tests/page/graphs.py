@@ -27,6 +27,27 @@ def of_a_model(seed=0):
     return Session(sweep_of(loss, {"model": model, "loss": loss}))
 
 
+class Block(nn.Module):
+    """A residual block: its stream passes by the layers within."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner, self.norm = nn.Linear(4, 4), nn.LayerNorm(4)
+
+    def forward(self, x):
+        return x + mg.tanh(self.inner(self.norm(x)))
+
+
+def of_blocks(count):
+    """Residual blocks in a row, between two layers."""
+    mg.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 4), *(Block() for _ in range(count)), nn.Linear(4, 2))
+    with mg.trace():
+        loss = mg.mean(model(mg.randn(3, 4)) ** 2)
+        loss.backward()
+    return Session(sweep_of(loss, {"model": model, "loss": loss}))
+
+
 def of_pictures(seed=0):
     """A classifier of 12 flat pictures, 8 × 8, with weight decay."""
     mg.manual_seed(seed)

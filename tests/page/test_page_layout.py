@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from graphs import of_a_model, of_values
+from graphs import of_a_model, of_blocks, of_values
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -66,21 +66,7 @@ def test_a_layer_that_is_called_twice_is_two_boxes():
 
 
 def test_equal_blocks_in_a_row_are_one_box():
-    from microgradient import nn
-
-    class Block(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.inner, self.norm = nn.Linear(4, 4), nn.LayerNorm(4)
-
-        def forward(self, x):
-            return x + mg.tanh(self.inner(self.norm(x)))
-
-    model = nn.Sequential(nn.Linear(4, 4), *(Block() for _ in range(12)), nn.Linear(4, 2))
-    with mg.trace():
-        loss = mg.mean(model(mg.ones((3, 4))) ** 2)
-        loss.backward()
-    graph = document(sweep_of(loss, {"model": model, "loss": loss}))
+    graph = of_blocks(12).graph
     folded = [k for k, group in enumerate(graph["groups"]) if group["kind"] == "Block ×12"]
     assert len(folded) == 1
     assert graph["groups"][folded[0]]["path"] == "model.1 … model.12"

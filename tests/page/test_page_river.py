@@ -5,32 +5,11 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from graphs import of_a_model, of_values
+from graphs import of_a_model, of_blocks, of_values
 
 import microgradient as mg
-from microgradient import nn
 from microgradient.explain.sweep import sweep_of
 from microgradient.page.session import Session
-
-
-class Block(nn.Module):
-    """A residual block: its stream passes by the layers within."""
-
-    def __init__(self):
-        super().__init__()
-        self.inner, self.norm = nn.Linear(4, 4), nn.LayerNorm(4)
-
-    def forward(self, x):
-        return x + mg.tanh(self.inner(self.norm(x)))
-
-
-def of_blocks(count):
-    mg.manual_seed(0)
-    model = nn.Sequential(nn.Linear(4, 4), *(Block() for _ in range(count)), nn.Linear(4, 2))
-    with mg.trace():
-        loss = mg.mean(model(mg.randn(3, 4)) ** 2)
-        loss.backward()
-    return Session(sweep_of(loss, {"model": model, "loss": loss}))
 
 
 def checked(found):
