@@ -25,7 +25,7 @@ from .gradients import cause_of_nonfinite, warn_of_nonfinite, warn_of_stale
 from .in_place import next_seq, warn_of_a_new_value
 from .interop import Protocols
 from .primitives import TABLE, Primitive, World, for_each_primitive
-from .scalar_sweep import ancestors, pass_on, sweep
+from .scalar_sweep import ancestors, contributions, sweep
 from .scalar_world import SCALAR, TracedNumber
 from .tape import note_backward
 from .trace_hooks import Traced
@@ -167,7 +167,7 @@ class Value:
     @property
     def _backward(self) -> Callable[[], None]:
         """Adds to the parents' grad what this one sends them; set it on a Value made by hand (micrograd's name)."""
-        return getattr(self, "_by_hand", None) or partial(pass_on, self)
+        return getattr(self, "_by_hand", None) or partial(_pass_on, self)
 
     @_backward.setter
     def _backward(self, function: Callable[[], None]) -> None:
@@ -201,7 +201,7 @@ class Value:
         self._used = given, [v.data for v in given], [v.grad for v in given]
         self._cotangent = 1
         try:
-            sweep(computed)
+            sweep(computed, SCALAR)
             for v in given:
                 v.grad += v._cotangent
         finally:
@@ -327,6 +327,17 @@ def _constant(x: Any) -> Any:
 
 def _number(x: Any) -> Any:
     return x.data if isinstance(x, Value) else x
+
+
+def _pass_on(v: Value) -> None:
+    """micrograd's `_backward`, for one operation by hand: add the gradient of `v`, times the rule, to its parents'."""
+    if v.op is None and v.parents:
+        raise GradientError(
+            "MG103",
+            f"{v!r} was made by hand with parents but has no derivative. Set `out._backward`, or use the operators.",
+        )
+    for p, contribution in zip(v.parents, contributions(v, v.grad, SCALAR) if v.op else (), strict=True):
+        p.grad += contribution
 
 
 # ---------------------------------------------------------------------------------------------------- networks of Values

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import GradientError
-from .scalar_world import SCALAR, TracedNumber
+from .primitives import World
+from .scalar_world import TracedNumber
 
 if TYPE_CHECKING:
     from .scalar import Value
@@ -46,8 +46,8 @@ def ancestors(root: Value) -> tuple[list[Value], list[Value]]:
     return computed, given
 
 
-def sweep(computed: list[Value]) -> None:
-    """Apply the rules to `computed`, latest first: each Value's cotangent is complete when its turn comes."""
+def sweep(computed: list[Value], xp: World) -> None:
+    """Apply the rules, in the world `xp`, to `computed`, latest first: a cotangent is complete when its Value's turn comes."""
     p: Any
     for v in computed:
         t = v._cotangent
@@ -56,29 +56,29 @@ def sweep(computed: list[Value]) -> None:
         p, q = v._first, v._second
         try:
             if op is None:
-                _send(v, t)
+                _send(v, t, xp)
             elif op.passes:
                 p._cotangent += t
                 if q is not None:
                     q._cotangent += t
             elif q is None:
-                p._cotangent += op.maps[0](SCALAR, t, v.data, p.data)  # type: ignore[misc]
+                p._cotangent += op.maps[0](xp, t, v.data, p.data)  # type: ignore[misc]
             else:
                 f, g = op.maps
                 y, a, b = v.data, p.data, q.data
-                to_p, to_q = f(SCALAR, t, y, a, b), g(SCALAR, t, y, a, b)  # type: ignore[misc]
+                to_p, to_q = f(xp, t, y, a, b), g(xp, t, y, a, b)  # type: ignore[misc]
                 p._cotangent += to_p
                 q._cotangent += to_q
         except (ZeroDivisionError, OverflowError):
-            _send(v, t)
+            _send(v, t, xp)
 
 
-def _send(v: Value, t: Any) -> None:
-    for p, contribution in zip(v.parents, contributions(v, t), strict=True):
+def _send(v: Value, t: Any, xp: World) -> None:
+    for p, contribution in zip(v.parents, contributions(v, t, xp), strict=True):
         p._cotangent += contribution
 
 
-def contributions(v: Value, t: Any) -> list[Any]:
+def contributions(v: Value, t: Any, xp: World) -> list[Any]:
     """What `v` sends to each of its parents when `t` arrives; where Python raises, as for 1/sqrt(0), what IEEE arithmetic gives.
 
     A Value made by hand, `Value(data, (a, b), op)`, sends what its `_backward` adds to its parents' grad when it reads `t` as
@@ -99,20 +99,9 @@ def contributions(v: Value, t: Any) -> list[Any]:
     numbers = t, v.data, *(p.data for p in v.parents)
     rules: Any = v.op.maps
     try:
-        return [rule(SCALAR, *numbers) for rule in rules]
+        return [rule(xp, *numbers) for rule in rules]
     except (ZeroDivisionError, OverflowError):
         numbers = tuple(x if isinstance(x, TracedNumber) else np.float64(x) for x in numbers)
         with np.errstate(all="ignore"):
-            found = [rule(SCALAR, *numbers) for rule in rules]
+            found = [rule(xp, *numbers) for rule in rules]
         return [x if isinstance(x, TracedNumber) else float(x) for x in found]
-
-
-def pass_on(v: Value) -> None:
-    """micrograd's `_backward`, for one operation by hand: add the gradient of `v`, times the rule, to its parents'."""
-    if v.op is None and v.parents:
-        raise GradientError(
-            "MG103",
-            f"{v!r} was made by hand with parents but has no derivative. Set `out._backward`, or use the operators.",
-        )
-    for p, contribution in zip(v.parents, contributions(v, v.grad) if v.op else (), strict=True):
-        p.grad += contribution

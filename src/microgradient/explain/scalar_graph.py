@@ -81,7 +81,7 @@ def _made_by_hand(v: Value) -> Primitive:
     """The primitive of a Value with a `_backward` of the user's, which runs for each argument: what it adds to that."""
 
     def rule(xp: Any, t: Any, y: Any, *args: Any, i: int) -> Any:
-        return np.float64(contributions(v, float(t))[i])
+        return np.float64(contributions(v, float(t), SCALAR)[i])
 
     maps: tuple[Rule, ...] = tuple(functools.partial(rule, i=i) for i in range(len(v.parents)))
 
