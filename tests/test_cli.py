@@ -397,6 +397,31 @@ def test_ctrl_c_while_numpy_loads_gets_one_line(tmp_path, how):
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "Error: Stopped.\n")
 
 
+@pytest.mark.parametrize("words", [["view", "run"], ["learn", "1"], ["train", "two-layer", "--epochs", "1", "--view"]])
+def test_ctrl_c_leaves_a_page_quietly(run, tmp_path, words):
+    if words[0] == "view":
+        assert run("train", "two-layer", "--epochs", 1, "--out", "run")[0] == 0
+    page = start(*words, "--no-browser", cwd=tmp_path, preexec_fn=hear_ctrl_c)
+    assert page.stdout is not None
+    last = "stays until Ctrl-C" if words[0] == "train" else "http"
+    while last not in page.stdout.readline():
+        assert page.poll() is None, page.communicate()
+    time.sleep(0.5)  # from there to the wait it is a line of code
+    page.send_signal(signal.SIGINT)
+    _, error = page.communicate(timeout=60)
+    assert (page.returncode, error) == (0, "")
+
+
+@pytest.mark.parametrize("command", ["run", "view"])
+def test_a_program_that_a_command_runs_keeps_its_ctrl_c(tmp_path, command):
+    lines = ["import os, signal, sys", "try:", "    os.kill(os.getpid(), signal.SIGINT)", "    signal.pause()",
+             "except KeyboardInterrupt:", "    print('saved')", "    sys.exit(7)"]  # fmt: skip
+    (tmp_path / "program.py").write_text("\n".join(lines))
+    done = start(command, "program.py", cwd=tmp_path, preexec_fn=hear_ctrl_c)
+    told, _ = done.communicate(timeout=60)
+    assert (done.returncode, told) == (7, "saved\n")
+
+
 def test_a_program_that_imports_the_library_keeps_its_ctrl_c(tmp_path):
     code = "import signal, microgradient; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, preexec_fn=hear_ctrl_c)

@@ -353,7 +353,7 @@ def test_the_command_speaks_it(run, monkeypatch):
     assert "训练一个配方" in out
     code, _, said = run("train", "digts")
     assert code == 1
-    assert "没有配方 'digts'" in said
+    assert "没有名为 'digts' 的配方" in said
     assert np.all([CHINESE.search(run("train", name, "--help")[1]) for name in ("digits", "names")])
 
 

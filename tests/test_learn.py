@@ -134,6 +134,10 @@ def test_a_lesson_that_is_not_there():
     for words in ("0", "99", "x", "", "-1", "²", "../en/04_used_twice"):
         with pytest.raises(ArgumentError, match="MG189"):
             find(words)
+    with pytest.raises(ArgumentError, match="did you mean 4, used_twice"):
+        find("used_twise")
+    with speaking("zh_CN"), pytest.raises(ArgumentError, match=r"没有名为 'x' 的课：请写 1 到 \d+ 的编号"):
+        find("x")
     assert find("used_twice").number == find("4").number == find("04_used_twice").number == 4
 
 
@@ -146,6 +150,27 @@ def test_the_page_of_a_lesson_changes_its_language_where_it_stands():
     assert after["title"].startswith("4 · ")
     assert after["title"] != before["title"]
     assert (after["waiting"], after["right"]) == (before["waiting"], before["right"])
+
+
+def test_a_lesson_of_another_language_is_run_once_and_goes_on():
+    page = LessonPage("4")
+    first = page.session
+    with speaking("zh_CN"):
+        page.answers["lesson"]({})
+        second = page.session
+    page.answers["answer"]({"text": "-3"})
+    page.answers["give_up"]({})
+    assert page.session is first
+    before = page.answers["lesson"]({})
+    with speaking("zh_CN"):
+        after = page.answers["lesson"]({})
+        assert page.session is second
+    for name in ("waiting", "right", "of"):
+        assert after[name] == before[name]
+    for name in ("kind", "shown", "correct"):
+        assert [cell[name] for cell in after["cells"]] == [cell[name] for cell in before["cells"]]
+    page.answers["lesson"]({})
+    assert page.session is first
 
 
 def test_the_graph_of_a_lesson_opens():
@@ -173,9 +198,9 @@ def test_the_command_lists_and_takes_lessons(run, monkeypatch):
     assert "the sign is flipped" in out
     assert "1 of 3 questions answered rightly." in out
     code, _, said = run("learn", "77", "--lang", "en")
-    assert (code, "There is no lesson 77" in said, "Traceback" in said) == (1, True, False)
+    assert (code, "No lesson is called '77'" in said, "Traceback" in said) == (1, True, False)
     code, _, said = run("learn", "77", "--lang", "zh")
-    assert (code, "没有课程 77" in said) == (1, True)
+    assert (code, "没有名为 '77' 的课" in said) == (1, True)
     code, _, said = run("learn", "--lang", "klingon")
     assert (code, "klingon" in said) == (2, True)
 

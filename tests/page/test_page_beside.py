@@ -13,8 +13,10 @@ import pytest
 
 from microgradient.errors import ArgumentError
 from microgradient.page.beside import Beside
+from microgradient.page.live import Run
 from microgradient.recipes import RECIPES
 from microgradient.train.run_folder import RunFolder
+from microgradient.train.session import Session
 
 
 def options(**changes):
@@ -56,10 +58,31 @@ def test_what_goes_wrong_is_told():
     beside.close()
 
 
-@pytest.mark.parametrize("changes", [{}, {"no_such": 1.0}])
-def test_other_changes_are_refused(changes):
-    with pytest.raises(ArgumentError, match="MG189"):
-        Beside("two-layer", options(), changes)
+@pytest.mark.parametrize(
+    ("changes", "code", "said"),
+    [
+        (None, "MG189", "some of its options changed"),
+        ("lr", "MG189", "not 'lr'"),
+        ({}, "MG189", "some of its options changed"),
+        ({"no_such": 1.0}, "MG189", "no_such"),
+        ({"lr": "abc"}, "MG188", "--lr can't be 'abc'"),
+        ({"lr": float("inf")}, "MG188", "--lr must be a positive number, not inf"),
+        ({"lr": -1}, "MG188", "--lr must be a positive number"),
+        ({"epochs": 1.5}, "MG188", "--epochs can't be 1.5"),
+        ({"batch_size": 0}, "MG188", "--batch-size must be at least 1"),
+        ({"compile": "no"}, "MG188", "--compile can't be 'no'"),
+        ({"optimizer": "sgdd"}, "MG188", "did you mean sgd"),
+        ({"model": []}, "MG188", "--model can't be"),
+    ],
+)
+def test_other_changes_are_refused_at_once(tmp_path, changes, code, said):
+    made = Session.begin("two-layer", RECIPES["two-layer"], RECIPES["two-layer"], {}, tmp_path / "run")
+    watched = Run(made.recipe, made.folder, made.optimizer)
+    with pytest.raises(ArgumentError, match=said) as refused:
+        watched.answers["rerun"]({"options": changes})
+    assert refused.value.code == code
+    assert watched.beside is None
+    made.folder.release()
 
 
 def test_the_process_ends_with_it():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 from urllib.parse import urlsplit
 
 import pytest
@@ -77,6 +78,28 @@ def test_a_body_that_is_too_long_is_not_read(page):
         ask(page, f"{urlsplit(page.url).path}api/why", "POST", b" ", **{"Content-Length": "99999999999"})[0].status
         == 413
     )
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "body", "headers"),
+    [
+        ("/wrong/api/graph?lang=zh", "GET", None, {}),
+        ("api/none?lang=zh", "GET", None, {}),
+        ("api/none", "POST", b'{"lang": "zh"}', {}),
+        ("none.js?lang=zh", "GET", None, {}),
+        ("api/graph?lang=zh", "GET", None, {"Host": "evil.example"}),
+        ("api/why?lang=zh", "POST", b"{", {}),
+        ("api/why", "POST", b'{"lang": "zh"}', {}),
+        ("api/why?lang=zh", "POST", b" ", {"Content-Length": "99999999999"}),
+    ],
+)
+def test_a_refusal_is_in_the_language_of_who_asks(page, path, method, body, headers):
+    path = path if path.startswith("/") else urlsplit(page.url).path + path
+    for lang, chinese in (("zh", True), ("en", False)):
+        said = None if body is None else body.replace(b"zh", lang.encode())
+        answer, content = ask(page, path.replace("zh", lang), method, said, **headers)
+        assert answer.status >= 400
+        assert bool(re.search("[\u4e00-\u9fff]", json.loads(content)["error"])) is chinese
 
 
 def test_it_listens_on_this_machine_alone(page):

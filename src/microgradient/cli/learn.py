@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..language import LANGUAGES, closest, translate
+from .ctrl_c import stay
 from .terminal import printable
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def learn(lesson: str | None, lang: str, text: bool, score: Path | None, no_brow
         from ..learn.page import LessonPage
         from ..page.view import serve
 
-        serve(LessonPage(lesson, score), open_browser=not no_browser, lang=lang).wait()
+        stay(serve(LessonPage(lesson, score), open_browser=not no_browser, lang=lang))
 
 
 def _list() -> None:

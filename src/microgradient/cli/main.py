@@ -14,6 +14,7 @@ import click
 from .. import __version__
 from ..errors import DataError, MicrogradientError
 from ..language import translate
+from .ctrl_c import raised
 from .help import Context
 from .learn import learn
 from .terminal import printable
@@ -94,7 +95,9 @@ def _run(script: Path, arguments: tuple[str, ...], compile: bool) -> None:
 
     if not script.is_file():
         raise DataError("MG180", f"There is no file {script}.")
-    raise click.exceptions.Exit(run(script, arguments, compile))
+    with raised():
+        code = run(script, arguments, compile)
+    raise click.exceptions.Exit(code)
 
 
 for command in (_command, *_command.commands.values()):

@@ -15,6 +15,7 @@ import click
 from ..errors import ArgumentError, DataError
 from ..language import translate
 from ..train.options import flag
+from .ctrl_c import stay
 from .help import Context
 from .paths import NamedPath
 
@@ -177,6 +178,6 @@ def _watched(session: Any, open_browser: bool) -> None:
         session.run(click.echo, run.progress(show_progress), examine=True)
         run.end()
         click.echo(translate(f"{page.url} stays until Ctrl-C."))
-        page.wait()
+        stay(page)
     finally:
         page.close()

@@ -12,6 +12,7 @@ import click
 
 from ..errors import ArgumentError
 from ..tape import last_backward
+from .ctrl_c import raised, stay
 
 if TYPE_CHECKING:
     from ..page.live import Run
@@ -40,7 +41,7 @@ def view(target: Path, arguments: tuple[str, ...], no_browser: bool, save: Path 
 
         if save is not None:
             raise click.UsageError("A page is saved where the numbers are: `trace.save_html(path)` instead of --save.")
-        serve(Exported(target), open_browser=not no_browser).wait()
+        stay(serve(Exported(target), open_browser=not no_browser))
         return
     found = _run(target) if target.is_dir() else _program(target, arguments)
     if not isinstance(found, Session):
@@ -50,7 +51,7 @@ def view(target: Path, arguments: tuple[str, ...], no_browser: bool, save: Path 
             if save is not None:
                 raise
     if save is None:
-        serve(found, open_browser=not no_browser).wait()
+        stay(serve(found, open_browser=not no_browser))
         return
     session = found if isinstance(found, Session) else found.opened_session()
     save_html(session, save)
@@ -65,7 +66,7 @@ def _program(script: Path, arguments: tuple[str, ...]) -> Session:
     sys.argv = [str(script), *arguments]
     before = last_backward()
     try:
-        with trace():
+        with trace(), raised():
             variables = runpy.run_path(str(script), run_name="__main__")
     except Exception:  # the program's own, told as Python tells it
         traceback.print_exc()

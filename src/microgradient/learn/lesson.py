@@ -6,6 +6,7 @@ answer, a line `answer = …` with the right one, and a line `assert mg.check_an
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -83,10 +84,14 @@ def find(words: str) -> Lesson:
     for lesson in lessons():
         if (words.isdecimal() and int(words) == lesson.number) or words.lower() in (lesson.name, lesson.name[3:]):
             return lesson
-    last = lessons()[-1].number
-    raise ArgumentError(
-        "MG189", f"There is no lesson {words}: they are numbered 1 to {last}. `microgradient learn` lists them."
+    named = {lesson.name[3:]: lesson.number for lesson in lessons()}
+    close = difflib.get_close_matches(words.lower(), named, 1)
+    meant = (
+        f"did you mean {named[close[0]]}, {close[0]}?"
+        if close
+        else f"write a number from 1 to {len(named)}, or a name."
     )
+    raise ArgumentError("MG189", f"No lesson is called {words!r}: {meant} `microgradient learn` lists them.")
 
 
 @cache

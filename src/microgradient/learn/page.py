@@ -13,7 +13,7 @@ from ..errors import ArgumentError
 from ..explain.sweep import sweep_of
 from ..language import language, translate
 from ..page.session import Answers, Session, of_graph
-from .lesson import find, lessons
+from .lesson import Lesson, find, lessons
 from .session import LessonSession, scores
 
 
@@ -29,6 +29,7 @@ class LessonPage:
         self.score = score
         self.session = LessonSession(find(lesson), score)
         self.sessions = {self.session.lesson.name: self.session}  # one comes back to where one was
+        self.runs = {(self.session.lesson.name, self.session.lesson.language): self.session}  # each is run once
         self.lock = threading.Lock()
         self.graph: Session | None = None
         self.opened = 0  # graphs so far
@@ -87,7 +88,7 @@ class LessonPage:
     def choose(self, words: Mapping[str, Any]) -> int:
         """Go to another lesson, or back to where one was in it."""
         lesson = find(str(words.get("lesson", "")))
-        self.session = self.sessions.get(lesson.name) or LessonSession(lesson, self.score)
+        self.session = self.sessions.get(lesson.name) or self._run(lesson)
         self.sessions[lesson.name] = self.session
         self.graph, self.opened = None, 0
         return self.session.lesson.number
@@ -115,10 +116,11 @@ class LessonPage:
         return session
 
     def _now(self) -> LessonSession:
-        """The session in the language that is spoken."""
+        """The session in the language that is spoken. Two languages are two programs: each goes on where it stands."""
         before = self.session
         if before.lesson.language != language():
-            self.session = LessonSession(find(before.lesson.name), self.score)
+            self.session = self._run(find(before.lesson.name))
+            self.session.verdicts, self.session.shown = {}, set()  # those of giving up are nobody's
             while self.session.position < before.position and self.session.waiting is not None:
                 self.session.give_up()
             self.session.attempts, self.session.verdicts, self.session.shown = (
@@ -129,6 +131,13 @@ class LessonPage:
             self.sessions[before.lesson.name] = self.session
             self.graph, self.opened = None, 0
         return self.session
+
+    def _run(self, lesson: Lesson) -> LessonSession:
+        """The session of this lesson in its language: the one that there is, or a new one."""
+        key = lesson.name, lesson.language
+        if key not in self.runs:
+            self.runs[key] = LessonSession(lesson, self.score)
+        return self.runs[key]
 
     def _opened(self) -> Session:
         if self.graph is None:

@@ -27,10 +27,11 @@ def known(answers: Mapping[str, Answer], name: str) -> bool:
 
 def answer(answers: Mapping[str, Answer], name: str, words: Any) -> tuple[int, str]:
     """(status as in HTTP, JSON) of what is said to the question `name` with its `words`; an error is {"error": text}."""
-    if not known(answers, name):
-        return told(404, f"There is no {name}.")
     rest = dict(words) if isinstance(words, Mapping) else {}
-    with speaking(str(rest.pop("lang", ""))):
+    with speaking(spoken(words)):
+        if not known(answers, name):
+            return told(404, translate(f"There is no {name}.", name))
+        rest.pop("lang", None)
         try:
             if not isinstance(words, Mapping):
                 raise TypeError("not an object")
@@ -43,6 +44,11 @@ def answer(answers: Mapping[str, Answer], name: str, words: Any) -> tuple[int, s
             return told(400, translate(f"The question is not understood: {error}"))
         except Exception as error:  # the page says it, and goes on
             return told(500, translate(f"A fault in Microgradient: {type(error).__name__}: {error}."))
+
+
+def spoken(words: Any) -> str:
+    """The language that a question asks to be answered in; "" where it names none."""
+    return str(words.get("lang", "")) if isinstance(words, Mapping) else ""
 
 
 def told(status: int, text: str) -> tuple[int, str]:

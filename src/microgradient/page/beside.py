@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import ArgumentError, MicrogradientError
+from ..errors import MicrogradientError
 from ..train.options import Options, flag
 from ..train.run_folder import RunFolder
 from ..train.session import command_of
@@ -32,17 +32,9 @@ sys.exit(main(sys.argv[1:]))
 
 
 class Beside:
-    """The run of `source` with `options`, some of them changed: it trains from the start, in a process that ends with this one.
-
-    Raises ArgumentError (MG189) for a change that the options don't have.
-    """
+    """The run of `source` with `options`, some of them changed: it trains from the start, in a process that ends with ours."""
 
     def __init__(self, source: str, options: Options, changes: Mapping[str, Any]) -> None:
-        known = {field.name for field in dataclasses.fields(options)}
-        if not changes or not changes.keys() <= known:
-            raise ArgumentError(
-                "MG189", f"A run is trained again with some of its options changed, not {dict(changes)!r}."
-            )
         self.changes = " ".join(f"{flag(name)} {value}" for name, value in changes.items())
         self.folder = tempfile.TemporaryDirectory(prefix="microgradient-")
         words = shlex.split(command_of(source, dataclasses.replace(options, **changes)))

@@ -33,7 +33,7 @@ from ..train.checkup import diagnosed, examinable
 from ..train.offers import Film, Texts
 from ..train.pictures import drawn
 from ..train.progress import Progress
-from ..train.recipe import NextStep, Recipe
+from ..train.recipe import NextStep, Recipe, checked_changes
 from ..train.run_folder import RunFolder, run_options
 from .beside import Beside
 from .session import Answers, Session, of_graph
@@ -217,7 +217,8 @@ class Run:
     def rerun(self, words: Mapping[str, Any]) -> bool:
         """Train again from the start, beside this run, with `options` changed; what was beside it before ends."""
         given = run_options(type(self.recipe.defaults), self.folder.run, self.folder.path)
-        beside = Beside(self.folder.run.source, given, dict(words.get("options", {})))
+        changes = checked_changes(given, words.get("options"), type(self.recipe))
+        beside = Beside(self.folder.run.source, given, changes)
         before, self.beside = self.beside, beside
         if before is not None:
             before.close()

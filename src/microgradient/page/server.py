@@ -15,8 +15,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from ..language import translate
-from .answering import Answer, answer, known, told
+from ..language import speaking, translate
+from .answering import Answer, answer, known, spoken, told
 from .bundle import CONTENT_TYPES, asset
 
 _POLICY = (
@@ -47,27 +47,40 @@ class Server:
         self.http.server_close()
 
     def reply(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str, bytes]:
-        """(status, content type, content) of what is sent back."""
+        """(status, content type, content) of what is sent back, in the language of who asks."""
         split = urlsplit(target)
-        token, _, name = split.path.removeprefix("/").partition("/")
+        words = _words(split.query if method == "GET" else body)
+        with speaking(spoken(words) or spoken(_words(split.query))):
+            return self._reply(method, split.path, headers, words)
+
+    def refuse_length(self, target: str) -> tuple[int, str, bytes]:
+        """What is sent back where the body is too long to be read."""
+        with speaking(spoken(_words(urlsplit(target).query))):
+            return _refused(413, f"A question may have {_LONGEST:,} bytes.")
+
+    def _reply(self, method: str, path: str, headers: Mapping[str, str], words: Any) -> tuple[int, str, bytes]:
+        token, _, name = path.removeprefix("/").partition("/")
         origin = headers.get("Origin")
         if headers.get("Host") != self.host or origin not in (None, f"http://{self.host}"):
-            return _told(403, "This server answers on its own address alone.")
+            return _refused(403, "This server answers on its own address alone.")
         if not secrets.compare_digest(token.encode(), self.token.encode()):
-            return _told(404, "Nothing is here. The address has to be the whole one that was printed.")
+            return _refused(404, "Nothing is here. The address has to be the whole one that was printed.")
         if name.startswith("api/") and known(self.answers, name.removeprefix("api/")):
-            return self._answer(name.removeprefix("api/"), method, split.query, body)
+            if isinstance(words, Exception):
+                return _refused(400, f"The question is not understood: {words}")
+            return _as_json(*answer(self.answers, name.removeprefix("api/"), words))
         found = asset(name or "index.html") if method == "GET" else None
         if found is None:
-            return _told(404, f"There is no {name or method}.")
+            return _refused(404, f"There is no {name or method}.", name or method)
         return 200, CONTENT_TYPES[(name or "index.html").rpartition(".")[2]], found
 
-    def _answer(self, name: str, method: str, query: str, body: bytes) -> tuple[int, str, bytes]:
-        try:
-            words = dict(parse_qsl(query)) if method == "GET" else json.loads(body)
-        except (ValueError, RecursionError) as error:
-            return _told(400, translate(f"The question is not understood: {error}"))
-        return _as_json(*answer(self.answers, name, words))
+
+def _words(said: str | bytes) -> Any:
+    """What an address asks after its `?`, or a body as JSON; the error where it is none."""
+    try:
+        return dict(parse_qsl(said)) if isinstance(said, str) else json.loads(said)
+    except (ValueError, RecursionError) as error:
+        return error
 
 
 class _Quiet(ThreadingHTTPServer):
@@ -79,8 +92,8 @@ class _Quiet(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
-def _told(status: int, text: str) -> tuple[int, str, bytes]:
-    return _as_json(*told(status, text))
+def _refused(status: int, text: str, *names: str) -> tuple[int, str, bytes]:
+    return _as_json(*told(status, translate(text, *names)))
 
 
 def _as_json(status: int, text: str) -> tuple[int, str, bytes]:
@@ -99,7 +112,7 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
             length = self.headers.get("Content-Length", "")
             if not length.isascii() or not length.isdigit() or int(length) > _LONGEST:
                 self.close_connection = True
-                self._send(b"", refused=_told(413, f"A question may have {_LONGEST:,} bytes."))
+                self._send(b"", refused=server.refuse_length(self.path))
                 return
             self._send(self.rfile.read(int(length)))
 

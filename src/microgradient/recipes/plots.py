@@ -22,7 +22,8 @@ from ..explain.render import cropped, plain, width
 from ..language import translate
 from ..native.runtime import blas
 from ..tensor import Tensor
-from ..train.run_folder import RunFolder, is_finite
+from ..train.options import is_finite
+from ..train.run_folder import RunFolder
 from .use import NO_MODEL, blocks, trained, trained_recipe
 
 Curve = tuple[list[int], list[float]]  # epochs, numbers

@@ -18,9 +18,10 @@ from ..language import translate
 from ..native.runtime import blas
 from ..tensor import Tensor
 from ..train.loop import evaluate
+from ..train.options import is_finite
 from ..train.predictor import Predictor
 from ..train.recipe import Metric, Recipe, check_options
-from ..train.run_folder import RUN, Position, RunFolder, is_finite, run_options
+from ..train.run_folder import RUN, Position, RunFolder, run_options
 from . import RECIPES
 from .table import TableRecipe
 

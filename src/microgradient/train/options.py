@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import MISSING, asdict, dataclass, field
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 
 def option(
@@ -55,3 +57,29 @@ class Options:
 def flag(name: str) -> str:
     """The name of an option on the command line."""
     return "--" + name.replace("_", "-")
+
+
+def misfit(record: Any) -> str | None:
+    """The first field of a dataclass whose value, read from JSON, has not its type; None where all have."""
+    hints = get_type_hints(type(record))
+    return next((name for name, hint in hints.items() if not fits(getattr(record, name), hint)), None)
+
+
+def fits(value: Any, hint: Any) -> bool:
+    """Whether a value that JSON can hold has a type, the entries of a list or table as well. A whole number may be a float."""
+    if isinstance(hint, UnionType):
+        return any(fits(value, kind) for kind in get_args(hint))
+    kind, entries = get_origin(hint) or hint, get_args(hint)
+    if kind in (list, dict) and type(value) is kind:
+        return entries[-1:] in ((), (Any,)) or all(
+            fits(x, entries[-1]) for x in (value.values() if kind is dict else value)
+        )
+    return type(value) is kind or (kind is float and is_finite(value))
+
+
+def is_finite(value: Any) -> bool:
+    """Whether this is a number that a float can hold, and neither infinite nor NaN."""
+    try:
+        return type(value) in (int, float) and math.isfinite(value)
+    except OverflowError:
+        return False

@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -18,7 +18,7 @@ from ..data.installed import require
 from ..errors import ArgumentError
 from ..language import translate
 from .offers import Film, Texts
-from .options import Options, flag
+from .options import Options, flag, misfit
 from .predictor import Predictor
 
 
@@ -262,6 +262,20 @@ def check_options(options: Options, recipe: type[Recipe]) -> None:
             raise ArgumentError(
                 "MG188", f"{recipe.name} has no {flag(name)} {word!r}: choose from {', '.join(choices)}."
             )
+
+
+def checked_changes(options: Options, changes: Any, recipe: type[Recipe]) -> Mapping[str, Any]:
+    """`changes`, a table that somebody sent, if a run of `options` can be trained again with them. Raises `ArgumentError`
+    (MG189) for what is no option, (MG188) for one that makes no sense.
+    """
+    known = {field.name for field in fields(options)}
+    if not isinstance(changes, Mapping) or not changes or not changes.keys() <= known:
+        raise ArgumentError("MG189", f"A run is trained again with some of its options changed, not {changes!r:.80}.")
+    changed = replace(options, **changes)
+    if (name := misfit(changed)) is not None:
+        raise ArgumentError("MG188", f"{flag(name)} can't be {getattr(changed, name)!r:.80}.")
+    check_options(changed, recipe)
+    return changes
 
 
 def _positive(text: str) -> bool:

@@ -19,15 +19,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import signal
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from types import UnionType
-from typing import Any, ClassVar, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -44,7 +42,7 @@ from .atomic import (
 )
 from .event_file import PREFIX, EventFile
 from .lock import Lock, lock
-from .options import Options
+from .options import Options, fits, misfit
 
 MODEL, OPTIMIZER, RUN, METRICS = "model.safetensors", "optimizer.safetensors", "run.json", "metrics.jsonl"
 BEST, STATE = "best.safetensors", "state.safetensors"
@@ -307,7 +305,7 @@ def _read_run(path: Path) -> Run:
         run = Run(**{**content, "position": Position(**content["position"])})
         check_types(run)
         check_types(run.position)
-        if not _fits(run.options.get("epochs", 0), int):
+        if not fits(run.options.get("epochs", 0), int):
             raise TypeError(f"its epochs are {run.options['epochs']!r:.80}")
         if min(run.position.epoch, run.position.batch, run.position.step, run.position.examples) < 0:
             raise ValueError("its position is negative")
@@ -328,31 +326,9 @@ def run_options(kind: type[Options], run: Run, path: Path) -> Options:
 
 
 def check_types(record: Run | Position | Options) -> None:
-    """Raise `TypeError` for a field that has not its type. JSON may have a whole number for a float."""
-    for name, hint in get_type_hints(type(record)).items():
-        value = getattr(record, name)
-        if not _fits(value, hint):
-            raise TypeError(f"its {name} is {value!r:.80}")
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    """Whether a value that JSON can hold has a type, the entries of a list or table as well."""
-    if isinstance(hint, UnionType):
-        return any(_fits(value, kind) for kind in get_args(hint))
-    kind, entries = get_origin(hint) or hint, get_args(hint)
-    if kind in (list, dict) and type(value) is kind:
-        return entries[-1:] in ((), (Any,)) or all(
-            _fits(x, entries[-1]) for x in (value.values() if kind is dict else value)
-        )
-    return type(value) is kind or (kind is float and is_finite(value))
-
-
-def is_finite(value: Any) -> bool:
-    """Whether this is a number that a float can hold, and neither infinite nor NaN."""
-    try:
-        return type(value) in (int, float) and math.isfinite(value)
-    except OverflowError:
-        return False
+    """Raise `TypeError` for a field that has not its type."""
+    if (name := misfit(record)) is not None:
+        raise TypeError(f"its {name} is {getattr(record, name)!r:.80}")
 
 
 def _pending(path: Path, name: str) -> list[Path]:
