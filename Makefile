@@ -7,7 +7,8 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 ARGS ?=
 PYTHONS ?= python3.11 python3.12 python3.13 python3.14
-PYTEST = $(BIN)/python -m pytest --numprocesses 2
+# bytecode is kept even where the environment says not to: the tests start Python some hundred times
+PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses 2
 
 .PHONY: run test test-all lint oracle browser page check widths pythons core docs bench overhead scaling recipes stability clean
 

@@ -27,9 +27,12 @@ settings.load_profile("any_machine")
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_machine_code(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The user's cache folder is not ours to fill."""
+    """The user's cache folder is not ours to fill. The processes of one run share one: each program is compiled once."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # then the folder is the worker's own, in that of the run
+        folder = folder.parent
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MICROGRADIENT_CACHE", str(tmp_path_factory.mktemp("machine_code")))
+        patch.setenv("MICROGRADIENT_CACHE", str(folder / "machine_code"))
         patch.setenv("MICROGRADIENT_LANG", "en")
         yield
 

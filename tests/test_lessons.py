@@ -93,24 +93,37 @@ def test_the_example_of_the_page_is_a_lesson(capsys):
     assert "∂y/∂a = 6.0" in "".join(filter(None, session.outputs))
 
 
+of_each_lesson = pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in NAMES]
+)
+
+
+@of_each_lesson
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in NAMES])
 def test_right_answers_lead_through_it_and_wrong_ones_do_not(name, language, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO())
     session = taken(name, language)
-    while (place := session.waiting) is not None:
+    answers = re.findall(r"^answer = (.+)$", (FOLDER / language / f"{name}.py").read_text(encoding="utf-8"), re.M)
+    for words in answers:
+        place = session.waiting
         assert not session.answer("no number")
         assert not session.answer("12345.678")
         assert session.waiting == place
+        assert session.answer(words), words
+    assert session.waiting is None
+    assert all(session.outputs[k] is not None for k, cell in enumerate(session.lesson.cells) if cell.kind == "code")
+    assert session.record()["right"] == len(answers)
+
+
+@of_each_lesson
+def test_who_gives_up_is_led_through_it_too(name, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    session = taken(name, "en")
+    while session.waiting is not None:
+        assert not session.answer("12345.678")
         session.give_up()
     assert all(session.outputs[k] is not None for k, cell in enumerate(session.lesson.cells) if cell.kind == "code")
     assert session.record()["right"] == 0
-    again = taken(name, language)
-    answers = re.findall(r"^answer = (.+)$", (FOLDER / language / f"{name}.py").read_text(encoding="utf-8"), re.M)
-    for words in answers:
-        assert again.answer(words), words
-    assert again.waiting is None
-    assert again.record()["right"] == len(answers)
 
 
 @pytest.mark.slow

@@ -70,7 +70,7 @@ def messages() -> dict[str, list[str]]:
         name = str(path.relative_to(PACKAGE))
         if name.startswith("lessons/"):
             continue
-        for node in _nodes(_tree(path), name):
+        for node in _shown(list(ast.walk(ast.parse(path.read_text(encoding="utf-8")))), name):
             for english, holes in sentences(node):
                 if re.search(r"[A-Za-z]{2}", re.sub(r"\{\d+\}", "", english)):
                     where = f"{name}:{node.lineno}"
@@ -89,15 +89,15 @@ def of_page() -> dict[str, list[str]]:
     return found
 
 
-def _nodes(tree: ast.Module, name: str) -> Iterator[ast.expr]:
-    """The expressions whose value is shown."""
+def _shown(nodes: list[ast.AST], name: str) -> Iterator[ast.expr]:
+    """Of the module `name`, the expressions whose value is shown."""
     hidden: set[ast.AST] = set()  # docstrings, keys, and parts of other texts
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Expr):
             hidden.add(node.value)
         elif isinstance(node, ast.Dict):
             hidden |= set(node.keys) - {None}
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Call):
             yield from _arguments(node)
         elif isinstance(node, ast.AnnAssign | ast.Assign):
@@ -107,7 +107,8 @@ def _nodes(tree: ast.Module, name: str) -> Iterator[ast.expr]:
         elif name.startswith("cli/") and isinstance(node, ast.FunctionDef) and _is_command(node):
             yield ast.Constant(ast.get_docstring(node), lineno=node.lineno)
         elif isinstance(node, ast.Constant | ast.JoinedStr) and node not in hidden:
-            hidden |= set(ast.walk(node)) - {node}
+            if isinstance(node, ast.JoinedStr):
+                hidden |= set(ast.walk(node)) - {node}
             if any(_is_sentence(english, name) for english, _ in sentences(node)):
                 yield node
 
@@ -130,19 +131,12 @@ def _is_sentence(english: str, name: str) -> bool:
 
 
 @cache
-def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
-
-
-@cache
 def errors() -> frozenset[str]:
     """The names of the classes that derive from MicrogradientError, which take a code and a sentence."""
     bases: dict[str, set[str]] = {}
     for path in PACKAGE.rglob("*.py"):
-        for node in ast.walk(_tree(path)):
-            if isinstance(node, ast.ClassDef):
-                own = bases.setdefault(node.name, set())
-                own |= {getattr(base, "attr", "") or getattr(base, "id", "") for base in node.bases}
+        for own, others in re.findall(r"^ *class (\w+)\(([^)]*)\)", path.read_text(encoding="utf-8"), re.MULTILINE):
+            bases.setdefault(own, set()).update(re.findall(r"\w+", others))
     found = {"MicrogradientError"}
     while more := {name for name, own in bases.items() if own & found} - found:
         found |= more
