@@ -30,6 +30,7 @@ ARGUMENTS: dict[str, tuple[int | str, ...]] = {
     "Finding": (0, 2, 3, 4),
     "NextStep": (1,),
     "film": (2,),
+    "Form": (3,),
 }
 # modules of which every text with two words of lower-case letters, one after another, is shown; of others, those that end in a
 # full stop, but where these are documentation, or repeat the words of another library
@@ -44,7 +45,7 @@ ASSIGNED = ("summary", "descent", "FIELDS", "HEADINGS")
 # words that are no sentence by themselves, and what click and Python say
 WORDS = (
     "NaN", "by", "cause", "change", "changed", "check", "clip", "cut", "effect", "entries", "evidence", "example", "formula",
-    "later", "momentum", "rounding", "rule", "state", "sum", "where",
+    "later", "momentum", "rounding", "rule", "state", "sum", "through", "where",
     "path", "upstream × local", "contribution", "coefficient × value", "coefficient", "operation",
     "command", "data", "trained", "result", "made with", "accuracy", "exact", "validation", "weighted",
     "Arguments:", "Commands:", "Options:", "Usage: ", "Show this message and exit.", "Show the version and exit.",

@@ -57,8 +57,8 @@ def test_layers_open_and_close():
     assert [each["name"] for each in inside["stations"]][1:16] == [f"model.{k}" for k in range(1, 16)]
     checked(inside)
     closed = session.flow({"open": ""})
-    assert closed["stations"][0]["name"] == "model"
-    assert len(closed["stations"]) == 2
+    assert [(each["name"], each["kind"]) for each in closed["stations"]][::2] == [("model", "Sequential"), ("mean", "")]
+    assert len(closed["stations"]) == 3
     checked(closed)
     assert session.flow({"open": ",".join(map(str, opened))}) == first
 

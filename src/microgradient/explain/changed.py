@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentTypeError, GradientError
+from ..operators import wrap
 from ..primitives import TABLE
 from ..tape import PICK, Node
+from .composites import Composite
 from .recording import Recording, Step
 from .sweep import Sweep
 
@@ -36,6 +38,7 @@ def changed(sweep: Sweep, node: Node, index: tuple[int, ...], value: float) -> S
     with np.errstate(all="ignore"):
         for old in sweep.order:
             twins[old] = _again(old, sweep, data, twins, again)
+    _move_composites(sweep, again, data, twins)
     again.nodes = {x: twins[old] for x, old in sweep.recording.nodes.items() if old in twins}
     again.names = {twins[old]: name for old, name in sweep.recording.names.items() if old in twins}
     found = Sweep(twins[sweep.root], again)
@@ -81,6 +84,22 @@ def _again(old: Node, sweep: Sweep, data: dict[Node, Any], twins: dict[Node, Nod
     step.layer, step.model, step.location = recorded.layer, recorded.model, recorded.location
     step.input = recorded.input
     return new
+
+
+def _move_composites(sweep: Sweep, again: Recording, data: dict[Node, Any], twins: dict[Node, Node]) -> None:
+    """The calls of functions, with the data that their arguments have now."""
+    moved: dict[Composite, Composite] = {}
+    for old in sweep.order:
+        for each in sweep.step(old).composites:
+            if each not in moved:
+                now = {
+                    name: wrap(data[x.node], twins[x.node]) if getattr(x, "node", None) in data else x
+                    for name, x in each.arguments.items()
+                }
+                moved[each] = Composite(each.name, now, each.parameters)
+                moved[each].operations = each.operations
+        if twins[old] in again.steps:
+            again.steps[twins[old]].composites = tuple(moved[each] for each in sweep.step(old).composites)
 
 
 def _only(node: Node) -> Any:

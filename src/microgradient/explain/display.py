@@ -130,7 +130,7 @@ def of_why(found: Why) -> markup.Bundle:
         formula = mathml(found).replace("<mtd>", "<mtd style='text-align:left'>")
         lines.append(markup.element("div", formula, "width:fit-content;margin:8px 0;font-size:16px"))
     notes += [_remark("by", f"{translate(along)}{translate(': ')}{largest(sums)}") for along, sums in found.groups]
-    notes += [_remark(subject, text, ": ") for subject, text in found.notes if text]
+    notes += [_remark(subject, text, ": ") for subject, text in [*found.told_through(), *found.notes] if text]
     lines += [markup.line(html.escape(text), markup.DIM) for text in [*notes, told] if text]
     return markup.bundle(repr(found), lines, found.latex())
 

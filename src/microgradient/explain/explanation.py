@@ -30,7 +30,9 @@ from .render import (
 )
 
 if TYPE_CHECKING:
+    from .composites import Composite
     from .examples import Examples
+    from .through import Through
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ class Edge:
 
     `via` is the name of what was computed from x and `formula` how, `op` the primitive that did it, `rule` what it does with
     a gradient in words, `where` the source line and `layer` the nn layer, where they are known; x is argument number
-    `argument` of it. For a whole tensor the numbers are arrays; `local` is then None unless the primitive works entry by
+    `argument` of it. `composite` is the call of a function, such as `softmax`, that it is inside of and x is not. For a whole
+    tensor the numbers are arrays; `local` is then None unless the primitive works entry by
     entry. `why()` explains the upstream gradient in its turn: so any number can be followed to the loss.
 
     >>> import microgradient as mg
@@ -67,6 +70,7 @@ class Edge:
         default=None, repr=False, compare=False
     )  # the node of `via`: of several results of one operation, one
     index: tuple[int, ...] | None = field(default=None, repr=False, compare=False)  # of `via` in it; None: all of it
+    composite: Composite | None = field(default=None, repr=False, compare=False)
 
     def why(self) -> Why:
         """The explanation of the upstream gradient, ∂of/∂via."""
@@ -82,7 +86,8 @@ class Why:
     paths (the largest, where there are many), `more` how many are left out and what they add, `sum` all contributions
     added up: it is the gradient. `check` is the central difference, `where` the source line that made x; `notes` are
     (subject, text) with further remarks. `groups` are (along what, sums): many paths, added up by example or
-    position; what is added up in each is all the paths through one use.
+    position; what is added up in each is all the paths through one use. `through` are the calls of functions made of several
+    operations through which it came, with what each contributed, and (p − y) / n, say, as the reason.
 
     >>> import microgradient as mg
     >>> a = mg.Value(2.0, label="a")
@@ -100,6 +105,7 @@ class Why:
         self.edges: tuple[Edge, ...] = ()
         self.more: tuple[int, Any] = (0, 0.0)
         self.groups: list[tuple[str, Any]] = []
+        self.through: list[Through] = []
         self.sum: Any = 1.0 if name == of else 0.0
         self.scale = 0.0
         self.check = Check(None, 0.0, "", "not taken")
@@ -163,6 +169,12 @@ class Why:
             )
         return self.by_example(batch, 0 if axis is None else axis)
 
+    def told_through(self) -> list[tuple[str, str]]:
+        """(subject, text) of up to three functions it came through: those with a closed form, or with some of the paths."""
+        worth = [each for each in self.through if each.formula is not None or 1 < each.paths < self.paths]
+        worth = sorted(worth, key=lambda each: -norm(each.contribution))[:3]
+        return [(about, text) for each in worth for about, text in (("through", each.text()), ("where", each.told))]
+
     def latex(self) -> str:
         r"""The derivation as a LaTeX `aligned` block: in symbols, in numbers, the result."""
         return derivation.latex(self)
@@ -212,7 +224,7 @@ def _lines(why: Why) -> list[Line]:
     formulas = dict.fromkeys(f"{e.via.partition('[')[0]} = {e.formula}" for e in why.edges if _numbered(e.via))
     remarks += [("where", text, "italic") for text in list(formulas)[:3]]
     remarks += [("rule", text, "italic") for text in list(dict.fromkeys(e.rule for e in why.edges))[:3]]
-    remarks += [(about, text, "") for about, text in why.notes]
+    remarks += [(about, text, "") for about, text in [*why.told_through(), *why.notes]]
     found += [[subject(about), (translate(text), style)] for about, text, style in remarks if text]
     return [*found, [subject("check"), *_checked(why, whole)]]
 

@@ -1,23 +1,27 @@
 """A traced graph as plain data for other programs: version 1 of the structure.
 
 {"version": 1, "root": id,
- "nodes": [{"id", "name", "op", "shape", "dtype", "file", "line", "layer", "params", "value", "gradient"}],
+ "nodes": [{"id", "name", "op", "shape", "dtype", "file", "line", "layer", "composites", "params", "value", "gradient"}],
+ "composites": [names of functions that were called, such as "softmax"],
  "edges": [{"from", "to", "argument", "upstream", "local", "contribution"}],
  "forward": [ids in order of evaluation], "backward": [ids as the sweep met them]}
 
 An edge leads from an argument ("from") to the node that used it ("to"); gradients flow against it. `value`, `gradient`,
 `upstream`, `local` and `contribution` are statistics {"mean", "norm", "min", "max", "nonfinite"}, over the finite entries and
-with null where there are none; `local` is null unless the primitive works entry by entry. Ids are the position in "nodes". A
-graph of Values has the same structure, without files, lines and layers.
+with null where there are none; `local` is null unless the primitive works entry by entry. Ids are the position in "nodes". The
+"composites" of a node are the calls that it was computed in, the outermost first, by their position in the list of all. A
+graph of Values has the same structure, without files, lines, layers and composites.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from ..tape import PICK, Node
+from .composites import Composite
 from .sweep import Sweep
 
 VERSION = 1
@@ -33,17 +37,20 @@ def export(sweep: Sweep) -> dict[str, Any]:
         }
         for use in reversed(sweep.uses)
     ]  # fmt: skip
+    composites = dict.fromkeys(each for node in sweep.order for each in sweep.step(node).composites)
+    numbers = {each: k for k, each in enumerate(composites)}
     return {
         "version": VERSION,
         "root": ids[sweep.root],
-        "nodes": [_node_data(ids[node], node, sweep) for node in sweep.order],
+        "nodes": [_node_data(ids[node], node, sweep, numbers) for node in sweep.order],
+        "composites": [each.name for each in numbers],
         "edges": edges,
         "forward": [ids[node] for node in sweep.order],
         "backward": [ids[node] for node in reversed(sweep.order) if node in sweep.adjoints],
     }
 
 
-def _node_data(k: int, node: Node, sweep: Sweep) -> dict[str, Any]:
+def _node_data(k: int, node: Node, sweep: Sweep, numbers: Mapping[Composite, int]) -> dict[str, Any]:
     file, line = sweep.step(node).location or (None, None)
     return {
         "id": k,
@@ -54,6 +61,7 @@ def _node_data(k: int, node: Node, sweep: Sweep) -> dict[str, Any]:
         "file": file,
         "line": line,
         "layer": sweep.recording.layer_path(node) or None,
+        "composites": [numbers[each] for each in sweep.step(node).composites],
         "params": {} if node.op is PICK else node.params,
         "value": _statistics(sweep.value(node)),
         "gradient": _statistics(sweep.adjoints.get(node)),

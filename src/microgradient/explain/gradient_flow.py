@@ -13,12 +13,13 @@ from ..language import translate
 from ..scalar import Value
 from ..tape import Node
 from ..tensor import Tensor
+from .entry import Index
 from .flow import Part, added_up, flows
 from .names import user_variables
 from .render import Line, columns, mark, norm, number, plain, rich_text, shown, sign_style
 from .stations import Station, opened, stations
 from .sweep import Sweep, Use, sweep_of
-from .why import Index, question
+from .why import question
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,10 +13,11 @@ from ..language import translate
 from ..scalar import Value
 from ..tape import Node
 from ..tensor import Tensor
+from .entry import Index
 from .path_search import added, sent
 from .render import short
 from .sweep import Sweep, Use, tangent
-from .why import Index, question
+from .why import question
 
 _ZERO = 1e-12  # what is nothing but rounding
 _DIGITS = 5e-3  # relative: three significant digits are enough

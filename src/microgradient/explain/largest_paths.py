@@ -17,6 +17,7 @@ from ..language import translate
 from ..scalar import Value
 from ..tape import Node
 from ..tensor import Tensor
+from .entry import Index
 from .explanation import Edge
 from .notation import LATEX, Notation, Row, derivative, joined, latex_rows, operand
 from .path_search import Search, adjoints, at, is_number, sent
@@ -34,7 +35,7 @@ from .render import (
     subject,
 )
 from .sweep import Sweep, Use
-from .why import Index, edge_of, question
+from .why import edge_of, question
 
 _WIDTH = 80  # columns for the names of a path
 _FACTORS = 6  # of a product that are written out

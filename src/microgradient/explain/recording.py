@@ -14,6 +14,7 @@ from ..errors import format_location, user_frame
 from ..scalar import Value
 from ..tape import NOT_STORED, Cut, Node, Recorder, recording
 from ..tensor import Tensor
+from .composites import Composite, composite_of
 from .names import is_module, named_objects, node_names, variables_of
 
 
@@ -21,7 +22,8 @@ class Step:
     """One recorded operation: its node, the raw data of its arguments and of its result, and where it was written.
 
     `location` is (file, line), `layer` the nn.Module that ran it, `model` the outermost one and `input` the data that this was
-    called with. What is not known is None.
+    called with. What is not known is None. `composites` are the calls, in that layer or in the user's code, of functions that
+    are made of primitives, the outermost first.
 
     >>> import microgradient as mg
     >>> x = mg.tensor([1.0, 2.0], requires_grad=True)
@@ -31,13 +33,14 @@ class Step:
     ['multiply', 'sum']
     """
 
-    __slots__ = ("args", "input", "layer", "location", "model", "node", "saved", "value")
+    __slots__ = ("args", "composites", "input", "layer", "location", "model", "node", "saved", "value")
 
     def __init__(self, node: Node, args: tuple[Any, ...], value: Any) -> None:
         self.node = node
         self.args = args
         self.value = value
         self.saved = node.saved
+        self.composites: tuple[Composite, ...] = ()
         self.layer: Any = None
         self.model: Any = None
         self.input: Any = None
@@ -87,6 +90,7 @@ class Recording(Recorder):
         self.sweeps: dict[Node, Any] = {}  # by root: what an explanation has swept already
         self._frames: dict[Any, tuple[int, int]] = {}
         self._inputs: dict[Any, Any] = {}  # of the calls of models, by their frames
+        self._composites: dict[Any, Composite | None] = {}  # by their frames
         self._outer: Recorder | None = None
         self._token: Any = None
 
@@ -105,6 +109,7 @@ class Recording(Recorder):
             self._learn_names(variables_of(frame), deep=True)
         self._frames.clear()
         self._inputs.clear()
+        self._composites.clear()
         self._outer = None
 
     def record(self, node: Node, args: Sequence[Any], y: Any) -> None:
@@ -117,8 +122,16 @@ class Recording(Recorder):
         step.location = (at.f_code.co_filename, at.f_lineno)
         frame: Any = start
         call = None
+        user = False
         while frame is not None:
             code = frame.f_code  # whatever the method calls its first argument
+            user = user or frame is at
+            if not user and step.layer is None:
+                if frame not in self._composites:
+                    self._composites[frame] = composite_of(frame)
+                if (composite := self._composites[frame]) is not None:
+                    composite.operations += 1
+                    step.composites = (composite, *step.composites)
             if (
                 code.co_name == "forward"
                 and code.co_argcount

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import functools
 import math
-import operator
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..array_world import ARRAY
-from ..errors import ArgumentTypeError, GradientError, OutOfRangeError
+from ..errors import ArgumentTypeError, GradientError
 from ..gradients import NEW
 from ..scalar import Value
 from ..tape import Node, backward, last_backward, topological
 from ..tensor import Tensor
+from .entry import Index, checked_index
 from .examples import by_example
 from .explanation import Edge, Why
 from .names import named_objects, user_variables
@@ -25,8 +25,7 @@ from .render import largest, short
 from .replay import check
 from .sentences import sentence
 from .sweep import Sweep, Use, sweep_of
-
-Index = int | tuple[int, ...]
+from .through import outermost, through
 
 
 def why(x: Value | Tensor, index: Index | None = None, *, of: Value | Tensor | None = None, top: int | None = 8) -> Why:
@@ -139,9 +138,12 @@ def _of_entry(node: Node, index: tuple[int, ...], value: Any, gradient: Any, swe
         if path.places is not None:
             upstream, local, place = float(path.upstream[k]), float(path.locals[k]), tuple(path.places[k].tolist())
         numbers = upstream, local, float(path.contributions[k])
-        return edge_of(path.use, path.entry(k), numbers, sweep, place, path.result(sweep), top)
+        called = outermost(sweep, path.use.node, node)
+        return edge_of(path.use, path.entry(k), numbers, sweep, place, path.result(sweep), top, called)
 
     found.keep([float(path.contributions[k]) for path, k in paths], edge, top)
+    came = [(path.use, len(path.contributions), float(np.sum(path.contributions))) for path in uses]
+    _tell_of_composites(found, sweep, node, index, came)
     if top is not None and len(uses) > top:  # a recurrent layer uses its weights once in each time step
         found.groups.append(("use, in order of evaluation", np.array([np.sum(use.contributions) for use in uses])))
     if top is not None:
@@ -170,9 +172,12 @@ def _of_tensor(node: Node, value: Any, gradient: Any, sweep: Sweep, top: int | N
 
     def edge(i: int) -> Edge:
         use = views.uses[i]
-        return edge_of(use, "", (use.upstream, sweep.local(use), contributions[i]), sweep, top=top)
+        numbers = use.upstream, sweep.local(use), contributions[i]
+        return edge_of(use, "", numbers, sweep, top=top, composite=outermost(sweep, use.node, node))
 
     found.keep(contributions, edge, top)
+    came = [(use, 1, c) for use, c in zip(views.uses, contributions, strict=True)]
+    _tell_of_composites(found, sweep, node, None, came)
     direction = np.random.default_rng(0).standard_normal(node.shape)
     direction /= np.linalg.norm(direction.ravel()) or 1.0
     scale = float(sum(np.sum(np.abs(c * direction)) for c in contributions))
@@ -190,6 +195,7 @@ def edge_of(
     place: Any = None,
     result: Any = None,
     top: int | None = 8,
+    composite: Any = None,
 ) -> Edge:
     """A use as an edge: with upstream, local derivative and contribution, and with what is known of the operation.
 
@@ -205,11 +211,24 @@ def edge_of(
     made = node if value is None else value
     upstream, local, contribution = numbers
     return Edge(
-        sweep.names[node] + entry, op, upstream, local, contribution, *told, use.argument, explain, made, result, place
-    )
+        sweep.names[node] + entry, op, upstream, local, contribution, *told, use.argument, explain, made, result, place,
+        composite,
+    )  # fmt: skip
 
 
 # ------------------------------------------------------------------------------------------------------ what else is told
+
+
+def _tell_of_composites(found: Why, sweep: Sweep, node: Node, place: Any, came: Sequence[tuple[Use, int, Any]]) -> None:
+    """Add up what came through each call: (use, paths, contribution), in order of evaluation."""
+    totals: dict[Any, tuple[int, Any]] = {}
+    for use, paths, contribution in came:
+        composite = outermost(sweep, use.node, node)
+        if composite is not None:
+            count, total = totals.get(composite, (0, 0.0))
+            totals[composite] = count + paths, total + contribution
+    told = (through(sweep, node, composite, place, *total) for composite, total in totals.items())
+    found.through = [each for each in told if each is not None]
 
 
 def _tell_of_nan(found: Why, sweep: Sweep) -> None:
@@ -243,19 +262,3 @@ def _not_yet(x: Value | Tensor, sweep: Sweep, variables: Mapping[str, Any]) -> s
         if any(start in later.parents for later in topological([node], since)):
             return f"this explains the last `backward()`; `{name}` was computed from it since, and is not differentiated yet"
     return ""
-
-
-def checked_index(index: Index | None, shape: tuple[int, ...]) -> tuple[int, ...]:
-    if index is None:
-        return (0,) * len(shape)
-    try:
-        places = tuple(operator.index(i) for i in (index if isinstance(index, tuple) else (index,)))
-    except TypeError:
-        raise ArgumentTypeError("MG128", f"An entry is named by {len(shape)} integers, not by {index!r}.") from None
-    if len(places) != len(shape):
-        raise OutOfRangeError(
-            "MG127", f"An entry of a tensor of shape {shape} has {len(shape)} indices, not {len(places)}."
-        )
-    if any(not -n <= i < n for i, n in zip(places, shape, strict=True)):
-        raise OutOfRangeError("MG127", f"The entry {index!r} lies outside a tensor of shape {shape}.")
-    return tuple(i % n for i, n in zip(places, shape, strict=True))

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import ArgumentTypeError, GradientError, OutOfRangeError, format_location
 from ..explain.derivation import mathml
+from ..explain.entry import checked_index
 from ..explain.examples import by_example, first_numbers, of_example
 from ..explain.explanation import Edge
 from ..explain.render import norm, short
@@ -17,7 +18,7 @@ from ..explain.scalar_graph import ScalarGraph
 from ..explain.sweep import Sweep
 from ..explain.updates.update import remarks_of
 from ..explain.updates.why_update import explained
-from ..explain.why import checked_index, why_node
+from ..explain.why import why_node
 from ..language import translate
 from ..tape import Node
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from ..errors import DataError, GradientError, OutOfRangeError
 from ..explain import export
-from ..explain.layers import grouped_by
+from ..explain.composites import Composite
+from ..explain.layers import Call, grouped_by
 from ..explain.render import number
 from ..explain.sentences import expression, sentence
 from ..language import translate
@@ -19,7 +20,7 @@ from .document import VERSION, arranged
 from .session import OF_GRAPH
 
 _MOST_ARGUMENTS = 100_000
-_FIELDS = ("version", "root", "nodes", "edges", "forward", "backward")
+_FIELDS = ("version", "root", "nodes", "composites", "edges", "forward", "backward")
 
 
 class Exported:
@@ -100,8 +101,12 @@ class Exported:
     def _document(self) -> dict[str, Any]:
         """The same data as `document` makes of a sweep."""
         nodes = self.data["nodes"]
-        layers = {node: told["layer"] for node, told in zip(self.order, nodes, strict=True)}
-        root = grouped_by(self.order, lambda node: _parts(layers[node]))
+        composites = [Call(str(name), "", Composite(str(name), {}, {})) for name in self.data["composites"]]
+        calls = {
+            node: [*_parts(told["layer"]), *(composites[k] for k in told["composites"])]
+            for node, told in zip(self.order, nodes, strict=True)
+        }
+        root = grouped_by(self.order, calls.__getitem__)
         places, groups = arranged(root)
         return {
             "version": VERSION,
@@ -174,10 +179,10 @@ def _not_kept(words: Mapping[str, Any]) -> Any:
     )
 
 
-def _parts(layer: str | None) -> list[tuple[str, str]]:
-    """(path, class) of the layers around an operation, the outermost first; their classes are not in the file."""
+def _parts(layer: str | None) -> list[Call]:
+    """The calls of the layers around an operation, the outermost first; their classes are not in the file."""
     words = layer.split(".") if layer else []
-    return [(".".join(words[: k + 1]), "") for k in range(len(words))]
+    return [Call(".".join(words[: k + 1]), "") for k in range(len(words))]
 
 
 def _told(statistics: Any, shape: list[int] | None) -> Any:

@@ -9,8 +9,8 @@ import numpy as np
 
 from .. import random
 from ..errors import ArgumentError, OutOfRangeError
+from ..explain.entry import checked_index
 from ..explain.updates.quantity import symbol_of
-from ..explain.why import checked_index
 from ..nn import Module
 from ..train.rerun import Rerun
 from .card import told

@@ -10,10 +10,10 @@ import numpy as np
 from ..errors import ArgumentError, OutOfRangeError
 from ..explain.changed import changed
 from ..explain.display import largest_of_blocks
+from ..explain.entry import checked_index
 from ..explain.largest_paths import counted, paths_to
 from ..explain.mistakes import MISTAKES, Mistake
 from ..explain.sweep import Sweep
-from ..explain.why import checked_index
 from ..language import translate
 from ..tape import Node
 from .card import card, examples, told

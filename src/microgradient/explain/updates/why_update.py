@@ -10,10 +10,10 @@ import numpy as np
 from ...array_world import ARRAY
 from ...errors import ArgumentTypeError, GradientError
 from ...tensor import Tensor
+from ..entry import Index, checked_index
 from ..names import node_names, user_variables
 from ..recording import Clipped, Taken, latest_recording
 from ..render import base, short
-from ..why import Index, checked_index
 from .quantity import Quantity, Run, run
 from .update import Update
 

@@ -41,8 +41,8 @@ def scaled_dot_product_attention(
     if is_causal:
         if attn_mask is not None:
             raise ArgumentError("MG157", "Give attn_mask or is_causal=True, not both: combine them as `mask & causal`.")
-        attn_mask = causal_mask(query.shape[-2], key.shape[-2])
-    output, _ = attend(query, key, value, attn_mask, dropout_p, scale)
+    mask = causal_mask(query.shape[-2], key.shape[-2]) if is_causal else attn_mask
+    output, _ = attend(query, key, value, mask, dropout_p, scale)
     return output
 
 

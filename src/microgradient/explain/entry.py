@@ -1,0 +1,32 @@
+"""One entry of a tensor, as it is asked for."""
+
+from __future__ import annotations
+
+import operator
+
+from ..errors import ArgumentTypeError, OutOfRangeError
+
+Index = int | tuple[int, ...]
+
+
+def checked_index(index: Index | None, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The place of one entry in a tensor of this `shape`; None is the only one there is, or the first.
+
+    Raises ArgumentTypeError (MG128) for what is no index, and OutOfRangeError (MG127) for one that is outside.
+
+    >>> checked_index((0, -1), (2, 3))
+    (0, 2)
+    """
+    if index is None:
+        return (0,) * len(shape)
+    try:
+        places = tuple(operator.index(i) for i in (index if isinstance(index, tuple) else (index,)))
+    except TypeError:
+        raise ArgumentTypeError("MG128", f"An entry is named by {len(shape)} integers, not by {index!r}.") from None
+    if len(places) != len(shape):
+        raise OutOfRangeError(
+            "MG127", f"An entry of a tensor of shape {shape} has {len(shape)} indices, not {len(places)}."
+        )
+    if any(not -n <= i < n for i, n in zip(places, shape, strict=True)):
+        raise OutOfRangeError("MG127", f"The entry {index!r} lies outside a tensor of shape {shape}.")
+    return tuple(i % n for i, n in zip(places, shape, strict=True))

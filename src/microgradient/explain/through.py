@@ -1,0 +1,125 @@
+"""What came to a gradient through the calls of whole functions, such as a cross-entropy: the contributions added up, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..tape import Node
+from .closed_forms import at_entry, closed_form, raw
+from .composites import Composite
+from .notation import MATHML, TEXT, Notation, mathml_rows
+from .render import short
+from .sweep import Sweep
+from .updates.formula import Writer
+from .updates.quantity import Quantity
+
+_TOLERANCE = {
+    4: 1e-3,
+    8: 1e-7,
+}  # by the bytes of a number: closed forms are computed in 64 bits, contributions as the program was
+
+
+@dataclass(frozen=True)
+class Through:
+    """A call through which a gradient came, and what its operations contributed together, along `paths` paths.
+
+    `formula` is the same in closed form, such as (p − y) / n, where one is known, and `told` says what is what in it. `result` is
+    the node that the function returned.
+    """
+
+    composite: Composite
+    call: str
+    paths: int
+    contribution: Any
+    formula: Quantity | None
+    told: str
+    result: Node
+
+    def written(self, to: Notation = TEXT) -> list[str]:
+        """The closed form in names, and for one number in numbers, too; [] if none is known."""
+        if self.formula is None:
+            return []
+        single = np.ndim(self.formula.value) == 0
+        return [
+            Writer(to, in_numbers).definition(self.formula) for in_numbers in ((False, True) if single else (False,))
+        ]
+
+    def text(self) -> str:
+        """`cross_entropy(logits, y): (p − y) / n = (0.25 − 1) / 4 = -0.1875`."""
+        told = self.written()
+        if np.ndim(self.contribution) == 0 or not told:
+            told.append(short(self.contribution))
+        return f"{self.call}: {' = '.join(told)}"
+
+    def mathml(self) -> str:
+        """The closed form as a `math` element, "" if none is known."""
+        rows = [("", text) for text in self.written(MATHML)]
+        return (
+            mathml_rows([*rows, ("", MATHML.number(float(self.contribution)))] if len(rows) > 1 else rows)
+            if rows
+            else ""
+        )
+
+
+def outermost(sweep: Sweep, user: Node, node: Node) -> Composite | None:
+    """The call in which `user` was computed from `node`, which was not computed in it; the outermost, None if there is none.
+
+    One that is a single operation is none.
+    """
+    own = sweep.step(node).composites
+    around = sweep.step(user).composites
+    return next((each for each in around if each not in own and each.operations > 1), None)
+
+
+def through(
+    sweep: Sweep, node: Node, composite: Composite, place: Any, paths: int, contribution: Any
+) -> Through | None:
+    """What came through `composite` to `node`, or to its entry `place`.
+
+    None where it is not one result that the function gave.
+    """
+    results = _results(sweep, composite)
+    if len(results) != 1:
+        return None
+    result = results[0]
+    call = composite.call(lambda x: _name(sweep, x))
+    formula, told = _verified(sweep, node, composite, result, place, contribution)
+    return Through(composite, call, paths, contribution, formula, told, result)
+
+
+def _results(sweep: Sweep, composite: Composite) -> list[Node]:
+    """The nodes that are computed in the call and used outside."""
+    inside = {node for node in sweep.order if composite in sweep.step(node).composites}
+    used = {use.parent for use in sweep.uses if use.parent in inside and use.node not in inside}
+    return [node for node in sweep.order if node in used or (node is sweep.root and node in inside)]
+
+
+def _verified(
+    sweep: Sweep, node: Node, composite: Composite, result: Node, place: Any, contribution: Any
+) -> tuple[Quantity | None, str]:
+    """The closed form, if it gives what the contributions add up to."""
+    argument = next((k for k, x in composite.arguments.items() if getattr(x, "node", None) is node), None)
+    arrived = sweep.adjoints.get(result)
+    if argument is None or arrived is None or node.shape is None:
+        return None, ""
+    found = closed_form(composite, argument, arrived)
+    if found is None:
+        return None, ""
+    formula, told = found
+    whole = np.broadcast_to(formula.value, node.shape)
+    least = _TOLERANCE.get(np.dtype(node.dtype).itemsize, 1e-2) * float(np.max(np.abs(whole), initial=0.0))
+    right = whole if place is None else whole[place]
+    if not np.allclose(right, contribution, rtol=0, atol=least):
+        return None, ""
+    return (formula if place is None else at_entry(formula, place)), told
+
+
+def _name(sweep: Sweep, x: Any) -> str:
+    """What a tensor or an array is called."""
+    node = getattr(x, "node", None)
+    if node in sweep.names:
+        return sweep.names[node]
+    return str(sweep.recording.known.get(id(raw(x)), (str(np.shape(raw(x))), None))[0])
