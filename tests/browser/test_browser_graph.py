@@ -13,6 +13,8 @@ from selenium.webdriver.support.ui import Select
 
 import microgradient as mg
 from microgradient.explain.mistakes import MISTAKES
+from microgradient.explain.sweep import sweep_of
+from microgradient.page.session import Session
 from microgradient.page.snapshot import save_html
 from microgradient.page.view import View
 
@@ -229,3 +231,86 @@ def test_the_line_of_the_program_is_on_the_card(browser):
     assert "graphs.py:" in text(browser, "#why pre.code .where")
     page.close()
     no_errors(browser)
+
+
+def of_scores():
+    """A program in which a call of a function is a box of the graph."""
+    x, y = mg.tensor([[1.0, 2.0], [0.5, 0.0]], requires_grad=True), mg.tensor([0, 1])
+    with mg.trace():
+        loss = mg.nn.functional.cross_entropy(x * 2.0, y)
+        loss.backward()
+    return Session(sweep_of(loss, {"x": x, "y": y, "loss": loss}))
+
+
+@pytest.fixture
+def scores(browser):
+    session = of_scores()
+    page = View(session)
+    opened(browser, page.url)
+    yield session
+    page.close()
+    no_errors(browser)
+
+
+def test_a_function_is_one_row_that_opens(browser, scores):
+    (doubled,) = [k for k, n in enumerate(scores.graph["nodes"]) if n["op"] == "*"]
+    browser.find_element(By.ID, "graph").send_keys(Keys.ARROW_LEFT)
+    press(browser, "List")
+    press(browser, scores.graph["nodes"][doubled]["name"])
+    until(browser, lambda: "cross_entropy" in text(browser, "#card table"))
+    card = scores.why({"node": doubled})
+    shown = "return [...document.querySelectorAll('#card tr.inside')].filter((row) => row.offsetHeight).length"
+    assert browser.execute_script(shown) == 0
+    assert "p is the softmax" in text(browser, "#card .reason")
+    fold = browser.find_element(By.CSS_SELECTOR, "button.fold")
+    fold.send_keys(Keys.ENTER)
+    assert fold.get_attribute("aria-expanded") == "true"
+    assert browser.execute_script(shown) == len(card["edges"])
+    fold.click()
+    assert browser.execute_script(shown) == 0
+
+
+def test_a_contribution_lights_up_in_code_formula_and_numbers(browser, values):
+    press(browser, "List")
+    press(browser, "a")
+    until(browser, lambda: text(browser, "#card h2").startswith("∂L/∂a"))
+    found = """
+        const same = [...document.querySelectorAll('#card [aria-describedby="term-0"]')];
+        const lit = () => same.filter((at) => at.classList.contains('lit')).length;
+        const before = lit();
+        same[0].querySelector('button').focus();
+        const during = lit();
+        document.activeElement.blur();
+        return [same.map((at) => at.tagName.toLowerCase()), before, during, lit(), document.getElementById('term-0').textContent];
+    """
+    names, before, during, after, told = browser.execute_script(found)
+    assert {"tr", "mrow"} <= set(names)
+    assert (before, during, after) == (0, len(names), 0)
+    assert told.startswith("via ")
+
+
+def test_code_lights_up_with_what_it_computed(browser, scores):
+    press(browser, "List")
+    press(browser, "x")
+    until(browser, lambda: text(browser, "#card h2").startswith("∂loss/∂x"))
+    found = """
+        const line = [...document.querySelectorAll('#card pre.code')].find((at) => at.getAttribute('data-term'));
+        line.focus();
+        return [line.textContent, [...document.querySelectorAll('#card .lit')].map((at) => at.tagName.toLowerCase())];
+    """
+    line, lit = browser.execute_script(found)
+    assert "x * 2.0" in line
+    assert {"pre", "tr", "mrow"} == set(lit)
+
+
+def test_a_function_in_the_graph_is_one_box_until_it_is_opened(browser, scores):
+    graph = browser.find_element(By.ID, "graph")
+    said = lambda: browser.execute_script("return document.getElementById('announcement').textContent")
+    graph.send_keys("o")
+    assert said().startswith("inside cross_entropy(")
+    graph.send_keys("f")
+    assert said().endswith("is one box")
+    graph.send_keys(Keys.ARROW_LEFT)  # into it: what is selected is never hidden
+    until(browser, lambda: "gradient" in said())
+    graph.send_keys("f")
+    until(browser, lambda: said() == "∂loss/∂loss is 1")  # it is hidden: the result is selected

@@ -1,14 +1,16 @@
 // Why is a gradient what it is: each contribution as upstream × local, their sum, a check. Every number opens the next card.
-import type { Card, Door, Edge, Graph, Source, Told } from "./data";
+import { contributions } from "./contributions";
+import type { Card, Door, Graph, Source } from "./data";
 import { announce, byId, element } from "./dom";
 import { examples } from "./examples";
 import { derivation } from "./derivation";
 import { heatmap } from "./heatmap";
 import { t } from "./language";
 import { origin } from "./nonfinite";
-import { brief, exact, isArray, signed, whole } from "./numbers";
+import { brief, exact, whole } from "./numbers";
 import { history } from "./past";
 import type { Steps } from "./steps";
+import { joinTerms } from "./terms";
 import { update } from "./update";
 
 export class CardPanel {
@@ -17,6 +19,8 @@ export class CardPanel {
   private now: Door | null = null;
   private asked = 0;
   light: (nodes: number[]) => void = () => {}; // marks nodes in the graph
+  point: (node: number | null) => void = () => {}; // marks what the card tells of a node
+  private unfolded = new Set<string>(); // calls of functions whose operations are shown
   private head = element("div");
   private body = element("div", { id: "why" });
   private changing: { key: string; running: boolean; next?: number | null } = { key: "", running: false };
@@ -80,13 +84,7 @@ export class CardPanel {
   }
 
   private render(card: Card): void {
-    const most = Math.max(...card.edges.map((edge) => edge.size), 1e-300);
     const symbol = `∂${card.of}/∂${card.name}`;
-    const rows = card.edges.map((edge) => this.row(card, edge, most));
-    if (card.more.count) {
-      rows.push(element("tr", { class: "rest" }, element("td"), element("th", { scope: "row", colspan: "2" }, t("{0} more, exactly", card.more.count.toLocaleString("en"))), number(card.more.sum, true)));
-    }
-    const total = element("tr", { class: "sum" }, element("td"), element("th", { scope: "row", colspan: "2" }, t("sum = gradient")), number(card.sum, false));
     const parts: (HTMLElement | string)[] = [
       element("h2", {}, `${symbol} = `, element("span", { class: "accent", title: whole(card.gradient) }, brief(card.gradient))),
       element("p", { class: "facts" }, `${card.name} = ${brief(card.value)}`, card.formula ? ` = ${card.formula}` : "", card.where ? ` · ${card.where}` : ""),
@@ -95,12 +93,9 @@ export class CardPanel {
       const all = element("button", { type: "button", class: "door", click: () => this.open(card.node, card.index) }, t("all examples"));
       parts.push(element("p", {}, element("b", {}, t("example {0} alone", card.example)), " · ", all));
     }
-    if (card.edges.length) {
-      const caption = card.paths === 1 ? t("1 path") : t("{0} paths, added", card.paths.toLocaleString("en"));
-      parts.push(element("table", { class: "paths" }, element("caption", {}, caption), element("tbody", {}, ...rows, total)));
-    }
+    if (card.edges.length) parts.push(contributions(card, this.unfolded, (door) => this.go(door)));
     for (const rule of new Set(card.edges.map((edge) => edge.rule))) if (rule) parts.push(element("p", { class: "rule" }, rule));
-    for (const line of card.code) parts.push(this.line(line));
+    for (const line of card.code) parts.push(this.line(card, line));
     parts.push(element("p", { class: card.agrees ? "check" : "check differs" }, card.check));
     const sick = origin(this.graph, card, (node, index) => this.open(node, index));
     if (sick) parts.push(sick);
@@ -112,6 +107,7 @@ export class CardPanel {
     const picture = element("div", { class: "pictures" });
     parts.push(picture);
     this.body.replaceChildren(...parts);
+    this.point = joinTerms(this.body, card, this.light);
     this.offerChange(card);
     byId("card").setAttribute("data-node", `${card.node}`);
     if (card.shape.some((n) => n > 1)) {
@@ -122,9 +118,10 @@ export class CardPanel {
   }
 
   // A line of the program; pointed at, what it computed lights up in the graph.
-  private line({ where, text, nodes }: Card["code"][number]): HTMLElement {
+  private line(card: Card, { where, text, nodes }: Card["code"][number]): HTMLElement {
     const [on, off] = [() => this.light(nodes), () => this.light([])];
-    return element("pre", { class: "code", tabindex: "0", mouseenter: on, mouseleave: off, focus: on, blur: off }, text, element("span", { class: "where" }, ` ${where}`));
+    const terms = card.edges.flatMap((edge, term) => (nodes.includes(edge.node) ? [term] : [])).join(" ");
+    return element("pre", { class: "code", "data-term": terms, tabindex: "0", mouseenter: on, mouseleave: off, focus: on, blur: off }, text, element("span", { class: "where" }, ` ${where}`));
   }
 
   // Of a number that was given: another one, and everything computed again.
@@ -180,23 +177,4 @@ export class CardPanel {
       await this.change(card, next);
     }
   }
-
-  private row(card: Card, edge: Edge, most: number): HTMLElement {
-    const size = signed(edge.contribution);
-    const sign = isArray(edge.contribution) ? "array" : size < 0 ? "down" : "up";
-    const bar = element("meter", { class: sign, min: "0", max: "1", value: `${edge.size / most}`, "aria-hidden": "true" });
-    const upstream = element("button", {
-      type: "button", class: "door", title: whole(edge.upstream), "aria-label": t("open {0}, {1}", `∂${card.of}/∂${edge.via}`, brief(edge.upstream)),
-      click: () => this.open(edge.node, edge.index), mouseenter: () => this.light([edge.node]), mouseleave: () => this.light([]),
-      focus: () => this.light([edge.node]), blur: () => this.light([]),
-    }, brief(edge.upstream));
-    const local = edge.local === null ? ` ${t("through {0}", edge.op)}` : ` ${isArray(edge.local) ? "⊙" : "×"} ${brief(edge.local)}`;
-    const told = element("td", {}, upstream, element("span", { title: edge.local === null ? edge.formula : whole(edge.local) }, local));
-    const glyph = sign === "array" ? "" : size < 0 ? "▼ " : size > 0 ? "▲ " : "";
-    return element("tr", {}, element("td", { class: "bar" }, bar), element("th", { scope: "row", title: `${edge.formula} ${edge.where}` }, t("via {0}", edge.via)), told, number(edge.contribution, true, glyph));
-  }
-}
-
-function number(x: Told, sign: boolean, glyph = ""): HTMLElement {
-  return element("td", { class: "number", title: whole(x) }, `${glyph}${brief(x, sign)}`);
 }

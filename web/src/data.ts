@@ -11,7 +11,10 @@ export interface GraphNode extends Place {
   name: string; op: string | null; formula: string; shape: number[] | null; value: Told; gradient: Told;
   wrong: boolean; file: string | null; line: number | null; group: number;
 }
-export interface Group extends Place { path: string; kind: string; group: number | null }
+export interface Group extends Place {
+  path: string; kind: string; group: number | null;
+  call: string | null; result: number | null; // of a function, such as softmax: how it was called, and the node it gave
+}
 export interface Use {
   from: number; to: number; upstream: Told; local: Told; contribution: Told; size: number; total: Told;
   dropped: [number, number] | null; // of relu and clip: how many entries let nothing through, of how many
@@ -32,7 +35,12 @@ export interface Numbers {
 }
 export interface Edge {
   via: string; node: number; index: number[] | null; op: string; upstream: Told; local: Told; contribution: Told; size: number;
-  formula: string; rule: string; where: string; layer: string; argument: number;
+  formula: string; rule: string; where: string; layer: string; argument: number; through: number | null;
+}
+// What came through one call of a function that is made of several operations, and why, in closed form.
+export interface Through {
+  call: string; node: number; result: string; upstream: Told; paths: number; contribution: Told; size: number;
+  more: { count: number; sum: Told }; text: string; mathml: string; told: string;
 }
 // What an optimiser makes of a gradient: coefficient × value = contribution, added up.
 export interface UpdateTold {
@@ -42,7 +50,7 @@ export interface UpdateTold {
 }
 export interface Card {
   node: number; index: number[] | null; shape: number[]; name: string; of: string; value: Told; gradient: Told; where: string;
-  formula: string; example: number | null; examples: boolean; paths: number; edges: Edge[]; more: { count: number; sum: Told }; sum: Told; check: string; agrees: boolean;
+  formula: string; example: number | null; examples: boolean; paths: number; edges: Edge[]; through: Through[]; more: { count: number; sum: Told }; sum: Told; check: string; agrees: boolean;
   code: { where: string; text: string; nodes: number[] }[]; notes: [string, string][]; mathml: string; latex: string; text: string; update: UpdateTold | null;
 }
 export interface ExamplesTold {

@@ -1,6 +1,7 @@
 // The graph on a canvas: boxes of layers that open as one zooms in, operations within, edges as wide as what flows back.
 import type { Graph, GraphNode, Group, Place } from "./data";
 import { announce } from "./dom";
+import { Folds } from "./folds";
 import { t } from "./language";
 import { brief, signed } from "./numbers";
 import { paintGhosts, scissors } from "./ghosts";
@@ -34,10 +35,13 @@ export class GraphView {
   private picture: { image: HTMLCanvasElement; scale: number; x: number; y: number } | null = null; // of a large graph
   private victims = new Set<number>(); // of the first NaN
   private movedAt = -REST;
+  private folds: Folds;
+  pointed: (node: number | null) => void = () => {}; // told of the node under the pointer
 
   constructor(readonly canvas: HTMLCanvasElement, readonly graph: Graph, readonly steps: Steps, readonly open: (node: number) => void) {
     this.pen = canvas.getContext("2d")!;
     this.selected = graph.root;
+    this.folds = new Folds(graph);
     this.at = steps.position;
     this.users = graph.nodes.map(() => []);
     this.parents = graph.nodes.map(() => []);
@@ -70,6 +74,7 @@ export class GraphView {
   // Show a node, large enough to be read, moving as little as is needed.
   select(node: number): void {
     this.selected = node;
+    this.folds.select(node);
     const { clientWidth: wide, clientHeight: high } = this.canvas;
     if (!wide) return; // another view is shown
     const at = this.graph.nodes[node];
@@ -156,7 +161,7 @@ export class GraphView {
     const closed = new Int32Array(this.graph.groups.length).fill(-1);
     this.graph.groups.forEach((group, k) => {
       if (group.group !== null && closed[group.group] >= 0) closed[k] = closed[group.group];
-      else if (k > 0 && group.w * this.scale < OPENED) closed[k] = k;
+      else if (k > 0 && (group.w * this.scale < OPENED || this.folds.folded(k))) closed[k] = k;
     });
     return this.graph.nodes.map((node, id) => (closed[node.group] >= 0 ? { kind: "group", id: closed[node.group] } : { kind: "node", id }));
   }
@@ -165,7 +170,8 @@ export class GraphView {
     this.clear();
     const shown = this.shown();
     const closed = new Set(shown.filter((s) => s.kind === "group").map((s) => s.id));
-    this.graph.groups.forEach((group, k) => k > 0 && (closed.has(k) || !this.hidden(group, closed)) && this.paintGroup(group, this.screen(group), closed.has(k)));
+    const chosen = new Set([this.selected, ...this.lit].filter((k) => shown[k].kind === "group").map((k) => shown[k].id));
+    this.graph.groups.forEach((group, k) => k > 0 && (closed.has(k) || !this.hidden(group, closed)) && this.paintGroup(group, this.screen(group), closed.has(k), chosen.has(k)));
     if (this.graph.uses.length < CURVED) this.paintEdges(shown);
     else this.paintManyEdges(shown);
     if (this.graph.cuts.length) this.paintCuts(shown);
@@ -190,18 +196,18 @@ export class GraphView {
     return box.x < this.canvas.clientWidth && box.y < this.canvas.clientHeight && box.x + box.w > 0 && box.y + box.h > 0;
   }
 
-  private paintGroup(group: Group, box: Place, closed: boolean): void {
+  private paintGroup(group: Group, box: Place, closed: boolean, chosen: boolean): void {
     if (!this.visible(box) || box.w < 2) return;
     const { pen, colours } = this;
-    pen.lineWidth = 1;
-    pen.strokeStyle = colours.line;
+    pen.strokeStyle = chosen ? colours.accent : colours.line;
+    pen.lineWidth = chosen ? 2.5 : 1;
     pen.fillStyle = closed ? colours.box : "transparent";
     pen.beginPath();
     pen.roundRect(box.x, box.y, box.w, box.h, Math.min(6, box.w / 8));
     pen.fill();
     pen.stroke();
     if (box.w < 24) return;
-    const name = group.path.split(" … ").map((path) => path.split(".").pop()).join("…");
+    const name = group.call ?? group.path.split(" … ").map((path) => path.split(".").pop()).join("…");
     pen.fillStyle = colours.quiet;
     pen.textAlign = "left";
     pen.textBaseline = "top";
@@ -210,7 +216,14 @@ export class GraphView {
     pen.rect(box.x, box.y, box.w, box.h);
     pen.clip();
     pen.font = "13px system-ui, sans-serif";
-    if (closed && box.h > 34) {
+    if (closed && group.result !== null && box.h > 34) {
+      const result = this.graph.nodes[group.result], gradient = this.steps.gradient(group.result);
+      pen.fillText(name, box.x + 6, box.y + 5, box.w - 12);
+      pen.fillStyle = colours.text;
+      pen.fillText(`${shortName(result)} = ${this.steps.evaluated(group.result) ? brief(result.value) : "·"}`, box.x + 6, box.y + 22, box.w - 12);
+      pen.fillStyle = signed(gradient) < 0 ? colours.down : colours.up;
+      if (gradient !== null && box.h > 52) pen.fillText(`∂ ${brief(gradient)}`, box.x + 6, box.y + 39, box.w - 12);
+    } else if (closed && box.h > 34) {
       pen.fillText(name, box.x + 6, box.y + 5, box.w - 12);
       pen.fillText(group.kind, box.x + 6, box.y + 20, box.w - 12);
     } else pen.fillText(`${name} ${group.kind}`, box.x + 6, box.y + 5);
@@ -378,7 +391,10 @@ export class GraphView {
       canvas.setPointerCapture(event.pointerId);
     });
     canvas.addEventListener("pointermove", (event) => {
-      if (!held) return;
+      if (!held) {
+        if (this.graph.uses.length < CURVED) this.pointed(this.nodeAt(event.offsetX, event.offsetY));
+        return;
+      }
       const dx = event.clientX - held.x, dy = event.clientY - held.y;
       held.moved ||= Math.hypot(dx, dy) > 4;
       if (!held.moved) return;
@@ -399,26 +415,52 @@ export class GraphView {
     canvas.addEventListener("keydown", (event) => this.key(event));
   }
 
-  private choose(offsetX: number, offsetY: number): void {
+  private nodeAt(offsetX: number, offsetY: number, shown = this.shown()): number | null {
+    const node = this.graph.nodes.findIndex((n, k) => shown[k].kind === "node" && this.holds(n, offsetX, offsetY));
+    return node >= 0 ? node : null;
+  }
+
+  private holds(place: Place, offsetX: number, offsetY: number): boolean {
     const x = (offsetX - this.x) / this.scale, y = (offsetY - this.y) / this.scale;
-    const within = (p: { x: number; y: number; w: number; h: number }) => x >= p.x && x <= p.x + p.w && y >= p.y && y <= p.y + p.h;
-    const shown = this.shown();
-    const node = this.graph.nodes.findIndex((n, k) => shown[k].kind === "node" && within(n));
-    if (node >= 0) {
+    return x >= place.x && x <= place.x + place.w && y >= place.y && y <= place.y + place.h;
+  }
+
+  private choose(offsetX: number, offsetY: number): void {
+    const shown = this.shown(), { groups } = this.graph;
+    const node = this.nodeAt(offsetX, offsetY, shown);
+    if (node !== null) {
       this.open(node);
       return;
     }
-    const closed = shown.find((s) => s.kind === "group" && within(this.graph.groups[s.id]));
-    if (closed) this.enter(this.graph.groups[closed.id]);
+    const closed = shown.find((s) => s.kind === "group" && this.holds(groups[s.id], offsetX, offsetY));
+    if (closed) this.enter(closed.id);
+    else { // between the operations of a function: it is folded again
+      const inner = groups.map((_, k) => k).filter((k) => groups[k].call !== null && !this.folds.folded(k) && this.holds(groups[k], offsetX, offsetY)).at(-1);
+      if (inner !== undefined) this.fold(inner);
+    }
   }
 
-  // Zoom so that a group fills the view.
-  private enter(group: Group): void {
+  // A function as one box again.
+  private fold(group: number): void {
+    const result = this.folds.close(group);
+    if (result !== null) this.open(result);
+    announce(t("{0} is one box", this.graph.groups[group].call!));
+    this.draw();
+  }
+
+  // Open a group: if it is too small, zoom so that it fills the view.
+  private enter(id: number): void {
+    const group = this.graph.groups[id];
     const { clientWidth: wide, clientHeight: high } = this.canvas;
+    if (group.call !== null) this.folds.open(id);
+    announce(group.call !== null ? t("inside {0}", group.call) : t("inside {0}, {1}", group.path, group.kind));
+    if (group.w * this.scale >= OPENED) {
+      this.draw();
+      return;
+    }
     this.scale = Math.max((OPENED + 1) / group.w, 0.9 * Math.min(wide / group.w, high / group.h));
     this.x = wide / 2 - (group.x + group.w / 2) * this.scale;
     this.y = high / 2 - (group.y + group.h / 2) * this.scale;
-    announce(t("inside {0}, {1}", group.path, group.kind));
     this.draw();
   }
 
@@ -440,7 +482,10 @@ export class GraphView {
         announce(t("{0}: {1}, gradient {2}", nodes[to].name, brief(nodes[to].value), brief(this.steps.gradient(to))));
       }
     } else if (event.key === "Enter") this.open(this.selected);
-    else if (event.key === "b") this.steps.toggleStop(this.selected);
+    else if (event.key === "o" || event.key === "f") {
+      const inner = event.key === "o" ? this.folds.toOpen(this.selected) : this.folds.toClose(this.selected);
+      if (inner !== undefined) event.key === "o" ? this.enter(inner) : this.fold(inner);
+    } else if (event.key === "b") this.steps.toggleStop(this.selected);
     else if (event.key === "+" || event.key === "=") this.zoom(1.25);
     else if (event.key === "-") this.zoom(0.8);
     else if (event.key === "0") this.fit();

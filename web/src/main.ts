@@ -45,6 +45,7 @@ async function start(): Promise<void> {
   }, Boolean(run?.past));
   const view = new GraphView(byId<HTMLCanvasElement>("graph"), graph, steps, (node) => card.open(node, null));
   card.light = (nodes) => view.light(nodes);
+  view.pointed = (node) => card.point(node);
   const flow = new FlowView(graph, from, steps, (node) => card.open(node, null));
   const list = new NodeList(graph, steps, (node) => card.open(node, null));
   document.title = `∂${graph.of} · Microgradient`;

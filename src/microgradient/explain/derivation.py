@@ -29,14 +29,15 @@ def rows(why: Why, to: Notation) -> list[Row]:
     of, x = to.name(why.of, ""), to.name(why.name, "")
     left = derivative(to, of, x)
     if np.ndim(why.value):
-        terms = [_pulled_back(of, x, edge, to) for edge in why.edges]
+        terms = [to.term(k, _pulled_back(of, x, edge, to)) for k, edge in enumerate(why.edges)]
         return [(left, joined(to, "+", terms) or to.number(0)), (to.norm(left), to.number(norm(why.gradient)))]
     if not why.edges:
         return [(left, to.number(why.gradient))]
     dots, rest = ([to.sign("⋯")], [operand(to, why.more[1])]) if why.more[0] else ([], [])
     vias = [to.name(edge.via, "") for edge in why.edges]
-    symbols = [joined(to, "·", [derivative(to, of, via), derivative(to, via, x)]) for via in vias]
-    numbers = [_product(edge, to) for edge in why.edges]
+    products = [joined(to, "·", [derivative(to, of, via), derivative(to, via, x)]) for via in vias]
+    symbols = [to.term(k, product) for k, product in enumerate(products)]
+    numbers = [to.term(k, _product(edge, to)) for k, edge in enumerate(why.edges)]
     return [
         (left, joined(to, "+", [*symbols, *dots])),
         ("", joined(to, "+", [*numbers, *rest])),

@@ -24,6 +24,7 @@ class Notation(NamedTuple):
     norm: Callable[[str], str]
     brackets: Callable[[str], str]
     call: Callable[[str, Sequence[str]], str]
+    term: Callable[[int, str], str]  # one of several that are added up, by its number
     sign: Callable[[str], str]  # of + - · = ≥ ∂ and so on
     bare: bool  # whether what stands above or below a bar, or under a root, needs no brackets
 
@@ -72,6 +73,7 @@ TEXT = Notation(
     norm=lambda a: f"‖{a}‖",
     brackets=lambda a: f"({a})",
     call=lambda f, args: f"{f}({', '.join(args)})",
+    term=lambda k, a: a,
     sign=lambda sign: sign,
     bare=False,
 )
@@ -140,6 +142,7 @@ LATEX = Notation(
     norm=lambda a: rf"\left\lVert {a} \right\rVert",
     brackets=lambda a: rf"\left({a}\right)",
     call=lambda f, args: rf"\operatorname{{{f.replace('_', ' ')}}}\left({', '.join(args)}\right)",
+    term=lambda k, a: a,
     sign=lambda sign: _LATEX_SIGNS.get(sign, sign),
     bare=True,
 )
@@ -188,6 +191,7 @@ MATHML = Notation(
     norm=lambda a: f"<mo>‖</mo>{a}<mo>‖</mo>",
     brackets=lambda a: f"<mrow><mo>(</mo>{a}<mo>)</mo></mrow>",
     call=lambda f, args: f"<mrow><mi>{escape(f)}</mi><mo>(</mo>{'<mo>,</mo>'.join(args)}<mo>)</mo></mrow>",
+    term=lambda k, a: f'<mrow data-term="{k}">{a}</mrow>',
     sign=lambda sign: f"<mo>{escape(sign).replace('-', '−')}</mo>",
     bare=True,
 )

@@ -16,6 +16,7 @@ from ..scalar import Value
 from ..tape import PICK, Node, Spent, _operands, backward, last_backward, topological
 from ..tensor import Tensor
 from .batch import Batch
+from .composites import Composite
 from .named_batch import Named, NamedBatch, named
 from .names import name_graph, node_names
 from .recording import Recording, Step, recording_of
@@ -131,6 +132,19 @@ class Sweep:
         if self.named is not None:
             return NamedBatch(self.order, self.recording, self.named)
         return Batch(self.order, self.recording)
+
+    @functools.cached_property
+    def results(self) -> dict[Composite, dict[Node, None]]:
+        """Of each call of a function the nodes that were computed in it and used outside, or are the root."""
+        found: dict[Composite, dict[Node, None]] = {}
+        for use in self.uses:
+            outside = self.step(use.node).composites
+            for composite in self.step(use.parent).composites:
+                if composite not in outside:
+                    found.setdefault(composite, {})[use.parent] = None
+        for composite in self.step(self.root).composites:
+            found.setdefault(composite, {})[self.root] = None
+        return found
 
     def of_batch(self, batch: Any, axis: int) -> Sweep:
         """This sweep, of a graph whose batch the caller names; `axis` of these tensors counts the examples."""

@@ -81,20 +81,18 @@ def through(
 
     None where it is not one result that the function gave.
     """
-    results = _results(sweep, composite)
+    results = sweep.results.get(composite, {})
     if len(results) != 1:
         return None
-    result = results[0]
-    call = composite.call(lambda x: _name(sweep, x))
+    (result,) = results
+    call = called(sweep, composite)
     formula, told = _verified(sweep, node, composite, result, place, contribution)
     return Through(composite, call, paths, contribution, formula, told, result)
 
 
-def _results(sweep: Sweep, composite: Composite) -> list[Node]:
-    """The nodes that are computed in the call and used outside."""
-    inside = {node for node in sweep.order if composite in sweep.step(node).composites}
-    used = {use.parent for use in sweep.uses if use.parent in inside and use.node not in inside}
-    return [node for node in sweep.order if node in used or (node is sweep.root and node in inside)]
+def called(sweep: Sweep, composite: Composite) -> str:
+    """How it was called, in the names of this graph: `cross_entropy(logits, y)`."""
+    return composite.call(lambda x: _name(sweep, x))
 
 
 def _verified(

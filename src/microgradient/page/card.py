@@ -12,7 +12,7 @@ from ..errors import ArgumentTypeError, GradientError, OutOfRangeError, format_l
 from ..explain.derivation import mathml
 from ..explain.entry import checked_index
 from ..explain.examples import by_example, first_numbers, of_example
-from ..explain.explanation import Edge
+from ..explain.explanation import Edge, Why
 from ..explain.render import norm, short
 from ..explain.scalar_graph import ScalarGraph
 from ..explain.sweep import Sweep
@@ -64,8 +64,7 @@ def card(
         "paths": found.paths,
         "example": example,
         "examples": at.op is None and not isinstance(sweep.recording, ScalarGraph),
-        "edges": [_edge(edge, ids) for edge in found.edges],
-        "more": {"count": found.more[0], "sum": told(found.more[1])},
+        **_edges(found, ids, sweep),
         "sum": told(found.sum),
         "check": found.told_check(),
         "agrees": found.check.agrees,
@@ -75,6 +74,38 @@ def card(
         "text": found.text(),
         "update": None if example is not None else _update(sweep, at, place),
         "code": _code(sweep, ids, [at, *(edge.result for edge in found.edges)]),
+    }
+
+
+def _edges(found: Why, ids: Mapping[Node, int], sweep: Sweep) -> dict[str, Any]:
+    """The paths, and in "through" the functions that some of them go through, each with what is not listed of its own."""
+    numbers: dict[Any, int] = {each.composite: k for k, each in enumerate(found.through)}
+    through = []
+    count, rest = found.more
+    for each in found.through:
+        listed = [edge.contribution for edge in found.edges if edge.composite is each.composite]
+        left = each.paths - len(listed)
+        part = each.contribution - sum(listed) if left else 0.0
+        count, rest = count - left, rest - part
+        through.append(
+            {
+                "call": each.call,
+                "node": ids[each.result],
+                "result": sweep.names[each.result],
+                "upstream": told(sweep.adjoints.get(each.result)),
+                "paths": each.paths,
+                "contribution": told(each.contribution),
+                "size": size(each.contribution),
+                "more": {"count": left, "sum": told(part)},
+                "text": each.text(),
+                "mathml": each.mathml(),
+                "told": translate(each.told) if each.told else "",
+            }
+        )
+    return {
+        "edges": [{**_edge(edge, ids), "through": numbers.get(edge.composite)} for edge in found.edges],
+        "through": through,
+        "more": {"count": count, "sum": told(rest if count else 0.0)},
     }
 
 

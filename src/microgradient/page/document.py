@@ -11,11 +11,12 @@ all. "nonfinite" is where the first NaN or infinite number comes from, null wher
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
+from ..explain.composites import Composite
 from ..explain.cuts import Dropped, dropped, zeros
 from ..explain.layers import Group, grouped
 from ..explain.mistakes import Mistake
@@ -23,6 +24,7 @@ from ..explain.nonfinite import Origin, first_nonfinite
 from ..explain.path_search import added
 from ..explain.render import norm
 from ..explain.sweep import Sweep, Use
+from ..explain.through import called
 from ..language import translate
 from ..tape import Node
 from .card import size, told
@@ -35,7 +37,7 @@ _MOST_CUTS = 500
 def document(sweep: Sweep) -> dict[str, Any]:
     """The data described above."""
     ids = {node: k for k, node in enumerate(sweep.order)}
-    places, groups = arranged(grouped(sweep))
+    places, groups = arranged(grouped(sweep), ids, lambda composite: called(sweep, composite))
     nodes = [{**_node(node, sweep), **places[node]} for node in sweep.order]
     moving = numbers(sweep)
     return {
@@ -50,15 +52,28 @@ def document(sweep: Sweep) -> dict[str, Any]:
     }
 
 
-def arranged(root: Group) -> tuple[dict[Node, dict[str, Any]], list[dict[str, Any]]]:
-    """Where each node is drawn, with the number of the group that it is in; and the groups, as data."""
+def arranged(
+    root: Group, ids: Mapping[Node, int], call: Callable[[Composite], str]
+) -> tuple[dict[Node, dict[str, Any]], list[dict[str, Any]]]:
+    """Where each node is drawn, with the number of the group that it is in; and the groups, as data.
+
+    Of a composite, "call" is how it was called, and "result" what was computed last in it.
+    """
     boxes = layout(root)
     groups = list(root.groups())
     group_ids = {group: k for k, group in enumerate(groups)}
     outer = {member: group_ids[group] for group in groups for member in group.members}
     nodes = {member: {"group": k, **_place(boxes[member])} for member, k in outer.items() if isinstance(member, Node)}
     told = [
-        {"path": group.path, "kind": group.kind, "group": outer.get(group), **_place(boxes[group])} for group in groups
+        {
+            "path": group.path,
+            "kind": group.kind,
+            "group": outer.get(group),
+            "call": None if group.composite is None else call(group.composite),
+            "result": None if group.composite is None else max(map(ids.__getitem__, group.operations())),
+            **_place(boxes[group]),
+        }
+        for group in groups
     ]
     return nodes, told
 

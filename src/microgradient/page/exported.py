@@ -77,6 +77,7 @@ class Exported:
             "example": None,
             "examples": False,
             "edges": edges,
+            "through": [],
             "code": [],
             "more": {"count": 0, "sum": 0.0},
             "sum": node["gradient"],
@@ -94,7 +95,7 @@ class Exported:
         op = self.order[use["to"]].op
         return {
             "via": via["name"], "node": use["to"], "index": None, "op": via["op"], "formula": via["formula"],
-            "rule": translate(sentence(op)) if op is not None else "", "where": "", "layer": "", "argument": 0,
+            "rule": translate(sentence(op)) if op is not None else "", "where": "", "layer": "", "argument": 0, "through": None,
             **{name: use[name] for name in ("upstream", "local", "contribution", "size")},
         }  # fmt: skip
 
@@ -107,7 +108,8 @@ class Exported:
             for node, told in zip(self.order, nodes, strict=True)
         }
         root = grouped_by(self.order, calls.__getitem__)
-        places, groups = arranged(root)
+        ids = {node: k for k, node in enumerate(self.order)}
+        places, groups = arranged(root, ids, lambda composite: composite.name)
         return {
             "version": VERSION,
             "root": self.data["root"],

@@ -38,9 +38,8 @@ def scaled_dot_product_attention(
     """
     if enable_gqa:
         key, value = _shared_heads(key, query), _shared_heads(value, query)
-    if is_causal:
-        if attn_mask is not None:
-            raise ArgumentError("MG157", "Give attn_mask or is_causal=True, not both: combine them as `mask & causal`.")
+    if is_causal and attn_mask is not None:
+        raise ArgumentError("MG157", "Give attn_mask or is_causal=True, not both: combine them as `mask & causal`.")
     mask = causal_mask(query.shape[-2], key.shape[-2]) if is_causal else attn_mask
     output, _ = attend(query, key, value, mask, dropout_p, scale)
     return output
