@@ -17,7 +17,7 @@ from microgradient.explain.render import largest
 from microgradient.scalar import MLP, Value
 
 VOID = {"img", "br"}
-ATTRIBUTES = {"style", "title", "alt", "src", "scope", "open", "aria-hidden", "display", "xmlns"}
+ATTRIBUTES = {"data-term", "style", "title", "alt", "src", "scope", "open", "aria-hidden", "display", "xmlns"}
 
 
 class Page(HTMLParser):
