@@ -66,7 +66,8 @@ def test_two_layer_gradients_are_the_articles_put_right():
         np.testing.assert_allclose(parameter.grad.data, expected, rtol=1e-5, atol=1e-7)
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2, 9, 16])  # 9 and 16 failed while units were on for some points only
+# 9 and 16 failed while units were on for some points only
+@pytest.mark.parametrize("seed", [0, 9, 16, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_two_layer_learns_its_points(tmp_path, seed):
     session, said = trained("two-layer", tmp_path, seed=seed)
     assert sum(line.startswith("learnt: ") and line.endswith("right") for line in said) == 4

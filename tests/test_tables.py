@@ -15,7 +15,7 @@ import microgradient as mg
 from commands import refused
 from microgradient.train.run_folder import BEST, MODEL, OPTIMIZER, RUN, STATE
 
-QUICK = ["--epochs", "2"]
+QUICK = ["--epochs", "2", "--no-compile"]  # of so few rows: compiling takes longer than the steps
 
 
 @pytest.fixture(autouse=True)
