@@ -188,8 +188,17 @@ def reductions(b: Book, dtype: str, layout: str) -> dict[str, Recorded]:
     return found
 
 
-@pytest.mark.parametrize("dtype", ["f4", "f8"])
-@pytest.mark.parametrize("layout", LAYOUTS)
+of_layouts = pytest.mark.parametrize(
+    ("layout", "dtype"),
+    [
+        ("plain", "f8"),
+        *((x, "f4") for x in LAYOUTS),
+        *(pytest.param(x, "f8", marks=pytest.mark.slow) for x in LAYOUTS[1:]),
+    ],
+)
+
+
+@of_layouts
 def test_reductions(dtype: str, layout: str) -> None:
     b = Book()
     found = reductions(b, dtype, layout)
@@ -219,8 +228,7 @@ def test_reductions_of_special_values(dtype: str) -> None:
         np.testing.assert_array_equal(got, want)
 
 
-@pytest.mark.parametrize("dtype", ["f4", "f8"])
-@pytest.mark.parametrize("layout", LAYOUTS)
+@of_layouts
 def test_the_rulebooks_own_cases(dtype: str, layout: str) -> None:
     b = Book()
     found = {}

@@ -16,7 +16,7 @@ from microgradient.primitives import TABLE
 rng = np.random.default_rng(3)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", sorted(POINTWISE))
 def test_pointwise(name: str, dtype: Any) -> None:
     shapes = [(3, 5), (5,), (3, 1)][: len(POINTWISE[name])]

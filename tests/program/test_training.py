@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -135,8 +136,14 @@ def _mlp(hidden: int = 8, classes: int = 3) -> nn.Module:
     return nn.Sequential(first, nn.BatchNorm1d(hidden), nn.ReLU(), nn.Dropout(0.3), last)
 
 
-@pytest.mark.parametrize("clip", ["", "norm", "value"])
-@pytest.mark.parametrize("name", OPTIMIZERS)
+def _of_optimizers() -> Iterator[Any]:
+    """Each alone, and what clips gradients before it; that changes nothing in how an optimiser is compiled, so most are slow."""
+    for name, clip in itertools.product(OPTIMIZERS, ["", "norm", "value"]):
+        often = not clip or name in ("sgd", "adam", "soap")
+        yield pytest.param(name, clip, marks=[] if often else pytest.mark.slow)
+
+
+@pytest.mark.parametrize(("name", "clip"), _of_optimizers())
 def test_optimizers(name: str, clip: str) -> None:
     # SOAP takes Adam's steps in the basis Q of a QR decomposition of g gᵀ. If g is not square, or has rows that clipping made
     # equal, rounding chooses some columns of Q, and the steps are others. Of a square g of rank n - 1 (softmax), only a sign.
