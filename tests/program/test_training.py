@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -136,14 +136,17 @@ def _mlp(hidden: int = 8, classes: int = 3) -> nn.Module:
     return nn.Sequential(first, nn.BatchNorm1d(hidden), nn.ReLU(), nn.Dropout(0.3), last)
 
 
-def _of_optimizers() -> Iterator[Any]:
-    """Each alone, and what clips gradients before it; that changes nothing in how an optimiser is compiled, so most are slow."""
-    for name, clip in itertools.product(OPTIMIZERS, ["", "norm", "value"]):
-        often = not clip or name in ("sgd", "adam", "soap")
-        yield pytest.param(name, clip, marks=[] if often else pytest.mark.slow)
+# what clips gradients before an optimiser changes nothing in how that is compiled: with most of them it is slow
+OFTEN = {"sgd", "adam", "soap"}
 
 
-@pytest.mark.parametrize(("name", "clip"), _of_optimizers())
+@pytest.mark.parametrize(
+    ("name", "clip"),
+    [
+        pytest.param(name, clip, marks=[] if not clip or name in OFTEN else pytest.mark.slow)
+        for name, clip in itertools.product(OPTIMIZERS, ["", "norm", "value"])
+    ],
+)
 def test_optimizers(name: str, clip: str) -> None:
     # SOAP takes Adam's steps in the basis Q of a QR decomposition of g gᵀ. If g is not square, or has rows that clipping made
     # equal, rounding chooses some columns of Q, and the steps are others. Of a square g of rank n - 1 (softmax), only a sign.
