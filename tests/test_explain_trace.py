@@ -12,7 +12,7 @@ import pytest
 
 import microgradient as mg
 from microgradient import nn
-from microgradient.errors import ArgumentTypeError, GradientError
+from microgradient.errors import ArgumentTypeError, GradientError, MicrogradientError
 from microgradient.explain import Trace
 from microgradient.explain.render import width
 from microgradient.scalar import Value
@@ -436,3 +436,37 @@ def test_a_trace_exports_its_own_graph_and_no_other():
     for trace, of in ((first, None), (empty, None), (second, loss)):
         with pytest.raises(GradientError, match="not computed under this trace"):
             trace.to_json(of=of)
+
+
+@pytest.fixture
+def recorded():
+    x = mg.tensor([1.0, 2.0], requires_grad=True)
+    with mg.trace() as t:
+        mg.sum(x * x).backward()
+    return t
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("", "is no name of a file"),
+        ("a\0b", "is no name of a file"),
+        (".", "is a folder: name a file"),
+        ("none/page.html", "there is no folder none"),
+        ("file/page.html", "Not a directory"),
+        (None, "named by a text or a Path"),
+        (3, "named by a text or a Path"),
+    ],
+)
+def test_a_page_that_cannot_be_written_is_told(recorded, tmp_path, monkeypatch, name, said):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(MicrogradientError, match=said) as refused:
+        recorded.save_html(name)
+    assert refused.value.code == "MG186"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_path_given_to_json_is_told_what_to_write(recorded):
+    with pytest.raises(ArgumentTypeError, match="write_text"):
+        recorded.to_json("trace.json")

@@ -348,3 +348,29 @@ def test_what_a_line_is_about_stands_in_one_column(spoken):
     with speaking(spoken):
         lines = mg.why_update(w).text().splitlines()[1:]
     assert len({width(re.match(r"  \S.*?  +(?=\S)", line)[0]) for line in lines}) == 1
+
+
+def test_an_optimiser_in_the_place_of_an_index_is_told_briefly():
+    w = mg.tensor([1.0, 2.0], requires_grad=True)
+    optimizer = mg.optim.SGD([w], lr=0.1)
+    mg.sum(w * w).backward()
+    with pytest.raises(ArgumentTypeError, match=r"optimizer=optimizer") as refused:
+        mg.why_update(w, optimizer)
+    assert "\n" not in str(refused.value)
+    with pytest.raises(ArgumentTypeError, match=r"`optimizer` is one of mg\.optim, not Linear"):
+        mg.why_update(w, 0, optimizer=mg.nn.Linear(2, 2))
+
+
+@pytest.mark.parametrize("thing", [mg.optim.SGD([mg.tensor(1.0, requires_grad=True)], lr=0.1), mg.nn.Linear(2, 2)])
+def test_what_was_given_is_told_in_one_line(thing, capsys):
+    w = mg.tensor([1.0, 2.0], requires_grad=True)
+    with mg.trace():
+        loss = mg.sum(w * w)
+        loss.backward()
+    for ask in (mg.why, mg.paths):
+        with pytest.raises(ArgumentTypeError) as refused:
+            ask(w, (thing,))
+        assert str(refused.value).count("\n") == 0
+        assert type(thing).__name__ in str(refused.value)
+    assert not mg.check_answer(w, thing)
+    assert capsys.readouterr().out.count("\n") == 1

@@ -21,6 +21,7 @@ CATALOGUES = [(to, name) for to in LANGUAGES if to != "en" for name in ("message
 # what the system and NumPy say, which our sentences repeat
 OTHERS = {
     "No such file or directory", "Permission denied", "Is a directory", "Not a directory",
+    "File exists", "Operation not permitted",
     "Too many indices for array: array is {0}-dimensional, but {1} were indexed",
     "boolean index did not match indexed array along axis {0}; size of axis is {1} but size of corresponding boolean axis is {2}",
     "Boolean index did not match indexed array along axis {0}; size of axis is {1} but size of corresponding boolean axis is {2}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import pickle
 import random
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import microgradient as mg
-from microgradient.errors import GradientError
+from microgradient.errors import ArgumentTypeError, GradientError
 from microgradient.scalar import MLP, Layer, Module, Neuron, Value
 
 
@@ -253,3 +254,16 @@ def test_a_backward_by_hand_that_fails_leaves_the_gradients():
     with pytest.raises(GradientError, match="MG103"):
         y.backward()
     assert a.grad == 5.0
+
+
+@pytest.mark.parametrize("data", ["a", None, [1.0], (1.0,), {}, 1j, np.ones(2), np.complex64(1), mg.tensor(1.0), b"1"])
+def test_a_value_is_one_real_number(data):
+    with pytest.raises(ArgumentTypeError, match="MG111"):
+        mg.Value(data)
+
+
+def test_every_kind_of_real_number_makes_a_value():
+    for data in (2, 2.0, True, np.float32(2.0), np.int64(2), np.array(2.0), Fraction(1, 2), mg.Value(2.0)):
+        v = mg.Value(data)
+        (v * v).backward()
+        assert v.grad == 2 * v.data

@@ -29,6 +29,7 @@ from .language import translate
 
 LIBRARY = (str(Path(__file__).parent), str(Path(numpy.linalg.__file__).parent.parent))
 """How the paths of files begin that the user did not write: this package's and NumPy's."""
+_SHOWN, _PARTS = 60, 3  # characters of what was given that a sentence has, and entries of a tuple
 _PROGRAMS = tuple(str(Path(__file__).parent / folder) for folder in ("recipes", "lessons"))
 
 
@@ -116,6 +117,22 @@ def type_name(value: object) -> str:
     """The name of a value's type with its article: `an int`, `a list`."""
     name = type(value).__name__
     return f"{'an' if name[0] in 'aeioAEIO' or name == 'ndarray' else 'a'} {name}"
+
+
+def as_given(value: object) -> str:
+    """What was given, in a sentence: as it is written, or the name of its type where that is long or has several lines.
+
+    >>> as_given("relu"), as_given(float)
+    ("'relu'", "<class 'float'>")
+    >>> as_given([0.0] * 100)
+    'list'
+    """
+    text = repr(value)
+    if len(text) <= _SHOWN and text.isprintable():
+        return text
+    if isinstance(value, tuple) and len(value) <= _PARTS:
+        return f"({', '.join(map(as_given, value))})"
+    return type(value).__name__
 
 
 def user_frame(frame: FrameType) -> FrameType:

@@ -7,7 +7,15 @@ from typing import Any, cast
 
 import numpy as np
 
-from .errors import ArgumentError, ArgumentTypeError, MicrogradientError, OutOfRangeError, ShapeError, TraceError
+from .errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    MicrogradientError,
+    OutOfRangeError,
+    ShapeError,
+    TraceError,
+    as_given,
+)
 from .interop import Protocols
 from .rules import INDEX
 from .trace_hooks import Traced, current
@@ -89,7 +97,9 @@ def shape_tuple(shape: Any) -> tuple[int, ...]:
     try:
         return tuple(operator.index(n) for n in shape)
     except TypeError:
-        raise ArgumentTypeError("MG125", f"A shape is an integer or a tuple of integers, not {shape!r}.") from None
+        raise ArgumentTypeError(
+            "MG125", f"A shape is an integer or a tuple of integers, not {as_given(shape)}."
+        ) from None
 
 
 def new_shape(shape: Any) -> tuple[int, ...]:

@@ -38,7 +38,7 @@ import numpy as np
 
 from . import trace_hooks
 from .box_muller import FORMATS, Format, box_muller
-from .errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
+from .errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError, as_given
 from .indexing import new_shape
 from .operators import get_default_dtype, wrap
 from .other_names import answer_for
@@ -117,7 +117,7 @@ class Generator:
         """
         _not_while_tracing()
         if not isinstance(state, dict) or set(state) != {"seed", "counter"}:
-            raise ArgumentError("MG139", f"A random state is {{'seed': int, 'counter': int}}, got {state!r:.100}.")
+            raise ArgumentError("MG139", f"A random state is {{'seed': int, 'counter': int}}, got {as_given(state)}.")
         seed, counter = _checked_seed(state["seed"]), _whole(state["counter"], "counter")
         if not 0 <= counter < 2**64:
             raise ArgumentError("MG139", f"The counter of a random state is between 0 and 2^64 - 1, got {counter}.")
@@ -317,7 +317,9 @@ def _scaled(words: Array, span: int) -> tuple[Array, Array]:
 
 def _whole(value: Any, name: str) -> int:
     if isinstance(value, bool | np.bool_) or not hasattr(value, "__index__"):
-        raise ArgumentTypeError("MG139", f"`{name}` must be a whole number, got {value!r} ({type(value).__name__}).")
+        raise ArgumentTypeError(
+            "MG139", f"`{name}` must be a whole number, got {as_given(value)} ({type(value).__name__})."
+        )
     return operator.index(value)
 
 
@@ -332,7 +334,7 @@ def _real(value: Any, name: str) -> float:
     try:
         number = float(value)
     except (TypeError, ValueError):
-        raise ArgumentTypeError("MG139", f"`{name}` is one number, got {value!r:.60}.") from None
+        raise ArgumentTypeError("MG139", f"`{name}` is one number, got {as_given(value)}.") from None
     if not math.isfinite(number):
         raise ArgumentError("MG139", f"`{name}` must be finite, got {number}.")
     return number

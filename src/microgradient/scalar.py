@@ -14,13 +14,14 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from itertools import chain
 from math import isfinite
+from numbers import Real
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .array_world import UFUNCS
-from .errors import ArgumentTypeError, GradientError
+from .errors import ArgumentTypeError, GradientError, as_given
 from .gradients import cause_of_nonfinite, warn_of_nonfinite, warn_of_stale
 from .in_place import next_seq, warn_of_a_new_value
 from .interop import Protocols
@@ -131,9 +132,7 @@ class Value:
 
     def __init__(self, data: Any, _children: Any = (), _op: str = "", label: str = "") -> None:
         self.seq = next_seq()  # first, because a trace asks a Value's age before it writes its data
-        if isinstance(data, np.generic | np.ndarray) and not data.ndim:
-            data = data.item()
-        self.data = data.data if isinstance(data, Value) else data
+        self.data = data if data.__class__ is float or data.__class__ is int else _one_number(data)
         self.grad = 0
         self._cotangent = None
         self.op = None
@@ -323,6 +322,24 @@ def _constant(x: Any) -> Any:
     if isinstance(x, Traced | Protocols):
         Value(0.0)  # raises where mg.compile has yet to learn that it traces a function of Values
     return Value(x) if isinstance(x, TracedNumber) else NotImplemented
+
+
+def _one_number(data: Any) -> Any:
+    """What a Value is made of, other than a float or an int: any real number, also one of NumPy, of an array without axes, or of
+    another Value."""
+    if isinstance(data, np.generic | np.ndarray) and not data.ndim:
+        data = data.item()
+    if isinstance(data, Value):
+        return data.data
+    if isinstance(data, Real | TracedNumber):
+        return data
+    if getattr(data, "shape", None) == ():
+        instead = "Write `Value(x.item())`."
+    elif isinstance(data, list | tuple) or hasattr(data, "shape"):
+        instead = "Make a Value of each, or write `mg.tensor(x)`."
+    else:
+        instead = "Write one like `Value(2.0)`."
+    raise ArgumentTypeError("MG111", f"A Value is one real number, not {as_given(data)}. {instead}")
 
 
 def _number(x: Any) -> Any:

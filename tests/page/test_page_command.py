@@ -75,3 +75,23 @@ def test_the_trace_that_is_shown_is_the_one_that_was_differentiated():
     with pytest.raises(MicrogradientError, match="did not record"):
         mg.view(first, open_browser=False)
     mg.view(second, open_browser=False).close()
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "data.csv", "noextension"])
+def test_what_is_neither_run_nor_program_nor_trace_is_not_run(tmp_path, run, name):
+    (tmp_path / name).write_text("print('run')")
+    code, out, said = run("view", name)
+    assert (code, out) == (1, "")
+    assert name in said
+    assert "FILE.py" in said
+
+
+@pytest.mark.parametrize("name", ["none.py", "none.json", "none"])
+def test_a_file_that_is_not_there_is_told_by_its_name(run, name):
+    code, _, said = run("view", name)
+    assert (code, said) == (1, f"Error: There is no file or folder {name}. [MG180]\n")
+
+
+def test_a_run_folder_may_be_called_like_a_trace(tmp_path, run):
+    assert run("train", "two-layer", "--epochs", 1, "--out", "run.json")[0] == 0
+    assert run("view", "run.json", "--save", "page.html")[0] == 0

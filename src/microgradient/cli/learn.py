@@ -12,6 +12,7 @@ import click
 
 from ..language import LANGUAGES, closest, translate
 from .ctrl_c import stay
+from .paths import NamedPath
 from .terminal import printable
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 @click.argument("lesson", required=False)
 @click.option("--lang", default="", help=f"The language: {', '.join(LANGUAGES)}.  [default: the locale's]")
 @click.option("--text", is_flag=True, help="Take the lesson in the terminal instead of the browser.")
-@click.option("--score", type=click.Path(dir_okay=False, path_type=Path), help="Keep the answers in this JSON file.")
+@click.option("--score", type=NamedPath(dir_okay=False), help="Keep the answers in this JSON file.")
 @click.option("--no-browser", is_flag=True, help="Print the address, open nothing.")
 def learn(lesson: str | None, lang: str, text: bool, score: Path | None, no_browser: bool) -> None:
     """Take a lesson, by its number or its name; without one, list them.

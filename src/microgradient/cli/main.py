@@ -17,6 +17,7 @@ from ..language import translate
 from .ctrl_c import raised
 from .help import Context
 from .learn import learn
+from .paths import NamedPath
 from .terminal import printable
 from .train import train
 from .use import evaluate, plot, predict, show
@@ -86,7 +87,7 @@ for command in (train, predict, evaluate, show, plot, view, learn):
 
 @_command.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
                   short_help="Run a PyTorch program, unchanged.")  # fmt: skip
-@click.argument("script", type=click.Path(path_type=Path))
+@click.argument("script", type=NamedPath())
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.option("--compile", is_flag=True, help="Compile the functions that take a training step.")
 def _run(script: Path, arguments: tuple[str, ...], compile: bool) -> None:

@@ -10,22 +10,24 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, DataError
 from ..tape import last_backward
 from .ctrl_c import raised, stay
+from .paths import NamedPath
 
 if TYPE_CHECKING:
     from ..page.live import Run
     from ..page.session import Session
 
 
+_SHOWN = (".py", ".json")  # files
+
+
 @click.command(short_help="Show the graph of a program, or of a run, in the browser.")
-@click.argument("target", metavar="RUN|SCRIPT.py|TRACE.json", type=click.Path(exists=True, path_type=Path))
+@click.argument("target", metavar="RUN|SCRIPT.py|TRACE.json", type=NamedPath())
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.option("--no-browser", is_flag=True, help="Print the address, open nothing.")
-@click.option(
-    "--save", type=click.Path(dir_okay=False, path_type=Path), help="Write a page as one file, serve nothing."
-)
+@click.option("--save", type=NamedPath(dir_okay=False), help="Write a page as one file, serve nothing.")
 def view(target: Path, arguments: tuple[str, ...], no_browser: bool, save: Path | None) -> None:
     """Show the graph of what a Python program differentiated last, of the next step of the run in a run folder, or of a
     file that `trace.to_json()` wrote.
@@ -36,7 +38,13 @@ def view(target: Path, arguments: tuple[str, ...], no_browser: bool, save: Path 
     from ..page.snapshot import save_html
     from ..page.view import serve
 
-    if target.suffix == ".json":
+    if not target.exists():
+        raise DataError("MG180", f"There is no file or folder {target}.")
+    if not target.is_dir() and target.suffix.lower() not in _SHOWN:
+        raise ArgumentError(
+            "MG188", f"{target} can't be shown: name a run folder, a program, FILE.py, or a trace, FILE.json."
+        )
+    if not target.is_dir() and target.suffix.lower() == ".json":
         from ..page.exported import Exported
 
         if save is not None:

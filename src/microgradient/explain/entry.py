@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 
-from ..errors import ArgumentTypeError, OutOfRangeError
+from ..errors import ArgumentTypeError, OutOfRangeError, as_given
 
 Index = int | tuple[int, ...]
 
@@ -22,11 +22,13 @@ def checked_index(index: Index | None, shape: tuple[int, ...]) -> tuple[int, ...
     try:
         places = tuple(operator.index(i) for i in (index if isinstance(index, tuple) else (index,)))
     except TypeError:
-        raise ArgumentTypeError("MG128", f"An entry is named by {len(shape)} integers, not by {index!r}.") from None
+        raise ArgumentTypeError(
+            "MG128", f"An entry is named by {len(shape)} integers, not by {as_given(index)}."
+        ) from None
     if len(places) != len(shape):
         raise OutOfRangeError(
             "MG127", f"An entry of a tensor of shape {shape} has {len(shape)} indices, not {len(places)}."
         )
     if any(not -n <= i < n for i, n in zip(places, shape, strict=True)):
-        raise OutOfRangeError("MG127", f"The entry {index!r} lies outside a tensor of shape {shape}.")
+        raise OutOfRangeError("MG127", f"The entry {as_given(index)} lies outside a tensor of shape {shape}.")
     return tuple(i % n for i, n in zip(places, shape, strict=True))

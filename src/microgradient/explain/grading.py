@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentTypeError, GradientError
+from ..errors import ArgumentTypeError, GradientError, as_given
 from ..language import translate
 from ..scalar import Value
 from ..tape import Node
@@ -89,7 +89,7 @@ def _numbers(x: Any) -> Any:
     except (TypeError, ValueError, OverflowError):
         pass
     raise ArgumentTypeError(
-        "MG116", f"What an answer is compared with is a number, an array, a Value or a Tensor, not {x!r}."
+        "MG116", f"What an answer is compared with is a number, an array, a Value or a Tensor, not {as_given(x)}."
     )
 
 
@@ -124,7 +124,7 @@ def _graded(name: str, expected: Any, answer: Any, mistakes: Callable[[], Iterat
     except (TypeError, ValueError, OverflowError):
         given = np.asarray(None)
     if given.dtype.kind not in "iuf":
-        return _wrong(expected, answer, 0.0, "", f"an answer is a number, and {answer!r} is none")
+        return _wrong(expected, answer, 0.0, "", f"an answer is a number, and {as_given(answer)} is none")
     given = given.astype(np.float64)
     if given.shape != expected.shape and not given.size == expected.size == 1:
         told = f"that has the shape {given.shape}; the answer has {expected.shape}"
@@ -151,7 +151,7 @@ def _wrong(expected: Any, answer: Any, score: float, mistake: str, told: str) ->
     try:
         given = short(_plain(answer))
     except (TypeError, ValueError, OverflowError):
-        given = repr(answer)
+        given = as_given(answer)
     return Grade(False, _result(expected), answer, score, mistake, f"not {given}: {told}")
 
 

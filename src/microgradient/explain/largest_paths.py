@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentTypeError, GradientError, OutOfRangeError
+from ..errors import ArgumentTypeError, GradientError, OutOfRangeError, as_given
 from ..language import translate
 from ..scalar import Value
 from ..tape import Node
@@ -155,7 +155,7 @@ def paths(
     try:
         top = operator.index(top)
     except TypeError:
-        raise ArgumentTypeError("MG116", f"`top` is how many paths to give, not {top!r}.") from None
+        raise ArgumentTypeError("MG116", f"`top` is how many paths to give, not {as_given(top)}.") from None
     if top < 1:
         raise OutOfRangeError("MG127", f"`top` is how many paths to give, at least 1, not {top}.")
     sweep, node, place, _, _, _ = question(x, index, of)
@@ -226,7 +226,7 @@ def _muted(without: Iterable[Muted] | Muted, sweep: Sweep, entry: Mapping[str, s
             ]  # fmt: skip
             told = f"`{one[0]}` and `{one[1]}`"
         else:
-            raise ArgumentTypeError("MG116", f"`without` takes pairs of names and edges, not {one!r}.")
+            raise ArgumentTypeError("MG116", f"`without` takes pairs of names and edges, not {as_given(one)}.")
         if not uses:
             raise GradientError(
                 "MG118",

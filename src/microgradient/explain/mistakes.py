@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentTypeError
+from ..errors import ArgumentTypeError, as_given
 from ..tape import Node
 from .path_search import added, sent
 from .sweep import Sweep, Use
@@ -44,7 +44,9 @@ class Mistake:
 
     def __init__(self, sweep: Sweep, kind: str) -> None:
         if kind not in MISTAKES:
-            raise ArgumentTypeError("MG116", f"A mistake is one of {', '.join(map(repr, MISTAKES))}, not {kind!r}.")
+            raise ArgumentTypeError(
+                "MG116", f"A mistake is one of {', '.join(map(repr, MISTAKES))}, not {as_given(kind)}."
+            )
         self.kind, self.sweep = kind, sweep
         self.gradients: dict[Node, Any] = {}
         self.steps: list[tuple[Use, Any]] = []

@@ -66,6 +66,8 @@ class Trace(Recording):
 
         Raises GradientError (MG118) if that was not computed under this trace.
         """
+        if isinstance(of, str | PathLike):
+            raise ArgumentTypeError("MG116", "`to_json` gives a text: write `Path(path).write_text(trace.to_json())`.")
         return json.dumps(export(self._sweep(of)), ensure_ascii=False, default=str)
 
     def save_html(self, path: str | PathLike[str], of: Value | Tensor | None = None) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import array_world
 from ..coercion import holds_tensor
-from ..errors import ArgumentError, ArgumentTypeError, DTypeError, OutOfRangeError, ShapeError
+from ..errors import ArgumentError, ArgumentTypeError, DTypeError, OutOfRangeError, ShapeError, as_given
 from ..interop import DEFAULT_FLOAT
 from ..operators import run_kernel, wrap
 from ..tape import cut
@@ -142,8 +142,8 @@ def checked_dtype(dtype: DType) -> np.dtype[Any]:
     """`dtype` as a NumPy dtype. Raises DTypeError if it is not one of numbers or booleans."""
     try:
         found = np.dtype(dtype)
-    except TypeError as error:
-        raise DTypeError("MG143", f"{dtype!r} is not a dtype: {error}.") from None
+    except TypeError:
+        raise DTypeError("MG143", f"{as_given(dtype)} is not a dtype. Write one like `mg.float32`.") from None
     if found.kind not in "biufc":
         raise DTypeError("MG143", f"A tensor holds numbers or booleans, not {found}.")
     return found

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from ..errors import ArgumentError, ShapeError
+from ..errors import ArgumentError, ShapeError, as_given
 from ..operators import wrap
 from ..taped_world import TAPED as xp
 from ..tensor import Tensor
@@ -227,7 +227,7 @@ def conv_options(
         reach = [d * (m - 1) for d, m in zip(spread, window, strict=True)]
         pairs = tuple((r // 2, r - r // 2) for r in reach)
     elif isinstance(padding, str) and padding != "valid":
-        raise ArgumentError("MG132", f"padding must be a number, 'same' or 'valid', not {padding!r}.")
+        raise ArgumentError("MG132", f"padding must be a number, 'same' or 'valid', not {as_given(padding)}.")
     elif isinstance(padding, Sequence) and len(padding) and isinstance(padding[0], tuple | list):
         pairs = tuple((int(lo), int(hi)) for lo, hi in cast("Sequence[tuple[int, int]]", padding))
     else:

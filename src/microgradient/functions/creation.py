@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..coercion import holds_tensor
-from ..errors import ArgumentError, ShapeError, type_name
+from ..errors import ArgumentError, ShapeError, as_given, type_name
 from ..indexing import new_shape
 from ..interop import DEFAULT_FLOAT, check_device
 from ..taped_world import TAPED as xp
@@ -251,7 +251,7 @@ def meshgrid(*arrays: ArrayLike, indexing: str = "xy") -> tuple[Tensor, ...]:
             [3]]))
     """
     if indexing not in ("xy", "ij"):
-        raise ArgumentError("MG124", f"`indexing` is 'xy' or 'ij', not {indexing!r}.")
+        raise ArgumentError("MG124", f"`indexing` is 'xy' or 'ij', not {as_given(indexing)}.")
     tensors = [as_tensor(a) for a in arrays]
     if any(t.ndim > 1 for t in tensors):
         raise ShapeError(

@@ -11,8 +11,10 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from .. import other_names
-from ..errors import ArgumentTypeError, ShapeError
+from ..errors import ArgumentTypeError, DTypeError, ShapeError, as_given
 from ..primitives import for_each_primitive
 from ..taped_world import TAPED as xp
 from ..tensor import Tensor, _inplace
@@ -144,7 +146,13 @@ def to(x: Tensor, target: Any) -> Tensor:
     """`x` with the dtype `target`, or with that of another tensor; `x` itself for the device "cpu"."""
     if target == "cpu":
         return x
-    return data_types.astype(x, target.dtype if isinstance(target, Tensor) else target, copy=False)
+    try:
+        dtype = np.dtype(target.dtype if isinstance(target, Tensor) else target)
+    except TypeError:
+        raise DTypeError(
+            "MG143", f"{as_given(target)} is neither a dtype nor the device 'cpu'. Write `x.to(mg.float64)`."
+        ) from None
+    return data_types.astype(x, dtype, copy=False)
 
 
 def masked_fill(x: Tensor, mask: Any, value: Any) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, cast
 
-from ..errors import ArgumentTypeError, OutOfRangeError
+from ..errors import ArgumentTypeError, OutOfRangeError, as_given
 from .module import Module
 from .parameter import Parameter
 
@@ -141,7 +141,7 @@ class Sequential(_Numbered):
     def _times(self, times: int) -> int:
         if not isinstance(times, int) or times < 1:
             raise ArgumentTypeError(
-                "MG152", f"A Sequential is repeated a whole number of times, at least once, got {times!r}."
+                "MG152", f"A Sequential is repeated a whole number of times, at least once, got {as_given(times)}."
             )
         return times
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentTypeError
+from ..errors import ArgumentTypeError, as_given
 from .optimizer import Group, Optimizer, State, larger, settings, smaller
 
 
@@ -44,7 +44,7 @@ class Adafactor(Optimizer):
         d: float = 1.0, weight_decay: float = 0.0, *, foreach: bool | None = None, maximize: bool = False,
     ) -> None:  # fmt: skip
         if not isinstance(eps, tuple | list) or len(eps) != 2:
-            raise ArgumentTypeError("MG167", f"`eps` is (ε₁, ε₂), of which ε₁ may be None, got {eps!r:.60}.")
+            raise ArgumentTypeError("MG167", f"`eps` is (ε₁, ε₂), of which ε₁ may be None, got {as_given(eps)}.")
         super().__init__(params, settings(locals()))
 
     def initial_state(self, p: Any, group: Group) -> State:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, ArgumentTypeError, type_name
+from ..errors import ArgumentError, ArgumentTypeError, as_given, type_name
 from ..tensor import Tensor
 
 _INFINITE = math.inf
@@ -60,7 +60,7 @@ def check_settings(group: dict[str, Any]) -> None:
     """Make the numbers of a group Python's own, and raise if one makes no sense."""
     for name, value in group.items():
         if name in _SEVERAL and (not isinstance(value, tuple | list) or len(value) != _SEVERAL[name]):
-            raise ArgumentTypeError("MG167", f"`{name}` is {_SEVERAL[name]} numbers in a tuple, got {value!r:.60}.")
+            raise ArgumentTypeError("MG167", f"`{name}` is {_SEVERAL[name]} numbers in a tuple, got {as_given(value)}.")
         if name == "betas":
             group[name] = betas = tuple(_number(beta, "betas") for beta in value)
             if not all(0 <= beta < 1 for beta in betas):
@@ -93,7 +93,7 @@ def _number(value: Any, name: str) -> float:
     try:
         number = float(np.asarray(value).reshape(()) if getattr(value, "shape", ()) else value)
     except (TypeError, ValueError):
-        raise ArgumentTypeError("MG167", f"`{name}` must be a number, got {value!r:.60}.") from None
+        raise ArgumentTypeError("MG167", f"`{name}` must be a number, got {as_given(value)}.") from None
     if not math.isfinite(number):
         raise ArgumentError("MG167", f"`{name}` must be finite, got {number}.")
     return number

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import trace_hooks
-from ..errors import ArgumentError, ArgumentTypeError
+from ..errors import ArgumentError, ArgumentTypeError, as_given
 from ..tape import enable_grad
 from ..tensor import Tensor
 from .line_search import Point, strong_wolfe
@@ -56,7 +56,7 @@ class LBFGS(Optimizer):
         tolerance_change: float = 1e-9, history_size: int = 100, line_search_fn: str | None = None,
     ) -> None:  # fmt: skip
         if line_search_fn not in (None, "strong_wolfe"):
-            raise ArgumentError("MG167", f"`line_search_fn` is None or 'strong_wolfe', got {line_search_fn!r}.")
+            raise ArgumentError("MG167", f"`line_search_fn` is None or 'strong_wolfe', got {as_given(line_search_fn)}.")
         max_eval = max_iter * 5 // 4 if max_eval is None else max_eval
         super().__init__(params, settings(locals()))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, ShapeError
+from ..errors import ArgumentError, ShapeError, as_given
 from .optimizer import Group, Optimizer, State, settings
 
 
@@ -45,7 +45,9 @@ class Muon(Optimizer):
         adjust_lr_fn: str | None = None,
     ) -> None:  # fmt: skip
         if adjust_lr_fn not in (None, "original", "match_rms_adamw"):
-            raise ArgumentError("MG167", f"`adjust_lr_fn` is 'original' or 'match_rms_adamw', got {adjust_lr_fn!r}.")
+            raise ArgumentError(
+                "MG167", f"`adjust_lr_fn` is 'original' or 'match_rms_adamw', got {as_given(adjust_lr_fn)}."
+            )
         super().__init__(params, settings(locals()))
 
     def add_param_group(self, group: Group) -> None:

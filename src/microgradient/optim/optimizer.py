@@ -16,7 +16,7 @@ import numpy as np
 
 from .. import trace_hooks
 from ..array_world import ARRAY
-from ..errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError, warn_once
+from ..errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError, as_given, warn_once
 from ..gradients import steps_taken, warn_of_stale
 from ..nn.parameter import zero_grad
 from ..operators import wrap
@@ -191,7 +191,9 @@ class Optimizer:
     def add_param_group(self, group: Group) -> None:
         """Add parameters with settings of their own, such as `{"params": head.parameters(), "lr": 0.01}`."""
         if not isinstance(group, dict) or "params" not in group:
-            raise ArgumentTypeError("MG167", f"A parameter group is a dict with an entry 'params', got {group!r:.80}.")
+            raise ArgumentTypeError(
+                "MG167", f"A parameter group is a dict with an entry 'params', got {as_given(group)}."
+            )
         params = [group["params"]] if isinstance(group["params"], Tensor) else listed(group["params"])
         named = bool(params) and isinstance(params[0], tuple)
         if any(isinstance(p, tuple) is not named for p in params):

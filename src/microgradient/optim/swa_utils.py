@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, as_given
 from ..nn.module import Module
 from ..nn.norm import _BatchNorm
 from ..operators import wrap
@@ -167,7 +167,7 @@ class SWALR(LRScheduler):
         last_epoch: int = -1,
     ) -> None:  # fmt: skip
         if anneal_strategy not in ("cos", "linear"):
-            raise ArgumentError("MG167", f"`anneal_strategy` is 'cos' or 'linear', got {anneal_strategy!r}.")
+            raise ArgumentError("MG167", f"`anneal_strategy` is 'cos' or 'linear', got {as_given(anneal_strategy)}.")
         if not isinstance(anneal_epochs, int) or anneal_epochs < 0:
             raise ArgumentError("MG167", f"`anneal_epochs` is a whole number of at least 0, got {anneal_epochs}.")
         for group, lr in zip(optimizer.param_groups, one_for_each(swa_lr, optimizer, "values of swa_lr"), strict=True):

@@ -7,7 +7,6 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 from ..explain.mistakes import MISTAKES
@@ -23,7 +22,7 @@ _SMALL = 200  # nodes: of a larger graph the sweeps that are done wrong are left
 
 def save_html(session: Session, path: str | PathLike[str]) -> None:
     """Write the page with the graph, and as much of each kind of answer as has room: of scalars first, then of whole arrays."""
-    write_atomically(Path(path), snapshot(session).encode())
+    write_atomically(path, snapshot(session).encode())
 
 
 def snapshot(session: Session) -> str:

@@ -21,6 +21,7 @@ from ..errors import (
     MicrogradientError,
     ShapeError,
     TraceError,
+    as_given,
     format_location,
     type_name,
     user_location,
@@ -91,7 +92,8 @@ def _axes_of_arguments(in_axes: Axes, args: tuple[Any, ...], options: dict[str, 
             )
     elif isinstance(in_axes, bool) or not isinstance(in_axes, int | None):
         raise ArgumentTypeError(
-            "MG112", f"vmap: in_axes is an int, None, or a tuple with an entry for each argument, not {in_axes!r}."
+            "MG112",
+            f"vmap: in_axes is an int, None, or a tuple with an entry for each argument, not {as_given(in_axes)}.",
         )
     axes: list[Any] = []
     labels: list[str] = []

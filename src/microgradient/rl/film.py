@@ -90,7 +90,7 @@ def save_film(name: str, states: Array, path: str | Path, per_second: int = _PER
     pictures = [picture.quantize(16) for picture in frames(name, states[::2])]
     content = io.BytesIO()
     pictures[0].save(content, "GIF", save_all=True, append_images=pictures[1:], duration=1000 // per_second, loop=0)
-    write_atomically(Path(path), content.getvalue())
+    write_atomically(path, content.getvalue())
 
 
 def draw_episode(figure: Any, name: str, states: Array, count: int = 6) -> None:

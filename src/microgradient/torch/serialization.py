@@ -54,7 +54,7 @@ def save(obj: Any, f: Any, *_: Any, **__: Any) -> None:
     if hasattr(f, "write"):
         f.write(buffer.getvalue())
     else:
-        write_atomically(Path(f), buffer.getvalue())
+        write_atomically(f, buffer.getvalue())
 
 
 def add_safe_globals(safe_globals: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from ..errors import ArgumentError, ArgumentTypeError, DTypeError
+from ..errors import ArgumentError, ArgumentTypeError, DTypeError, as_given
 from .strict import differs
 
 
@@ -87,7 +87,7 @@ def numpy_dtype(wanted: Any) -> np.dtype[Any] | None:
     try:
         return np.dtype(_PYTHON.get(wanted, wanted) if wanted.__hash__ else wanted)
     except TypeError:
-        raise DTypeError("MG143", f"{wanted!r} is not a dtype. Write one like `torch.float32`.") from None
+        raise DTypeError("MG143", f"{as_given(wanted)} is not a dtype. Write one like `torch.float32`.") from None
 
 
 class Size(tuple[int, ...]):

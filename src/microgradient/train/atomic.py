@@ -12,19 +12,27 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..errors import DataError
+from ..errors import ArgumentTypeError, DataError, as_given
 
 PENDING = ".new"
 _PLAIN = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
     """Replace the file at `path` by `content`: readers see the old file or the new one, nothing between.
 
-    Raises `DataError` (MG186), with the system's reason, if it can't be written; the old file then stands.
+    Raises `ArgumentTypeError` (MG186) for what is no path, and `DataError` (MG186), with the system's reason, if it can't be
+    written; the old file then stands.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise ArgumentTypeError("MG186", f"A file is named by a text or a Path, not {as_given(path)}.")
+    if not str(path) or "\0" in str(path):
+        raise DataError("MG186", f"{str(path)!r} is no name of a file.")
+    path = Path(path)
     if path.is_dir():
         raise DataError("MG186", f"{path} is a folder: name a file.")
+    if not os.path.lexists(path.parent):
+        raise DataError("MG186", f"Can't write {path}: there is no folder {path.parent}. Make it, or name another.")
     write_all_atomically(path.parent, {path.name: content})
 
 

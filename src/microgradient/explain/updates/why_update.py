@@ -49,6 +49,12 @@ def why_update(p: Tensor, index: Index | None = None, *, optimizer: Any = None) 
     """
     if not isinstance(p, Tensor):
         raise ArgumentTypeError("MG116", f"What an optimiser updates is a Tensor, not {type(p).__name__}.")
+    from ...optim import Optimizer
+
+    if isinstance(index, Optimizer):
+        raise ArgumentTypeError("MG128", "An optimiser is named: write `mg.why_update(w, optimizer=optimizer)`.")
+    if not (optimizer is None or isinstance(optimizer, Optimizer)):
+        raise ArgumentTypeError("MG116", f"`optimizer` is one of mg.optim, not {type(optimizer).__name__}.")
     variables = user_variables()
     recording = latest_recording()
     taken = None if recording is None or p.node is None else recording.updates.get(p.node)

@@ -14,7 +14,7 @@ import numpy as np
 import microgradient as mg
 
 from ... import random
-from ...errors import ArgumentError
+from ...errors import ArgumentError, as_given
 from ...operators import wrap
 from ...tensor import Tensor
 from ..module import Module
@@ -111,7 +111,9 @@ class _Amount(BasePruningMethod):
 
     def __init__(self, amount: Amount) -> None:
         if not isinstance(amount, int | float) or amount < 0 or (isinstance(amount, float) and amount > 1):
-            raise ArgumentError("MG157", f"`amount` is a whole number, or a part between 0.0 and 1.0, not {amount!r}.")
+            raise ArgumentError(
+                "MG157", f"`amount` is a whole number, or a part between 0.0 and 1.0, not {as_given(amount)}."
+            )
         self.amount = amount
 
     def _count(self, of: int) -> int:

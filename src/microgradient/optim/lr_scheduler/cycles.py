@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ...errors import ArgumentError
+from ...errors import ArgumentError, as_given
 from ..optimizer import Optimizer
 from .base import LRScheduler, one_for_each, positive
 
@@ -66,7 +66,7 @@ class CyclicLR(_Cycling):
         last_epoch: int = -1,
     ) -> None:  # fmt: skip
         if mode not in ("triangular", "triangular2", "exp_range") and scale_fn is None:
-            raise ArgumentError("MG167", f"`mode` is 'triangular', 'triangular2' or 'exp_range', got {mode!r}.")
+            raise ArgumentError("MG167", f"`mode` is 'triangular', 'triangular2' or 'exp_range', got {as_given(mode)}.")
         self.cycle_momentum, self.mode, self.gamma = cycle_momentum, mode, gamma
         self._use_momentum(optimizer)
         self._scale_fn, self.scale_mode = (
@@ -141,7 +141,7 @@ class OneCycleLR(_Cycling):
         if not 0 <= pct_start <= 1:
             raise ArgumentError("MG167", f"`pct_start` must be between 0 and 1, got {pct_start}.")
         if anneal_strategy not in ("cos", "linear"):
-            raise ArgumentError("MG167", f"`anneal_strategy` is 'cos' or 'linear', got {anneal_strategy!r}.")
+            raise ArgumentError("MG167", f"`anneal_strategy` is 'cos' or 'linear', got {as_given(anneal_strategy)}.")
         self.total_steps, self.anneal_strategy = positive(total_steps, "total_steps"), anneal_strategy
         self.cycle_momentum = cycle_momentum
         self._use_momentum(optimizer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ...errors import ArgumentError
+from ...errors import ArgumentError, as_given
 from ..optimizer import Optimizer
 from .base import LRScheduler, one_for_each
 
@@ -36,7 +36,8 @@ class ReduceLROnPlateau(LRScheduler):
         if mode not in ("min", "max") or threshold_mode not in ("rel", "abs"):
             raise ArgumentError(
                 "MG167",
-                f"`mode` is 'min' or 'max' and `threshold_mode` 'rel' or 'abs', got {mode!r} and {threshold_mode!r}.",
+                f"`mode` is 'min' or 'max' and `threshold_mode` 'rel' or 'abs', got {as_given(mode)} and "
+                f"{as_given(threshold_mode)}.",
             )
         self.optimizer = optimizer
         self.min_lrs = one_for_each(min_lr, optimizer, "values of min_lr")
