@@ -13,6 +13,7 @@ from typing import Any
 from ...program.program import Instruction
 from ..lower.views import Step
 from .fusion import Fusion
+from .fusion_group import vote
 from .groups import ContractionGroup
 from .values import View
 
@@ -98,19 +99,47 @@ def _is_thin(c: _Labels, vectorised: str) -> bool:
 
 def _by_rows(fusion: Fusion, i: Instruction, c: _Labels) -> View:
     """The sum of the elementwise product."""
-    labels = c.out + "".join(c.depth)
-    shape = tuple([c.sizes[label] for label in labels])
+    out, depth = ([label for label in labels if c.sizes[label] > 1] for labels in (c.out, c.depth))
+    shape = tuple([c.sizes[label] for label in out + depth])
+    factors = [_spread(fusion, x, own, out + depth, shape) for x, own in ((c.a, c.la), (c.b, c.lb))]
+    axes = tuple(range(len(out), len(shape)))
+    order = _summed_in_columns(factors, shape, axes)
+    if order is not None:
+        factors = [_along(fusion, x, order) for x in factors]
+    product = fusion.pointwise("multiply", factors, {}, shape, i.dtype, order=order)
+    if axes:
+        summed = Instruction("sum", (), {"axis": axes, "keepdims": False}, shape[: len(out)], i.dtype)
+        product = fusion.reduction(summed, product)
+    return fusion.view(product, Step("reshape", tuple(i.shape or ()), {})) if product.shape != i.shape else product
 
-    def spread(x: View, own: str) -> View:
-        present = [label for label in labels if label in own]
-        moved = tuple([own.index(label) for label in present])
-        x = fusion.view(x, Step("permute_dims", tuple([c.sizes[label] for label in present]), {"axes": moved}))
-        thin = tuple([c.sizes[label] if label in own else 1 for label in labels])
-        x = fusion.view(x, Step("reshape", thin, {}))
-        return fusion.view(x, Step("broadcast_to", shape, {}))
 
-    product = fusion.pointwise("multiply", [spread(c.a, c.la), spread(c.b, c.lb)], {}, shape, i.dtype)
-    if not c.depth:
-        return product
-    axes = tuple(range(len(c.out), len(labels)))
-    return fusion.reduction(Instruction("sum", (), {"axis": axes, "keepdims": False}, i.shape, i.dtype), product)
+def _spread(fusion: Fusion, x: View, own: str, labels: list[str], shape: tuple[int, ...]) -> View:
+    """An operand over the axes of all labels."""
+    sizes = dict(zip(labels, shape, strict=True))
+    present = [label for label in labels if label in own]
+    moved = tuple([own.index(label) for label in present] + [k for k, label in enumerate(own) if label not in sizes])
+    x = fusion.view(x, Step("permute_dims", tuple([x.shape[k] for k in moved]), {"axes": moved}))
+    x = fusion.view(x, Step("reshape", tuple([n if label in own else 1 for label, n in sizes.items()]), {}))
+    return fusion.view(x, Step("broadcast_to", shape, {}))
+
+
+def _summed_in_columns(factors: list[View], shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The order of a product of which `axes` are summed where what lies along memory is kept: they come just before it, so that
+    it is summed where it is made. None where it is not."""
+    found = vote(factors, shape)
+    last = next((a for a in reversed(found) if shape[a] > 1), None)
+    if last is None or last in axes or not axes:
+        return None
+    return (*(a for a in found if a not in axes and a != last), *(a for a in found if a in axes), last)
+
+
+def _along(fusion: Fusion, x: View, order: tuple[int, ...]) -> View:
+    """A factor that lies along memory where the product does: a copy of what is small, such as the kernel of a convolution."""
+    strides = x.layout.strides
+    used = [a for a in order if strides[a] and x.shape[a] > 1]
+    if not used or used[-1] != order[-1] or strides[order[-1]] == 1:
+        return x
+    thin = tuple([n if a in used else 1 for a, n in enumerate(x.shape)])
+    key: tuple[slice, ...] = tuple([slice(0, n) for n in thin])
+    small = fusion.view(x, Step("index", thin, {"key": key}))
+    return fusion.view(fusion.copy(small, order), Step("broadcast_to", x.shape, {}))

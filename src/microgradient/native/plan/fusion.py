@@ -123,6 +123,7 @@ class Fusion:
         dtype: Any,
         weak: bool = False,
         updates: int | None = None,
+        order: tuple[int, ...] | None = None,
     ) -> View:
         """An elementwise operation (or gather, whose first operand is read where the others say)."""
         gather = name == "gather"
@@ -135,7 +136,7 @@ class Fusion:
             joined.weak = weak
             return self.view(View(joined), Step("reshape", shape, {}))
         if group is None:
-            group = self.rows(shape, vote(views[1:] if gather else views, shape, natural=updates is not None))
+            group = self.rows(shape, order or vote(views[1:] if gather else views, shape, natural=updates is not None))
             group.updates = updates
             if shape == ():
                 self.scalars = group

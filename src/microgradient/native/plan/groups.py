@@ -30,7 +30,11 @@ class RowGroup(FusionGroup):
         if long and long[-1] not in axes:
             kept = long.pop()
             at_once = math.prod(domain[a] for a in axes) * domain[kept] * itemsize
-            if at_once > COLUMNS or domain[kept] * itemsize % 64 or math.prod(domain) * itemsize < 8 * at_once:
+            if (
+                (at_once > COLUMNS and domain[kept] * itemsize > 1024)
+                or domain[kept] * itemsize % 64
+                or math.prod(domain) * itemsize < 8 * at_once
+            ):
                 return False
         count = sum([a in axes for a in long])
         return count > 0 and all(a in axes for a in long[len(long) - count :])
