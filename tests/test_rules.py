@@ -108,7 +108,8 @@ def test_pointwise_rows_are_sympys_derivative(name):
     for i, symbol in enumerate(symbols):
         ours = partial(TABLE[name], i + len(rest), *rest, *symbols, **PARAMS.get(name, {}))
         theirs = sympy.diff(whole, symbol)
-        if sympy.simplify(ours - theirs) == 0:
+        ties = name in ("maximum", "minimum")  # there sympy's derivative is another, which simplify takes long to see
+        if not ties and sympy.simplify(ours - theirs) == 0:
             continue
         for _ in range(5):  # where simplify can't see it: equal to 30 digits at random points of the domain
             point = {s: sympy.Float(rng.uniform(lo, hi), 40) for s, (lo, hi) in zip(symbols, domain, strict=True)}
