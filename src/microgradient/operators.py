@@ -117,8 +117,11 @@ def unary(name: str) -> Callable[[Tensor], Tensor]:
             out.node = node = Node(op, (p,), saved, NO_PARAMS, y.shape, y.dtype)
             if recorder is not TAPE:
                 recorder.record(node, (a,), y)
-        elif p is not None or self.cut is not None:
-            out.cut = cut(self, name)
+        else:
+            if p is not None or self.cut is not None:
+                out.cut = cut(self, name)
+            if (recorder := _recorder()) is not TAPE and recorder is not None:
+                recorder.record_constant(op, (a,), NO_PARAMS, y)
         return out
 
     return _named(method, name, op)
@@ -172,6 +175,8 @@ def binary(name: str, reflected: bool = False) -> Callable[[Tensor, Operand], Te
             out.node = None
             if p is not None or q is not None or self.cut is not None or q_cut is not None:
                 out.cut = cut(self, name) or (cut(other, name) if isinstance(other, Tensor) else None)
+            if (recorder := _recorder()) is not TAPE and recorder is not None:
+                recorder.record_constant(op, (a, b), NO_PARAMS, y)
             return out
         keep_y, keep_a, keep_b = both if p is not None and q is not None else first if q is None else second
         saved = (y if keep_y else None, a if keep_a else None, b if keep_b else None)
@@ -275,6 +280,8 @@ def apply(op: Primitive, *args: Any, **params: Any) -> Any:
         for a in args:
             if lost is None and isinstance(a, Tensor) and (a.node is not None or a.cut is not None):
                 lost = cut(a, op.name)
+        if (recorder := _recorder()) is not TAPE and recorder is not None:
+            recorder.record_constant(op, data, params, y)
         return tuple(wrap(part, None, lost, cls) for part in y) if several else wrap(y, None, lost, cls)
     kept = op.kept.get(wanted) or op.kept.setdefault(wanted, op.reads(wanted))
     saved = [y if kept[0] else None]

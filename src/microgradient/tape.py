@@ -119,6 +119,9 @@ class Recorder:
     def record(self, node: Node, args: Sequence[Any], y: Any) -> None:
         """Called for each taped operation, but not on TAPE itself."""
 
+    def record_constant(self, op: Primitive, args: Sequence[Any], params: dict[str, Any], y: Any) -> None:
+        """Called for each operation that is not taped, because none of its arguments needs a gradient; not on TAPE itself."""
+
     def note_cut(self, node: Node, cut: Cut) -> None:
         """Called where the value of `node` is used as a constant."""
 

@@ -1,15 +1,17 @@
-"""Which axis counts the examples: that of what an nn model was given, and of what it computed from that, row by row."""
+"""Which axis counts the examples: that of what an nn model was given, and of what was computed from that, row by row."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..language import translate
 from ..tape import Node
-from .recording import Recording, Step
+from .recording import Recording
+from .rows import Followed, Rows
 
 
 class Batch:
@@ -20,10 +22,11 @@ class Batch:
     """
 
     def __init__(self, order: Sequence[Node], recording: Recording) -> None:
-        self.steps: Mapping[Node, Step] = recording.steps
-        calls = [step for node in order if (step := self.steps.get(node)) is not None and step.input is not None]
+        self.order, self.recording = order, recording
+        steps = recording.steps
+        calls = [step for node in order if (step := steps.get(node)) is not None and step.input is not None]
         first = next(iter(calls), None)
-        turned = any(getattr(step.layer, "batch_first", True) is False for step in self.steps.values())
+        turned = any(getattr(step.layer, "batch_first", True) is False for step in steps.values())
         self.input: Any = None if first is None or turned else first.input
         self.reason = self._reason(first is None, turned)
         self.model = "" if first is None else recording.known.get(id(first.model), (type(first.model).__name__,))[0]
@@ -31,21 +34,20 @@ class Batch:
         self.count = 0 if self.input is None else len(self.input)
         targets = [a for a in recording.targets if np.ndim(a) and len(a) == self.count]
         self.labels: Any = targets[0] if self.calls == 1 and len(targets) == 1 else None
-        self.known = [step.input for step in calls] + ([] if self.labels is None else [self.labels])
-        self.varies: set[Node] = set()  # computed from the examples
-        for node in order if self.input is not None else ():
-            if any(p in self.varies for p in node.parents) or self._reads_examples(node):
-                self.varies.add(node)
+        given = [step.input for step in calls if len(step.input) == self.count]
+        self.given = list({id(a): a for a in [*given, *([] if self.labels is None else [self.labels])]}.values())
 
-    def axis(self, node: Node) -> int | None:
-        """The axis of the result that has an entry for each example; None where there is none, or it is not known.
+    def rows(self, node: Node) -> Rows | None:
+        """Which entries of the result belong to which example; None where there are none, or it is not known."""
+        known = self.known.get(node)
+        return None if known is None else known.rows
 
-        It is looked for within layers: where these flatten examples with positions on the way, there is none.
-        """
-        step = self.steps.get(node)
-        if step is None or step.layer is None or node not in self.varies or not node.shape:
-            return None
-        return 0 if node.shape[0] == self.count else None
+    @functools.cached_property
+    def known(self) -> Any:
+        """What follows for each node from which rows the inputs have."""
+        if self.input is None or not self.count:
+            return {}
+        return Followed(self.order, self.recording, self.given, 0, self._has_rows).of
 
     def told(self) -> str:
         """What was taken for the examples, in words."""
@@ -55,18 +57,13 @@ class Batch:
             f"rows 0 to {self.count - 1:,} of the inputs of {self.model}, which was called {self.calls:,} times"
         )
 
-    def _reads_examples(self, node: Node) -> bool:
-        """Whether an argument is an input of the model or its labels; or as many equal rows, such as the first hidden state.
+    def _has_rows(self, node: Node) -> bool:
+        """Of a rule that can't be computed again, such as a checkpoint: as a layer, it keeps the axis that counts them."""
+        return bool(node.shape) and node.shape[0] == self.count
 
-        Any other constant that is as long as the batch may be of something else: of features, of places.
-        """
-        args = [a for a in self.steps[node].args if isinstance(a, np.ndarray)] if node in self.steps else []
-        if any(np.may_share_memory(a, each) for a in args for each in self.known):
-            return True
-        return any(a.ndim > 1 and len(a) == self.count and bool(np.all(a == a[:1])) for a in args)
-
-    @staticmethod
-    def _reason(none: bool, turned: bool) -> str:
+    def _reason(self, none: bool, turned: bool) -> str:
+        if none and self.recording.gone:
+            return self.recording.gone
         if none:
             return (
                 "Which axis counts the examples is known where an nn.Module was called with them under `mg.trace()`. "

@@ -39,6 +39,7 @@ def changed(sweep: Sweep, node: Node, index: tuple[int, ...], value: float) -> S
         for old in sweep.order:
             twins[old] = _again(old, sweep, data, twins, again)
     _move_composites(sweep, again, data, twins)
+    _give_inputs(sweep, data, again)
     again.nodes = {x: twins[old] for x, old in sweep.recording.nodes.items() if old in twins}
     again.names = {twins[old]: name for old, name in sweep.recording.names.items() if old in twins}
     found = Sweep(twins[sweep.root], again)
@@ -100,6 +101,17 @@ def _move_composites(sweep: Sweep, again: Recording, data: dict[Node, Any], twin
                 moved[each].operations = each.operations
         if twins[old] in again.steps:
             again.steps[twins[old]].composites = tuple(moved[each] for each in sweep.step(old).composites)
+
+
+def _give_inputs(sweep: Sweep, data: dict[Node, Any], again: Recording) -> None:
+    """What models were called with, where that was a tensor of the graph: what it is now."""
+    now: dict[int, Any] = {}
+    for node in sweep.order:
+        if (step := sweep.steps.get(node)) is not None:
+            known = [(node, step.value), *zip(node.parents, step.args, strict=True)]
+            now |= {id(value): data[n] for n, value in known if n in data}
+    for step in again.steps.values():
+        step.input = now.get(id(step.input), step.input)
 
 
 def _only(node: Node) -> Any:

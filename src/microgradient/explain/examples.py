@@ -13,7 +13,10 @@ from ..errors import GradientError
 from ..language import translate
 from ..primitives import TABLE
 from ..tape import Node, backward
+from .batch import Batch
 from .explanation import Why
+from .flow import product
+from .named_batch import NamedBatch
 from .path_search import added
 from .render import Line, columns, mark, norm, number, plain, shown, sign_style
 from .sweep import Sweep, Use, tangent
@@ -187,11 +190,10 @@ def by_example(
                 rest += float(np.sum(np.asarray(use.contribution, np.float64) * t))
                 continue
             moved = tangent(use.node, use.argument, t)
-            if (along := batch.axis(use.node)) is None:
+            if (rows := batch.rows(use.node)) is None or use.node.shape is None:
                 tangents[use.node] = added(tangents.get(use.node), moved)
                 continue
-            product = np.asarray(use.upstream, np.float64) * moved
-            sums += np.moveaxis(product, along, 0).reshape(batch.count, -1).sum(axis=1)
+            sums += rows.sums(product(use.upstream, moved), batch.count)
             reached = True
     if sweep.root in tangents:
         rest += float(np.sum(tangents[sweep.root]))
@@ -224,7 +226,7 @@ def of_example(sweep: Sweep, node: Node, i: int) -> Sweep:
     found.whole, found.example, found.uses, found.adjoints = sweep, i, [], {}
     inner = {node}
     for use in reversed(sweep.uses):
-        if use.parent in inner and not _opaque(use) and batch.axis(use.node) is None:
+        if use.parent in inner and not _opaque(use) and not _reached(use, batch):
             inner.add(use.node)
     seen: set[Node] = set()
     with np.errstate(all="ignore"):
@@ -235,9 +237,9 @@ def of_example(sweep: Sweep, node: Node, i: int) -> Sweep:
             if use.node in inner:
                 upstream = found.adjoints.get(use.node)
             else:
-                upstream = np.zeros_like(use.upstream)
-                row = (*[slice(None)] * (batch.axis(use.node) or 0), i)
-                upstream[row] = use.upstream[row]
+                rows = batch.rows(use.node)
+                assert rows is not None
+                upstream = np.where(rows.of(i, np.ndim(use.upstream)), use.upstream, np.zeros_like(use.upstream))
             if upstream is not None:
                 _send(use.node, upstream, inner, found)
     return found
@@ -257,6 +259,11 @@ def _send(node: Node, upstream: Any, inner: set[Node], sweep: Sweep) -> None:
             sweep.adjoints[parent] = added(sweep.adjoints.get(parent), contribution)
 
     backward([alone, *filter(None, leaves)], {alone: upstream}, sweep.recording.world, observe=observe)
+
+
+def _reached(use: Use, batch: Batch | NamedBatch) -> bool:
+    """Whether the examples are known that its result has entries of."""
+    return use.node.shape is not None and batch.rows(use.node) is not None
 
 
 def _opaque(use: Use) -> bool:

@@ -138,8 +138,13 @@ class Why:
 
         The batch is what an nn.Module was called with. Of any other program say what it is: `batch` is a tensor that entered the
         computation, or several, such as inputs and targets, and `axis` the one of theirs that counts the examples (0 if none).
-        Which axis of a result does is found by computing it once more with the examples in another order: the one that is
-        permuted alike.
+
+        From there examples are followed. What moves entries moves them alike: an index, a slice, a mask or a permutation of the
+        batch, `reshape`, `concat`; what works entry by entry keeps them. Of any other operation it is found by computing it once
+        more with the examples in another order which axis of the result counts them: the one that is permuted alike. Where
+        none is (a mean over the batch), or several examples meet in one entry (`x[a] * x[b]`), and behind a `custom_rule`, it is
+        not known; what gets to the loss that way is `rest`. Also what needs no gradient is followed, if it is computed under the
+        trace and not by NumPy.
 
         >>> import microgradient as mg
         >>> from microgradient import nn
@@ -159,7 +164,8 @@ class Why:
         >>> [each.contribution for each in mg.why(w, (0, 0)).examples(batch=(x, y))]
         [60.0, 10.0]
 
-        Raises GradientError (MG118) where it is not known which axis counts the examples.
+        Raises GradientError (MG118) where it is not known which axis counts the examples, and where nothing in the graph reads
+        what is named as `batch`.
         """
         if self.by_example is None:
             raise GradientError("MG117", "This explanation was made by hand: its examples are not known.")

@@ -116,14 +116,20 @@ def _moved(use: Use, t: Any, sweep: Sweep) -> Any:
     return along if isinstance(use.upstream, tuple) else along[0]
 
 
+def product(upstream: Any, moved: Any) -> Any:
+    """upstream ⊙ moved: 0 where nothing moves, even if what arrives there is infinite or NaN."""
+    up, t = np.asarray(upstream, np.float64), np.asarray(moved, np.float64)
+    return np.where(t == 0, 0.0, up * t)
+
+
 def _part(upstream: Any, moved: Any) -> Part:
     """The contributions upstream ⊙ moved, added up."""
     if isinstance(upstream, tuple):
         pairs = zip(upstream, moved, strict=True)
         return added_up(_part(up, t) for up, t in pairs if up is not None and t is not None)
     if not np.ndim(upstream):
-        return Part.of(float(upstream) * float(moved))
-    contributions = np.asarray(upstream, np.float64) * np.asarray(moved, np.float64)
+        return Part.of(float(product(upstream, moved)))
+    contributions = product(upstream, moved)
     total = float(np.sum(contributions))
     if not np.isfinite(total):
         return Part.of(total)

@@ -93,10 +93,9 @@ def entry_paths(views: Views, one_hot: Any) -> Iterator[EntryPaths]:
                 continue
             # of what is pointwise also where the derivative happens to be 0
             touched = np.broadcast_to(t != 0, local.shape) if op.kind == "pointwise" else local != 0
-            if views.sweep.example is not None and views.sweep.batch.axis(use.node) == 0:
-                touched = touched & (np.arange(len(touched)) == views.sweep.example).reshape(
-                    -1, *[1] * (touched.ndim - 1)
-                )
+            example = views.sweep.example
+            if example is not None and (rows := views.sweep.batch.rows(use.node)) is not None:
+                touched = touched & rows.of(example, touched.ndim)
             up, down = (np.asarray(a, np.float64)[touched] for a in (up, local))
             with np.errstate(all="ignore"):
                 yield EntryPaths(use, np.argwhere(touched), up, down, up * down, part if several else None)
@@ -115,8 +114,10 @@ def groups(uses: Sequence[EntryPaths], sweep: Sweep, top: int) -> Iterator[tuple
         places = np.concatenate([use.places for use in same])
         contributions = np.concatenate([use.contributions for use in same])
         node = same[0].use.node
+        counts = (rows.axis for use in same if (rows := sweep.batch.rows(use.use.node)) and rows.counts)
+        counted = next(counts, None)
         name = sweep.names[node] + (f" and {len(same) - 1:,} more like it" if len(same) > 1 else "")
         for axis in range(places.shape[1] if len(places) > top else 0):
             if np.ptp(places[:, axis]):
-                example = "example, " if axis == sweep.batch.axis(node) else ""
+                example = "example, " if axis == counted else ""
                 yield f"{example}axis {axis} of {name}", np.bincount(places[:, axis], contributions)

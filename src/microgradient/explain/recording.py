@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -11,6 +12,7 @@ import numpy as np
 
 from ..array_world import ARRAY
 from ..errors import format_location, user_frame
+from ..primitives import Primitive
 from ..scalar import Value
 from ..tape import NOT_STORED, Cut, Node, Recorder, recording
 from ..tensor import Tensor
@@ -52,6 +54,15 @@ class Step:
         return format_location(self.location) if self.location else ""
 
 
+class Made(NamedTuple):
+    """An operation on constants, or its result: kept as long as the trace, so that the ids of its arrays are its own."""
+
+    op: Primitive
+    args: tuple[Any, ...]
+    params: dict[str, Any]
+    value: Any
+
+
 class Taken(NamedTuple):
     """One parameter's part of an optimiser's step: value, gradient, what was remembered about it, and the settings, before."""
 
@@ -84,6 +95,8 @@ class Recording(Recorder):
         self.known: dict[int, tuple[str, Any]] = {}  # name and object by its id: models, and the arrays of tensors
         self.cuts: dict[Node, list[Cut]] = {}  # where the value of a node was used as a constant
         self.constants: dict[Node, list[Cut]] = {}  # where a constant that came by a cut was used
+        self.made: list[Made] = []  # what was computed of constants, in order
+        self.gone = ""  # why it has no steps, if a trace had recorded them
         self.targets: list[Any] = []  # what losses were given as `target`
         self.updates: dict[Node, Taken] = {}  # the last one of each parameter
         self.clips: dict[Node, Clipped] = {}
@@ -115,6 +128,7 @@ class Recording(Recorder):
     def record(self, node: Node, args: Sequence[Any], y: Any) -> None:
         """Called by the engine for each operation that goes on the tape."""
         step = self.steps[node] = Step(node, tuple(args), y)
+        _recorded.add(node)
         if node.grad is NOT_STORED and node.shape is not None:
             node.grad = None  # backward stores it, as after keep_grad()
         start = sys._getframe(1)
@@ -152,6 +166,12 @@ class Recording(Recorder):
         self._frames[at] = (at.f_lineno, at.f_lasti)
         if self._outer is not None:
             self._outer.record(node, args, y)
+
+    def record_constant(self, op: Primitive, args: Sequence[Any], params: dict[str, Any], y: Any) -> None:
+        """Called by the engine for each operation that needs no gradient."""
+        self.made.append(Made(op, tuple(args), params, y))
+        if self._outer is not None:
+            self._outer.record_constant(op, args, params, y)
 
     def note_cut(self, node: Node, cut: Cut) -> None:
         """Called by the engine where the value of `node` is used as a constant."""
@@ -227,7 +247,15 @@ def latest_recording() -> Recording | None:
 def recording_of(node: Node) -> Recording:
     """What recorded `node`: the trace that is running, or the last one; an empty recording if neither did."""
     candidates = (recording.get(), *_latest)
-    return next((c for c in candidates if isinstance(c, Recording) and node in c.steps), Recording())
+    found = next((c for c in candidates if isinstance(c, Recording) and node in c.steps), None)
+    if found is None:
+        found = Recording()
+        if node in _recorded:
+            found.gone = (
+                "A later trace has taken the place of the one that recorded this: what was recorded is kept until the next "
+                "one begins. Ask before that, or compute this again under a trace."
+            )
+    return found
 
 
 def _first_argument(frame: Any) -> Any:
@@ -240,3 +268,4 @@ def _first_argument(frame: Any) -> Any:
 
 _LOSSES = str(Path(__file__).parents[1] / "nn" / "functional")
 _latest: list[Recording] = []
+_recorded: weakref.WeakSet[Node] = weakref.WeakSet()

@@ -17,6 +17,9 @@ from ..tape import PICK, Node
 from .differences import Check, compare, kink
 from .sweep import Sweep
 
+_UNTRACED = "needs the trace: run the step under `with mg.trace():`"
+_TAKEN = "needs the trace: a later one has taken its place"
+
 
 def check(sweep: Sweep, x: Node, value: Any, direction: Any, gradient: Any, scale: float) -> Check:
     """Move the tensor of node `x` along `direction` and compute the root of `sweep` again, in float64."""
@@ -25,7 +28,7 @@ def check(sweep: Sweep, x: Node, value: Any, direction: Any, gradient: Any, scal
     if sweep.example is not None:
         return Check(None, analytic, "", "not taken: of one example, see the check of all")
     if not sweep.steps:
-        return Check(None, analytic, "", "needs the trace: run the step under `with mg.trace():`")
+        return Check(None, analytic, "", _TAKEN if sweep.recording.gone else _UNTRACED)
     dependents = _dependents(sweep, x)
     for node in dependents:
         op: Any = node.op

@@ -174,7 +174,12 @@ class Sweep:
 
 
 def tangent(node: Node, i: int, t: Any) -> Any:
-    """How the result of `node` moves when its argument `i` alone moves along `t`."""
+    """How the result of `node` moves when its argument `i` alone moves along `t`.
+
+    Entries that don't move, where `t` is 0, move nothing, whatever the local derivative: of what works entry by entry and of
+    products (matmul, einsum, convolution), where 0 × ∞ would be NaN. Of primitives with a rule of their own (`kind` "special")
+    it is what their jvp says.
+    """
     assert node.op is not None
     incoming = [t if k == i else None for k in range(len(node.parents))]
     y, args = _operands(node, node.saved, None)
@@ -182,9 +187,39 @@ def tangent(node: Node, i: int, t: Any) -> Any:
         moved = node.op.jvp(ARRAY, incoming, y, args, node.params)
         if node.op.kind == "pointwise" and not np.all(np.isfinite(moved)):
             moved = np.where(np.broadcast_to(np.asarray(t) == 0, np.shape(moved)), 0, moved)  # also where 0 × ∞ is NaN
+        elif node.op.kind == "multilinear" and not np.all(np.isfinite(moved)):
+            moved = _of_product(node, i, t, args, moved)
     if node.shape is None or (node.shape == () and np.ndim(moved) == 0):
         return moved
     return np.broadcast_to(np.asarray(moved), node.shape)
+
+
+def _of_product(node: Node, i: int, t: Any, args: Sequence[Any], moved: Any) -> Any:
+    """The tangent `moved` of a sum of products, without the products in which `t` is 0.
+
+    How many products of which sign there are in each entry is told by the same operation on ones and zeros. With one other
+    factor, the finite products are added up apart from those that are not; with several, or where `t` is not finite itself,
+    entries are told apart that have no product in which `t` is not 0.
+    """
+    assert node.op is not None
+    kernel = getattr(ARRAY, node.op.name)
+
+    def of(*factors: Any) -> Any:
+        return kernel(*(np.asarray(f, moved.dtype) for f in factors), **node.params)
+
+    others = [k for k in range(len(args)) if k != i]
+    if len(others) != 1 or not np.all(np.isfinite(t)):
+        return np.where(of(*(t != 0 if k == i else np.ones(np.shape(a)) for k, a in enumerate(args))) == 0, 0, moved)
+    other = np.asarray(args[others[0]])
+
+    def with_other(mine: Any, its: Any) -> Any:
+        return of(mine, its) if i == 0 else of(its, mine)
+
+    up, down = other == np.inf, other == -np.inf
+    found = with_other(t, np.where(np.isfinite(other), other, 0))
+    found = found + np.where(with_other(t > 0, up) + with_other(t < 0, down) > 0, np.inf, 0)
+    found = found - np.where(with_other(t > 0, down) + with_other(t < 0, up) > 0, np.inf, 0)
+    return found + np.where(with_other(t != 0, np.isnan(other)) > 0, np.nan, 0)
 
 
 def _restore(order: Sequence[Node], recording: Recording) -> None:

@@ -56,14 +56,29 @@ class View:
 
 @overload
 def view(
-    x: Value | Tensor | Any = None, *, batch: Any = None, open_browser: bool = True, notebook: Literal[False] = False
+    x: Value | Tensor | Any = None,
+    *,
+    batch: Any = None,
+    axis: int | None = None,
+    open_browser: bool = True,
+    notebook: Literal[False] = False,
 ) -> View: ...
 @overload
 def view(
-    x: Value | Tensor | Any = None, *, batch: Any = None, open_browser: bool = True, notebook: Literal[True]
+    x: Value | Tensor | Any = None,
+    *,
+    batch: Any = None,
+    axis: int | None = None,
+    open_browser: bool = True,
+    notebook: Literal[True],
 ) -> Any: ...
 def view(
-    x: Value | Tensor | Any = None, *, batch: Any = None, open_browser: bool = True, notebook: bool = False
+    x: Value | Tensor | Any = None,
+    *,
+    batch: Any = None,
+    axis: int | None = None,
+    open_browser: bool = True,
+    notebook: bool = False,
 ) -> Any:
     """Show the graph of `x` in the browser: a Value, a Tensor computed under `mg.trace()`, or the trace itself.
 
@@ -79,14 +94,14 @@ def view(
     http://127.0.0.1:.../.../
     >>> page.close()
 
-    `batch` is a tensor that counts the examples along its first axis, or several in a tuple; what an nn.Module was called with
-    is known.
+    `batch` is a tensor that entered the computation, or several in a tuple, such as inputs and targets, and `axis` the one of
+    theirs that counts the examples (0 if none); see `Why.examples`. What an nn.Module was called with is known.
 
     With `notebook` it is a widget, the same page in the cell of a notebook; nothing is served, the kernel answers. This needs
     anywidget: `pip install 'microgradient[notebook]'`.
 
     Raises GradientError if there is nothing to show (MG117), also in the trace that is given, and where the numbers on the way
-    are no longer known (MG118); DataError (MG184) where anywidget is missing.
+    are no longer known or nothing reads what is named as `batch` (MG118); DataError (MG184) where anywidget is missing.
     """
     if notebook and find_spec("anywidget") is None:
         raise DataError(
@@ -99,8 +114,14 @@ def view(
         raise GradientError(
             "MG117", "This trace did not record what was differentiated last: name that, `mg.view(loss)`."
         )
+    if batch is None and axis is not None:
+        raise ArgumentTypeError(
+            "MG116", "`axis` is that of `batch`: name the batch, too, `mg.view(loss, batch=x, axis=1)`."
+        )
     if batch is not None:
-        sweep = sweep.of_batch(batch, 0)
+        sweep = sweep.of_batch(batch, 0 if axis is None else axis)
+        if sweep.batch.reason:
+            raise GradientError("MG118", sweep.batch.reason)
     if notebook:
         from .notebook import Cell
 
