@@ -13,7 +13,7 @@ import pytest
 import microgradient as mg
 import microgradient.torch
 from microgradient import nn
-from microgradient.explain.render import largest
+from microgradient.explain.render import largest, number
 from microgradient.scalar import MLP, Value
 
 VOID = {"img", "br"}
@@ -306,6 +306,30 @@ def test_a_diagnosis():
         assert f"{layer.name} {layer.kind} {layer.signal:.3g}" in shown.text
     fine = mg.doctor(nn.Linear(16, 1), lambda model, batch: nn.functional.mse_loss(model(batch[0]), batch[1]), batch)
     assert page(fine).text.startswith("healthy")
+
+
+def test_a_flow_and_the_examples_of_a_batch():
+    x, w = mg.tensor(np.arange(24.0).reshape(12, 2) - 10), mg.tensor([[1.0], [-2.0]], requires_grad=True)
+    with mg.trace():
+        loss = mg.sum(mg.tanh(x @ w / 9.0)) + mg.sum(w**2)
+        loss.backward()
+    for flow in (
+        mg.gradient_flow(w, (0, 0)),
+        mg.gradient_flow(w),
+        mg.gradient_flow(mg.Value(2.0), of=mg.Value(1.0) * 2),
+    ):
+        shown = page(flow)
+        assert flow.symbol in shown.text
+        for name, part in flow.told():
+            assert name in shown.text
+            assert number(part.net).replace("-", "−") in shown.text
+    found = mg.why(w, (0, 0), of=loss).examples(batch=x)
+    shown = page(found)
+    assert found.along in shown.text
+    for each in found[:10]:
+        assert f"example {each.number} {number(each.contribution).replace('-', '−')}" in shown.text
+    assert "and 2 more" in shown.text
+    assert "by no example 2.0" in shown.text
 
 
 def test_a_model_of_values():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import microgradient as mg
 from microgradient import nn
-from microgradient.errors import ArgumentTypeError, GradientError, OutOfRangeError
+from microgradient.errors import ArgumentTypeError, DTypeError, GradientError, OutOfRangeError
 from microgradient.explain import Why
 from microgradient.nn.functional import cross_entropy
 from microgradient.operators import apply
@@ -484,7 +484,7 @@ def test_what_can_not_be_explained():
         mg.why(x, of=mg.tensor(1.0))
     with pytest.raises(OutOfRangeError, match=r"\(5,\) lies outside.*\(2,\).*MG127"):
         mg.why(x, (5,), of=L)
-    with pytest.raises(OutOfRangeError, match=r"has 1 indices, not 2"):
+    with pytest.raises(OutOfRangeError, match=r"an integer for each axis"):
         mg.why(x, (0, 0), of=L)
     with pytest.raises(ArgumentTypeError, match="MG128"):
         mg.why(x, 0.5, of=L)
@@ -514,3 +514,20 @@ def test_why_is_an_object_too():
     found = mg.why(a, of=L)
     assert isinstance(found, Why)
     assert str(found) == repr(found) == found.text()
+
+
+@pytest.mark.parametrize("ask", [mg.why, mg.gradient_flow, mg.paths])
+def test_an_entry_that_is_none_and_integers_are_told_as_such(ask):
+    w = mg.tensor([1.0, 2.0], requires_grad=True)
+    loss = mg.sum(w * w)
+    with pytest.raises(ArgumentTypeError, match=r"shape \(2,\) is named by an integer for each axis, not by '0'"):
+        ask(w, "0", of=loss)
+    with pytest.raises(OutOfRangeError, match=r"an integer for each axis, not by \(0, 1\)"):
+        ask(w, (0, 1), of=loss)
+    with pytest.raises(OutOfRangeError, match="is one number"):
+        ask(loss, (0,), of=loss)
+    for x in (mg.tensor([1, 2]), mg.tensor([True, False])):
+        with pytest.raises(DTypeError, match="integers are counted, not differentiated"):
+            ask(x, of=loss)
+    with pytest.raises(DTypeError, match="integers are counted, not differentiated"):
+        ask(w, of=mg.sum(mg.tensor([1, 2])))

@@ -8,7 +8,7 @@ and trees are cut, and it is said how.
 
 from __future__ import annotations
 
-import base64
+import functools
 import html
 import math
 from collections import Counter
@@ -17,25 +17,26 @@ from typing import Any
 
 import numpy as np
 
-from ..data.png import png
 from ..errors import GradientError
-from ..language import listed, of_page, translate
+from ..language import of_page, translate
 from ..scalar import Value
 from ..tape import NOT_STORED, Node, last_backward
 from ..tensor import Tensor
 from . import markup
 from .derivation import mathml
-from .doctor.diagnosis import HEADINGS
+from .doctor.diagnosis import HEADINGS, Diagnosis
+from .examples import Examples, first_numbers
 from .explanation import Why
+from .figures import array
+from .gradient_flow import GradientFlow
 from .largest_paths import Paths
 from .notation import latex_name
-from .render import largest, norm, short
+from .render import largest, norm
 from .sentences import expression
 from .sweep import Sweep, sweep_of
 from .updates.update import Update, remarks_of
 
-_CELLS = 96  # rows and columns of a heatmap
-_NUMBERS = 64  # entries of a table of numbers
+_EXAMPLES = 10
 _ROWS = 100  # of a trace
 _DERIVED = 4  # paths that are written as a formula
 _FORMULA = 20_000  # characters of MathML
@@ -71,7 +72,7 @@ def of_tensor(x: Tensor) -> markup.Bundle:
     elif node is not None and node.op is not None:
         op = f"<b>{markup.text(node.op.name)}</b>"
         facts.append(translate(f"computed by {op}", op))
-    parts = [_array(x.raw, translate("values"))]
+    parts = [array(x.raw, translate("values"))]
     if node is not None:
         parts.append(_gradient(node))
     figures = markup.element("div", "".join(parts), "display:flex;flex-wrap:wrap;gap:8px 32px;align-items:flex-start")
@@ -88,6 +89,13 @@ def of_module(module: Any) -> markup.Bundle:
     return markup.bundle(repr(module), [tree, *cut, markup.line(translate(f"{total:,} parameters"), markup.DIM)])
 
 
+@functools.singledispatch
+def of(found: Any) -> markup.Bundle:
+    """An explanation, by its class: below are the functions of each."""
+    raise NotImplementedError(type(found).__name__)
+
+
+@of.register
 def of_why(found: Why) -> markup.Bundle:
     """A gradient and its contributions, with a bar for each."""
     whole = np.ndim(found.value) > 0
@@ -125,7 +133,7 @@ def of_why(found: Why) -> markup.Bundle:
     notes += [translate(rule) for rule in list(dict.fromkeys(e.rule for e in found.edges))[:3]]
     lines = [markup.headline(found.of, found.name, found.gradient, f"{found.name} = {markup.plain(found.value)}")]
     lines += [_table(["path", "upstream × local", "contribution", "", "where"], rows)] if rows else []
-    lines += [_array(found.gradient, translate("gradient"))] if whole else []
+    lines += [array(found.gradient, translate("gradient"))] if whole else []
     if len(found.edges) <= _DERIVED:
         formula = mathml(found).replace("<mtd>", "<mtd style='text-align:left'>")
         lines.append(markup.element("div", formula, "width:fit-content;margin:8px 0;font-size:16px"))
@@ -135,6 +143,7 @@ def of_why(found: Why) -> markup.Bundle:
     return markup.bundle(repr(found), lines, found.latex())
 
 
+@of.register
 def of_update(found: Update) -> markup.Bundle:
     """A step of a parameter: its terms, with a bar for each, and what the optimiser remembers."""
     size = max((norm(term.contribution) for term in found.terms), default=0.0)
@@ -149,7 +158,7 @@ def of_update(found: Update) -> markup.Bundle:
     beside = f"<span style='{markup.DIM};padding-left:24px'>{markup.text(told)}</span>"
     lines = [markup.line(f"<b>{markup.text(found.symbol)}</b> = {change} {beside}")]
     lines += [_table(["from", "coefficient × value", "contribution", "", "coefficient"], rows)] if rows else []
-    lines += [_array(found.change, translate("change"))] if np.ndim(found.change) else []
+    lines += [array(found.change, translate("change"))] if np.ndim(found.change) else []
     formula = found.mathml().replace("<mtd>", "<mtd style='text-align:left'>")
     if len(formula) < _FORMULA:
         lines.append(markup.element("div", formula, "width:fit-content;margin:8px 0;font-size:16px"))
@@ -157,6 +166,7 @@ def of_update(found: Update) -> markup.Bundle:
     return markup.bundle(repr(found), lines, found.latex())
 
 
+@of.register
 def of_paths(found: Paths) -> markup.Bundle:
     """Whole paths with their contributions, with a bar for each, and what the others add."""
     left = found.count - len(found.paths)
@@ -184,6 +194,45 @@ def of_paths(found: Paths) -> markup.Bundle:
     return markup.bundle(repr(found), lines, found.latex())
 
 
+@of.register
+def of_flow(found: GradientFlow) -> markup.Bundle:
+    """A flow: what goes from station to station, and what each keeps, with a bar for the sum."""
+    parts = found.told()
+    size = max((abs(part.net) for _, part in parts if math.isfinite(part.net)), default=0.0)
+    rows = [
+        [name, markup.number(part.up), markup.number(part.down), markup.colored(part.net), markup.bar(part.net, size)]
+        for name, part in parts
+    ]
+    told = translate("parts along the gradient: they add up to its norm") if found.of_norm else ""
+    beside = f" <span style='{markup.DIM};padding-left:24px'>{markup.text(told)}</span>" if told else ""
+    head = markup.line(f"<b>{markup.text(found.symbol)}</b> = {markup.colored(found.total)}{beside}")
+    left = len(rows) - _ROWS
+    more = [markup.line(translate(f"and {left:,} more"), markup.DIM)] if left > 0 else []
+    return markup.bundle(repr(found), [head, _table(["", "raises", "lowers", "sum", ""], rows[:_ROWS]), *more])
+
+
+@of.register
+def of_examples(found: Examples) -> markup.Bundle:
+    """What examples contribute, with a bar for each, and what the others and what is by no example add."""
+    largest = found[:_EXAMPLES]
+    size = max((abs(each.contribution) for each in largest if math.isfinite(each.contribution)), default=0.0)
+
+    def row(name: str, part: float, label: str = "", numbers: str = "") -> list[str]:
+        return [name, markup.colored(part), markup.bar(part, max(size, 1e-300)), label, numbers]
+
+    rows = []
+    for each in largest:
+        label = "" if each.label is None else translate(f"label {first_numbers(each.label)}")
+        rows.append(row(translate(f"example {each.number}"), each.contribution, label, each.numbers))
+    if len(found) > len(largest):
+        rows.append(row(translate(f"and {len(found) - len(largest):,} more"), found.left(len(largest))))
+    if found.rest:
+        rows.append(row(translate("by no example"), found.rest))
+    beside = f"<span style='{markup.DIM};padding-left:24px'>{markup.text(found.along)}</span>"
+    head = markup.line(f"<b>{markup.text(found.symbol)}</b> = {markup.colored(found.gradient)} {beside}")
+    return markup.bundle(repr(found), [head, _table(["example", "contribution", "", "", ""], rows)])
+
+
 def of_trace(trace: Any) -> markup.Bundle:
     """The operations that were recorded, in order; with gradients, where something was differentiated."""
     sweep = _last_sweep(trace)
@@ -206,7 +255,8 @@ def of_trace(trace: Any) -> markup.Bundle:
     return markup.bundle(repr(trace), lines)
 
 
-def of_diagnosis(found: Any) -> markup.Bundle:
+@of.register
+def of_diagnosis(found: Diagnosis) -> markup.Bundle:
     """What `mg.doctor` found: each finding with its evidence, cause and change, and the layers."""
     lines = [] if found.findings else [markup.line(markup.text(found.text()))]
     for finding in found.findings:
@@ -265,137 +315,7 @@ def _gradient(node: Node) -> str:
         return markup.line(told, markup.DIM)
     if grad is None:
         return markup.line(translate("gradient: not computed yet"), markup.DIM)
-    return _array(grad.raw, translate("gradient"))
-
-
-def _array(a: Any, title: str) -> str:
-    """A figure of an array: numbers in cells if they are few, else a heatmap, and statistics."""
-    a = np.asarray(a)
-    if a.dtype.kind not in "biufc":
-        return markup.line(f"{title}: {markup.text(short(a) if a.dtype.kind != 'O' else str(a.dtype))}")
-    told = [title]
-    if a.dtype.kind == "c":
-        a, told = np.abs(a), [translate(f"{title}, absolute values")]
-    if not a.size:
-        return markup.line(translate(f"{told[0]}: no entries"))
-    values = a.astype(np.float64)
-    if not a.ndim:
-        return markup.line(f"{told[0]}: {markup.number(values)}")
-    grid = values.reshape(-1, values.shape[-1])
-    few = grid.size <= _NUMBERS and grid.shape[1] <= 12
-    if values.ndim > 2 and few:
-        told.append(translate(f"rows are axes {', '.join(map(str, range(values.ndim - 1)))}"))
-    elif values.ndim > 2:
-        grid = _tiles(values, told)
-    picture = _numbers(grid) if few else _heatmap(grid, told)
-    caption = f"{'; '.join(told)}<br>{_statistics(values)}" + ("" if few else f"<br>{_legend()}")
-    return markup.element(
-        "figure", picture + markup.element("figcaption", caption, markup.DIM), "margin:4px 0;max-width:min(100%,440px)"
-    )
-
-
-def _legend() -> str:
-    positive, negative = (f"<span style='color:rgb{colour}'>■</span>" for colour in (markup.ORANGE, markup.VIOLET))
-    return translate(f"{positive} positive {negative} negative, stronger by a symmetric logarithm", positive, negative)
-
-
-def _statistics(values: Any) -> str:
-    finite = values[np.isfinite(values)]
-    told = [f"{np.sum(np.isnan(values)):,} NaN"] if np.any(np.isnan(values)) else []
-    told += [translate(f"{np.sum(np.isinf(values)):,} infinite")] if np.any(np.isinf(values)) else []
-    if not finite.size:
-        return listed(told)
-    with np.errstate(over="ignore"):
-        low, high, mean, size = map(markup.number, (finite.min(), finite.max(), np.mean(finite), norm(finite)))
-    return listed([translate(f"{low} to {high}, mean {mean}, norm {size}"), *told])
-
-
-def _numbers(grid: Any) -> str:
-    weights = _weights(grid)
-    rows = []
-    for row, strength in zip(grid, weights, strict=True):
-        cells = []
-        for x, t in zip(row, strength, strict=True):
-            ground = markup.hatched() if not np.isfinite(x) else f"background:{markup.rgba(x, 0.35 * t)}"
-            cells.append(
-                markup.element("td", markup.number(x), f"{markup.CELL};text-align:right;{ground}", title=repr(float(x)))
-            )
-        rows.append(markup.element("tr", "".join(cells), "background:none"))
-    return markup.element("table", "".join(rows), markup.TABLE)
-
-
-def _tiles(values: Any, told: list[str]) -> Any:
-    """The matrices of the last two axes as one, side by side with a gap, about as high as wide."""
-    matrices = values.reshape(-1, *values.shape[-2:])
-    count, high, wide = matrices.shape
-    across = min(count, max(1, round(math.sqrt(count * high / wide))))
-    down = -(-count // across)
-    sheet = np.zeros((down * across, high + 1, wide + 1))
-    sheet[:count, :high, :wide] = matrices
-    if count > 1:
-        told.append(translate(f"{count:,} matrices of the last two axes, {across} in a row"))
-    joined = (
-        sheet.reshape(down, across, high + 1, wide + 1).swapaxes(1, 2).reshape(down * (high + 1), across * (wide + 1))
-    )
-    return joined[:-1, :-1]
-
-
-def _heatmap(grid: Any, told: list[str]) -> str:
-    """The picture of a matrix; what was done to it is added to what is told."""
-    told_of_all = _statistics(grid)
-    rows, columns = (math.ceil(n / _CELLS) for n in grid.shape)
-    if rows > 1 or columns > 1:
-        before, grid = grid.shape, largest_of_blocks(grid, rows, columns)
-        told.append(
-            translate(
-                f"{before[0]:,} × {before[1]:,} drawn as {grid.shape[0]} × {grid.shape[1]}: of each {rows} × {columns} the "
-                "entry of the largest magnitude"
-            )
-        )
-    if not np.all(np.isfinite(grid)):
-        told.append(translate("hatched: not finite"))
-    size = max(1, min(12, 288 // max(grid.shape)))
-    height, width = (max(n * size, 12) for n in grid.shape)
-    alt = translate(f"heatmap of {grid.shape[0]} rows and {grid.shape[1]} columns, {told_of_all}")
-    source = "data:image/png;base64," + base64.b64encode(png(_pixels(grid))).decode()
-    style = f"width:{width}px;height:{height}px;image-rendering:pixelated;outline:1px solid rgba(128,128,128,.4);max-width:none"
-    return f'<img src="{source}" alt="{markup.text(alt)}" style="{style}">'
-
-
-def largest_of_blocks(grid: Any, rows: int, columns: int) -> Any:
-    """A matrix with one entry for each block of so many rows and columns: that of the largest magnitude, or NaN."""
-    high, wide = (math.ceil(n / k) for n, k in zip(grid.shape, (rows, columns), strict=True))
-    padded = np.zeros((high * rows, wide * columns))
-    padded[: grid.shape[0], : grid.shape[1]] = grid
-    blocks = padded.reshape(high, rows, wide, columns).swapaxes(1, 2).reshape(high, wide, -1)
-    rank = np.where(np.isnan(blocks), np.inf, np.abs(blocks))
-    return np.take_along_axis(blocks, np.argmax(rank, axis=2)[..., None], axis=2)[..., 0]
-
-
-def _weights(grid: Any) -> Any:
-    """How strong each entry is drawn, from 0 to 1: by a symmetric logarithm, linear below the median."""
-    size = np.where(np.isfinite(grid), np.abs(grid), 0.0)
-    most = size.max()
-    if most == 0:
-        return size
-    linear = np.median(size[size > 0]) / most  # so that nothing overflows
-    return np.arcsinh(size / most / linear) / np.arcsinh(1 / linear)
-
-
-def _pixels(grid: Any) -> Any:
-    """A pixel for each entry; more of them, with diagonals, where some are not finite."""
-    finite = np.isfinite(grid)
-    pixels = np.zeros((*grid.shape, 4), np.uint8)
-    pixels[..., :3] = np.where((grid < 0)[..., None], markup.VIOLET, markup.ORANGE)
-    pixels[..., 3] = np.round(255 * _weights(grid))
-    if finite.all():
-        return pixels
-    pixels = pixels.repeat(4, axis=0).repeat(4, axis=1)
-    bad = (~finite).repeat(4, axis=0).repeat(4, axis=1)
-    y, x = np.indices(bad.shape)
-    pixels[bad] = 0
-    pixels[bad & ((x + y) % 4 < 2)] = (128, 128, 128, 255)
-    return pixels
+    return array(grad.raw, translate("gradient"))
 
 
 # ---------------------------------------------------------------------------------------------------------------- trees

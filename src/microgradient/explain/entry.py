@@ -19,16 +19,15 @@ def checked_index(index: Index | None, shape: tuple[int, ...]) -> tuple[int, ...
     """
     if index is None:
         return (0,) * len(shape)
+    named = f"An entry of a tensor of shape {shape} is named by an integer for each axis, not by {as_given(index)}."
     try:
         places = tuple(operator.index(i) for i in (index if isinstance(index, tuple) else (index,)))
     except TypeError:
-        raise ArgumentTypeError(
-            "MG128", f"An entry is named by {len(shape)} integers, not by {as_given(index)}."
-        ) from None
+        raise ArgumentTypeError("MG128", named) from None
+    if not shape and places:
+        raise OutOfRangeError("MG127", "A tensor of shape () is one number: it has no entries to choose from.")
     if len(places) != len(shape):
-        raise OutOfRangeError(
-            "MG127", f"An entry of a tensor of shape {shape} has {len(shape)} indices, not {len(places)}."
-        )
+        raise OutOfRangeError("MG127", named)
     if any(not -n <= i < n for i, n in zip(places, shape, strict=True)):
         raise OutOfRangeError("MG127", f"The entry {as_given(index)} lies outside a tensor of shape {shape}.")
     return tuple(i % n for i, n in zip(places, shape, strict=True))

@@ -18,7 +18,7 @@ from .explanation import Why
 from .flow import product
 from .named_batch import NamedBatch
 from .path_search import added
-from .render import Line, columns, mark, norm, number, plain, shown, sign_style
+from .render import Line, Shown, columns, mark, norm, number, plain, sign_style
 from .sweep import Sweep, Use, tangent
 
 _FEW = 6  # numbers of an example that are shown
@@ -72,7 +72,7 @@ def first_numbers(array: Any) -> str:
     return ", ".join(f"{x:.4g}" for x in flat[:_FEW]) + (", …" if flat.size > _FEW else "")
 
 
-class Examples(Sequence[Example]):
+class Examples(Shown, Sequence[Example]):
     """What each example of the batch contributes to a gradient, the largest contribution first.
 
     The contributions and `rest`, what came by no example (such as weight decay), add up to `gradient`: that of the entry asked
@@ -122,10 +122,7 @@ class Examples(Sequence[Example]):
         """The `top` largest as a table, without colour."""
         return plain(self._lines(top))
 
-    def __repr__(self) -> str:
-        return shown(self._lines(10))
-
-    def _lines(self, top: int) -> list[Line]:
+    def _lines(self, top: int = 10) -> list[Line]:
         found: list[Line] = [
             [(f"{self.symbol} = ", "bold"), (number(self.gradient), "bold yellow"), (f"     {self.along}", "dim")]
         ]

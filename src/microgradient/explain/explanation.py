@@ -15,6 +15,7 @@ from . import derivation
 from .differences import Check
 from .render import (
     Line,
+    Shown,
     base,
     columns,
     largest,
@@ -22,9 +23,7 @@ from .render import (
     norm,
     number,
     plain,
-    rich_text,
     short,
-    shown,
     sign_style,
     subject,
 )
@@ -79,7 +78,7 @@ class Edge:
         return self.explain()
 
 
-class Why:
+class Why(Shown):
     """A gradient and the paths along which it came. Printing it shows it; `latex()` gives the derivation in LaTeX.
 
     `name` and `of` are the names of x and of what was differentiated, `value` and `gradient` the numbers, `edges` the
@@ -185,24 +184,12 @@ class Why:
         r"""The derivation as a LaTeX `aligned` block: in symbols, in numbers, the result."""
         return derivation.latex(self)
 
-    def text(self) -> str:
-        """The explanation as text without colour."""
-        return plain(_lines(self))
+    def _lines(self) -> list[Line]:
+        return _lines(self)
 
     def told_check(self) -> str:
         """The central difference beside the rules, as text."""
         return plain([_checked(self, np.ndim(self.value) > 0)])
-
-    def __repr__(self) -> str:
-        return shown(_lines(self))
-
-    def __rich__(self) -> Any:
-        return rich_text(_lines(self))
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        from .display import of_why
-
-        return of_why(self)
 
 
 # ------------------------------------------------------------------------------------------------------------- as text

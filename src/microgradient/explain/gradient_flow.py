@@ -16,7 +16,7 @@ from ..tensor import Tensor
 from .entry import Index
 from .flow import Part, added_up, flows
 from .names import user_variables
-from .render import Line, columns, mark, norm, number, plain, rich_text, shown, sign_style
+from .render import Line, Shown, columns, mark, norm, number, sign_style
 from .stations import Station, opened, stations
 from .sweep import Sweep, Use, sweep_of
 from .why import question
@@ -64,7 +64,7 @@ class Balance:
     ends: Mapping[Node, Part]
 
 
-class GradientFlow:
+class GradientFlow(Shown):
     """What `mg.gradient_flow` returns. Printing it shows what flows between the layers, from the loss on.
 
     `symbol` and `total` are the derivative, or the norm of several (`of_norm`), `bands` what flows between two stations each, and
@@ -84,15 +84,16 @@ class GradientFlow:
         self.symbol, self.total, self.of_norm = symbol, total, of_norm
         self.balances, self.bands = tuple(balances), tuple(bands)
 
-    def text(self) -> str:
-        """The flow as text without colour."""
-        return plain(_lines(self))
+    def told(self) -> list[tuple[str, Part]]:
+        """What is listed, by name: the bands, and then what each station keeps."""
+        kept = [balance for balance in reversed(self.balances) if balance.ends]
+        return [
+            *((f"{band.start.name} → {band.end.name}", band.part) for band in self.bands),
+            *((translate(f"{each.station.name} keeps it", each.station.name), each.kept) for each in kept),
+        ]
 
-    def __repr__(self) -> str:
-        return shown(_lines(self))
-
-    def __rich__(self) -> Any:
-        return rich_text(_lines(self))
+    def _lines(self) -> list[Line]:
+        return _lines(self)
 
 
 def gradient_flow(
@@ -198,10 +199,9 @@ def _lines(found: GradientFlow) -> list[Line]:
     lines: list[Line] = [[(f"{found.symbol} = ", "bold"), (number(found.total), "bold yellow")]]
     if found.of_norm:
         lines[0].append((f"     {translate('parts along the gradient: they add up to its norm')}", "dim"))
-    parts = [(f"{band.start.name} → {band.end.name}", band.part) for band in found.bands]
-    kept = [balance for balance in reversed(found.balances) if balance.ends]
-    parts += [(translate(f"{each.station.name} keeps it", each.station.name), each.kept) for each in kept]
-    rows = [[name, _signed(part.up), _signed(part.down), _signed(part.net), mark(part.net)] for name, part in parts]
+    rows = [
+        [name, _signed(part.up), _signed(part.down), _signed(part.net), mark(part.net)] for name, part in found.told()
+    ]
     for name, up, down, net, sign in columns(rows, right=(1, 2, 3)):
         cells: Line = [
             ("  ", ""),

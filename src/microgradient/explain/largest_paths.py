@@ -23,14 +23,12 @@ from .notation import LATEX, Notation, Row, derivative, joined, latex_rows, oper
 from .path_search import Search, adjoints, at, is_number, sent
 from .render import (
     Line,
+    Shown,
     columns,
     mark,
     norm,
     number,
-    plain,
-    rich_text,
     short,
-    shown,
     sign_style,
     subject,
 )
@@ -74,7 +72,7 @@ class Path:
         return " → ".join(self.labels)
 
 
-class Paths:
+class Paths(Shown):
     """What `mg.paths` returns. Printing it shows it; `latex()` gives the sum in LaTeX.
 
     `paths` are the largest ones found, largest first, `rest` is what all others add, and `total` the sum of all: the gradient, or
@@ -108,20 +106,8 @@ class Paths:
         common = set.intersection(*map(set, labels)) if len(labels) > 1 else set()
         return [_shortened(path.labels, common) for path in self.paths]
 
-    def text(self) -> str:
-        """The paths as text without colour."""
-        return plain(_lines(self))
-
-    def __repr__(self) -> str:
-        return shown(_lines(self))
-
-    def __rich__(self) -> Any:
-        return rich_text(_lines(self))
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        from .display import of_paths
-
-        return of_paths(self)
+    def _lines(self) -> list[Line]:
+        return _lines(self)
 
 
 def paths(

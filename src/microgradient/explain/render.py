@@ -40,6 +40,28 @@ def rich_text(lines: Sequence[Line]) -> Any:
     return Text("\n").join(Text.assemble(*line) for line in lines)
 
 
+class Shown:
+    """An explanation that is told in lines, those of `_lines`: as text, coloured on a terminal, as HTML in a notebook."""
+
+    def _lines(self) -> list[Line]:
+        raise NotImplementedError
+
+    def text(self) -> str:
+        """The explanation as text without colour."""
+        return plain(self._lines())
+
+    def __repr__(self) -> str:
+        return shown(self._lines())
+
+    def __rich__(self) -> Any:
+        return rich_text(self._lines())
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        from .display import of
+
+        return of(self)
+
+
 def number(x: Any, sign: bool = False) -> str:
     """A number in at most six digits, recognisable as a float; with `sign` also a plus.
 

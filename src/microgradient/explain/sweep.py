@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..array_world import ARRAY
-from ..errors import ArgumentTypeError, GradientError, format_location
+from ..errors import ArgumentTypeError, DTypeError, GradientError, format_location
+from ..gradients import no_gradient_for
 from ..primitives import TABLE, Primitive
 from ..scalar import Value
 from ..tape import PICK, Node, Spent, _operands, backward, last_backward, topological
@@ -244,6 +245,8 @@ def root_node(of: Any) -> Node:
     if not isinstance(of, Tensor | Node | None):
         raise ArgumentTypeError("MG116", f"`of` is a Value or a Tensor, not {type(of).__name__}.")
     root = last_backward() if of is None else of.node if isinstance(of, Tensor) else of
+    if isinstance(of, Tensor) and of.dtype.kind not in "fc":
+        raise DTypeError("MG142", no_gradient_for(of.dtype))
     if root is None and isinstance(of, Tensor):
         raise GradientError(
             "MG102",

@@ -12,7 +12,8 @@ from typing import Any, overload
 
 import numpy as np
 
-from ..errors import ArgumentTypeError, GradientError
+from ..errors import ArgumentTypeError, DTypeError, GradientError
+from ..gradients import no_gradient_for
 from ..operators import wrap
 from ..scalar import Value
 from ..tape import Node, last_backward
@@ -153,6 +154,8 @@ def trace(x: Any = None, /, **names: Tensor) -> Trace | None:
 
 
 def _node(tensor: Any, name: str) -> Node:
+    if isinstance(tensor, Tensor) and tensor.dtype.kind not in "fc":
+        raise DTypeError("MG142", no_gradient_for(tensor.dtype))
     if not isinstance(tensor, Tensor) or tensor.node is None:
         raise GradientError(
             "MG109", f"`{name}` is not a tensor that requires a gradient, so there is nothing to trace."

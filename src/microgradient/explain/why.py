@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..array_world import ARRAY
-from ..errors import ArgumentTypeError, GradientError
-from ..gradients import NEW
+from ..errors import ArgumentTypeError, DTypeError, GradientError
+from ..gradients import NEW, no_gradient_for
 from ..scalar import Value
 from ..tape import Node, backward, last_backward, topological
 from ..tensor import Tensor
@@ -85,6 +85,8 @@ def question(x: Any, index: Index | None, of: Any) -> Question:
         raise ArgumentTypeError("MG116", f"What is explained is a Value or a Tensor, not {type(x).__name__}.")
     if isinstance(x, Value) and index is not None:
         raise ArgumentTypeError("MG116", "A Value is one number: it has no entries to choose from.")
+    if isinstance(x, Tensor) and x.dtype.kind not in "fc":
+        raise DTypeError("MG142", no_gradient_for(x.dtype))
     if isinstance(x, Tensor) and x.node is None:
         lost = f" {x.cut} cut it off." if x.cut is not None else ""
         raise GradientError(

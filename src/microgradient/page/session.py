@@ -9,8 +9,8 @@ import numpy as np
 
 from ..errors import ArgumentError, OutOfRangeError
 from ..explain.changed import changed
-from ..explain.display import largest_of_blocks
 from ..explain.entry import checked_index
+from ..explain.figures import largest_of_blocks
 from ..explain.largest_paths import counted, paths_to
 from ..explain.mistakes import MISTAKES, Mistake
 from ..explain.sweep import Sweep

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ...language import listed, translate
-from ..render import Line, columns, plain, rich_text, shown, width
+from ..render import Line, Shown, columns, plain, width
 
 HEADINGS = ("layer", "kind", "signal", "gain", "gradient", "gain", "share", "dead", "saturated", "update")
 
@@ -67,7 +67,7 @@ class Layer:
     update_ratio: float | None = None
 
 
-class Diagnosis:
+class Diagnosis(Shown):
     """The findings of `mg.doctor`, most important first, and its table of `layers`. Printing it shows it.
 
     It is true if there are findings. Two are equal if they find the same of the same: `before == after`. `hidden` are findings
@@ -101,10 +101,6 @@ class Diagnosis:
         """Whether nothing was found."""
         return not self.findings
 
-    def text(self) -> str:
-        """The diagnosis as text without colour."""
-        return plain(self._lines())
-
     def table(self) -> str:
         """The layers as a table in text."""
         return plain(_table(self.layers))
@@ -128,17 +124,6 @@ class Diagnosis:
 
     def __hash__(self) -> int:
         return hash(frozenset(self.findings))
-
-    def __repr__(self) -> str:
-        return shown(self._lines())
-
-    def __rich__(self) -> Any:
-        return rich_text(self._lines())
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        from ..display import of_diagnosis
-
-        return of_diagnosis(self)
 
     def _lines(self) -> list[Line]:
         if not self.findings:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...language import translate
 from ..notation import LATEX, MATHML, TEXT, Notation, Row, latex_rows, mathml_rows
-from ..render import Line, base, columns, mark, norm, number, plain, rich_text, short, shown, sign_style, width
+from ..render import Line, Shown, base, columns, mark, norm, number, short, sign_style, width
 from .formula import Writer
 from .quantity import Quantity, Run, Symbol
 from .terms import Group, Product, change
@@ -39,7 +39,7 @@ class Term(NamedTuple):
     numbers: str
 
 
-class Update:
+class Update(Shown):
     """A parameter's part of an optimiser's step. Printing it shows it; `latex()` and `mathml()` give the derivation.
 
     `before` and `after` are the parameter's values, `change` their difference, `gradient` what the optimiser was given;
@@ -107,20 +107,8 @@ class Update:
         left = [to.sign("Δ") + to.name(*self._symbol), "", ""]
         return [*found, *zip(left, filter(None, right), strict=False)]
 
-    def text(self) -> str:
-        """The explanation as text without colour."""
-        return plain(lines(self))
-
-    def __repr__(self) -> str:
-        return shown(lines(self))
-
-    def __rich__(self) -> Any:
-        return rich_text(lines(self))
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        from ..display import of_update
-
-        return of_update(self)
+    def _lines(self) -> list[Line]:
+        return lines(self)
 
 
 def _wide(x: Any) -> Any:
