@@ -50,6 +50,32 @@ def test_boxes_hold_what_they_hold_in_the_trace(written):
     assert all(node["w"] > 0 for node in found["nodes"])
 
 
+def test_the_flow_is_that_of_the_trace(written, tmp_path):
+    mg.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 3))
+    with mg.trace() as trace:
+        loss = nn.functional.cross_entropy(model(mg.randn(5, 4)), mg.tensor([0, 1, 2, 0, 1]))
+        loss.backward()
+    path = tmp_path / "flow.json"
+    path.write_text(trace.to_json(of=loss))
+    page, theirs = Exported(path), Session(sweep_of(loss, {"model": model, "loss": loss}))
+    for words in ({}, {"open": ""}, {"open": "1"}):
+        found, expected = page.answers["flow"](words), theirs.answers["flow"](words)
+        for each in expected["stations"] + expected["open"]:
+            each["kind"] = ""  # classes are not in the file
+        for each in found["stations"] + found["open"]:
+            each["kind"] = ""
+        assert found == expected
+    assert found["bands"]
+    with pytest.raises(MicrogradientError, match="MG118"):
+        page.answers["flow"]({"node": 0})
+    older = json.loads(path.read_text())
+    del older["flow"]
+    path.write_text(json.dumps(older))
+    with pytest.raises(MicrogradientError, match="MG118"):  # of an older version
+        Exported(path).answers["flow"]({})
+
+
 def test_a_card_of_every_node(written):
     page = Exported(written[0])
     a = mg.Value(2.0)

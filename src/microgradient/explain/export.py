@@ -3,12 +3,15 @@
 {"version": 1, "root": id,
  "nodes": [{"id", "name", "op", "shape", "dtype", "file", "line", "layer", "composites", "params", "value", "gradient"}],
  "composites": [names of functions that were called, such as "softmax"],
- "edges": [{"from", "to", "argument", "upstream", "local", "contribution"}],
+ "edges": [{"from", "to", "argument", "upstream", "local", "contribution", "flow"}],
+ "flow": {"symbol", "total", "ends": [ids]},
  "forward": [ids in order of evaluation], "backward": [ids as the sweep met them]}
 
 An edge leads from an argument ("from") to the node that used it ("to"); gradients flow against it. `value`, `gradient`,
 `upstream`, `local` and `contribution` are statistics {"mean", "norm", "min", "max", "nonfinite"}, over the finite entries and
-with null where there are none; `local` is null unless the primitive works entry by entry. Ids are the position in "nodes". The
+with null where there are none; `local` is null unless the primitive works entry by entry. Ids are the position in "nodes".
+"flow" is that of `mg.gradient_flow()` to all leaves, its "ends"; of an edge it is [what raises, what lowers] in it, null where
+nothing flows or it is not finite. The
 "composites" of a node are the calls that it was computed in, the outermost first, by their position in the list of all. A
 graph of Values has the same structure, without files, lines, layers and composites.
 """
@@ -22,6 +25,8 @@ import numpy as np
 
 from ..tape import PICK, Node
 from .composites import Composite
+from .flow import Part
+from .gradient_flow import flow_to_leaves
 from .sweep import Sweep
 
 VERSION = 1
@@ -30,10 +35,13 @@ VERSION = 1
 def export(sweep: Sweep) -> dict[str, Any]:
     """The graph of `sweep` as the data described above."""
     ids = {node: k for k, node in enumerate(sweep.order)}
+    symbol, total, ends, carried = flow_to_leaves(sweep)
+    parts = {(use.node, use.argument): part for use, part in carried}
     edges = [
         {
             "from": ids[use.parent], "to": ids[use.node], "argument": use.argument, "upstream": _statistics(use.upstream),
             "local": _statistics(sweep.local(use)), "contribution": _statistics(use.contribution),
+            "flow": _flow(parts.get((use.node, use.argument))),
         }
         for use in reversed(sweep.uses)
     ]  # fmt: skip
@@ -45,6 +53,11 @@ def export(sweep: Sweep) -> dict[str, Any]:
         "nodes": [_node_data(ids[node], node, sweep, numbers) for node in sweep.order],
         "composites": [each.name for each in numbers],
         "edges": edges,
+        "flow": {
+            "symbol": symbol,
+            "total": total if np.isfinite(total) else None,
+            "ends": [k for k, node in enumerate(sweep.order) if node in ends],
+        },
         "forward": [ids[node] for node in sweep.order],
         "backward": [ids[node] for node in reversed(sweep.order) if node in sweep.adjoints],
     }
@@ -66,6 +79,10 @@ def _node_data(k: int, node: Node, sweep: Sweep, numbers: Mapping[Composite, int
         "value": _statistics(sweep.value(node)),
         "gradient": _statistics(sweep.adjoints.get(node)),
     }
+
+
+def _flow(part: Part | None) -> list[float] | None:
+    return None if part is None or not np.isfinite(part.gross) else [part.up, part.down]
 
 
 def _statistics(value: Any) -> Any:

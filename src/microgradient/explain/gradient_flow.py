@@ -144,17 +144,31 @@ def flow_to(
     """`gradient_flow` to the entry `place` of `node`, to all of it (None), or to all leaves, between the stations `among`."""
     symbol, total, direction = _direction(sweep, node, place)
     among = opened(stations(sweep)) if among is None else among
+    found = balanced(flows(sweep, direction), total, sweep.root, set(direction), among)
+    return GradientFlow(symbol, total, *found, of_norm=node is None or place is None)
+
+
+def flow_to_leaves(sweep: Sweep) -> tuple[str, float, set[Node], list[tuple[Use, Part]]]:
+    """The flow to all leaves, edge by edge: its symbol, how much flows, where it ends, and what each edge carries."""
+    symbol, total, direction = _direction(sweep, None, None)
+    return symbol, total, set(direction), flows(sweep, direction)
+
+
+def balanced(
+    carried: Sequence[tuple[Use, Part]], total: float, root: Node, targets: set[Node], among: Sequence[Station]
+) -> tuple[list[Balance], list[Band]]:
+    """The accounts of the stations, and the bands between them, from what each edge carries; `targets` are where it ends."""
     at = {member: station for station in among for member in station.nodes}
     source = Part.of(total)
     inflow: dict[Station, Part] = {}
     outflow: dict[Station, Part] = {}
-    ends: dict[Node, Part] = {sweep.root: source} if sweep.root in direction else {}
+    ends: dict[Node, Part] = {root: source} if root in targets else {}
     between: dict[tuple[Station, Station], list[tuple[Use, Part]]] = {}
-    used = {at[sweep.root]}
-    for use, part in flows(sweep, direction):
+    used = {at[root]}
+    for use, part in carried:
         start, end = at[use.node], at[use.parent]
         used |= {start, end}
-        if use.parent in direction:
+        if use.parent in targets:
             ends[use.parent] = ends.get(use.parent, Part()).plus(part)
         if start is not end:
             between.setdefault((start, end), []).append((use, part))
@@ -163,14 +177,14 @@ def flow_to(
     balances = []
     for station in (station for station in among if station in used):
         own = {target: part for target, part in ends.items() if at[target] is station}
-        begins = source if at[sweep.root] is station else Part()
+        begins = source if at[root] is station else Part()
         parts = inflow.get(station, Part()), begins, outflow.get(station, Part()), added_up(own.values())
         balances.append(Balance(station, *parts, own))
     bands = [
         Band(start, end, added_up(part for _, part in uses), sorted(uses, key=lambda each: -each[1].gross))
         for (start, end), uses in between.items()
     ]
-    return GradientFlow(symbol, total, balances, bands, of_norm=node is None or place is None)
+    return balances, bands
 
 
 def _direction(sweep: Sweep, node: Node | None, place: tuple[int, ...] | None) -> tuple[str, float, dict[Node, Any]]:

@@ -42,7 +42,12 @@ class Station:
 
 def stations(sweep: Sweep) -> Station:
     """The tree of the graph of a sweep; its root is number 0."""
-    root = _of_group(grouped(sweep), sweep.names)
+    return stations_of(grouped(sweep), sweep.names)
+
+
+def stations_of(group: Group, names: Mapping[Node, str]) -> Station:
+    """The same of a graph whose nodes are grouped already."""
+    root = _of_group(group, names)
     for number, each in enumerate(root.all()):
         each.number = number
     return root

@@ -10,14 +10,19 @@ from typing import Any
 from ..errors import DataError, GradientError, OutOfRangeError
 from ..explain import export
 from ..explain.composites import Composite
+from ..explain.flow import Part
+from ..explain.gradient_flow import GradientFlow, balanced
 from ..explain.layers import Call, grouped_by
 from ..explain.render import number
 from ..explain.sentences import expression, sentence
+from ..explain.stations import opened, stations_of
+from ..explain.sweep import Use
 from ..language import translate
 from ..primitives import TABLE
 from ..tape import Node
 from .document import VERSION, arranged
-from .session import OF_GRAPH
+from .river import Graph, drawn
+from .session import OF_GRAPH, opened_numbers
 
 _MOST_ARGUMENTS = 100_000
 _FIELDS = ("version", "root", "nodes", "composites", "edges", "forward", "backward")
@@ -39,6 +44,7 @@ class Exported:
             **dict.fromkeys(OF_GRAPH, _not_kept),
             "graph": lambda words: self.graph,
             "why": self.why,
+            **({"flow": self.flow} if self.data.get("flow") else {}),
         }
 
     def _build(self) -> None:
@@ -58,6 +64,8 @@ class Exported:
             self.order.append(Node(op, parents, (), told["params"], told["shape"], None))
         self.arguments = arguments
         self.graph = self._document()
+        if self.data.get("flow") and self.data["flow"]["total"] is not None:
+            self.flow({})  # so that a damaged one is told now
 
     def why(self, words: Mapping[str, Any]) -> dict[str, Any]:
         """The card of a node: what came to it along each edge."""
@@ -90,6 +98,27 @@ class Exported:
             "update": None,
         }
 
+    def flow(self, words: Mapping[str, Any]) -> dict[str, Any]:
+        """The flow to all leaves; that to one node is not in the file."""
+        told = self.data["flow"]
+        if words.get("node") not in (None, "") or told["total"] is None:
+            raise _not_kept_error()
+        names = {node: each["name"] for node, each in zip(self.order, self.data["nodes"], strict=True)}
+        root = stations_of(self.group, names)
+        shown = opened(root, opened_numbers(words))
+        carried = []
+        for edge in reversed(self.data["edges"]):
+            if edge["flow"] is not None:
+                node, parent = self.order[edge["to"]], self.order[edge["from"]]
+                use = Use(node, node.op or TABLE["positive"], edge["argument"], parent, None, None)
+                carried.append((use, Part(*edge["flow"])))
+        start, ends = self.order[self.data["root"]], {self.order[k] for k in told["ends"]}
+        accounts = balanced(carried, told["total"], start, ends, shown)
+        ids = {node: k for k, node in enumerate(self.order)}
+        explained = {self.order[k] for k in self.data["backward"]}
+        found = GradientFlow(told["symbol"], told["total"], *accounts, of_norm=True)
+        return drawn(found, root, shown, Graph(start, names, ids, explained))
+
     def _edge(self, use: Mapping[str, Any]) -> dict[str, Any]:
         via = self.graph["nodes"][use["to"]]
         op = self.order[use["to"]].op
@@ -108,6 +137,7 @@ class Exported:
             for node, told in zip(self.order, nodes, strict=True)
         }
         root = grouped_by(self.order, calls.__getitem__)
+        self.group = root
         ids = {node: k for k, node in enumerate(self.order)}
         places, groups = arranged(root, ids, lambda composite: composite.name)
         return {
@@ -176,7 +206,11 @@ def _no_number(name: str) -> Any:
 
 
 def _not_kept(words: Mapping[str, Any]) -> Any:
-    raise GradientError(
+    raise _not_kept_error()
+
+
+def _not_kept_error() -> GradientError:
+    return GradientError(
         "MG118", "The file has statistics of the numbers alone: show the trace itself, `mg.view(trace)`."
     )
 

@@ -6,8 +6,8 @@ A band that passes other columns has a lane there, which no station stands in.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -37,7 +37,22 @@ def river(
     """
     root = stations(sweep)
     shown = opened(root, numbers)
-    found = flow_to(sweep, node, place, shown)
+    return drawn(
+        flow_to(sweep, node, place, shown), root, shown, Graph(sweep.root, sweep.names, ids, sweep.adjoints.keys())
+    )
+
+
+class Graph(NamedTuple):
+    """What is told of the graph: its root, the names and numbers of its nodes, and those that have a gradient."""
+
+    root: Node
+    names: Mapping[Node, str]
+    ids: Mapping[Node, int]
+    explained: Collection[Node]
+
+
+def drawn(found: GradientFlow, root: Station, shown: Sequence[Station], graph: Graph) -> dict[str, Any]:
+    """A flow between the stations that are `shown`, of all in `root`, as a page draws it."""
     placed = _Placed(found)
     open_ones = [each for each in root.all() if each is not root and each not in shown and _any_of(shown, each)]
     return {
@@ -45,8 +60,8 @@ def river(
         "total": told(found.total),
         "height": placed.height,
         "columns": max(placed.columns.values()) + 1,
-        "stations": [_station(each, placed, sweep, ids) for each in found.balances],
-        "bands": [_band(band, placed, sweep, ids) for band in placed.bands],
+        "stations": [_station(each, placed, graph) for each in found.balances],
+        "bands": [_band(band, placed, graph) for band in placed.bands],
         "open": [{"number": each.number, "name": each.name, "kind": each.kind} for each in open_ones],
     }
 
@@ -142,7 +157,7 @@ def _columns(balances: Sequence[Balance], bands: Sequence[Band]) -> dict[Station
     return {station: column - first for station, column in columns.items()}
 
 
-def _station(balance: Balance, placed: _Placed, sweep: Sweep, ids: Mapping[Node, int]) -> dict[str, Any]:
+def _station(balance: Balance, placed: _Placed, graph: Graph) -> dict[str, Any]:
     station = balance.station
     ends = sorted(balance.ends.items(), key=lambda each: -each[1].gross)
     return {
@@ -151,21 +166,21 @@ def _station(balance: Balance, placed: _Placed, sweep: Sweep, ids: Mapping[Node,
         "kind": station.kind,
         "count": len(station.nodes),
         "inside": bool(station.inside),
-        "node": next((ids[node] for node in reversed(station.nodes) if node in sweep.adjoints), None),
+        "node": next((graph.ids[node] for node in reversed(station.nodes) if node in graph.explained), None),
         "column": placed.columns[station],
         "y": placed.middle[station] - placed.high[station] / 2,
         "high": placed.high[station],
         "inflow": _part(balance.inflow),
-        "source": _part(balance.source) if sweep.root in station.nodes else None,
+        "source": _part(balance.source) if graph.root in station.nodes else None,
         "outflow": _part(balance.outflow),
         "kept": _part(balance.kept),
         "keptAt": placed.kept[station],
         "keptWide": placed.wide(balance.kept),
-        "ends": [{"node": ids[node], "name": sweep.names[node], "part": _part(part)} for node, part in ends],
+        "ends": [{"node": graph.ids[node], "name": graph.names[node], "part": _part(part)} for node, part in ends],
     }
 
 
-def _band(band: Band, placed: _Placed, sweep: Sweep, ids: Mapping[Node, int]) -> dict[str, Any]:
+def _band(band: Band, placed: _Placed, graph: Graph) -> dict[str, Any]:
     return {
         "start": band.start.number,
         "end": band.end.number,
@@ -174,7 +189,12 @@ def _band(band: Band, placed: _Placed, sweep: Sweep, ids: Mapping[Node, int]) ->
         "y": [placed.ports[band][0], *placed.lanes[band], placed.ports[band][1]],
         "count": len(band.uses),
         "edges": [
-            {"node": ids[use.parent], "from": sweep.names[use.node], "to": sweep.names[use.parent], "part": _part(part)}
+            {
+                "node": graph.ids[use.parent],
+                "from": graph.names[use.node],
+                "to": graph.names[use.parent],
+                "part": _part(part),
+            }
             for use, part in band.uses[:_MOST_DOORS]
         ],
     }

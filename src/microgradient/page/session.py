@@ -156,8 +156,7 @@ class Session:
         `open` are the numbers of the stations to look inside of ("3,5"); without it as many as can be looked at at once.
         """
         node, place = self._place(words) if words.get("node") not in (None, "") else (None, None)
-        numbers = None if words.get("open") is None else index_of(words["open"]) or ()
-        return river(self.sweep, self.ids, node, place, numbers)
+        return river(self.sweep, self.ids, node, place, opened_numbers(words))
 
     def _place(self, words: Mapping[str, Any]) -> tuple[Node, tuple[int, ...] | None]:
         """The node that is asked about, and which entry of it; None: all of it."""
@@ -184,6 +183,11 @@ def of_graph(opened: Callable[[], Session]) -> Answers:
 def _count(words: Mapping[str, Any], usual: int) -> int:
     """How many of the largest are asked for: at least one."""
     return max(1, int(words.get("top", usual)))
+
+
+def opened_numbers(words: Mapping[str, Any]) -> tuple[int, ...] | None:
+    """The numbers of the stations that are open ("3,5"); None: as many as can be looked at."""
+    return None if words.get("open") is None else index_of(words["open"]) or ()
 
 
 def index_of(text: Any) -> tuple[int, ...] | None:
