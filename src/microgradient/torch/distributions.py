@@ -16,7 +16,7 @@ from ..distributions import constraints as constraints
 from ..distributions import transforms as transforms
 from .creation import arange, tensor
 from .random import sharing
-from .random_sampling import multinomial
+from .random_sampling import multinomial as _multinomial
 from .tensor import adopt
 
 
@@ -65,7 +65,7 @@ def _derived(base: type) -> type:
 
 def _categories(self: Any, sample_shape: Any) -> Any:
     probs, shape = self.probs.detach(), tuple(sample_shape)
-    drawn = multinomial(probs.reshape(-1, probs.shape[-1]), math.prod(shape), True)
+    drawn = _multinomial(probs.reshape(-1, probs.shape[-1]), math.prod(shape), True)
     return drawn.T.reshape(*shape, *probs.shape[:-1])
 
 
