@@ -10,6 +10,7 @@ import string
 import numpy as np
 import pytest
 
+from microgradient.native.codegen import tiling
 from microgradient.native.codegen.dispatch import generate, pieces
 from microgradient.native.codegen.ir import module
 from microgradient.native.plan.kernel import Access, ContractionKernel, Op
@@ -266,3 +267,55 @@ def test_pieces_share_the_work_evenly():
     assert of(1024, 1024, 1024) == 64
     assert of(64, 64, 32, 48) == 8
     assert of(1, 4, 1, 100_000) <= 64
+
+
+FAR_APART = [  # rows, columns, depth: what is copied before use, with remainders of every kind
+    ((512,), 128, (260,)), ((131,), 1024, (64,)), ((512,), 257, (768,)), ((128,), 512, (7, 72)), ((256,), 96, (63, 33)),
+    ((64,), 1040, (511,)), ((65,), 1024, (513,)), ((200,), 544, (1025,)), ((12, 32), 384, (100,)), ((128,), 31, (2048,)),
+    ((600,), 16, (300,)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("bits", BITS)
+@pytest.mark.parametrize(("rows", "columns", "depth"), FAR_APART)
+@pytest.mark.parametrize("across", [True, False])
+def test_operands_whose_lines_lie_far_apart(rows, columns, depth, across, bits):
+    """Lines of a power of two of bytes, and `a` read along or across them, as the gradient of a weight reads it."""
+    rng = np.random.default_rng(0)
+
+    def lines(*shape):
+        length = -(-shape[-1] // 128) * 128  # 512 bytes
+        return rng.standard_normal((*shape[:-1], length)).astype("f4")[..., : shape[-1]]
+
+    b = np.moveaxis(lines(*depth, columns), -1, 0)
+    if across:
+        a = np.moveaxis(lines(*depth, *rows), range(len(depth)), range(-len(depth), 0))
+    else:
+        a = lines(*rows, *depth)
+    out = np.full((*rows, columns), np.nan, "f4")
+    spec = ContractionKernel((), rows, (columns,), depth, access(a), access(b), (), (), ((0, access(out)),))
+    run(spec, [a, b, out], bits)
+    loops = (), rows, (columns,), depth
+    bound = (math.prod(depth) + 1) * np.finfo("f4").eps / 2 * product(abs(a), abs(b), *loops)
+    assert np.all(abs(out - product(a, b, *loops)) <= bound)
+
+
+def test_each_way_to_copy_is_among_those():
+    """Rows; panels one by one; all panels of a block; with a depth in parts, and without."""
+    found = set()
+    for rows, columns, depth in FAR_APART:
+        line = -(-columns // 128) * 128
+        a, b = np.empty((*depth, *rows), "f4"), np.empty((*depth, line), "f4")[..., :columns]
+        a, b = np.moveaxis(a, range(len(depth)), range(-len(depth), 0)), np.moveaxis(b, -1, 0)
+        out = np.empty((*rows, columns), "f4")
+        spec = ContractionKernel((), rows, (columns,), depth, access(a), access(b), (), (), ((0, access(out)),))
+        nest = tiling.normalise(spec)
+        sizes = tiling.cut(nest)
+        tile = tiling.choose_tile(nest, sizes, 8, 16)
+        step = tiling.depth_step(nest, sizes, tile, 4)
+        panels = tiling.copies_panels(nest, sizes, tile, 4, step)
+        block = panels and tiling.copies_block(nest, sizes, tile, 4, step)
+        found |= {("panels", panels and not block, step > 0), ("block", block, step > 0)}
+        found.add(("rows", tiling.copies_rows(nest, sizes, tile, 4, step), step > 0))
+    assert {(what, True, parts) for what in ("block", "rows") for parts in (True, False)} <= found
+    assert any(what == "panels" and copied for what, copied, _ in found)

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import NamedTuple
 
 from ..plan.kernel import Access, ContractionKernel
 from . import pointwise, vectors
+from .index_arithmetic import Index
 from .ir import TYPES, Function, Val, vector
 from .loop_plan import CHEAP
+from .packing import Lines, Packing, Panel, Vector
 from .registers import Register
 from .tiling import (
     Cut,
@@ -24,7 +26,9 @@ from .tiling import (
     Sizes,
     Tile,
     choose_tile,
+    copies_block,
     copies_panels,
+    copies_rows,
     cut,
     depth_step,
     innermost,
@@ -33,8 +37,6 @@ from .tiling import (
     power_of_two,
     vector_registers,
 )
-
-Index = str | int  # an i64: a register or a number known now
 
 DIRECT = 200
 """An epilogue of at most so many cheap vector operations per tile runs on the accumulators themselves."""
@@ -66,25 +68,6 @@ def _counts(nest: Nest, sizes: Cut) -> tuple[int, int, int]:
     return -(-batch // sizes.batch_block), -(-nest.columns // sizes.column_block), -(-rows // sizes.row_block)
 
 
-class _Vector(NamedTuple):
-    """A vector of a tile: its first column in the tile, its lanes, and how many of them exist."""
-
-    at: int
-    lanes: int
-    active: int
-
-
-class _Panel(NamedTuple):
-    """The columns that tiles are working on: the first one, their vectors, and where b's numbers for them begin and how
-    far apart they lie."""
-
-    column: Index
-    vectors: list[_Vector]
-    b: str = ""
-    b_depth: Sizes = ()
-    whole: bool = False  # all lanes of b's vectors may be read
-
-
 class _Partial(NamedTuple):
     """Sums of a block over a part of the depth, in memory: `line` columns a row, from the block's first row and column on."""
 
@@ -94,7 +77,7 @@ class _Partial(NamedTuple):
     column: Index
 
 
-class _Writer:
+class _Writer(Packing):
     """One kernel being written. The pointers are those of the current batch entry."""
 
     def __init__(self, f: Function, spec: ContractionKernel, nest: Nest, vector_bits: int) -> None:
@@ -115,42 +98,14 @@ class _Writer:
         self.nested = innermost(nest.depth)
         self.depth_step = depth_step(nest, self.cut, self.tile, self.width)
         self.copied = copies_panels(nest, self.cut, self.tile, self.width, self.depth_step)
+        self.whole_block = self.copied and copies_block(nest, self.cut, self.tile, self.width, self.depth_step)
         self.copy = ""  # the memory for it
+        self.rows_copied = copies_rows(nest, self.cut, self.tile, self.width, self.depth_step)
+        self.rows_copy = ""
         self.depth_range: tuple[Index, Index] = 0, math.prod(nest.depth[:1])
         costs = [0 if op.name == "constant" else 1 if op.name in CHEAP else 20 for op in spec.ops]
         self.operations = len(spec.loads) + len(spec.stores) + sum(costs)
         self.row_dependent = self._row_dependent()
-
-    # Index arithmetic, folded where both sides are known ------------------------------------------------------------
-
-    def add(self, x: Index, y: Index) -> Index:
-        if isinstance(x, int) and isinstance(y, int):
-            return x + y
-        return y if x == 0 else x if y == 0 else self.f.emit(f"add nsw i64 {x}, {y}")
-
-    def times(self, x: Index, factor: int) -> Index:
-        return vectors.times(self.f, x, factor)
-
-    def divide(self, x: Index, divisor: int) -> tuple[Index, Index]:
-        return vectors.divide(self.f, x, divisor)
-
-    def smaller(self, x: Index, y: Index) -> Index:
-        if isinstance(x, int) and isinstance(y, int):
-            return min(x, y)
-        symbol = self.f.declare("llvm.smin.i64", "declare i64 @llvm.smin.i64(i64, i64)")  # as other kernels declare it
-        return self.f.emit(f"call i64 @{symbol}(i64 {x}, i64 {y})")
-
-    def split(self, flat: Index, sizes: Sizes) -> list[Index]:
-        return vectors.split(self.f, flat, sizes)
-
-    def offset(self, indices: list[Index], strides: Sizes) -> Index:
-        total: Index = 0
-        for index, stride in zip(indices, strides, strict=True):
-            total = self.add(total, self.times(index, stride))
-        return total
-
-    def at(self, pointer: str, offset: Index, dtype: str) -> str:
-        return vectors.advance(self.f, pointer, dtype, offset)
 
     # Pieces, blocks, panels, tiles ----------------------------------------------------------------------------------
 
@@ -205,68 +160,30 @@ class _Writer:
 
     def tiles(self, row: Index, column: Index, parts: tuple[str, ...]) -> None:
         """Do these parts of the work for all tiles of a block."""
-        for start, width, columns in self.steps(
-            column, self.nest.columns, self.cut.column_block, self.tile.vectors * self.tile.lanes
-        ):
-            with columns as first:
-                panel = _Panel(self.opaque(start if first is None else first), _vectors(width, self.tile.lanes))
+        if self.rows_copied and "products" in parts:
+            self.copy_rows(row)
+        if self.whole_block and "products" in parts:
+            with self.lines_of_b() as steps:
+                for first, width in self.panels(column):
+                    with first as at:
+                        self.copy_line(column, Panel(at, _vectors(width, self.tile.lanes)), steps)
+        for first, width in self.panels(column):
+            with first as at:
+                panel = Panel(self.opaque(at), _vectors(width, self.tile.lanes))
                 if "products" in parts:
-                    panel = self.with_b(panel)
+                    panel = self.with_b(column, panel)
                 for row_start, height, tiles in self.steps(row, self.row_count, self.cut.row_block, self.tile.rows):
                     with tiles as row_first:
-                        self.one_tile(self.opaque(row_start if row_first is None else row_first), height, panel, parts)
+                        first_row = self.opaque(row_start if row_first is None else row_first)
+                        self.one_tile(row, first_row, height, panel, parts)
 
-    def with_b(self, panel: _Panel) -> _Panel:
-        """Where the panel's part of b is; copied to where its lines lie next to each other if they are pages apart."""
-        f, nest = self.f, self.nest
-        b = self.at(self.b, self.add(self.b_offset, panel.column), self.dtype)
-        if not self.copied:
-            return panel._replace(b=b, b_depth=nest.b_depth)
-        line = sum(v.lanes for v in panel.vectors)
-        inner = nest.depth[1:]
-        strides = tuple(line * math.prod(nest.depth[d + 1 :]) for d in range(len(nest.depth)))
-        if not self.copy:
-            widest = strides[0] // line * self.tile.vectors * self.tile.lanes
-            self.copy = f.alloca(self.type, (self.depth_step or nest.depth[0]) * widest)
-        start, stop = self.depth_range
-        copy = self.at(self.copy, self.times(start, -strides[0]), self.dtype)
-        with ExitStack() as loops:
-            steps: list[Index] = [loops.enter_context(f.loop(start, stop, unroll=False))]
-            steps += [loops.enter_context(f.loop(0, size, unroll=False)) for size in inner]
-            origin = self.at(b, self.offset(steps, nest.b_depth), self.dtype)
-            target = self.at(copy, self.offset(steps, strides), self.dtype)
-            for v in panel.vectors:
-                value = vectors.load(f, self.at(origin, v.at, self.dtype), self.dtype, 1, v.lanes, v.active)
-                vectors.store(f, value, self.at(target, v.at, self.dtype), 1)
-        return panel._replace(b=copy, b_depth=strides, whole=True)
+    def panels(self, column: Index) -> Iterator[tuple[AbstractContextManager[Index], int]]:
+        """The panels of a block that begins at `column`: (context with the first column, width) for each kind of panel."""
+        step = self.tile.vectors * self.tile.lanes
+        for start, width, columns in self.steps(column, self.nest.columns, self.cut.column_block, step):
+            yield _first(start, columns), width
 
-    def steps(self, start: Index, size: int, block: int, step: int):  # type: ignore[no-untyped-def]
-        """The tiles of a block that begins at `start`: (start, size, context that is a loop or a condition) for each
-        kind of tile: the whole ones, then what remains in blocks of full size and in the last block."""
-        whole_blocks, last = divmod(size, block)
-        kinds = {k % step for k in ([block] * (whole_blocks > 0) + [last] * (last > 0))}
-        most = block if whole_blocks else last
-        uniform = not (whole_blocks and last)
-        stop: Index = self.add(start, most) if uniform else self.smaller(self.add(start, most), size)
-        if uniform:
-            whole: Index = most // step * step
-        else:
-            length = self.f.emit(f"sub nsw i64 {stop}, {start}")
-            whole = self.times(self.divide(length, step)[0], step)
-        middle = self.add(start, whole)
-        if most >= step:
-            if uniform and most < 2 * step:
-                yield start, step, nullcontext()
-            else:
-                yield start, step, self.f.loop(start, middle, step, unroll=False)
-        for rest in sorted(kinds - {0}):
-            if uniform or len(kinds) == 1:
-                yield middle, rest, nullcontext()
-            else:
-                left = self.f.emit(f"sub nsw i64 {stop}, {middle}")
-                yield middle, rest, self.f.when(self.f.emit(f"icmp eq i64 {left}, {rest}"))
-
-    def one_tile(self, row: Index, height: int, panel: _Panel, parts: tuple[str, ...]) -> None:
+    def one_tile(self, block: Index, row: Index, height: int, panel: Panel, parts: tuple[str, ...]) -> None:
         """The sums of one tile: 0 or loaded; products added to them in registers; saved, or through the epilogue."""
         f = self.f
         types = [vector(self.type, v.lanes) for v in panel.vectors]
@@ -278,7 +195,7 @@ class _Writer:
             self.move(row, sums, panel, to_memory=False)
         indices = [self.split(self.add(row, i), self.nest.rows) for i in range(1 if self.regular else height)]
         if "products" in parts and 0 not in self.nest.depth:
-            self.sum_up([self.offset(i, self.nest.a_rows) for i in indices], sums, panel)
+            self.sum_up(self.copied_lines(block, row, height) if self.rows_copied else self.lines(indices), sums, panel)
         if "save" in parts:
             self.move(row, sums, panel, to_memory=True)
         elif height * len(types) * self.operations <= DIRECT or height == 1:
@@ -286,7 +203,7 @@ class _Writer:
         else:
             self.looped_epilogue(row, height, indices, sums, panel)
 
-    def move(self, row: Index, sums: list[list[str]], panel: _Panel, to_memory: bool) -> None:
+    def move(self, row: Index, sums: list[list[str]], panel: Panel, to_memory: bool) -> None:
         """Save the accumulators of a tile among the block's partial sums, or load them."""
         f, partial = self.f, self.partial
         down, right = (
@@ -303,29 +220,29 @@ class _Writer:
 
     # The sum over the depth -----------------------------------------------------------------------------------------
 
-    def sum_up(self, offsets: list[Index], sums: list[list[str]], panel: _Panel) -> None:
-        """Add the products to the accumulators, from the entries of `a` at these offsets on: one for each row, or
-        only the first row's if they lie at one distance."""
+    def lines(self, indices: list[list[Index]]) -> Lines:
+        """Where `a` itself has the rows: all of them, or only the first if they lie at one distance."""
+        nest = self.nest
+        rows = [self.at(self.a, self.add(self.a_offset, self.offset(i, nest.a_rows)), self.dtype) for i in indices]
+        return Lines(rows, nest.a_depth, nest.a_rows[-1] if nest.rows else 0)
+
+    def sum_up(self, a: Lines, sums: list[list[str]], panel: Panel) -> None:
+        """Add the products to the accumulators."""
         f = self.f
         with ExitStack() as loops:
-            rows = [self.at(self.a, self.add(self.a_offset, offset), self.dtype) for offset in offsets]
             in_a: Index = 0
             in_b: Index = 0
             depth, nested = self.nest.depth, self.nested
             for d in range(nested):
                 k = loops.enter_context(f.loop(*(self.depth_range if d == 0 else (0, depth[d])), unroll=False))
-                in_a = self.add(in_a, self.times(k, self.nest.a_depth[d]))
+                in_a = self.add(in_a, self.times(k, a.depth[d]))
                 in_b = self.add(in_b, self.times(k, panel.b_depth[d]))
             if depth:
                 whole = 0, math.prod(depth[nested:])
                 k = loops.enter_context(f.loop(*(self.depth_range if len(depth) == 1 else whole), unroll=False))
-                in_a = self.add(in_a, self.walk(k, depth[nested:], self.nest.a_depth[nested:], "a"))
+                in_a = self.add(in_a, self.walk(k, depth[nested:], a.depth[nested:], "a"))
                 in_b = self.add(in_b, self.walk(k, depth[nested:], panel.b_depth[nested:], "b"))
-            self.products(rows, panel.b, self.opaque(in_a), self.opaque(in_b), sums, panel)
-
-    def opaque(self, x: Index) -> Index:
-        """x itself, but LLVM can't know: else it spends most of its time on finding better addresses, and finds none."""
-        return x if isinstance(x, int) else self.f.emit(f'call i64 asm "", "=r,0"(i64 {x})')
+            self.products(a, panel.b, self.opaque(in_a), self.opaque(in_b), sums, panel)
 
     def walk(self, k: str, sizes: Sizes, strides: Sizes, which: str) -> Index:
         """The offset of entry k of these loops: a multiple of k, or read from a table."""
@@ -339,7 +256,7 @@ class _Writer:
         self.f.declare(symbol, f"{symbol} = private unnamed_addr constant [{len(table)} x i64] [{entries}], align 64")
         return self.f.emit(f"load i64, ptr {self.at(symbol, k, 'i8')}, align 8")
 
-    def products(self, rows: list[str], b: str, in_a: Index, in_b: Index, sums: list[list[str]], panel: _Panel) -> None:
+    def products(self, a: Lines, b: str, in_a: Index, in_b: Index, sums: list[list[str]], panel: Panel) -> None:
         """One step of the depth: a number of each row times each vector of b."""
         f = self.f
         here = self.at(b, in_b, self.dtype)
@@ -347,10 +264,9 @@ class _Writer:
         for v in panel.vectors:
             active = v.lanes if panel.whole else v.active
             factors.append(vectors.load(f, self.at(here, v.at, self.dtype), self.dtype, 1, v.lanes, active))
-        regular = self.at(rows[0], in_a, self.dtype) if self.regular else ""
-        stride = self.nest.a_rows[-1] if self.nest.rows else 0
+        regular = self.at(a.rows[0], in_a, self.dtype) if self.regular else ""
         for i, line in enumerate(sums):
-            pointer = self.at(regular, i * stride, self.dtype) if regular else self.at(rows[i], in_a, self.dtype)
+            pointer = self.at(regular, i * a.stride, self.dtype) if regular else self.at(a.rows[i], in_a, self.dtype)
             number = f.emit(f"load {self.type}, ptr {pointer}, align {self.width}")
             spread = {v.lanes: vectors.splat(f, Val(number, self.dtype, 1), v.lanes) for v in panel.vectors}
             for register, v, value in zip(line, panel.vectors, factors, strict=True):
@@ -368,7 +284,7 @@ class _Writer:
             known.append(any(known[k] for k in op.args))
         return known
 
-    def direct_epilogue(self, height: int, indices: list[list[Index]], sums: list[list[str]], panel: _Panel) -> None:
+    def direct_epilogue(self, height: int, indices: list[list[Index]], sums: list[list[str]], panel: Panel) -> None:
         """The epilogue on the accumulators, row after row."""
         common = self.row_free_values(panel)
         for i in range(height):
@@ -379,7 +295,7 @@ class _Writer:
                 self.finish(here, panel, v, total, values)
 
     def looped_epilogue(
-        self, row: Index, height: int, indices: list[list[Index]], sums: list[list[str]], panel: _Panel
+        self, row: Index, height: int, indices: list[list[Index]], sums: list[list[str]], panel: Panel
     ) -> None:
         """The epilogue as a loop over the rows, on a copy of the accumulators in memory."""
         f = self.f
@@ -402,7 +318,7 @@ class _Writer:
         """The row i rows further in the innermost row loop."""
         return [*indices[:-1], self.add(indices[-1], i)] if indices else []
 
-    def row_free_values(self, panel: _Panel) -> list[dict[int, Val]]:
+    def row_free_values(self, panel: Panel) -> list[dict[int, Val]]:
         """For each vector of the panel, the loads and operations that are the same for all rows."""
         result = []
         for v in panel.vectors:
@@ -413,7 +329,7 @@ class _Writer:
             result.append(values)
         return result
 
-    def value(self, number: int, row: list[Index], panel: _Panel, v: _Vector, values: dict[int, Val]) -> Val:
+    def value(self, number: int, row: list[Index], panel: Panel, v: Vector, values: dict[int, Val]) -> Val:
         """Value `number` of the kernel for one vector: a load or an operation."""
         load = number - 1
         if load < len(self.spec.loads):
@@ -424,14 +340,14 @@ class _Writer:
         value = pointwise.emit(self.f, op.name, [values[k] for k in op.args], op.dtype, dict(op.params))
         return value
 
-    def place(self, other: int, row: list[Index], row_strides: Sizes, panel: _Panel, v: _Vector, stride: int) -> str:
+    def place(self, other: int, row: list[Index], row_strides: Sizes, panel: Panel, v: Vector, stride: int) -> str:
         """The address of a load's or store's entry at this row and this vector's first column."""
         in_row = self.offset(row, row_strides) if row else 0
         dtype = self.accesses[other].dtype
         start = self.at(self.others[other], self.add(in_row, self.times(panel.column, stride)), dtype)
         return self.at(start, v.at * stride, dtype)
 
-    def finish(self, row: list[Index], panel: _Panel, v: _Vector, total: Val, known: dict[int, Val]) -> None:
+    def finish(self, row: list[Index], panel: Panel, v: Vector, total: Val, known: dict[int, Val]) -> None:
         """All that depends on the row, for one vector; then the stores."""
         values = {**known, 0: total}
         for number, dependent in enumerate(self.row_dependent):
@@ -447,10 +363,17 @@ class _Writer:
             vectors.store(self.f, value, self.place(other, row, row_strides, panel, v, stride), stride, v.active)
 
 
-def _vectors(width: int, lanes: int) -> list[_Vector]:
+@contextmanager
+def _first(start: Index, steps: AbstractContextManager[Index | None]) -> Iterator[Index]:
+    """Where one of several steps begins."""
+    with steps as at:
+        yield start if at is None else at
+
+
+def _vectors(width: int, lanes: int) -> list[Vector]:
     """`width` columns as vectors; the last one may be narrower, and partly empty."""
     found = []
     for at in range(0, width, lanes):
         active = min(lanes, width - at)
-        found.append(_Vector(at, power_of_two(active), active))
+        found.append(Vector(at, power_of_two(active), active))
     return found

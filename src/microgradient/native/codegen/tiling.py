@@ -14,13 +14,16 @@ Sizes = tuple[int, ...]
 SHORT = 8
 """A depth loop shorter than this is walked together with those around it, by a table of offsets."""
 LONGEST_TABLE = 4096
-LONG = 1024
+LONG = 512
 """From here on a depth is long, and done in parts."""
-DEPTH_PART = 384
+DEPTH_PART = 256
 """About so many steps of the depth are done at a time, if it is long."""
-PAGE = 4096
-LARGEST_COPY, LARGEST_BLOCK = 1 << 17, 1 << 18
-"""Bytes on the stack, for a panel of b and for the partial sums of a block. A thread may have 512 KiB in all."""
+PAGE, COLLIDING = 4096, 512
+"""Bytes between lines: on different pages, and in the same few places of the first cache."""
+MANY = 10
+"""Tiles of rows that make up for work on what they share."""
+LARGEST_COPY, LARGEST_BLOCK, LARGEST_STACK = 1 << 17, 1 << 18, 7 << 16
+"""Bytes on the stack, for a panel of b, for the partial sums of a block, and in all. A thread may have 512 KiB."""
 
 
 class Nest(NamedTuple):
@@ -144,7 +147,8 @@ def _row_blocks(rows: Sizes, most: int) -> list[tuple[int, int]]:
         if size % count or (block % inner and inner % block):
             multiple = inner if block > inner > 1 else 24
             block = -(-block // multiple) * multiple
-        ways[-(-size // block)] = block
+        if size % block == 0 or -(-size // block) not in ways:
+            ways[-(-size // block)] = block
     return list(ways.items())
 
 
@@ -203,7 +207,7 @@ def depth_step(nest: Nest, sizes: Cut, tile: Tile, width: int) -> int:
     of them. A long depth is divided so that what the tiles share stays in the caches."""
     depth = math.prod(nest.depth)
     block = sizes.row_block * -(-sizes.column_block // tile.lanes) * tile.lanes * width
-    if depth < LONG or block > LARGEST_BLOCK or sizes.row_block < 4 * tile.rows:
+    if depth < LONG or block > LARGEST_BLOCK or sizes.row_block < MANY * tile.rows:
         return 0
     if len(nest.depth) > 1 and innermost(nest.depth) == 0:
         return 0
@@ -216,18 +220,41 @@ def depth_step(nest: Nest, sizes: Cut, tile: Tile, width: int) -> int:
 
 
 def copies_panels(nest: Nest, sizes: Cut, tile: Tile, width: int, step: int) -> bool:
-    """Whether panels of b are copied before use: their lines are pages apart, so that they don't stay in the caches, and
-    there are enough rows to make up for it. `step` is that of the depth."""
+    """Whether panels of b are copied before use: their lines are so far apart that they don't stay in the caches, and there are
+    enough rows to make up for it. `step` is that of the depth."""
     depth = math.prod(nest.depth)
     at_once = step * math.prod(nest.depth[1:]) if step else depth
     if depth < 64 or at_once * tile.vectors * tile.lanes * width > LARGEST_COPY:
         return False
-    return nest.b_depth[-1] * width >= PAGE and sizes.row_block >= 6 * tile.rows
+    line = nest.b_depth[-1] * width
+    if line >= PAGE:
+        return sizes.row_block >= 6 * tile.rows
+    return line >= COLLIDING and line % COLLIDING == 0 and sizes.row_block >= MANY * tile.rows
+
+
+def copies_block(nest: Nest, sizes: Cut, tile: Tile, width: int, step: int) -> bool:
+    """Whether all panels of a block are copied before the first is used, line by line of b, and not each before its use."""
+    line = -(-sizes.column_block // tile.lanes) * tile.lanes
+    at_once = (step or math.prod(nest.depth[:1])) * math.prod(nest.depth[1:])
+    return sizes.column_block > tile.vectors * tile.lanes and at_once * line * width <= LARGEST_COPY
+
+
+def copies_rows(nest: Nest, sizes: Cut, tile: Tile, width: int, step: int) -> bool:
+    """Whether the rows of a block are copied, tile by tile, before its panels of columns use them: `a` is read across, so that
+    each step of the depth is in another line of memory, and there are several panels. `step` is that of the depth."""
+    at_once = (step or math.prod(nest.depth[:1])) * math.prod(nest.depth[1:])
+    line = -(-sizes.column_block // tile.lanes) * tile.lanes
+    if not nest.rows or nest.a_rows[-1] != 1 or tile.rows < 2 or not is_regular(nest, sizes, tile.rows):
+        return False
+    taken = min(LARGEST_COPY, at_once * line * width) + (sizes.row_block * line * width if step else 0)
+    if taken + at_once * sizes.row_block * width > LARGEST_STACK or math.prod(nest.depth) < 64:
+        return False
+    return nest.a_depth[-1] * width >= 512 and sizes.column_block > tile.vectors * tile.lanes
 
 
 def _time(rows: int, vectors: int, depth: int, regular: bool) -> float:
     """Cycles of a tile: a multiply-add or a load each cycle, at least 8 accumulators to hide the latency of one."""
-    step = max(rows * vectors, rows + vectors, 8) + 0.3 * vectors + 0.05 * rows
+    step = max(rows * vectors, 1.15 * (rows + vectors), 8.5) + 0.3 * vectors + 0.05 * rows
     return depth * step * (1 if regular else 1.04) + 3 * rows * vectors + 20 + (0 if regular else 15 * rows)
 
 
