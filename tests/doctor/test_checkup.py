@@ -4,7 +4,10 @@ import re
 
 import pytest
 
+from microgradient.recipes import RECIPES
 from microgradient.train import session
+from microgradient.train.checkup import checkup
+from microgradient.train.session import Session
 
 
 @pytest.mark.parametrize("options", [(), ("--no-compile",)])
@@ -48,3 +51,29 @@ def test_what_was_found_at_the_start_is_the_cause_of_what_came_after(run):
     assert len(commands) == 2
     assert commands[0] == commands[1]
     assert "--model he" in commands[0]
+
+
+@pytest.mark.parametrize("name", ["moons", "digits", "two-layer"])
+def test_an_absurd_rate_is_told_before_the_training(run, name):
+    _, out, _ = run("train", name, "--lr", 1e6, "--optimizer", "sgd", "--epochs", 1, "--no-compile")
+    start = out[: out.index("epoch 1/1")] if "epoch 1/1" in out else out
+    assert "doctor: learning rate too large" in start
+    (command,) = set(re.findall("to train again with this change: (.*)", start))
+    rate = float(re.search("--lr ([^ ]+)", command)[1])
+    assert 1e-4 < rate < 10
+
+
+def test_a_network_of_numbers_is_left_as_it_was(tmp_path):
+    made = [Session.begin("moons", RECIPES["moons"], RECIPES["moons"], {"lr": 1e6}, tmp_path / name) for name in "ab"]
+    assert len(checkup(made[0].recipe, made[0].optimizer, False, str)) > 1
+    a, b = ([(p.data, p.grad) for p in session.recipe.model.parameters()] for session in made)
+    assert a == b
+    assert made[0].optimizer.state_dict() == made[1].optimizer.state_dict()
+    assert checkup(made[1].recipe, made[1].recipe.optimizer(), True, str) != []
+    for each in made:
+        each.folder.release()
+
+
+def test_a_usual_rate_of_a_network_of_numbers_is_no_finding(run):
+    code, out, _ = run("train", "moons", "--epochs", 1, "--no-compile")
+    assert (code, "doctor" in out) == (0, False)

@@ -9,7 +9,7 @@ from material import adam, ce, classes, mlp
 
 import microgradient as mg
 from microgradient import nn, optim, random
-from microgradient.explain.doctor import Diagnosis, Finding
+from microgradient.explain.doctor import Diagnosis, Finding, examine
 from microgradient.explain.doctor.examine import EXPLAINS
 
 
@@ -191,3 +191,27 @@ def test_what_is_no_loss_or_model():
         mg.doctor(model, lambda m, b: m(b[0]), classes())
     with pytest.raises(TypeError, match="one of mg"):
         mg.doctor(model, ce, classes(), 0.01)
+
+
+@pytest.mark.parametrize("kind", [optim.SGD, optim.Adam, optim.RMSprop])
+@pytest.mark.parametrize("rate", [1e4, 1e6, 1e12, 1e30, 1e40])
+@pytest.mark.parametrize("steps", [True, False])
+def test_an_absurd_rate_is_found_also_at_a_glance(kind, rate, steps):
+    model, batch = mlp(20, 32, 5), classes()
+    optimizer = kind(model.parameters(), lr=rate)
+    before = state_of(model, optimizer)
+    found = examine.examined(model, ce, batch, optimizer, steps)
+    assert state_of(model, optimizer) == before
+    (finding,) = found.findings
+    assert finding.rule == "learning rate too large"
+    assert finding.options["lr"] <= 1
+    better = kind(model.parameters(), lr=finding.options["lr"])
+    assert examine.examined(model, ce, batch, better, steps).healthy
+
+
+def test_a_glance_at_usual_steps_sees_nothing_of_them():
+    model, batch = mlp(20, 32, 5), classes()
+    found = examine.examined(model, ce, batch, optim.Adam(model.parameters(), lr=1e-3), steps=False)
+    assert found.healthy
+    assert "steps of" not in found.text()
+    assert all(layer.update_ratio is None for layer in found.layers)

@@ -12,9 +12,9 @@ from ...tape import topological
 from .case import Case, inputs_of, layer_of, rate_of, written
 from .diagnosis import Finding
 from .graph import rms
+from .trial import FACTORS, REPLACING
 
 LARGE_STEP, TINY_STEP = 0.1, 1e-5  # of a weight's size
-REPLACING_STEP = 10.0  # leaves nothing of the weight
 FARTHER = 1000.0  # times the step
 
 
@@ -146,15 +146,22 @@ def large_rate(case: Case) -> Iterator[Finding]:
     tail = float(np.median(trial.losses[-4:]))
     higher = not all(map(math.isfinite, trial.losses)) or tail > start + 0.05 * abs(start)
     rises = max(trial.losses[1:4]) - start > max(abs(start), abs(trial.slope))
-    found = (ratio > LARGE_STEP and higher) or (ratio > 2 and rises) or ratio > REPLACING_STEP
-    if not (found and trial.line.get(0.01, math.inf) < start):
+    found = (ratio > LARGE_STEP and higher) or (ratio > 2 and rises) or ratio > REPLACING
+    weight = max(_weights(case), key=lambda name: _against_inputs(case, name), default="")
+    if found and not math.isfinite(ratio) and any(below < start for below in trial.below.values()):
+        evidence = f"One step changes `{weight}` by more than its dtype can hold; the loss was {start:.4g}."
+        better = 1e-3
+    elif found and trial.lowering is not None:
+        evidence = (
+            f"One step changes `{weight}` by {100 * ratio:.3g} % of its size (about 0.1 % is usual), and after "
+            f"{_counted(len(trial.losses) - 1)} on this batch the loss is {tail:.4g}, from {start:.4g}; "
+            f"{_part(trial.lowering)} of it lowers it."
+        )
+        better = rate_of(case) * 10.0 ** round(math.log10(1e-2 / ratio))
+    else:
         return
-    weight = max(_weights(case), key=lambda name: _against_inputs(case, name))
-    better = rate_of(case) * 10.0 ** round(math.log10(1e-2 / ratio))
     yield Finding(
-        "learning rate too large", "optimizer",
-        f"One step changes `{weight}` by {100 * ratio:.3g} % of its size (about 0.1 % is usual), and after "
-        f"{len(trial.losses) - 1} steps on this batch the loss is {tail:.4g}, from {start:.4g}; a hundredth of it lowers it.",
+        "learning rate too large", "optimizer", evidence,
         f"The learning rate {rate_of(case):g} is too large.",
         "Lower it.",
         f"optimizer = mg.optim.{type(case.optimizer).__name__}(model.parameters(), lr={better:.0e})",
@@ -191,6 +198,15 @@ def small_rate(case: Case) -> Iterator[Finding]:
         f"optimizer = mg.optim.{type(case.optimizer).__name__}(model.parameters(), lr={better:.0e})",
         {"ratio": ratio, "farther": farthest}, {"lr": float(f"{better:.0e}")},
     )  # fmt: skip
+
+
+def _part(part: float) -> str:
+    """A part of a step in words."""
+    return "a hundredth" if part == FACTORS[0] else f"{part:.0e}"
+
+
+def _counted(steps: int) -> str:
+    return "one step" if steps == 1 else f"{steps} steps"
 
 
 def _against_inputs(case: Case, name: str) -> float:

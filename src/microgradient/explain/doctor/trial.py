@@ -22,6 +22,8 @@ from .probe import Call, Pass, Quiet, checked, predicted, taping
 STEPS = 12  # with the user's optimiser
 OWN_STEPS = 20  # with one of ours, where there is none or it gets nowhere
 PARTS = (1e-2, 1e-3, 1e-4)  # of the weights' norm, by which to go against the gradient
+FITTING = 0.01  # of a weight's size: a step that is not too large
+REPLACING = 10.0  # times a weight's size: a step that leaves nothing of it, worth a look where no steps were asked for
 FACTORS = (0.01, 10.0, 100.0, 1e3, 1e4)  # of the optimiser's step, along which the loss is looked at
 
 
@@ -29,8 +31,9 @@ class Trial:
     """What the optimiser would do. All steps see the same batch and the same random numbers.
 
     `ratios` has rms(step) / rms(weight) by parameter, `losses` the loss before each of the steps and after the last,
-    `line` the loss at multiples of the first step, `slope` the change that it promises, gradient · step; `ascent` is
-    the cosine between the gradient and a first step from a new state, of which `fresh` has the root mean squares.
+    `line` the loss at multiples of the first step, `lowering` the part of it that lowers the loss, if one does, `slope` the
+    change that it promises, gradient · step; `ascent` is the cosine between the gradient and a first step from a new state,
+    of which `fresh` has the root mean squares.
     Without an optimiser these are empty or NaN. `own` has the losses of steps of Adam, each parameter at a rate that
     suits its size, and `below` those a little against the gradient.
     """
@@ -49,6 +52,7 @@ class Trial:
         self.ratios: dict[str, float] = {}
         self.losses: list[float] = [seen.value]
         self.line: dict[float, float] = {}
+        self.lowering: float | None = None
         self.slope = self.ascent = math.nan
         self.fresh: dict[str, float] = {}
         self.own: list[float] = [seen.value]
@@ -59,13 +63,13 @@ class Trial:
         self._largest: dict[str, float] = {}
         self._names = {id(p): name for name, p in model.named_parameters()}
         self._start = {id(p): p.raw.copy() for p in model.parameters()}
-        if not taken:
+        if not taken and optimizer is None:
             return
         found = [seen.adjoints[p.node] for p in self._trained(model.parameters(), seen) if p.node is not None]
         if not (found and math.isfinite(seen.value) and all(np.isfinite(g).all() for g in found)):
             return
-        if optimizer is not None:
-            self._by_optimizer(optimizer, seen)
+        if optimizer is not None and not self._by_optimizer(optimizer, seen, taken):
+            return
         if optimizer is None or not self.losses[-1] < 0.95 * self.losses[0]:
             self._by_adam(seen)
         self.steps = max(len(self.losses), len(self.own)) - 1
@@ -79,16 +83,18 @@ class Trial:
     def _trained(self, parameters: Iterable[Tensor], seen: Pass) -> list[Tensor]:
         return [p for p in parameters if p.node is not None and seen.adjoints.get(p.node) is not None]
 
-    def _by_optimizer(self, optimizer: Optimizer, seen: Pass) -> None:
+    def _by_optimizer(self, optimizer: Optimizer, seen: Pass, taken: bool) -> bool:
+        """Follow its steps: all of them, or unless `taken` no more than one that is not large. Whether they were followed."""
         optimizer._hooks = ()
         held = [p for group in optimizer.param_groups for p in group["params"]]
         trained = self._trained(held, seen)
         if not trained:
-            return
+            return taken
         gradients = {id(p): seen.adjoints[p.node] for p in trained if p.node is not None}
         if optimizer.needs_closure:
-            return
-        self.ascent = self._compare_with_a_new(optimizer, gradients)
+            return taken
+        if taken:
+            self.ascent = self._compare_with_a_new(optimizer, gradients)
         before = {id(p): p.raw.copy() for p in held}
         self._step(optimizer, held, gradients)
         moved = {id(p): p.raw - before[id(p)] for p in trained}
@@ -97,24 +103,53 @@ class Trial:
             touched = gradients[id(p)] != 0  # of an embedding, the rows that were used
             if id(p) in self._names and (weight := rms(before[id(p)][touched])) > 0:
                 self.ratios[self._names[id(p)]] = rms(moved[id(p)][touched]) / weight
+        if not taken and self._largest_step() <= REPLACING:
+            self.ratios, self.slope = {}, math.nan
+            for p in held:
+                p.store(before[id(p)].copy())
+            return False
         after = {id(p): p.raw.copy() for p in held}
-        for factor in FACTORS:
-            for p in trained:
-                p.store((before[id(p)] + factor * moved[id(p)]).astype(p.raw.dtype))
-            self.line[factor] = self._loss()[0]
-            if not self.not_higher(factor) and factor > 1:
-                break
+        self._look_along(trained, before, moved)
         for p in held:
             p.store(after[id(p)].copy())
         for _ in range(STEPS - 1):
             loss, gradients = self._loss(held)
             self.losses.append(loss)
             if not math.isfinite(loss):
-                return
+                return True
             self._step(optimizer, held, gradients)
         self.losses.append(self._loss()[0])
         for p in held:
             p.store(before[id(p)].copy())
+        return True
+
+    def _look_along(self, trained: list[Tensor], before: dict[int, Any], moved: dict[int, Any]) -> None:
+        """The loss at multiples of a step; where a hundredth is still too far, at one that changes the weights a little."""
+
+        def at(factor: float) -> float:
+            for p in trained:
+                p.store((before[id(p)] + factor * moved[id(p)]).astype(p.raw.dtype))
+            return self._loss()[0]
+
+        for factor in FACTORS:
+            self.line[factor] = at(factor)
+            if not self.not_higher(factor) and factor > 1:
+                break
+        ratio = self._largest_step()
+        tried = [FACTORS[0]]
+        if ratio > 1 and math.isfinite(ratio):
+            small = 10.0 ** round(math.log10(FITTING / ratio))
+            tried += [part for part in (small, small / 100) if part < FACTORS[0]]
+        for part in tried:
+            if (self.line[part] if part in self.line else at(part)) < self.losses[0]:
+                self.lowering = part
+                break
+
+    def _largest_step(self) -> float:
+        """The largest ratio of a matrix or kernel, if there is any."""
+        shaped = {name for name, p in self._model.named_parameters() if p.ndim > 1}
+        ratios = self.ratios
+        return max((ratios[name] for name in shaped & ratios.keys() or ratios), default=0.0)
 
     def _by_adam(self, seen: Pass) -> None:
         trained = self._trained(self._model.parameters(), seen)
