@@ -331,7 +331,8 @@ def _one_number(data: Any) -> Any:
         data = data.item()
     if isinstance(data, Value):
         return data.data
-    if isinstance(data, Real | TracedNumber):
+    if isinstance(data, Real | TracedNumber) or isinstance(getattr(data, "raw", data), Traced):
+        # a trace of tensors ends where `data` is set to one of its own: the function is one of Values
         return data
     if getattr(data, "shape", None) == ():
         instead = "Write `Value(x.item())`."
