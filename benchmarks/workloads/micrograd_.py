@@ -7,8 +7,8 @@ from importlib.metadata import version
 from micrograd.engine import Value
 from micrograd.nn import MLP
 
-from . import definitions as d
 from . import values
+from .definitions.workload import Step
 
 VERSION = version("micrograd")
 
@@ -17,6 +17,6 @@ def prepare(threads: int) -> None:
     """Plain Python has one thread."""
 
 
-def build(name: str) -> d.Step:
+def build(name: str) -> Step:
     """W2's step; there is no other."""
     return values.build(Value, MLP)

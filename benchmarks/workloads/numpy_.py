@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import definitions as d
+from .definitions.workload import Step
 
 VERSION = np.__version__
 SIZE = 1024
@@ -15,7 +15,7 @@ def prepare(threads: int) -> None:
     """The number of BLAS's threads is taken from the environment."""
 
 
-def build(name: str) -> d.Step:
+def build(name: str) -> Step:
     """A product of two 1024×1024 matrices."""
     a, b = np.random.default_rng(0).random((2, SIZE, SIZE), np.float32)
     out = np.empty_like(a)
@@ -24,4 +24,4 @@ def build(name: str) -> d.Step:
         for _ in range(count):
             np.matmul(a, b, out=out)
 
-    return d.Step(run, lambda: float(out[0, 0]))
+    return Step(run, lambda: float(out[0, 0]))

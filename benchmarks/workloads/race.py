@@ -104,7 +104,12 @@ class Race:
 
 def installed(python: str, libraries: tuple[str, ...]) -> dict[str, str]:
     """Which libraries this Python lacks, each with the reason."""
-    needs = {"jax": ("jax", "optax"), "compiled": ("microgradient",), "eager": ("microgradient",)}
+    needs = {
+        "jax": ("jax", "optax"),
+        "onnxruntime": ("onnxruntime", "onnxscript", "torch"),
+        "compiled": ("microgradient",),
+        "eager": ("microgradient",),
+    }
     missing = {}
     for library in libraries:
         for module in needs.get(library, (library,)):

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import definitions as d
+from .definitions import WORKLOADS
+from .definitions.dense import VALUES_DECAY, VALUES_RATE
+from .definitions.workload import Step
 
 
-def build(Value: Any, MLP: Any, compile: Callable[[Any], Any] = lambda function: function) -> d.Step:
+def build(Value: Any, MLP: Any, compile: Callable[[Any], Any] = lambda function: function) -> Step:
     """The step, by one library's classes."""
-    workload = d.WORKLOADS["W2"]
+    workload = WORKLOADS["W2"]
     model = MLP(2, [16, 16, 1])
     for parameter, number in zip(model.parameters(), workload.weights()["parameters"].tolist(), strict=True):
         parameter.data = number
@@ -21,11 +23,11 @@ def build(Value: Any, MLP: Any, compile: Callable[[Any], Any] = lambda function:
         inputs = [[Value(x), Value(y)] for x, y in points]
         scores = [model(point) for point in inputs]
         losses = [(1 + -moon * score).relu() for moon, score in zip(moons, scores, strict=True)]
-        loss = sum(losses) * (1.0 / len(losses)) + d.VALUES_DECAY * sum(p * p for p in model.parameters())
+        loss = sum(losses) * (1.0 / len(losses)) + VALUES_DECAY * sum(p * p for p in model.parameters())
         model.zero_grad()
         loss.backward()
         for p in model.parameters():
-            p.data -= d.VALUES_RATE * p.grad
+            p.data -= VALUES_RATE * p.grad
         return loss
 
     loss: Any = None
@@ -39,4 +41,4 @@ def build(Value: Any, MLP: Any, compile: Callable[[Any], Any] = lambda function:
         nonlocal loss
         loss = step.repeat(count)
 
-    return d.Step(run, lambda: float(loss.data), repeat if hasattr(step, "repeat") else None)
+    return Step(run, lambda: float(loss.data), repeat if hasattr(step, "repeat") else None)

@@ -15,7 +15,7 @@ import sys
 import time
 from typing import Any
 
-from . import definitions as d
+from .definitions.workload import Step
 
 LIBRARIES = {  # a library's name: the file with its code, and the arguments of `build` there
     "compiled": ("ours", {"compiled": True}),
@@ -24,6 +24,7 @@ LIBRARIES = {  # a library's name: the file with its code, and the arguments of 
     "jax": ("jax_", {}),
     "tensorflow": ("tensorflow_", {}),
     "micrograd": ("micrograd_", {}),
+    "onnxruntime": ("onnx_", {}),
     "numpy": ("numpy_", {}),
 }
 
@@ -49,7 +50,7 @@ def main() -> None:
         print(json.dumps({"answer": answer(step, **json.loads(line))}), file=replies)
 
 
-def answer(step: d.Step, run: int = 0, repeat: int = 0, losses: int = 0, memory: int | None = None) -> Any:
+def answer(step: Step, run: int = 0, repeat: int = 0, losses: int = 0, memory: int | None = None) -> Any:
     """What is asked for."""
     if losses:
         found = []
