@@ -53,17 +53,22 @@ class Composite:
         return f"{self.name}({', '.join(told)})"
 
 
-def composite_of(frame: FrameType) -> Composite | None:
-    """The call that runs in `frame`, if that is a public function of Microgradient which computes with tensors."""
+def composite_of(frame: FrameType, known: dict[FrameType, Composite]) -> Composite | None:
+    """The call that runs in `frame`, if that is a public function of Microgradient which computes with tensors.
+
+    `known` has those of the frames that were met before, and gets it.
+    """
     code = frame.f_code
     if code not in _known:
         _known[code] = _public(code)
     function = _known[code]
     if function is None:
         return None
-    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    arguments = {name: frame.f_locals[name] for name in names if name in frame.f_locals}
-    return Composite(code.co_name, arguments, inspect.signature(function).parameters)
+    if frame not in known:
+        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        arguments = {name: frame.f_locals[name] for name in names if name in frame.f_locals}
+        known[frame] = Composite(code.co_name, arguments, inspect.signature(function).parameters)
+    return known[frame]
 
 
 def _public(code: CodeType) -> Callable[..., Any] | None:

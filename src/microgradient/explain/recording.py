@@ -103,7 +103,7 @@ class Recording(Recorder):
         self.sweeps: dict[Node, Any] = {}  # by root: what an explanation has swept already
         self._frames: dict[Any, tuple[int, int]] = {}
         self._inputs: dict[Any, Any] = {}  # of the calls of models, by their frames
-        self._composites: dict[Any, Composite | None] = {}  # by their frames
+        self._composites: dict[Any, Composite] = {}  # by their frames
         self._outer: Recorder | None = None
         self._token: Any = None
 
@@ -141,9 +141,8 @@ class Recording(Recorder):
             code = frame.f_code  # whatever the method calls its first argument
             user = user or frame is at
             if not user and step.layer is None:
-                if frame not in self._composites:
-                    self._composites[frame] = composite_of(frame)
-                if (composite := self._composites[frame]) is not None:
+                composite = composite_of(frame, self._composites)
+                if composite is not None:
                     composite.operations += 1
                     step.composites = (composite, *step.composites)
             if (
