@@ -174,11 +174,14 @@ class Why(Shown):
             )
         return self.by_example(batch, 0 if axis is None else axis)
 
+    def folded(self) -> list[Through]:
+        """Of `through` what is told as one: with a closed form, or if it has several of the paths, but not all."""
+        return [each for each in self.through if each.formula is not None or 1 < each.paths < self.paths]
+
     def told_through(self) -> list[tuple[str, str]]:
-        """(subject, text) of up to three functions it came through: those with a closed form, or with some of the paths."""
-        worth = [each for each in self.through if each.formula is not None or 1 < each.paths < self.paths]
-        worth = sorted(worth, key=lambda each: -norm(each.contribution))[:3]
-        return [(about, text) for each in worth for about, text in (("through", each.text()), ("where", each.told))]
+        """(subject, text) of the three largest that are told as one."""
+        largest = sorted(self.folded(), key=lambda each: -norm(each.contribution))[:3]
+        return [(about, text) for each in largest for about, text in (("through", each.text()), ("where", each.told))]
 
     def latex(self) -> str:
         r"""The derivation as a LaTeX `aligned` block: in symbols, in numbers, the result."""

@@ -79,10 +79,11 @@ def card(
 
 def _edges(found: Why, ids: Mapping[Node, int], sweep: Sweep) -> dict[str, Any]:
     """The paths, and in "through" the functions that some of them go through, each with what is not listed of its own."""
-    numbers: dict[Any, int] = {each.composite: k for k, each in enumerate(found.through)}
+    folded = found.folded()
+    numbers: dict[Any, int] = {each.composite: k for k, each in enumerate(folded)}
     through = []
     count, rest = found.more
-    for each in found.through:
+    for each in folded:
         listed = [edge.contribution for edge in found.edges if edge.composite is each.composite]
         left = each.paths - len(listed)
         part = each.contribution - sum(listed) if left else 0.0

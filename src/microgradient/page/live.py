@@ -33,14 +33,13 @@ from ..train.checkup import diagnosed, examinable
 from ..train.offers import Film, Texts
 from ..train.pictures import drawn
 from ..train.progress import Progress
-from ..train.recipe import NextStep, Recipe, checked_changes
-from ..train.run_folder import RunFolder, run_options
+from ..train.recipe import Metric, NextStep, Recipe, checked_changes
+from ..train.run_folder import PLACE, RunFolder, run_options
 from .beside import Beside
 from .session import Answers, Session, of_graph
 from .step_sizes import StepSizes
 
 _POINTS = 2000  # of a curve
-_OTHER_COLUMNS = ("epoch", "step", "lr", "run", "train_loss")  # of `metrics.jsonl`
 _PATIENCE = 60.0  # seconds that a question waits for the thread that trains
 
 
@@ -209,7 +208,7 @@ class Run:
         """What else there is to follow: from step to step, and the held-out numbers of each epoch, but for those of baselines."""
         found: dict[str, list[tuple[int, Any]]] = {name: list(curve) for name, curve in [*self.measured.items()]}
         for key in metrics[0] if metrics else ():
-            if key not in _OTHER_COLUMNS and not key.startswith("baseline"):
+            if key not in (*PLACE, "train_loss") and Metric.learns(key):
                 found[key.replace("_", " ")] = [(line["step"], line.get(key)) for line in metrics]
         finite = {name: [p for p in points if p[1] is not None and np.isfinite(p[1])] for name, points in found.items()}
         return [{"name": translate(name), "points": points} for name, points in finite.items() if len(points) > 1]

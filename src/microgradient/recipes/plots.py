@@ -23,7 +23,7 @@ from ..language import translate
 from ..native.runtime import blas
 from ..tensor import Tensor
 from ..train.options import is_finite
-from ..train.run_folder import RunFolder
+from ..train.run_folder import PLACE, RunFolder
 from .use import NO_MODEL, blocks, trained, trained_recipe
 
 Curve = tuple[list[int], list[float]]  # epochs, numbers
@@ -108,7 +108,7 @@ def size(found: Charts) -> tuple[float, float]:
 def _panels(metrics: Sequence[dict[str, Any]]) -> dict[str, dict[str, Curve]]:
     """The curves, those that are alike together: losses, shares between 0 and 1, else by their last word."""
     found: dict[str, dict[str, Curve]] = {}
-    names = dict.fromkeys(name for line in metrics for name in line if name not in ("epoch", "step", "lr", "run"))
+    names = dict.fromkeys(name for line in metrics for name in line if name not in PLACE)
     for name in names:
         rows = [
             (line["epoch"], float(np.clip(line[name], -_MOST, _MOST))) for line in metrics if is_finite(line.get(name))

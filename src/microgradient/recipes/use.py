@@ -21,7 +21,7 @@ from ..train.loop import evaluate
 from ..train.options import is_finite
 from ..train.predictor import Predictor
 from ..train.recipe import Metric, Recipe, check_options
-from ..train.run_folder import RUN, Position, RunFolder, run_options
+from ..train.run_folder import PLACE, RUN, Position, RunFolder, run_options
 from . import RECIPES
 from .table import TableRecipe
 
@@ -106,9 +106,7 @@ def summary(run: str | os.PathLike[str]) -> list[str]:
     ]
     lines = [f"{found.recipe}{translate(': ')}{translate(_summary_of(found.recipe))}"]
     lines += ["  ".join(cells).rstrip() for cells in columns([[translate(about), text] for about, text in rows])]
-    names = {
-        name: _named(name) for name in (metrics[-1] if metrics else {}) if name not in ("epoch", "step", "lr", "run")
-    }
+    names = {name: _named(name) for name in (metrics[-1] if metrics else {}) if name not in PLACE}
     room = max(map(width, names.values()), default=0)
     for name, told in names.items():
         values = [line[name] for line in metrics if is_finite(line.get(name))]

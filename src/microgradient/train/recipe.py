@@ -24,7 +24,9 @@ from .predictor import Predictor
 
 @dataclass(frozen=True)
 class Metric:
-    """One held-out number: what it is, in what unit, and whether more is better.
+    """One held-out number: what it is, and in what unit.
+
+    With the word "baseline" in its name it is what something simpler gets, which learns once and not with the run.
 
     >>> str(Metric("test accuracy", 0.9722, "%"))
     'test accuracy 97.22 %'
@@ -40,6 +42,15 @@ class Metric:
     def key(self) -> str:
         """The name in `metrics.jsonl`: `test_accuracy`. A percentage is kept as a fraction of 1 there."""
         return self.name.replace(" ", "_")
+
+    @staticmethod
+    def learns(key: str) -> bool:
+        """Whether the number of this key changes from epoch to epoch: it is no baseline's.
+
+        >>> Metric.learns("test_accuracy"), Metric.learns("tuned_baseline_micro-F1")
+        (True, False)
+        """
+        return "baseline" not in key.split("_")
 
     def __str__(self) -> str:
         name = translate(self.name)

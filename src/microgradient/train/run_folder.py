@@ -45,6 +45,8 @@ from .lock import Lock, lock
 from .options import Options, fits, misfit
 
 MODEL, OPTIMIZER, RUN, METRICS = "model.safetensors", "optimizer.safetensors", "run.json", "metrics.jsonl"
+PLACE = ("epoch", "step", "lr", "run")
+"""What a line of `metrics.jsonl` has beside measured numbers: of which moment it is."""
 BEST, STATE = "best.safetensors", "state.safetensors"
 _COMMITTED = (OPTIMIZER, MODEL, BEST, STATE, RUN)
 _RENAMES = 0.1  # s, far more than the renames of a save take
