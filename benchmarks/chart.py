@@ -1,4 +1,4 @@
-"""Line charts on logarithmic axes, as SVG: just what the pictures of benchmarks/scaling.py need."""
+"""Charts on logarithmic axes, as SVG: lines for benchmarks/scaling.py, and rows of dots for benchmarks/performance.py."""
 
 from __future__ import annotations
 
@@ -31,13 +31,25 @@ class Chart(NamedTuple):
     ticks: Sequence[tuple[float, str]]
 
 
+class Dot(NamedTuple):
+    """A value on a row, with what it is of."""
+
+    name: str
+    colour: str
+    value: float
+
+
+class Row(NamedTuple):
+    """Values of one thing beside each other, and below what they can't be."""
+
+    name: str
+    dots: Sequence[Dot]
+    floor: float | None = None
+
+
 def svg(charts: Sequence[Sequence[Chart]]) -> str:
     """Rows of charts as one picture."""
-    width, height = WIDTH * max(map(len, charts)), HEIGHT * len(charts)
-    parts = [
-        f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} {height}' width='{width}' height='{height}' {FONT}>",
-        "<rect width='100%' height='100%' fill='#ffffff'/>",
-    ]
+    parts = []
     for row, several in enumerate(charts):
         for column, chart in enumerate(several):
             parts += [
@@ -45,7 +57,49 @@ def svg(charts: Sequence[Sequence[Chart]]) -> str:
                 *_chart(chart, f"clip{row}{column}"),
                 "</g>",
             ]
-    return "\n".join([*parts, "</svg>"]) + "\n"
+    return _picture(WIDTH * max(map(len, charts)), HEIGHT * len(charts), parts)
+
+
+def dots(title: str, rows: Sequence[Row], ticks: Sequence[tuple[float, str]], floor: str) -> str:
+    """A line for each row, with dots and a stroke for what is called the `floor`; `ticks` are those of the axis."""
+    values = [dot.value for row in rows for dot in row.dots] + [row.floor for row in rows if row.floor]
+    lowest, highest = min(values) / 1.5, max(values) * 1.5
+    width, left, top, step = 860, 120, 84, 26
+    right, bottom = width - RIGHT, top + step * len(rows)
+
+    def place(value: float) -> float:
+        return round(left + math.log(value / lowest) / math.log(highest / lowest) * (right - left), 1)
+
+    parts = [_text(left, 22, title, size=14, weight=600)]
+    for value, name in ticks:
+        if lowest <= value <= highest:
+            parts += [_rule(place(value), top, place(value), bottom)]
+            parts += [_text(place(value), bottom + 18, name, anchor="middle")]
+    for number, row in enumerate(rows):
+        y = top + step * number + step / 2
+        parts += [_rule(left, y, right, y), _text(left - 10, y + 4, row.name, anchor="end")]
+        if row.floor:
+            parts.append(f"<path d='M{place(row.floor)} {y - 8}v16' stroke='#1f2328' stroke-width='2'/>")
+        for dot in reversed(row.dots):  # the first one is on top
+            shown = html.escape(f"{row.name}, {dot.name}: {dot.value:.3g} s")
+            circle = f"<circle cx='{place(dot.value)}' cy='{y}' r='5' fill='{dot.colour}'>"
+            parts.append(f"{circle}<title>{shown}</title></circle>")
+    colours = {dot.name: dot.colour for row in rows for dot in row.dots}
+    for number, (name, colour) in enumerate(colours.items()):
+        x = left + 104 * number
+        parts += [f"<circle cx='{x}' cy='46' r='5' fill='{colour}'/>", _text(x + 10, 50, name)]
+    parts += [f"<path d='M{left} 60v14' stroke='#1f2328' stroke-width='2'/>", _text(left + 10, 71, floor)]
+    return _picture(width, bottom + 34, parts)
+
+
+def _picture(width: float, height: float, parts: Sequence[str]) -> str:
+    """On white."""
+    size = f"viewBox='0 0 {width} {height}' width='{width}' height='{height}'"
+    head = [
+        f"<svg xmlns='http://www.w3.org/2000/svg' {size} {FONT}>",
+        "<rect width='100%' height='100%' fill='#ffffff'/>",
+    ]
+    return "\n".join([*head, *parts, "</svg>"]) + "\n"
 
 
 def _chart(chart: Chart, clip: str) -> list[str]:

@@ -29,10 +29,9 @@ from pathlib import Path
 from typing import Any
 
 import click
+import records
 from rich.console import Console
 from rich.table import Table
-
-from microgradient.train.atomic import write_atomically
 
 OURS, STEPPED, SB3, TORCH = "microgradient", "microgradient on gymnasium", "stable-baselines3", "PyTorch"
 LIBRARIES = (OURS, STEPPED, SB3, TORCH)
@@ -47,7 +46,6 @@ Results = dict[str, Runs]
 MUST = 0.5  # of the other's time
 PAGE = Path(__file__).parents[1] / "docs" / "rl.md"
 POINTS = 200  # of a curve, at most
-MARK = "<!-- measured -->"
 COLUMNS = (
     "",
     "seeds",
@@ -71,14 +69,13 @@ console = Console()
 @click.option("--page", is_flag=True, help="Write docs/rl.md and docs/rl.svg.")
 def main(only: tuple[str, ...], seeds: int, part: float, threads: int, file: Path | None, page: bool) -> None:
     """Measure, print a table, write the page."""
-    results: Results = json.loads(file.read_text()) if file is not None and file.exists() else {}
+    results: Results = records.load(file)
     for task, runs in results.items():
         if any((run["part"], run["threads"]) != (part, threads) for several in runs.values() for run in several):
             raise click.UsageError(f"{file} has {task} of another --part or with other --threads: choose another file.")
     for task in only or [task for task in TASKS if task not in results]:
         results[task] = measure(task, seeds, part, threads)
-        if file is not None:
-            write_atomically(file, (json.dumps(results, indent=1) + "\n").encode())
+        records.save(file, results)
         console.print(
             f"{task}: " + ", ".join(f"{name} {value:.2f} s" for name, value in medians(results[task]).items())
         )
@@ -134,15 +131,7 @@ def cells(runs: Runs) -> list[str]:
 
 def write_page(results: Results) -> None:
     """The table of docs/rl.md."""
-    head, _, tail = PAGE.read_text(encoding="utf-8").split(MARK)
-    lines = [
-        "",
-        f"| {' | '.join(COLUMNS)} |",
-        f"| --- {'| ---: ' * (len(COLUMNS) - 1)}|",
-        *(f"| {' | '.join([task, *cells(runs)])} |" for task, runs in results.items()),
-        "",
-    ]
-    write_atomically(PAGE, (f"{head}{MARK}\n" + "\n".join(lines) + f"\n{MARK}{tail}").encode())
+    records.write_measured(PAGE, records.table(COLUMNS, [[task, *cells(runs)] for task, runs in results.items()]))
 
 
 def race(task: str, library: str, seed: int, part: float, threads: int) -> dict[str, Any]:

@@ -1,30 +1,35 @@
-"""What a whole training step costs, compiled and eager, beside PyTorch, JAX, TensorFlow and micrograd.
+"""What a whole step costs, compiled and eager, beside PyTorch, JAX, TensorFlow, micrograd and ONNX Runtime.
 
-    python benchmarks/steps.py [--only W3] [--rounds N] [--frameworks compiled,torch] [--json FILE] [--peers-python PATH]
+    python benchmarks/steps.py [--only W3] [--rounds N] [--frameworks compiled,torch] [--json FILE] [--page] [--peers-python PATH]
 
-Every library runs in a process of its own with 2 threads, from the same weights and on the same data; they take turns,
-and the figures are medians over the rounds. After the first ten steps (three of W2) their losses must agree. Memory is the
-largest that the process ever had; ours is that of the process that compiled. The arithmetic floor is the time that the
-workload's matrix products and convolutions would take at the rate of a 1024×1024×1024 product in NumPy, measured in the same
-rounds. What the workloads are is in benchmarks/workloads/definitions.py, and each library's code beside it.
+Every library runs in a process of its own with 2 threads, from the same weights and on the same data; they take turns, and the
+figures are medians over the rounds. After the first ten steps (three of W2 and of `wide`) their losses must agree; so must what
+an inference or a product with the Hessian gives. Memory is the largest that the process ever had; ours is that of the process
+that compiled. The arithmetic floor is the time that the workload's matrix products and convolutions would take at the rate of a
+1024×1024×1024 product in NumPy, measured in the same rounds. What the workloads are is in benchmarks/workloads/definitions, and
+each library's code beside it. --json keeps the figures workload by workload, so that an interrupted run goes on; --page writes
+docs/performance.md.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
+import performance
+import records
+from machine import describe
+from performance import duration
 from rich.console import Console
 from rich.table import Table
 from workloads.definitions import WORKLOADS, Workload
 from workloads.race import OURS, THREADS, Figures, Race, WorkerError, call_cost, installed, run
 
-LIBRARIES = ("compiled", "eager", "torch", "jax", "tensorflow", "micrograd")
-MAX_MEMORY_RATIO, MAX_WARM_SECONDS, MAX_CALL_SECONDS, MAX_REPEAT_SECONDS = 0.6, 0.3, 5e-6, 1e-6
+LIBRARIES = ("compiled", "eager", "torch", "jax", "tensorflow", "micrograd", "onnxruntime")
+MAX_MEMORY_RATIO, MAX_WARM_SECONDS, MAX_CALL_SECONDS, MAX_REPEAT_SECONDS = 0.5, 0.3, 5e-6, 1e-6
 console, notes = Console(), Console(stderr=True)
 
 
@@ -32,14 +37,22 @@ console, notes = Console(), Console(stderr=True)
 @click.option("--only", multiple=True, type=click.Choice(list(WORKLOADS)), help="A workload; may be repeated.")
 @click.option("--rounds", default=15, type=click.IntRange(1), show_default=True, help="Turns that each library takes.")
 @click.option("--frameworks", default=",".join(LIBRARIES), show_default=True, help="Libraries, with commas between.")
-@click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write all figures here, too.")
+@click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False),
+              help="Keep all figures here, workload by workload; what it has is measured again with --only alone.")  # fmt: skip
+@click.option("--page", is_flag=True, help="Write docs/performance.md and docs/performance.svg.")
 @click.option("--peers-python", default=sys.executable, help="The Python that has the peers, if not this one.")
-def main(only: tuple[str, ...], rounds: int, frameworks: str, file: Path | None, peers_python: str) -> None:
-    """Measure, and print a table for each workload."""
+def main(
+    only: tuple[str, ...], rounds: int, frameworks: str, file: Path | None, page: bool, peers_python: str
+) -> None:  # fmt: skip
+    """Measure, print a table for each workload, and write the page."""
     chosen = tuple(name.strip() for name in frameworks.split(","))
     unknown = [name for name in chosen if name not in LIBRARIES]
     if unknown:
         raise click.BadParameter(f"no {unknown[0]!r} here; there are {', '.join(LIBRARIES)}", param_hint="--frameworks")
+    machine = describe()
+    results: dict[str, Any] = records.load(file)
+    if results.setdefault("machine", machine) != machine:
+        raise click.UsageError(f"{file} has figures of another machine or of other versions: choose another file.")
     pythons = {name: sys.executable if name in OURS else peers_python for name in chosen}
     for name in chosen:
         for reason in installed(pythons[name], (name,)).values():
@@ -47,18 +60,19 @@ def main(only: tuple[str, ...], rounds: int, frameworks: str, file: Path | None,
             del pythons[name]
     console.print(f"{THREADS} threads each, medians of {rounds} rounds; ratio = ours compiled / theirs")
     failed = False
-    results: dict[str, Any] = {}
     for key in only or WORKLOADS:
-        workload = WORKLOADS[key]
-        racers = {name: python for name, python in pythons.items() if name in (*OURS, *workload.peers)}
-        with notes.status(key) as status:
-            race = run(key, racers, rounds, status.update)
-        failed |= not show(key, workload, race)
-        results[key] = asdict(race)
-    if "compiled" in pythons:
+        if only or key not in results:
+            racers = {name: python for name, python in pythons.items() if name in (*OURS, *WORKLOADS[key].peers)}
+            with notes.status(key) as status:
+                results[key] = asdict(run(key, racers, rounds, status.update))
+            records.save(file, results)
+        failed |= not show(key, WORKLOADS[key], Race.kept(results[key]))
+    if "compiled" in pythons and (only or "call" not in results):
         failed |= not show_call(pythons["compiled"], rounds, results)
-    if file is not None:
-        file.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        records.save(file, results)
+    if page:
+        races = {key: Race.kept(results[key]) for key in WORKLOADS if key in results}
+        performance.write(races, machine, results.get("call"))
     sys.exit(failed)
 
 
@@ -138,14 +152,6 @@ def verdict(text: str, figure: float, must: float | None, aim: float | None = No
         word = "[green]reached    [/]" if figure <= must else "[red]NOT REACHED[/]"
     limit = "" if must is None else f" (at most {must:g}" + (")" if aim is None else f", aim {aim:g})")
     console.print(f"  {word}  {text}{limit}", highlight=False, soft_wrap=True)
-
-
-def duration(seconds: float) -> str:
-    """With the unit that suits it."""
-    for unit, size in (("s", 1.0), ("ms", 1e-3)):
-        if seconds >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds * 1e6:.3g} µs"
 
 
 if __name__ == "__main__":

@@ -101,6 +101,12 @@ class Race:
     failures: dict[str, str] = field(default_factory=dict)
     flops_per_second: float | None = None
 
+    @classmethod
+    def kept(cls, record: dict[str, Any]) -> Race:
+        """From what `dataclasses.asdict` made of it."""
+        figures = {library: Figures(**given) for library, given in record["figures"].items()}
+        return cls(figures, record["failures"], record["flops_per_second"])
+
 
 def installed(python: str, libraries: tuple[str, ...]) -> dict[str, str]:
     """Which libraries this Python lacks, each with the reason."""
