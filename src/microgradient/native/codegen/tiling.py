@@ -26,6 +26,10 @@ LARGEST_COPY, LARGEST_BLOCK, LARGEST_STACK = 1 << 17, 1 << 18, 7 << 16
 """Bytes on the stack, for a panel of b, for the partial sums of a block, and in all. A thread may have 512 KiB."""
 
 
+SQUARE = 1 << 12
+"""Results that a block has at least, if the depth is long: the fewer, the more often what they share is read and copied."""
+
+
 class Nest(NamedTuple):
     """The loops of a contraction after merging; the columns are one loop. Each operand's strides stand per group of loops.
 
@@ -116,6 +120,7 @@ def cut(nest: Nest) -> Cut:
     work = 2.0 * batch * rows * columns * max(depth, 1)
     target = int(max(1, min(64, math.sqrt(work / 1e5))))
     if depth >= LONG:
+        target = min(target, max(4, batch * rows * columns // SQUARE))
         target = max(target, batch * rows * columns * 8 // LARGEST_BLOCK // 2)
     target = 1 << (target.bit_length() - 1)  # a power of two: whole shares for 2, 4, 8 … threads
     if batch >= target:
