@@ -52,7 +52,7 @@ WORKLOADS = {
     "resnet": Workload(
         "residual CNN 16-32-64 with batch norm, 3×32×32, batch 32, SGD with momentum",
         PEERS, 0.7, 0.5, images.resnet_weights, images.colours_batch, images.resnet_flops(),
-        optimizer=Optimizer("SGD", 1e-2, {"momentum": 0.9}),
+        optimizer=Optimizer("SGD", 1e-2, {"momentum": 0.9}), compared=5,
     ),
     "depthwise": Workload(
         "depthwise CNN, 4 blocks, width 32, 3×32×32, batch 32, Adam",
