@@ -2,13 +2,13 @@
 
     python benchmarks/steps.py [--only W3] [--rounds N] [--frameworks compiled,torch] [--json FILE] [--page] [--peers-python PATH]
 
-Every library runs in a process of its own with 2 threads, from the same weights and on the same data; they take turns, and the
-figures are medians over the rounds. After the first ten steps (fewer where rounding grows fast) their losses must agree; so must what
-an inference or a product with the Hessian gives. Memory is the largest that the process ever had; ours is that of the process
-that compiled. The arithmetic floor is the time that the workload's matrix products and convolutions would take at the rate of a
-1024×1024×1024 product in NumPy, measured in the same rounds. What the workloads are is in benchmarks/workloads/definitions, and
-each library's code beside it. --json keeps the figures workload by workload, so that an interrupted run goes on; --page writes
-docs/performance.md.
+Every library runs in a process of its own with 2 threads, from the same weights and on the same data; they take turns, and
+the figures are medians over the rounds. After the first ten steps (fewer where rounding grows fast) their losses must agree,
+and so must what an inference or a product with the Hessian gives. Memory is the largest that the process ever had; ours is
+that of the process that compiled. The arithmetic floor is the time that the workload's matrix products and convolutions would
+take at the rate of a 1024×1024×1024 product in NumPy, measured in the same rounds. What the workloads are is in
+benchmarks/workloads/definitions, and each library's code beside it. --json keeps the figures workload by workload, so that an
+interrupted run goes on; --page writes docs/performance.md.
 """
 
 from __future__ import annotations
