@@ -17,6 +17,7 @@ import numpy as np
 
 from ...program.program import Instruction, Program
 from ...program.simplify import needed
+from .factor_sums import factor_sums
 from .indexing import INDEXING
 from .merge_sums import merge_assemblies
 from .ops import NATIVE_DTYPES
@@ -35,6 +36,7 @@ def lower(program: Program) -> Program:
         new[id(instruction)] = _lowered(lowering, instruction, args)
     outputs = [new[id(o)] for o in program.outputs]
     merge_assemblies(made := needed(lowering.made, outputs), outputs)
+    made = factor_sums(needed(made, outputs), outputs)
     return Program(program.inputs, needed(made, outputs), outputs, program.aliases)
 
 
