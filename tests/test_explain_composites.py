@@ -11,6 +11,7 @@ from microgradient.explain.changed import changed
 from microgradient.explain.closed_forms import FORMS
 from microgradient.explain.layers import Group, grouped
 from microgradient.explain.sweep import sweep_of
+from microgradient.explain.through import called
 from microgradient.explain.why import why_node
 from microgradient.nn import functional
 
@@ -225,3 +226,31 @@ def test_a_changed_number_is_in_the_closed_form():
     p = np.exp(3) / (np.exp(3) + np.exp(2))
     assert float(found.through[0].formula.value) == pytest.approx(p - 1)
     assert found.gradient == pytest.approx(p - 1)
+
+
+@pytest.mark.parametrize("softmax", [lambda x: functional.softmax(x, dim=1), lambda x: nn.LogSoftmax(dim=1)(x)])
+def test_pytorchs_spelling_has_the_closed_form_too(softmax):
+    x = drawn(0, 2, 3)
+    with mg.trace():
+        loss = mg.sum(softmax(x) ** 2)
+        loss.backward()
+    (through,) = mg.why(x, (0, 1)).through
+    assert float(through.formula.value) == pytest.approx(x.grad[0, 1].item(), rel=1e-9)
+
+
+def test_a_loss_of_nothing_has_no_closed_form_and_warns_of_nothing():
+    x = drawn(0, 2, 3)
+    with mg.trace():
+        loss = functional.cross_entropy(x, mg.tensor([-100, -100]))  # a mean of no labels: NaN
+        loss.backward()
+    assert mg.why(x, (0, 1)).through[0].formula is None
+
+
+def test_arguments_without_a_name_are_not_taken_for_tuples():
+    x = drawn(0, 2, 3)
+    with mg.trace():
+        loss = functional.cross_entropy(functional.layer_norm(x, [3]), mg.tensor([0, 1]))
+        loss.backward()
+    assert mg.why(x, (0, 0)).through[0].call == "layer_norm(x, [3])"
+    sweep = sweep_of(loss, {})
+    assert called(sweep, sweep.steps[loss.node].composites[0]).endswith(", tensor(2,))")

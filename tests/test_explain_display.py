@@ -383,3 +383,18 @@ def test_a_notebook_runs_and_converts_without_a_kernel(monkeypatch):
         assert words(output.data["text/html"]) <= words(converted)
         Page(output.data["text/html"])
     assert converted.count('src="data:image/png;base64,') == 2  # values and gradient
+
+
+def test_no_name_is_taken_for_html():
+    bad = "<img src=x onerror=alert(1)>"
+    net = nn.Sequential()
+    net.add_module("<b>", nn.Linear(2, 2))
+    found = mg.doctor(net, lambda m, b: mg.mean(m(b) ** 2), mg.ones((4, 2)))
+    a, b = mg.Value(2.0, label=bad), mg.Value(3.0, label="<u>c</u>")
+    y = a * b + a
+    y.backward()
+    for shown in (found, mg.gradient_flow(a), mg.gradient_flow(), mg.why(a), mg.paths(a)):
+        html = shown._repr_mimebundle_()["text/html"]
+        assert bad not in html
+        assert "<u>c" not in html
+        assert "<b> Linear" not in html

@@ -150,3 +150,25 @@ def test_paths_and_one_muted():
     gone = [path["contribution"] for path in found["paths"] if edge["use"] in [e["use"] for e in path["edges"]]]
     assert without["total"] == pytest.approx(found["total"] - math.fsum(gone))
     assert [each["use"] for each in without["muted"]] == [edge["use"]]
+
+
+def test_contributions_to_an_array_add_up_along_its_gradient():
+    """Norms do not add up; the parts along the gradient do, on cards and among whole paths."""
+    session = of_a_model()
+    for k, node in enumerate(session.graph["nodes"]):
+        card = session.why({"node": k})
+        if not node["shape"] or card["along"] is None:
+            continue
+        folded = {each["through"] for each in card["edges"]} - {None}
+        rows = [each["along"] for each in card["edges"] if each["through"] is None]
+        rows += [each["along"] for each in card["through"]] + [card["more"]["along"] or 0.0]
+        assert sum(rows) == pytest.approx(card["along"], rel=1e-6)
+        assert card["along"] == pytest.approx(card["gradient"]["norm"], rel=1e-6)
+        for each, number in zip(card["through"], range(99), strict=False):
+            inside = [edge["along"] for edge in card["edges"] if edge["through"] == number]
+            assert sum(inside) + (each["more"]["along"] or 0.0) == pytest.approx(each["along"], rel=1e-6, abs=1e-12)
+        assert folded == set(range(len(card["through"])))
+        found = session.paths({"node": k})
+        if found["paths"]:
+            total = sum(path["along"] for path in found["paths"]) + (found["rest_along"] or 0.0)
+            assert total == pytest.approx(card["gradient"]["norm"], rel=1e-5)

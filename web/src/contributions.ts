@@ -1,5 +1,5 @@
 // The contributions to a gradient as a table. Those through one function, such as a cross-entropy, are one row that opens.
-import type { Card, Door, Edge, Through, Told } from "./data";
+import type { Card, Door, Edge, Number, Rest, Through, Told } from "./data";
 import { element } from "./dom";
 import { t } from "./language";
 import { brief, isArray, signed, whole } from "./numbers";
@@ -17,8 +17,9 @@ export function contributions(card: Card, unfolded: Set<string>, open: (door: Do
   card.edges.forEach((edge, k) => (edge.through === null ? rows.push(row(card, edge, k, most, open)) : group(edge.through)));
   card.through.forEach((_, k) => group(k));
   if (card.more.count) rows.push(rest(card.more));
-  const total = element("tr", { class: "sum" }, element("td"), element("th", { scope: "row", colspan: "2" }, t("sum = gradient")), number(card.sum, false));
-  const caption = card.paths === 1 ? t("1 path") : t("{0} paths, added", card.paths.toLocaleString("en"));
+  const total = element("tr", { class: "sum" }, element("td"), element("th", { scope: "row", colspan: "2" }, t("sum = gradient")), number(card.sum, card.along, false));
+  const paths = card.paths === 1 ? t("1 path") : t("{0} paths, added", card.paths.toLocaleString("en"));
+  const caption = card.along === null ? paths : `${paths} · ${t("parts along the gradient: they add up to its norm")}`;
   return element("table", { class: "paths" }, element("caption", {}, caption), element("tbody", {}, ...rows, total));
 }
 
@@ -38,7 +39,7 @@ function folded(card: Card, k: number, most: number, unfolded: Set<string>, open
   show(unfolded.has(each.call));
   const terms = card.edges.flatMap((edge, at) => (edge.through === k ? [at] : [])).join(" ");
   const name = element("th", { scope: "row", colspan: "2" }, fold);
-  const head = element("tr", { "data-term": terms }, bar(each, most), name, number(each.contribution, true));
+  const head = element("tr", { "data-term": terms }, bar(each, most), name, number(each.contribution, each.along, true));
   return [head, reason(card, each, open), ...inside];
 }
 
@@ -55,24 +56,26 @@ function row(card: Card, edge: Edge, k: number, most: number, open: (door: Door)
   const local = edge.local === null ? ` ${t("through {0}", edge.op)}` : ` ${isArray(edge.local) ? "⊙" : "×"} ${brief(edge.local)}`;
   const told = element("td", {}, upstream, element("span", { title: edge.local === null ? edge.formula : whole(edge.local) }, local));
   const name = element("th", { scope: "row", title: `${edge.formula} ${edge.where}` }, t("via {0}", edge.via));
-  return element("tr", { "data-term": `${k}` }, bar(edge, most), name, told, number(edge.contribution, true));
+  return element("tr", { "data-term": `${k}` }, bar(edge, most), name, told, number(edge.contribution, edge.along, true));
 }
 
 function door(card: Card, via: string, upstream: Told, click: () => void): HTMLElement {
   return element("button", { type: "button", class: "door", title: whole(upstream), "aria-label": t("open {0}, {1}", `∂${card.of}/∂${via}`, brief(upstream)), click }, brief(upstream));
 }
 
-function bar({ contribution, size }: { contribution: Told; size: number }, most: number): HTMLElement {
-  const sign = isArray(contribution) ? "array" : signed(contribution) < 0 ? "down" : "up";
+function bar({ contribution, along, size }: { contribution: Told; along: Number | null; size: number }, most: number): HTMLElement {
+  const part = along ?? contribution;
+  const sign = isArray(part) ? "array" : signed(part) < 0 ? "down" : "up";
   return element("td", { class: "bar" }, element("meter", { class: sign, min: "0", max: "1", value: `${size / most}`, "aria-hidden": "true" }));
 }
 
-function rest({ count, sum }: { count: number; sum: Told }): HTMLElement {
-  return element("tr", { class: "rest" }, element("td"), element("th", { scope: "row", colspan: "2" }, t("{0} more, exactly", count.toLocaleString("en"))), number(sum, true));
+function rest({ count, sum, along }: Rest): HTMLElement {
+  return element("tr", { class: "rest" }, element("td"), element("th", { scope: "row", colspan: "2" }, t("{0} more, exactly", count.toLocaleString("en"))), number(sum, along, true));
 }
 
-function number(x: Told, sign: boolean): HTMLElement {
-  const size = signed(x);
-  const glyph = !sign || isArray(x) ? "" : size < 0 ? "▼ " : size > 0 ? "▲ " : "";
-  return element("td", { class: "number", title: whole(x) }, `${glyph}${brief(x, sign)}`);
+// Of an array the part along the gradient; the array itself on demand.
+function number(x: Told, along: Number | null, sign: boolean): HTMLElement {
+  const part = along ?? x, size = signed(part);
+  const glyph = !sign || isArray(part) ? "" : size < 0 ? "▼ " : size > 0 ? "▲ " : "";
+  return element("td", { class: "number", title: along === null ? whole(x) : `${whole(along)}, ${whole(x)}` }, `${glyph}${brief(part, sign)}`);
 }

@@ -35,12 +35,13 @@ export interface Numbers {
 }
 export interface Edge {
   via: string; node: number; index: number[] | null; op: string; upstream: Told; local: Told; contribution: Told; size: number;
-  formula: string; rule: string; where: string; layer: string; argument: number; through: number | null;
+  formula: string; rule: string; where: string; layer: string; argument: number; through: number | null; along: Number | null; // of a contribution to an array: its part along the gradient
 }
+export interface Rest { count: number; sum: Told; along: Number | null }
 // What came through one call of a function that is made of several operations, and why, in closed form.
 export interface Through {
-  call: string; node: number; result: string; upstream: Told; paths: number; contribution: Told; size: number;
-  more: { count: number; sum: Told }; text: string; mathml: string; told: string;
+  call: string; node: number; result: string; upstream: Told; paths: number; contribution: Told; along: Number | null; size: number;
+  more: Rest; text: string; mathml: string; told: string;
 }
 // What an optimiser makes of a gradient: coefficient × value = contribution, added up.
 export interface UpdateTold {
@@ -50,7 +51,7 @@ export interface UpdateTold {
 }
 export interface Card {
   node: number; index: number[] | null; shape: number[]; name: string; of: string; value: Told; gradient: Told; where: string;
-  formula: string; example: number | null; examples: boolean; paths: number; edges: Edge[]; through: Through[]; more: { count: number; sum: Told }; sum: Told; check: string; agrees: boolean;
+  formula: string; example: number | null; examples: boolean; paths: number; edges: Edge[]; through: Through[]; more: Rest; sum: Told; along: Number | null; check: string; agrees: boolean;
   code: { where: string; text: string; nodes: number[] }[]; notes: [string, string][]; mathml: string; latex: string; text: string; update: UpdateTold | null;
 }
 export interface ExamplesTold {
@@ -70,9 +71,9 @@ export interface Diagnosis {
   layers: Record<string, string | number | null>[];
 }
 export interface PathsTold {
-  name: string; of: string; count: string; left: string; exact: boolean; total: Told; gradient: Told; rest: Told;
+  name: string; of: string; count: string; left: string; exact: boolean; total: Told; gradient: Told; rest: Told; rest_along: Number | null;
   muted: { use: number; text: string }[];
-  paths: { labels: string[]; contribution: Told; edges: { use: number; from: string; to: string; local: Told }[] }[];
+  paths: { labels: string[]; contribution: Told; along: Number | null; edges: { use: number; from: string; to: string; local: Told }[] }[];
 }
 // How a gradient flows between layers, as it is drawn: contributions that raise it and those that lower it, and their sum.
 export interface PartTold { up: Number; down: Number; net: Number }

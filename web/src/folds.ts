@@ -22,8 +22,22 @@ export class Folds {
     return this.graph.groups[group].call !== null && !this.opened.has(group) && !this.within.has(group);
   }
 
+  // What is before a node that stands for a function shown as one box: the first thing that the function was given.
+  before(node: number): number | undefined {
+    const group = this.over(node);
+    if (group === undefined) return undefined;
+    return this.graph.uses.filter(({ to, from }) => this.around(to).includes(group) && !this.around(from).includes(group)).at(-1)?.from;
+  }
+
+  // A node, or what stands for the function that it is hidden in.
+  after(node: number | undefined): number | undefined {
+    if (node === undefined) return undefined;
+    const group = this.over(node);
+    return group === undefined ? node : this.graph.groups[group].result!;
+  }
+
   // Of the functions that a node is in: the outermost that is one box, and the innermost that is open.
-  toOpen(node: number): number | undefined {
+  over(node: number): number | undefined {
     return this.around(node).filter((group) => this.folded(group)).at(-1);
   }
 

@@ -9,6 +9,7 @@ import type { Steps } from "./steps";
 
 const OPENED = 220; // pixels: a group that is wider shows what is inside
 const READABLE = 72; // pixels: from this width on nodes have text
+const FLAT = 60; // pixels: of a graph that is less high as a whole a part is shown
 const SMALL = 60; // nodes: these are drawn to be read at once
 const CURVED = 4000; // edges at most that are drawn as curves, one by one
 const FAR = 150; // of the layout: an edge that is longer passes other layers
@@ -51,7 +52,10 @@ export class GraphView {
     }
     this.most = graph.uses.reduce((most, use) => Math.max(most, use.size), 1e-300);
     this.finest = 132 / graph.nodes.reduce((least, node) => Math.min(least, node.w), 132);
-    new ResizeObserver(() => this.fit()).observe(canvas.parentElement!);
+    new ResizeObserver(() => {
+      this.fit();
+      if (graph.groups[0].h * this.scale < FLAT) this.select(this.selected);
+    }).observe(canvas.parentElement!);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.readColours());
     this.readColours();
     this.listen();
@@ -77,8 +81,10 @@ export class GraphView {
     this.folds.select(node);
     const { clientWidth: wide, clientHeight: high } = this.canvas;
     if (!wide) return; // another view is shown
-    const at = this.graph.nodes[node];
-    if (at.w * this.scale < READABLE && this.graph.nodes.length > SMALL) this.scale = 110 / at.w;
+    const group = this.folds.over(node);
+    const at = group === undefined ? this.graph.nodes[node] : this.graph.groups[group];
+    const width = at.w * this.scale;
+    if ((width < READABLE && (this.graph.nodes.length > SMALL || at.w < 132)) || width > 5 * READABLE) this.scale = 110 / at.w;
     const box = this.screen(at);
     if (box.x < 4 || box.x + box.w > wide - 4) this.x = wide / 2 - (at.x + at.w / 2) * this.scale;
     if (box.y < 4 || box.y + box.h > high - 4) this.y = high / 2 - (at.y + at.h / 2) * this.scale;
@@ -171,10 +177,11 @@ export class GraphView {
     const shown = this.shown();
     const closed = new Set(shown.filter((s) => s.kind === "group").map((s) => s.id));
     const chosen = new Set([this.selected, ...this.lit].filter((k) => shown[k].kind === "group").map((k) => shown[k].id));
-    this.graph.groups.forEach((group, k) => k > 0 && (closed.has(k) || !this.hidden(group, closed)) && this.paintGroup(group, this.screen(group), closed.has(k), chosen.has(k)));
+    this.graph.groups.forEach((group, k) => k > 0 && !closed.has(k) && !this.hidden(group, closed) && this.paintGroup(group, this.screen(group), false, false));
     if (this.graph.uses.length < CURVED) this.paintEdges(shown);
     else this.paintManyEdges(shown);
     if (this.graph.cuts.length) this.paintCuts(shown);
+    for (const k of closed) this.paintGroup(this.graph.groups[k], this.screen(this.graph.groups[k]), true, chosen.has(k));
     this.graph.nodes.forEach((node, k) => shown[k].kind === "node" && this.visible(this.screen(node)) && this.paintNode(node, this.screen(node), k));
     if (this.graph.uses.length >= CURVED) this.keepPicture();
   }
@@ -454,10 +461,6 @@ export class GraphView {
     const { clientWidth: wide, clientHeight: high } = this.canvas;
     if (group.call !== null) this.folds.open(id);
     announce(group.call !== null ? t("inside {0}", group.call) : t("inside {0}, {1}", group.path, group.kind));
-    if (group.w * this.scale >= OPENED) {
-      this.draw();
-      return;
-    }
     this.scale = Math.max((OPENED + 1) / group.w, 0.9 * Math.min(wide / group.w, high / group.h));
     this.x = wide / 2 - (group.x + group.w / 2) * this.scale;
     this.y = high / 2 - (group.y + group.h / 2) * this.scale;
@@ -472,7 +475,8 @@ export class GraphView {
       return column[column.findIndex(({ k }) => k === this.selected) + step]?.k;
     };
     const moves: Record<string, () => number | undefined> = {
-      ArrowLeft: () => this.parents[this.selected][0], ArrowRight: () => this.users[this.selected].at(-1),
+      ArrowLeft: () => this.folds.before(this.selected) ?? this.parents[this.selected][0],
+      ArrowRight: () => this.folds.after(this.users[this.selected].at(-1)),
       ArrowUp: () => beside(-1), ArrowDown: () => beside(1),
     };
     if (event.key in moves) {
@@ -483,7 +487,7 @@ export class GraphView {
       }
     } else if (event.key === "Enter") this.open(this.selected);
     else if (event.key === "o" || event.key === "f") {
-      const inner = event.key === "o" ? this.folds.toOpen(this.selected) : this.folds.toClose(this.selected);
+      const inner = event.key === "o" ? this.folds.over(this.selected) : this.folds.toClose(this.selected);
       if (inner !== undefined) event.key === "o" ? this.enter(inner) : this.fold(inner);
     } else if (event.key === "b") this.steps.toggleStop(this.selected);
     else if (event.key === "+" || event.key === "=") this.zoom(1.25);

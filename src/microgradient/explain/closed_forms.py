@@ -236,17 +236,18 @@ def _wide(x: Any) -> Any:
 FORMS: dict[str, tuple[Form, ...]] = {
     "cross_entropy": (
         Form("input", lambda g, p, y, n: _times(g, p - y) / n, _of_cross_entropy,
-             "p is the softmax of the scores, y the target (1 for the label, 0 for the others), n how many labels are averaged"),
+             "p is the softmax of the scores, y the target (1 for the label, 0 for the others), "
+             "n how many labels are averaged, 1 for a sum"),
     ),
     "binary_cross_entropy_with_logits": (
         Form("input", lambda g, s, y, n: _times(g, s - y) / n, _of_binary_cross_entropy,
-             "σ is the sigmoid of the score, y the target, n how many entries are averaged"),
+             "σ is the sigmoid of the score, y the target, n how many entries are averaged, 1 for a sum"),
     ),
     "mse_loss": (
         Form("input", lambda g, x, y, n: 2 * _times(g, x - y) / n, _of_squares,
-             "y is the target, n how many entries are averaged"),
+             "y is the target, n how many entries are averaged, 1 for a sum"),
         Form("target", lambda g, x, y, n: 2 * _times(g, y - x) / n, _of_squares,
-             "x is the input, n how many entries are averaged"),
+             "x is the input, n how many entries are averaged, 1 for a sum"),
     ),
     "softmax": (
         Form("x", lambda y, g, s: y * (g - s), _of_softmax, "y is the softmax, g what arrives at it, s the sum of g · y"),

@@ -48,7 +48,8 @@ class Composite:
             tensor = hasattr(value, "raw") or isinstance(value, np.ndarray)
             if not tensor and (value is parameter.default or value == parameter.default):
                 continue
-            text = name_of(value) if tensor else repr(value) if isinstance(value, str | int | float | tuple) else "…"
+            plain = isinstance(value, str | int | float | tuple | list | None)
+            text = name_of(value) if tensor else repr(value) if plain else "…"
             told.append(text if parameter.default is parameter.empty else f"{parameter.name}={text}")
         return f"{self.name}({', '.join(told)})"
 

@@ -24,15 +24,21 @@ _NAME = 160  # characters of a name or formula
 Bundle = dict[str, str]
 
 
+class Html(str):
+    """Finished HTML; what is no Html is text, whatever it begins with."""
+
+    __slots__ = ()
+
+
 def bundle(text: str, lines: Sequence[str], latex: str = "") -> Bundle:
     style = f"{_FONT};color:inherit;max-width:100%;overflow-x:auto"
     found = {"text/plain": text, "text/html": element("div", "".join(lines), style)}
     return found | ({"text/latex": f"$\\displaystyle {latex}$"} if latex else {})
 
 
-def element(tag: str, content: str, style: str = "", **attributes: str) -> str:
+def element(tag: str, content: str, style: str = "", **attributes: str) -> Html:
     told = "".join(f' {key}="{text(value)}"' for key, value in attributes.items())
-    return f"<{tag}{told}{f' style={_quoted(style)}' if style else ''}>{content}</{tag}>"
+    return Html(f"<{tag}{told}{f' style={_quoted(style)}' if style else ''}>{content}</{tag}>")
 
 
 def _quoted(style: str) -> str:
@@ -51,10 +57,10 @@ def line(content: str, style: str = "") -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table; a cell that begins with < is HTML already."""
+    """A table of cells that are text or Html."""
 
     def cell(content: str) -> str:
-        return content if content.startswith("<") else text(content)
+        return content if isinstance(content, Html) else text(content)
 
     top = "".join(element("th", text(name), f"{CELL};{DIM};font-weight:normal", scope="col") for name in head)
     body = "".join(
@@ -86,7 +92,7 @@ def colored(x: Any) -> str:
         return element("b", number(x), hatched())
     mark, ground = ("▲", ORANGE) if x > 0 else ("▼", VIOLET) if x < 0 else ("", None)
     sign = f" <span style='color:rgb{ground}' aria-hidden='true'>{mark}</span>" if ground else ""
-    return element("b", number(x), title=repr(x)) + sign
+    return Html(element("b", number(x), title=repr(x)) + sign)
 
 
 def bar(c: Any, most: float) -> str:
@@ -98,7 +104,7 @@ def bar(c: Any, most: float) -> str:
     ground = "rgba(128,128,128,.7)" if array else rgba(c, 1.0)
     left = 60 - wide if not array and c < 0 else 60
     bar = f"display:inline-block;height:9px;width:{wide}px;margin-left:{left}px;background:{ground}"
-    return f"<span aria-hidden='true' style='display:inline-block;width:121px'><span style='{bar}'></span></span>"
+    return Html(f"<span aria-hidden='true' style='display:inline-block;width:121px'><span style='{bar}'></span></span>")
 
 
 def rgba(x: Any, alpha: float) -> str:

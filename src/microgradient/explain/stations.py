@@ -89,7 +89,7 @@ def _of_group(group: Group, names: Mapping[Node, str]) -> Station:
             stretch = _of_nodes([member for member in members if isinstance(member, Node)], names)
             inside += stretch.inside if alone and stretch.inside else [stretch]
     nodes = [node for each in inside for node in each.nodes]
-    return Station(group.path, group.kind, nodes, inside, layer=bool(group.path))
+    return Station(group.path, group.kind, nodes, inside, layer=bool(group.path) and group.composite is None)
 
 
 def _of_nodes(nodes: list[Node], names: Mapping[Node, str]) -> Station:

@@ -99,20 +99,31 @@ def _verified(
     sweep: Sweep, node: Node, composite: Composite, result: Node, place: Any, contribution: Any
 ) -> tuple[Quantity | None, str]:
     """The closed form, if it gives what the contributions add up to."""
-    argument = next((k for k, x in composite.arguments.items() if getattr(x, "node", None) is node), None)
     arrived = sweep.adjoints.get(result)
-    if argument is None or arrived is None or node.shape is None:
+    if arrived is None or node.shape is None:
         return None, ""
-    found = closed_form(composite, argument, arrived)
+    found = next((form for each in _same(sweep, composite, result) if (form := _form(each, node, arrived))), None)
     if found is None:
         return None, ""
     formula, told = found
     whole = np.broadcast_to(formula.value, node.shape)
     least = _TOLERANCE.get(np.dtype(node.dtype).itemsize, 1e-2) * float(np.max(np.abs(whole), initial=0.0))
     right = whole if place is None else whole[place]
-    if not np.allclose(right, contribution, rtol=0, atol=least):
+    if not np.isfinite(least) or not np.allclose(right, contribution, rtol=0, atol=least):
         return None, ""
     return (formula if place is None else at_entry(formula, place)), told
+
+
+def _same(sweep: Sweep, composite: Composite, result: Node) -> list[Composite]:
+    """The call and those in it that do all of its operations, as `nn.functional.softmax` leaves them to `mg.softmax`."""
+    around = sweep.step(result).composites
+    return [each for each in around[around.index(composite) :] if each.operations == composite.operations]
+
+
+def _form(composite: Composite, node: Node, arrived: Any) -> tuple[Quantity, str] | None:
+    """The closed form by the argument that is `node`."""
+    names = (name for name, x in composite.arguments.items() if getattr(x, "node", None) is node)
+    return next((form for name in names if (form := closed_form(composite, name, arrived))), None)
 
 
 def _name(sweep: Sweep, x: Any) -> str:
@@ -120,4 +131,4 @@ def _name(sweep: Sweep, x: Any) -> str:
     node = getattr(x, "node", None)
     if node in sweep.names:
         return sweep.names[node]
-    return str(sweep.recording.known.get(id(raw(x)), (str(np.shape(raw(x))), None))[0])
+    return str(sweep.recording.known.get(id(raw(x)), (f"tensor{np.shape(raw(x))}", None))[0])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import linecache
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -83,6 +83,7 @@ def _edges(found: Why, ids: Mapping[Node, int], sweep: Sweep) -> dict[str, Any]:
     numbers: dict[Any, int] = {each.composite: k for k, each in enumerate(folded)}
     through = []
     count, rest = found.more
+    part_of = along(found.gradient)
     for each in folded:
         listed = [edge.contribution for edge in found.edges if edge.composite is each.composite]
         left = each.paths - len(listed)
@@ -96,17 +97,22 @@ def _edges(found: Why, ids: Mapping[Node, int], sweep: Sweep) -> dict[str, Any]:
                 "upstream": told(sweep.adjoints.get(each.result)),
                 "paths": each.paths,
                 "contribution": told(each.contribution),
+                "along": part_of(each.contribution),
                 "size": size(each.contribution),
-                "more": {"count": left, "sum": told(part)},
+                "more": {"count": left, "sum": told(part), "along": part_of(part)},
                 "text": each.text(),
                 "mathml": each.mathml(),
                 "told": translate(each.told) if each.told else "",
             }
         )
     return {
-        "edges": [{**_edge(edge, ids), "through": numbers.get(edge.composite)} for edge in found.edges],
+        "edges": [
+            {**_edge(edge, ids), "through": numbers.get(edge.composite), "along": part_of(edge.contribution)}
+            for edge in found.edges
+        ],
         "through": through,
-        "more": {"count": count, "sum": told(rest if count else 0.0)},
+        "more": {"count": count, "sum": told(rest if count else 0.0), "along": part_of(rest if count else 0.0)},
+        "along": part_of(found.sum),
     }
 
 
@@ -227,6 +233,22 @@ def told(value: Any) -> Any:
         "norm": length if not count else told(norm(wide[np.isfinite(wide)])),
         "nonfinite": count,
     }
+
+
+def along(gradient: Any) -> Callable[[Any], Any]:
+    """A function that gives of a contribution to an array the part along its gradient: these add up to the gradient's norm.
+
+    None where the gradient is a number, or 0, or not finite: then contributions are told as they are.
+    """
+    length = norm(gradient) if np.ndim(gradient) else 0.0
+    if not (0 < length < np.inf):
+        return lambda contribution: None
+    unit = np.asarray(gradient, np.float64) / length
+
+    def part(contribution: Any) -> Any:
+        return told(float(np.sum(np.broadcast_to(np.asarray(contribution, np.float64), unit.shape) * unit)))
+
+    return part
 
 
 def size(contribution: Any) -> float:

@@ -87,8 +87,9 @@ class Exported:
             "edges": edges,
             "through": [],
             "code": [],
-            "more": {"count": 0, "sum": 0.0},
+            "more": {"count": 0, "sum": 0.0, "along": None},
             "sum": node["gradient"],
+            "along": None,
             "check": translate("not taken: the file has statistics of the numbers"),
             "agrees": True,
             "notes": [],
@@ -124,7 +125,8 @@ class Exported:
         op = self.order[use["to"]].op
         return {
             "via": via["name"], "node": use["to"], "index": None, "op": via["op"], "formula": via["formula"],
-            "rule": translate(sentence(op)) if op is not None else "", "where": "", "layer": "", "argument": 0, "through": None,
+            "rule": translate(sentence(op)) if op is not None else "", "where": "", "layer": "", "argument": 0,
+            "through": None, "along": None,
             **{name: use[name] for name in ("upstream", "local", "contribution", "size")},
         }  # fmt: skip
 

@@ -21,6 +21,7 @@ NODE = (132.0, 44.0)
 _BETWEEN_LAYERS, _BETWEEN_NODES = 56.0, 16.0
 _PADDING, _TITLE = 20.0, 24.0
 _LARGEST = (900.0, 500.0)  # of a group within another one: what is in it is drawn smaller, and seen by zooming in
+_FUNCTION = (200.0, 62.0)  # the same of a composite, which is as large as a node until it is opened
 _SWEEPS = 8
 
 
@@ -43,7 +44,8 @@ def layout(root: Group) -> dict[Any, Box]:
     for group in reversed(list(root.groups())):  # innermost first
         inside[group], (width, height) = _placed(group, parents, sizes)
         width, height = width + 2 * _PADDING, height + 2 * _PADDING + _TITLE
-        scales[group] = 1.0 if group is root else min(1.0, _LARGEST[0] / width, _LARGEST[1] / height)
+        most = _LARGEST if group.composite is None else _FUNCTION
+        scales[group] = 1.0 if group is root else min(1.0, most[0] / width, most[1] / height)
         sizes[group] = width * scales[group], height * scales[group]
     boxes: dict[Any, Box] = {root: Box(0.0, 0.0, *sizes[root])}
     for group in root.groups():

@@ -16,7 +16,7 @@ from ..explain.mistakes import MISTAKES, Mistake
 from ..explain.sweep import Sweep
 from ..language import translate
 from ..tape import Node
-from .card import card, examples, told
+from .card import along, card, examples, told
 from .document import document, numbers
 from .river import river
 
@@ -127,6 +127,7 @@ class Session:
         numbered = {id(use): k for k, use in enumerate(uses)}
         muted = [k for k in index_of(words.get("muted")) or () if 0 <= k < len(uses)]
         found = paths_to(self.sweep, node, place, _count(words, 8), {id(uses[k]): uses[k] for k in muted})
+        part_of = along(found.total)
         return {
             "name": found.name,
             "of": found.of,
@@ -136,11 +137,13 @@ class Session:
             "total": told(found.total),
             "gradient": told(found.gradient),
             "rest": told(found.rest),
+            "rest_along": part_of(found.rest),
             "muted": [{"use": k, "text": text} for k, text in zip(muted, found.muted, strict=True)],
             "paths": [
                 {
                     "labels": list(path.labels),
                     "contribution": told(path.contribution),
+                    "along": part_of(path.contribution),
                     "edges": [
                         {"use": numbered[id(use)], "from": edge.via, "to": name, "local": told(edge.local)}
                         for use, edge, name in zip(path.uses, path.edges, path.names[1:], strict=True)
