@@ -146,3 +146,16 @@ def test_a_damaged_graph_is_refused_in_a_sentence(written, damage):
     path.write_text(json.dumps(data))
     with pytest.raises(DataError, match="MG181"):
         Exported(path)
+
+
+def test_functions_are_boxes_as_they_were_called_and_may_be_missing_in_older_files(written, tmp_path):
+    path, graph = written
+    calls = [group["call"] for group in graph["groups"] if group["call"]]
+    assert [group["call"] for group in Exported(path).graph["groups"] if group["call"]] == calls
+    assert any("cross_entropy(" in call for call in calls)
+    data = json.loads(path.read_text())
+    del data["composites"]
+    for node in data["nodes"]:
+        del node["composites"]
+    (tmp_path / "old.json").write_text(json.dumps(data))
+    assert not any(group["call"] for group in Exported(tmp_path / "old.json").graph["groups"])

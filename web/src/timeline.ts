@@ -44,6 +44,7 @@ export function timeline(steps: Steps, source: Source): void {
       announce(mistake.textContent);
     } catch (error) {
       mistake.textContent = (error as Error).message;
+      how.value = ""; // the numbers are still those of before
     }
   }
 

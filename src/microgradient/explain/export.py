@@ -2,7 +2,7 @@
 
 {"version": 1, "root": id,
  "nodes": [{"id", "name", "op", "shape", "dtype", "file", "line", "layer", "composites", "params", "value", "gradient"}],
- "composites": [names of functions that were called, such as "softmax"],
+ "composites": [{"name", "call"}], functions that were called, such as "softmax" and "softmax(logits, axis=1)",
  "edges": [{"from", "to", "argument", "upstream", "local", "contribution", "flow"}],
  "flow": {"symbol", "total", "ends": [ids]},
  "forward": [ids in order of evaluation], "backward": [ids as the sweep met them]}
@@ -28,6 +28,7 @@ from .composites import Composite
 from .flow import Part
 from .gradient_flow import flow_to_leaves
 from .sweep import Sweep
+from .through import called
 
 VERSION = 1
 
@@ -51,7 +52,7 @@ def export(sweep: Sweep) -> dict[str, Any]:
         "version": VERSION,
         "root": ids[sweep.root],
         "nodes": [_node_data(ids[node], node, sweep, numbers) for node in sweep.order],
-        "composites": [each.name for each in numbers],
+        "composites": [{"name": each.name, "call": called(sweep, each)} for each in numbers],
         "edges": edges,
         "flow": {
             "symbol": symbol,

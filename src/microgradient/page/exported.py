@@ -25,7 +25,7 @@ from .river import Graph, drawn
 from .session import OF_GRAPH, opened_numbers
 
 _MOST_ARGUMENTS = 100_000
-_FIELDS = ("version", "root", "nodes", "composites", "edges", "forward", "backward")
+_FIELDS = ("version", "root", "nodes", "edges", "forward", "backward")
 
 
 class Exported:
@@ -133,15 +133,17 @@ class Exported:
     def _document(self) -> dict[str, Any]:
         """The same data as `document` makes of a sweep."""
         nodes = self.data["nodes"]
-        composites = [Call(str(name), "", Composite(str(name), {}, {})) for name in self.data["composites"]]
+        told_calls = self.data.get("composites", [])  # files of before have none
+        composites = [Call(str(each["name"]), "", Composite(str(each["name"]), {}, {})) for each in told_calls]
+        call_of = {at.composite: str(each["call"]) for at, each in zip(composites, told_calls, strict=True)}
         calls = {
-            node: [*_parts(told["layer"]), *(composites[k] for k in told["composites"])]
+            node: [*_parts(told["layer"]), *(composites[k] for k in told.get("composites", ()))]
             for node, told in zip(self.order, nodes, strict=True)
         }
         root = grouped_by(self.order, calls.__getitem__)
         self.group = root
         ids = {node: k for k, node in enumerate(self.order)}
-        places, groups = arranged(root, ids, lambda composite: composite.name)
+        places, groups = arranged(root, ids, call_of.__getitem__)
         return {
             "version": VERSION,
             "root": self.data["root"],
