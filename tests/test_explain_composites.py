@@ -1,5 +1,7 @@
 """Calls of functions made of primitives: which operations belong to one, and what comes back through it in closed form."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -254,3 +256,98 @@ def test_arguments_without_a_name_are_not_taken_for_tuples():
     assert mg.why(x, (0, 0)).through[0].call == "layer_norm(x, [3])"
     sweep = sweep_of(loss, {})
     assert called(sweep, sweep.steps[loss.node].composites[0]).endswith(", tensor(2,))")
+
+
+def why_of(make, *tensors):
+    with mg.trace():
+        loss = make(*tensors)
+        loss.backward()
+    return [mg.why(x, (0,) * x.ndim if x.size else None) for x in tensors]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: why_of(  # the query is broadcast
+            lambda q, k: mg.sum(functional.scaled_dot_product_attention(q, k, k) ** 2),
+            drawn(0, 3, 4),
+            drawn(1, 2, 5, 4),
+        ),
+        lambda: why_of(lambda x: mg.sum(mg.var(x, axis=[0])), drawn(0, 3, 4)),
+        lambda: why_of(lambda x: mg.sum(mg.mean(x, axis=0)), drawn(0, 3, 0)),
+        lambda: why_of(lambda x: mg.sum(functional.softmax(x, dim=0)), drawn(0, 0, 3)),
+        lambda: why_of(lambda x: mg.sum(mg.var(x, axis=0, correction=3) ** 2), drawn(0, 3, 4)),
+    ],
+)
+def test_an_explanation_never_fails_because_of_a_theorem(make):
+    assert all(found.text() for found in make())
+
+
+def test_a_tensor_that_is_several_arguments_or_a_view_of_one_has_no_closed_form():
+    """What comes through a call comes through all of them, and a theorem is about one."""
+    x = drawn(0, 4)
+    for make in (lambda x: functional.mse_loss(x, mg.flip(x)), lambda x: functional.mse_loss(x, x)):
+        (found,) = why_of(make, x)
+        assert all(through.formula is None for through in found.through)
+        x.grad = None
+
+
+def test_an_infinite_entry_proves_nothing():
+    x = mg.tensor([np.inf, 1.0, 3.0, 7.0], requires_grad=True)
+    with mg.trace():
+        loss = functional.mse_loss(x, mg.tensor([0.0, 3.0, 1.0, 0.0]))
+        loss.backward()
+    assert mg.why(x, (1,)).through[0].formula is None
+
+
+def test_every_symbol_of_a_formula_is_explained():
+    for name, cases in CASES.items():
+        for case in cases:
+            with mg.trace():
+                arguments, y = case(3)
+                loss = mg.sum(y * np.random.default_rng(7).normal(size=y.shape))
+                loss.backward()
+            for x in arguments.values():
+                (through,) = mg.why(x, (0,) * x.ndim).through
+                symbols = {"".join(q.symbol) for q in quantities(through.formula) if q.symbol is not None}
+                words = set(re.findall(r"\w+", through.told))
+                assert symbols <= words, (name, symbols - words)
+
+
+def quantities(q):
+    return [q, *(each for a in q.args for each in quantities(a))]
+
+
+def test_a_sum_is_divided_by_nothing():
+    x = mg.tensor([[1.0, 1.0]], requires_grad=True)
+    with mg.trace():
+        functional.cross_entropy(x, mg.tensor([0]), reduction="sum").backward()
+    (through,) = mg.why(x, (0, 1)).through
+    assert through.written()[0] == "p - y"
+    assert "averaged" not in through.told
+
+
+def test_calls_are_written_with_names_and_not_with_numbers():
+    a, b = drawn(0, 3), drawn(1, 3)
+    with mg.trace():
+        loss = mg.sum(mg.stack((a, b * 2.0)) ** 2)
+        grids = mg.meshgrid(a, b)
+        loss = loss + mg.sum(grids[0] * grids[1]) + mg.sum(mg.einsum("i,j->ij", a, b))
+        loss.backward()
+    sweep = sweep_of(loss, {"a": a, "b": b})
+    calls = {called(sweep, each) for node in sweep.order for each in sweep.step(node).composites}
+    assert any(call.startswith("stack((a, ") for call in calls)
+    assert "meshgrid(a, b)" in calls
+    assert "einsum('i,j->ij', a, b)" in calls
+
+
+def test_equal_calls_in_a_row_are_one_box():
+    x = drawn(0, 3)
+    with mg.trace():
+        y = x
+        for _ in range(4):
+            y = functional.silu(y)
+        loss = mg.sum(y)
+        loss.backward()
+    folded = [g for g in grouped(sweep_of(loss, {})).groups() if "×" in g.kind]
+    assert [(g.path, g.kind) for g in folded] == [("silu", "×4")]

@@ -30,7 +30,7 @@ ARGUMENTS: dict[str, tuple[int | str, ...]] = {
     "Finding": (0, 2, 3, 4),
     "NextStep": (1,),
     "film": (2,),
-    "Form": (3,),
+    "Form": (3, 4),
 }
 # modules of which every text with two words of lower-case letters, one after another, is shown; of others, those that end in a
 # full stop, but where these are documentation, or repeat the words of another library

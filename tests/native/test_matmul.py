@@ -319,3 +319,25 @@ def test_each_way_to_copy_is_among_those():
         found.add(("rows", tiling.copies_rows(nest, sizes, tile, 4, step), step > 0))
     assert {(what, True, parts) for what in ("block", "rows") for parts in (True, False)} <= found
     assert any(what == "panels" and copied for what, copied, _ in found)
+
+
+def test_what_is_copied_fits_on_the_stack():
+    """Panels, rows and partial sums of a block together, of any sizes, numbers and width."""
+    rng = np.random.default_rng(0)
+    for _ in range(3000):
+        rows, columns, depth = (int(n) for n in np.exp2(rng.uniform(4, 12, 3)))
+        dtype, bits = str(rng.choice(["f4", "f8"])), int(rng.choice(BITS))
+        width = int(dtype[1])
+        a, b, out = Access(dtype, (1, rows)), Access(dtype, (1, columns)), Access(dtype, (columns, 1))
+        spec = ContractionKernel((), (rows,), (columns,), (depth,), a, b, (), (), ((0, out),))
+        nest = tiling.normalise(spec)
+        sizes = tiling.cut(nest)
+        tile = tiling.choose_tile(nest, sizes, bits // (8 * width), 32 if bits == 512 else 16)
+        step = tiling.depth_step(nest, sizes, tile, width)
+        part, panel = (step or depth), tile.vectors * tile.lanes
+        taken = sizes.row_block * tiling.line(sizes, tile) if step else 0
+        if tiling.copies_panels(nest, sizes, tile, width, step):
+            taken += part * (tiling.line(sizes, tile) if tiling.copies_block(nest, sizes, tile, width, step) else panel)
+        if tiling.copies_rows(nest, sizes, tile, width, step):
+            taken += part * sizes.row_block
+        assert taken * width <= tiling.LARGEST_STACK, (rows, columns, depth, dtype, bits)

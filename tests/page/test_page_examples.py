@@ -77,3 +77,13 @@ def test_where_no_model_was_called_the_page_says_so():
     found = Session(sweep_of(loss, {"x": x, "loss": loss})).examples({"node": 0, "index": "0,1"})
     assert list(found) == ["unknown"]
     assert "Which axis counts the examples is known where" in found["unknown"]
+
+
+def test_one_example_comes_through_a_function_with_its_upstream():
+    session, _ = of_pictures()
+    logits = [k for k, n in enumerate(session.graph["nodes"]) if n["op"] == "+" and len(n["shape"]) == 2][-1]
+    card = session.why({"node": logits, "index": "0,1", "example": 0})
+    (through,) = card["through"]
+    assert through["upstream"] == 1.0
+    assert "<mfrac>" in through["mathml"]
+    assert through["contribution"] == pytest.approx(session.why({"node": logits, "index": "0,1"})["gradient"])

@@ -20,7 +20,7 @@ export class CardPanel {
   private asked = 0;
   light: (nodes: number[]) => void = () => {}; // marks nodes in the graph
   point: (node: number | null) => void = () => {}; // marks what the card tells of a node
-  private unfolded = new Set<string>(); // calls of functions whose operations are shown
+  private unfolded = new Set<number>(); // results of the functions whose operations are shown
   private head = element("div");
   private body = element("div", { id: "why" });
   private changing: { key: string; running: boolean; next?: number | null } = { key: "", running: false };

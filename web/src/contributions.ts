@@ -5,8 +5,8 @@ import { t } from "./language";
 import { brief, isArray, signed, whole } from "./numbers";
 import { mathematics } from "./derivation";
 
-// `unfolded` has the calls whose operations are shown.
-export function contributions(card: Card, unfolded: Set<string>, open: (door: Door) => void): HTMLElement {
+// `unfolded` has the results of the calls whose operations are shown.
+export function contributions(card: Card, unfolded: Set<number>, open: (door: Door) => void): HTMLElement {
   const most = Math.max(...card.edges.map((edge) => edge.size), ...card.through.map((each) => each.size), 1e-300);
   const rows: HTMLElement[] = [];
   const told = new Set<number>();
@@ -24,19 +24,19 @@ export function contributions(card: Card, unfolded: Set<string>, open: (door: Do
 }
 
 // What came through a function: one row, the reason in closed form, and the rows of its operations.
-function folded(card: Card, k: number, most: number, unfolded: Set<string>, open: (door: Door) => void): HTMLElement[] {
+function folded(card: Card, k: number, most: number, unfolded: Set<number>, open: (door: Door) => void): HTMLElement[] {
   const each = card.through[k];
   const inside = card.edges.flatMap((edge, at) => (edge.through === k ? [row(card, edge, at, most, open)] : []));
   if (each.more.count) inside.push(rest(each.more));
-  const fold: HTMLElement = element("button", { type: "button", class: "fold", click: () => show(!unfolded.has(each.call)) }, each.call);
+  const fold: HTMLElement = element("button", { type: "button", class: "fold", click: () => show(!unfolded.has(each.node)) }, each.call);
   const show = (opened: boolean) => {
-    if (opened) unfolded.add(each.call);
-    else unfolded.delete(each.call);
+    if (opened) unfolded.add(each.node);
+    else unfolded.delete(each.node);
     fold.setAttribute("aria-expanded", `${opened}`);
     for (const line of inside) line.hidden = !opened;
   };
   inside.forEach((line) => line.classList.add("inside"));
-  show(unfolded.has(each.call));
+  show(unfolded.has(each.node));
   const terms = card.edges.flatMap((edge, at) => (edge.through === k ? [at] : [])).join(" ");
   const name = element("th", { scope: "row", colspan: "2" }, fold);
   const head = element("tr", { "data-term": terms }, bar(each, most), name, number(each.contribution, each.along, true));

@@ -23,13 +23,15 @@ class Form(NamedTuple):
     """The derivative by the argument `by` of a function: `formula` of quantities, which `quantities` computes.
 
     `quantities(arguments, g)` has the arrays by their symbols, in the shape of the argument or as they broadcast to it, or None
-    where the arguments are others than the theorem is about; `g` is what arrives at the result. `told` says what they are.
+    where the arguments are others than the theorem is about; `g` is what arrives at the result. `told` says what they are, with
+    n or, in a sum, without it.
     """
 
     by: str
     formula: Callable[..., Any]
     quantities: Callable[[Arrays, Any], Arrays | None]
     told: str
+    summed: str = ""
 
 
 def closed_form(composite: Composite, argument: str, g: Any) -> tuple[Quantity, str] | None:
@@ -37,13 +39,23 @@ def closed_form(composite: Composite, argument: str, g: Any) -> tuple[Quantity, 
     form = next((form for form in FORMS.get(composite.name, ()) if form.by == argument), None)
     if form is None:
         return None
+    arguments = {name: raw(value) for name, value in composite.arguments.items()}
+    if isinstance(arguments.get("axis"), list):
+        arguments["axis"] = tuple(arguments["axis"])
+    shape = np.shape(arguments[argument])
+    if not np.prod(shape) or not np.size(g):
+        return None
     with np.errstate(all="ignore"):
-        found = form.quantities({name: raw(value) for name, value in composite.arguments.items()}, g)
-        if found is None:
+        found = form.quantities(arguments, g)
+        if found is None or any(not _broadcasts(value, shape) for value in found.values()):
             return None
-        shape = np.shape(raw(composite.arguments[argument]))
         given = [_named(name, np.broadcast_to(value, shape)) for name, value in found.items()]
-        return form.formula(*given), form.told
+        return form.formula(*given), form.told if "n" in found or not form.summed else form.summed
+
+
+def _broadcasts(value: Any, shape: tuple[int, ...]) -> bool:
+    ending = shape[len(shape) - np.ndim(value) :] if np.ndim(value) <= len(shape) else None
+    return ending is not None and all(n in (1, m) for n, m in zip(np.shape(value), ending, strict=True))
 
 
 def at_entry(q: Quantity, place: tuple[int, ...]) -> Quantity:
@@ -70,9 +82,13 @@ def _times(g: Quantity, local: Quantity) -> Quantity:
     return local if np.all(g.value == 1) else g * local
 
 
-def _counted(a: Arrays, n: int) -> int:
-    """What a loss divides by."""
-    return n if a["reduction"] == "mean" else 1
+def _averaged(a: Arrays, quantities: Arrays, n: int) -> Arrays:
+    """The quantities, with n if the loss is a mean."""
+    return {**quantities, "n": n} if a["reduction"] == "mean" else quantities
+
+
+def _over(q: Quantity, n: Quantity | None) -> Quantity:
+    return q if n is None else q / n
 
 
 def _of_cross_entropy(a: Arrays, g: Any) -> Arrays | None:
@@ -89,19 +105,19 @@ def _of_cross_entropy(a: Arrays, g: Any) -> Arrays | None:
         classes = np.expand_dims(np.arange(x.shape[axis]), [k for k in range(x.ndim) if k != axis])
         right, count = (classes == labels) & used, int(np.sum(used))
     arrived = np.expand_dims(g, axis) if a["reduction"] == "none" else g
-    return {"g": arrived, "p": _softmax(x, axis) * used, "y": right, "n": _counted(a, count)}
+    return _averaged(a, {"g": arrived, "p": _softmax(x, axis) * used, "y": right}, count)
 
 
 def _of_binary_cross_entropy(a: Arrays, g: Any) -> Arrays | None:
     if a["weight"] is not None or a["pos_weight"] is not None:
         return None
     x = _wide(a["input"])
-    return {"g": g, "σ": ARRAY.sigmoid(x), "y": a["target"], "n": _counted(a, x.size)}
+    return _averaged(a, {"g": g, "σ": ARRAY.sigmoid(x), "y": a["target"]}, x.size)
 
 
 def _of_squares(a: Arrays, g: Any) -> Arrays | None:
     x, y = _wide(a["input"]), _wide(a["target"])
-    return {"g": g, "x": x, "y": y, "n": _counted(a, x.size)} if x.shape == y.shape else None
+    return _averaged(a, {"g": g, "x": x, "y": y}, x.size) if x.shape == y.shape else None
 
 
 # --------------------------------------------------------------------------------------------------- softmax and relatives
@@ -235,19 +251,24 @@ def _wide(x: Any) -> Any:
 
 FORMS: dict[str, tuple[Form, ...]] = {
     "cross_entropy": (
-        Form("input", lambda g, p, y, n: _times(g, p - y) / n, _of_cross_entropy,
-             "p is the softmax of the scores, y the target (1 for the label, 0 for the others), "
-             "n how many labels are averaged, 1 for a sum"),
+        Form("input", lambda g, p, y, n=None: _over(_times(g, p - y), n), _of_cross_entropy,
+             "p is the softmax of the scores, y the target (1 for the label and 0 for the others, or probabilities), "
+             "n how many labels are averaged, g what arrives at the loss",
+             "p is the softmax of the scores, y the target (1 for the label and 0 for the others, or probabilities), "
+             "g what arrives at the loss"),
     ),
     "binary_cross_entropy_with_logits": (
-        Form("input", lambda g, s, y, n: _times(g, s - y) / n, _of_binary_cross_entropy,
-             "σ is the sigmoid of the score, y the target, n how many entries are averaged, 1 for a sum"),
+        Form("input", lambda g, s, y, n=None: _over(_times(g, s - y), n), _of_binary_cross_entropy,
+             "σ is the sigmoid of the score, y the target, n how many entries are averaged, g what arrives at the loss",
+             "σ is the sigmoid of the score, y the target, g what arrives at the loss"),
     ),
     "mse_loss": (
-        Form("input", lambda g, x, y, n: 2 * _times(g, x - y) / n, _of_squares,
-             "y is the target, n how many entries are averaged, 1 for a sum"),
-        Form("target", lambda g, x, y, n: 2 * _times(g, y - x) / n, _of_squares,
-             "x is the input, n how many entries are averaged, 1 for a sum"),
+        Form("input", lambda g, x, y, n=None: _over(2 * _times(g, x - y), n), _of_squares,
+             "x is the input, y the target, n how many entries are averaged, g what arrives at the loss",
+             "x is the input, y the target, g what arrives at the loss"),
+        Form("target", lambda g, x, y, n=None: _over(2 * _times(g, y - x), n), _of_squares,
+             "x is the input, y the target, n how many entries are averaged, g what arrives at the loss",
+             "x is the input, y the target, g what arrives at the loss"),
     ),
     "softmax": (
         Form("x", lambda y, g, s: y * (g - s), _of_softmax, "y is the softmax, g what arrives at it, s the sum of g · y"),
@@ -258,17 +279,19 @@ FORMS: dict[str, tuple[Form, ...]] = {
     "logsumexp": (Form("x", lambda g, p: g * p, _of_logsumexp, "p is the softmax, g what arrives at the result"),),
     "mean": (Form("x", lambda g, n: g / n, _of_mean, "g is what arrives at the mean, n how many entries it is of"),),
     "var": (
-        Form("x", lambda g, x, m, n: 2 * g * (x - m) / n, _of_variance, "μ is the mean, g what arrives at the variance"),
+        Form("x", lambda g, x, m, n: 2 * g * (x - m) / n, _of_variance,
+             "x is the entry, μ the mean, g what arrives at the variance, "
+             "n how many entries it is of, less the correction"),
     ),
     "layer_norm": (
         Form("input", lambda h, m, z, c, s: (h - m - z * c) / s, _of_layer_norm,
              "h is what arrives times the weight, z the normalised entry, "
-             "m the mean of h and c that of h · z over the entries that are normalised together"),
+             "m the mean of h and c that of h · z over the entries that are normalised together, σ their deviation"),
     ),
     "batch_norm": (
         Form("input", lambda h, m, z, c, s: (h - m - z * c) / s, _of_batch_norm,
              "h is what arrives times the weight, z the normalised entry, "
-             "m the mean of h and c that of h · z over the batch"),
+             "m the mean of h and c that of h · z over the batch, σ its deviation"),
     ),
     "rms_norm": (
         Form("input", lambda h, z, c, r: (h - z * c) / r, _of_rms_norm,
@@ -277,9 +300,12 @@ FORMS: dict[str, tuple[Form, ...]] = {
     ),
     "gelu": (
         Form("input", lambda g, p, x, d: g * (p + x * d), _of_gelu,
-             "Φ is the normal distribution function at x, φ its density"),
+             "Φ is the normal distribution function at the entry x, φ its density, g what arrives at the result"),
     ),
-    "silu": (Form("input", lambda g, s, x: g * s * (1 + x * (1 - s)), _of_silu, "σ is the sigmoid of x"),),
+    "silu": (
+        Form("input", lambda g, s, x: g * s * (1 + x * (1 - s)), _of_silu,
+             "x is the entry, σ its sigmoid, g what arrives at the result"),
+    ),
     "scaled_dot_product_attention": (
         Form("query", lambda a, t: a * t, _of_query, "t = Σ s · k over the keys, "
              "with s = p · (u − Σ p · u) at the scores, u = g · v, p the weights of attention and α the scale"),

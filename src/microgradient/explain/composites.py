@@ -13,7 +13,8 @@ import numpy as np
 
 _PACKAGES = ("functions", "functions.linalg", "nn.functional")
 _OURS = str(Path(__file__).parents[1])
-_known: dict[CodeType, Callable[..., Any] | None] = {}
+_known: dict[CodeType, Mapping[str, inspect.Parameter] | None] = {}
+_LONGEST, _MEMBERS = 80, 6  # characters of the arguments of a call, and members of one of them
 
 
 class Composite:
@@ -45,13 +46,27 @@ class Composite:
         told = []
         for parameter in self.parameters.values():
             value = self.arguments.get(parameter.name, parameter.default)
-            tensor = hasattr(value, "raw") or isinstance(value, np.ndarray)
-            if not tensor and (value is parameter.default or value == parameter.default):
-                continue
-            plain = isinstance(value, str | int | float | tuple | list | None)
-            text = name_of(value) if tensor else repr(value) if plain else "…"
-            told.append(text if parameter.default is parameter.empty else f"{parameter.name}={text}")
-        return f"{self.name}({', '.join(told)})"
+            if parameter.kind is parameter.VAR_POSITIONAL:
+                told += [_told(each, name_of) for each in (() if value is parameter.empty else value)]
+            elif _is_array(value) or not (value is parameter.default or value == parameter.default):
+                text = _told(value, name_of)
+                told.append(text if parameter.default is parameter.empty else f"{parameter.name}={text}")
+        text = ", ".join(told)
+        return f"{self.name}({text if len(text) <= _LONGEST else f'{text[:_LONGEST]}…'})"
+
+
+def _is_array(value: Any) -> bool:
+    return hasattr(value, "raw") or isinstance(value, np.ndarray)
+
+
+def _told(value: Any, name_of: Callable[[Any], str]) -> str:
+    """An argument as it would be written."""
+    if _is_array(value):
+        return name_of(value)
+    if isinstance(value, list | tuple):
+        inside = ", ".join(_told(each, name_of) for each in value[:_MEMBERS]) + (", …" if len(value) > _MEMBERS else "")
+        return f"[{inside}]" if isinstance(value, list) else f"({inside}{',' if len(value) == 1 else ''})"
+    return repr(value) if isinstance(value, str | int | float | None) else "…"
 
 
 def composite_of(frame: FrameType, known: dict[FrameType, Composite]) -> Composite | None:
@@ -62,23 +77,25 @@ def composite_of(frame: FrameType, known: dict[FrameType, Composite]) -> Composi
     code = frame.f_code
     if code not in _known:
         _known[code] = _public(code)
-    function = _known[code]
-    if function is None:
+    parameters = _known[code]
+    if parameters is None:
         return None
     if frame not in known:
-        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        several = bool(code.co_flags & inspect.CO_VARARGS)
+        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount + several]
         arguments = {name: frame.f_locals[name] for name in names if name in frame.f_locals}
-        known[frame] = Composite(code.co_name, arguments, inspect.signature(function).parameters)
+        known[frame] = Composite(code.co_name, arguments, parameters)
     return known[frame]
 
 
-def _public(code: CodeType) -> Callable[..., Any] | None:
+def _public(code: CodeType) -> Mapping[str, inspect.Parameter] | None:
+    """The parameters of the function that the code is of, if it is public."""
     if not code.co_filename.startswith(_OURS):
         return None
     root = __name__.partition(".")[0]
     for package in _PACKAGES:
         found = getattr(sys.modules.get(f"{root}.{package}"), code.co_name, None)
         function = inspect.unwrap(found) if callable(found) else None
-        if getattr(function, "__code__", None) is code:
-            return function
+        if function is not None and getattr(function, "__code__", None) is code:
+            return inspect.signature(function).parameters
     return None

@@ -128,7 +128,8 @@ def _folded(members: list[Node | Group]) -> list[Node | Group]:
         same = list(run)
         first, last = same[0], same[-1]
         if len(same) >= _FEWEST and isinstance(first, Group) and isinstance(last, Group):
-            found.append(Group(f"{first.path} … {last.path}", f"{first.kind} ×{len(same)}", same))
+            path = first.path if first.composite is not None else f"{first.path} … {last.path}"
+            found.append(Group(path, f"{first.kind} ×{len(same)}".lstrip(), same))
         else:
             found += same
     return found

@@ -1,8 +1,9 @@
 """The parts of a model between which its gradient is shown to flow: layers, and the operations between them.
 
 They are a tree. A layer holds the layers that it calls. Operations outside of any layer, or between two of those in one, are a
-station of their own, so that every node is in one; more of them than can be drawn are split into stretches. A station that is
-open is shown as those in it. Each is a stretch of the order of evaluation, so what flows between them goes round in no circle.
+station of their own, and so is what was given beside layers: so every node is in one. More of them than can be drawn are split
+into stretches. A station that is open is shown as those in it. Each is a stretch of the order of evaluation, so what flows
+between them goes round in no circle.
 """
 
 from __future__ import annotations
@@ -81,15 +82,22 @@ def _of_group(group: Group, names: Mapping[Node, str]) -> Station:
     """The station of a call of a layer, or of the whole graph."""
     inside: list[Station] = []
     alone = not any(isinstance(member, Group) for member in group.members)
-    for is_group, run in itertools.groupby(group.members, key=lambda member: isinstance(member, Group)):
+    for kind, run in itertools.groupby(group.members, key=lambda member: _kind(member, alone)):
         members = list(run)
-        if is_group:
+        if kind == "group":
             inside += [_of_group(member, names) for member in members if isinstance(member, Group)]
         else:
             stretch = _of_nodes([member for member in members if isinstance(member, Node)], names)
             inside += stretch.inside if alone and stretch.inside else [stretch]
     nodes = [node for each in inside for node in each.nodes]
     return Station(group.path, group.kind, nodes, inside, layer=bool(group.path) and group.composite is None)
+
+
+def _kind(member: Node | Group, alone: bool) -> str:
+    """Whether a member is a group, or was given beside groups: that is a station of its own, as it keeps what comes to it."""
+    if isinstance(member, Group):
+        return "group"
+    return "given" if not (member.parents or alone) else "computed"
 
 
 def _of_nodes(nodes: list[Node], names: Mapping[Node, str]) -> Station:

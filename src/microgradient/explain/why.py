@@ -131,7 +131,8 @@ def _of_entry(node: Node, index: tuple[int, ...], value: Any, gradient: Any, swe
     found = Why(name, sweep.names[sweep.root], float(value[index]), float(gradient[index]), sweep.step(node).where)
     one_hot = np.zeros(node.shape, node.dtype)
     one_hot[index] = 1
-    uses = list(entry_paths(Views(sweep, node), one_hot))
+    views = Views(sweep, node)
+    uses = list(entry_paths(views, one_hot))
     paths = [(use, k) for use in uses for k in range(len(use.contributions))]
 
     def edge(i: int) -> Edge:
@@ -145,7 +146,7 @@ def _of_entry(node: Node, index: tuple[int, ...], value: Any, gradient: Any, swe
 
     found.keep([float(path.contributions[k]) for path, k in paths], edge, top)
     came = [(path.use, len(path.contributions), float(np.sum(path.contributions))) for path in uses]
-    _tell_of_composites(found, sweep, node, index, came)
+    _tell_of_composites(found, sweep, views.nodes, index, came)
     if top is not None and len(uses) > top:  # a recurrent layer uses its weights once in each time step
         found.groups.append(("use, in order of evaluation", np.array([np.sum(use.contributions) for use in uses])))
     if top is not None:
@@ -179,7 +180,7 @@ def _of_tensor(node: Node, value: Any, gradient: Any, sweep: Sweep, top: int | N
 
     found.keep(contributions, edge, top)
     came = [(use, 1, c) for use, c in zip(views.uses, contributions, strict=True)]
-    _tell_of_composites(found, sweep, node, None, came)
+    _tell_of_composites(found, sweep, views.nodes, None, came)
     direction = np.random.default_rng(0).standard_normal(node.shape)
     direction /= np.linalg.norm(direction.ravel()) or 1.0
     scale = float(sum(np.sum(np.abs(c * direction)) for c in contributions))
@@ -221,15 +222,17 @@ def edge_of(
 # ------------------------------------------------------------------------------------------------------ what else is told
 
 
-def _tell_of_composites(found: Why, sweep: Sweep, node: Node, place: Any, came: Sequence[tuple[Use, int, Any]]) -> None:
+def _tell_of_composites(
+    found: Why, sweep: Sweep, views: Sequence[Node], place: Any, came: Sequence[tuple[Use, int, Any]]
+) -> None:
     """Add up what came through each call: (use, paths, contribution), in order of evaluation."""
     totals: dict[Any, tuple[int, Any]] = {}
     for use, paths, contribution in came:
-        composite = outermost(sweep, use.node, node)
+        composite = outermost(sweep, use.node, views[0])
         if composite is not None:
             count, total = totals.get(composite, (0, 0.0))
             totals[composite] = count + paths, total + contribution
-    told = (through(sweep, node, composite, place, *total) for composite, total in totals.items())
+    told = (through(sweep, views, composite, place, *total) for composite, total in totals.items())
     found.through = [each for each in told if each is not None]
 
 

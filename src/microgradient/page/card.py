@@ -94,7 +94,7 @@ def _edges(found: Why, ids: Mapping[Node, int], sweep: Sweep) -> dict[str, Any]:
                 "call": each.call,
                 "node": ids[each.result],
                 "result": sweep.names[each.result],
-                "upstream": told(sweep.adjoints.get(each.result)),
+                "upstream": told((sweep.whole or sweep).adjoints.get(each.result)),
                 "paths": each.paths,
                 "contribution": told(each.contribution),
                 "along": part_of(each.contribution),

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from . import vectors
 from .index_arithmetic import Index, IndexArithmetic
-from .tiling import Cut, Nest, Sizes, Tile
+from .tiling import Cut, Nest, Sizes, Tile, line
 
 
 class Vector(NamedTuple):
@@ -78,9 +78,8 @@ class Packing(IndexArithmetic):
     def lines_of_b(self) -> Iterator[list[Index]]:
         """The loops over the part of the depth that is copied."""
         if not self.copy:
-            widest = self.tile.vectors * self.tile.lanes
-            line = -(-self.cut.column_block // widest) * widest if self.whole_block else widest
-            self.copy = self.f.alloca(self.type, self.part() * line)
+            columns = line(self.cut, self.tile) if self.whole_block else self.tile.vectors * self.tile.lanes
+            self.copy = self.f.alloca(self.type, self.part() * columns)
         with ExitStack() as loops:
             steps: list[Index] = [loops.enter_context(self.f.loop(*self.depth_range, unroll=False))]
             steps += [loops.enter_context(self.f.loop(0, size, unroll=False)) for size in self.nest.depth[1:]]

@@ -239,19 +239,24 @@ def copies_panels(nest: Nest, sizes: Cut, tile: Tile, width: int, step: int) -> 
 
 def copies_block(nest: Nest, sizes: Cut, tile: Tile, width: int, step: int) -> bool:
     """Whether all panels of a block are copied before the first is used, line by line of b, and not each before its use."""
-    line = -(-sizes.column_block // tile.lanes) * tile.lanes
     at_once = (step or math.prod(nest.depth[:1])) * math.prod(nest.depth[1:])
-    return sizes.column_block > tile.vectors * tile.lanes and at_once * line * width <= LARGEST_COPY
+    return sizes.column_block > tile.vectors * tile.lanes and at_once * line(sizes, tile) * width <= LARGEST_COPY
+
+
+def line(sizes: Cut, tile: Tile) -> int:
+    """How many columns whole panels of a block have."""
+    panel = tile.vectors * tile.lanes
+    return -(-sizes.column_block // panel) * panel
 
 
 def copies_rows(nest: Nest, sizes: Cut, tile: Tile, width: int, step: int) -> bool:
     """Whether the rows of a block are copied, tile by tile, before its panels of columns use them: `a` is read across, so that
     each step of the depth is in another line of memory, and there are several panels. `step` is that of the depth."""
     at_once = (step or math.prod(nest.depth[:1])) * math.prod(nest.depth[1:])
-    line = -(-sizes.column_block // tile.lanes) * tile.lanes
     if not nest.rows or nest.a_rows[-1] != 1 or tile.rows < 2 or not is_regular(nest, sizes, tile.rows):
         return False
-    taken = min(LARGEST_COPY, at_once * line * width) + (sizes.row_block * line * width if step else 0)
+    columns = line(sizes, tile)
+    taken = min(LARGEST_COPY, at_once * columns * width) + (sizes.row_block * columns * width if step else 0)
     if taken + at_once * sizes.row_block * width > LARGEST_STACK or math.prod(nest.depth) < 64:
         return False
     return nest.a_depth[-1] * width >= 512 and sizes.column_block > tile.vectors * tile.lanes
