@@ -171,6 +171,41 @@ def test_the_first_nan_forward_is_named():
     assert_line(mg.why(L), r"an input of L = a \* 2 is NaN already")
 
 
+def test_nan_made_of_an_infinity_is_told_by_where_that_comes_from():
+    x = mg.tensor(np.array([1.0, math.inf, 2.0]), requires_grad=True)
+    with mg.trace():
+        loss = mg.sum(mg.nn.functional.softmax(x, 0) ** 2)
+        loss.backward()
+    found = mg.why(x, of=loss).text()
+    assert "The infinity that it was given is in x already" in found
+    assert "1e-8" not in found
+    x = mg.tensor(np.array([[1.0, 2.0, 3.0]]), requires_grad=True)
+    with mg.trace(), np.errstate(all="ignore"):
+        big = x * 1e200 * 1e200
+        loss = mg.nn.functional.cross_entropy(big, mg.tensor([0]))
+        loss.backward()
+    found = mg.why(x, of=loss).text()
+    assert "The infinity that it was given comes from big = v1 * 1e+200" in found
+    assert "mg.where" not in found
+    x = mg.tensor(np.array([1.0, 2.0]), requires_grad=True)
+    with mg.trace():
+        masked = mg.where(mg.tensor([False, False]), x, -math.inf)
+        loss = mg.sum(masked - masked)
+        loss.backward()
+    assert "is a constant that enters masked." in mg.why(x, of=loss).text()
+
+
+def test_where_a_result_is_not_used_the_condition_fits_the_operation():
+    for f, x, condition in (
+        (lambda z: mg.sum(mg.where(z > 0, 1 / z, 0.0)), [0.0, 1.0], "z != 0"),
+        (lambda z: mg.sum(mg.where(z > 0, mg.log(z), 0.0)), [0.0, 1.0], "z > 0"),
+        (lambda z: mg.sum(mg.where(mg.isnan(z), 0.0, z**2.0)), [math.nan, 1.0], "mg.isfinite(z)"),
+        (lambda z: mg.sum(mg.where(z < 80, mg.exp(z), 0.0)), [1000.0, 1.0], "z < 80"),
+    ):
+        (found,) = traced(f, np.array(x))
+        assert f"with ok such as {condition}" in found.text()
+
+
 def descend(w):
     w.data = w.data - 0.1 * w.grad.data
     w.grad = None

@@ -8,6 +8,7 @@ import pytest
 from examination import examine
 from zoo import ZOO
 
+import microgradient as mg
 from microgradient import nn
 from microgradient.explain.doctor.examine import EXPLAINS
 from microgradient.page.live import Run
@@ -153,3 +154,10 @@ def test_clipping_is_offered_where_a_parameter_is_no_longer_finite():
     found = diagnosed(digits, digits.optimizer(), digits.batches(0)[0], True)
     assert isinstance(digits.model, nn.Module)
     assert [advised(digits, each.options) for each in found.findings] == [{"clip": "1.0"}]
+
+
+def test_an_empty_batch_is_named():
+    with np.errstate(all="ignore"):
+        found = mg.doctor(mg.nn.Linear(2, 1), lambda m, b: mg.mean(m(b)), mg.ones((0, 2)))
+    (finding,) = found.findings
+    assert finding.cause.startswith("The batch is empty")

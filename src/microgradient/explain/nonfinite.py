@@ -68,12 +68,29 @@ def first_nan(sweep: Sweep) -> str:
     if found is None or found.node.op is None:
         return "" if found is None else found.text
     later = sum(map(_nan, map(sweep.value, found.victims)))
-    told = f"{found.text}; later results that are NaN because of it: {later}." + CURES.get(found.node.op.name, "")
+    told = f"{found.text}; later results that are NaN because of it: {later}."
     if found.cause is None:
-        return told
+        return told + _cure(found.node, sweep)
     cause = found.cause.node
-    name = "" if cause.op is None else cause.op.name
-    return told + f" The infinity that it was given comes from {_told(cause, sweep)}." + CURES.get(name, "")
+    if not _given(cause, sweep):
+        return told + f" The infinity that it was given comes from {_told(cause, sweep)}." + _cure(cause, sweep)
+    name = sweep.names[cause]
+    if cause.op is not None:
+        return told + f" The infinity that it was given is a constant that enters {name}."
+    return (
+        told + f" The infinity that it was given is in {name} already: a parameter after an earlier step, or the data."
+    )
+
+
+def _given(node: Node, sweep: Sweep) -> bool:
+    """Whether its numbers were infinite before any operation: it is a leaf, or was given an infinite constant."""
+    return node.op is None or any(map(_infinite, sweep.step(node).args))
+
+
+def _cure(node: Node, sweep: Sweep) -> str:
+    """What to write instead: no help where what the operation was given was not finite."""
+    finite = node.op is not None and all(map(_finite, sweep.step(node).args))
+    return CURES.get(node.op.name, "") if finite and node.op is not None else ""
 
 
 CURES = {
@@ -86,8 +103,11 @@ CURES = {
 
 
 def zero_times_infinity(sweep: Sweep) -> str:
-    """The first edge of the sweep where a number arrived and NaN was sent on, and what to write. "" if there is none."""
-    use = _first_use(sweep, _nan)
+    """The first edge of the sweep where a number arrived and NaN was sent on, and what to write. "" if there is none.
+
+    Nor where the result itself is NaN: `first_nan` has told what to mend.
+    """
+    use = None if _nan(sweep.value(sweep.root)) else _first_use(sweep, _nan)
     return "" if use is None else _told_of_use(use, sweep)
 
 
@@ -106,15 +126,32 @@ def ranges(arrays: Iterable[Any]) -> str:
 
 
 def _told_of_use(use: Use, sweep: Sweep) -> str:
-    x, formula = sweep.names[use.parent], _told(use.node, sweep)
+    formula = _told(use.node, sweep)
     if np.any(_infinite_zeros(use)):
         return f"∞ × 0 in {formula}: ∞ arrives where its own derivative is 0"
     if np.all(use.upstream):
         return f"{formula} has the derivative NaN"
-    return (
-        f"0 × ∞ in {formula}: 0 arrives where its own derivative is infinite or NaN. Where the result is not used, let a "
-        f"harmless number take the place of {x}: mg.where(ok, {x}, 1.), with ok such as {x} > 0"
+    met = f"0 × ∞ in {formula}: 0 arrives where its own derivative is infinite or NaN."
+    if _infinite(sweep.value(sweep.root)) and (found := _forward(sweep, _infinite)) is not None:
+        return met + f" The ∞ is there on the way forward: {found.text}"
+    x, ok = _to_replace(use, sweep)
+    return met + (
+        f" Where the result is not used, let a harmless number take the place of {x}: mg.where(ok, {x}, 1.), with ok such "
+        f"as {ok}"
     )
+
+
+def _to_replace(use: Use, sweep: Sweep) -> tuple[str, str]:
+    """What has an infinite derivative where it is not used, and a condition under which it has none."""
+    divisor = use.node.parents[1] if use.op.name == "divide" else None
+    node = divisor or use.parent
+    x = sweep.names.get(node, sweep.names[use.parent])
+    if not _finite(sweep.value(node)):
+        return x, f"mg.isfinite({x})"
+    return x, x + _HARMLESS.get(use.op.name, " > 0")
+
+
+_HARMLESS = {"divide": " != 0", "reciprocal": " != 0", "exp": " < 80"}
 
 
 def _infinite_zeros(use: Use) -> Any:
@@ -140,7 +177,11 @@ def _producer(sweep: Sweep, nodes: Iterable[Node], test: Test) -> Node | None:
 
 
 def _forward(sweep: Sweep, test: Test) -> Origin | None:
-    node = _producer(sweep, sweep.order, test)
+    return _first(sweep, sweep.order, test)
+
+
+def _first(sweep: Sweep, nodes: Iterable[Node], test: Test) -> Origin | None:
+    node = _producer(sweep, nodes, test)
     if node is None:
         return None
     text = _told_of(node, sweep, test)
@@ -183,15 +224,8 @@ def _cause(node: Node, sweep: Sweep, test: Test) -> Origin | None:
     """Of NaN that was made of ∞: where that comes from."""
     if test is not _nan or not any(map(_infinite, sweep.step(node).args)):
         return None
-    before = set(topological([node])) - {node}
-    source = _producer(sweep, (n for n in sweep.order if n in before), _infinite)
-    if source is None or any(map(_infinite, sweep.step(source).args)):
-        return None
-    places = _tuples(np.argwhere(_entries(sweep.value(source), _infinite)))
-    text, entry = _told_of(source, sweep, _infinite), places[0] if places else None
-    return Origin(
-        source, "∞", False, text, (source, entry), [_culprit(source, i, sweep) for i in places[:_SHOWN]], len(places)
-    )
+    before = set(topological([node]))
+    return _first(sweep, (n for n in sweep.order if n in before), _infinite)
 
 
 # ------------------------------------------------------------------------------------------------------------- backward

@@ -34,6 +34,7 @@ def not_finite(case: Case) -> Iterator[Finding]:
     bad = [name for name, g in case.gradients.items() if not np.isfinite(g).all()]
     yield (
         _bad_parameter(case)
+        or _empty(case)
         or _bad_data(case)
         or grown(case)
         or overflow(case)
@@ -53,6 +54,21 @@ def _bad_parameter(case: Case) -> Finding | None:
                 "Go back to the last weights that are finite, and clip the gradients.",
                 "nn.utils.clip_grad_norm_(model.parameters(), 1.0)  # before optimizer.step()",
                 {"entries": float(count)}, {"clip": "1.0"},
+            )  # fmt: skip
+    return None
+
+
+def _empty(case: Case) -> Finding | None:
+    """A batch without examples: their mean is 0 / 0."""
+    for i, array in enumerate(_arrays(case.batch)):
+        if not array.size:
+            return Finding(
+                "NaN", "batch",
+                f"Part {i} of the batch has the shape {array.shape}: it has no numbers.",
+                "The batch is empty, and a mean of nothing is 0 / 0.",
+                "Look at what chose its rows, and leave empty batches out.",
+                "assert len(x)  # before the step",
+                {"entries": 0.0},
             )  # fmt: skip
     return None
 
@@ -122,7 +138,7 @@ def _producer(case: Case) -> Finding | None:
         return _bad_constant(case)
     event, name = graph.events[first], first.op.name
     bad = ~np.isfinite(np.asarray(event.value))
-    ranges = " and ".join(_range(a) for a in event.args)
+    ranges = ", ".join(_range(a) for a in event.args)
     what, change, code = CURES.get(
         name, ("numbers too large for their dtype", "Make the numbers that enter it smaller.", "x = x / x.std()")
     )
