@@ -254,3 +254,20 @@ def test_an_axis_alone_and_a_batch_of_nothing_are_refused():
         why.examples(axis=1)
     with pytest.raises(ArgumentTypeError, match="names no tensor"):
         why.examples(batch=())
+
+
+@pytest.mark.parametrize(
+    ("program", "batch", "axis", "told"),
+    [
+        (lambda x, w: x @ w, "x", 7, r"There is no axis 7 in `batch`, which has shape \(6, 2\)"),
+        (lambda x, w: (x[:3] * x[3:]) @ w, "x", 0, r"as in `x\[:3\] \* x\[3:\]`.*where it meets w"),
+        (lambda x, w: x @ w, "w", 0, "w is itself named as `batch`"),
+    ],
+)
+def test_what_can_not_be_told_by_example_has_a_cause_and_a_cure(program, batch, axis, told):
+    x, w = mg.ones((6, 2)), mg.tensor([[1.0], [2.0]], requires_grad=True)
+    with mg.trace():
+        loss = mg.sum(program(x, w))
+        loss.backward()
+    with pytest.raises((GradientError, ShapeError), match=told):
+        mg.why(w, of=loss).examples(batch={"x": x, "w": w}[batch], axis=axis)

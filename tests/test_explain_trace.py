@@ -470,3 +470,10 @@ def test_a_page_that_cannot_be_written_is_told(recorded, tmp_path, monkeypatch, 
 def test_a_path_given_to_json_is_told_what_to_write(recorded):
     with pytest.raises(ArgumentTypeError, match="write_text"):
         recorded.to_json("trace.json")
+
+
+@pytest.mark.parametrize("show", [mg.trace, mg.view])
+def test_a_tensor_without_a_graph_is_called_as_the_user_calls_it(show):
+    lonely = mg.tensor(1.0)
+    with pytest.raises(GradientError, match="`lonely` is not connected to any tensor that requires a gradient"):
+        show(lonely)

@@ -213,3 +213,8 @@ def test_a_weight_of_another_number_of_dimensions_is_refused(name):
 def test_an_argument_that_is_missing_is_asked_for_by_a_public_name(name):
     with pytest.raises(ArgumentTypeError, match=rf"^F\.{name}: missing a required argument: '(weight|kernel_size)'"):
         getattr(F, name)(mg.ones((1, 1, 4)))
+
+
+def test_one_number_for_a_shape_is_told_how_to_write_it():
+    with pytest.raises(ArgumentTypeError, match=r"not 2\. Write `\(2,\)`"):
+        F.layer_norm(mg.ones((2, 2)), 2)

@@ -195,9 +195,7 @@ def by_example(
     if sweep.root in tangents:
         rest += float(np.sum(tangents[sweep.root]))
     if not reached:
-        raise GradientError(
-            "MG118", f"No result that {sweep.names[node]} enters is known to have a row for each example."
-        )
+        raise _no_rows(sweep, node)
     total = float(np.sum(gradient * direction)) if place is None else float(gradient[place])
     entry = f"[{', '.join(map(str, place))}]" if place else ""
     symbol = f"∂{sweep.names[sweep.root]}/∂{sweep.names.get(node, 'x')}{entry}"
@@ -211,6 +209,23 @@ def by_example(
         return Example(i, float(sums[i]), given, label, part)
 
     return Examples(f"‖{symbol}‖" if place is None else symbol, total, what + batch.told(), sums, rest, make)
+
+
+def _no_rows(sweep: Sweep, node: Node) -> GradientError:
+    """Why nothing can be told by example: with the cause and the cure that are to be seen from here."""
+    name, batch = sweep.names[node], sweep.batch
+    told = f"No result that {name} enters is known to have a row for each example."
+    if not batch.count:
+        return GradientError("MG118", f"{told} The batch is empty: there are no examples.")
+    if isinstance(batch, NamedBatch) and any(of is node for of in batch.nodes):
+        return GradientError(
+            "MG118", f"{told} {name} is itself named as `batch`: name the data that meet it, and ask about a weight."
+        )
+    return GradientError(
+        "MG118",
+        f"{told} Before it, rows of different examples were combined, as in `x[:3] * x[3:]`, or the axis that counts them was "
+        f"lost. Name as `batch` the tensor that has one row for each example where it meets {name}.",
+    )
 
 
 def of_example(sweep: Sweep, node: Node, i: int) -> Sweep:

@@ -34,7 +34,10 @@ def named(batch: Any, axis: int) -> Named:
         found.append((part.node if isinstance(part, Tensor) else None, data))
     if not found:
         raise ArgumentTypeError("MG116", "`batch` names no tensor.")
-    counts = {data.shape[axis] if -data.ndim <= axis < data.ndim else 0 for _, data in found}
+    for _, data in found:
+        if not -data.ndim <= axis < data.ndim:
+            raise ShapeError("MG160", f"There is no axis {axis} in `batch`, which has shape {data.shape}.")
+    counts = {data.shape[axis] for _, data in found}
     if len(counts) != 1 or max(counts) < 2:
         shapes = ", ".join(str(data.shape) for _, data in found)
         raise ShapeError(
@@ -54,6 +57,7 @@ class NamedBatch:
     def __init__(self, order: Sequence[Node], recording: Recording, given: Named) -> None:
         self.recording, self.axis = recording, given[1]
         self.given = [data for _, data in given[0]]
+        self.nodes = [node for node, _ in given[0] if node is not None]
         axis = given[1]
         self.input: Any = np.moveaxis(self.given[0], axis, 0)
         self.count = len(self.input)

@@ -44,6 +44,14 @@ _SENTENCES = {
     "index": "indexing sends back what arrives to the entries that were taken, 0 to the others",
     "take_along_axis": "taking sends back what arrives to the entries that were taken, 0 to the others",
     "concat": "concatenation sends each part its piece of what arrives",
+    "norm": "a length sends what arrives × a / the length: along the vector; 0 at a vector of length 0",
+    "cumulative_prod": "a running product sends each entry, for every product that it is in, what arrives × the other factors",
+    "recurrence": "a recurrence sends what arrives back step by step, times the factor of each step that it goes through",
+    "pick": "one of several results was taken: what arrives goes to it, and 0 to the others",
+    "solve": "X = A⁻¹B sends B A⁻ᵀ @ what arrives, and A minus that @ Xᵀ",
+    "inv": "Y = A⁻¹ sends -Yᵀ @ what arrives @ Yᵀ",
+    "det": "det A sends what arrives × the matrix of cofactors of A",
+    "slogdet": "log |det A| sends what arrives × A⁻ᵀ",
     "checkpoint": "a checkpoint computes its function again and applies the rules inside",
 }
 

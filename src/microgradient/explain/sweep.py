@@ -11,7 +11,7 @@ import numpy as np
 
 from ..array_world import ARRAY
 from ..errors import ArgumentTypeError, DTypeError, GradientError, format_location
-from ..gradients import no_gradient_for
+from ..gradients import no_gradient_for, told_of
 from ..primitives import TABLE, Primitive
 from ..scalar import Value
 from ..tape import PICK, Node, Spent, _operands, backward, last_backward, topological
@@ -250,8 +250,8 @@ def root_node(of: Any) -> Node:
     if root is None and isinstance(of, Tensor):
         raise GradientError(
             "MG102",
-            "`of` is not connected to any tensor that requires a gradient. What a compiled function returned has no graph: call "
-            "the function itself under `with mg.trace():`.",
+            f"{told_of(of).who} is not connected to any tensor that requires a gradient. What a compiled function returned has "
+            "no graph: call the function itself under `with mg.trace():`.",
         )
     if not isinstance(root, Node):
         raise _nothing_differentiated()

@@ -120,6 +120,8 @@ def answer(error: Exception, function: Any, home: str, args: Any, options: dict[
             fits = any(_is(kind, value) for kind in wanted.split(" | "))
         if not fits:
             got = f"one of shape {value.shape}" if isinstance(value, Tensor) else f"{value!r:.40}"
+            if "Sequence[int]" in wanted and type(value) is int:
+                return ArgumentTypeError("MG125", f"{called}: `{name}` is {wanted}, not {got}. Write `({got},)`.")
             return ArgumentTypeError("MG125", f"{called}: `{name}` is {wanted}, not {got}.")
     return None
 
