@@ -36,13 +36,36 @@ def test_a_program_whose_loss_is_local(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("1 / 0\n", "ZeroDivisionError"), ("x = 1\n", "no graph to show"), ("def\n", "SyntaxError")]
+    ("text", "said"),
+    [
+        ("1 / 0\n", "ZeroDivisionError"),
+        ("x = 1\n", "let it call `loss.backward()`"),
+        ("def\n", "SyntaxError"),
+        ("import sys\nsys.exit(3)\n", "ended itself by sys.exit(3)"),
+    ],
 )
 def test_a_program_with_nothing_to_show(tmp_path, capfd, text, said):
     (tmp_path / "program.py").write_text(text)
     assert main(["view", str(tmp_path / "program.py"), "--save", str(tmp_path / "page.html")]) != 0
-    assert said in capfd.readouterr().err
+    told = capfd.readouterr().err
+    assert said in told
+    assert "runpy" not in told
+    assert "view.py" not in told
     assert not (tmp_path / "page.html").exists()
+
+
+def test_a_program_that_ends_itself_well_is_shown(tmp_path):
+    lines = (
+        "import sys",
+        "import microgradient as mg",
+        "a = mg.Value(3.0)",
+        "y = a * a",
+        "y.backward()",
+        "sys.exit(0)",
+    )
+    (tmp_path / "program.py").write_text("\n".join(lines))
+    assert main(["view", str(tmp_path / "program.py"), "--save", str(tmp_path / "page.html")]) == 0
+    assert stored(tmp_path / "page.html")["why"]["0"]["gradient"] == 6.0
 
 
 def test_a_run(tmp_path, capfd):

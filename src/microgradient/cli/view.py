@@ -76,12 +76,28 @@ def _program(script: Path, arguments: tuple[str, ...]) -> Session:
     try:
         with trace(), raised():
             variables = runpy.run_path(str(script), run_name="__main__")
-    except Exception:  # the program's own, told as Python tells it
-        traceback.print_exc()
+    except SystemExit as end:
+        if end.code or last_backward() in (None, before):
+            raise click.ClickException(
+                f"{script} ended itself by sys.exit({'' if end.code is None else repr(end.code)}): there is no graph to show."
+            ) from None
+        return Session(sweep_of(None, {}))  # it came to its end, as main programs do
+    except Exception as error:  # the program's own, told as Python tells it
+        _tell(error, script)
         raise click.exceptions.Exit(1) from None
     if last_backward() in (None, before):
-        raise click.ClickException(f"{script} ran and differentiated nothing: there is no graph to show.")
+        raise click.ClickException(
+            f"{script} ran and differentiated nothing, so there is no graph to show: let it call `loss.backward()`."
+        )
     return Session(sweep_of(None, variables))
+
+
+def _tell(error: Exception, script: Path) -> None:
+    """Print an error with the frames of the program, without those that ran it."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_frame.f_code.co_filename != str(script):
+        frame = frame.tb_next
+    traceback.print_exception(type(error), error, frame)
 
 
 def _run(folder: Path) -> Run:
