@@ -331,7 +331,7 @@ def test_a_run_on_a_table_is_whole_in_chinese(run, monkeypatch, tmp_path):
     ("wrong", "said"),
     [
         (lambda g: -g, "符号反了"), (lambda g: 2 * g, "大了一倍"), (lambda g: g[:, :2], "形状为 (3, 2)"),
-        (lambda g: g * (g > 1), "15 个数中有 9 个正确"), (lambda g: "half", "而 'half' 不是"), (lambda g: g, "正确："),
+        (lambda g: g * (g > 1), "15 个数中有 9 个正确"), (lambda g: "half", "'half' 不是数"), (lambda g: g, "正确："),
     ],
 )  # fmt: skip
 def test_verdicts_are_whole_in_chinese(wrong, said, capsys):

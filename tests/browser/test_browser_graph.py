@@ -9,6 +9,7 @@ from graphs import of_a_model, of_values
 from looking import no_errors, opened, press, text, titles, until
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support import expected_conditions as EC  # noqa: N812
 from selenium.webdriver.support.ui import Select
 
 import microgradient as mg
@@ -41,6 +42,24 @@ def test_a_card_by_keyboard_alone(browser, values):
     until(browser, lambda: text(browser, "#card h2").startswith(f"∂L/∂{name}"))
     graph.send_keys(Keys.ESCAPE)
     until(browser, lambda: text(browser, "#card h2").startswith("∂L/∂L"))
+
+
+def test_the_open_card_stays_in_another_language(browser):
+    session = of_values()
+    page = View(session)
+    try:
+        opened(browser, page.url)
+        press(browser, "List")
+        press(browser, "a")
+        until(browser, lambda: text(browser, "#card h2").startswith("∂L/∂a"))
+        before = browser.find_element(By.ID, "card")
+        Select(browser.find_element(By.CSS_SELECTOR, "#rail select")).select_by_value("zh_CN")
+        until(browser, lambda: EC.staleness_of(before)(browser))
+        until(browser, lambda: text(browser, "#card h2").startswith("∂L/∂a"))
+        assert browser.execute_script("return document.documentElement.lang") == "zh-CN"
+        no_errors(browser)
+    finally:
+        page.close()
 
 
 def test_the_card_shows_each_contribution_and_their_sum(browser, values):

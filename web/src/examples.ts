@@ -35,7 +35,7 @@ export async function examples(into: HTMLElement, source: Source, card: Card, op
   if (found.more.count) line(t("{0} more, exactly", found.more.count.toLocaleString("en")), found.more.sum, "rest");
   if (found.rest !== 0) line(t("by no example"), found.rest, "rest");
   line(`${t("sum")} = ${found.symbol}`, found.gradient, "all");
-  into.replaceChildren(element("table", {}, element("caption", {}, `${t("By example")}: ${found.along}`), element("tbody", {}, ...rows)));
+  into.replaceChildren(element("table", {}, element("caption", {}, t("By example: {0}", found.along)), element("tbody", {}, ...rows)));
 }
 
 function thumbnail(greys: number[][]): HTMLCanvasElement {

@@ -8,7 +8,7 @@ import { speak, t, type Catalogue } from "./language";
 import { LessonView } from "./lesson";
 import { NodeList } from "./list";
 import { firstButton } from "./nonfinite";
-import { machine, kept } from "./past";
+import { keep, kept, machine } from "./past";
 import { PathsView } from "./paths";
 import { RunView } from "./run";
 import { Steps } from "./steps";
@@ -32,7 +32,7 @@ async function start(): Promise<void> {
       : t("No graph has been opened yet. Where the lesson has differentiated something, open its graph: it is shown here.");
     byId("card").append(element("p", {}, told));
     rail([own], own, () => {});
-    if (from.addressed) languages(catalogue);
+    if (from.addressed) languages(catalogue, () => {});
     return;
   }
   const graph = await from.graph();
@@ -56,7 +56,7 @@ async function start(): Promise<void> {
     if (shown === "Paths") paths.again();
   });
   byId("rail").append(firstButton(steps, (node, index) => card.open(node, index)));
-  if (from.addressed) languages(catalogue);
+  if (from.addressed) languages(catalogue, () => keep(card.door));
   timeline(steps, from);
   if (run?.past) machine(from, run, () => card.door);
   document.addEventListener("keydown", (event) => {
@@ -67,7 +67,7 @@ async function start(): Promise<void> {
     else return;
     event.preventDefault();
   });
-  const before = run?.past ? kept() : null;
+  const before = from.addressed ? kept() : null;
   if (before && before.node < graph.nodes.length) card.open(before.node, before.index);
   else card.open(graph.root, null);
 }
@@ -84,9 +84,10 @@ function rail(names: string[], first: string, show: (view: string) => void): voi
   choose(first);
 }
 
-// The switch between languages: the page is asked for again, in the other.
-function languages({ language, languages }: Catalogue): void {
+// The switch between languages: the page is asked for again, in the other; `before` is done first.
+function languages({ language, languages }: Catalogue, before: () => void): void {
   const choice: HTMLSelectElement = element("select", { "aria-label": "Language · 语言", change: () => {
+    before();
     location.search = `?lang=${choice.value}`;
   } }, ...Object.entries(languages).map(([code, name]) => element("option", { value: code, lang: code.replace("_", "-"), selected: code === language }, name)));
   byId("rail").append(choice);

@@ -5,7 +5,7 @@ import { announce, byId, element } from "./dom";
 import { t } from "./language";
 import { brief } from "./numbers";
 
-const KEPT = "card"; // what was open before a jump, in the browser's storage of this tab
+const KEPT = "card"; // what was open before a jump or in another language, in the browser's storage of this tab
 const EVERY = 300; // milliseconds between two looks
 const NAMES: Record<string, string> = { value: "value", change: "change", gradient: "gradient" }; // t("value") t("change") t("gradient")
 
@@ -30,7 +30,7 @@ export function machine(source: Source, run: Run, door: () => Door | null): void
     halt.hidden = false;
     try {
       await watched(source, told, source.tell("jump", { step }));
-      sessionStorage.setItem(KEPT, JSON.stringify(door()));
+      keep(door());
       location.hash = "Graph";
       location.reload();
     } catch (error) {
@@ -45,7 +45,12 @@ export function machine(source: Source, run: Run, door: () => Door | null): void
   tell(now);
 }
 
-// The card that was open before a jump, once.
+// For the page as it is after it is asked for again.
+export function keep(door: Door | null): void {
+  sessionStorage.setItem(KEPT, JSON.stringify(door));
+}
+
+// The card that was open before, once.
 export function kept(): Door | null {
   const found = JSON.parse(sessionStorage.getItem(KEPT) ?? "null") as Door | null;
   sessionStorage.removeItem(KEPT);
