@@ -115,8 +115,9 @@ def trace(x: Any = None, /, **names: Tensor) -> Trace | None:
     the tensor w; names of the user's variables, and models in them, are found anyway. A trace slows eager code down
     several times; without it nothing is recorded.
 
-    `mg.trace(loss)` prints the evaluation trace of a Value, or of a tensor computed under a trace: each step's expression
-    and value, then backward each adjoint with what it is the sum of (Griewank & Walther, "Evaluating Derivatives", 2008).
+    `mg.trace(loss)` prints the evaluation trace of a Value, or of a tensor computed under a trace, and returns None (what
+    has `to_json` and `save_html` is the `t` of the `with`): each step's expression and value, then backward each adjoint
+    with what it is the sum of (Griewank & Walther, "Evaluating Derivatives", 2008).
 
     >>> import microgradient as mg
     >>> from microgradient.scalar import Value
