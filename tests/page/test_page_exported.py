@@ -159,3 +159,10 @@ def test_functions_are_boxes_as_they_were_called_and_may_be_missing_in_older_fil
         del node["composites"]
     (tmp_path / "old.json").write_text(json.dumps(data))
     assert not any(group["call"] for group in Exported(tmp_path / "old.json").graph["groups"])
+
+
+def test_a_bare_nan_is_named(written, tmp_path):
+    path, _ = written
+    (tmp_path / "nan.json").write_text(path.read_text().replace('"root": ', '"root": NaN, "was": ', 1))
+    with pytest.raises(DataError, match="holds NaN, which JSON has not"):
+        Exported(tmp_path / "nan.json")

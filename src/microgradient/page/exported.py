@@ -194,19 +194,20 @@ class Exported:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    def no_number(name: str) -> Any:
+        raise DataError("MG181", f"{path} holds {name}, which JSON has not: `trace.to_json()` writes null.")
+
     try:
-        data = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
+        data = json.loads(path.read_text(encoding="utf-8"), parse_constant=no_number)
         if not all(name in data for name in _FIELDS):
             raise ValueError
+    except DataError:
+        raise
     except (ValueError, TypeError, RecursionError):
         raise DataError("MG181", f"{path} holds no graph: `trace.to_json()` writes one.") from None
     if data["version"] != export.VERSION:
         raise DataError("MG181", f"{path} has version {data['version']}; this Microgradient reads {export.VERSION}.")
     return dict(data)
-
-
-def _no_number(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
 
 
 def _not_kept(words: Mapping[str, Any]) -> Any:
