@@ -96,7 +96,7 @@ export class CardPanel {
     if (card.edges.length) parts.push(contributions(card, this.unfolded, (door) => this.go(door)));
     for (const rule of new Set(card.edges.map((edge) => edge.rule))) if (rule) parts.push(element("p", { class: "rule" }, rule));
     for (const line of card.code) parts.push(this.line(card, line));
-    parts.push(element("p", { class: card.agrees ? "check" : "check differs" }, card.check));
+    parts.push(element("p", { class: card.agrees ? "check" : "check differs" }, element("b", {}, `${t("check")} `), card.check));
     const sick = origin(this.graph, card, (node, index) => this.open(node, index));
     if (sick) parts.push(sick);
     for (const [subject, text] of card.notes.filter((note) => !sick?.textContent!.includes(note[1]))) parts.push(element("p", { class: "note" }, element("b", {}, `${subject} `), text));
