@@ -128,7 +128,8 @@ def test_the_returns_are_followed(short, tmp_path):
 def test_each_epoch_gives_a_point_of_the_held_out_numbers(tmp_path):
     made = session(tmp_path, "gridworld", epochs=3)
     state = watched(made, lambda run, ask: (ask["resume"](), until(lambda: run.finished), ask["run"]())[-1])
-    [curve] = state["curves"]
+    by_the_clock = ("gradient norm", "update / weight")  # read a few times a second: how often depends on the machine
+    [curve] = [curve for curve in state["curves"] if curve["name"] not in by_the_clock]
     assert curve["name"] == "cells with a shortest way"
     assert [step for step, _ in curve["points"]] == [50, 100, 150]
 
