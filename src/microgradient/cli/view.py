@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import ArgumentError, DataError
+from ..language import translate
 from ..tape import last_backward
 from .ctrl_c import raised, stay
 from .paths import NamedPath
@@ -78,9 +79,10 @@ def _program(script: Path, arguments: tuple[str, ...]) -> Session:
             variables = runpy.run_path(str(script), run_name="__main__")
     except SystemExit as end:
         if end.code or last_backward() in (None, before):
-            raise click.ClickException(
-                f"{script} ended itself by sys.exit({'' if end.code is None else repr(end.code)}): there is no graph to show."
-            ) from None
+            given = "" if end.code is None else repr(end.code)
+            told = translate(f"{script} ended itself by sys.exit({given}): there is no graph to show.")
+            click.echo(f"{translate('Error: ')}{told}", err=True)
+            raise click.exceptions.Exit(end.code if isinstance(end.code, int) and end.code else 1) from None
         return Session(sweep_of(None, {}))  # it came to its end, as main programs do
     except Exception as error:  # the program's own, told as Python tells it
         _tell(error, script)
