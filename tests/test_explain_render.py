@@ -166,3 +166,8 @@ def test_every_differentiable_primitive_has_a_sentence():
     assert set(_SENTENCES) - set(TABLE) == {"checkpoint"}
     assert sentence(None) == ""
     assert sentence(TABLE["atan"]) == "atan sends a what arrives × (1/(a**2 + 1))"
+
+
+def test_every_primitive_has_its_rule_in_a_sentence():
+    """None sends the reader to the source."""
+    assert [name for name, op in TABLE.items() if "see its rule" in sentence(op)] == []

@@ -52,6 +52,16 @@ _SENTENCES = {
     "inv": "Y = A⁻¹ sends -Yᵀ @ what arrives @ Yᵀ",
     "det": "det A sends what arrives × the matrix of cofactors of A",
     "slogdet": "log |det A| sends what arrives × A⁻ᵀ",
+    "solve_triangular": "X = A⁻¹B sends B A⁻ᵀ @ what arrives, and A minus that @ Xᵀ, of which its triangle stays",
+    "matrix_exp": "e^A sends the derivative of the exponential at Aᵀ, in the direction of what arrives",
+    "pinv": "A⁺ sends −A⁺ᵀ @ what arrives @ A⁺ᵀ, and what A leaves out adds two terms",
+    "cofactor": "each cofactor is a determinant of other rows and columns, and sends their entries the cofactors in it",
+    "lu": "P A = L U sends Pᵀ L⁻ᵀ (the strictly lower part of Lᵀ @ what arrives at L + triu(what arrives at U @ Uᵀ)) U⁻ᵀ",
+    "cholesky": "A = L Lᵀ sends L⁻ᵀ Φ(Lᵀ @ what arrives) L⁻¹, made symmetric; Φ keeps the lower triangle and half the diagonal",
+    "eigh": "A = V diag(λ) Vᵀ sends V (what arrives at λ, on the diagonal, + (Vᵀ @ what arrives at V) / (λⱼ − λᵢ)) Vᵀ",
+    "eig": "A = V diag(λ) V⁻¹ sends V⁻ᵀ (what arrives at λ, on the diagonal, + what arrives at V over λⱼ − λᵢ) Vᵀ",
+    "svd": "A = U diag(s) Vᵀ sends U diag(what arrives at s) Vᵀ, and what arrives at U and V over sⱼ² − sᵢ²",
+    "qr": "A = Q R sends (what arrives at Q + Q @ a symmetric matrix of both that arrive) R⁻ᵀ",
     "checkpoint": "a checkpoint computes its function again and applies the rules inside",
 }
 
