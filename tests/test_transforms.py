@@ -255,6 +255,24 @@ def test_checkpoint_runs_again_with_the_same_random_numbers_and_keeps_only_its_i
     assert mg.rand(1).item() == after
 
 
+def test_checkpoint_closes_over_its_own_argument():
+    def f(x):
+        y = mg.exp(x)
+        return mg.checkpoint(lambda a: mg.sin(a) * y * a)(y)
+
+    def plain(x):
+        y = mg.exp(x)
+        return mg.sin(y) * y * y
+
+    for x in (mg.tensor(0.3), mg.tensor([0.3, -0.2])):
+        np.testing.assert_allclose(mg.jacobian(f)(x), mg.jacobian(plain)(x), rtol=1e-6)
+        np.testing.assert_allclose(mg.jvp(f, (x,), (x,))[1], mg.jvp(plain, (x,), (x,))[1], rtol=1e-6)
+        np.testing.assert_allclose(mg.jacobian(mg.jacobian(f))(x), mg.jacobian(mg.jacobian(plain))(x), rtol=1e-5)
+    leaf = mg.tensor(0.3, requires_grad=True)
+    mg.checkpoint(lambda a: a * leaf)(leaf).backward()
+    assert abs(leaf.grad.item() - 0.6) < 1e-6
+
+
 def test_checkpoint_of_a_tree_with_a_constant_in_it():
     function = mg.checkpoint(lambda p: {"sum": p["a"] + p["b"], "one": mg.ones(2), "n": p["a"].shape[0]})
     a = mg.tensor([1.0, 2.0], requires_grad=True)

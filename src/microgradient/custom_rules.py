@@ -115,9 +115,10 @@ def checkpoint(f: Function) -> Function:
         state = random.get_state()
 
         def run(inputs: list[Tensor]) -> _Rerun:
+            entering = [x if x.node is None else TAPED.positive(x) for x in inputs]  # apart from where f closes over x
             since = next_seq()
             inner = list(leaves)
-            for i, x in zip(varied, inputs, strict=True):
+            for i, x in zip(varied, entering, strict=True):
                 start = Node(None, (), (), NO_PARAMS, x.shape, x.dtype)
                 inner[i] = wrap(x.raw, start, None, x.result_class) if x.node is None else TAPED.positive(x)
             args, options = rebuild(inner)
@@ -139,7 +140,13 @@ def checkpoint(f: Function) -> Function:
         inputs = [leaves[i] for i in varied]
         return _rerunnable(run(inputs), again, inputs)
 
+    checkpointed.is_checkpointed = True  # type: ignore[attr-defined]
     return checkpointed
+
+
+def is_checkpointed(f: Function) -> bool:
+    """Whether `checkpoint` made f: loops of a compiled program then keep nothing of their steps, either."""
+    return getattr(f, "is_checkpointed", False)
 
 
 class _Rerun(NamedTuple):
@@ -154,9 +161,9 @@ class _Rerun(NamedTuple):
 
 def _rerunnable(first: _Rerun, again: Callable[[list[Tensor]], _Rerun], inputs: list[Tensor]) -> Any:
     """The value of a checkpointed run on a node that keeps the inputs only, and runs again when a sweep comes by."""
-    own = {x.node for x in inputs}
+    starts = set(first.inputs)
     before = {
-        p: None for n in first.order for p in n.parents if p is not None and p.seq <= first.since and p not in own
+        p: None for n in first.order if n not in starts for p in n.parents if p is not None and p.seq <= first.since
     }
     parameters = sorted(before, key=lambda p: -p.seq)  # what the function closes over
     if not parameters and not inputs:
