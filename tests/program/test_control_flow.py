@@ -98,7 +98,19 @@ def unchanging(x: Any) -> Any:
     return mg.sum(end) + mg.sum(sums * sums) + mg.sum(twice * rows)
 
 
-FUNCTIONS = [unchanging, recurrent, backwards, nested, choosing, counted, each, without_xs, swapped, rotating]
+def again(x: Any) -> Any:
+    """Steps that are computed once more in the backward pass."""
+
+    @mg.checkpoint
+    def step(c: Any, a: Any) -> tuple[Any, Any]:
+        h = mg.tanh(W @ c * a)
+        return h, (mg.sum(h * h, keepdims=True), mg.outer(h, x))
+
+    end, (squares, products) = mg.scan(step, x, XS[:, 0])
+    return mg.sum(end) + mg.sum(squares * products[:, 0])
+
+
+FUNCTIONS = [unchanging, again, recurrent, backwards, nested, choosing, counted, each, without_xs, swapped, rotating]
 X = mg.tensor(np.array([0.7, -0.4, 0.3]))
 V = mg.tensor(np.array([0.2, 0.5, -0.6]))
 BATCH = mg.tensor(np.array([[0.7, -0.4, 0.3], [-0.2, 0.8, 0.5]]))
@@ -140,6 +152,25 @@ def test_examples_of_a_batch_are_the_function_of_each(f: Any) -> None:
     for transform in (lambda g: g, mg.grad):
         found = mg.vmap(transform(f))(BATCH)
         np.testing.assert_allclose(found.numpy(), [transform(f)(x).numpy() for x in BATCH], rtol=1e-12)
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_checkpointed_steps_keep_nothing(kept: bool) -> None:
+    """Of a step that makes 64 rows of one, memory for the steps does not count those."""
+
+    def arena(length: int) -> int:
+        def step(c: Any, a: Any) -> tuple[Any, None]:
+            return c + mg.sum(mg.sin(mg.exp(a * mg.ones((64, 1)))), axis=0), None
+
+        def total(x: Any) -> Any:
+            return mg.sum(mg.scan(step if kept else mg.checkpoint(step), mg.zeros(16), x)[0])
+
+        gradient = mg.compile(mg.grad(total))
+        gradient(mg.ones((length, 16)))
+        return int(gradient.stats()["arena_bytes"])
+
+    step = 64 * 16 * 4
+    assert (arena(200) - arena(100) >= 100 * step) == kept
 
 
 def test_a_program_does_not_grow_with_the_length() -> None:

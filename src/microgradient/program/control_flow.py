@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..custom_rules import is_checkpointed
 from ..errors import ArgumentError, ArgumentTypeError, ShapeError, type_name
 from ..functions.creation import asarray
 from ..tensor import Tensor
@@ -32,7 +33,8 @@ def scan(
     carry, xs and ys are tensors or containers of them; ys has the y of all steps along a new first axis. `f` must return a
     carry of the shapes and dtypes that it was given. `length` is needed where `xs` is None, `reverse` begins at the end (ys stay
     in the order of xs). `unroll`: True, or a number not below the length, has a compiled function hold a copy of every step, and
-    no loop; other numbers make no difference. Can be differentiated in both directions, any number of times.
+    no loop; other numbers make no difference. Can be differentiated in both directions, any number of times. With
+    `mg.checkpoint(f)` the backward pass keeps what each step started from, and computes the step again.
     Raises ShapeError if the xs differ in length, ArgumentTypeError if the carry changes. As `jax.lax.scan`.
 
     >>> import microgradient as mg
@@ -56,8 +58,8 @@ def scan(
         return _like(result[0], init, "mg.scan: f"), [asarray(y) for y in ys]
 
     inline = current() is not None and (unroll is True or int(unroll) >= n > 0)
-    run = loop_in_python if inline else loop
-    carry, ys = run(step, [asarray(x) for x in start], entries, n, reverse, "mg.scan")
+    given = step, [asarray(x) for x in start], entries, n, reverse, "mg.scan"
+    carry, ys = loop_in_python(*given) if inline else loop(*given, again=is_checkpointed(f))
     return rebuild_carry(carry), rebuild_y[0](ys)
 
 

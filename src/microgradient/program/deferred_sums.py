@@ -25,12 +25,15 @@ class DeferredSums:
     """How the sums of some outputs of a body are had from rows; None for those that the loop adds up itself.
 
     `given` are the inputs of which there are rows, `constant` those that are the same in every step, by their ids. `stacked` are
-    the values that the loop has to give for each step.
+    the values that the loop has to give for each step, none unless `stacking`.
     """
 
-    def __init__(self, body: Body, outputs: list[Instruction], given: set[int], constant: set[int]) -> None:
+    def __init__(
+        self, body: Body, outputs: list[Instruction], given: set[int], constant: set[int], stacking: bool
+    ) -> None:
         self.stacked: list[Instruction] = []
         self._given = given
+        self._larger = _LARGER if stacking else 0
         self._varying = {id(i) for i in body.inputs} - constant
         for i in body.instructions:
             if any(id(a) in self._varying for a in i.args if isinstance(a, Instruction)):
@@ -56,7 +59,7 @@ class DeferredSums:
         inputs, output = spec.split("->")
         operands = [self._untransposed(a, term) for a, term in zip(i.args, inputs.split(","), strict=True)]
         new = [a for a, _ in operands if not self._has_rows(a)]
-        if not all(id(a) in self._varying for a, _ in operands) or any(a.size > _LARGER * i.size for a in new):
+        if not all(id(a) in self._varying for a, _ in operands) or any(a.size > self._larger * i.size for a in new):
             return None
         self.stacked += dict.fromkeys(new)
         letter = next(c for c in string.ascii_letters if c not in spec)

@@ -19,7 +19,7 @@ from ..tape import TAPE, Node, backward, forward, next_seq, picked, recording, t
 from ..taped_world import TAPED
 from ..tensor import Tensor
 from .interpret import Interpreter
-from .program import Instruction, Program
+from .program import Instruction, Program, is_pure
 from .reentry import give_lock
 from .sym import Sym
 from .traced_world import TRACED
@@ -31,8 +31,19 @@ def _recomputed(i: Instruction) -> bool:
     return i.op in _RECOMPUTED
 
 
-def recomputed_in_a_loop(i: Instruction) -> bool:
-    """The same, and slices of most of an array, which is kept whole: each residual is copied to its stack at each step."""
+def recomputed_in_a_loop(again: bool) -> Callable[[Instruction], bool]:
+    """The same, and slices of most of an array, which is kept whole: each residual is copied to its stack at each step.
+
+    `again`: everything but random numbers.
+    """
+    return _anything if again else _cheap_in_a_loop
+
+
+def _anything(i: Instruction) -> bool:
+    return i.op != "input" and is_pure(i)
+
+
+def _cheap_in_a_loop(i: Instruction) -> bool:
     return i.op in _RECOMPUTED or (i.op == "index" and len(i.args) == 1 and 4 * i.size >= i.args[0].size)
 
 

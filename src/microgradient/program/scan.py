@@ -42,8 +42,13 @@ from .pullback import recomputed_in_a_loop, split
 Step = Callable[[Tensors, Tensors], tuple[Tensors, Tensors]]
 
 
-def loop(step: Step, carry: Tensors, xs: Tensors, length: int, reverse: bool, name: str) -> tuple[Tensors, Tensors]:
-    """(carry, ys) after `carry, y = step(carry, x)` for each of `length` entries x of the xs; the ys are stacked."""
+def loop(
+    step: Step, carry: Tensors, xs: Tensors, length: int, reverse: bool, name: str, again: bool = False
+) -> tuple[Tensors, Tensors]:
+    """(carry, ys) after `carry, y = step(carry, x)` for each of `length` entries x of the xs; the ys are stacked.
+
+    `again`: a step is computed once more in the backward pass, which keeps nothing but what it started from.
+    """
     if current() is None and length:
         return loop_in_python(step, carry, xs, length, reverse, name)
     k = len(carry)
@@ -52,7 +57,7 @@ def loop(step: Step, carry: Tensors, xs: Tensors, length: int, reverse: bool, na
     check_carry([*map(kind_of, carry)], traced.body.kinds[:k], name)
     if not length:
         return carry, [wrap(np.zeros((0, *shape), dtype), None) for shape, dtype in traced.body.kinds[k:]]
-    scan = Scan(traced.body, len(traced.closures), k, length, reverse, name)
+    scan = Scan(traced.body, len(traced.closures), k, length, reverse, name, again)
     found = scanned(scan, [*traced.closures, *carry, *xs])
     return found[:k], found[k:]
 
@@ -95,6 +100,7 @@ class Scan(NamedTuple):
     length: int
     reverse: bool
     name: str
+    again: bool
 
     @property
     def bodies(self) -> tuple[Body, ...]:
@@ -147,7 +153,7 @@ class Scan(NamedTuple):
             found = self.body.replay([*consts, *carry, *x], flags, n)
             return found[: self.carry], found[self.carry :]
 
-        carry, ys = loop(step, carry, xs, self.length, self.reverse, self.name)
+        carry, ys = loop(step, carry, xs, self.length, self.reverse, self.name, self.again)
         return (*carry, *map(_swapped, ys))
 
 
@@ -160,7 +166,7 @@ def scanned(scan: Scan, operands: Tensors) -> Tensors:
             found = scan.body.replay([*consts, *carry, *x])
             return found[: scan.carry], found[scan.carry :]
 
-        return _joined(loop(step, carry, xs, scan.length, scan.reverse, scan.name))
+        return _joined(loop(step, carry, xs, scan.length, scan.reverse, scan.name, scan.again))
     if not any(varied(operands)):
         return _emitted(scan, operands)
     linear = _linearized(scan, varied(operands))
@@ -232,7 +238,10 @@ def _linearized(scan: Scan, varied: Sequence[bool]) -> _Linear:
     inputs = body.inputs[: extra + m]
     seeds = {id(i) for i in body.inputs[extra + m :]}
     early, back, residuals = split(
-        Program(body.inputs, body.instructions, body.outputs), len(scan.body.outputs), seeds, recomputed_in_a_loop
+        Program(body.inputs, body.instructions, body.outputs),
+        len(scan.body.outputs),
+        seeds,
+        recomputed_in_a_loop(scan.again),
     )
     ys = body.outputs[scan.carry : len(scan.body.outputs)]
     sources: list[tuple[str, int]] = []
@@ -269,7 +278,9 @@ def _pulled(linear: _Linear, operands: Tensors, stacks: Tensors, cotangents: lis
     xs = [*kept.values(), *(cotangents[k] for k in arrived)]
     inputs = {id(i): source for i, source in zip(linear.pullback.inputs, linear.residuals, strict=False)}
     constant = {at for at, (what, n) in inputs.items() if what == "operand" and n < stay}
-    sums = DeferredSums(linear.pullback, linear.pullback.outputs[:n_consts], inputs.keys() - constant, constant)
+    sums = DeferredSums(
+        linear.pullback, linear.pullback.outputs[:n_consts], inputs.keys() - constant, constant, not scan.again
+    )
     added = [total is None for total in sums.totals]
     outputs = linear.pullback.outputs
     of_step = [*outputs[n_consts:], *chosen(outputs[:n_consts], added), *sums.stacked]
@@ -291,7 +302,7 @@ def _pulled(linear: _Linear, operands: Tensors, stacks: Tensors, cotangents: lis
         totals = [a + b for a, b in zip(carry[n_carried:], found[rest:last], strict=True)]
         return [*found[:n_carried], *totals], [*found[n_carried:rest], *found[last:]]
 
-    end, ys = loop(step, start, xs, scan.length, not scan.reverse, scan.name)
+    end, ys = loop(step, start, xs, scan.length, not scan.reverse, scan.name, scan.again)
     of_entries = ys[: sum(entries)]
     made = dict(zip(map(id, sums.stacked), ys[len(of_entries) :], strict=True))
 
@@ -325,7 +336,8 @@ def _pushed(scan: Scan, operands: Tensors, tangents: list[Any]) -> Tensors:
         new_ys = [zeros_of(kind_of(y)) if t is None else t for y, t in zip(results[k:], of_results[k:], strict=True)]
         return [*results[:k], *chosen(of_results[:k], carried)], new_ys
 
-    end, ys = loop(step, [*carry, *start], [*xs, *chosen(of_xs, entries)], scan.length, scan.reverse, scan.name)
+    entering = [*xs, *chosen(of_xs, entries)]
+    end, ys = loop(step, [*carry, *start], entering, scan.length, scan.reverse, scan.name, scan.again)
     zeros = [zeros_of(kind_of(x)) for x in carry]
     return [*merged(zeros, carried, end[k:]), *ys]
 

@@ -45,7 +45,7 @@ class Executable:
         self._arena = new_arena(plan.arena_bytes)
         self._kernels = _machine_code(plan)
         self._flags: list[Array] = []
-        self._arenas: dict[int, Array] = {}  # of the plans of loops and conditions, by their ids
+        self._arenas = _inner_arenas(plan.launches)
         self._steps = self._sequence(apart=False)
         self._apart: list[Any] = []  # a step for each launch, to time them
         self._tables = [step.table for step in self._steps if isinstance(step, NativeRoutine)]
@@ -123,7 +123,9 @@ class Executable:
             "kinds": dict(Counter(type(spec).__name__ for spec in specs)),
             "flops": sum(launch.flops for launch in launches),
             "bytes_moved": sum(launch.bytes_moved for launch in launches),
-            "arena_bytes": self._plan.arena_bytes,
+            "arena_bytes": sum(
+                arena.nbytes for arena in {id(a): a for a in (self._arena, *self._arenas.values())}.values()
+            ),
             "host_calls": dict(Counter(p.name for p in launches if isinstance(p, HostCall))),
             "compile_seconds": self.compile_seconds,
             "cache_hit": all(kernel.code.from_disk for kernel in self._kernels.values()),
@@ -174,8 +176,8 @@ class Executable:
             inner, plan = [self._bound(one) for one in part.plan.launches], part.plan
             constants = [(_FIRST + slot, array) for slot, array in plan.constants]
             moves = [(_FIRST + slot, size) for slot, size in part.moves]
-            arena = self._arenas.setdefault(id(plan), new_arena(plan.arena_bytes))
-            parts.append(BoundPart(inner, len(part.operands), _FIRST + plan.slots, constants, arena, moves))
+            bases = _FIRST + plan.slots
+            parts.append(BoundPart(inner, len(part.operands), bases, constants, self._arenas[id(plan)], moves))
         inside = Inside(parts, launch.steps if launch.op == "scan_loop" else 0)
         parallel = any(one.parallel for part in parts for one in part.launches)
         return BoundLaunch(threads.driver().address(launch.op), 1, operands, parallel, inside)
@@ -192,6 +194,18 @@ class Executable:
             return flat
         known = [*inputs, *outputs][buffer.slot]
         return known.reshape(-1)
+
+
+def _inner_arenas(launches: Sequence[Any]) -> dict[int, Array]:
+    """Arenas of the plans of loops and conditions, by the plans' ids: one for all those that are equally deep inside, since they
+    run one after the other. Where zeros have to stay, a plan has its own."""
+    level = [part.plan for launch in launches if isinstance(launch, ControlLaunch) for part in launch.parts]
+    if not level:
+        return {}
+    kept = {id(plan) for plan in level if any(buffer.kept for one in plan.launches for buffer in one.buffers)}
+    shared = new_arena(max((plan.arena_bytes for plan in level if id(plan) not in kept), default=0))
+    found = {id(plan): new_arena(plan.arena_bytes) if id(plan) in kept else shared for plan in level}
+    return found | _inner_arenas([one for plan in level for one in plan.launches])
 
 
 _INDEXING = frozenset({"index", "index_add", "index_set", "take_along_axis", "scatter_along_axis"})

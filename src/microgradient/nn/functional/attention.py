@@ -12,6 +12,7 @@ from ...errors import ArgumentError, DTypeError, ShapeError
 from ...functions.arguments import as_tensor
 from ...operators import wrap
 from ...tensor import Tensor
+from .attention_blocks import in_blocks, is_long
 from .dropout import dropout
 
 
@@ -30,7 +31,7 @@ def scaled_dot_product_attention(
     `query` (..., L, E), `key` (..., S, E), `value` (..., S, V) → (..., L, V). `scale` is 1/√E if not given. A mask of
     booleans is true where a position may look, one of floats is added. `is_causal`: position i looks at 0..i only.
     `enable_gqa`: fewer heads (axis -3) in key and value, each shared by several of the query's. A position that may
-    look nowhere gives zeros.
+    look nowhere gives zeros. Of a long sequence the weights are not kept (see attention_blocks.py), unless there is dropout.
 
     >>> x = mg.tensor([[1.0, 0.0], [0.0, 1.0]])
     >>> scaled_dot_product_attention(x, x, x, is_causal=True)[0].tolist()
@@ -40,21 +41,38 @@ def scaled_dot_product_attention(
         key, value = _shared_heads(key, query), _shared_heads(value, query)
     if is_causal and attn_mask is not None:
         raise ArgumentError("MG157", "Give attn_mask or is_causal=True, not both: combine them as `mask & causal`.")
-    mask = causal_mask(query.shape[-2], key.shape[-2]) if is_causal else attn_mask
-    output, _ = attend(query, key, value, mask, dropout_p, scale)
-    return output
+    return attended(query, key, value, attn_mask, dropout_p, scale, is_causal)
+
+
+def attended(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None,
+    dropout_p: float = 0.0,
+    scale: float | None = None,
+    is_causal: bool = False,
+) -> Tensor:
+    """What `scaled_dot_product_attention` returns, after its checks of the masks; `is_causal` is in the place of a mask."""
+    _check_shapes(query, key, value)
+    if dropout_p or not is_long(query, key):
+        mask = causal_mask(query.shape[-2], key.shape[-2]) if is_causal else mask
+        return attend(query, key, value, mask, dropout_p, scale)[0]
+    if mask is not None:
+        mask = checked_mask(mask)
+        _check_mask(mask, query, key)
+
+    def block(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+        return attend(query, key, value, mask, 0.0, scale)[0]
+
+    return in_blocks(block, query, key, value, mask, is_causal)
 
 
 def attend(
     query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout_p: float = 0.0, scale: float | None = None
 ) -> tuple[Tensor, Tensor]:
-    """What `scaled_dot_product_attention` returns, and the weights (..., L, S) after dropout."""
-    if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
-        raise ShapeError(
-            "MG161",
-            f"Attention needs query and key of one width and key and value of one length, "
-            f"got query {query.shape}, key {key.shape}, value {value.shape}.",
-        )
+    """softmax(q kᵀ · scale + mask) v, and the weights (..., L, S) after dropout."""
+    _check_shapes(query, key, value)
     if scale is None:
         scale = 1.0 / math.sqrt(query.shape[-1]) if query.shape[-1] else 1.0
     scores = mg.matmul(query * scale, mg.matrix_transpose(key))
@@ -69,6 +87,24 @@ def attend(
         weights = _softmax_or_zeros(scores)
     weights = dropout(weights, dropout_p)
     return mg.matmul(weights, value), weights
+
+
+def _check_shapes(query: Tensor, key: Tensor, value: Tensor) -> None:
+    if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
+        raise ShapeError(
+            "MG161",
+            f"Attention needs query and key of one width and key and value of one length, "
+            f"got query {query.shape}, key {key.shape}, value {value.shape}.",
+        )
+
+
+def _check_mask(mask: Tensor, query: Tensor, key: Tensor) -> None:
+    weights = query.shape[-2], key.shape[-2]
+    if any(n not in (1, size) for n, size in zip(mask.shape[::-1], weights[::-1], strict=False)):
+        raise ShapeError(
+            "MG161",
+            f"An attention mask of shape {mask.shape} doesn't fit weights of shape (..., {weights[0]}, {weights[1]}).",
+        )
 
 
 def checked_mask(mask: Tensor) -> Tensor:

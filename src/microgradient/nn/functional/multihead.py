@@ -12,7 +12,7 @@ import microgradient as mg
 from ...errors import ArgumentError, ShapeError
 from ...tensor import Tensor
 from .arguments import in_dimensions
-from .attention import attend, causal_mask, checked_mask
+from .attention import attend, attended, causal_mask, checked_mask
 from .linear import linear
 from .padding import pad
 
@@ -63,8 +63,10 @@ def multi_head(
         q, k, v = (_batch_first(linear(x, w, b), batch_first) for x, w, b in given)
     length, n = q.shape[1], q.shape[0]
     source = k.shape[1] if static_k is None else static_k.shape[1]
-    if is_causal and attn_mask is None:
-        attn_mask = ~causal_mask(length, source)
+    is_causal = is_causal and attn_mask is None
+    longer = bias_k is not None or add_zero_attn
+    if is_causal and (need_weights or longer or key_padding_mask is not None):
+        attn_mask, is_causal = ~causal_mask(length, source), False
     masks = _masks(key_padding_mask, attn_mask, (n, num_heads, length, source), batched)
     k, v = (_split(x, num_heads) if given is None else mg.reshape(given, (n, num_heads, *given.shape[1:]))
             for x, given in ((k, static_k), (v, static_v)))  # fmt: skip
@@ -74,7 +76,11 @@ def multi_head(
     for of_k, of_v in [*extra, *([(None, None)] if add_zero_attn else [])]:
         k, v = _longer(k, of_k), _longer(v, of_v)
         masks = [pad(mask, (0, 1)) for mask in masks]  # what is added may always be looked at
-    output, shown = attend(_split(q, num_heads), k, v, _joined(masks, q.dtype), dropout_p if training else 0.0)
+    q, mask, dropout_p = _split(q, num_heads), _joined(masks, q.dtype), dropout_p if training else 0.0
+    if need_weights:
+        output, shown = attend(q, k, v, mask, dropout_p)
+    else:
+        output = attended(q, k, v, mask, dropout_p, is_causal=is_causal)
     output = mg.reshape(mg.permute_dims(output, (0, 2, 1, 3)), (n, length, e))
     output = linear(output, out_proj_weight, out_proj_bias)
     if not batched:
