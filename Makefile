@@ -10,7 +10,7 @@ PYTHONS ?= python3.11 python3.12 python3.13 python3.14
 # bytecode is kept even where the environment says not to: the tests start Python some hundred times
 PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses 2
 
-.PHONY: run test test-all lint oracle browser page check widths pythons core docs bench overhead scaling recipes stability clean
+.PHONY: run test test-all lint oracle browser page check widths pythons core docs bench instructions overhead scaling recipes stability clean
 
 run: $(VENV)/installed-recipes
 	$(BIN)/microgradient train digits $(ARGS)
@@ -77,6 +77,10 @@ docs: $(VENV)/installed-docs
 bench:
 	@$(MAKE) --no-print-directory VENV=.bench .bench/installed-bench
 	.bench/bin/python benchmarks/steps.py $(ARGS)
+
+# How many instructions compiled kernels take, by valgrind, beside what they took before   (ARGS=--renew keeps the new counts)
+instructions: $(VENV)/installed-test
+	$(BIN)/python benchmarks/instructions.py $(ARGS)
 
 # What one eager operation costs beside NumPy, PyTorch, autograd and micrograd
 overhead: $(VENV)/installed-peers
