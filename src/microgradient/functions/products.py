@@ -30,7 +30,9 @@ def matmul(x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """The matrix product: y[..., i, j] = Σ_k x1[..., i, k] · x2[..., k, j].
 
     x1 (..., n, k) with x2 (..., k, m) gives (..., n, m); the axes before the last two broadcast. A vector x1 (k,) counts as
-    a row, a vector x2 (k,) as a column, and the axis added for that is taken away again. Dtypes are promoted.
+    a row, a vector x2 (k,) as a column, and the axis added for that is taken away again. Dtypes are promoted: of
+    int8 arrays the product is int8, and one that holds the sums is `x1.astype(mg.int32) @ x2.astype(mg.int32)`, which
+    compiled programs compute without widening the arrays first.
     Raises ShapeError for a number (shape ()) and where the shapes do not fit. The same as `x1 @ x2`.
 
     >>> import microgradient as mg

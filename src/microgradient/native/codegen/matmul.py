@@ -19,6 +19,7 @@ from .index_arithmetic import Index
 from .ir import TYPES, Function, Val, vector
 from .loop_plan import CHEAP
 from .packing import Lines, Packing, Panel, Vector
+from .pairs import products_of_pairs
 from .registers import Register
 from .tiling import (
     Cut,
@@ -82,7 +83,8 @@ class _Writer(Packing):
 
     def __init__(self, f: Function, spec: ContractionKernel, nest: Nest, vector_bits: int) -> None:
         self.f, self.spec, self.nest = f, spec, nest
-        self.dtype = spec.a.dtype
+        self.dtype = spec.sums or spec.a.dtype
+        self.a_dtype, self.b_dtype = [access.dtype for access in (spec.a, spec.b)][:: -1 if nest.swapped else 1]
         self.type = TYPES[self.dtype]
         self.width = int(self.dtype[1:])
         self.cut = cut(nest)
@@ -223,8 +225,8 @@ class _Writer(Packing):
     def lines(self, indices: list[list[Index]]) -> Lines:
         """Where `a` itself has the rows: all of them, or only the first if they lie at one distance."""
         nest = self.nest
-        rows = [self.at(self.a, self.add(self.a_offset, self.offset(i, nest.a_rows)), self.dtype) for i in indices]
-        return Lines(rows, nest.a_depth, nest.a_rows[-1] if nest.rows else 0)
+        rows = [self.at(self.a, self.add(self.a_offset, self.offset(i, nest.a_rows)), self.a_dtype) for i in indices]
+        return Lines(rows, nest.a_depth, nest.a_rows[-1] if nest.rows else 0, self.a_dtype)
 
     def sum_up(self, a: Lines, sums: list[list[str]], panel: Panel) -> None:
         """Add the products to the accumulators."""
@@ -259,21 +261,28 @@ class _Writer(Packing):
     def products(self, a: Lines, b: str, in_a: Index, in_b: Index, sums: list[list[str]], panel: Panel) -> None:
         """One step of the depth: a number of each row times each vector of b."""
         f = self.f
-        here = self.at(b, in_b, self.dtype)
+        here = self.at(b, in_b, panel.dtype)
         factors = []
         for v in panel.vectors:
             active = v.lanes if panel.whole else v.active
-            factors.append(vectors.load(f, self.at(here, v.at, self.dtype), self.dtype, 1, v.lanes, active))
-        regular = self.at(a.rows[0], in_a, self.dtype) if self.regular else ""
+            vector_of_b = vectors.load(f, self.at(here, v.at, panel.dtype), panel.dtype, 1, v.lanes, active)
+            factors.append(Register(f, self.widened(vector_of_b)))
+        regular = self.at(a.rows[0], in_a, a.dtype) if self.regular else ""
         for i, line in enumerate(sums):
-            pointer = self.at(regular, i * a.stride, self.dtype) if regular else self.at(a.rows[i], in_a, self.dtype)
-            number = f.emit(f"load {self.type}, ptr {pointer}, align {self.width}")
-            spread = {v.lanes: vectors.splat(f, Val(number, self.dtype, 1), v.lanes) for v in panel.vectors}
+            pointer = self.at(regular, i * a.stride, a.dtype) if regular else self.at(a.rows[i], in_a, a.dtype)
+            number = self.widened(vectors.load(f, pointer, a.dtype, 1, 1))
+            spread = {v.lanes: Register(f, vectors.splat(f, number, v.lanes)) for v in panel.vectors}
             for register, v, value in zip(line, panel.vectors, factors, strict=True):
                 t = vector(self.type, v.lanes)
                 old = Register(f, Val(f.emit(f"load {t}, ptr {register}, align 64"), self.dtype, v.lanes))
-                new = Register(f, spread[v.lanes]).call("llvm.fmuladd", Register(f, value), old)
+                new = self.multiply_add(spread[v.lanes], value, old)
                 f.do(f"store {t} {new.text}, ptr {register}, align 64")
+
+    def multiply_add(self, a: Register, b: Register, total: Register) -> Register:
+        """total + a·b."""
+        if self.spec.pairs:
+            return total + products_of_pairs(a, b)
+        return a.call("llvm.fmuladd", b, total) if self.dtype[0] == "f" else total + a * b
 
     # The epilogue ---------------------------------------------------------------------------------------------------
 

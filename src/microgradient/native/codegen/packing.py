@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from . import vectors
 from .index_arithmetic import Index, IndexArithmetic
+from .ir import Val
+from .registers import Register
 from .tiling import Cut, Nest, Sizes, Tile, line
 
 
@@ -22,21 +24,24 @@ class Vector(NamedTuple):
 
 class Panel(NamedTuple):
     """The columns that tiles are working on: the first one, their vectors, and where b's numbers for them begin and how
-    far apart they lie."""
+    far apart they lie, and their dtype."""
 
     column: Index
     vectors: list[Vector]
     b: str = ""
     b_depth: Sizes = ()
+    dtype: str = ""
     whole: bool = False  # all lanes of b's vectors may be read
 
 
 class Lines(NamedTuple):
-    """Where the numbers of a tile's rows begin, and how far apart they lie in the depth, and from row to row if all alike."""
+    """Where the numbers of a tile's rows begin, and how far apart they lie in the depth, and from row to row if all alike, and
+    their dtype."""
 
     rows: list[str]
     depth: Sizes
     stride: int
+    dtype: str
 
 
 class Packing(IndexArithmetic):
@@ -49,7 +54,9 @@ class Packing(IndexArithmetic):
     cut: Cut
     tile: Tile
     row_count: int
-    dtype: str
+    dtype: str  # of the sums and of all copies
+    a_dtype: str
+    b_dtype: str
     type: str
     a: str
     b: str
@@ -66,13 +73,13 @@ class Packing(IndexArithmetic):
     def with_b(self, column: Index, panel: Panel) -> Panel:
         """Where the panel's part of b is; copied to where its lines lie next to each other if they are far apart."""
         if not self.copied:
-            b = self.at(self.b, self.add(self.b_offset, panel.column), self.dtype)
-            return panel._replace(b=b, b_depth=self.nest.b_depth)
+            b = self.at(self.b, self.add(self.b_offset, panel.column), self.b_dtype)
+            return panel._replace(b=b, b_depth=self.nest.b_depth, dtype=self.b_dtype)
         if not self.whole_block:
             with self.lines_of_b() as steps:
                 self.copy_line(panel.column, panel, steps)
         copy, strides = self.copied_panel(column if self.whole_block else panel.column, panel)
-        return panel._replace(b=copy, b_depth=strides, whole=True)
+        return panel._replace(b=copy, b_depth=strides, dtype=self.dtype, whole=True)
 
     @contextmanager
     def lines_of_b(self) -> Iterator[list[Index]]:
@@ -88,13 +95,13 @@ class Packing(IndexArithmetic):
     def copy_line(self, column: Index, panel: Panel, steps: list[Index]) -> None:
         """One step of the depth of a panel, of a block of panels that begins at `column`."""
         f = self.f
-        b = self.at(self.b, self.add(self.b_offset, panel.column), self.dtype)
-        source = self.at(b, self.offset(steps, self.nest.b_depth), self.dtype)
+        b = self.at(self.b, self.add(self.b_offset, panel.column), self.b_dtype)
+        source = self.at(b, self.offset(steps, self.nest.b_depth), self.b_dtype)
         copy, strides = self.copied_panel(column, panel)
         target = self.at(copy, self.offset(steps, strides), self.dtype)
         for v in panel.vectors:
-            value = vectors.load(f, self.at(source, v.at, self.dtype), self.dtype, 1, v.lanes, v.active)
-            vectors.store(f, value, self.at(target, v.at, self.dtype), 1)
+            value = vectors.load(f, self.at(source, v.at, self.b_dtype), self.b_dtype, 1, v.lanes, v.active)
+            vectors.store(f, self.widened(value), self.at(target, v.at, self.dtype), 1)
 
     def copied_panel(self, column: Index, panel: Panel) -> tuple[str, Sizes]:
         """Where the copy of a panel would begin at step 0 of the depth, and its strides."""
@@ -113,22 +120,26 @@ class Packing(IndexArithmetic):
         with ExitStack() as loops:
             steps: list[Index] = [loops.enter_context(f.loop(*self.depth_range, unroll=False))]
             steps += [loops.enter_context(f.loop(0, size, unroll=False)) for size in nest.depth[1:]]
-            line = self.at(self.a, self.add(self.a_offset, self.offset(steps, nest.a_depth)), self.dtype)
+            line = self.at(self.a, self.add(self.a_offset, self.offset(steps, nest.a_depth)), self.a_dtype)
             for row_start, height, tiles in self.steps(row, self.row_count, self.cut.row_block, self.tile.rows):
                 with tiles as row_first:
                     first = row_start if row_first is None else row_first
-                    source = self.at(line, self.offset(self.split(first, nest.rows), nest.a_rows), self.dtype)
+                    source = self.at(line, self.offset(self.split(first, nest.rows), nest.a_rows), self.a_dtype)
                     target = self.copied_lines(row, first, height)
                     place = self.at(target.rows[0], self.offset(steps, target.depth), self.dtype)
                     for at, lanes in _halves(height):
-                        value = vectors.load(f, self.at(source, at, self.dtype), self.dtype, 1, lanes)
-                        vectors.store(f, value, self.at(place, at, self.dtype), 1)
+                        value = vectors.load(f, self.at(source, at, self.a_dtype), self.a_dtype, 1, lanes)
+                        vectors.store(f, self.widened(value), self.at(place, at, self.dtype), 1)
 
     def copied_lines(self, row: Index, first: Index, height: int) -> Lines:
         """Where the copy of a tile is, of the block that begins at `row`."""
         strides = self.packed(height)
         start = self.add(self.times(self.less(first, row), self.part()), self.times(self.depth_range[0], -strides[0]))
-        return Lines([self.at(self.rows_copy, start, self.dtype)], strides, 1)
+        return Lines([self.at(self.rows_copy, start, self.dtype)], strides, 1, self.dtype)
+
+    def widened(self, value: Val) -> Val:
+        """What was read, in the dtype of the sums."""
+        return Register(self.f, value).to(self.dtype).val
 
     def packed(self, line: int) -> Sizes:
         """The strides of the depth where each step has `line` numbers."""

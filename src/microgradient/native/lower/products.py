@@ -7,6 +7,7 @@ from itertools import combinations
 from typing import Any, cast
 
 from ...program.program import Instruction
+from .whole_numbers import fits, narrowed, paired, sums_dtype
 from .writer import Lowering
 
 _CONTRACTED = ("f4", "f8")
@@ -28,7 +29,9 @@ def _einsum(w: Lowering, old: Instruction, args: tuple[Any, ...]) -> Instruction
     terms = inputs.split(",")
     if any(len(set(t)) < len(t) for t in terms) or len(set(out)) < len(out):
         return None
-    if old.dtype.kind in "iu" and old.dtype.itemsize < 8:  # NumPy's kernel looks whether the sums fit
+    if (
+        old.dtype.kind in "iu" and old.dtype.itemsize < 8 and len(terms) != 2
+    ):  # NumPy's kernel looks whether the sums fit
         return None
     if len(terms) > 2:
         return _in_pairs(w, old, list(args), terms, out)
@@ -65,12 +68,41 @@ def _contract(
 ) -> Instruction | None:
     """out[out] = Σ a[la]·b[lb] for labels (la, lb, out). What one operand alone has is summed first."""
     la, lb, out = labels
-    if old.dtype.str[1:] not in _CONTRACTED or not all(isinstance(x, Instruction) for x in (a, b)):
+    if not all(isinstance(x, Instruction) for x in (a, b)):
+        return None
+    if old.dtype.kind in "iu":
+        return _contract_whole(w, old, a, b, labels, last)
+    if old.dtype.str[1:] not in _CONTRACTED:
         return None
     a, b = w.astype(a, old.dtype), w.astype(b, old.dtype)
     a, la = _without(w, a, la, lb, out)
     b, lb = _without(w, b, lb, la, out)
-    params = {"labels": (la, lb, out), "last": last}
+    return _product(w, old, a, b, {"labels": (la, lb, out), "last": last})
+
+
+def _contract_whole(
+    w: Lowering, old: Instruction, a: Instruction, b: Instruction, labels: tuple[str, str, str], last: str
+) -> Instruction | None:
+    """The same for whole numbers, if it is certain that their sums fit."""
+    la, lb, out = labels
+    sums = sums_dtype(old.dtype)
+    alone = [c for own, others in ((la, lb), (lb, la)) for c in own if c not in others and c not in out]
+    a, b = (w.astype(x, sums) if alone or x.dtype.kind not in "iu" else narrowed(w, x, sums) for x in (a, b))
+    count = math.prod(max(a.shape[la.index(c)], b.shape[lb.index(c)]) for c in la if c in lb and c not in out)
+    if (alone and old.dtype.itemsize < 8) or not fits(a.dtype, b.dtype, count, old.dtype):
+        return None
+    a, la = _without(w, a, la, lb, out)
+    b, lb = _without(w, b, lb, la, out)
+    labels = la, lb, out
+    words = paired(w, a, b, labels) if sums.itemsize == 4 else None
+    params = {"labels": labels, "last": last, "pairs": words is not None}
+    shaped = Instruction(old.op, (), {}, old.shape, sums)
+    return w.astype(_product(w, shaped, *(words or (a, b)), params), old.dtype)
+
+
+def _product(w: Lowering, old: Instruction, a: Instruction, b: Instruction, params: dict[str, Any]) -> Instruction:
+    """The contraction; in two stages if its result is small beside its depth."""
+    la, lb, out = params["labels"]
     split = _split_depth(a.shape, la, lb, out, old.shape)
     if split is None:
         return w.add("contract", (a, b), params, old.shape, old.dtype)

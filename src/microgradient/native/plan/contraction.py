@@ -66,6 +66,7 @@ def contract(fusion: Fusion, i: Instruction, operands: list[Any]) -> View:
     group = fusion.begin(ContractionGroup(len(fusion.groups), i.shape, [c.out.index(label) for label in memory]))
     group.inputs, group.a_labels, group.b_labels, group.out = [c.a, c.b], c.la, c.lb, c.out
     rows = c.free(c.la)
+    group.pairs = bool(i.params.get("pairs"))
     group.batch, group.depth = "".join(c.batch), "".join(depth)
     group.rows = "".join([label for label in memory if label in rows])
     group.columns = "".join([label for label in memory if label in columns])
@@ -106,11 +107,17 @@ def _by_rows(fusion: Fusion, i: Instruction, c: _Labels) -> View:
     order = _summed_in_columns(factors, shape, axes)
     if order is not None:
         factors = [_along(fusion, x, order) for x in factors]
+    factors = [_widened(fusion, x, i.dtype, order) for x in factors]
     product = fusion.pointwise("multiply", factors, {}, shape, i.dtype, order=order)
     if axes:
         summed = Instruction("sum", (), {"axis": axes, "keepdims": False}, shape[: len(out)], i.dtype)
         product = fusion.reduction(summed, product)
     return fusion.view(product, Step("reshape", tuple(i.shape or ()), {})) if product.shape != i.shape else product
+
+
+def _widened(fusion: Fusion, x: View, dtype: Any, order: tuple[int, ...] | None) -> View:
+    """A factor in the dtype of the sums."""
+    return x if x.value.dtype == dtype else fusion.pointwise("astype", [x], {}, x.shape, dtype, order=order)
 
 
 def _spread(fusion: Fusion, x: View, own: str, labels: list[str], shape: tuple[int, ...]) -> View:

@@ -73,6 +73,7 @@ class ContractionGroup(FusionGroup):
     columns: str
     depth: str
     out: str
+    pairs = False  # of numbers of 16 bits
 
     def launch(self, memory: Memory) -> Launch:
         """The product, and what is done with its tiles."""
@@ -80,6 +81,7 @@ class ContractionGroup(FusionGroup):
         body = KernelBody(self, lambda layout: tuple([layout.strides[a] for a in axes]), memory, first=1)
         loads, ops, stores, operands = body.written()
         a, b = self.inputs
+        sums = self.ops[0].value.dtype.str[1:]
         sizes = dict(zip(self.a_labels + self.b_labels, (*a.shape, *b.shape), strict=True))
         batch, rows, columns, depth = (
             tuple([sizes[label] for label in labels]) for labels in (self.batch, self.rows, self.columns, self.depth)
@@ -88,7 +90,7 @@ class ContractionGroup(FusionGroup):
             batch, rows, columns, depth,
             Access(_code(a), _strides_over(a.layout, self.a_labels, self.batch + self.rows + self.depth)),
             Access(_code(b), _strides_over(b.layout, self.b_labels, self.batch + self.columns + self.depth)),
-            loads, ops, stores,
+            loads, ops, stores, "" if sums[0] == "f" else sums, self.pairs,
         )  # fmt: skip
         return Launch(spec, (*map(memory.operand, self.inputs), *operands), self)
 

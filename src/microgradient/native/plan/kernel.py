@@ -154,8 +154,9 @@ class ContractionKernel(NamedTuple):
 
     Value 0 is the finished sum; then come the loads, then the ops; what is stored is in `stores`. Access strides are over
     batch + rows + depth for `a`, batch + columns + depth for `b`, batch + rows + columns for loads and stores. The last column
-    is the vectorised loop: b has stride 1 there (if columns is not empty). args: a's, b's, loads', stores' pointers. dtype f4
-    or f8.
+    is the vectorised loop: b has stride 1 there (if columns is not empty). args: a's, b's, loads', stores' pointers. The sums
+    are f4 or f8 as a and b are, or of the dtype `sums`, i4 or i8, of whole numbers of any kind. `pairs`: a and b are i4, each of
+    them two numbers of 16 bits, whose two products are added.
     """
 
     batch: tuple[int, ...]
@@ -167,6 +168,8 @@ class ContractionKernel(NamedTuple):
     loads: tuple[Access, ...]
     ops: tuple[Op, ...]
     stores: tuple[tuple[int, Access], ...]
+    sums: str = ""
+    pairs: bool = False
 
     @property
     def text(self) -> list[str]:
@@ -174,13 +177,15 @@ class ContractionKernel(NamedTuple):
         parts = {"batch": self.batch, "rows": self.rows, "columns": self.columns, "depth": self.depth}
         sizes = ", ".join(f"{name} {_times(sizes)}" for name, sizes in parts.items() if sizes)
         title = f"contraction, {sizes}"
-        return [title, f"v0 = Σ a·b, a {self.a}, b {self.b}", *_lines(self.loads, self.ops, self.stores, first=1)]
+        dtype = f" : {self.sums}" if self.sums else ""
+        product = f"v0 = Σ a·b{' of pairs' if self.pairs else ''}{dtype}, a {self.a}, b {self.b}"
+        return [title, product, *_lines(self.loads, self.ops, self.stores, first=1)]
 
     @property
     def flops(self) -> int:
         """Multiplications and additions, and one for each operation on a finished number."""
         size = math.prod(self.batch + self.rows + self.columns)
-        return 2 * size * math.prod(self.depth) + size * len(self.ops)
+        return 2 * (1 + self.pairs) * size * math.prod(self.depth) + size * len(self.ops)
 
 
 class DrawKernel(NamedTuple):

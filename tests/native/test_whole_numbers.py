@@ -1,0 +1,190 @@
+"""Products of whole numbers: the bits of NumPy's, at every width of vectors, on operands that were widened from fewer bits."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+import microgradient as mg
+from microgradient.native.lower.whole_numbers import fits
+from microgradient.native.runtime import engine
+
+NARROW = ["int8", "uint8", "int16"]
+PAIRS = [
+    ("int8", "int8"),
+    ("uint8", "int8"),
+    ("int8", "uint8"),
+    ("uint8", "uint8"),
+    ("int16", "int8"),
+    ("uint8", "int16"),
+]
+
+
+@pytest.fixture(params=engine.targets())
+def width(request):
+    """Code for vectors of some width."""
+    with engine.forced(request.param):
+        yield request.param
+
+
+def numbers(rng, shape, dtype):
+    """Any numbers of this dtype, the extreme ones often."""
+    limits = np.iinfo(dtype)
+    x = rng.integers(limits.min, limits.max, shape, dtype, endpoint=True)
+    x[rng.random(shape) < 0.2] = limits.min
+    x[rng.random(shape) < 0.2] = limits.max
+    return x
+
+
+def check(f, *arrays, host=()):
+    """Compiled, f gives what NumPy does, on any number of threads; `host`: the calls of NumPy that are left."""
+    wanted = np.asarray(f(*arrays))
+    compiled = mg.compile(f)
+    for threads in (1, 2):
+        mg.set_num_threads(threads)
+        y = compiled(*map(mg.asarray, arrays)).numpy()
+        assert y.dtype == wanted.dtype
+        np.testing.assert_array_equal(y, wanted)
+    assert sorted(compiled.stats()["host_calls"]) == sorted(host)
+    return compiled
+
+
+@pytest.fixture(autouse=True)
+def _threads():
+    before = mg.get_num_threads()
+    yield
+    mg.set_num_threads(before)
+
+
+def product(a, b, dtype="int32"):
+    return a.astype(dtype) @ b.astype(dtype)
+
+
+@pytest.mark.parametrize(("left", "right"), PAIRS)
+def test_dtypes(width, left, right):
+    rng = np.random.default_rng(0)
+    for m, k, n in [(1, 1, 1), (3, 5, 2), (4, 8, 8), (7, 33, 17), (20, 64, 48), (1, 40, 33), (33, 40, 1)]:
+        check(product, numbers(rng, (m, k), left), numbers(rng, (k, n), right))
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 127, 128, 129, 511, 512, 513, 1023, 1025])
+def test_sizes_beside_those_of_blocks(width, k):
+    rng = np.random.default_rng(k)
+    lanes = engine.host().vector_bits // 32
+    for m, n in [(3, 7), (4, 8), (5, 9), (6, 2 * lanes - 1), (24, 2 * lanes), (25, 6 * lanes + 1), (13, 256), (70, 33)]:
+        a, b = numbers(rng, (m, k), "int8"), numbers(rng, (k, n), "int8")
+        check(product, a, b)
+        check(lambda a, b: product(a, b.T), a, np.ascontiguousarray(b.T))
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"])
+def test_sums_of_64_bits_wrap(width, dtype):
+    rng = np.random.default_rng(1)
+    wide = "uint64" if dtype == "uint64" else "int64"
+    for m, k, n in [(5, 7, 9), (33, 20, 31), (1, 65, 4)]:
+        check(lambda a, b: product(a, b, wide), numbers(rng, (m, k), dtype), numbers(rng, (k, n), dtype))
+
+
+def test_extreme_values(width):
+    low = {dtype: np.full((9, 512), np.iinfo(dtype).min, dtype) for dtype in NARROW}
+    check(lambda a, b: product(a, b.T), low["int8"], low["int8"])
+    check(lambda a, b: product(a, b.T), low["int16"][:, :511], low["int8"][:, :511])
+    check(lambda a, b: product(a, b.T, "int64"), low["int16"], low["int16"])
+
+
+def test_unsigned_results(width):
+    rng = np.random.default_rng(2)
+    check(lambda a, b: product(a, b, "uint32"), numbers(rng, (9, 300), "uint8"), numbers(rng, (300, 20), "uint8"))
+
+
+def test_what_could_overflow_is_left_to_numpy():
+    rng = np.random.default_rng(3)
+    a, b = rng.integers(-3, 4, (5, 40)), rng.integers(-3, 4, (40, 9))
+    check(lambda a, b: a @ b, a.astype("int8"), b.astype("int8"), host=["matmul"])
+    check(product, a.astype("int16"), b.astype("int16"), host=["matmul"])
+    check(product, a, b, host=["matmul"])
+
+
+@pytest.mark.parametrize("pair", list(itertools.product(["int8", "uint8", "int16", "uint16", "int32"], repeat=2)))
+def test_what_fits_is_what_the_extremes_give(pair):
+    ends = [[int(np.iinfo(d).min), int(np.iinfo(d).max)] for d in pair]
+    sums = [n * p * q for n in (1,) for p in ends[0] for q in ends[1]]
+    most = min((2**31 - 1) // max(max(sums), 1), 2**31 // max(-min(sums), 1))
+    left, right, i4 = *map(np.dtype, pair), np.dtype("int32")
+    assert not fits(left, right, most + 1, i4)
+    assert most == 0 or fits(left, right, most, i4)
+
+
+def test_strided_and_mirrored_operands(width):
+    rng = np.random.default_rng(4)
+    a, b = numbers(rng, (2, 31, 40), "int8"), numbers(rng, (40, 64), "int8")
+    check(lambda a, b: product(a[1, ::2, ::-1], b[:, ::3]), a, b)
+    check(lambda a, b: product(a[0, :, 1::2], b[::2, ::-1]), a, b)
+    check(lambda a, b: (a[0].astype("int32").T[:, ::2]) @ b.astype("int32")[:16], a, b)
+
+
+def test_batches(width):
+    rng = np.random.default_rng(5)
+    a, b = numbers(rng, (2, 3, 9, 21), "int8"), numbers(rng, (3, 21, 10), "int8")
+    check(product, a, b)
+    check(product, a[0, 0], b)
+    check(product, a, b[0, :, 0])
+    check(product, a[0, 0, 0], b[0, :, 0])
+
+
+@pytest.mark.parametrize("shapes", [((0, 4), (4, 3)), ((3, 0), (0, 5)), ((2, 4), (4, 0)), ((0, 2, 3), (3, 4))])
+def test_empty(shapes):
+    check(product, *(np.ones(shape, "int8") for shape in shapes))
+
+
+@pytest.mark.parametrize("spec", ["ij,jk->ik", "bij,bjk->bik", "ijk,jkl->il", "ijk,ljk->il", "bhqd,bhkd->bhqk"])
+def test_einsum(width, spec):
+    rng = np.random.default_rng(6)
+    sizes = {c: n for n, c in zip(itertools.cycle([5, 8, 9, 6]), sorted(set(spec) - set(",->")), strict=False)}
+    a, b = (numbers(rng, [sizes[c] for c in term], "int8") for term in spec.split("->")[0].split(","))
+    wanted = np.einsum(spec, a.astype("int64"), b.astype("int64"))
+    compiled = mg.compile(lambda a, b: mg.einsum(spec, a.astype("int32"), b.astype("int32")))
+    np.testing.assert_array_equal(compiled(mg.asarray(a), mg.asarray(b)).numpy(), wanted)
+    assert not compiled.stats()["host_calls"]
+
+
+@pytest.mark.parametrize("options", [{}, {"padding": 1}, {"stride": 2, "padding": 1}, {"dilation": 2}, {"groups": 2}])
+@pytest.mark.parametrize("channels", [2, 6, 16])
+def test_convolutions(width, options, channels):
+    rng = np.random.default_rng(7)
+    x = mg.asarray(numbers(rng, (2, channels, 9, 11), "uint8"))
+    k = mg.asarray(numbers(rng, (8, channels // options.get("groups", 1), 3, 3), "int8"))
+
+    def f(x, k):
+        return mg.conv(x.astype("int32"), k.astype("int32"), **options)
+
+    compiled = mg.compile(f)
+    np.testing.assert_array_equal(compiled(x, k).numpy(), f(x, k).numpy())
+    assert not compiled.stats()["host_calls"]
+
+
+def test_what_follows_is_done_with_the_product(width):
+    """Scaled, shifted, cut at 0 and rounded to bytes again, by the kernel of the product."""
+    rng = np.random.default_rng(8)
+    x, w = numbers(rng, (20, 64), "int8"), numbers(rng, (48, 64), "int8")
+    scale = mg.asarray(rng.random(48).astype("float32") / 1e3)
+
+    def f(x, w):
+        y = mg.relu((x.astype("int32") @ w.astype("int32").T).astype("float32") * scale)
+        return mg.clip(mg.round(y), -128, 127).astype("int8")
+
+    compiled = mg.compile(f)
+    x, w = mg.asarray(x), mg.asarray(w)
+    np.testing.assert_array_equal(compiled(x, w).numpy(), f(x, w).numpy())
+    assert not compiled.stats()["host_calls"]
+
+
+def test_widened_in_steps_that_change_the_numbers():
+    """-1 as uint16 is 65535, and stays that."""
+    rng = np.random.default_rng(9)
+    a, b = numbers(rng, (5, 6), "int8"), numbers(rng, (6, 9), "int8")
+    check(lambda a, b: a.astype("uint16").astype("int64") @ b.astype("int64"), a, b)
+    check(lambda a, b: a.astype("int16").astype("int32") @ b.astype("int32"), a, b)
+    check(lambda a, b: a.astype("uint8").astype("int32") @ b.astype("int32"), a, b)
