@@ -27,6 +27,12 @@ def flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> tuple[li
         return ...
 
     hollow = _mapped(take, tree, is_leaf)  # `rebuild` outlives the tree, and so must not hold its leaves
+    kind = type(hollow)
+    if kind in (list, tuple) and all([part is ... for part in hollow]):
+        return leaves, kind
+    if kind is dict and all([part is ... for part in hollow.values()]):
+        keys = list(hollow)
+        return leaves, lambda new: dict(zip(keys, new, strict=True))
 
     def rebuild(new: list[Any]) -> Any:
         rest = iter(new)
@@ -48,6 +54,45 @@ def _mapped(f: Callable[[Any], Any], tree: Any, is_leaf: Callable[[Any], bool] |
         parts = [_mapped(f, child, is_leaf) for child in tree]
         return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
     return None if tree is None else f(tree)
+
+
+def nesting(tree: Any) -> Any:
+    """How a tree of tuples, lists and dicts with texts as keys is nested, for `leaves_nested`; raises ValueError for others.
+
+    >>> leaves_nested({"w": [1, 2], "b": 3}, nesting({"w": [0, 0], "b": 0}))
+    [1, 2, 3]
+    """
+    kind = type(tree)
+    if kind is dict and all([type(key) is str for key in tree]):
+        return kind, tuple(tree), tuple(map(nesting, tree.values()))
+    if isinstance(tree, list | tuple):
+        return kind, None, tuple(map(nesting, tree))
+    if isinstance(tree, dict):
+        raise ValueError(f"a {kind.__name__}, or keys that are no texts")
+    return None if tree is not None else (kind, None, ())
+
+
+def leaves_nested(tree: Any, nested: Any) -> list[Any] | None:
+    """The leaves of a tree that is nested in just this way, None of another. A look, in a third of the time of `flatten`."""
+    leaves: list[Any] = []
+    return leaves if _taken(tree, nested, leaves) else None
+
+
+def _taken(tree: Any, nested: Any, leaves: list[Any]) -> bool:
+    if nested is None:
+        leaves.append(tree)
+        return tree is not None and not isinstance(tree, dict | list | tuple)
+    kind, keys, inside = nested
+    if tree.__class__ is not kind:
+        return False
+    if tree is None:
+        return True
+    parts: Any = tree
+    if keys is not None:
+        if tuple(tree) != keys:
+            return False
+        parts = tree.values()
+    return len(tree) == len(inside) and all([_taken(part, each, leaves) for part, each in zip(parts, inside)])  # noqa: B905
 
 
 def leaves_like(tree: Any, model: Any) -> list[Any]:

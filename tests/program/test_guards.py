@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from same import assert_same
 
 import microgradient as mg
 from microgradient import nn, optim
+from microgradient.tree import flatten
 
 
 class Blocks(nn.Module):
@@ -420,3 +422,67 @@ def test_buffers_that_keep_a_graph_or_grow_are_refused() -> None:
     ):
         with pytest.raises(mg.errors.TraceError, match=r"Keeping.kept` was set to a tensor computed.*MG203"):
             mg.compile(Keeping(change))(X)
+
+
+class Pair(NamedTuple):
+    a: Any
+    b: Any
+
+
+NESTINGS: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
+    (({"a": 1.0, "b": 2.0},), {}),
+    (({"b": 2.0, "a": 1.0},), {}),
+    (({"a": 1.0, "c": 2.0},), {}),
+    (({"a": [1.0], "b": 2.0},), {}),
+    (({"a": 1.0, "b": None},), {}),
+    (({True: 1.0, 2: 2.0},), {}),
+    (({1: 1.0, 2: 2.0},), {}),
+    (([1.0, 2.0],), {}),
+    (((1.0, 2.0),), {}),
+    ((Pair(1.0, 2.0),), {}),
+    ((Pair(1.0, {"a": 2.0}),), {}),
+    (([1.0, [2.0, None]],), {}),
+    (([1.0, [2.0, 3.0]],), {}),
+    ((), {"given": [1.0, 2.0]}),
+    ((1.0,), {"scale": 2.0}),
+    ((), {"scale": 2.0, "given": 1.0}),
+    ((), {"given": 1.0, "scale": 2.0}),
+    ((OrderedDict(a=1.0, b=2.0),), {}),
+]
+
+
+@pytest.mark.filterwarnings("ignore:`f` has met")
+def test_every_nesting_of_arguments_has_its_own_program() -> None:
+    """Each after each other one, twice: what was quick for one is no look at another."""
+
+    def f(given: Any = None, scale: Any = 1.0) -> Any:
+        leaves, rebuild = flatten(given)
+        names = [] if not isinstance(given, dict) else [k if isinstance(k, str) else f"{k!r}" for k in given]
+        return rebuild([leaf * (n + 2) * scale for n, leaf in enumerate(leaves)]), names, type(given).__name__
+
+    compiled = mg.compile(f, dynamic=False)
+    for first in NESTINGS:
+        for second in NESTINGS:
+            for args, options in (first, first, second, second):
+                made = _tensors((args, options))
+                found, wanted = compiled(*made[0], **made[1]), f(*made[0], **made[1])
+                assert repr(found) == repr(wanted)
+                assert type(found[0]) is type(wanted[0])
+
+
+def _tensors(tree: Any) -> Any:
+    """The same with tensors in the place of numbers."""
+    leaves, rebuild = flatten(tree)
+    return rebuild([mg.tensor(x) for x in leaves])
+
+
+def test_one_tensor_twice_among_containers_is_seen() -> None:
+    def f(pair: Any) -> Any:
+        pair[0].data = pair[0].data * 2
+        return pair[0] + pair[1]
+
+    compiled = mg.compile(f)
+    for _ in range(3):
+        assert compiled([mg.tensor(1.0), mg.tensor(1.0)]).item() == 3.0
+        x = mg.tensor(1.0)
+        assert compiled([x, x]).item() == 4.0

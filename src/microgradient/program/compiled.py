@@ -29,7 +29,7 @@ from .meeting_values import ValuesMetError
 from .profile import Profile, launch_times, timing
 from .reentry import give_lock, importing, interrupt, interruptions, running
 from .retracing import Retracing
-from .signature import quick_check, signature
+from .signature import QuickCheck, quick_check, signature
 from .specialization import native_order
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class Compiled:
         give_lock(self)
         self._found: OrderedDict[Any, list[AnySpecialization]] = OrderedDict()
         self._latest: AnySpecialization | None = None
-        self._quick: tuple[Callable[[tuple[Any, ...], Any], bool], AnySpecialization] | None = None
+        self._quick: tuple[QuickCheck, AnySpecialization] | None = None
         self._key: Any = None  # the static one of the latest
         self._hits = 0
         self._retracing = Retracing(function)
@@ -130,17 +130,18 @@ class Compiled:
         ):
             return self._function(*args, **options)  # a part of the program being traced, or looked at by `mg.trace`
         me = get_ident()
-        if options or me in running:
+        if me in running:
             return self._called(args, options, 1)
         try:  # as `_called` does, in the way of almost all calls
             running[me] = False
             with self._lock:
                 before, quick = interruptions[0], self._quick
-                if quick is not None and quick[0](args, recorder) and quick[1].prepare(args):
+                leaves = None if quick is None else quick[0](args, options, recorder)
+                if quick is not None and leaves is not None and quick[1].prepare(leaves):
                     running[me] = True
                     if interruptions[0] == before:
                         self._hits += 1
-                        return quick[1].run(args)
+                        return quick[1].run(leaves)
         finally:
             running.pop(me, None)
         return self._called(args, options, 1)
@@ -366,8 +367,7 @@ class Compiled:
         if self._latest is not None and self._latest is not found:
             self._latest.release()
         self._latest, self._key = found, static
-        flat = not options and len(leaves) == len(args) and all(a is b for a, b in zip(args, leaves, strict=True))
-        check = quick_check(leaves, found, self._static_check()) if flat and not self._check else None
+        check = None if self._check else quick_check(args, options, leaves, found, self._static_check())
         self._quick = None if check is None else (check, found)
 
     def _static_check(self) -> Callable[[], bool] | None:

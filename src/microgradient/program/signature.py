@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from ..interop import DEFAULT_FLOAT
 from ..scalar import Value
 from ..tape import NOT_STORED, recording
 from ..tensor import Tensor
-from ..tree import flatten
+from ..tree import flatten, leaves_nested, nesting
 from .capture import ARRAY, FLOAT, INSIDE, STATIC, TENSOR, VALUE
 
 if TYPE_CHECKING:
@@ -73,13 +73,25 @@ def _structure(tree: Any) -> Any:
     return tree is None
 
 
+QuickCheck = Callable[[tuple[Any, ...], dict[str, Any], Any], "Sequence[Any] | None"]
+
+
 def quick_check(
-    leaves: list[Any], found: AnySpecialization, static: Callable[[], bool] | None
-) -> Callable[[tuple[Any, ...], Any], bool] | None:
-    """A quick look whether arguments given by position have the signature of these, which `found` just ran on.
+    args: tuple[Any, ...],
+    options: dict[str, Any],
+    leaves: list[Any],
+    found: AnySpecialization,
+    static: Callable[[], bool] | None,
+) -> QuickCheck | None:
+    """A quick look whether arguments have the signature of these, on whose `leaves` `found` just ran: their leaves, or None.
 
     `static` says whether the user's own part of it is the same. The look takes the recorder that is active, too.
     """
+    try:
+        nested = nesting((args, options))
+    except ValueError:
+        return None
+    flat = not options and all([part is None for part in nested[2][0][2]])
     kinds = found.kinds
     if len({id(x) for x, k in zip(leaves, kinds, strict=True) if k == TENSOR}) < kinds.count(TENSOR):
         return None
@@ -92,24 +104,27 @@ def quick_check(
     outside = found.guards.outside if found.traced.effects else ()
     count = len(kinds)
 
-    def check(args: tuple[Any, ...], recorder: Any) -> bool:
-        if len(args) != count or (recorder is None) is not off or DEFAULT_FLOAT[0] is not default:
-            return False
-        if static is not None and not static():
-            return False
-        for x, (kind, cls, first, second, node) in zip(args, wanted):  # noqa: B905 (as many, and quicker)
+    def check(args: tuple[Any, ...], options: dict[str, Any], recorder: Any) -> Sequence[Any] | None:
+        if (recorder is None) is not off or DEFAULT_FLOAT[0] is not default or (static is not None and not static()):
+            return None
+        leaves: Any = args if flat and not options else leaves_nested((args, options), nested)
+        if leaves is None or len(leaves) != count:
+            return None
+        for x, (kind, cls, first, second, node) in zip(leaves, wanted):  # noqa: B905 (as many, and quicker)
             if x.__class__ is not cls:
-                return False
+                return None
             if kind == TENSOR:
                 if x.node is not node or (outside and id(x) in outside):
-                    return False
+                    return None
                 x = x.datum
             if kind <= TENSOR:
                 if x.shape != first or (x.dtype is not second and x.dtype != second):
-                    return False
+                    return None
             elif kind == STATIC and x is not first and (cls not in (int, str) or x != first):
-                return False
-        return not several or len({id(x) for x in args if isinstance(x, Tensor)}) == kinds.count(TENSOR)
+                return None
+        if several and len({id(x) for x in leaves if isinstance(x, Tensor)}) < kinds.count(TENSOR):
+            return None
+        return leaves
 
     return check
 
