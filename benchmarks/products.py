@@ -1,6 +1,7 @@
 """The rate of compiled matrix products beside that of OpenBLAS, on one thread, over many shapes.
 
     python benchmarks/products.py [--shapes 200] [--seed 0] [--dtype float32] [--only forward] [--json FILE]
+    python benchmarks/products.py --dtype int8  # added up in int32, beside our own float32
 
 A product is m × k times k × n: "forward" is x @ w with w as a linear layer keeps it, transposed; "input", g @ w, and "weight",
 gᵀ @ x, are its two derivatives. Shapes are drawn with uniform logarithms, half of them powers of two or one off, with
@@ -38,26 +39,26 @@ console = Console()
 
 
 class Rates(NamedTuple):
-    """GFLOP/s of one product."""
+    """GFLOP/s of one product; of whole numbers the other one is our own float32."""
 
     kind: str
     m: int
     k: int
     n: int
     ours: float
-    blas: float
+    other: float
 
     @property
     def ratio(self) -> float:
-        """How fast ours is beside OpenBLAS."""
-        return self.ours / self.blas
+        """How fast ours is beside the other one."""
+        return self.ours / self.other
 
 
 @click.command(help=__doc__.splitlines()[0])
 @click.option("--shapes", default=200, type=click.IntRange(1), show_default=True, help="How many products.")
 @click.option("--seed", default=0, show_default=True, help="Of the shapes.")
 @click.option("--turns", default=7, type=click.IntRange(1), show_default=True, help="Of which the best counts.")
-@click.option("--dtype", default="float32", type=click.Choice(["float32", "float64"]), show_default=True)
+@click.option("--dtype", default="float32", type=click.Choice(["float32", "float64", "int8"]), show_default=True)
 @click.option("--only", type=click.Choice(list(KINDS)), help="Products of one kind.")
 @click.option("--shape", nargs=3, type=int, help="m k n of one product, of each kind.")
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write all figures here, too.")
@@ -68,7 +69,7 @@ def main(shapes: int, seed: int, turns: int, dtype: str, only: str | None, shape
     mg.set_num_threads(1)
     with one_thread():
         found = [measured(*each, dtype, turns) for each in track(chosen, "products", console=Console(stderr=True))]
-    show(found)
+    show(found, "our float32" if dtype == "int8" else "OpenBLAS")
     if file is not None:
         file.write_text(json.dumps([each._asdict() for each in found], indent=1) + "\n", encoding="utf-8")
 
@@ -88,39 +89,53 @@ def drawn(count: int, seed: int, kinds: list[str]) -> list[tuple[str, int, int, 
 
 
 def measured(kind: str, m: int, k: int, n: int, dtype: str, turns: int) -> Rates:
-    """The rates of one product, ours and OpenBLAS's in turns."""
+    """The rates of one product, ours and the other one in turns."""
     rng = np.random.default_rng(0)
-    a = rng.standard_normal((k, m) if kind == "weight" else (m, k)).astype(dtype)
-    b = rng.standard_normal((n, k) if kind == "forward" else (k, n)).astype(dtype)
+    whole = dtype == "int8"
+    a = rng.standard_normal((k, m) if kind == "weight" else (m, k)).astype("float32" if whole else dtype)
+    b = rng.standard_normal((n, k) if kind == "forward" else (k, n)).astype(a.dtype)
     product = KINDS[kind]
-    compiled = mg.compile(product)
-    x, y = mg.tensor(a), mg.tensor(b)
-    np.testing.assert_allclose(compiled(x, y).numpy(), product(a, b), rtol=0, atol=1e-5 * k)
     count = max(1, round(TURN * 3e10 / (m * k * n)))
-
-    def blas() -> None:
-        for _ in range(count):
-            product(a, b)
-
-    best = {"ours": math.inf, "blas": math.inf}
+    floats = repeated(product, a, b, k, count)
+    runs = {"ours": floats}
+    if whole:
+        runs["ours"] = repeated(
+            lambda *xy: product(*(x.astype("int32") for x in xy)), bytes_of(a), bytes_of(b), k, count
+        )
+        runs["other"] = floats
+    else:
+        runs["other"] = lambda: [product(a, b) for _ in range(count)]
+    best = dict.fromkeys(runs, math.inf)
     for _ in range(turns):
-        for name, run in (("ours", lambda: compiled.repeat(count, x, y)), ("blas", blas)):
+        for name, run in runs.items():
             start = time.perf_counter()
             run()
             best[name] = min(best[name], (time.perf_counter() - start) / count)
     flops = 2e-9 * m * k * n
-    return Rates(kind, m, k, n, flops / best["ours"], flops / best["blas"])
+    return Rates(kind, m, k, n, flops / best["ours"], flops / best["other"])
 
 
-def show(found: list[Rates]) -> None:
+def repeated(product: Callable[[Any, Any], Any], a: Any, b: Any, depth: int, count: int) -> Callable[[], Any]:
+    """The product, compiled and right, so many times."""
+    compiled = mg.compile(product)
+    x, y = mg.tensor(a), mg.tensor(b)
+    allowed = 1e-5 * depth if a.dtype.kind == "f" else 0
+    np.testing.assert_allclose(compiled(x, y).numpy(), product(a, b), rtol=0, atol=allowed)
+    return lambda: compiled.repeat(count, x, y)
+
+
+def bytes_of(x: Any) -> Any:
+    """Whole numbers from -127 to 127 in the place of these."""
+    return np.clip(np.round(x * 40), -127, 127).astype("int8")
+
+
+def show(found: list[Rates], other: str) -> None:
     """The slowest products, and what is reached."""
-    table = Table(
-        "kind", "m", "k", "n", "ours", "OpenBLAS", "ratio", title="The slowest, GFLOP/s", title_justify="left"
-    )
+    table = Table("kind", "m", "k", "n", "ours", other, "ratio", title="The slowest, GFLOP/s", title_justify="left")
     for column in table.columns[1:]:
         column.justify = "right"
     for each in sorted(found, key=lambda each: each.ratio)[:20]:
-        numbers = (each.m, each.k, each.n, round(each.ours, 1), round(each.blas, 1), round(each.ratio, 2))
+        numbers = (each.m, each.k, each.n, round(each.ours, 1), round(each.other, 1), round(each.ratio, 2))
         table.add_row(each.kind, *map(str, numbers))
     console.print(table)
     for kind in KINDS:

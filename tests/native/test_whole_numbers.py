@@ -165,6 +165,45 @@ def test_convolutions(width, options, channels):
     assert not compiled.stats()["host_calls"]
 
 
+@pytest.mark.parametrize(
+    ("channels", "out", "groups"), [(4, 1, 1), (6, 6, 6), (8, 3, 1), (8, 8, 4), (1, 8, 1), (3, 8, 1)]
+)
+def test_convolutions_with_few_channels(width, channels, out, groups):
+    rng = np.random.default_rng(10)
+    x = mg.asarray(numbers(rng, (2, channels, 7, 8), "int8"))
+    k = mg.asarray(numbers(rng, (out, channels // groups, 3, 2), "int8"))
+
+    def f(x, k):
+        return mg.conv(x.astype("int32"), k.astype("int32"), groups=groups)
+
+    np.testing.assert_array_equal(mg.compile(f)(x, k).numpy(), f(x, k).numpy())
+
+
+@pytest.mark.parametrize("k", [2, 3, 30, 31, 32, 33, 34, 64, 254, 510, 1022, 1024])
+def test_few_rows(width, k):
+    """Rows that lie along memory are multiplied where they are, by few columns or many."""
+    rng = np.random.default_rng(k)
+    for m, n in [(1, 1), (1, 9), (2, 50), (3, 8), (9, 5), (12, 33), (13, 33), (40, 2)]:
+        a, b = numbers(rng, (m, k), "int8"), numbers(rng, (n, k), "uint8")
+        check(lambda a, b: product(a, b.T), a, b)
+        check(lambda a, b: product(a[:, 1:], b[:, 1:].T), a, b)
+        check(lambda a, b: product(a[:, ::-1], b.T), a, b)
+
+
+def test_constants():
+    rng = np.random.default_rng(11)
+    a = numbers(rng, (9, 12), "int8")
+    ones, table = np.ones((12, 10), "int8"), numbers(rng, (12, 10), "int8")
+    for b in (ones, table):
+        kept = mg.asarray(b)
+        compiled = mg.compile(lambda a, kept=kept: product(a, kept))
+        np.testing.assert_array_equal(compiled(mg.asarray(a)).numpy(), product(a, b))
+    compiled = mg.compile(lambda a: product(a, mg.full((12, 10), 3, dtype="int8")))
+    np.testing.assert_array_equal(compiled(mg.asarray(a)).numpy(), product(a, 3 * ones))
+    compiled = mg.compile(lambda a: product(a[:1], mg.full((12, 10), 3, dtype="int8")))
+    np.testing.assert_array_equal(compiled(mg.asarray(a)).numpy(), product(a[:1], 3 * ones))
+
+
 def test_what_follows_is_done_with_the_product(width):
     """Scaled, shifted, cut at 0 and rounded to bytes again, by the kernel of the product."""
     rng = np.random.default_rng(8)

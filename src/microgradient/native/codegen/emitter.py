@@ -8,6 +8,7 @@ from ..plan.kernel import Access, Op
 from . import pointwise
 from .ir import Function, Val
 from .loop_plan import LoopPlan, dtype_of, operation
+from .pairs import word, words_in_a_row
 from .registers import Register, literal
 from .vectors import advance, counting, gather, load, mask, memory_type, splat, store, times
 
@@ -120,6 +121,8 @@ class Emitter:
             return self._iota(context, dict(op.params)["loop"])
         if op.name == "gather":
             return self._gather(context, op)
+        if op.name == "words":
+            return self._words(context, op)
         many = context.vectors if self.plan.kernel.vector in self.plan.depends[v] else 1
         found = []
         for u in range(many):
@@ -153,6 +156,27 @@ class Emitter:
             if stride:
                 offset = offset + Register(self.f, counting(lanes)) * stride + u * lanes * stride
             found.append(gather(self.f, pointer, access.dtype, offset.val, self.active(context, u)))
+        return found
+
+    def _words(self, context: LoopContext, op: Op) -> list[Val]:
+        """Two numbers of an array in each word: neighbours are read as one vector of twice as many."""
+        number, step = (dict(op.params)[name] for name in ("load", "step"))
+        f, access, pointer, lanes = self.f, self.accesses[number], context.pointers[number], self.plan.lanes
+        stride = access.strides[self.plan.kernel.vector] if context.vectors else 0
+        if lanes == 1 or (step, stride) != (1, 2):
+            behind = list(context.pointers)
+            behind[number] = advance(f, pointer, access.dtype, step)
+            pairs = zip(
+                self._read(context, number), self._read(context._replace(pointers=tuple(behind)), number), strict=True
+            )
+            return [word(Register(f, low), Register(f, high)).val for low, high in pairs]
+        found = []
+        for u in range(context.vectors):
+            active = self.active(context, u)
+            assert isinstance(active, int)
+            at = advance(f, pointer, access.dtype, 2 * u * lanes)
+            numbers = load(f, at, access.dtype, 1, 2 * lanes, 2 * active)
+            found.append(words_in_a_row(Register(f, numbers)).val)
         return found
 
     def _offset(self, context: LoopContext, op: Op, u: int, lanes: int) -> Register:

@@ -25,6 +25,7 @@ CHEAP = frozenset({
     "greater_equal", "logical_and", "logical_or", "logical_xor", "logical_not", "bitwise_and", "bitwise_or",
     "bitwise_xor", "bitwise_invert", "isnan", "isinf", "isfinite", "signbit", "copysign", "floor", "ceil", "trunc",
     "round",
+    "words", "pair_product",
 })
 # fmt: on
 MIDDLING = {"divide": 4, "reciprocal": 4, "sqrt": 4}
@@ -238,7 +239,7 @@ def _dependences(kernel: RowKernel) -> tuple[tuple[frozenset[int], ...], tuple[i
         params = dict(op.params)
         if op.name == "iota":
             loops = frozenset([params["loop"]])
-        elif op.name == "gather":
+        elif op.name in ("gather", "words"):
             loops |= depends[params["load"]]
         reduces = is_reduction(op)
         depends.append(frozenset([d for d in loops if d < kernel.kept]) if reduces else loops)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 
-from .ir import vector
+from .ir import Val, vector
 from .registers import Register
 
 _NAMES = {4: "sse2.pmadd.wd", 8: "avx2.pmadd.wd", 16: "avx512.pmaddw.d.512"}
@@ -19,6 +19,19 @@ def products_of_pairs(a: Register, b: Register) -> Register:
     a.f.declare(name, f"declare {a.type} @{name}({halves}, {halves})")
     given = ", ".join([f"{halves} {a.f.emit(f'bitcast {x.type} {x.text} to {halves}')}" for x in (a, b)])
     return a.make(f"call {a.type} @{name}({given})")
+
+
+def word(low: Register, high: Register) -> Register:
+    """An int32 of two numbers, of 16 bits or fewer."""
+    return (low.to("i4") & 0xFFFF) | (high.to("i4") << 16)
+
+
+def words_in_a_row(numbers: Register) -> Register:
+    """Each two neighbours in a vector as an int32."""
+    halves = numbers.to("i2")
+    lanes = numbers.lanes // 2
+    text = numbers.f.emit(f"bitcast {halves.type} {halves.text} to {vector('i32', lanes)}")
+    return Register(numbers.f, Val(text, "i4", lanes))
 
 
 def _low(x: Register) -> Register:

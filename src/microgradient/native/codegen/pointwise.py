@@ -17,6 +17,7 @@ from ..lower.ops import NATIVE_DTYPES
 from . import ir
 from .ir import Val
 from .math import erf, exponential, gamma, logarithms, trigonometry
+from .pairs import products_of_pairs
 from .registers import WIDTH, Register, literal
 
 Emitter = Callable[..., Register]
@@ -335,6 +336,7 @@ _TABLE: dict[str, _Row] = {
     "bitwise_invert": (lambda a: ~a, _WHOLE, _as_result),
     "bitwise_left_shift": (_left, INTEGERS, _as_result),
     "bitwise_right_shift": (_right, INTEGERS, _as_result),
+    "pair_product": (products_of_pairs, ("i4",), _as_result),
     "isnan": (_isnan, ("b1",), _as_is),
     "isinf": (_isinf, ("b1",), _as_is),
     "isfinite": (_isfinite, ("b1",), _as_is),

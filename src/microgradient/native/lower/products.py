@@ -94,10 +94,10 @@ def _contract_whole(
     a, la = _without(w, a, la, lb, out)
     b, lb = _without(w, b, lb, la, out)
     labels = la, lb, out
-    words = paired(w, a, b, labels) if sums.itemsize == 4 else None
-    params = {"labels": labels, "last": last, "pairs": words is not None}
+    a, b, label = paired(w, a, b, labels) if sums.itemsize == 4 else (a, b, "")
+    params = {"labels": labels, "last": last, "paired": label}
     shaped = Instruction(old.op, (), {}, old.shape, sums)
-    return w.astype(_product(w, shaped, *(words or (a, b)), params), old.dtype)
+    return w.astype(_product(w, shaped, a, b, params), old.dtype)
 
 
 def _product(w: Lowering, old: Instruction, a: Instruction, b: Instruction, params: dict[str, Any]) -> Instruction:

@@ -15,10 +15,10 @@ from ...program.program import Instruction
 from .ops import VIEWS
 from .writer import Lowering
 
-_PAIRED = ("i1", "u1", "i2")
+PAIRED = ("i1", "u1", "i2")
 """What fits into 16 bits with a sign: processors multiply two pairs of those and add the products up in one instruction."""
-_FEWEST_ROWS, _FEWEST_COLUMNS = 4, 8
-"""Pairs must be made, and are worth it if each is used as often."""
+FEWEST_ROWS = 4
+"""Pairs are made first, and worth it if each is used as often."""
 
 
 def narrowed(w: Lowering, x: Instruction, sums: Any) -> Instruction:
@@ -61,27 +61,36 @@ def sums_dtype(dtype: Any) -> Any:
 
 def paired(
     w: Lowering, a: Instruction, b: Instruction, labels: tuple[str, str, str]
-) -> tuple[Instruction, Instruction] | None:
-    """The operands with two neighbours along a label of the depth in each int32, or None if that can't be or isn't worth it."""
+) -> tuple[Instruction, Instruction, str]:
+    """The operands, and the label of the depth along which pairs of their numbers are to be multiplied, "" for none.
+
+    Windows overlap, and an odd number of places gets one more, of zeros: the pairs of those are made here, as words.
+    """
+    label = _label(a, b, labels)
+    if label and ("windows" in (a.op, b.op) or a.shape[labels[0].index(label)] % 2):
+        a, b = (_words(w, x, own.index(label)) for x, own in ((a, labels[0]), (b, labels[1])))
+    return a, b, label
+
+
+def _label(a: Instruction, b: Instruction, labels: tuple[str, str, str]) -> str:
     la, lb, out = labels
     sizes = dict(zip(la + lb, (*a.shape, *b.shape), strict=True))
+    if any(x.dtype.str[1:] not in PAIRED for x in (a, b)):
+        return ""
+    depth = [c for c in la if c in lb and c not in out and sizes[c] > 1]
+    usable = [c for c in depth if _can_pair(a, la.index(c)) and _can_pair(b, lb.index(c))]
     rows, columns = (
         math.prod(sizes[c] for c in own if c in out and c not in other) for own, other in ((la, lb), (lb, la))
     )
-    if min(rows, columns) < _FEWEST_ROWS or max(rows, columns) < _FEWEST_COLUMNS:
-        return None
-    if any(x.dtype.str[1:] not in _PAIRED for x in (a, b)):
-        return None
-    depth = [c for c in la if c in lb and c not in out and sizes[c] > 1]
-    usable = [c for c in depth if _can_pair(a, la.index(c)) and _can_pair(b, lb.index(c))]
-    if not usable:
-        return None
-    label = min(usable, key=lambda c: (sizes[c] % 2 / sizes[c], -sizes[c]))
-    return _words(w, a, la.index(label)), _words(w, b, lb.index(label))
+    if min(rows, columns) < FEWEST_ROWS:
+        if "windows" in (a.op, b.op):
+            return ""
+        usable = [c for c in usable if sizes[c] % 2 == 0]
+    return min(usable, key=lambda c: (sizes[c] % 2 / sizes[c], -sizes[c]), default="")
 
 
 def _can_pair(x: Instruction, axis: int) -> bool:
-    """Whether words along this axis are half as many as the numbers: windows overlap, so theirs are made before them."""
+    """Whether words along this axis are half as many as the numbers."""
     if x.op == "windows":
         return axis < x.args[0].ndim - len(x.params["window"]) and _can_pair(x.args[0], axis)
     below = x
@@ -93,20 +102,21 @@ def _can_pair(x: Instruction, axis: int) -> bool:
 
 
 def _words(w: Lowering, x: Instruction, axis: int) -> Instruction:
-    """Entries 0 and 1, 2 and 3, … along an axis as the halves of an int32, low and high; after an odd last one is 0."""
+    """Places 0 and 1, 2 and 3, … along an axis as the halves of an int32, low and high; after an odd last one is 0."""
     if x.op == "windows":
         inner = _words(w, x.args[0], axis)
         return w.view(inner, "windows", _with(x.shape, axis, inner.shape[axis]), **x.params)
-    n, before = x.shape[axis], (slice(None),) * axis
-    count = n - n // 2
-    low = w.add("index", (x,), {"key": (*before, slice(0, n, 2))}, _with(x.shape, axis, count), x.dtype)
-    high = w.add("index", (x,), {"key": (*before, slice(1, n, 2))}, _with(x.shape, axis, n // 2), x.dtype)
-    if n % 2:
-        key = tuple([slice(0, m) for m in high.shape])
-        high = w.add("assemble", (high,), {"keys": (key,)}, low.shape, x.dtype)
-    i4 = np.dtype(np.int32)
-    low = w.pointwise("bitwise_and", w.astype(low, i4), 0xFFFF)
-    return w.pointwise("bitwise_or", low, w.pointwise("multiply", w.astype(high, i4), 1 << 16))
+    n, i4 = x.shape[axis], np.dtype(np.int32)
+    if n % 2 == 0:
+        return w.add("words", (x,), {"axis": axis}, _with(x.shape, axis, n // 2), i4)
+    shape, whole = _with(x.shape, axis, n // 2 + 1), tuple([slice(0, m) for m in x.shape])
+    parts = []
+    for places in (slice(0, n - 1), slice(n - 1, n)):
+        key = (*whole[:axis], places, *whole[axis + 1 :])
+        parts.append(w.add("index", (x,), {"key": key}, _with(x.shape, axis, places.stop - places.start), x.dtype))
+    pieces = _words(w, parts[0], axis), w.pointwise("bitwise_and", w.astype(parts[1], i4), 0xFFFF)
+    keys = [(*whole[:axis], places, *whole[axis + 1 :]) for places in (slice(0, n // 2), slice(n // 2, n // 2 + 1))]
+    return w.add("assemble", pieces, {"keys": tuple(keys)}, shape, i4)
 
 
 def _with(shape: tuple[int, ...], axis: int, n: int) -> tuple[int, ...]:

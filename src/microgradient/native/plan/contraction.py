@@ -12,10 +12,14 @@ from typing import Any
 
 from ...program.program import Instruction
 from ..lower.views import Step
+from ..lower.whole_numbers import FEWEST_ROWS
 from .fusion import Fusion
 from .fusion_group import vote
 from .groups import ContractionGroup
 from .values import View
+
+FEW = 12
+"""Rows or columns that are few beside the work of copying an operand that is to be read across."""
 
 
 class _Labels:
@@ -51,8 +55,13 @@ def contract(fusion: Fusion, i: Instruction, operands: list[Any]) -> View:
     a, b = map(fusion.stored, operands)
     c = _Labels(a, b, i.params["labels"])
     vectorised = _vector_label(c, str(i.params["last"]))
-    if not c.depth or _is_thin(c, vectorised):
-        return _by_rows(fusion, i, c)
+    label = i.params.get("paired", "")
+    pairs = bool(label) and a.value.dtype == i.dtype  # made already
+    if not c.depth or _is_thin(c, vectorised) or (label and not pairs and _are_few_dots(c, label, vectorised)):
+        return _by_rows(fusion, i, c, label)
+    if label and not pairs and min(c.product(c.free(c.la)), c.product(c.free(c.lb))) >= FEWEST_ROWS:
+        c, pairs = _Labels(*_words(fusion, c, label), i.params["labels"]), True
+        vectorised = _vector_label(c, str(i.params["last"]))
     if vectorised in c.free(c.la):
         c.swap()
     columns = [label for label in c.free(c.lb) if label != vectorised] + [label for label in vectorised]
@@ -66,7 +75,7 @@ def contract(fusion: Fusion, i: Instruction, operands: list[Any]) -> View:
     group = fusion.begin(ContractionGroup(len(fusion.groups), i.shape, [c.out.index(label) for label in memory]))
     group.inputs, group.a_labels, group.b_labels, group.out = [c.a, c.b], c.la, c.lb, c.out
     rows = c.free(c.la)
-    group.pairs = bool(i.params.get("pairs"))
+    group.pairs = pairs
     group.batch, group.depth = "".join(c.batch), "".join(depth)
     group.rows = "".join([label for label in memory if label in rows])
     group.columns = "".join([label for label in memory if label in columns])
@@ -98,7 +107,20 @@ def _is_thin(c: _Labels, vectorised: str) -> bool:
     return c.product(other) == 1 and c.stride(vectorised) != 1 and c.product(c.depth) > 1
 
 
-def _by_rows(fusion: Fusion, i: Instruction, c: _Labels) -> View:
+def _are_few_dots(c: _Labels, label: str, vectorised: str) -> bool:
+    """Whether a few rows meet columns that lie along the depth, as they do: pairs are read where they are, and not copied."""
+    if not vectorised or c.stride(vectorised) == 1:
+        return False
+    along = c.a.layout.strides[c.la.index(label)] == 1 == c.b.layout.strides[c.lb.index(label)]
+    return along and min(c.product(c.free(c.la)), c.product(c.free(c.lb))) <= FEW
+
+
+def _words(fusion: Fusion, c: _Labels, label: str) -> tuple[View, View]:
+    """The operands with two neighbours along a label of the depth in each word."""
+    return fusion.words(c.a, c.la.index(label)), fusion.words(c.b, c.lb.index(label))
+
+
+def _by_rows(fusion: Fusion, i: Instruction, c: _Labels, paired: str) -> View:
     """The sum of the elementwise product."""
     out, depth = ([label for label in labels if c.sizes[label] > 1] for labels in (c.out, c.depth))
     shape = tuple([c.sizes[label] for label in out + depth])
@@ -107,12 +129,26 @@ def _by_rows(fusion: Fusion, i: Instruction, c: _Labels) -> View:
     order = _summed_in_columns(factors, shape, axes)
     if order is not None:
         factors = [_along(fusion, x, order) for x in factors]
-    factors = [_widened(fusion, x, i.dtype, order) for x in factors]
-    product = fusion.pointwise("multiply", factors, {}, shape, i.dtype, order=order)
+    pairs = _paired(fusion, factors, (out + depth).index(paired)) if order is None and paired else None
+    if pairs is not None:
+        factors, shape = pairs, pairs[0].shape
+    else:
+        factors = [_widened(fusion, x, i.dtype, order) for x in factors]
+    name = "multiply" if pairs is None else "pair_product"
+    product = fusion.pointwise(name, factors, {}, shape, i.dtype, order=order)
     if axes:
         summed = Instruction("sum", (), {"axis": axes, "keepdims": False}, shape[: len(out)], i.dtype)
         product = fusion.reduction(summed, product)
     return fusion.view(product, Step("reshape", tuple(i.shape or ()), {})) if product.shape != i.shape else product
+
+
+def _paired(fusion: Fusion, factors: list[View], axis: int) -> list[View] | None:
+    """The factors as words of two numbers, if these lie next to each other in both."""
+    if any(x.layout.strides[axis] != 1 for x in factors):
+        return None
+    shape = tuple([n // 2 if a == axis else n for a, n in enumerate(factors[0].shape)])
+    words = [fusion.words(_thin(fusion, x), axis) for x in factors]
+    return [fusion.view(x, Step("broadcast_to", shape, {})) for x in words]
 
 
 def _widened(fusion: Fusion, x: View, dtype: Any, order: tuple[int, ...] | None) -> View:
@@ -146,7 +182,11 @@ def _along(fusion: Fusion, x: View, order: tuple[int, ...]) -> View:
     used = [a for a in order if strides[a] and x.shape[a] > 1]
     if not used or used[-1] != order[-1] or strides[order[-1]] == 1:
         return x
-    thin = tuple([n if a in used else 1 for a, n in enumerate(x.shape)])
+    return fusion.view(fusion.copy(_thin(fusion, x), order), Step("broadcast_to", x.shape, {}))
+
+
+def _thin(fusion: Fusion, x: View) -> View:
+    """A factor before it was spread over axes along which it is the same."""
+    thin = tuple([n if stride else 1 for n, stride in zip(x.shape, x.layout.strides, strict=True)])
     key: tuple[slice, ...] = tuple([slice(0, n) for n in thin])
-    small = fusion.view(x, Step("index", thin, {"key": key}))
-    return fusion.view(fusion.copy(small, order), Step("broadcast_to", x.shape, {}))
+    return fusion.view(x, Step("index", thin, {"key": key}))

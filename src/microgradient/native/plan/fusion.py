@@ -172,7 +172,11 @@ class Fusion:
 
         Layers work on all rows at once, and what lies between them on batches of rows.
         """
-        if latest < 0 or name in ("gather", "iota") or not isinstance(group := self.groups[latest], FusionGroup):
+        if (
+            latest < 0
+            or name in ("gather", "iota", "words")
+            or not isinstance(group := self.groups[latest], FusionGroup)
+        ):
             return None
         domain = group.domain
         if domain == shape or math.prod(domain) != math.prod(shape) or not shape or 0 in shape:
@@ -191,6 +195,13 @@ class Fusion:
             if isinstance(o, View):
                 o.value.views.append(o.steps)  # whoever places the value later must keep the view
         return group.enter(name, found, params, domain, dtype, self.where)
+
+    def words(self, x: View, axis: int) -> View:
+        """Each two neighbours along an axis of x, whose length is even, as one int32. x must be in memory."""
+        n = x.shape[axis]
+        shape = (*x.shape[:axis], n // 2, *x.shape[axis + 1 :])
+        low = self.view(x, Step("index", shape, {"key": (*(slice(None),) * axis, slice(0, n, 2))}))
+        return self.pointwise("words", [low], {"axis": axis}, shape, np.dtype(np.int32))
 
     # ------------------------------------------------------------------------------------------------------ reductions
 

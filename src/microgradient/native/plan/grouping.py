@@ -109,6 +109,10 @@ def _gather(fusion: Fusion, i: Instruction, operands: list[Any]) -> View:
     return fusion.pointwise("gather", [fusion.stored(o) for o in operands], i.params, i.shape, i.dtype)
 
 
+def _words(fusion: Fusion, i: Instruction, operands: list[Any]) -> View:
+    return fusion.words(fusion.stored(operands[0]), i.params["axis"])
+
+
 def _scatter(fusion: Fusion, i: Instruction, operands: list[Any]) -> View:
     initial = literal_view(0, i.shape, np.dtype(i.dtype)) if i.params["add"] else operands.pop()
     target = fusion.pieced(initial, range(len(i.shape))).value
@@ -127,7 +131,7 @@ def _scan(fusion: Fusion, i: Instruction, operands: list[Any]) -> View:
 
 Rule = Callable[[Fusion, Instruction, list[Any]], Any]
 _RULES: dict[str, Rule] = {
-    "constant": _constant, "index": _view, "contract": contract, "assemble": assemble, "gather": _gather,
+    "constant": _constant, "index": _view, "contract": contract, "assemble": assemble, "gather": _gather, "words": _words,
     "scatter": _scatter, "scan": _scan, **dict.fromkeys(("scan_loop", "cond", "while_loop"), control.enter),
     "pick": control.pick, **dict.fromkeys(VIEWS, _view), **dict.fromkeys(POINTWISE, _pointwise),
     **dict.fromkeys(REDUCTIONS, _reduction),

@@ -65,7 +65,7 @@ class RowGroup(FusionGroup):
 class ContractionGroup(FusionGroup):
     """A contraction, and operations on its result as it is stored."""
 
-    excluded = frozenset({"gather", "iota"})
+    excluded = frozenset({"gather", "iota", "words"})
     a_labels: str
     b_labels: str
     batch: str  # the labels of each loop, in order
@@ -199,7 +199,7 @@ def _strides_over(layout: Layout, labels: str, loops: str) -> tuple[int, ...]:
 def _flat(shape: tuple[int, ...], loads: Any, ops: Any, stores: Any) -> FlatKernel | None:
     """The kernel as a flat one, if all of its arrays have the same dense layout in memory, or are single numbers."""
     n = math.prod(shape)
-    if n <= 1 or any(op.name in ("iota", "gather") or op.name.startswith("reduce_") for op in ops):
+    if n <= 1 or any(op.name in ("iota", "gather", "words") or op.name.startswith("reduce_") for op in ops):
         return None
     natural = tuple([s if m > 1 else 0 for s, m in zip(dense(shape), shape, strict=True)])
 

@@ -34,6 +34,9 @@ class Op(NamedTuple):
       gather      args are index values (integers); params (("load", k), ("strides", (…)), ("sizes", (…))): load number k at the
                   entry that the loops give plus Σ index·stride; a negative index counts from `size`; one out of bounds sets the
                   status and reads entry 0. Load k itself must not be read otherwise.
+      words       (RowKernel alone) no args; params (("load", k), ("step", s)): the number of load k and the one s entries further
+                  on, i1, u1 or i2, as the low and the high half of an i4. Load k itself must not be read otherwise.
+      pair_product   two words: low half · low half + high half · high half, modulo 2³²
       iota        no args; params (("loop", d),): the loop variable d, as int64
     """
 

@@ -61,6 +61,8 @@ class KernelBody:
             found = None
         elif name == "gather":
             found = self._gather(op)
+        elif name == "words":
+            found = self._words(op)
         elif name == "iota":
             marker = Layout(0, tuple([int(a == op.params["loop"]) for a in range(len(self.group.domain))]))
             places = self.over(marker)
@@ -133,6 +135,13 @@ class KernelBody:
             ("sizes", tuple(source.shape[a] for a in params["axes"])),
         )
         return self._op("gather", args, op.value.dtype.str[1:], details)
+
+    def _words(self, op: FusedOp) -> int:
+        (low,) = op.operands
+        self.loads.append(Access(low.value.dtype.str[1:], self.over(self.group.layout_of(low, op.value.shape))))
+        self.sources.append(Operand(self.memory.buffer(low.value), low.layout.offset))
+        step = low.layout.strides[op.params["axis"]] // 2
+        return self._op("words", (), "i4", (("load", len(self.loads) - 1), ("step", step)))
 
 
 _COMPARISONS = frozenset({"equal", "not_equal", "less", "less_equal", "greater", "greater_equal"})
