@@ -11,6 +11,8 @@ import records
 from workloads.definitions import WORKLOADS, Workload
 from workloads.race import THREADS, Figures, Race
 
+from microgradient.native.runtime.engine import host
+
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 NAMES = {
     "compiled": "Microgradient", "eager": "eager", "torch": "PyTorch", "jax": "JAX", "tensorflow": "TensorFlow",
@@ -30,11 +32,12 @@ COLUMNS = (
 def write(races: dict[str, Race], machine: dict[str, str], call: float | None) -> None:
     """The measured part of the page, and the picture."""
     rows = [cells(key, WORKLOADS[key], race) for key, race in races.items()]
-    what = [f"- `{key}`: {WORKLOADS[key].title}" for key in races]
-    lines = [*conditions(races, machine, call), "", *records.table(COLUMNS, rows), "", *what]
-    picture = "![time of a step for each workload and library, and the arithmetic floor](performance.svg)"
-    records.write_measured(PAGE, [picture, "", *lines])
-    PAGE.with_suffix(".svg").write_text(draw(races), encoding="utf-8")
+    lines = [*conditions(races, machine, call), "", *records.table(COLUMNS, rows)]
+    bits = host().vector_bits
+    drawing = PAGE.with_name(f"performance-{bits}.svg")
+    picture = f"![time of a step for each workload and library, and the arithmetic floor]({drawing.name})"
+    records.write_measured(PAGE, [picture, "", *lines], f"{bits} bits")
+    drawing.write_text(draw(races), encoding="utf-8")
 
 
 def conditions(races: dict[str, Race], machine: dict[str, str], call: float | None) -> list[str]:

@@ -9,8 +9,6 @@ from typing import Any
 
 from microgradient.train.atomic import write_atomically
 
-MARK = "<!-- measured -->"  # stands before and after what is written into a page
-
 
 def load(file: Path | None) -> dict[str, Any]:
     """What the file has, if there is one."""
@@ -29,7 +27,8 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     return [*head, *(f"| {' | '.join(row)} |" for row in rows)]
 
 
-def write_measured(page: Path, lines: Sequence[str]) -> None:
-    """Put the lines between the page's marks."""
-    head, _, tail = page.read_text(encoding="utf-8").split(MARK)
-    write_atomically(page, f"{head}{MARK}\n\n{chr(10).join(lines)}\n\n{MARK}{tail}".encode())
+def write_measured(page: Path, lines: Sequence[str], what: str = "") -> None:
+    """Put the lines between the page's two marks, `<!-- measured -->` or, where it has several, `<!-- measured: 256 bits -->`."""
+    mark = f"<!-- measured: {what} -->" if what else "<!-- measured -->"
+    head, _, tail = page.read_text(encoding="utf-8").split(mark)
+    write_atomically(page, f"{head}{mark}\n\n{chr(10).join(lines)}\n\n{mark}{tail}".encode())

@@ -1,6 +1,6 @@
 """What a whole step costs, compiled and eager, beside PyTorch, JAX, TensorFlow, micrograd and ONNX Runtime.
 
-    python benchmarks/steps.py [--only W3] [--rounds N] [--frameworks compiled,torch] [--json FILE] [--page] [--peers-python PATH]
+    python benchmarks/steps.py [--only W3] [--rounds N] [--frameworks compiled,torch] [--json FILE] [--page] [--avx2]
 
 Every library runs in a process of its own with 2 threads, from the same weights and on the same data; they take turns, and
 the figures are medians over the rounds. After the first ten steps (fewer where rounding grows fast) their losses must agree,
@@ -8,11 +8,12 @@ and so must what an inference or a product with the Hessian gives. Memory is the
 that of the process that compiled. The arithmetic floor is the time that the workload's matrix products and convolutions would
 take at the rate of a 1024×1024×1024 product in NumPy, measured in the same rounds. What the workloads are is in
 benchmarks/workloads/definitions, and each library's code beside it. --json keeps the figures workload by workload, so that an
-interrupted run goes on; --page writes docs/performance.md.
+interrupted run goes on; --page writes docs/performance.md. --avx2 measures as on a processor without AVX-512.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -30,6 +31,15 @@ from workloads.race import OURS, THREADS, Figures, Race, WorkerError, call_cost,
 
 LIBRARIES = ("compiled", "eager", "torch", "jax", "tensorflow", "micrograd", "onnxruntime")
 MAX_MEMORY_RATIO, MAX_WARM_SECONDS, MAX_CALL_SECONDS, MAX_REPEAT_SECONDS = 0.5, 0.3, 5e-6, 1e-6
+NARROW = {
+    "MICROGRADIENT_TARGET": "avx2",
+    "OPENBLAS_CORETYPE": "Haswell",
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
+}
+"""Variables by which libraries are told to use vectors of 256 bits."""
 console, notes = Console(), Console(stderr=True)
 
 
@@ -39,12 +49,15 @@ console, notes = Console(), Console(stderr=True)
 @click.option("--frameworks", default=",".join(LIBRARIES), show_default=True, help="Libraries, with commas between.")
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False),
               help="Keep all figures here, workload by workload; what it has is measured again with --only alone.")  # fmt: skip
-@click.option("--page", is_flag=True, help="Write docs/performance.md and docs/performance.svg.")
+@click.option("--page", is_flag=True, help="Write docs/performance.md and its picture.")
+@click.option("--avx2", is_flag=True, help="Let no library but ONNX Runtime, which can't be told, use wider vectors.")
 @click.option("--peers-python", default=sys.executable, help="The Python that has the peers, if not this one.")
 def main(
-    only: tuple[str, ...], rounds: int, frameworks: str, file: Path | None, page: bool, peers_python: str
+    only: tuple[str, ...], rounds: int, frameworks: str, file: Path | None, page: bool, avx2: bool, peers_python: str
 ) -> None:  # fmt: skip
     """Measure, print a table for each workload, and write the page."""
+    if avx2:
+        os.environ.update(NARROW)
     chosen = tuple(name.strip() for name in frameworks.split(","))
     unknown = [name for name in chosen if name not in LIBRARIES]
     if unknown:
