@@ -184,6 +184,40 @@ def relu(a: Array) -> Array:
     return np.maximum(a, 0)
 
 
+def where(c: Any, a: Any, b: Any) -> Array:
+    """`a` where `c` holds, else `b`. NumPy jumps at every entry, which takes ten times as long where `c` is irregular.
+
+    So many entries are chosen by their bits: of a float and the number 0, as in the derivative of `relu`, or of two floats.
+    """
+    if getattr(c, "size", 0) > _FEW and c.dtype == np.bool_:
+        first, second = _bits(c, a), _bits(c, b)
+        if second is None and _is_zero(b) and first is not None:
+            return np.bitwise_and(np.negative(c.view(np.int8)), first).view(a.dtype)
+        if first is None and _is_zero(a) and second is not None:
+            return np.bitwise_and(np.subtract(c.view(np.int8), np.int8(1)), second).view(b.dtype)
+        if first is not None and second is not None and a.dtype == b.dtype:
+            chosen = np.bitwise_xor(first, second)
+            chosen &= np.negative(c.view(np.int8))
+            chosen ^= second
+            return chosen.view(a.dtype)
+    return np.where(c, a, b)
+
+
+_FEW = 4000  # entries for which NumPy's own `where` is as fast
+
+
+def _bits(c: Array, x: Any) -> Array | None:
+    """The floats `x` as integers, None unless it is an array of floats, one for each entry of `c`."""
+    if x.__class__ is not np.ndarray or x.shape != c.shape or x.dtype.kind != "f" or x.itemsize > 8:
+        return None
+    return cast("Array", x.view(f"i{x.itemsize}"))
+
+
+def _is_zero(x: Any) -> bool:
+    """Whether `x` is the number 0, not -0.0."""
+    return x.__class__ in (int, float) and x == 0 and math.copysign(1, x) == 1
+
+
 def softplus(a: Array) -> Array:
     return np.logaddexp(a, a.dtype.type(0))
 
