@@ -1,4 +1,6 @@
-"""Kernels of the array world that are written otherwise than NumPy's: where."""
+"""Kernels of the array world that are written otherwise than NumPy would, or than they read: where, convolutions."""
+
+import itertools
 
 import numpy as np
 import pytest
@@ -39,3 +41,31 @@ def test_where_broadcasts_as_numpys():
     table, row, column = rng.normal(size=(90, 80)), rng.normal(size=80), rng.normal(size=(90, 1))
     for c, a, b in [(table > 0, row, 0), (table > 0, column, row), (row > 0, table, 0), (table.T > 0, 0, table.T)]:
         np.testing.assert_array_equal(xp.where(c, a, b), np.where(c, a, b))
+
+
+@pytest.mark.parametrize("groups", [1, 2, 4])
+@pytest.mark.parametrize("outputs", [4, 8])
+def test_convolutions_and_their_transposes_agree(groups, outputs):
+    """⟨conv(x, w), y⟩ = ⟨x, conv_input(y, w)⟩ = ⟨w, conv_weight(x, y)⟩: exactly, of small whole numbers, in any order of sums."""
+    rng = np.random.default_rng(0)
+    for images, stride, dilation, padding, window in itertools.product(
+        (0, 1, 40), ((1, 1), (2, 1)), ((1, 1), (1, 2)), (((0, 0), (0, 0)), ((1, 0), (2, 3))), ((3, 2), (1, 1))
+    ):
+        x = rng.integers(-3, 4, (images, 4, 9, 11)).astype(float)
+        w = rng.integers(-3, 4, (outputs, 4 // groups, *window)).astype(float)
+        options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+        y = xp.conv(x, w, **options)
+        t = rng.integers(-3, 4, y.shape).astype(float)
+        assert (y * t).sum() == (x * xp.conv_input(t, w, size=(9, 11), **options)).sum()
+        assert (y * t).sum() == (w * xp.conv_weight(x, t, window=window, **options)).sum()
+
+
+def test_a_convolution_takes_images_in_turns_and_each_as_if_it_were_alone():
+    rng = np.random.default_rng(0)
+    x, w = rng.integers(-3, 4, (37, 8, 12, 13)).astype(np.float32), rng.integers(-3, 4, (4, 8, 3, 3)).astype(np.float32)
+    options = {"stride": (1, 1), "padding": ((1, 1), (1, 1)), "dilation": (1, 1), "groups": 1}
+    together = xp.conv(x, w, **options)
+    np.testing.assert_array_equal(together, np.concatenate([xp.conv(x[i : i + 1], w, **options) for i in range(37)]))
+    t = rng.integers(-3, 4, together.shape).astype(np.float32)
+    alone = [xp.conv_weight(x[i : i + 1], t[i : i + 1], window=(3, 3), **options) for i in range(37)]
+    np.testing.assert_array_equal(xp.conv_weight(x, t, window=(3, 3), **options), np.sum(alone, axis=0))

@@ -7,11 +7,12 @@ that users call bring them to this form. Kernels never write into their argument
 
 from __future__ import annotations
 
+import builtins
 import functools
 import math
 import operator
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import numpy as np
@@ -428,20 +429,35 @@ def einsum(*arrays: Array, spec: str) -> Array:
     return cast("Array", np.einsum(spec, *arrays, optimize=len(arrays) > 1))
 
 
+_CHUNK = 1 << 18
+"""Bytes of windows that a convolution writes out at once: what stays in the cache until the matrix product has read it."""
+
+
 @_checked
 def conv(x: Array, w: Array, **c: Any) -> Array:
     """Cross-correlation of x (N, C, *size) with w (O, C/groups, *window): (N, O, *out). A matrix product per image, group."""
-    columns, out = _columns(x, w.shape[2:], **c)
-    return (_rows(w, c["groups"]) @ columns).reshape(x.shape[0], w.shape[0], *out)
+    view, out = _columns(x, w.shape[2:], **c)
+    rows = _rows(w, c["groups"])
+    y = np.empty((len(x), *rows.shape[:2], math.prod(out)), np.result_type(x, w))
+    for images, columns in _in_chunks(view):
+        np.matmul(rows, columns, out=y[images])
+    return y.reshape(len(x), len(w), *out)
 
 
 @_checked
 def conv_input(y: Array, w: Array, *, size: tuple[int, ...], padding: Any, groups: int, **c: Any) -> Array:
     """The transpose of `conv` in x: from y (N, O, *out) back to (N, C, *size)."""
-    k, n, out, window = len(size), y.shape[0], y.shape[2:], w.shape[2:]
-    images = y.reshape(n, groups, w.shape[0] // groups, math.prod(out))
-    columns = _rows(w, groups).transpose(0, 2, 1) @ images
-    columns = columns.reshape(n, groups * w.shape[1], *window, *out)
+    k, window, (n, channels) = len(size), w.shape[2:], y.shape[:2]
+    each = list(zip(window, padding, c["dilation"], strict=True))
+    reaches = all(lo <= d * (width - 1) and hi <= d * (width - 1) for width, (lo, hi), d in each)
+    if reaches and channels <= groups * w.shape[1] and all(s == 1 for s in c["stride"]):
+        # as a convolution of y with w turned round: it writes out no more windows, and adds nothing up in memory
+        turned = np.flip(w.reshape(groups, channels // groups, *w.shape[1:]).swapaxes(1, 2), axis=tuple(range(-k, 0)))
+        turned = np.ascontiguousarray(turned).reshape(groups * w.shape[1], channels // groups, *window)
+        around = tuple((d * (width - 1) - lo, d * (width - 1) - hi) for width, (lo, hi), d in each)
+        return conv(y, turned, padding=around, groups=groups, **c)
+    images = y.reshape(n, groups, channels // groups, math.prod(y.shape[2:]))
+    columns = (_rows(w, groups).transpose(0, 2, 1) @ images).reshape(n, groups * w.shape[1], *window, *y.shape[2:])
     spread = columns.transpose(0, 1, *range(2 + k, 2 + 2 * k), *range(2, 2 + k))
     padded = tuple(lo + s + hi for (lo, hi), s in zip(padding, size, strict=True))
     x = windows_add(spread, size=padded, window=window, **c)
@@ -451,24 +467,42 @@ def conv_input(y: Array, w: Array, *, size: tuple[int, ...], padding: Any, group
 @_checked
 def conv_weight(x: Array, y: Array, *, window: tuple[int, ...], **c: Any) -> Array:
     """The transpose of `conv` in w: (O, C/groups, *window) from x (N, C, *size) and y (N, O, *out)."""
-    columns, out = _columns(x, window, **c)
-    n, groups = columns.shape[:2]
-    images = y.reshape(n, groups, y.shape[1] // groups, math.prod(out))
-    per_image = images @ columns.transpose(0, 1, 3, 2)
-    return np.add.reduce(per_image, axis=0).reshape(y.shape[1], x.shape[1] // groups, *window)
+    view, out = _columns(x, window, **c)
+    groups = c["groups"]
+    rows = y.reshape(len(x), groups, y.shape[1] // groups, math.prod(out))
+    w = np.zeros((groups, rows.shape[2], math.prod(view.shape[2 : 3 + len(out)])), np.result_type(x, y))
+    for images, columns in _in_chunks(view):
+        w += np.add.reduce(rows[images] @ columns.transpose(0, 1, 3, 2), axis=0)
+    return w.reshape(y.shape[1], x.shape[1] // groups, *window)
 
 
 def _columns(
     x: Array, window: tuple[int, ...], stride: tuple[int, ...], padding: tuple[tuple[int, int], ...],
     dilation: tuple[int, ...], groups: int,
 ) -> tuple[Array, tuple[int, ...]]:  # fmt: skip
-    """The windows of x as columns (N, groups, C/groups·window, out), and the extent of out."""
+    """The windows of x as a view (N, groups, C/groups, *window, *out), and the extent of out."""
     k, n, width = len(stride), x.shape[0], x.shape[1] // groups
     x = pad(x, widths=((0, 0), (0, 0), *padding)) if any(map(any, padding)) else x
-    view = windows(x, window=window, stride=stride, dilation=dilation)
-    out = view.shape[2 : 2 + k]
-    columns = view.transpose(0, 1, *range(2 + k, 2 + 2 * k), *range(2, 2 + k))
-    return columns.reshape(n, groups, width * math.prod(window), math.prod(out)), out
+    view = windows(x.reshape(n, groups, width, *x.shape[2:]), window=window, stride=stride, dilation=dilation)
+    return view.transpose(0, 1, 2, *range(3 + k, 3 + 2 * k), *range(3, 3 + k)), view.shape[3 : 3 + k]
+
+
+def _in_chunks(view: Array) -> Iterator[tuple[slice, Array]]:
+    """The windows of a few images at a time, written out as columns (images, groups, C/groups·window, out) of one buffer."""
+    n, k = len(view), (view.ndim - 3) // 2
+    count = _chunk(view[:1].nbytes, n)
+    memory = np.empty((count, *view.shape[1:]), view.dtype)
+    columns = memory.reshape(count, view.shape[1], math.prod(view.shape[2 : 3 + k]), math.prod(view.shape[3 + k :]))
+    for first in range(0, n, count):
+        images = slice(first, first + count)
+        part = view[images]
+        memory[: len(part)] = part
+        yield images, columns[: len(part)]
+
+
+def _chunk(size: int, count: int) -> int:
+    """How many of `count` images, whose windows are `size` bytes each, are taken at a time."""
+    return builtins.max(1, builtins.min(count, _CHUNK // builtins.max(size, 1)))
 
 
 def _rows(w: Array, groups: int) -> Array:
