@@ -2,9 +2,11 @@
 
     python benchmarks/overhead.py [--quick] [--json FILE] [--only WORD]
 
-All run in one process and take turns; each figure is the best of several turns. "forward" records a tape (NumPy's does not)
-and "backward" sweeps a tape just made. As in timeit, Python's garbage collector rests while the clock runs, or the reference
-cycles of one library would be charged to another. Ratios are our time over a peer's: less than 1 is faster.
+First chains of operations, beside all; then single operations and layers at 4, 1,000 and 100,000 entries (operations.py),
+beside PyTorch. THREADS in the environment is how many threads each has, 2 unless given. All run in one process and take turns;
+each figure is the best of several turns. "forward" records a tape (NumPy's does not) and "backward" sweeps a tape just made. As
+in timeit, Python's garbage collector rests while the clock runs, or the reference cycles of one library would be charged to
+another. Ratios are our time over a peer's: less than 1 is faster.
 """
 
 from __future__ import annotations
@@ -23,11 +25,12 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-THREADS = 2
+THREADS = int(os.environ.get("THREADS", "2"))
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = str(THREADS)
 
 import numpy as np  # noqa: E402
+from operations import Operation, operations  # noqa: E402
 
 import microgradient as mg  # noqa: E402
 from microgradient import scalar  # noqa: E402
@@ -86,7 +89,6 @@ def tensor_case(name: str, chain: Callable[..., Any], count: int, size: int) -> 
     peers = {"microgradient": _microgradient(chain, *arrays)}
     peers["numpy"] = Timed(lambda: chain(arrays[0], arrays[1], np), None)
     if (torch := optional("torch")) is not None:
-        torch.set_num_threads(THREADS)
         peers["torch"] = _torch(torch, chain, *arrays)
     if optional("autograd") is not None:
         peers["autograd"] = _autograd(chain, *arrays)
@@ -183,6 +185,12 @@ def cases() -> list[Case]:
 # -------------------------------------------------------------------------------------------------------------- measuring
 
 
+def measure_operation(operation: Operation, turns: int, seconds: float) -> dict[str, dict[str, float]]:
+    """Microseconds of an operation's passes, as `measure` has them."""
+    peers = {library: Timed(*passes) for library, passes in operation.passes.items()}
+    return measure(Case(operation.name, "operation", 1, peers, {}), turns, seconds)
+
+
 def measure(case: Case, turns: int, seconds: float) -> dict[str, dict[str, float]]:
     """Microseconds per operation: `{peer: {"forward": …, "backward": …}}`. The peers take turns of `seconds` each."""
     calls = {peer: max(1, round(seconds / max(_seconds(t, 1)[0], _seconds(t, 3)[0]))) for peer, t in case.peers.items()}
@@ -256,6 +264,19 @@ def show(case: Case, figures: dict[str, dict[str, float]]) -> None:
             print(f"  {verdict(ratio <= limit)}: {key} at most {limit} of {peer}'s, is {ratio:.2f}")
 
 
+def show_operation(operation: Operation, figures: dict[str, dict[str, float]]) -> None:
+    """Print a line of the table of operations: forward, then backward, ours, PyTorch's and the ratio, and the target."""
+    ours, theirs = figures["microgradient"], figures.get("torch")
+    line = f"  {operation.name:<12}{operation.entries:>9,}"
+    for key in ours:
+        line += f"{ours[key]:>11.1f}"
+        line += "" if theirs is None else f"{theirs[key]:>11.1f}{ours[key] / theirs[key]:>7.2f}"
+    if theirs is not None:
+        reached = all(ours[key] <= operation.limit * theirs[key] for key in ours)
+        line += f"   {verdict(reached)}: at most {operation.limit}"
+    print(line)
+
+
 def show_import(figures: dict[str, float]) -> None:
     """Print what the import costs, and whether the targets are reached."""
     print("\nimport, in a fresh process")
@@ -282,6 +303,8 @@ def main() -> None:
     options = parser.parse_args()
     turns, seconds = (2, 0.002) if options.quick else (25, 0.02)
     print(f"Python {sys.version.split()[0]}, NumPy {np.__version__}, {THREADS} threads, best of {turns} turns")
+    if (torch := optional("torch")) is not None:
+        torch.set_num_threads(THREADS)
     for module in ("torch", "autograd", "micrograd.engine"):
         if optional(module) is None:
             print(f"{module.split('.')[0]} is not installed and left out.")
@@ -290,6 +313,11 @@ def main() -> None:
         if options.only in case.name:
             results[case.name] = measure(case, turns, seconds)
             show(case, results[case.name])
+    print("\noperations and layers   (µs; forward: ours, PyTorch's, ratio; backward: the same)")
+    for operation in operations(torch):
+        if options.only in (name := f"{operation.name}, {operation.entries:,} entries"):
+            results[name] = measure_operation(operation, turns, seconds)
+            show_operation(operation, results[name])
     if options.only in "import":
         results["import"] = measure_import(1 if options.quick else 7)
         show_import(results["import"])
