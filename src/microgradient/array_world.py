@@ -404,14 +404,21 @@ def _in_range(y: Array, product: Callable[..., Array], *arrays: Array, **options
     The array API standard fixes the dtype of the result and leaves overflow open; it is modulo 2ⁿ, as NumPy has it.
     """
     if y.dtype.kind in "iu" and y.dtype.itemsize < 8 and y.size:
-        limits, sums = np.iinfo(y.dtype), product(*(a.astype(np.float64) for a in arrays), **options)
-        if sums.min() < limits.min or sums.max() > limits.max:
-            worst = sums.flat[np.abs(sums).argmax()]
-            warn_once(
-                "MG144",
-                f"`{product.__name__}`: a sum of products is {worst:.0f}, which does not fit into the dtype {y.dtype} of its "
-                f"factors: the result is off by a multiple of 2^{8 * y.dtype.itemsize}. Write `x.astype(mg.int64)`.",
-            )
+        sums = product(*(a.astype(np.float64) for a in arrays), **options)
+        return in_range(y, sums.min(), sums.max(), name=product.__name__)
+    return y
+
+
+def in_range(y: Array, least: Any, most: Any, *, name: str) -> Array:
+    """`y`, whole numbers from the product `name`; warns if its least or greatest sum does not fit into their dtype."""
+    limits = np.iinfo(y.dtype)
+    if least < limits.min or most > limits.max:
+        worst = float(least if abs(least) > abs(most) else most)
+        warn_once(
+            "MG144",
+            f"`{name}`: a sum of products is {worst:.0f}, which does not fit into the dtype {y.dtype} of its "
+            f"factors: the result is off by a multiple of 2^{8 * y.dtype.itemsize}. Write `x.astype(mg.int64)`.",
+        )
     return y
 
 

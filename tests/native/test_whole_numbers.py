@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 
 import numpy as np
 import pytest
 
 import microgradient as mg
+from microgradient import errors
+from microgradient.errors import MicrogradientWarning
 from microgradient.native.lower.whole_numbers import fits
 from microgradient.native.runtime import engine
 
@@ -99,12 +102,31 @@ def test_unsigned_results(width):
     check(lambda a, b: product(a, b, "uint32"), numbers(rng, (9, 300), "uint8"), numbers(rng, (300, 20), "uint8"))
 
 
-def test_what_could_overflow_is_left_to_numpy():
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint16", "int32", "uint32"])
+def test_sums_that_might_not_fit_are_looked_at(width, dtype):
     rng = np.random.default_rng(3)
-    a, b = rng.integers(-3, 4, (5, 40)), rng.integers(-3, 4, (40, 9))
-    check(lambda a, b: a @ b, a.astype("int8"), b.astype("int8"), host=["matmul"])
-    check(product, a.astype("int16"), b.astype("int16"), host=["matmul"])
-    check(product, a, b, host=["matmul"])
+    for m, k, n in [(5, 40, 9), (1, 33, 20), (20, 7, 1), (30, 129, 34)]:
+        a, b = numbers(rng, (m, k), dtype), numbers(rng, (k, n), dtype)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            errors._warned.clear()
+            check(lambda a, b: a @ b, a, b, host=["in_range"])
+        assert any("does not fit" in str(w.message) for w in caught)
+        few = a[:, :2] // 100 if a.itemsize > 1 else a[:, :2] // 16
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            fits_well = np.zeros((2, n), dtype)
+            fits_well[0] = 1
+            check(lambda a, b: a @ b, few, fits_well, host=["in_range"])
+
+
+def test_halves_that_wrap_around():
+    """Of int16 alone, two products of -2^15 with itself give 2^31, which wraps."""
+    low = np.full((6, 10), -(2**15), "int16")
+    errors._warned.clear()
+    with pytest.warns(MicrogradientWarning, match="21474836480"):
+        check(lambda a, b: product(a, b.T), np.repeat(low, 2, 1), np.repeat(low, 2, 1)[:5], host=["in_range"])
+    check(lambda a, b: product(a, b.T), low[:, :1], low[:, :1])
 
 
 @pytest.mark.parametrize("pair", list(itertools.product(["int8", "uint8", "int16", "uint16", "int32"], repeat=2)))
@@ -188,6 +210,22 @@ def test_few_rows(width, k):
         check(lambda a, b: product(a, b.T), a, b)
         check(lambda a, b: product(a[:, 1:], b[:, 1:].T), a, b)
         check(lambda a, b: product(a[:, ::-1], b.T), a, b)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+def test_an_operand_that_is_summed_first(dtype):
+    """Its sums don't fit into the bytes that it had."""
+    rng = np.random.default_rng(12)
+    for spec, *shapes in [
+        ("ij,jk->ik", (9, 1), (30, 10)),
+        ("ij,jk->ik", (9, 30), (1, 10)),
+        ("ijl,jk->ik", (9, 12, 30), (12, 10)),
+    ]:
+        a, b = (numbers(rng, shape, "int8") for shape in shapes)
+        y = mg.compile(lambda a, b, spec=spec: mg.einsum(spec, a.astype(dtype), b.astype(dtype)))(
+            mg.asarray(a), mg.asarray(b)
+        )
+        np.testing.assert_array_equal(y.numpy(), np.einsum(spec, a.astype("int64"), b.astype("int64")))
 
 
 def test_constants():

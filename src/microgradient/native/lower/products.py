@@ -6,8 +6,10 @@ import math
 from itertools import combinations
 from typing import Any, cast
 
+import numpy as np
+
 from ...program.program import Instruction
-from .whole_numbers import fits, narrowed, paired, sums_dtype
+from .whole_numbers import fits, looked_at, narrowed, paired, sums_dtype
 from .writer import Lowering
 
 _CONTRACTED = ("f4", "f8")
@@ -83,21 +85,34 @@ def _contract(
 def _contract_whole(
     w: Lowering, old: Instruction, a: Instruction, b: Instruction, labels: tuple[str, str, str], last: str
 ) -> Instruction | None:
-    """The same for whole numbers, if it is certain that their sums fit."""
+    """The same for whole numbers. Where sums might not fit, they are computed in float64, too, and looked at, as eagerly."""
     la, lb, out = labels
-    sums = sums_dtype(old.dtype)
-    alone = [c for own, others in ((la, lb), (lb, la)) for c in own if c not in others and c not in out]
-    a, b = (w.astype(x, sums) if alone or x.dtype.kind not in "iu" else narrowed(w, x, sums) for x in (a, b))
-    count = math.prod(max(a.shape[la.index(c)], b.shape[lb.index(c)]) for c in la if c in lb and c not in out)
-    if (alone and old.dtype.itemsize < 8) or not fits(a.dtype, b.dtype, count, old.dtype):
+    sums, given = sums_dtype(old.dtype), (a, b)
+    sizes = [dict(zip(own, x.shape, strict=True)) for own, x in ((la, a), (lb, b))]
+    depth = [c for c in {**sizes[0], **sizes[1]} if c not in out]
+    alone = any(sizes[0].get(c) != sizes[1].get(c) for c in depth)  # an operand is summed before it is multiplied
+    if alone and old.dtype.itemsize < 8:
         return None
-    a, la = _without(w, a, la, lb, out)
-    b, lb = _without(w, b, lb, la, out)
-    labels = la, lb, out
-    a, b, label = paired(w, a, b, labels) if sums.itemsize == 4 else (a, b, "")
-    params = {"labels": labels, "last": last, "paired": label}
-    shaped = Instruction(old.op, (), {}, old.shape, sums)
-    return w.astype(_product(w, shaped, a, b, params), old.dtype)
+    a, b = (w.astype(x, sums) if alone or x.dtype.kind not in "iu" else narrowed(w, x, sums) for x in (a, b))
+    checked = not fits(a.dtype, b.dtype, math.prod(sizes[0].get(c, 1) for c in depth), old.dtype)
+
+    def contracted(a: Instruction, b: Instruction, dtype: Any) -> Instruction:
+        a, own = _without(w, a, la, lb, out)
+        b, others = _without(w, b, lb, own, out)
+        label = ""
+        if dtype.itemsize == 4:
+            (a, b), label = paired(w, a, b, (own, others, out))
+            if not label and "windows" in (given[0].op, given[1].op) and all(x.dtype == dtype for x in given):
+                # windows read each number often: better wide than widened each time
+                a, b = (_without(w, x, *each, out)[0] for x, each in zip(given, ((la, lb), (lb, own)), strict=True))
+        params = {"labels": (own, others, out), "last": last, "paired": label}
+        return _product(w, Instruction(old.op, (), {}, old.shape, dtype), a, b, params)
+
+    y = w.astype(contracted(a, b, sums), old.dtype)
+    if not checked or 0 in (old.shape or ()):
+        return y
+    f8 = np.dtype(np.float64)
+    return looked_at(w, y, contracted(w.astype(a, f8), w.astype(b, f8), f8), old.op)
 
 
 def _product(w: Lowering, old: Instruction, a: Instruction, b: Instruction, params: dict[str, Any]) -> Instruction:

@@ -1,16 +1,18 @@
 """Products of whole numbers: operands as narrow as they were before somebody widened them, and pairs of them in one word.
 
-`a.astype(mg.int32) @ b.astype(mg.int32)` of int8 arrays reads the bytes themselves. A sum of fewer than 64 bits is done here only
-if its dtypes and its length prove that it fits: for the others NumPy's kernel looks, and warns.
+`a.astype(mg.int32) @ b.astype(mg.int32)` of int8 arrays reads the bytes themselves. If dtypes and length do not prove that a sum
+of fewer than 64 bits fits, somebody looks, and warns.
 """
 
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from ...array_world import in_range
 from ...program.program import Instruction
 from .ops import VIEWS
 from .writer import Lowering
@@ -54,6 +56,13 @@ def _range(dtype: Any) -> tuple[int, int]:
     return int(limits.min), int(limits.max)
 
 
+def looked_at(w: Lowering, y: Instruction, sums: Instruction, name: str) -> Instruction:
+    """y, the product `name`, whose sums in float64 are `sums`; warns where one does not fit."""
+    ends = [w.reduce(op, w.reshape(sums, (math.prod(sums.shape),)), (0,), False) for op in ("min", "max")]
+    params = {"function": partial(in_range, name=name), "name": "in_range", "pure": True}
+    return w.add("host", (y, *ends), params, y.shape, y.dtype)
+
+
 def sums_dtype(dtype: Any) -> Any:
     """The dtype in which sums for a result of this dtype are added up."""
     return np.dtype(np.int64 if dtype.itemsize == 8 else np.int32)
@@ -61,7 +70,7 @@ def sums_dtype(dtype: Any) -> Any:
 
 def paired(
     w: Lowering, a: Instruction, b: Instruction, labels: tuple[str, str, str]
-) -> tuple[Instruction, Instruction, str]:
+) -> tuple[tuple[Instruction, Instruction], str]:
     """The operands, and the label of the depth along which pairs of their numbers are to be multiplied, "" for none.
 
     Windows overlap, and an odd number of places gets one more, of zeros: the pairs of those are made here, as words.
@@ -69,7 +78,7 @@ def paired(
     label = _label(a, b, labels)
     if label and ("windows" in (a.op, b.op) or a.shape[labels[0].index(label)] % 2):
         a, b = (_words(w, x, own.index(label)) for x, own in ((a, labels[0]), (b, labels[1])))
-    return a, b, label
+    return (a, b), label
 
 
 def _label(a: Instruction, b: Instruction, labels: tuple[str, str, str]) -> str:
