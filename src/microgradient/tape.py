@@ -16,7 +16,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from operator import attrgetter
+from sys import getrefcount
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from . import trace_hooks
 from .errors import GradientError, ShapeError, format_location, user_location
@@ -335,16 +338,31 @@ def backward(
                     g = _in_dtype(xp, g, parent.dtype)
             if observe is not None:
                 observe(node, i, t, g)
-            before = grads.get(parent)
-            if before is None:
+            if parent not in grads:
                 grads[parent] = g
-            elif shape is None:
-                grads[parent] = tuple(
-                    p if q is None else q if p is None else p + q for p, q in zip(before, g, strict=True)
-                )
             else:
-                grads[parent] = before + g
+                _add(grads, parent, g)
     return leaves
+
+
+def _add(grads: dict[Node, Any], node: Node, g: Any) -> None:
+    """Add `g` to what has arrived at `node`: in the same memory if it is a large array that nothing else holds."""
+    if node.shape is None:
+        both = zip(grads[node], g, strict=True)
+        grads[node] = tuple(p if q is None else q if p is None else p + q for p, q in both)
+    elif getrefcount(grads[node]) == _ALONE and _is_large(grads[node]):
+        grads[node] += g
+    else:
+        grads[node] = grads[node] + g
+
+
+def _is_large(t: Any) -> bool:
+    return t.__class__ is np.ndarray and t.size > _LARGE and t.base is None and bool(t.flags.writeable)
+
+
+_LARGE = 4096  # entries for which new memory costs more than to ask for it
+_probe = {0: np.zeros(1)}
+_ALONE = getrefcount(_probe[0])  # what Python counts for an array that nothing but a dictionary holds
 
 
 def forward(
