@@ -12,7 +12,7 @@ from typing import Any, cast
 import numpy as np
 
 from ..errors import ArgumentError, ShapeError, as_given
-from ..operators import wrap
+from ..operators import world, wrap
 from ..taped_world import TAPED as xp
 from ..tensor import Tensor
 from .arguments import ArrayLike, as_tensor, as_tensors, axes_of, inexact
@@ -186,8 +186,9 @@ def _peak(x: Tensor, axes: tuple[int, ...]) -> Tensor:
     """The maximum over `axes` as a constant, 0 where it is infinite: what may be subtracted without harm."""
     if any(x.shape[i] == 0 for i in axes):
         return xp.zeros(tuple(1 if i in axes else n for i, n in enumerate(x.shape)), x.dtype)
-    top = xp.max(wrap(x.raw, None), axis=axes, keepdims=True)
-    return xp.where(xp.isfinite(top), top, 0)
+    data, kernels = x.raw, world()
+    top = kernels.max(data, axis=axes, keepdims=True)
+    return cast(Tensor, wrap(kernels.where(kernels.isfinite(top), top, 0), None))
 
 
 def _spatial(
