@@ -219,9 +219,9 @@ class Compiled:
 
         `instructions` of the program; `launches` of `kernels` different ones; `flops`; `bytes_moved` to and from memory;
         `arena_bytes` for what lies between; `host_calls` of NumPy by name; `compile_seconds`; `cache_hit`: whether the machine
-        code came from disk; `programs` made, how many are `cached`, and how many `calls` found one; `eager_calls`: how often
-        shapes and integers that had not come often enough to pay for a program ran eagerly; `fixed_lengths`: why lengths that
-        vary share no program.
+        code came from disk; `plan_from_disk`: whether the plan of its kernels and memory did; `programs` made, how many are
+        `cached`, and how many `calls` found one; `eager_calls`: how often shapes and integers that had not come often enough
+        to pay for a program ran eagerly; `fixed_lengths`: why lengths that vary share no program.
         """
         last = self._last()
         backend: dict[str, Any] = getattr(last.executable, "stats", dict)()

@@ -59,7 +59,7 @@ def needed(instructions: list[Instruction], outputs: list[Instruction]) -> list[
     for i in reversed(instructions):
         if id(i) in wanted or not is_pure(i):
             kept.append(i)
-            wanted.update(id(a) for a in i.args if isinstance(a, Instruction))
+            wanted.update([id(a) for a in i.args if a.__class__ is Instruction])
     return kept[::-1]
 
 

@@ -48,6 +48,16 @@ class Launch(NamedTuple):
         return sum(self.entries * int(a.dtype[1:]) for a in accesses if any(a.strides))
 
 
+def with_shared_specs(launches: Iterable[Any]) -> list[Any]:
+    """The same launches, with one specification where several are equal, so that what follows from it is worked out once."""
+    known: dict[str, Any] = {}
+    # by their texts, in which 0.0 and -0.0 differ
+    return [
+        launch._replace(spec=known.setdefault(repr(launch.spec), launch.spec)) if isinstance(launch, Launch) else launch
+        for launch in launches
+    ]
+
+
 def listing(launches: Iterable[Any]) -> str:
     """The launches in order, as text; a kernel that runs again on other arrays is named, not written again."""
     lines: list[str] = []

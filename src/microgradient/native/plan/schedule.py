@@ -18,6 +18,7 @@ from .fusion_group import FusionGroup
 from .grouping import Fused, fuse
 from .groups import HostCall, RowGroup
 from .in_place_concat import compute_in_place
+from .launch import with_shared_specs
 from .memory import Memory, arrange
 from .rng_plan import Draws
 from .values import Buffer, BufferValue, View, number_of
@@ -39,7 +40,7 @@ def schedule(program: Program, supported: Supported) -> Schedule:
     _Outputs(program, fused).place()
     _find_stored(fused)
     memory = Memory(len(program.inputs) + len(program.outputs))
-    launches = [group.launch(memory) for group in fused.groups]
+    launches = with_shared_specs(group.launch(memory) for group in fused.groups)
     return Schedule(launches, arrange(launches), memory.slots, memory.constants, fused.draws)
 
 

@@ -1,4 +1,4 @@
-"""Machine code on disk, in the user's cache folder, so that a second process need not compile.
+"""Machine code and plans on disk, in the user's cache folder, so that a second process need not make them again.
 
 The folder is $MICROGRADIENT_CACHE, or microgradient in $XDG_CACHE_HOME or ~/.cache; MICROGRADIENT_CACHE=off turns it off.
 What is read here is executed, so a folder or file that others may write to is not used. Whatever goes wrong (a full disk, a

@@ -19,14 +19,14 @@ from ...operators import run_kernel, run_primitive
 from ...program.profile import LaunchTime, sources, timing
 from ...program.program import Program
 from ..codegen import dispatch
-from ..codegen.pointwise import supported
 from ..plan.control import ControlLaunch
 from ..plan.groups import HostCall
 from ..plan.launch import Launch, Operand, listing
-from ..plan.schedule import Schedule, schedule
+from ..plan.schedule import Schedule
 from ..plan.values import BufferValue, View
 from . import engine, threads
 from .control_ir import FIRST as _FIRST
+from .plans import planned
 from .routine import STATUS, BoundLaunch, BoundPart, Inside, NativeRoutine, new_arena
 
 Array = np.ndarray[Any, Any]
@@ -41,9 +41,10 @@ class Executable:
     def __init__(self, program: Program) -> None:
         started = time.perf_counter()
         self.program = program
-        self._plan = plan = schedule(program, supported)
+        self._plan, self._plan_from_disk = plan, _ = planned(program)
         self._arena = new_arena(plan.arena_bytes)
-        self._kernels = _machine_code(plan)
+        self._texts, self._kernels = _machine_code(plan)
+        self._pieces: dict[Any, int] = {}
         self._flags: list[Array] = []
         self._arenas = _inner_arenas(plan.launches)
         self._steps = self._sequence(apart=False)
@@ -129,6 +130,7 @@ class Executable:
             "host_calls": dict(Counter(p.name for p in launches if isinstance(p, HostCall))),
             "compile_seconds": self.compile_seconds,
             "cache_hit": all(kernel.code.from_disk for kernel in self._kernels.values()),
+            "plan_from_disk": self._plan_from_disk,
         }
 
     def listing(self) -> str:
@@ -162,8 +164,10 @@ class Executable:
         if launch.entries is not None:
             operands.append(launch.entries)
         operands.append((STATUS, 0))
-        count = dispatch.pieces(launch.spec, launch.entries)
-        address = self._kernels[repr(launch.spec)].address
+        key = id(launch.spec), launch.entries
+        if (count := self._pieces.get(key)) is None:
+            count = self._pieces[key] = dispatch.pieces(launch.spec, launch.entries)
+        address = self._kernels[self._texts[id(launch.spec)]].address
         return BoundLaunch(address, count, operands, parallel=count > 1)
 
     def _bound_control(self, launch: ControlLaunch) -> BoundLaunch:
@@ -227,12 +231,14 @@ def _kernels(launches: Iterable[Any]) -> Iterator[Launch]:
             yield from _kernels(launch.inner)
 
 
-def _machine_code(plan: Schedule) -> dict[str, engine.Kernel]:
-    """All kernels by their text, in which 0.0 and -0.0 differ, unlike in specifications."""
+def _machine_code(plan: Schedule) -> tuple[dict[int, str], dict[str, engine.Kernel]]:
+    """The texts of all specifications by their ids, and the kernels by these texts, in which 0.0 and -0.0 differ, unlike in
+    specifications."""
     bits = engine.host().vector_bits
-    specs = {repr(launch.spec): launch.spec for launch in _kernels(plan.launches)}
-    makers = {text: lambda name, spec=spec: dispatch.generate(spec, name, bits) for text, spec in specs.items()}
-    return engine.kernels(makers)  # type: ignore[arg-type]
+    specs = {id(launch.spec): launch.spec for launch in _kernels(plan.launches)}
+    texts = {key: repr(spec) for key, spec in specs.items()}
+    makers = {text: lambda name, spec=specs[key]: dispatch.generate(spec, name, bits) for key, text in texts.items()}
+    return texts, engine.kernels(makers)  # type: ignore[arg-type]
 
 
 def _seconds(run: Callable[[], object]) -> float:
