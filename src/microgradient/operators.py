@@ -152,12 +152,8 @@ def binary(name: str, reflected: bool = False) -> Callable[[Tensor, Operand], Te
             b = constant(other)
             if b is NotImplemented:
                 return NotImplemented
-            if b.__class__ is np.ndarray and p is not None:
-                b = b.copy()  # the rule will read it, and the user may change it before
-            if lift and a.dtype.kind in "fc":  # the rule of 2**x takes the logarithm of 2 in this dtype
-                b = as_datum(b).astype(np.result_type(a.dtype, b) if b.__class__ is complex else a.dtype)
-            if (b.__class__ is not float and b.__class__ is not int) or a.dtype.kind not in "fc":
-                a, b = promote(a, b, floats)
+            if lift or (b.__class__ is not float and b.__class__ is not int) or a.dtype.kind not in "fc":
+                a, b = _beside(a, b, p is not None, lift, floats)
         if reflected:
             a, b, p, q = b, a, q, p
         try:
@@ -188,8 +184,20 @@ def binary(name: str, reflected: bool = False) -> Callable[[Tensor, Operand], Te
             _note_constants(recorder, node, (self, other))
         return out
 
-    if name not in FLAT:
-        return _named(method, name, op)
+    return _named(_leaving(method, name) if name in FLAT else method, name, op)
+
+
+def _beside(a: Any, b: Any, read: bool, lift: bool, floats: bool) -> tuple[Any, Any]:
+    """The datum of a tensor and a constant beside it, which a rule may `read`, as a kernel takes them."""
+    if b.__class__ is np.ndarray and read:
+        b = b.copy()  # the user may change it before
+    if lift and a.dtype.kind in "fc":  # the rule of 2**x takes the logarithm of 2 in this dtype
+        b = as_datum(b).astype(np.result_type(a.dtype, b) if b.__class__ is complex else a.dtype)
+    return promote(a, b, floats)
+
+
+def _leaving(method: Callable[[Tensor, Operand], Tensor], name: str) -> Callable[[Tensor, Operand], Tensor]:
+    """The method of a function of two arguments that is flat."""
 
     def flat(self: Tensor, other: Operand, /) -> Tensor:
         for x in (self, other):
@@ -197,7 +205,7 @@ def binary(name: str, reflected: bool = False) -> Callable[[Tensor, Operand], Te
                 leave_graph(x, name)
         return method(self, other)
 
-    return _named(flat, name, op)
+    return flat
 
 
 def pointwise_function(name: str, as_tensor: Callable[[Any], Tensor] | None = None) -> Callable[..., Any]:
