@@ -330,6 +330,20 @@ def test_a_small_product_of_great_depth_is_shared() -> None:
     np.testing.assert_allclose(natively(b, w)[0], w.array, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.parametrize("add", [True, False])
+def test_what_is_scattered_to_an_output_is_written_there(add: bool) -> None:
+    """The gradient of an embedding, which is as large as its table: no copy of it in the arena."""
+    b = Book()
+    table, rows, at = b.input(real(500, 8)), b.input(real(20, 8)), b.input(RNG.integers(0, 500, 20))
+    key = (INDEX,)
+    options = {"key": key, "shape": (500, 8)}
+    result = b.index_add(rows, at, **options) if add else b.index_set(table, rows * 2.0, at, key=key)
+    plan = check(b, result, b.exp(result))
+    assert plan.arena_bytes < 500 * 8 * 4
+    for have, want in zip(natively(b, result, b.exp(result)), (result, b.exp(result)), strict=True):
+        np.testing.assert_allclose(have, want.array, rtol=1e-6, atol=1e-6)
+
+
 def test_kernels_that_differ_in_the_sign_of_zero() -> None:
     b = Book()
     x, y = b.input(real(4)), b.input(real(5))

@@ -117,9 +117,8 @@ def _scatter(fusion: Fusion, i: Instruction, operands: list[Any]) -> View:
     initial = literal_view(0, i.shape, np.dtype(i.dtype)) if i.params["add"] else operands.pop()
     target = fusion.pieced(initial, range(len(i.shape))).value
     inputs = [fusion.stored(operand) for operand in operands]
-    fusion.single(inputs, partial(groups.scatter, inputs, target, i.params), target)
-    target.group = None
-    target.place(Buffer(target.dtype, target.size))
+    fusion.single([*inputs, View(target)], partial(groups.scatter, inputs, target, i.params), target)
+    target.group = None  # nothing joins what makes the zeros or the copy
     return View(target)
 
 
