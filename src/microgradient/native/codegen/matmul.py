@@ -22,6 +22,8 @@ from .packing import Lines, Packing, Panel, Vector
 from .pairs import products_of_pairs
 from .registers import Register
 from .tiling import (
+    AHEAD,
+    COLLIDING,
     Cut,
     Nest,
     Sizes,
@@ -268,6 +270,9 @@ class _Writer(Packing):
             vector_of_b = vectors.load(f, self.at(here, v.at, panel.dtype), panel.dtype, 1, v.lanes, active)
             factors.append(Register(f, self.widened(vector_of_b)))
         regular = self.at(a.rows[0], in_a, a.dtype) if self.regular else ""
+        across = regular and a.stride == 1 and a.depth and a.depth[-1] * self.width >= COLLIDING
+        if across:  # the processor foresees no such lines
+            self.prefetch(self.at(regular, a.depth[-1] * AHEAD, a.dtype))
         for i, line in enumerate(sums):
             pointer = self.at(regular, i * a.stride, a.dtype) if regular else self.at(a.rows[i], in_a, a.dtype)
             number = self.widened(vectors.load(f, pointer, a.dtype, 1, 1))
@@ -277,6 +282,11 @@ class _Writer(Packing):
                 old = Register(f, Val(f.emit(f"load {t}, ptr {register}, align 64"), self.dtype, v.lanes))
                 new = self.multiply_add(spread[v.lanes], value, old)
                 f.do(f"store {t} {new.text}, ptr {register}, align 64")
+
+    def prefetch(self, pointer: str) -> None:
+        """Bring what is there into the first cache; nothing happens where no memory is."""
+        symbol = self.f.declare("llvm.prefetch.p0", "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
+        self.f.do(f"call void @{symbol}(ptr {pointer}, i32 0, i32 3, i32 1)")
 
     def multiply_add(self, a: Register, b: Register, total: Register) -> Register:
         """total + a·b."""

@@ -20,6 +20,8 @@ DEPTH_PART = 256
 """About so many steps of the depth are done at a time, if it is long."""
 PAGE, COLLIDING = 4096, 512
 """Bytes between lines: on different pages, and in the same few places of the first cache."""
+AHEAD = 32
+"""Steps of the depth by which rows that are read across are fetched before their use."""
 MANY = 10
 """Tiles of rows that make up for work on what they share."""
 LARGEST_COPY, LARGEST_BLOCK, LARGEST_STACK = 1 << 17, 1 << 18, 7 << 16
