@@ -131,6 +131,14 @@ def test_where_several_examples_meet_none_is_named(pairs):
         mg.why(w, (0, 0), of=loss).examples(batch=x)
 
 
+def test_an_empty_batch_has_no_examples_and_is_called_so():
+    model = nn.Linear(2, 1)
+    with mg.trace(model):
+        mg.sum(model(mg.zeros((0, 2)))).backward()
+    with pytest.raises(GradientError, match="The batch is empty: there are no examples"):
+        mg.why(model.weight, (0, 0)).examples()
+
+
 def test_what_is_random_or_masked_keeps_the_rows():
     """A constant that is not of the batch has an entry for each example, as dropout's mask has."""
     x, w, v = normal(N, 3), normal(3, 3, seed=1), normal(3, seed=2)
