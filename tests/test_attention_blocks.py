@@ -125,8 +125,28 @@ def test_dropout_is_not_done_in_blocks_and_its_gradient_is_that_of_what_was_kept
 
 def test_masks_that_do_not_fit(short: None) -> None:
     x = numbers(11, 5)
-    with pytest.raises(ShapeError, match=r"mask of shape \(4, 11\) doesn't fit weights of shape \(\.\.\., 11, 11\)"):
+    with pytest.raises(ShapeError, match=r"mask of shape \(4, 11\) doesn't fit weights of shape \(11, 11\)"):
         scaled_dot_product_attention(x, x, x, attn_mask=mg.ones((4, 11), dtype=mg.bool))
+    x = numbers(2, 11, 5)
+    with pytest.raises(ShapeError, match=r"mask of shape \(3, 11, 11\) doesn't fit weights of shape \(2, 11, 11\)"):
+        scaled_dot_product_attention(x, x, x, attn_mask=mg.ones((3, 11, 11)))
+    with pytest.raises(ShapeError, match=r"leading axes .* query \(2, 11, 5\), key \(3, 11, 5\)"):
+        scaled_dot_product_attention(x, numbers(3, 11, 5), numbers(3, 11, 5))
+
+
+def test_queries_without_features(short: None) -> None:
+    """All scores are 0: the mean of the values."""
+    value = numbers(9, 3)
+    found = scaled_dot_product_attention(numbers(11, 0), numbers(9, 0), value)
+    np.testing.assert_allclose(found, np.broadcast_to(value.numpy().mean(axis=0), (11, 3)), rtol=1e-12)
+
+
+def test_weights_are_counted_with_all_leading_axes() -> None:
+    query, key, mask = numbers(16, 1, 512, 1), numbers(1, 64, 16, 1), numbers(2, 1, 1, 512, 16)
+    assert attention_blocks.is_long(query, key, None)
+    assert not attention_blocks.is_long(query[:, :, :511], key, None)
+    assert not attention_blocks.is_long(query[:4], key, None)
+    assert attention_blocks.is_long(query[:4], key, mask)
 
 
 @pytest.mark.parametrize("causal", [False, True])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 from collections import defaultdict
 from typing import NamedTuple
 
@@ -271,6 +272,17 @@ def test_checkpoint_closes_over_its_own_argument():
     leaf = mg.tensor(0.3, requires_grad=True)
     mg.checkpoint(lambda a: a * leaf)(leaf).backward()
     assert abs(leaf.grad.item() - 0.6) < 1e-6
+
+
+def test_checkpoint_takes_one_copy_of_its_argument_at_most():
+    x = mg.tensor(np.ones(500_000), requires_grad=True) * 1.0
+    tracemalloc.start()
+    try:
+        mg.checkpoint(mg.sum)(x)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.5 * x.data.nbytes
 
 
 def test_checkpoint_of_a_tree_with_a_constant_in_it():

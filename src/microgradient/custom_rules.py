@@ -11,7 +11,7 @@ import numpy as np
 from . import random
 from .errors import ArgumentTypeError, GradientError, ShapeError
 from .operators import wrap
-from .primitives import Primitive, World
+from .primitives import TABLE, Primitive, World
 from .tape import NO_PARAMS, TAPE, Node, backward, forward, next_seq, picked, recording, topological
 from .taped_world import TAPED
 from .tensor import Tensor
@@ -115,7 +115,7 @@ def checkpoint(f: Function) -> Function:
         state = random.get_state()
 
         def run(inputs: list[Tensor]) -> _Rerun:
-            entering = [x if x.node is None else TAPED.positive(x) for x in inputs]  # apart from where f closes over x
+            entering = [x if x.node is None else _apart(x) for x in inputs]
             since = next_seq()
             inner = list(leaves)
             for i, x in zip(varied, entering, strict=True):
@@ -147,6 +147,13 @@ def checkpoint(f: Function) -> Function:
 def is_checkpointed(f: Function) -> bool:
     """Whether `checkpoint` made f: loops of a compiled program then keep nothing of their steps, either."""
     return getattr(f, "is_checkpointed", False)
+
+
+def _apart(x: Tensor) -> Tensor:
+    """x with a node of its own, apart from where a function closes over x."""
+    node = Node(TABLE["positive"], (x.node,), (None, None), NO_PARAMS, x.shape, x.dtype)
+    out: Tensor = wrap(x.raw, node, None, x.result_class)
+    return out
 
 
 class _Rerun(NamedTuple):

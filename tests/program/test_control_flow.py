@@ -236,6 +236,30 @@ def test_training_through_a_scan_with_parameters_and_dropout() -> None:
     assert state == expected
 
 
+def test_checkpointed_steps_draw_once_also_in_loops_of_their_own() -> None:
+    """What was drawn is kept, and all else computed again: a loop of random steps in a step, too."""
+    xs = mg.tensor(rng.normal(size=(5, 3)))
+
+    def inner(c: Any, _: Any) -> tuple[Any, None]:
+        return nn.functional.dropout(c, 0.5, True) * 1.1, None
+
+    def loss(w: Any) -> Any:
+        @mg.checkpoint
+        def step(c: Any, x: Any) -> tuple[Any, Any]:
+            c = nn.functional.dropout(mg.tanh(c @ w + x), 0.5, True)
+            c, _ = mg.scan(inner, c, None, length=3)
+            return mg.sin(c), mg.sum(c)
+
+        c, ys = mg.scan(step, mg.ones(3, dtype=mg.float64), xs)
+        return mg.sum(c) + mg.sum(ys)
+
+    found = []
+    for f in (mg.grad(loss), mg.compile(mg.grad(loss))):
+        mg.manual_seed(0)
+        found.append(f(W))
+    assert_same(*found)
+
+
 def test_second_derivatives_of_random_steps_are_refused() -> None:
     def noisy(x: Any) -> Any:
         return mg.sum(mg.scan(lambda c, _: (c * c * mg.random.uniform((3,)), None), x, length=2)[0])

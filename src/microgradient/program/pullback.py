@@ -40,7 +40,8 @@ def recomputed_in_a_loop(again: bool) -> Callable[[Instruction], bool]:
 
 
 def _anything(i: Instruction) -> bool:
-    return i.op != "input" and is_pure(i)
+    whole = i.args[0] if i.op == "pick" else i  # of several results, together with the others
+    return i.op != "input" and is_pure(whole)
 
 
 def _cheap_in_a_loop(i: Instruction) -> bool:

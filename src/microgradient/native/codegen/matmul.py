@@ -23,7 +23,6 @@ from .pairs import products_of_pairs
 from .registers import Register
 from .tiling import (
     AHEAD,
-    COLLIDING,
     Cut,
     Nest,
     Sizes,
@@ -270,8 +269,7 @@ class _Writer(Packing):
             vector_of_b = vectors.load(f, self.at(here, v.at, panel.dtype), panel.dtype, 1, v.lanes, active)
             factors.append(Register(f, self.widened(vector_of_b)))
         regular = self.at(a.rows[0], in_a, a.dtype) if self.regular else ""
-        across = regular and a.stride == 1 and a.depth and a.depth[-1] * self.width >= COLLIDING
-        if across:  # the processor foresees no such lines
+        if regular and a.reads_across:  # the processor foresees no such lines
             self.prefetch(self.at(regular, a.depth[-1] * AHEAD, a.dtype))
         for i, line in enumerate(sums):
             pointer = self.at(regular, i * a.stride, a.dtype) if regular else self.at(a.rows[i], in_a, a.dtype)

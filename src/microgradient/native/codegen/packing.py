@@ -11,7 +11,7 @@ from . import vectors
 from .index_arithmetic import Index, IndexArithmetic
 from .ir import Val
 from .registers import Register
-from .tiling import Cut, Nest, Sizes, Tile, line
+from .tiling import COLLIDING, Cut, Nest, Sizes, Tile, line
 
 
 class Vector(NamedTuple):
@@ -42,6 +42,11 @@ class Lines(NamedTuple):
     depth: Sizes
     stride: int
     dtype: str
+
+    @property
+    def reads_across(self) -> bool:
+        """Whether each step of the depth is in another line of memory, far from the last one."""
+        return self.stride == 1 and bool(self.depth) and self.depth[-1] * int(self.dtype[1:]) >= COLLIDING
 
 
 class Packing(IndexArithmetic):

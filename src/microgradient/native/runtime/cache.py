@@ -124,7 +124,7 @@ def _is_ours(known: os.stat_result) -> bool:
 
 @cache
 def _sources() -> tuple[str, ...]:
-    """The source of the generators, and the versions of this package and of LLVM."""
+    """The source of what makes code and plans, and the versions of this package and of LLVM."""
     import llvmlite
     import llvmlite.binding
 
@@ -132,7 +132,8 @@ def _sources() -> tuple[str, ...]:
 
     text = hashlib.sha256()
     package = Path(__file__).parents[2]
-    folders = [package / "native", package / "scalar_jit"]
-    for path in (*(path for folder in folders for path in sorted(folder.rglob("*.py"))), package / "box_muller.py"):
+    folders = [package / "native", package / "program", package / "scalar_jit"]
+    alone = [package / "box_muller.py", package / "primitives.py", *sorted(package.glob("rules*.py"))]
+    for path in (*(path for folder in folders for path in sorted(folder.rglob("*.py"))), *alone):
         text.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return text.hexdigest(), __version__, llvmlite.__version__, str(llvmlite.binding.llvm_version_info)

@@ -55,12 +55,12 @@ def attended(
 ) -> Tensor:
     """What `scaled_dot_product_attention` returns, after its checks of the masks; `is_causal` is in the place of a mask."""
     _check_shapes(query, key, value)
-    if dropout_p or not is_long(query, key):
-        mask = causal_mask(query.shape[-2], key.shape[-2]) if is_causal else mask
-        return attend(query, key, value, mask, dropout_p, scale)[0]
     if mask is not None:
         mask = checked_mask(mask)
         _check_mask(mask, query, key)
+    if dropout_p or not is_long(query, key, mask):
+        mask = causal_mask(query.shape[-2], key.shape[-2]) if is_causal else mask
+        return attend(query, key, value, mask, dropout_p, scale)[0]
 
     def block(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
         return attend(query, key, value, mask, 0.0, scale)[0]
@@ -96,15 +96,28 @@ def _check_shapes(query: Tensor, key: Tensor, value: Tensor) -> None:
             f"Attention needs query and key of one width and key and value of one length, "
             f"got query {query.shape}, key {key.shape}, value {value.shape}.",
         )
+    if not _broadcast(query.shape[:-2], key.shape[:-2], value.shape[:-2]):
+        raise ShapeError(
+            "MG161",
+            f"The leading axes of query, key and value have to be equal, or 1 in all but one, "
+            f"got query {query.shape}, key {key.shape}, value {value.shape}.",
+        )
 
 
 def _check_mask(mask: Tensor, query: Tensor, key: Tensor) -> None:
-    weights = query.shape[-2], key.shape[-2]
-    if any(n not in (1, size) for n, size in zip(mask.shape[::-1], weights[::-1], strict=False)):
-        raise ShapeError(
-            "MG161",
-            f"An attention mask of shape {mask.shape} doesn't fit weights of shape (..., {weights[0]}, {weights[1]}).",
-        )
+    batch = np.broadcast_shapes(query.shape[:-2], key.shape[:-2])
+    weights = (*batch, query.shape[-2], key.shape[-2])
+    short = any(n not in (1, size) for n, size in zip(mask.shape[::-1], weights[:-3:-1], strict=False))
+    if short or not _broadcast(mask.shape[:-2], batch):
+        raise ShapeError("MG161", f"An attention mask of shape {mask.shape} doesn't fit weights of shape {weights}.")
+
+
+def _broadcast(*shapes: tuple[int, ...]) -> bool:
+    try:
+        np.broadcast_shapes(*shapes)
+    except ValueError:
+        return False
+    return True
 
 
 def checked_mask(mask: Tensor) -> Tensor:

@@ -10,6 +10,8 @@ import itertools
 import math
 from collections.abc import Callable
 
+import numpy as np
+
 import microgradient as mg
 
 from ...tensor import Tensor
@@ -24,11 +26,11 @@ SPANS = 4
 Attend = Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor]
 
 
-def is_long(query: Tensor, key: Tensor) -> bool:
+def is_long(query: Tensor, key: Tensor, mask: Tensor | None) -> bool:
     """Whether the weights are so many that they are not kept."""
     length, source = query.shape[-2], key.shape[-2]
-    batch = math.prod(max(query.shape[:-2], key.shape[:-2], key=math.prod))
-    return length >= LONG and batch * length * source >= LARGE
+    batch = np.broadcast_shapes(query.shape[:-2], key.shape[:-2], () if mask is None else mask.shape[:-2])
+    return length >= LONG and math.prod(batch) * length * source >= LARGE
 
 
 def in_blocks(attend: Attend, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
@@ -37,50 +39,35 @@ def in_blocks(attend: Attend, query: Tensor, key: Tensor, value: Tensor, mask: T
     length = query.shape[-2]
     whole = length // BLOCK * BLOCK
     span = -(-length // (SPANS * BLOCK)) * BLOCK if causal else max(whole, BLOCK)
-    edges = sorted({*range(0, whole, span), whole, length})
     parts = []
-    for start, stop in itertools.pairwise(edges):
-        seen = slice(0, stop) if causal else slice(None)
-        of_mask = _rows(start, stop, key) if causal else _part(mask, start, stop, length)
-        parts.append(_span(attend, query[..., start:stop, :], key[..., seen, :], value[..., seen, :], of_mask, causal))
+    for start, stop in itertools.pairwise(sorted({*range(0, whole, span), whole, length})):
+        queries = query[..., start:stop, :]
+        if causal:
+            parts.append(_causal_span(attend, queries, key[..., :stop, :], value[..., :stop, :], start))
+        elif mask is not None and mask.ndim > 1 and mask.shape[-2] == length:
+            parts.append(_mapped(lambda rows, mask: attend(rows, key, value, mask), queries, mask[..., start:stop, :]))
+        else:
+            parts.append(_mapped(lambda rows: attend(rows, key, value, mask), queries))
     return mg.concat(parts, axis=-2)
 
 
-def _span(attend: Attend, query: Tensor, key: Tensor, value: Tensor, rows: Tensor | None, causal: bool) -> Tensor:
-    """The blocks of some queries; `rows` is their part of the mask, or their numbers if it is causal."""
-    length = query.shape[-2]
-    block = min(BLOCK, length)
+def _causal_span(attend: Attend, query: Tensor, key: Tensor, value: Tensor, first: int) -> Tensor:
+    """Of queries of which the first has the number `first`."""
+    numbers = mg.reshape(mg.arange(first, first + query.shape[-2]), (-1, 1))
     places = mg.arange(key.shape[-2])
-    split = rows is not None and rows.ndim > 1 and rows.shape[-2] == length
+    return _mapped(lambda rows, numbers: attend(rows, key, value, places <= numbers), query, numbers)
 
-    @mg.checkpoint
-    def step(_: None, block: tuple[Tensor, Tensor | None]) -> tuple[None, Tensor]:
-        queries, here = block
-        mask = here if split else rows
-        if causal:
-            assert mask is not None
-            mask = places <= mask
-        return None, attend(queries, key, value, mask)
 
-    _, found = mg.scan(
-        step, None, (_blocks(query, block), _blocks(rows, block) if split and rows is not None else None)
-    )
+def _mapped(f: Callable[..., Tensor], *arrays: Tensor) -> Tensor:
+    """f of blocks of the arrays' rows, one after the other, joined; what it computes on the way is not kept."""
+    length = arrays[0].shape[-2]
+    size = min(BLOCK, length)
+    step = mg.checkpoint(lambda _, blocks: (None, f(*blocks)))
+    _, found = mg.scan(step, None, [_blocks(x, size) for x in arrays])
     moved = mg.moveaxis(found, 0, -3)
     return mg.reshape(moved, (*moved.shape[:-3], length, moved.shape[-1]))
 
 
-def _blocks(x: Tensor, block: int) -> Tensor:
-    """(..., L, E) as (L / block, ..., block, E)."""
-    return mg.moveaxis(mg.reshape(x, (*x.shape[:-2], -1, block, x.shape[-1])), -3, 0)
-
-
-def _rows(start: int, stop: int, key: Tensor) -> Tensor:
-    """The numbers of some queries, as a column."""
-    return mg.reshape(mg.arange(start, stop), (stop - start, 1))
-
-
-def _part(mask: Tensor | None, start: int, stop: int, length: int) -> Tensor | None:
-    """The rows of a mask, unless it has one for all."""
-    if mask is None or mask.ndim < 2 or mask.shape[-2] != length:
-        return mask
-    return mask[..., start:stop, :]
+def _blocks(x: Tensor, size: int) -> Tensor:
+    """(..., L, E) as (L / size, ..., size, E)."""
+    return mg.moveaxis(mg.reshape(x, (*x.shape[:-2], x.shape[-2] // size, size, x.shape[-1])), -3, 0)
