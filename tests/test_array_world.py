@@ -43,19 +43,6 @@ def test_where_broadcasts_as_numpys():
         np.testing.assert_array_equal(xp.where(c, a, b), np.where(c, a, b))
 
 
-@pytest.mark.parametrize("n", [0, 1, 99, 100, 101])
-def test_broadcast_to_is_numpys(n):
-    """At sizes around those that are written out rather than seen."""
-    rng = np.random.default_rng(0)
-    for a in (rng.normal(size=(n, 1)), rng.normal(size=40).astype("f"), np.float32(2.0), np.array(-0.0), 3):
-        found, wanted = xp.broadcast_to(a, shape=(n, 40)), np.broadcast_to(a, (n, 40))
-        assert found.dtype == wanted.dtype
-        np.testing.assert_array_equal(found, wanted, strict=True)
-    for a in (np.ones((3, 1, 40)), np.ones(7)):
-        with pytest.raises(ValueError, match=r"broadcast|dimension|shape"):
-            xp.broadcast_to(a, shape=(n + 2, 40))
-
-
 @pytest.mark.parametrize("rows", [[], [2], [4, 0, -3], [4, 0, 4, -1]])
 def test_rows_are_added_where_they_came_from(rows):
     t = np.random.default_rng(0).integers(-9, 9, (len(rows), 3)).astype(float)

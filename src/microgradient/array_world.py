@@ -185,6 +185,9 @@ def relu(a: Array) -> Array:
     return np.maximum(a, 0)
 
 
+_FEW = 4000  # entries for which NumPy's own `where` is as fast
+
+
 def where(c: Any, a: Any, b: Any) -> Array:
     """`a` where `c` holds, else `b`. NumPy jumps at every entry, which takes ten times as long where `c` is irregular.
 
@@ -220,8 +223,6 @@ def softplus(a: Array) -> Array:
     return np.logaddexp(a, a.dtype.type(0))
 
 
-_FEW = 4000  # entries for which Python costs more than they do
-
 # ------------------------------------------------------------------------------------------------------- moving entries
 
 
@@ -231,19 +232,6 @@ def reshape(a: Array, *, shape: tuple[int, ...]) -> Array:
 
 def permute_dims(a: Array, *, axes: tuple[int, ...]) -> Array:
     return a.transpose(axes)
-
-
-def broadcast_to(a: Array, *, shape: tuple[int, ...]) -> Array:
-    """NumPy's view; a small array is written out, which takes a fifth of the time."""
-    if isinstance(a, np.ndarray | np.generic) and a.ndim <= len(shape) and math.prod(shape) <= _FEW:
-        y = np.empty(shape, a.dtype)
-        try:
-            y[...] = a
-        except ValueError:
-            pass  # NumPy's function says why
-        else:
-            return y
-    return np.broadcast_to(a, shape)
 
 
 def astype(a: Array, *, dtype: Any) -> Array:

@@ -230,3 +230,11 @@ def test_diagonals_of_views_are_written_with_derivatives(make):
     np.fill_diagonal(make(factor), 3)
     np.testing.assert_array_equal(y.detach().numpy(), x.detach().numpy() * factor)
     np.testing.assert_array_equal(x.grad.numpy(), 2 * x.detach().numpy() * factor**2)
+
+
+@pytest.mark.parametrize("rows", [2, 5000])
+def test_an_expanded_tensor_sees_what_is_written_to_the_original(rows):
+    x = torch.zeros(1, 3)
+    wide = x.expand(rows, 3)
+    x.add_(1)
+    assert wide.sum().item() == 3 * rows
