@@ -5,7 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
+import microgradient as mg
 from microgradient import array_world as xp
+from microgradient.errors import MicrogradientWarning
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
@@ -78,3 +80,19 @@ def test_a_convolution_takes_images_in_turns_and_each_as_if_it_were_alone():
     t = rng.integers(-3, 4, together.shape).astype(np.float32)
     alone = [xp.conv_weight(x[i : i + 1], t[i : i + 1], window=(3, 3), **options) for i in range(37)]
     np.testing.assert_array_equal(xp.conv_weight(x, t, window=(3, 3), **options), np.sum(alone, axis=0))
+
+
+def test_where_gives_native_numbers_of_others():
+    a = np.arange(5000, dtype=">f4")
+    found = xp.where(a > 10, a, a)
+    assert found.dtype == np.where(a > 10, a, a).dtype
+    np.testing.assert_array_equal(found, a)
+
+
+@pytest.mark.parametrize("name", ["conv2d", "conv_transpose2d"])
+def test_a_sum_that_does_not_fit_is_told_by_the_function_that_was_called(name):
+    x, w = mg.full((1, 1, 5, 5), 100, dtype=mg.int8), mg.full((1, 1, 3, 3), 100, dtype=mg.int8)
+    with pytest.warns(MicrogradientWarning, match="MG144") as caught:
+        getattr(mg.nn.functional, name)(x, w)
+    assert len(caught) == 1
+    assert ("conv_input" in str(caught[0].message)) == (name == "conv_transpose2d")

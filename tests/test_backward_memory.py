@@ -1,5 +1,7 @@
 """The sweep adds large gradients in the memory of one that nothing else holds: nothing that anyone can see is written."""
 
+import tracemalloc
+
 import numpy as np
 
 import microgradient as mg
@@ -48,3 +50,17 @@ def test_a_gradient_of_a_gradient_adds_up_too():
     mg.sum(g * g).backward()
     slope = 3 * data**2 + 2 * data + 1
     np.testing.assert_allclose(x.grad.numpy(), 2 * slope * (6 * data + 2), rtol=1e-12, atol=1e-12)
+
+
+def test_sums_of_large_gradients_take_no_new_memory():
+    """Of what arrives at x there are two arrays at a time, the sum and the next part, and one that comes from above."""
+    x = mg.tensor(np.ones(500_000), requires_grad=True)
+    y = mg.sum(x * 2.0 + x * 3.0 + x * 4.0 + x * 5.0)
+    tracemalloc.start()
+    try:
+        y.backward()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert x.grad is not None
+    assert peak < 3.5 * x.data.nbytes

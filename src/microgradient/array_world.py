@@ -208,8 +208,10 @@ def where(c: Any, a: Any, b: Any) -> Array:
 
 
 def _bits(c: Array, x: Any) -> Array | None:
-    """The floats `x` as integers, None unless it is an array of floats, one for each entry of `c`."""
+    """The floats `x` as integers, None unless it is an array of floats in this machine's order, one for each entry of `c`."""
     if x.__class__ is not np.ndarray or x.shape != c.shape or x.dtype.kind != "f" or x.itemsize > 8:
+        return None
+    if not x.dtype.isnative:
         return None
     return cast("Array", x.view(f"i{x.itemsize}"))
 
@@ -446,6 +448,10 @@ _CHUNK = 1 << 18
 @_checked
 def conv(x: Array, w: Array, **c: Any) -> Array:
     """Cross-correlation of x (N, C, *size) with w (O, C/groups, *window): (N, O, *out). A matrix product per image, group."""
+    return _conv(x, w, **c)
+
+
+def _conv(x: Array, w: Array, **c: Any) -> Array:
     view, out = _columns(x, w.shape[2:], **c)
     rows = _rows(w, c["groups"])
     y = np.empty((len(x), *rows.shape[:2], math.prod(out)), np.result_type(x, w))
@@ -465,7 +471,7 @@ def conv_input(y: Array, w: Array, *, size: tuple[int, ...], padding: Any, group
         turned = np.flip(w.reshape(groups, channels // groups, *w.shape[1:]).swapaxes(1, 2), axis=tuple(range(-k, 0)))
         turned = np.ascontiguousarray(turned).reshape(groups * w.shape[1], channels // groups, *window)
         around = tuple((d * (width - 1) - lo, d * (width - 1) - hi) for width, (lo, hi), d in each)
-        return conv(y, turned, padding=around, groups=groups, **c)
+        return _conv(y, turned, padding=around, groups=groups, **c)
     images = y.reshape(n, groups, channels // groups, math.prod(y.shape[2:]))
     columns = (_rows(w, groups).transpose(0, 2, 1) @ images).reshape(n, groups * w.shape[1], *window, *y.shape[2:])
     spread = columns.transpose(0, 1, *range(2 + k, 2 + 2 * k), *range(2, 2 + k))
