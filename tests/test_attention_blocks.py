@@ -149,7 +149,7 @@ def test_weights_are_counted_with_all_leading_axes() -> None:
     assert attention_blocks.is_long(query[:4], key, mask)
 
 
-@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("causal", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_memory_grows_with_the_length(causal: bool) -> None:
     """A training step of twice the length takes twice the memory, and less than one array of all weights."""
 

@@ -77,7 +77,7 @@ def test_dtypes(width, left, right):
         check(product, numbers(rng, (m, k), left), numbers(rng, (k, n), right))
 
 
-@pytest.mark.parametrize("k", [1, 3, 129, 513, *slow(2, 127, 128, 511, 512, 1023, 1025)])
+@pytest.mark.parametrize("k", [3, 129, *slow(1, 2, 127, 128, 511, 512, 513, 1023, 1025)])
 def test_sizes_beside_those_of_blocks(width, k):
     rng = np.random.default_rng(k)
     lanes = engine.host().vector_bits // 32
@@ -206,7 +206,7 @@ def test_convolutions_with_few_channels(width, channels, out, groups):
     np.testing.assert_array_equal(mg.compile(f)(x, k).numpy(), f(x, k).numpy())
 
 
-@pytest.mark.parametrize("k", [3, 33, 510, *slow(2, 30, 31, 32, 34, 64, 254, 1022, 1024)])
+@pytest.mark.parametrize("k", [33, *slow(2, 3, 30, 31, 32, 34, 64, 254, 510, 1022, 1024)])
 def test_few_rows(width, k):
     """Rows that lie along memory are multiplied where they are, by few columns or many."""
     rng = np.random.default_rng(k)
