@@ -274,6 +274,49 @@ def test_checkpoint_closes_over_its_own_argument():
     assert abs(leaf.grad.item() - 0.6) < 1e-6
 
 
+@pytest.mark.parametrize("made", [mg.checkpoint, mg.compile])
+def test_a_result_that_is_returned_twice_gets_what_arrives_at_both(made):
+    """As the step of a recurrent network does."""
+    w = mg.tensor([1.5, -0.5], requires_grad=True)
+
+    def twice(x):
+        h = x * x * w
+        return h, h
+
+    def total(f, x):
+        a, b = f(x)
+        return mg.sum(mg.sin(a) * b + a)
+
+    x = mg.tensor([0.3, 0.7])
+    once = made(twice)
+    for wanted, found in (
+        (mg.grad(lambda x: total(twice, x))(x), mg.grad(lambda x: total(once, x))(x)),
+        (mg.hessian(lambda x: total(twice, x))(x), mg.hessian(lambda x: total(once, x))(x)),
+    ):
+        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+    grads = []
+    for f in (twice, once):
+        w.grad = None
+        total(f, x).backward()
+        grads.append(w.grad)
+    np.testing.assert_allclose(grads[1], grads[0], rtol=1e-6)
+
+
+def test_a_checkpointed_step_of_a_scan_returns_its_carry():
+    found = []
+    for wrapped in (lambda f: f, mg.checkpoint):
+        w = mg.tensor(1.5, requires_grad=True)
+
+        def step(c, x, w=w):
+            h = c * w + x
+            return h, h
+
+        c, ys = mg.scan(wrapped(step), mg.tensor(0.0), mg.tensor([1.0, 2.0, 3.0]))
+        (mg.sum(ys**2) + c).backward()
+        found.append(w.grad.item())
+    assert found == [94.5, 94.5]
+
+
 def test_checkpoint_takes_one_copy_of_its_argument_at_most():
     x = mg.tensor(np.ones(500_000), requires_grad=True) * 1.0
     tracemalloc.start()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -178,7 +178,7 @@ def _rerunnable(first: _Rerun, again: Callable[[list[Tensor]], _Rerun], inputs: 
 
     def run_vjp(xp: World, t: Any, y: Any, args: Any, wanted: Any, params: Any) -> list[Any]:
         run = again([_boxed(a) for a in args[: len(inputs)]])
-        seeds: dict[Any, Any] = {o.node: g for o, g in zip(run.outputs, t, strict=True) if g is not None}
+        seeds = arriving(run.outputs, t)
         found = backward([*run.order, *parameters], seeds, xp, wrap if xp is TAPED else None)
         return [found.get(node) for node in (*run.inputs, *parameters)]
 
@@ -197,6 +197,15 @@ def _rerunnable(first: _Rerun, again: Callable[[list[Tensor]], _Rerun], inputs: 
         for i, y in enumerate(first.outputs)
     ]
     return flatten(first.value)[1](results)
+
+
+def arriving(outputs: Sequence[Tensor], cotangents: Sequence[Any]) -> dict[Any, Any]:
+    """What arrives at the nodes of some results (None: nothing); one that was returned twice gets the sum."""
+    found: dict[Any, Any] = {}
+    for output, g in zip(outputs, cotangents, strict=True):
+        if g is not None:
+            found[output.node] = found[output.node] + g if output.node in found else g
+    return found
 
 
 def _boxed(x: Any) -> Any:

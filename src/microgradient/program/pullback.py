@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
+from ..custom_rules import arriving
 from ..operators import wrap
 from ..primitives import Primitive, World
 from ..tape import TAPE, Node, backward, forward, next_seq, picked, recording, topological
@@ -140,7 +141,7 @@ class Connection:
         pullback = self.pullback
         if xp is TAPED:
             run = _Again(self._again, params, pullback)
-            seeds: dict[Any, Any] = {o.node: g for o, g in zip(run.outputs, t, strict=True) if g is not None}
+            seeds = arriving(run.outputs, t)
             found = backward(run.order, seeds, TAPED, wrap)
             return [found.get(node) for node in run.leaves]
         given = pullback.program.inputs[len(pullback.residuals) :]
